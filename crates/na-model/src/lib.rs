@@ -1,0 +1,45 @@
+//! The words of the feature store: sessions, units, tables, features and the manifest.
+//!
+//! Everything here is plain data with the rules that make it valid. A [`SubjectCode`] that exists is clean, a
+//! [`TableName`] that exists names a table the store can hold. What this crate is not: it reads no file, writes
+//! none, and knows neither SQLite nor Parquet.
+//!
+//! ```
+//! use na_model::{Modality, Session, SessionId, SubjectCode, TableName, Unit};
+//!
+//! let session = Session::new(SubjectCode::clean("7")?, SessionId::clean("202507271541.0")?);
+//! assert_eq!(session.to_string(), "sub-0007/ses-202507271541");
+//! let unit = Unit::new(session, Modality::Anatomical);
+//! assert_eq!(unit.to_string(), "sub-0007/ses-202507271541 anatomical");
+//! assert_eq!(TableName::parse("anatomical_gm")?.to_string(), "anatomical_gm");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bids;
+mod error;
+mod feature;
+mod listing;
+mod manifest;
+mod measure;
+mod metric;
+mod session;
+mod settings;
+mod source_file;
+mod table;
+mod unit;
+
+pub use bids::BidsName;
+pub use error::ModelError;
+pub use feature::{FeatureName, FeatureSource};
+pub use listing::{AGE_COLUMN, ListedSession, Listing};
+pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
+pub use measure::Measure;
+pub use metric::{
+    DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, StatisticKind, TEXT_REGION_COLUMNS, WideMetrics,
+    statistic_kind,
+};
+pub use session::{Session, SessionId, SubjectCode};
+pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
+pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind};
+pub use table::{MapSource, TableName, Tissue, UNKNOWN, Workflow};
+pub use unit::{Modality, Unit, UnitOutcome, UnitStatus};

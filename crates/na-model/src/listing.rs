@@ -1,0 +1,26 @@
+//! What the session list says of each session, as text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Session;
+
+/// The column that age has everywhere in the store, years.
+pub const AGE_COLUMN: &str = "AGE";
+
+/// Sessions in the order of the session list, with their metadata as it was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The metadata columns; age, where there is one, is called [`AGE_COLUMN`].
+    pub columns: Vec<String>,
+    /// A row a session.
+    pub rows: Vec<ListedSession>,
+}
+
+/// A row of the session list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedSession {
+    /// Which session.
+    pub session: Session,
+    /// Its metadata, one cell for each of [`Listing::columns`]; none where the cell is empty or `n/a`.
+    pub values: Vec<Option<String>>,
+}

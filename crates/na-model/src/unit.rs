@@ -1,0 +1,129 @@
+//! What is read, committed, skipped and replaced as a whole.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelError, Session};
+
+/// What was scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Structural MRI, segmented by CAT12.
+    Anatomical,
+    /// Diffusion MRI, reconstructed by QSIRecon.
+    Diffusion,
+}
+
+impl Modality {
+    /// Both, in the store's order.
+    pub const ALL: [Self; 2] = [Self::Anatomical, Self::Diffusion];
+
+    /// The word in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anatomical => "anatomical",
+            Self::Diffusion => "diffusion",
+        }
+    }
+}
+
+impl fmt::Display for Modality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Modality {
+    type Err = ModelError;
+
+    fn from_str(word: &str) -> Result<Self, ModelError> {
+        Self::ALL
+            .into_iter()
+            .find(|m| m.as_str() == word)
+            .ok_or_else(|| ModelError::NotOneOf { found: word.to_owned(), expected: "anatomical, diffusion" })
+    }
+}
+
+/// One session of one modality.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unit {
+    /// Whose visit.
+    pub session: Session,
+    /// Which of its scans.
+    pub modality: Modality,
+}
+
+impl Unit {
+    /// One modality of a visit.
+    #[must_use]
+    pub fn new(session: Session, modality: Modality) -> Self {
+        Self { session, modality }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.session, self.modality)
+    }
+}
+
+/// Where a unit stands, as `sessions.tsv` writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnitStatus {
+    /// In the store, with every table that was asked for.
+    Loaded,
+    /// In the store, with some tables that others have missing.
+    Partial,
+    /// Nothing was found for it.
+    Missing,
+    /// Something was found and could not be read: nothing of it is in the store.
+    Failed,
+}
+
+impl UnitStatus {
+    const ALL: [Self; 4] = [Self::Loaded, Self::Partial, Self::Missing, Self::Failed];
+
+    /// The word in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Partial => "partial",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for UnitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for UnitStatus {
+    type Err = ModelError;
+
+    fn from_str(word: &str) -> Result<Self, ModelError> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word).ok_or_else(|| ModelError::NotOneOf {
+            found: word.to_owned(),
+            expected: "loaded, partial, missing, failed",
+        })
+    }
+}
+
+/// What became of a unit: a row of `sessions.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitOutcome {
+    /// Which.
+    pub unit: Unit,
+    /// Where it stands.
+    pub status: UnitStatus,
+    /// Why, where it is not simply loaded.
+    pub reason: String,
+}

@@ -1,0 +1,38 @@
+//! What all text files have in common: byte order marks, bytes that are no text, and lines.
+
+use memchr::{memchr, memchr_iter};
+
+/// The bytes behind a UTF-8 byte order mark, if there is one.
+pub(crate) fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// The line, from 1, that a byte is in.
+pub(crate) fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + memchr_iter(b'\n', bytes.get(..at).unwrap_or(bytes)).count()
+}
+
+/// The text, or the line and the kind of the first byte that text does not have.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, (usize, &'static str)> {
+    if let Some(at) = memchr(0, bytes) {
+        let utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        let what = if utf16 { "UTF-16 text" } else { "a NUL byte" };
+        return Err((line_of(bytes, at), what));
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| (line_of(bytes, error.valid_up_to()), "a byte that is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_found_with_their_line() {
+        assert_eq!(text_of("a\né\n".as_bytes()), Ok("a\né\n"));
+        assert_eq!(text_of(b"a\nb\n\xe9"), Err((3, "a byte that is not UTF-8")));
+        assert_eq!(text_of(b"a\n\0"), Err((2, "a NUL byte")));
+        assert_eq!(text_of(b"\xff\xfea\0"), Err((1, "UTF-16 text")));
+        assert_eq!(without_bom(b"\xef\xbb\xbfa"), b"a");
+    }
+}

@@ -1,0 +1,90 @@
+//! What stops a run before it loads anything.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The session list cannot be read from disk.
+    #[error("the session list {}: {source}", path.display())]
+    SessionListUnreadable {
+        /// The session list.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The session list as a whole is not what it should be.
+    #[error("the session list {}: {problem}", path.display())]
+    SessionListForm {
+        /// The session list.
+        path: PathBuf,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
+    /// A row of the session list is not what it should be.
+    #[error("the session list {}, line {line}: {problem}", path.display())]
+    SessionListRow {
+        /// The session list.
+        path: PathBuf,
+        /// The line, from 1; the header is line 1.
+        line: usize,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
+    /// Two different rows of the session list are the same session.
+    #[error(
+        "the session list {}: line {first_line} ({first:?}) and line {second_line} ({second:?}) both are the session \
+         {session} and differ; keep one of them",
+        path.display()
+    )]
+    SameSession {
+        /// The session list.
+        path: PathBuf,
+        /// The session.
+        session: String,
+        /// The line of the first row.
+        first_line: usize,
+        /// The identifiers as the first row writes them.
+        first: String,
+        /// The line of the second row.
+        second_line: usize,
+        /// The identifiers as the second row writes them.
+        second: String,
+    },
+    /// Two folders of one root are the same subject or session.
+    #[error(
+        "the folders {} and {} both are {session}; rename or move one of them",
+        first.display(),
+        second.display()
+    )]
+    SameSessionFolders {
+        /// The subject or session.
+        session: String,
+        /// A folder.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A root is missing or not a folder.
+    #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
+    Root {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The root.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A folder under a root cannot be listed.
+    #[error("{}, which {setting} leads to, cannot be listed: {source}", path.display())]
+    RootUnreadable {
+        /// The setting that names the root.
+        setting: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,203 @@
+//! Finds the files of one unit, without reading them. Each kind of input is one module.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use na_model::{BidsName, MapSource, TableName};
+
+use crate::unit_error::UnitError;
+
+pub mod cat12;
+pub mod qsiparc;
+
+#[cfg(test)]
+mod tests;
+
+/// The endings of a table's name: today's, and that of November 2025.
+const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
+
+/// A table on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTable {
+    /// The long table it feeds.
+    pub table: TableName,
+    /// Which map it is of, for diffusion tables.
+    pub map: Option<MapSource>,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path under the root that the settings name, with `/` between folders.
+    pub relative: String,
+    /// The JSON beside it, where there is one.
+    pub sidecar: Option<PathBuf>,
+    /// The mask entity of its name.
+    pub mask_entity: Option<String>,
+}
+
+/// Which files to take where several answer to one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityPick {
+    /// Entities and the values they must have; none is a file without the entity.
+    pub wanted: Vec<(String, Option<String>)>,
+}
+
+impl EntityPick {
+    /// Whether a file is among those picked.
+    #[must_use]
+    pub fn matches(&self, name: &BidsName) -> bool {
+        self.wanted.iter().all(|(entity, value)| name.entity(entity) == value.as_deref())
+    }
+}
+
+/// What a table's file name says, once a source has understood it.
+type Feeds = (TableName, Option<MapSource>);
+
+/// A file that could be a table.
+struct Candidate {
+    folder: PathBuf,
+    file_name: String,
+    bids: BidsName,
+    sidecar: Option<PathBuf>,
+}
+
+/// A place that holds tables, and what the source makes of the names in it.
+struct Search<'a> {
+    /// The folder that paths are given under.
+    root: &'a Path,
+    session_folder: &'a Path,
+    /// `anat` or `dwi`.
+    scans: &'static str,
+    atlas: &'a str,
+    pick: &'a EntityPick,
+}
+
+impl Search<'_> {
+    /// The tables that `feeds` recognises, sorted, one file each; `prefix` goes before their paths.
+    fn run(
+        &self,
+        prefix: &str,
+        feeds: impl Fn(&BidsName) -> Option<Feeds>,
+    ) -> Result<Vec<FoundTable>, UnitError> {
+        let scans = self.session_folder.join(self.scans);
+        let of_atlas = scans.join(format!("atlas-{}", self.atlas));
+        let mut found: BTreeMap<Feeds, Vec<Candidate>> = BTreeMap::new();
+        for (folder, must_say_atlas) in [(of_atlas, false), (scans, true)] {
+            let wanted = |bids: &BidsName| {
+                let atlas = match bids.entity("atlas") {
+                    Some(atlas) => atlas == self.atlas,
+                    None => !must_say_atlas,
+                };
+                (atlas && self.pick.matches(bids)).then(|| feeds(bids)).flatten()
+            };
+            for (key, candidate) in candidates(&folder, wanted)? {
+                found.entry(key).or_default().push(candidate);
+            }
+        }
+        found
+            .into_iter()
+            .map(|((table, map), files)| {
+                let file = only(self.session_folder, &table, map.as_ref(), files)?;
+                let path = file.folder.join(&file.file_name);
+                let relative = format!("{prefix}{}", relative(self.root, &path));
+                let mask_entity = file.bids.entity("mask").map(str::to_owned);
+                Ok(FoundTable { table, map, path, relative, sidecar: file.sidecar, mask_entity })
+            })
+            .collect()
+    }
+}
+
+/// The files of a folder that are wanted. A folder that is missing has none.
+fn candidates(
+    folder: &Path,
+    wanted: impl Fn(&BidsName) -> Option<Feeds>,
+) -> Result<Vec<(Feeds, Candidate)>, UnitError> {
+    let names = names_in(folder).map_err(|source| UnitError::unreadable(folder, source))?;
+    let mut found = Vec::new();
+    for name in &names {
+        let plain = name.strip_suffix(".gz").unwrap_or(name);
+        if !ENDINGS.iter().any(|ending| plain.ends_with(ending)) {
+            continue;
+        }
+        let bids = BidsName::parse(plain);
+        let Some(feeds) = wanted(&bids) else { continue };
+        if plain != name {
+            if names.contains(plain) {
+                continue;
+            }
+            return Err(UnitError::Compressed { path: folder.join(name) });
+        }
+        let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
+        let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
+        let candidate = Candidate { folder: folder.to_owned(), file_name: name.clone(), bids, sidecar };
+        found.push((feeds, candidate));
+    }
+    Ok(found)
+}
+
+fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries?,
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        if let Some(name) = entry?.file_name().to_str().filter(|name| !name.starts_with('.')) {
+            names.insert(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The one file of a table; which of several is never left to the folder's order.
+fn only(
+    session_folder: &Path,
+    table: &TableName,
+    map: Option<&MapSource>,
+    files: Vec<Candidate>,
+) -> Result<Candidate, UnitError> {
+    let mut rest = files.into_iter();
+    match (rest.next(), rest.len()) {
+        (Some(file), 0) => Ok(file),
+        (first, _) => {
+            let files: Vec<Candidate> = first.into_iter().chain(rest).collect();
+            let map = map.map(|m| format!(" ({}, {}, {})", m.model, m.param, m.desc)).unwrap_or_default();
+            let paths = files.iter().map(|file| relative(session_folder, &file.folder.join(&file.file_name)));
+            Err(UnitError::SeveralFiles {
+                folder: session_folder.to_owned(),
+                table: format!("{table}{map}"),
+                files: paths.collect::<Vec<_>>().join(", "),
+                way_out: way_out(&files),
+            })
+        }
+    }
+}
+
+/// Which entities tell files apart, and the options that choose.
+fn way_out(files: &[Candidate]) -> String {
+    let keys: BTreeSet<&str> =
+        files.iter().flat_map(|file| file.bids.entities().map(|(key, _)| key)).collect();
+    let mut ways = Vec::new();
+    for key in keys {
+        let values: BTreeSet<&str> = files.iter().map(|f| f.bids.entity(key).unwrap_or("none")).collect();
+        if values.len() > 1 {
+            let option = match key {
+                "mask" => "--mask M".to_owned(),
+                "space" => "--space S".to_owned(),
+                _ => format!("--entity {key}-VALUE"),
+            };
+            let values = values.into_iter().collect::<Vec<_>>().join(", ");
+            ways.push(format!("{option} ({values})"));
+        }
+    }
+    if ways.is_empty() {
+        return "their entities are the same: keep one of them".to_owned();
+    }
+    format!("choose with {}", ways.join(", "))
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let under = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = under.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
+}

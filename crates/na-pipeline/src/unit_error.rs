@@ -1,0 +1,165 @@
+//! What fails one unit, and no other.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The longest piece of a file that an error repeats, characters.
+const LONGEST_FOUND: usize = 60;
+
+/// Why a unit cannot be read. Each names the file and the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnitError {
+    /// A file or folder cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something that is no regular file has the name of one.
+    #[error("{} is not a regular file: put the file itself there", path.display())]
+    NotAFile {
+        /// What has the name.
+        path: PathBuf,
+    },
+    /// A file far larger than any table.
+    #[error("{} has {size} bytes, more than {limit}: it cannot be a table of one session", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size, bytes.
+        size: u64,
+        /// The largest size that is read, bytes.
+        limit: u64,
+    },
+    /// A file that another program wrote to at the same time.
+    #[error("{} changed while it was read: run again when nothing writes to it any more", path.display())]
+    ChangedWhileRead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two folders that could be the same session.
+    #[error(
+        "{} and {} could both be {session}: rename or move one of them",
+        first.display(),
+        second.display()
+    )]
+    AmbiguousFolder {
+        /// The subject or session.
+        session: String,
+        /// A folder.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Several files for one table.
+    #[error("several files in {} are {table}: {files}; {way_out}", folder.display())]
+    SeveralFiles {
+        /// The session's folder.
+        folder: PathBuf,
+        /// The table, and the map where there is one.
+        table: String,
+        /// The files, with commas.
+        files: String,
+        /// The entities that tell them apart, and the options that choose.
+        way_out: String,
+    },
+    /// A compressed table.
+    #[error("{} is compressed: unpack it (gunzip --keep) to the same name without .gz", path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file as a whole is not what it should be.
+    #[error("{}: found {found}, expected {expected}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: &'static str,
+    },
+    /// A line is not what it should be.
+    #[error("{}, line {line}: found {found}, expected {expected}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; the header is line 1.
+        line: usize,
+        /// What is there.
+        found: String,
+        /// What should be, and the way out.
+        expected: String,
+    },
+    /// A cell does not hold what its column must.
+    #[error("{}, line {line}, column {column}: found {found:?}, expected {expected}", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; the header is line 1.
+        line: usize,
+        /// The column's name.
+        column: String,
+        /// The text, shortened.
+        found: String,
+        /// What should be, and the way out.
+        expected: &'static str,
+    },
+    /// An XML or JSON file is not well-formed.
+    #[error("{}, line {line}, character {character}: {problem}; write the file again", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The byte in the line, from 1.
+        character: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl UnitError {
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn form(path: &Path, found: impl Into<String>, expected: &'static str) -> Self {
+        Self::Form { path: path.to_owned(), found: found.into(), expected }
+    }
+
+    pub(crate) fn line(
+        path: &Path,
+        line: usize,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Line { path: path.to_owned(), line, found: found.into(), expected: expected.into() }
+    }
+}
+
+/// A piece of a file for an error: at most 60 characters, and `…` where it was longer.
+pub(crate) fn shorten(text: &[u8]) -> String {
+    // Four bytes a character at most, so that a huge cell is not decoded in vain.
+    let start = text.get(..4 * (LONGEST_FOUND + 1)).unwrap_or(text);
+    let decoded = String::from_utf8_lossy(start);
+    if decoded.chars().count() <= LONGEST_FOUND {
+        return decoded.into_owned();
+    }
+    decoded.chars().take(LONGEST_FOUND).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_cell_is_shortened() {
+        assert_eq!(shorten(b"abc"), "abc");
+        assert_eq!(shorten("é".repeat(60).as_bytes()), "é".repeat(60));
+        assert_eq!(shorten("é".repeat(10_000).as_bytes()), "é".repeat(60) + "…");
+    }
+}
