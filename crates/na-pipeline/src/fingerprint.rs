@@ -20,7 +20,7 @@ const LARGEST: u64 = 1 << 30;
 pub fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     let unreadable = |source| UnitError::unreadable(path, source);
     // Opening a FIFO waits for a writer that may never come.
-
+    check(path, &fs::metadata(path).map_err(unreadable)?)?;
     let file = File::open(path).map_err(unreadable)?;
     let before = file.metadata().map_err(unreadable)?;
     check(path, &before)?;

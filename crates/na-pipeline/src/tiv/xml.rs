@@ -87,7 +87,8 @@ mod tests {
         tiv_from_xml(Path::new("cat_x.xml"), text.as_bytes()).map_err(|error| error.to_string())
     }
 
-    const REPORT: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<S>\n <help><subjectmeasures><vol_TIV>12</vol_TIV>\
+    const REPORT: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<S>\n \
+        <help><subjectmeasures><vol_TIV>12</vol_TIV>\
         </subjectmeasures></help>\n \
         <subjectratings><vol_TIV>1.2</vol_TIV></subjectratings>\n <subjectmeasures>\
         <vol_TIV>total intracranial volume</vol_TIV></subjectmeasures>\n <subjectmeasures><x><vol_TIV>13</vol_TIV></x>\

@@ -79,6 +79,10 @@ fn a_region_can_be_called_na() {
         texts("network_label", &["NA", "NaN", "n/a", "", "1", "True"]),
         [Some("NA".into()), Some("NaN".into()), None, None, Some("1".into()), Some("True".into())]
     );
+    for name in ["hemisphere", "atlas_name"] {
+        assert_eq!(type_of(name, &["1", "2"]), DataType::Utf8);
+        assert_eq!(type_of(name, &["", ""]), DataType::Utf8);
+    }
     assert_eq!(parse("name\tmean\nNA\t1\n").unwrap().region_column, "name");
 }
 
