@@ -22,6 +22,7 @@ mod listing;
 mod manifest;
 mod measure;
 mod metric;
+mod region;
 mod session;
 mod settings;
 mod source_file;
@@ -38,6 +39,7 @@ pub use metric::{
     DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, StatisticKind, TEXT_REGION_COLUMNS, WideMetrics,
     statistic_kind,
 };
+pub use region::{Region, RegionSet};
 pub use session::{Session, SessionId, SubjectCode};
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind};

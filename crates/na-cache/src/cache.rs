@@ -1,0 +1,324 @@
+//! What a cache holds, read.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use na_model::{
+    ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
+    Unit, UnitOutcome, UnitStatus, WideMetrics,
+};
+use r2d2::PooledConnection;
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Row, params};
+
+use crate::CacheError;
+use crate::encoded::decode;
+use crate::open::{CACHE_FILE, Connections, read_only};
+use crate::schema::columns_from_text;
+
+/// An open cache. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub(crate) location: PathBuf,
+    pub(crate) connections: Connections,
+}
+
+/// What a run was asked to do: an export from the cache alone needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// How the store is written.
+    pub settings: ExportSettings,
+    /// The sessions and their metadata.
+    pub listing: Listing,
+    /// The modalities asked for.
+    pub modalities: Vec<Modality>,
+}
+
+/// A committed unit, without its tables' rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CachedUnit {
+    pub(crate) key: i64,
+    /// Which.
+    pub unit: Unit,
+    /// Loaded or partial.
+    pub status: UnitStatus,
+    /// Why it is partial.
+    pub reason: String,
+    /// Total intracranial volume, mL.
+    pub tiv: Option<f64>,
+    /// Its tables, sorted.
+    pub tables: Vec<CachedTableInfo>,
+}
+
+/// A table of a unit, without its rows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CachedTableInfo {
+    /// The long table it feeds.
+    pub table: TableName,
+    /// Which map, for diffusion tables.
+    pub map: Option<MapSource>,
+    /// Regions.
+    pub n_rows: usize,
+}
+
+/// A table of a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CachedTable {
+    /// Which map, for diffusion tables.
+    pub map: Option<MapSource>,
+    /// Its rows.
+    pub batch: RecordBatch,
+}
+
+/// A form in which a long table occurs in the cache: columns with types, and regions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableForm {
+    /// The long table.
+    pub table: TableName,
+    /// The columns of its files.
+    pub columns: SchemaRef,
+    /// The regions of its files.
+    pub regions: RegionSet,
+}
+
+impl Cache {
+    /// Where a cache of an output folder is.
+    #[must_use]
+    pub fn path_in(output: &Path) -> PathBuf {
+        output.join(CACHE_FILE)
+    }
+
+    /// Opens the cache of an output folder for reading; none where there is none.
+    ///
+    /// # Errors
+    /// A file that is no cache, or one of another version.
+    pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
+        let location = Self::path_in(output);
+        // Made and not yet filled: its owner is just starting, or was killed there.
+        match std::fs::metadata(&location) {
+            Ok(metadata) if metadata.len() > 0 => {}
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CacheError::io("open", &location, error)),
+        }
+        let connections = read_only(&location)?;
+        Ok(Some(Self { location, connections }))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn location(&self) -> &Path {
+        &self.location
+    }
+
+    /// What the last run was asked to do; none where it was killed before it wrote that down.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn run_record(&self) -> Result<Option<RunRecord>, CacheError> {
+        let rows = self.query("SELECT key, value FROM settings", |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let value = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+        let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(modalities)) =
+            (value("atlas_name"), value("wide_metrics"), value("compression"), value("modalities"))
+        else {
+            return Ok(None);
+        };
+        let modalities: Result<Vec<Modality>, na_model::ModelError> =
+            modalities.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
+        Ok(Some(RunRecord {
+            settings: ExportSettings {
+                atlas_name: atlas_name.to_owned(),
+                wide_metrics: WideMetrics::parse(wide_metrics),
+                compression: compression.parse().map_err(|error| self.damaged(error))?,
+            },
+            listing: self.listing()?,
+            modalities: modalities.map_err(|error| self.damaged(error))?,
+        }))
+    }
+
+    fn listing(&self) -> Result<Listing, CacheError> {
+        let columns = self.query("SELECT name FROM metadata_columns ORDER BY position", |row| row.get(0))?;
+        let rows = self.query(
+            "SELECT subject_code, session_id, metadata FROM listed_sessions ORDER BY position",
+            |row| Ok((session(row)?, row.get::<_, String>(2)?)),
+        )?;
+        let rows = rows.into_iter().map(|(session, metadata)| {
+            let values = serde_json::from_str(&metadata).map_err(|error| self.damaged(error))?;
+            Ok(ListedSession { session, values })
+        });
+        Ok(Listing { columns, rows: rows.collect::<Result<_, CacheError>>()? })
+    }
+
+    /// The missing and failed units of the last run that came to its end.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn outcomes(&self) -> Result<Vec<UnitOutcome>, CacheError> {
+        self.query(
+            "SELECT subject_code, session_id, modality, status, reason FROM outcomes ORDER BY rowid",
+            |row| {
+                Ok(UnitOutcome {
+                    unit: Unit::new(session(row)?, parsed(row, 2)?),
+                    status: parsed(row, 3)?,
+                    reason: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// All units that are committed, by subject, session and modality.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn units(&self) -> Result<Vec<CachedUnit>, CacheError> {
+        let mut units = self.query(
+            "SELECT subject_code, session_id, modality, status, reason, tiv, unit FROM units
+             ORDER BY subject_code, session_id, modality",
+            |row| {
+                Ok(CachedUnit {
+                    key: row.get(6)?,
+                    unit: Unit::new(session(row)?, parsed(row, 2)?),
+                    status: parsed(row, 3)?,
+                    reason: row.get(4)?,
+                    tiv: row.get(5)?,
+                    tables: Vec::new(),
+                })
+            },
+        )?;
+        let tables = self.query(
+            "SELECT unit, table_name, model, param, \"desc\", n_rows FROM tables INDEXED BY tables_of_unit",
+            |row| {
+                let info =
+                    CachedTableInfo { table: parsed(row, 1)?, map: map(row, 2)?, n_rows: count(row.get(5)?) };
+                Ok((row.get::<_, i64>(0)?, info))
+            },
+        )?;
+        let mut by_unit: std::collections::HashMap<i64, Vec<CachedTableInfo>> =
+            std::collections::HashMap::new();
+        for (unit, info) in tables {
+            by_unit.entry(unit).or_default().push(info);
+        }
+        for unit in &mut units {
+            unit.tables = by_unit.remove(&unit.key).unwrap_or_default();
+            unit.tables.sort_unstable();
+        }
+        Ok(units)
+    }
+
+    /// The files that a unit was read from.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn sources(&self, unit: &CachedUnit) -> Result<Vec<SourceFile>, CacheError> {
+        let connection = self.connection()?;
+        let text: String = connection
+            .prepare_cached("SELECT sources FROM units WHERE unit = ?1")
+            .and_then(|mut statement| statement.query_row([unit.key], |row| row.get(0)))
+            .map_err(|source| CacheError::sqlite(&self.location, source))?;
+        serde_json::from_str(&text).map_err(|error| self.damaged(error))
+    }
+
+    /// What a unit has of a long table, sorted by map.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
+        let connection = self.connection()?;
+        let sqlite = |source| CacheError::sqlite(&self.location, source);
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT model, param, \"desc\", data FROM tables WHERE unit = ?1 AND table_name = ?2
+                 ORDER BY model, param, \"desc\"",
+            )
+            .map_err(sqlite)?;
+        let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
+        let mut tables = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let data = row.get_ref(3).map_err(sqlite)?;
+            let data = data.as_blob().map_err(|error| self.damaged(error))?;
+            let batch = decode(data).map_err(|error| self.damaged(error))?;
+            tables.push(CachedTable { map: map(row, 0).map_err(sqlite)?, batch });
+        }
+        Ok(tables)
+    }
+
+    /// The forms of every long table, in the order of the first session that has them.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn table_forms(&self) -> Result<Vec<TableForm>, CacheError> {
+        let forms = self.query(
+            "SELECT table_name, columns, regions, subject_code, session_id FROM (
+                SELECT table_name, column_set, region_set, subject_code, session_id,
+                    row_number() OVER (PARTITION BY table_name, column_set, region_set
+                        ORDER BY subject_code, session_id, model, param, \"desc\") AS place
+                FROM tables JOIN units USING (unit))
+             JOIN column_sets USING (column_set) JOIN region_sets USING (region_set)
+             WHERE place = 1 ORDER BY table_name, subject_code, session_id",
+            |row| Ok((parsed(row, 0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
+        )?;
+        forms
+            .into_iter()
+            .map(|(table, columns, regions)| {
+                Ok(TableForm {
+                    table,
+                    columns: columns_from_text(&columns).ok_or_else(|| self.damaged(&columns))?,
+                    regions: serde_json::from_str(&regions).map_err(|error| self.damaged(error))?,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn connection(&self) -> Result<PooledConnection<SqliteConnectionManager>, CacheError> {
+        self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+    }
+
+    pub(crate) fn query<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, CacheError> {
+        let connection = self.connection()?;
+        let rows = connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map([], read)?.collect::<rusqlite::Result<Vec<T>>>());
+        rows.map_err(|source| match source {
+            rusqlite::Error::FromSqlConversionFailure(_, _, error) => self.damaged(error),
+            source => CacheError::sqlite(&self.location, source),
+        })
+    }
+
+    pub(crate) fn damaged(&self, problem: impl ToString) -> CacheError {
+        CacheError::damaged(&self.location, problem)
+    }
+}
+
+/// The session in a row's first two columns.
+fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let (subject, id): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+    Session::from_store(&subject, id.as_deref()).map_err(|error| conversion(0, error))
+}
+
+fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err = na_model::ModelError>,
+{
+    let word = row.get_ref(column)?.as_str()?;
+    word.parse().map_err(|error| conversion(column, error))
+}
+
+fn map(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<MapSource>> {
+    let Some(param) = row.get(first + 1)? else { return Ok(None) };
+    Ok(Some(MapSource { model: row.get(first)?, param, desc: row.get(first + 2)? }))
+}
+
+fn conversion(column: usize, error: na_model::ModelError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+pub(crate) fn count(n: i64) -> usize {
+    usize::try_from(n).unwrap_or_default()
+}

@@ -1,0 +1,58 @@
+//! The SQLite write-ahead store that makes each unit durable the moment it is read.
+//!
+//! A unit (one session of one modality) is one transaction: all its tables, the fingerprints of its sources and its
+//! completion mark, or nothing. Tables are compressed Arrow IPC blobs, never a row a region. Loading threads encode
+//! ([`EncodedUnit`]), a single [`Writer`] commits whatever units wait in one synced transaction. What this crate is
+//! not: it knows no input format and no Parquet.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use arrow::array::{Float64Array, RecordBatch, StringArray};
+//! use na_cache::{Cache, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
+//! use na_model::{Modality, Session, SubjectCode, TableName, Unit, UnitStatus};
+//!
+//! let output = tempfile::tempdir()?;
+//! let lock = OwnerLock::acquire(output.path())?;
+//! let cache = OwnedCache::open_or_create(&lock)?;
+//!
+//! let batch = RecordBatch::try_from_iter([
+//!     ("label", Arc::new(StringArray::from(vec!["left", "right"])) as _),
+//!     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
+//! ])?;
+//! let unit = Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
+//! let (writer, sender) = Writer::start(&cache, |unit| println!("{unit} is safe"))?;
+//! sender.send(EncodedUnit {
+//!     unit: unit.clone(),
+//!     status: UnitStatus::Loaded,
+//!     reason: String::new(),
+//!     tiv: Some(1500.0),
+//!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch, "label")?],
+//!     sources: Vec::new(),
+//! })?;
+//! drop(sender);
+//! writer.finish()?;
+//!
+//! let reader = Cache::open_existing(output.path())?.expect("there is a cache");
+//! assert_eq!(reader.status()?.anatomical_sessions, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cache;
+mod encoded;
+mod error;
+mod lock;
+mod open;
+mod owned;
+mod remove;
+mod schema;
+mod status;
+mod writer;
+
+pub use cache::{Cache, CachedTable, CachedTableInfo, CachedUnit, RunRecord, TableForm};
+pub use encoded::{EncodedTable, EncodedUnit};
+pub use error::CacheError;
+pub use lock::{LOCK_FILE, OwnerLock};
+pub use open::CACHE_FILE;
+pub use owned::OwnedCache;
+pub use status::CacheStatus;
+pub use writer::{UnitSender, Writer};

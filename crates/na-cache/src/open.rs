@@ -1,0 +1,180 @@
+//! Opening `.cache.db`: which file, which journal, and whether it is ours.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use r2d2::Pool;
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::CacheError;
+use crate::schema::{CREATE, SCHEMA_VERSION};
+
+/// The cache's name in the output folder.
+pub const CACHE_FILE: &str = ".cache.db";
+
+pub(crate) type Connections = Pool<SqliteConnectionManager>;
+
+/// A reader waits so long for a checkpoint, a writer for another program's transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+const PAGE_SIZE: u32 = 8192;
+
+/// How SQLite makes commits safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Journal {
+    /// A write-ahead log beside the file: readers never wait.
+    WriteAhead,
+    /// A rollback journal under an exclusive lock, for file systems without shared memory between processes.
+    Rollback,
+}
+
+/// The files of a cache: itself, the write-ahead log, its index, the rollback journal.
+pub(crate) fn files(location: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|ending| {
+        let mut path = location.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    })
+}
+
+/// A pool for reading. Reading changes nothing, not even the log.
+pub(crate) fn read_only(location: &Path) -> Result<Connections, CacheError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(location, flags)?;
+    check_version(location, &connection)?;
+    drop(connection);
+    pool(location, flags, Journal::WriteAhead, 8)
+}
+
+/// A pool for the owner; the file is made where there is none.
+pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
+    if !location.exists() {
+        remove_leftovers(location)?;
+        create_private(location)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = connect(location, flags)?;
+    let empty = is_empty(&connection).map_err(sqlite)?;
+    if empty {
+        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(sqlite)?;
+    } else {
+        check_version(location, &connection)?;
+    }
+    let journal = match probe_write_ahead(&connection) {
+        Ok(()) => Journal::WriteAhead,
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+            return Err(sqlite(error));
+        }
+        Err(error) => {
+            tracing::warn!(
+                path = %location.display(), %error,
+                "a write-ahead log does not work on this file system: using a rollback journal under an exclusive \
+                 lock; the cache cannot be looked at while this runs"
+            );
+            drop(connection);
+            connection = connect(location, flags)?;
+            configure(&connection, Journal::Rollback).map_err(sqlite)?;
+            Journal::Rollback
+        }
+    };
+    configure(&connection, journal).map_err(sqlite)?;
+    if empty {
+        let transaction = connection.transaction().map_err(sqlite)?;
+        transaction.execute_batch(CREATE).map_err(sqlite)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sqlite)?;
+        transaction.commit().map_err(sqlite)?;
+    }
+    drop(connection);
+    let size = if journal == Journal::WriteAhead { 4 } else { 1 };
+    Ok((pool(location, flags, journal, size)?, journal))
+}
+
+fn connect(location: &Path, flags: OpenFlags) -> Result<Connection, CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
+    let connection = Connection::open_with_flags(location, flags).map_err(sqlite)?;
+    connection.busy_timeout(BUSY).map_err(sqlite)?;
+    Ok(connection)
+}
+
+fn pool(location: &Path, flags: OpenFlags, journal: Journal, size: u32) -> Result<Connections, CacheError> {
+    let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+    let manager = SqliteConnectionManager::file(location).with_flags(flags).with_init(move |connection| {
+        connection.busy_timeout(BUSY)?;
+        if writes { configure(connection, journal) } else { Ok(()) }
+    });
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .test_on_check_out(false)
+        .connection_timeout(BUSY)
+        .build(manager)
+        .map_err(|source| CacheError::Pool { path: location.to_owned(), source })
+}
+
+/// `FULL`: a commit that was acknowledged survives a power cut. With group commit it costs next to nothing.
+fn configure(connection: &Connection, journal: Journal) -> rusqlite::Result<()> {
+    match journal {
+        Journal::WriteAhead => connection.pragma_update(None, "journal_mode", "WAL")?,
+        Journal::Rollback => {
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
+        }
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// A real write: some network file systems take the setting and fail at the first commit.
+fn probe_write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_SHMOPEN);
+        return Err(rusqlite::Error::SqliteFailure(error, Some(format!("the journal mode stays {mode}"))));
+    }
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.pragma_update(None, "application_id", application)?;
+    connection.execute_batch("COMMIT")
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+fn check_version(location: &Path, connection: &Connection) -> Result<(), CacheError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| CacheError::sqlite(location, source))?;
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(CacheError::UnknownSchema { path: location.to_owned(), found, known: SCHEMA_VERSION })
+}
+
+/// A log without its database is what a deletion left that was cut short.
+fn remove_leftovers(location: &Path) -> Result<(), CacheError> {
+    for path in files(location) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CacheError::io("delete", &path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Brain measures are health data: SQLite gives the log and its index the mode of the file.
+fn create_private(location: &Path) -> Result<(), CacheError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(location).map(drop).map_err(|source| CacheError::io("create", location, source))
+}

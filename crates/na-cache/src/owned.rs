@@ -1,0 +1,105 @@
+//! The cache in its owner's hands: what only the holder of the output's lock may do.
+
+use std::ops::Deref;
+
+use na_model::UnitOutcome;
+use rusqlite::params;
+
+use crate::open::{Journal, read_write};
+use crate::{Cache, CacheError, OwnerLock, RunRecord};
+
+/// A cache that may be written to. It reads like any [`Cache`].
+#[derive(Debug, Clone)]
+pub struct OwnedCache<'lock> {
+    cache: Cache,
+    pub(crate) journal: Journal,
+    pub(crate) lock: &'lock OwnerLock,
+}
+
+impl Deref for OwnedCache<'_> {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+impl<'lock> OwnedCache<'lock> {
+    /// Opens the cache of the output folder that is held, or makes one.
+    ///
+    /// # Errors
+    /// A file that is no cache or one of another version; a folder that cannot be written to; a full disk.
+    pub fn open_or_create(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
+        let location = Cache::path_in(lock.output());
+        let (connections, journal) = read_write(&location)?;
+        Ok(Self { cache: Cache { location, connections }, journal, lock })
+    }
+
+    /// Whether readers can look at it meanwhile: not where the file system has no write-ahead log.
+    #[must_use]
+    pub fn readers_can_join(&self) -> bool {
+        self.journal == Journal::WriteAhead
+    }
+
+    /// Notes what a run was asked to do, and forgets the outcomes of the one before.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn write_run_record(&self, record: &RunRecord) -> Result<(), CacheError> {
+        let mut connection = self.connection()?;
+        write_record(&mut connection, record).map_err(|source| CacheError::sqlite(self.location(), source))
+    }
+
+    /// Notes the missing and failed units of a run.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn write_outcomes(&self, outcomes: &[UnitOutcome]) -> Result<(), CacheError> {
+        let mut connection = self.connection()?;
+        let mut write = || {
+            let transaction = connection.transaction()?;
+            transaction.execute("DELETE FROM outcomes", [])?;
+            let mut insert = transaction.prepare("INSERT INTO outcomes VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for outcome in outcomes {
+                let session = &outcome.unit.session;
+                insert.execute(params![
+                    session.subject.as_str(),
+                    session.id_str(),
+                    outcome.unit.modality.as_str(),
+                    outcome.status.as_str(),
+                    outcome.reason
+                ])?;
+            }
+            drop(insert);
+            transaction.commit()
+        };
+        write().map_err(|source| CacheError::sqlite(self.location(), source))
+    }
+}
+
+fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(
+        "DELETE FROM settings; DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;",
+    )?;
+    let modalities: Vec<&str> = record.modalities.iter().map(|modality| modality.as_str()).collect();
+    for (key, value) in [
+        ("atlas_name", record.settings.atlas_name.as_str()),
+        ("wide_metrics", &record.settings.wide_metrics.to_text()),
+        ("compression", record.settings.compression.as_str()),
+        ("modalities", &modalities.join(",")),
+    ] {
+        transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
+    }
+    for name in &record.listing.columns {
+        transaction.execute("INSERT INTO metadata_columns (name) VALUES (?1)", [name])?;
+    }
+    let mut insert = transaction
+        .prepare("INSERT INTO listed_sessions (subject_code, session_id, metadata) VALUES (?1, ?2, ?3)")?;
+    for row in &record.listing.rows {
+        let metadata = serde_json::to_string(&row.values).unwrap_or_default();
+        insert.execute(params![row.session.subject.as_str(), row.session.id_str(), metadata])?;
+    }
+    drop(insert);
+    transaction.commit()
+}

@@ -1,0 +1,71 @@
+//! The tables inside `.cache.db`, made so that the `sqlite3` shell shows what is there:
+//! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+/// `PRAGMA user_version` of a cache that this program writes.
+pub(crate) const SCHEMA_VERSION: i64 = 1;
+
+/// A blob's columns and regions repeat in all sessions: they are kept once, and export knows them without decoding.
+pub(crate) const CREATE: &str = "
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE metadata_columns (position INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE listed_sessions (
+    position INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, metadata TEXT NOT NULL
+) STRICT;
+CREATE TABLE outcomes (
+    subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE units (
+    unit INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality);
+CREATE TABLE column_sets (column_set INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE region_sets (region_set INTEGER PRIMARY KEY, regions TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE tables (
+    id INTEGER PRIMARY KEY, unit INTEGER NOT NULL REFERENCES units ON DELETE CASCADE, table_name TEXT NOT NULL,
+    model TEXT, param TEXT, \"desc\" TEXT, n_rows INTEGER NOT NULL,
+    column_set INTEGER NOT NULL REFERENCES column_sets, region_set INTEGER NOT NULL REFERENCES region_sets,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX tables_of_unit
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set);
+";
+
+/// A table's columns as `column_sets` keeps them: `[["label","text"],["mean","double"]]`.
+pub(crate) fn columns_to_text(schema: &Schema) -> String {
+    let columns: Vec<(&str, &str)> =
+        schema.fields().iter().map(|field| (field.name().as_str(), type_word(field.data_type()))).collect();
+    serde_json::to_string(&columns).unwrap_or_default()
+}
+
+pub(crate) fn columns_from_text(text: &str) -> Option<SchemaRef> {
+    let columns: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+    let fields: Option<Vec<Field>> =
+        columns.into_iter().map(|(name, word)| Some(Field::new(name, type_of(&word)?, true))).collect();
+    Some(Arc::new(Schema::new(fields?)))
+}
+
+fn type_word(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Int64 => "integer",
+        DataType::Float64 => "double",
+        DataType::Boolean => "boolean",
+        DataType::Null => "empty",
+        _ => "text",
+    }
+}
+
+fn type_of(word: &str) -> Option<DataType> {
+    Some(match word {
+        "integer" => DataType::Int64,
+        "double" => DataType::Float64,
+        "boolean" => DataType::Boolean,
+        "empty" => DataType::Null,
+        "text" => DataType::Utf8,
+        _ => return None,
+    })
+}

@@ -1,0 +1,198 @@
+//! The one thread that commits.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use na_model::Unit;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::{CacheError, EncodedTable, EncodedUnit, OwnedCache};
+
+/// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
+const QUEUE: usize = 4;
+
+/// Units of one transaction at most: beyond it a sync costs nothing more, and units wait longer.
+const LARGEST_BATCH: usize = 8;
+
+/// Commits units in the order they come, all that wait in one transaction.
+#[derive(Debug)]
+pub struct Writer {
+    thread: Option<JoinHandle<Result<(), CacheError>>>,
+}
+
+/// Where loading threads hand units to the [`Writer`]. Clone it for each.
+#[derive(Debug, Clone)]
+pub struct UnitSender {
+    queue: SyncSender<EncodedUnit>,
+    failed: Arc<AtomicBool>,
+}
+
+impl UnitSender {
+    /// Hands a unit over; waits while the queue is full. The unit is safe when the writer's callback names it.
+    ///
+    /// # Errors
+    /// [`CacheError::WriterStopped`] after a failed commit, which [`Writer::finish`] tells.
+    pub fn send(&self, unit: EncodedUnit) -> Result<(), CacheError> {
+        self.queue.send(unit).map_err(|_| CacheError::WriterStopped)
+    }
+
+    /// Whether a commit failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl Writer {
+    /// Starts the thread. `on_commit` is called for each unit after it is durable, in order.
+    ///
+    /// # Errors
+    /// A cache without a free connection; a machine without a free thread.
+    pub fn start(
+        cache: &OwnedCache<'_>,
+        on_commit: impl FnMut(&Unit) + Send + 'static,
+    ) -> Result<(Self, UnitSender), CacheError> {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let failed = Arc::new(AtomicBool::new(false));
+        let mut connection = cache.connection()?;
+        let path = cache.location().to_owned();
+        let sender = UnitSender { queue, failed: Arc::clone(&failed) };
+        let thread = std::thread::Builder::new()
+            .name("cache-writer".to_owned())
+            .spawn(move || {
+                let mut commits = Commits { path, sets: HashMap::new() };
+                let result = commits.run(&mut connection, &waiting, on_commit);
+                failed.store(result.is_err(), Ordering::Relaxed);
+                result
+            })
+            .map_err(|source| CacheError::io("start the writer of", cache.location(), source))?;
+        Ok((Self { thread: Some(thread) }, sender))
+    }
+
+    /// Waits until every unit that was sent is committed. All senders must be gone.
+    ///
+    /// # Errors
+    /// The commit that failed; what was committed before it is safe.
+    pub fn finish(mut self) -> Result<(), CacheError> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+struct Commits {
+    path: PathBuf,
+    /// The keys of the column and region sets that are stored already, by their text.
+    sets: HashMap<String, i64>,
+}
+
+impl Commits {
+    fn run(
+        &mut self,
+        connection: &mut Connection,
+        waiting: &Receiver<EncodedUnit>,
+        mut on_commit: impl FnMut(&Unit),
+    ) -> Result<(), CacheError> {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        while let Ok(first) = waiting.recv() {
+            batch.push(first);
+            batch.extend(waiting.try_iter().take(LARGEST_BATCH - 1));
+            self.commit(connection, &batch).map_err(|source| CacheError::sqlite(&self.path, source))?;
+            batch.drain(..).for_each(|unit| on_commit(&unit.unit));
+        }
+        Ok(())
+    }
+
+    /// The instant at which units become durable.
+    fn commit(&mut self, connection: &mut Connection, batch: &[EncodedUnit]) -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for unit in batch {
+            self.write_unit(&transaction, unit)?;
+        }
+        transaction.commit()
+    }
+
+    fn write_unit(&mut self, transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<()> {
+        let session = &unit.unit.session;
+        let modality = unit.unit.modality.as_str();
+        transaction
+            .prepare_cached(
+                "DELETE FROM units WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3",
+            )?
+            .execute(params![session.subject.as_str(), session.id_str(), modality])?;
+        let key = transaction
+            .prepare_cached(
+                "INSERT INTO units (subject_code, session_id, modality, status, reason, tiv, sources, committed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, strftime('%Y-%m-%dT%H:%M:%fZ'))",
+            )?
+            .insert(params![
+                session.subject.as_str(),
+                session.id_str(),
+                modality,
+                unit.status.as_str(),
+                unit.reason,
+                unit.tiv,
+                serde_json::to_string(&unit.sources).unwrap_or_default(),
+            ])?;
+        unit.tables.iter().try_for_each(|table| self.write_table(transaction, key, table))
+    }
+
+    fn write_table(
+        &mut self,
+        transaction: &Transaction<'_>,
+        unit: i64,
+        table: &EncodedTable,
+    ) -> rusqlite::Result<()> {
+        let column_set = self.set(transaction, "column_set", "columns", &table.columns)?;
+        let region_set = self.set(transaction, "region_set", "regions", &table.regions)?;
+        let map = table.map.as_ref();
+        transaction
+            .prepare_cached(
+                "INSERT INTO tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, data)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                unit,
+                table.table.to_string(),
+                map.map(|map| &map.model),
+                map.map(|map| &map.param),
+                map.map(|map| &map.desc),
+                i64::try_from(table.n_rows).unwrap_or(i64::MAX),
+                column_set,
+                region_set,
+                table.data,
+            ])?;
+        Ok(())
+    }
+
+    /// The key of a text that repeats, which is stored once.
+    fn set(
+        &mut self,
+        transaction: &Transaction<'_>,
+        name: &str,
+        column: &str,
+        text: &str,
+    ) -> rusqlite::Result<i64> {
+        if let Some(key) = self.sets.get(text) {
+            return Ok(*key);
+        }
+        let stored = transaction
+            .prepare_cached(&format!("SELECT {name} FROM {name}s WHERE {column} = ?1"))?
+            .query_row([text], |row| row.get(0))
+            .optional()?;
+        let key = match stored {
+            Some(key) => key,
+            None => transaction
+                .prepare_cached(&format!("INSERT INTO {name}s ({column}) VALUES (?1)"))?
+                .insert([text])?,
+        };
+        self.sets.insert(text.to_owned(), key);
+        Ok(key)
+    }
+}
