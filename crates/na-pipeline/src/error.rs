@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use na_cache::CacheError;
+use na_store::StoreError;
+
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -87,4 +90,56 @@ pub enum PipelineError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing says where anatomical or diffusion tables are.
+    #[error(
+        "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
+         --qsiparc (QSIPARC_PATH) for diffusion tables"
+    )]
+    NothingToLoad,
+    /// A workflow that is asked for and not there.
+    #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
+    UnknownWorkflow {
+        /// The name asked for.
+        asked: String,
+        /// The root.
+        path: PathBuf,
+        /// The workflows that are there, with commas.
+        known: String,
+    },
+    /// The cache holds units of another atlas.
+    #[error(
+        "the cache in {} holds atlas {cached}, not {asked}: finish that run first (--atlas-name {cached}, or \
+         neuroalign-export-cache), or give --output another folder",
+        output.display()
+    )]
+    OtherAtlasCached {
+        /// The output folder.
+        output: PathBuf,
+        /// The cache's atlas.
+        cached: String,
+        /// The atlas asked for.
+        asked: String,
+    },
+    /// The output folder cannot be made.
+    #[error("the output folder {} cannot be made ({source}): choose one that you may write to", path.display())]
+    Output {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The machine gives no threads.
+    #[error("cannot start {n_jobs} threads ({problem}): try a smaller --n-jobs")]
+    Threads {
+        /// How many.
+        n_jobs: usize,
+        /// Why not.
+        problem: String,
+    },
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

@@ -28,6 +28,12 @@ impl SubjectFolders {
         Ok(Self { root: root.to_owned(), subjects: Names::new(names, clean_subject) })
     }
 
+    /// Whether the root has no folder of a subject at all: probably it is not the root that was meant.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subjects.all.is_empty()
+    }
+
     /// The folder of a session: looked for under the cleaned codes, as they were written, and with only their letters
     /// and digits. A folder whose name cleans to the same code is the same subject or session, however it is written.
     ///

@@ -1,7 +1,47 @@
-//! From folders of TSVs to a feature store: list, find, read, commit, export
+//! From folders of TSVs to a feature store: list, find, read, commit, export.
+//!
+//! [`run`] takes a [`Config`] and tells an [`Observer`] what happens. Sessions come from a list or from the folders
+//! themselves; each kind of input is one module of [`sources`]; every unit is committed to the cache the moment it is
+//! read, and a run that was cut short goes on where it was. What this crate is not: it has no command line, prints
+//! nothing, and looks at no environment.
+//!
+//! ```no_run
+//! use na_model::{Compression, Tissue};
+//! use na_pipeline::{Config, Event, Observer, SessionSource, run};
+//!
+//! struct Quiet;
+//!
+//! impl Observer for Quiet {
+//!     fn event(&self, _: Event) {}
+//!
+//!     fn should_stop(&self) -> bool {
+//!         false
+//!     }
+//! }
+//!
+//! let config = Config {
+//!     sessions: SessionSource::Discover,
+//!     cat12_root: Some("cat12".into()),
+//!     cat12_parcellated_root: Some("parcellated/cat12".into()),
+//!     qsiparc: None,
+//!     output: "data/processed".into(),
+//!     tissues: Tissue::ALL.to_vec(),
+//!     diffusion: false,
+//!     workflows: None,
+//!     atlas_name: "4S456Parcels".to_owned(),
+//!     wide_metrics: None,
+//!     compression: Compression::Zstd,
+//!     pick: Default::default(),
+//!     n_jobs: 2,
+//!     keep_cache: false,
+//!     force: false,
+//! };
+//! let report = run(&config, &Quiet)?;
+//! println!("{} units were there already", report.plan.skipped);
+//! # Ok::<(), na_pipeline::PipelineError>(())
+//! ```
 
 pub mod discover;
-pub mod error;
 pub mod fingerprint;
 pub mod folders;
 pub mod session_list;
@@ -9,8 +49,24 @@ pub mod sidecar;
 pub mod sources;
 pub mod tiv;
 pub mod tsv;
-pub mod unit_error;
 
 mod cell;
 mod column;
+mod config;
 mod delimited;
+mod error;
+mod event;
+mod find;
+mod load;
+mod plan;
+mod regions;
+mod run;
+mod unit_error;
+
+pub use config::{Config, SessionSource};
+pub use error::PipelineError;
+pub use event::{Event, Observer, PlanSummary};
+pub use run::{RunReport, dry_run, run};
+pub use session_list::SessionListOptions;
+pub use sources::EntityPick;
+pub use unit_error::UnitError;

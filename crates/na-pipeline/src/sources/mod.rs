@@ -35,6 +35,16 @@ pub struct FoundTable {
     pub mask_entity: Option<String>,
 }
 
+impl FoundTable {
+    /// The sidecar's path under the root that the settings name.
+    #[must_use]
+    pub fn sidecar_relative(&self) -> Option<String> {
+        let name = self.sidecar.as_ref()?.file_name()?.to_str()?;
+        let folder = self.relative.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Some(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
+    }
+}
+
 /// Which files to take where several answer to one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntityPick {

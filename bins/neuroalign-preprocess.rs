@@ -1,0 +1,7 @@
+//! `neuroalign-preprocess`: see `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    neuroalign::preprocess::main(std::env::args_os())
+}

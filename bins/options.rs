@@ -1,0 +1,214 @@
+//! The arguments of `neuroalign-preprocess`, and the run they ask for.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap_complete::Shell;
+use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
+use na_pipeline::{Config, EntityPick, SessionListOptions, SessionSource};
+
+use crate::settings::{Settings, SettingsError, expand};
+
+const EXAMPLES: &str = "\
+Examples:
+  neuroalign-preprocess
+      everything from .env in the working directory
+  neuroalign-preprocess -s sessions.csv --cat12-root /data/cat12 \\
+      --cat12-parcellated-root /data/parcellated/cat12 --qsiparc /data/parcellated -o data/processed
+      the same from the command line; run it again after a crash, and it goes on where it was
+  neuroalign-preprocess --discover --dry-run
+      what there would be to do, for every session under the roots
+  neuroalign-preprocess --no-diffusion --wide-metrics mean,std -j 4
+      anatomical tables only, two metrics as features, four threads
+
+Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
+CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS. Paths in .env are under its folder.
+
+Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed, 130 interrupted (143 by SIGTERM).";
+
+/// Gathers parcellate's regional statistics of MRI sessions into a Parquet feature store.
+///
+/// Each session is committed the moment it is read: after a crash the same command goes on where it was.
+#[derive(Debug, Parser)]
+#[command(name = "neuroalign-preprocess", version, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Session list (.csv or .tsv), a row a session [SESSIONS_CSV]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) sessions: Option<PathBuf>,
+    /// Take every sub-*[/ses-*] under the roots instead of a session list
+    #[arg(long, conflicts_with = "sessions")]
+    pub(crate) discover: bool,
+    /// CAT12's output, for total intracranial volume [CAT12_ROOT]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cat12_root: Option<PathBuf>,
+    /// parcellate's tables of CAT12's segmentations [CAT12_PARCELLATED_ROOT]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cat12_parcellated_root: Option<PathBuf>,
+    /// parcellate's tables of QSIRecon's maps: the folder of qsirecon-WORKFLOW folders [QSIPARC_PATH]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) qsiparc: Option<PathBuf>,
+    /// QSIRecon's own output; taken for compatibility, nothing is read from it [QSIRECON_PATH]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) qsirecon: Option<PathBuf>,
+    /// The store's folder
+    #[arg(short, long, value_name = "DIR", default_value = "data/processed")]
+    pub(crate) output: PathBuf,
+    /// Settings from this file instead of .env
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// No anatomical tables
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) no_anatomical: bool,
+    /// No diffusion tables
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) no_diffusion: bool,
+    /// No grey matter
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) no_gm: bool,
+    /// No white matter
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) no_wm: bool,
+    /// No cortical thickness
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) no_ct: bool,
+    /// Only these workflows (with commas, or repeated) [default: all that are there]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', num_args = 1.., help_heading = "What to load")]
+    pub(crate) workflows: Option<Vec<String>>,
+    /// The atlas [ATLAS_NAME] [default: 4S456Parcels]
+    #[arg(long, value_name = "NAME", help_heading = "What to load")]
+    pub(crate) atlas_name: Option<String>,
+    /// Where several files answer to one table, take those with this mask ("none": without one)
+    #[arg(long, value_name = "MASK", help_heading = "What to load")]
+    pub(crate) mask: Option<String>,
+    /// The same for the space entity
+    #[arg(long, value_name = "SPACE", help_heading = "What to load")]
+    pub(crate) space: Option<String>,
+    /// The same for any entity: run-1, maskthr-50, res-none
+    #[arg(long, value_name = "KEY-VALUE", value_parser = parse_entity, help_heading = "What to load")]
+    pub(crate) entity: Vec<(String, Option<String>)>,
+
+    /// The session list's columns to keep (with commas) [default: all but direct identifiers]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Session list")]
+    pub(crate) metadata_columns: Option<Vec<String>>,
+    /// The column of age, years [default: the first of AGE, Age@Scan, age, Age]
+    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
+    pub(crate) age_column: Option<String>,
+    /// The column of subjects [default: subject_code, SubjectCode, participant_id]
+    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
+    pub(crate) subject_column: Option<String>,
+    /// The column of sessions [default: session_id, ScanID]
+    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
+    pub(crate) session_column: Option<String>,
+
+    /// Metrics that become features: a list with commas, "default" or "all" [default: what the store has, or default]
+    #[arg(long, value_name = "METRICS", help_heading = "Store")]
+    pub(crate) wide_metrics: Option<String>,
+    /// Compression of the Parquet files
+    #[arg(long, value_name = "CODEC", default_value = "zstd", value_parser = parse_compression, help_heading = "Store")]
+    pub(crate) compression: Compression,
+    /// Keep the cache after the export
+    #[arg(long, help_heading = "Store")]
+    pub(crate) keep_cache: bool,
+    /// Clear this store's tables and cache first, and load everything anew
+    #[arg(short, long, help_heading = "Store")]
+    pub(crate) force: bool,
+
+    /// Threads [N_JOBS] [default: all cores]
+    #[arg(short = 'j', long, value_name = "N", value_parser = parse_jobs)]
+    pub(crate) n_jobs: Option<usize>,
+    /// Only say what there is to do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress bar
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+    /// Say more
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Append log messages to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Print a completion script for this shell
+    #[arg(long, value_name = "SHELL")]
+    pub(crate) completions: Option<Shell>,
+}
+
+impl Options {
+    /// The run that these arguments and the settings below them ask for.
+    pub(crate) fn config(&self, settings: &Settings) -> Result<Config, SettingsError> {
+        let list = settings.path(self.sessions.as_deref(), "SESSIONS_CSV").filter(|_| !self.discover);
+        let sessions = match list {
+            Some(path) => SessionSource::List { path, options: self.session_list_options() },
+            None if self.discover => SessionSource::Discover,
+            None => return Err(SettingsError::NoSessions { env_file: settings.path.clone() }),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = |tissue: &Tissue| match tissue {
+            Tissue::Gm => !self.no_gm,
+            Tissue::Wm => !self.no_wm,
+            Tissue::Ct => !self.no_ct,
+        };
+        Ok(Config {
+            sessions,
+            cat12_root: settings.path(self.cat12_root.as_deref(), "CAT12_ROOT"),
+            cat12_parcellated_root: settings
+                .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
+            qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),
+            output: expand(&self.output),
+            tissues: Tissue::ALL.into_iter().filter(|tissue| !self.no_anatomical && wanted(tissue)).collect(),
+            diffusion: !self.no_diffusion,
+            workflows: self.workflows.clone(),
+            atlas_name: settings
+                .text(self.atlas_name.as_deref(), "ATLAS_NAME")
+                .unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
+            wide_metrics: self.wide_metrics.as_deref().map(WideMetrics::parse),
+            compression: self.compression,
+            pick: self.pick(),
+            n_jobs: settings.number(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
+            keep_cache: self.keep_cache,
+            force: self.force,
+        })
+    }
+
+    fn session_list_options(&self) -> SessionListOptions {
+        SessionListOptions {
+            metadata_columns: self.metadata_columns.clone(),
+            age_column: self.age_column.clone(),
+            subject_column: self.subject_column.clone(),
+            session_column: self.session_column.clone(),
+        }
+    }
+
+    fn pick(&self) -> EntityPick {
+        let named = [("mask", &self.mask), ("space", &self.space)];
+        let named =
+            named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), or_none(value.as_deref()?))));
+        EntityPick { wanted: named.chain(self.entity.iter().cloned()).collect() }
+    }
+}
+
+fn or_none(value: &str) -> Option<String> {
+    (value != "none").then(|| value.to_owned())
+}
+
+fn parse_entity(text: &str) -> Result<(String, Option<String>), String> {
+    match text.split_once('-') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), or_none(value))),
+        _ => Err("expected KEY-VALUE as in a BIDS file name, such as run-1".to_owned()),
+    }
+}
+
+fn parse_compression(text: &str) -> Result<Compression, String> {
+    text.parse().map_err(|error: na_model::ModelError| error.to_string())
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs) if (1..=1024).contains(&jobs) => Ok(jobs),
+        _ => Err("expected a number from 1 to 1024".to_owned()),
+    }
+}

@@ -1,0 +1,57 @@
+//! `neuroalign-preprocess`: load, resume, export.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{CommandFactory, Parser};
+use na_pipeline::{RunReport, dry_run, run};
+
+use crate::exit::{Exit, complain, print, usage};
+use crate::options::Options;
+use crate::progress::{Progress, bars};
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::{logging, summary};
+
+/// Runs the command with these arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Options::try_parse_from(arguments) {
+        Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
+        Err(error) => usage(&error).into(),
+    }
+}
+
+fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
+    if let Some(shell) = options.completions {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Options::command(), "neuroalign-preprocess", &mut script);
+        print(&String::from_utf8_lossy(&script));
+        return Ok(Exit::Done);
+    }
+    let started = Instant::now();
+    let bars = bars(!options.no_progress && !options.dry_run);
+    logging::start(options.verbose, &bars, options.log_file.as_deref())?;
+    let settings = Settings::read(options.env_file.as_deref())?;
+    let config = options.config(&settings)?;
+    if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
+        tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
+    }
+    let signals = Signals::listen()?;
+    let progress = Progress::new(bars, signals.clone());
+    let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
+    progress.finish();
+    let report = result?;
+    let told = summary::Told { config: &config, dry_run: options.dry_run, elapsed: started.elapsed() };
+    print(&if options.json { told.json(&report) } else { told.text(&report) });
+    Ok(exit(&report, &signals))
+}
+
+fn exit(report: &RunReport, signals: &Signals) -> Exit {
+    let failed = report.outcomes.iter().any(|outcome| outcome.status == na_model::UnitStatus::Failed);
+    match signals.came().filter(|_| report.interrupted) {
+        Some(signal) => Exit::Interrupted(signal),
+        None if failed => Exit::SomeFailed,
+        None => Exit::Done,
+    }
+}

@@ -1,0 +1,158 @@
+//! What the user sees of a run while it goes on.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use na_pipeline::{Event, Observer, PlanSummary};
+use na_store::ExportStep;
+
+use crate::signals::Signals;
+
+/// On a terminal a bar, elsewhere a line now and then.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Beyond so many, notes go to the log file and to `--verbose` only.
+const NOTES_SHOWN: usize = 20;
+
+/// Shows events as a bar or as log lines, and passes signals on.
+pub(crate) struct Progress {
+    bars: MultiProgress,
+    bar: Mutex<Option<ProgressBar>>,
+    signals: Signals,
+    committed: AtomicUsize,
+    to_load: AtomicUsize,
+    notes: AtomicUsize,
+    last_line: Mutex<Instant>,
+}
+
+/// Bars on stderr where it is a terminal and they are wanted.
+pub(crate) fn bars(wanted: bool) -> MultiProgress {
+    let visible = wanted && std::io::stderr().is_terminal();
+    MultiProgress::with_draw_target(if visible {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    })
+}
+
+impl Progress {
+    pub(crate) fn new(bars: MultiProgress, signals: Signals) -> Self {
+        Self {
+            bars,
+            bar: Mutex::default(),
+            signals,
+            committed: AtomicUsize::new(0),
+            to_load: AtomicUsize::new(0),
+            notes: AtomicUsize::new(0),
+            last_line: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes the bar away before the summary is printed.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
+        let hidden = self.notes.load(Ordering::Relaxed).saturating_sub(NOTES_SHOWN);
+        if hidden > 0 {
+            tracing::warn!("{hidden} more warnings: --verbose shows them, --log-file keeps them");
+        }
+    }
+
+    pub(crate) fn step(&self, step: &ExportStep) {
+        let (text, done) = match step {
+            ExportStep::LongTable { table, place, of } => {
+                (format!("writing {table}"), Some((place.saturating_sub(1), *of)))
+            }
+            ExportStep::Features { table, n_features, place, of } => {
+                (format!("writing {n_features} features of {table}"), Some((place.saturating_sub(1), *of)))
+            }
+            _ => ("verifying what was written".to_owned(), None),
+        };
+        tracing::info!("{text}");
+        let (position, length) = done.unwrap_or((0, 0));
+        self.show("exporting", length, position, &text);
+    }
+
+    fn show(&self, what: &str, length: usize, position: usize, message: &str) {
+        let mut slot = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = slot.get_or_insert_with(|| {
+            let template = "{prefix:>10} [{bar:30}] {pos}/{len} {msg} ({elapsed}, {eta} left)";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.bars.add(ProgressBar::new(0).with_style(style.progress_chars("=> ")))
+        });
+        bar.set_prefix(what.to_owned());
+        bar.set_length(u64::try_from(length).unwrap_or_default());
+        bar.set_position(u64::try_from(position).unwrap_or_default());
+        bar.set_message(message.to_owned());
+    }
+
+    fn planned(&self, plan: PlanSummary) {
+        self.to_load.store(plan.to_load, Ordering::Relaxed);
+        tracing::info!(
+            "{} sessions: {} units to load ({} of them changed), {} there already, {} missing, {} failed",
+            plan.sessions,
+            plan.to_load,
+            plan.changed,
+            plan.skipped,
+            plan.missing,
+            plan.failed
+        );
+        if plan.to_load > 0 {
+            self.show("loading", plan.to_load, 0, "");
+        }
+    }
+
+    fn committed(&self, unit: &na_model::Unit) {
+        let committed = self.committed.fetch_add(1, Ordering::Relaxed) + 1;
+        let to_load = self.to_load.load(Ordering::Relaxed);
+        tracing::debug!("{unit} is committed");
+        self.show("loading", to_load, committed, &unit.session.to_string());
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() >= LINE_EVERY || committed == to_load {
+            *last = Instant::now();
+            tracing::info!("{committed} of {to_load} units are committed");
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Note(note) => {
+                if self.notes.fetch_add(1, Ordering::Relaxed) < NOTES_SHOWN {
+                    tracing::warn!("{note}");
+                } else {
+                    tracing::debug!("{note}");
+                }
+            }
+            Event::Clearing(files) => {
+                tracing::warn!("--force: {} files of the store and its cache are deleted", files.len());
+                files.iter().for_each(|file| tracing::info!("deleting {}", file.display()));
+            }
+            Event::Planned(plan) => self.planned(plan),
+            Event::Committed(unit) => self.committed(&unit),
+            Event::Failed(outcome) => tracing::warn!("{}: {}", outcome.unit, outcome.reason),
+            Event::Export(step) => self.step(&step),
+            _ => {}
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.signals.came().is_some()
+    }
+}
+
+impl na_store::ExportObserver for Progress {
+    fn step(&self, step: &ExportStep) {
+        Self::step(self, step);
+    }
+
+    fn should_stop(&self) -> bool {
+        self.signals.came().is_some()
+    }
+}

@@ -1,0 +1,35 @@
+//! Ctrl+C, SIGTERM and SIGHUP ask a command to stop; a second one ends it at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Which signal came, if any.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signals {
+    came: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> io::Result<Self> {
+        let signals = Self::default();
+        let again = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // In this order: the first signal arms what the second one triggers.
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
+            flag::register(signal, Arc::clone(&again))?;
+            flag::register_usize(signal, Arc::clone(&signals.came), usize::try_from(signal).unwrap_or(1))?;
+        }
+        Ok(signals)
+    }
+
+    pub(crate) fn came(&self) -> Option<i32> {
+        match self.came.load(Ordering::Relaxed) {
+            0 => None,
+            signal => i32::try_from(signal).ok(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Reading one unit: its tables, their sidecars, its TIV, and the form in which it is committed.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Float64Type;
+use na_cache::{EncodedTable, EncodedUnit};
+use na_model::{Modality, SourceFile, SourceKind, UnitStatus};
+
+use crate::find::{FoundUnit, TableKey};
+use crate::fingerprint::read_with_fingerprint;
+use crate::plan::PlannedUnit;
+use crate::sidecar::parse_sidecar;
+use crate::sources::FoundTable;
+use crate::tiv::{FoundTiv, tiv_from_tsv, tiv_from_xml};
+use crate::tsv::{ParsedTable, parse_table};
+use crate::unit_error::UnitError;
+
+/// A unit that was read, and what the user should know of it.
+pub(crate) struct LoadedUnit {
+    pub(crate) unit: EncodedUnit,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads a unit's files. `all_tables` are those that any session has: a unit that lacks one is partial.
+pub(crate) fn load(
+    planned: &PlannedUnit,
+    found: &FoundUnit,
+    all_tables: &BTreeSet<TableKey>,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Option<LoadedUnit>, UnitError> {
+    let mut loaded = LoadedUnit {
+        unit: EncodedUnit {
+            unit: planned.unit.clone(),
+            status: UnitStatus::Loaded,
+            reason: String::new(),
+            tiv: None,
+            tables: Vec::new(),
+            sources: Vec::new(),
+        },
+        notes: Vec::new(),
+    };
+    let mut tiv_in_table = None;
+    for table in &found.tables {
+        if should_stop() {
+            return Ok(None);
+        }
+        let parsed = loaded.add_table(table)?;
+        if tiv_in_table.is_none() {
+            tiv_in_table = tiv_column(&parsed).map(|ml| FoundTiv::new(&table.path, ml));
+        }
+    }
+    if planned.unit.modality == Modality::Anatomical {
+        loaded.add_tiv(found, tiv_in_table)?;
+    }
+    loaded.note_what_lacks(all_tables);
+    Ok(Some(loaded))
+}
+
+impl LoadedUnit {
+    fn add_table(&mut self, table: &FoundTable) -> Result<ParsedTable, UnitError> {
+        let (bytes, fingerprint) = read_with_fingerprint(&table.path)?;
+        let parsed = parse_table(&table.path, &bytes)?;
+        let mut source = SourceFile {
+            kind: SourceKind::Table,
+            table: Some(table.table.to_string()),
+            map: table.map.clone(),
+            path: table.relative.clone(),
+            fingerprint,
+            mask_entity: table.mask_entity.clone(),
+            sidecar: None,
+        };
+        let mut json = None;
+        if let (Some(path), Some(relative)) = (&table.sidecar, table.sidecar_relative()) {
+            let (bytes, fingerprint) = read_with_fingerprint(path)?;
+            source.sidecar = Some(parse_sidecar(path, &bytes)?);
+            json = Some(SourceFile {
+                kind: SourceKind::Sidecar,
+                path: relative,
+                fingerprint,
+                sidecar: None,
+                ..source.clone()
+            });
+        }
+        self.unit.sources.push(source);
+        self.unit.sources.extend(json);
+        let encoded =
+            EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch, parsed.region_column)
+                .map_err(|error| {
+                    UnitError::form(&table.path, error.to_string(), "a table that Arrow can hold")
+                })?;
+        self.unit.tables.push(encoded);
+        Ok(parsed)
+    }
+
+    fn add_tiv(&mut self, found: &FoundUnit, in_table: Option<FoundTiv>) -> Result<(), UnitError> {
+        let mut tiv = None;
+        for (path, relative) in &found.tiv {
+            let (bytes, fingerprint) = read_with_fingerprint(path)?;
+            let is_xml = path.extension().is_some_and(|extension| extension == "xml");
+            if tiv.is_none() {
+                let read = if is_xml { tiv_from_xml(path, &bytes) } else { tiv_from_tsv(path, &bytes) };
+                match read {
+                    Ok(ml) => tiv = ml.map(|ml| FoundTiv::new(path, ml)),
+                    // A report that was cut says nothing of the image: the next file may.
+                    Err(error) => self.notes.push(format!("{error}; TIV is looked for elsewhere")),
+                }
+            }
+            self.unit.sources.push(SourceFile {
+                kind: SourceKind::Tiv,
+                table: None,
+                map: None,
+                path: relative.clone(),
+                fingerprint,
+                mask_entity: None,
+                sidecar: None,
+            });
+        }
+        match tiv.or(in_table) {
+            Some(found) => {
+                self.unit.tiv = Some(found.millilitres);
+                self.notes.extend(found.notes);
+            }
+            None => self.notes.push(format!("{}: no total intracranial volume was found", self.unit.unit)),
+        }
+        Ok(())
+    }
+
+    fn note_what_lacks(&mut self, all_tables: &BTreeSet<TableKey>) {
+        let modality = self.unit.unit.modality;
+        let has = |key: &&TableKey| {
+            self.unit.tables.iter().any(|table| *table.table() == key.0 && table.map() == key.1.as_ref())
+        };
+        let lacking: Vec<String> = all_tables
+            .iter()
+            .filter(|(table, _)| table.modality() == modality)
+            .filter(|key| !has(key))
+            .map(|(table, map)| match map {
+                None => table.to_string(),
+                Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
+            })
+            .collect();
+        if !lacking.is_empty() {
+            self.add_reason(&format!("no {}, which other sessions have", lacking.join(", ")));
+        } else if self.unit.tables.is_empty() {
+            self.add_reason("no tables, only total intracranial volume");
+        }
+    }
+
+    /// Makes the unit partial.
+    pub(crate) fn add_reason(&mut self, reason: &str) {
+        self.unit.status = UnitStatus::Partial;
+        if !self.unit.reason.is_empty() {
+            self.unit.reason.push_str("; ");
+        }
+        self.unit.reason.push_str(reason);
+    }
+}
+
+/// The volume in a table's `vol_TIV`, which is the same in all rows.
+fn tiv_column(parsed: &ParsedTable) -> Option<f64> {
+    let column = parsed.batch.column_by_name("vol_TIV")?.as_primitive_opt::<Float64Type>()?;
+    let first = (0..column.len()).find(|row| column.is_valid(*row)).map(|row| column.value(row));
+    first.filter(|ml| ml.is_finite() && *ml > 0.0)
+}

@@ -1,0 +1,170 @@
+//! What a store holds, as its files tell: the manifest is written from here, and rebuilt from here when it is broken.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use na_model::{LongFormat, MANIFEST_VERSION, Manifest, Session, TableName, WideFeature, statistic_kind};
+use serde_json::{Value, json};
+
+use crate::durable::{Folders, write_durably};
+use crate::error::StoreError;
+use crate::layout::{MANIFEST_FILE, TIV_FILE, long_tables, wide_files};
+use crate::long::columns::tsv_columns;
+use crate::long::index::LongIndex;
+use crate::notes;
+use crate::table_file::TableFile;
+use crate::wide::plan::FeatureKind;
+
+/// The key beside the entries that is this program's own.
+const OWN: &str = "neuroalign";
+
+/// Reads the manifest; none where there is none, or none that can be understood.
+pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreError> {
+    let path = output.join(MANIFEST_FILE);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(StoreError::io("read", &path))?,
+    };
+    match serde_json::from_slice::<Manifest>(&bytes) {
+        Ok(manifest) if manifest.version == MANIFEST_VERSION => Ok(Some(manifest)),
+        Ok(manifest) => Err(StoreError::damaged(
+            &path,
+            format!("it has version {}, this program knows {MANIFEST_VERSION}", manifest.version),
+        )),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the manifest is broken and is rebuilt from the files");
+            Ok(None)
+        }
+    }
+}
+
+/// The atlas of a store, from its manifest or its files.
+pub(crate) fn atlas(output: &Path, manifest: Option<&Manifest>) -> Result<Option<String>, StoreError> {
+    if let Some(manifest) = manifest {
+        let known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
+        return Ok(known.then(|| manifest.atlas_name.clone()));
+    }
+    for table in long_tables(output)? {
+        let file = TableFile::open(&output.join(table.file_path()))?;
+        if let Some(atlas) = file.as_ref().and_then(|file| file.note(notes::ATLAS)) {
+            return Ok(Some(atlas.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The wide metrics that the store was last written with.
+pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
+    manifest.extra.get(OWN)?.get("wide_metrics")?.as_str()
+}
+
+pub(crate) fn long_entry(table: &TableName, file: &TableFile, index: &LongIndex) -> LongFormat {
+    let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let tsv = tsv_columns(table, file.schema());
+    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| statistic_kind(name).is_some());
+    let metrics = metrics.filter(|name| *name != "vol_TIV").cloned();
+    LongFormat {
+        name: table.to_string(),
+        modality: table.modality().to_string(),
+        n_rows: file.n_rows(),
+        n_sessions: count(index.sessions.len()),
+        metrics_available: metrics.collect(),
+        columns,
+        file_path: table.file_path(),
+        created_at: file.note(notes::CREATED_AT).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The entry of a feature's file; none for a file that this program did not write.
+pub(crate) fn wide_entry(file_path: &str, file: &TableFile) -> Option<WideFeature> {
+    let kind: FeatureKind = serde_json::from_str(file.note(notes::FEATURE)?).ok()?;
+    let region_names: Vec<String> = file.schema().fields().iter().skip(2).map(|f| f.name().clone()).collect();
+    Some(WideFeature {
+        name: kind.name,
+        modality: kind.modality,
+        metric: kind.metric,
+        n_regions: count(region_names.len()),
+        n_sessions: file.n_rows(),
+        region_names,
+        file_path: file_path.to_owned(),
+        created_at: file.note(notes::CREATED_AT).unwrap_or_default().to_owned(),
+        source_modality: kind.source_modality,
+        workflow: kind.workflow,
+        model: kind.model,
+        param: kind.param,
+    })
+}
+
+/// What a store holds: its manifest, or where that is missing or broken, one made from the files.
+///
+/// # Errors
+/// A manifest of another version; a file that cannot be read.
+pub fn store_manifest(output: &Path) -> Result<Manifest, StoreError> {
+    read_manifest(output)?.map_or_else(|| rebuild(output), Ok)
+}
+
+fn rebuild(output: &Path) -> Result<Manifest, StoreError> {
+    let mut long_formats = BTreeMap::new();
+    let mut sessions = HashSet::new();
+    for table in long_tables(output)? {
+        let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
+        let index = LongIndex::read(&file)?;
+        long_formats.insert(table.to_string(), long_entry(&table, &file, &index));
+        sessions.extend(index.sessions);
+    }
+    let mut wide_features = BTreeMap::new();
+    for path in wide_files(output)? {
+        let entry = TableFile::open(&output.join(&path))?.and_then(|file| wide_entry(&path, &file));
+        wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
+    }
+    let atlas_name = atlas(output, None)?.unwrap_or_default();
+    let has_tiv = output.join(TIV_FILE).is_file();
+    Ok(manifest(None, atlas_name, None, long_formats, wide_features, &sessions, has_tiv))
+}
+
+/// A manifest; it keeps what an older one says that is not of the files.
+pub(crate) fn manifest(
+    old: Option<&Manifest>,
+    atlas_name: String,
+    wide_metrics: Option<String>,
+    long_formats: BTreeMap<String, LongFormat>,
+    wide_features: BTreeMap<String, WideFeature>,
+    sessions: &HashSet<Session>,
+    has_tiv: bool,
+) -> Manifest {
+    let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
+    let now = notes::now();
+    let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
+    let mut own = json!({ "version": crate::VERSION });
+    if let (Some(metrics), Value::Object(own)) = (wide_metrics, &mut own) {
+        own.insert("wide_metrics".to_owned(), Value::String(metrics));
+    }
+    extra.insert(OWN.to_owned(), own);
+    Manifest {
+        version: MANIFEST_VERSION.to_owned(),
+        created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
+        updated_at: now,
+        atlas_name,
+        n_sessions: count(sessions.len()),
+        n_subjects: count(subjects.len()),
+        long_formats,
+        wide_features,
+        has_tiv,
+        extra,
+    }
+}
+
+pub(crate) fn write_manifest(
+    output: &Path,
+    folders: &Folders,
+    manifest: &Manifest,
+) -> Result<(), StoreError> {
+    let path = output.join(MANIFEST_FILE);
+    let text = serde_json::to_string_pretty(manifest).map_err(|error| StoreError::damaged(&path, error))?;
+    write_durably(&path, folders, text.as_bytes())
+}
+
+pub(crate) fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,174 @@
+//! Files that are there whole or not at all, also after a power cut.
+//!
+//! A file is written under another name beside its place, synced, and renamed. A rename is durable when its folder is
+//! synced: [`Folders`] remembers which, so that hundreds of files cost a handful of syncs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::StoreError;
+
+/// The start of a name under which a file is written. Fixed, so that the next export clears what a crash left.
+const PARTIAL: &str = ".partial-";
+
+/// The folders whose entries changed and are not synced yet.
+#[derive(Debug, Default)]
+pub(crate) struct Folders(Mutex<BTreeSet<PathBuf>>);
+
+impl Folders {
+    /// Makes every rename and deletion so far durable.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        let changed = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for folder in changed {
+            sync_folder(&folder).map_err(StoreError::io("sync", &folder))?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, folder: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+    }
+
+    /// Makes a folder and those above it.
+    pub(crate) fn create(&self, folder: &Path) -> Result<(), StoreError> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        if let Some(above) = folder.parent() {
+            if !above.as_os_str().is_empty() {
+                self.create(above)?;
+            }
+            self.note(if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        }
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(StoreError::io("create the folder", folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a file if it is there.
+    pub(crate) fn delete(&self, path: &Path) -> Result<(), StoreError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result.map_err(StoreError::io("delete", path))?,
+        }
+        if let Some(folder) = path.parent() {
+            self.note(folder);
+        }
+        Ok(())
+    }
+}
+
+/// A file that is being written and is not in its place yet. Dropped before [`DurableFile::commit`], it is gone.
+#[derive(Debug)]
+pub(crate) struct DurableFile<'a> {
+    place: PathBuf,
+    partial: PathBuf,
+    folders: &'a Folders,
+    committed: bool,
+}
+
+impl<'a> DurableFile<'a> {
+    /// A file for a place; its folder is made where it is missing.
+    pub(crate) fn create(place: &Path, folders: &'a Folders) -> Result<(Self, BufWriter<File>), StoreError> {
+        let folder = place.parent().unwrap_or(Path::new("."));
+        folders.create(folder)?;
+        let mut name = std::ffi::OsString::from(PARTIAL);
+        name.push(place.file_name().unwrap_or_default());
+        let partial = folder.join(name);
+        let file = File::create(&partial).map_err(StoreError::io("create", &partial))?;
+        let durable = Self { place: place.to_owned(), partial, folders, committed: false };
+        Ok((durable, BufWriter::with_capacity(1 << 18, file)))
+    }
+
+    /// Where it is going to be.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Puts the file in its place: readers see the old one whole before, and the new one whole after.
+    pub(crate) fn commit(mut self, file: BufWriter<File>) -> Result<(), StoreError> {
+        let file =
+            file.into_inner().map_err(|error| StoreError::io("write", &self.partial)(error.into_error()))?;
+        file.sync_all().map_err(StoreError::io("sync", &self.partial))?;
+        drop(file);
+        fs::rename(&self.partial, &self.place).map_err(StoreError::io("rename to", &self.place))?;
+        self.committed = true;
+        self.folders.note(self.place.parent().unwrap_or(Path::new(".")));
+        Ok(())
+    }
+}
+
+impl Drop for DurableFile<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Writes a small file whole.
+pub(crate) fn write_durably(place: &Path, folders: &Folders, content: &[u8]) -> Result<(), StoreError> {
+    let (durable, mut file) = DurableFile::create(place, folders)?;
+    file.write_all(content).map_err(StoreError::io("write", place))?;
+    durable.commit(file)
+}
+
+/// Deletes what exports that were cut short left in a folder and those below it.
+pub(crate) fn sweep(folder: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(StoreError::io("list", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", folder))?;
+        let kind = entry.file_type().map_err(StoreError::io("look at", &entry.path()))?;
+        if kind.is_file() && entry.file_name().as_encoded_bytes().starts_with(PARTIAL.as_bytes()) {
+            fs::remove_file(entry.path()).map_err(StoreError::io("delete", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_its_place_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folders, place) = (Folders::default(), folder.path().join("a/b/file"));
+        let (durable, mut file) = DurableFile::create(&place, &folders).unwrap();
+        file.write_all(b"half").unwrap();
+        drop((durable, file));
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 0);
+        write_durably(&place, &folders, b"whole").unwrap();
+        assert_eq!(fs::read(&place).unwrap(), b"whole");
+        folders.sync().unwrap();
+    }
+
+    #[test]
+    fn what_a_crash_left_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".partial-x.parquet"), "half").unwrap();
+        fs::write(folder.path().join("x.parquet"), "whole").unwrap();
+        sweep(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["x.parquet"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! What can go wrong with a store on disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::error::ArrowError;
+use na_cache::CacheError;
+use parquet::errors::ParquetError;
+
+/// Why a store cannot be written or read. Each says what, where and the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder of the store cannot be made, read, renamed or deleted.
+    #[error("cannot {action} {}: {source}{}", path.display(), way_out(source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A Parquet file cannot be read or written.
+    #[error("{}: {source}{}", path.display(), parquet_way_out(source))]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ParquetError,
+    },
+    /// Columns do not fit together.
+    #[error("{}: {source}", path.display())]
+    Arrow {
+        /// The file that they are for.
+        path: PathBuf,
+        /// Why not.
+        source: ArrowError,
+    },
+    /// The cache cannot be read or deleted.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A file of the store is not what the store writes.
+    #[error("{} is damaged ({problem}): move it away and load its sessions again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The store is of another atlas.
+    #[error(
+        "{} holds atlas {store}, not {asked}: a store has one atlas; give --output another folder, or --atlas-name \
+         {store}",
+        output.display()
+    )]
+    OtherAtlas {
+        /// The store.
+        output: PathBuf,
+        /// Its atlas.
+        store: String,
+        /// The atlas asked for.
+        asked: String,
+    },
+    /// Two sources of features would have the same name.
+    #[error(
+        "the features of {first} and of {second} would both be called {name}: load one of the workflows into another \
+         --output"
+    )]
+    SameFeature {
+        /// The name.
+        name: String,
+        /// A source.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// What was written is not what was to be written. The cache is still there.
+    #[error(
+        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",
+        path.display()
+    )]
+    NotVerified {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// The export was asked to stop. The cache is still there.
+    #[error("stopped")]
+    Stopped,
+}
+
+fn way_out(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space and run again, what was committed is safe"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose an output folder that you may write to"
+        }
+        _ => "",
+    }
+}
+
+fn parquet_way_out(source: &ParquetError) -> &'static str {
+    match source {
+        ParquetError::External(error) => error.downcast_ref().map_or("", way_out),
+        _ => "",
+    }
+}
+
+impl StoreError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn parquet(path: &Path) -> impl Fn(ParquetError) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Parquet { path: path.clone(), source }
+    }
+
+    pub(crate) fn arrow(path: &Path) -> impl Fn(ArrowError) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Arrow { path: path.clone(), source }
+    }
+
+    pub(crate) fn damaged(path: &Path, problem: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), problem: problem.to_string() }
+    }
+}

@@ -1,0 +1,460 @@
+//! From the cache into Parquet: merge, commit, verify, and only then let the cache go.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
+use na_model::{
+    ExportSettings, Manifest, MapSource, Modality, RegionSet, Session, TableName, UnitOutcome, WideMetrics,
+};
+
+use crate::catalog::{self, long_entry, read_manifest, wide_entry};
+use crate::durable::Folders;
+use crate::error::StoreError;
+use crate::layout::{long_tables, sweep_store, wide_files};
+use crate::long::columns::LongColumns;
+use crate::long::index::LongIndex;
+use crate::long::merge::{LongMerge, OldTable};
+use crate::metadata::MetadataTable;
+use crate::notes;
+use crate::sessions_tsv::{self, SessionRow};
+use crate::sources::{self, WrittenSources};
+use crate::table_file::TableFile;
+use crate::tiv::TivTable;
+use crate::verify::verify;
+use crate::wide::plan::{PlannedFeature, check_names, plan};
+use crate::wide::write::WideWriter;
+
+/// What an export tells while it goes on, and asks.
+pub trait ExportObserver: Sync {
+    /// A step begins.
+    fn step(&self, step: &ExportStep);
+
+    /// Whether to stop: the cache stays, and the next export begins anew.
+    fn should_stop(&self) -> bool;
+}
+
+/// A step of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportStep {
+    /// A long table is written: the how-manieth of how many.
+    LongTable {
+        /// Which.
+        table: TableName,
+        /// Its place, from 1.
+        place: usize,
+        /// How many are written.
+        of: usize,
+    },
+    /// The features of a table are written.
+    Features {
+        /// Of which table.
+        table: TableName,
+        /// How many.
+        n_features: usize,
+        /// The table's place, from 1.
+        place: usize,
+        /// How many tables' features are written.
+        of: usize,
+    },
+    /// The written files are opened again and compared with what was to be written.
+    Verification,
+}
+
+/// An export without an audience.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Unobserved;
+
+impl ExportObserver for Unobserved {
+    fn step(&self, _: &ExportStep) {}
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// What to export, and how.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// Settings, session list and modalities.
+    pub record: RunRecord,
+    /// The missing and failed units of the run.
+    pub outcomes: Vec<UnitOutcome>,
+    /// Whether the cache stays.
+    pub keep_cache: bool,
+}
+
+/// What a store holds after an export.
+#[derive(Debug, Clone)]
+pub struct ExportReport {
+    /// The manifest as it was written.
+    pub manifest: Manifest,
+    /// The rows of `sessions.tsv`.
+    pub sessions: Vec<SessionRow>,
+    /// The youngest and the oldest age, years.
+    pub age_range: Option<(f64, f64)>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Merges what the cache holds into the store that the lock is for.
+///
+/// Each file is written beside its place, synced and renamed; the manifest comes last and names what is there. Then
+/// every file is opened again and compared with what was to be written, and only then the cache is deleted.
+///
+/// # Errors
+/// A store of another atlas; features whose names clash; anything that cannot be read or written. The cache is kept,
+/// and the next export begins anew.
+pub fn export(
+    lock: &OwnerLock,
+    cache: Option<OwnedCache<'_>>,
+    request: &ExportRequest,
+    observer: &dyn ExportObserver,
+) -> Result<ExportReport, StoreError> {
+    let report = Export::prepare(lock.output(), cache.as_deref(), request, observer)?.run()?;
+    if let Some(cache) = cache.filter(|_| !request.keep_cache) {
+        cache.remove()?;
+    }
+    Ok(report)
+}
+
+/// The atlas of a store; none where there is no store yet.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn store_atlas(output: &Path) -> Result<Option<String>, StoreError> {
+    catalog::atlas(output, read_manifest(output)?.as_ref())
+}
+
+/// The wide metrics that a store was last written with.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn store_wide_metrics(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
+    Ok(read_manifest(output)?.as_ref().and_then(catalog::wide_metrics).map(WideMetrics::parse))
+}
+
+/// The regions of each long table of a store.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn store_regions(output: &Path) -> Result<BTreeMap<TableName, RegionSet>, StoreError> {
+    let mut regions = BTreeMap::new();
+    for table in long_tables(output)? {
+        let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
+        let known = file.note(notes::REGIONS).and_then(|text| serde_json::from_str(text).ok());
+        let known = match known {
+            Some(known) => known,
+            None => RegionSet::new(LongIndex::read(&file)?.regions),
+        };
+        regions.insert(table, known);
+    }
+    Ok(regions)
+}
+
+struct Export<'a> {
+    output: &'a Path,
+    cache: Option<&'a Cache>,
+    request: &'a ExportRequest,
+    observer: &'a dyn ExportObserver,
+    folders: Folders,
+    manifest: Option<Manifest>,
+    units: Vec<CachedUnit>,
+    forms: Vec<TableForm>,
+    old: BTreeMap<TableName, OldTable>,
+    old_metadata: MetadataTable,
+}
+
+/// A long table with all that is decided about it before anything is written.
+struct Planned<'a> {
+    merge: LongMerge<'a>,
+    columns: LongColumns,
+    features: Vec<PlannedFeature>,
+}
+
+/// What a long table holds after the export.
+pub(crate) struct Expected {
+    pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
+}
+
+impl<'a> Export<'a> {
+    fn prepare(
+        output: &'a Path,
+        cache: Option<&'a Cache>,
+        request: &'a ExportRequest,
+        observer: &'a dyn ExportObserver,
+    ) -> Result<Self, StoreError> {
+        sweep_store(output)?;
+        let manifest = read_manifest(output)?;
+        let asked = &request.record.settings.atlas_name;
+        if let Some(store) = catalog::atlas(output, manifest.as_ref())?.filter(|store| store != asked) {
+            return Err(StoreError::OtherAtlas { output: output.to_owned(), store, asked: asked.clone() });
+        }
+        let (mut units, mut forms) = (Vec::new(), Vec::new());
+        if let Some(cache) = cache {
+            units = cache.units()?;
+            forms = cache.table_forms()?;
+        }
+        let mut old = BTreeMap::new();
+        for table in long_tables(output)? {
+            if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
+                let index = LongIndex::read(&file)?;
+                old.insert(table, OldTable { file, index });
+            }
+        }
+        let old_metadata = MetadataTable::read(output)?;
+        Ok(Self {
+            output,
+            cache,
+            request,
+            observer,
+            folders: Folders::default(),
+            manifest,
+            units,
+            forms,
+            old,
+            old_metadata,
+        })
+    }
+
+    fn run(mut self) -> Result<ExportReport, StoreError> {
+        let settings = &self.request.record.settings;
+        let old_metadata = std::mem::take(&mut self.old_metadata);
+        let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &self.sessions());
+        let replaced = self.replaced();
+        let planned = self.plan(&metadata, &replaced);
+        check_names(
+            planned
+                .iter()
+                .flat_map(|table| table.features.iter().map(move |feature| (table.merge.table, feature))),
+        )?;
+        let mut report_notes: Vec<String> =
+            planned.iter().flat_map(|table| table.columns.notes.clone()).collect();
+        let expected = self.write_long(&planned)?;
+        let tables = self.open_tables(&expected)?;
+        self.write_features(&planned, &tables)?;
+        let mut volumes = TivTable::read(self.output)?;
+        volumes.merge(&self.units);
+        volumes.write(self.output, &self.folders, settings, &metadata.sessions)?;
+        metadata.write(self.output, &self.folders, settings.compression)?;
+        let written =
+            sources::write(self.output, &self.folders, settings.compression, self.cache, &self.units)?;
+        report_notes.extend(written.provenance.differences());
+        let rows = self.session_rows(&metadata, &written, &tables);
+        sessions_tsv::write(self.output, &self.folders, &rows)?;
+        self.folders.sync()?;
+        let manifest = self.commit(&planned, &tables, !volumes.0.is_empty())?;
+        self.observer.step(&ExportStep::Verification);
+        drop((planned, tables));
+        verify(self.output, &expected, &manifest, volumes.0.len(), metadata.sessions.len(), written.n_rows)?;
+        Ok(ExportReport { manifest, sessions: rows, age_range: metadata.age_range(), notes: report_notes })
+    }
+
+    /// The sessions that the store is going to have something of.
+    fn sessions(&self) -> HashSet<Session> {
+        let cached = self.units.iter().map(|unit| unit.unit.session.clone());
+        let kept = self.old.values().flat_map(|old| old.index.sessions.iter().cloned());
+        // A session of which the store has TIV alone is in no long table.
+        let known = self.old_metadata.sessions.iter().cloned();
+        cached.chain(kept).chain(known).collect()
+    }
+
+    /// The sessions of each modality whose units come from the cache.
+    fn replaced(&self) -> HashMap<Modality, HashSet<&Session>> {
+        let mut replaced: HashMap<Modality, HashSet<&Session>> =
+            Modality::ALL.into_iter().map(|modality| (modality, HashSet::new())).collect();
+        for unit in &self.units {
+            replaced.entry(unit.unit.modality).or_default().insert(&unit.unit.session);
+        }
+        replaced
+    }
+
+    fn plan<'p>(
+        &'p self,
+        metadata: &'p MetadataTable,
+        replaced: &'p HashMap<Modality, HashSet<&'p Session>>,
+    ) -> Vec<Planned<'p>> {
+        let cached = self.forms.iter().map(|form| &form.table);
+        let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
+        let mut planned = Vec::new();
+        for table in tables {
+            let Some(replaced) = replaced.get(&table.modality()) else { continue };
+            let has_table = |unit: &&CachedUnit| unit.tables.iter().any(|info| info.table == *table);
+            let merge = LongMerge {
+                table,
+                old: self.old.get(table),
+                replaced,
+                units: self.units.iter().filter(has_table).collect(),
+                forms: self.forms.iter().filter(|form| form.table == *table).collect(),
+                metadata,
+            };
+            let columns = merge.columns();
+            let metrics = &self.request.record.settings.wide_metrics;
+            let features = plan(table, &columns.schema, &merge.maps(), metrics);
+            planned.push(Planned { merge, columns, features });
+        }
+        planned
+    }
+
+    fn write_long(&self, planned: &[Planned<'_>]) -> Result<BTreeMap<TableName, Expected>, StoreError> {
+        let mut expected = BTreeMap::new();
+        let mut to_write = Vec::new();
+        for table in planned {
+            let rows = table.merge.rows();
+            if rows.is_empty() {
+                self.folders.delete(&self.output.join(table.merge.table.file_path()))?;
+                continue;
+            }
+            expected.insert(table.merge.table.clone(), Expected { rows });
+            if !table.merge.is_done(&table.columns)? {
+                to_write.push(table);
+            }
+        }
+        let of = to_write.len();
+        for (place, table) in (1..).zip(to_write) {
+            self.observer.step(&ExportStep::LongTable { table: table.merge.table.clone(), place, of });
+            let settings = &self.request.record.settings;
+            let go_on = || self.go_on();
+            table.merge.write(self.output, &self.folders, settings, self.cache, &table.columns, &go_on)?;
+        }
+        Ok(expected)
+    }
+
+    fn open_tables(
+        &self,
+        expected: &BTreeMap<TableName, Expected>,
+    ) -> Result<BTreeMap<TableName, OldTable>, StoreError> {
+        let mut tables = BTreeMap::new();
+        for table in expected.keys() {
+            let path = self.output.join(table.file_path());
+            let file = TableFile::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
+            let index = LongIndex::read(&file)?;
+            tables.insert(table.clone(), OldTable { file, index });
+        }
+        Ok(tables)
+    }
+
+    fn write_features(
+        &self,
+        planned: &[Planned<'_>],
+        tables: &BTreeMap<TableName, OldTable>,
+    ) -> Result<(), StoreError> {
+        let mut to_write = Vec::new();
+        for planned in planned {
+            let Some(table) = tables.get(planned.merge.table) else { continue };
+            let mut features = Vec::new();
+            for feature in &planned.features {
+                if !self.is_current(feature, &table.file)? {
+                    features.push(feature.clone());
+                }
+            }
+            if !features.is_empty() {
+                to_write.push((planned.merge.table, table, features));
+            }
+        }
+        let of = to_write.len();
+        for (place, (table, long, features)) in (1..).zip(to_write) {
+            let n_features = features.len();
+            self.observer.step(&ExportStep::Features { table: table.clone(), n_features, place, of });
+            let writer = WideWriter {
+                output: self.output,
+                folders: &self.folders,
+                table,
+                file: &long.file,
+                index: &long.index,
+                settings: &self.request.record.settings,
+            };
+            writer.write(&features, &|| self.go_on())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a feature's file was made from the long table as it is now.
+    fn is_current(&self, feature: &PlannedFeature, long: &TableFile) -> Result<bool, StoreError> {
+        let Some(file) = TableFile::open(&self.output.join(feature.name.file_path()))? else {
+            return Ok(false);
+        };
+        let state = long.note(notes::STATE).filter(|state| !state.is_empty());
+        let kind = file.note(notes::FEATURE).and_then(|text| serde_json::from_str(text).ok());
+        Ok(state.is_some() && file.note(notes::FROM_STATE) == state && kind.as_ref() == Some(&feature.kind))
+    }
+
+    fn session_rows(
+        &self,
+        metadata: &MetadataTable,
+        written: &WrittenSources,
+        tables: &BTreeMap<TableName, OldTable>,
+    ) -> Vec<SessionRow> {
+        let record = &self.request.record;
+        let mut listed: Vec<Session> = record.listing.rows.iter().map(|row| row.session.clone()).collect();
+        if listed.is_empty() {
+            listed.clone_from(&metadata.sessions);
+        }
+        let tables = tables
+            .iter()
+            .map(|(table, long)| (table.clone(), long.index.sessions.iter().cloned().collect()))
+            .collect();
+        let modalities = if record.listing.rows.is_empty() { &[] } else { record.modalities.as_slice() };
+        sessions_tsv::rows(&listed, modalities, &written.units, &self.request.outcomes, &tables)
+    }
+
+    /// The instant at which the store becomes the new one.
+    fn commit(
+        &self,
+        planned: &[Planned<'_>],
+        tables: &BTreeMap<TableName, OldTable>,
+        has_tiv: bool,
+    ) -> Result<Manifest, StoreError> {
+        let settings: &ExportSettings = &self.request.record.settings;
+        let long_formats = tables
+            .iter()
+            .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
+            .collect();
+        let mut current: Vec<String> = planned
+            .iter()
+            .filter(|table| tables.contains_key(table.merge.table))
+            .flat_map(|table| &table.features)
+            .map(|feature| feature.name.file_path())
+            .collect();
+        current.extend(has_tiv.then(|| na_model::FeatureName::tiv().file_path()));
+        let mut wide_features = BTreeMap::new();
+        for path in &current {
+            let file = TableFile::open(&self.output.join(path))?;
+            let entry = file.and_then(|file| wide_entry(path, &file));
+            let entry = entry.ok_or_else(|| StoreError::damaged(&self.output.join(path), "it is gone"))?;
+            wide_features.insert(entry.name.clone(), entry);
+        }
+        let sessions: HashSet<Session> =
+            tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
+        let manifest = catalog::manifest(
+            self.manifest.as_ref(),
+            settings.atlas_name.clone(),
+            Some(settings.wide_metrics.to_text()),
+            long_formats,
+            wide_features,
+            &sessions,
+            has_tiv,
+        );
+        catalog::write_manifest(self.output, &self.folders, &manifest)?;
+        self.folders.sync()?;
+        self.delete_obsolete(&current)?;
+        Ok(manifest)
+    }
+
+    /// Features that no table gives any more. Files that this program did not write are left alone.
+    fn delete_obsolete(&self, current: &[String]) -> Result<(), StoreError> {
+        let current: HashSet<&str> = current.iter().map(String::as_str).collect();
+        for path in wide_files(self.output)?.iter().filter(|path| !current.contains(path.as_str())) {
+            let place = self.output.join(path);
+            if TableFile::open(&place)?.is_some_and(|file| file.note(notes::FEATURE).is_some()) {
+                self.folders.delete(&place)?;
+            }
+        }
+        self.folders.sync()
+    }
+
+    fn go_on(&self) -> Result<(), StoreError> {
+        if self.observer.should_stop() { Err(StoreError::Stopped) } else { Ok(()) }
+    }
+}

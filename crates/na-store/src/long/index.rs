@@ -1,0 +1,190 @@
+//! Which rows of a long table are whose.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use na_model::{MapSource, Region, Session, UNKNOWN};
+
+use crate::error::StoreError;
+use crate::table_file::TableFile;
+
+const KEYS: [&str; 8] = ["subject_code", "session_id", "model", "param", "desc", "index", "label", "name"];
+
+/// Rows that follow each other and are of one map of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) row_group: usize,
+    pub(crate) rows: Range<usize>,
+    /// Places in [`LongIndex::sessions`], [`LongIndex::maps`] and [`LongIndex::layouts`].
+    pub(crate) session: usize,
+    pub(crate) map: usize,
+    pub(crate) layout: usize,
+}
+
+/// The keys of a long table, a few numbers a session and map instead of a row a region.
+#[derive(Debug, Default)]
+pub(crate) struct LongIndex {
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) maps: Vec<Option<MapSource>>,
+    pub(crate) regions: Vec<Region>,
+    /// Lists of regions as runs have them: places in [`LongIndex::regions`].
+    pub(crate) layouts: Vec<Vec<usize>>,
+    pub(crate) runs: Vec<Run>,
+}
+
+impl LongIndex {
+    pub(crate) fn read(file: &TableFile) -> Result<Self, StoreError> {
+        let mut reader = Reader::default();
+        for row_group in 0..file.row_groups().len() {
+            reader.add(file, row_group)?;
+        }
+        Ok(reader.index)
+    }
+
+    /// Rows for each session and map.
+    pub(crate) fn rows(&self) -> HashMap<(&Session, &Option<MapSource>), usize> {
+        let mut rows = HashMap::new();
+        for run in &self.runs {
+            if let (Some(session), Some(map)) = (self.sessions.get(run.session), self.maps.get(run.map)) {
+                *rows.entry((session, map)).or_default() += run.rows.len();
+            }
+        }
+        rows
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    index: LongIndex,
+    sessions: HashMap<Session, usize>,
+    maps: HashMap<Option<MapSource>, usize>,
+    regions: HashMap<Region, usize>,
+    layouts: HashMap<Vec<usize>, usize>,
+}
+
+impl Reader {
+    fn add(&mut self, file: &TableFile, row_group: usize) -> Result<(), StoreError> {
+        let batch = file.read_keyed(row_group, &KEYS)?;
+        let columns =
+            KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let end = (start + 1..batch.num_rows()).find(|row| !columns.same_map(start, *row));
+            let rows = start..end.unwrap_or(batch.num_rows());
+            start = rows.end;
+            let run = self
+                .run(&columns, row_group, rows)
+                .map_err(|error| StoreError::damaged(file.path(), error))?;
+            self.index.runs.push(run);
+        }
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        columns: &KeyColumns<'_>,
+        row_group: usize,
+        rows: Range<usize>,
+    ) -> Result<Run, na_model::ModelError> {
+        let first = rows.start;
+        let subject = columns.subject.value(first).unwrap_or_default();
+        let session = Session::from_store(subject, columns.session.and_then(|c| c.value(first)))?;
+        let map = columns.param.and_then(|param| param.value(first)).map(|param| {
+            let word = |column: Option<Text<'_>>| {
+                column.and_then(|column| column.value(first)).unwrap_or(UNKNOWN).to_owned()
+            };
+            MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
+        });
+        let layout =
+            rows.clone().map(|row| place(&mut self.regions, &mut self.index.regions, columns.region(row)));
+        let layout: Vec<usize> = layout.collect();
+        Ok(Run {
+            row_group,
+            rows,
+            session: place(&mut self.sessions, &mut self.index.sessions, session),
+            map: place(&mut self.maps, &mut self.index.maps, map),
+            layout: place(&mut self.layouts, &mut self.index.layouts, layout),
+        })
+    }
+}
+
+/// The place of a value in a list of all that were met.
+fn place<T: Clone + Eq + std::hash::Hash>(
+    places: &mut HashMap<T, usize>,
+    list: &mut Vec<T>,
+    value: T,
+) -> usize {
+    match places.entry(value) {
+        Entry::Occupied(known) => *known.get(),
+        Entry::Vacant(new) => {
+            list.push(new.key().clone());
+            *new.insert(list.len() - 1)
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Text<'a>(&'a DictionaryArray<Int32Type>);
+
+impl<'a> Text<'a> {
+    fn of(column: Option<&'a ArrayRef>) -> Option<Self> {
+        column.and_then(|column| column.as_dictionary_opt::<Int32Type>()).map(Self)
+    }
+
+    fn value(self, row: usize) -> Option<&'a str> {
+        let values = self.0.values().as_string_opt::<i32>()?;
+        let key = self.0.key(row)?;
+        (key < values.len() && values.is_valid(key)).then(|| values.value(key))
+    }
+
+    /// Keys decide within a row group, save where a dictionary holds a value twice.
+    fn same(self, first: usize, second: usize) -> bool {
+        self.0.key(first) == self.0.key(second) || self.value(first) == self.value(second)
+    }
+}
+
+struct KeyColumns<'a> {
+    subject: Text<'a>,
+    session: Option<Text<'a>>,
+    model: Option<Text<'a>>,
+    param: Option<Text<'a>>,
+    desc: Option<Text<'a>>,
+    label: Option<Text<'a>>,
+    name: Option<Text<'a>>,
+    index: Option<&'a arrow::array::Int64Array>,
+}
+
+impl<'a> KeyColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let text = |name| Text::of(batch.column_by_name(name));
+        Some(Self {
+            subject: text("subject_code")?,
+            session: text("session_id"),
+            model: text("model"),
+            param: text("param"),
+            desc: text("desc"),
+            label: text("label"),
+            name: text("name"),
+            index: batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>()),
+        })
+    }
+
+    fn same_map(&self, first: usize, second: usize) -> bool {
+        self.subject.same(first, second)
+            && [self.session, self.model, self.param, self.desc]
+                .into_iter()
+                .flatten()
+                .all(|column| column.same(first, second))
+    }
+
+    fn region(&self, row: usize) -> Region {
+        let text = |column: Option<Text<'a>>| column.and_then(|column| column.value(row));
+        Region {
+            index: self.index.filter(|index| index.is_valid(row)).map(|index| index.value(row)),
+            label: text(self.label).or_else(|| text(self.name)).map(str::to_owned),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the program writes into its Parquet files about them: a store can be understood without its manifest.
+
+/// The atlas.
+pub(crate) const ATLAS: &str = "neuroalign.atlas_name";
+/// The program's version.
+pub(crate) const VERSION: &str = "neuroalign.version";
+/// When the file was written.
+pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
+/// A name for this state of a long table, other after each write.
+pub(crate) const STATE: &str = "neuroalign.state";
+/// The regions of a long table, as JSON.
+pub(crate) const REGIONS: &str = "neuroalign.regions";
+/// The state of the long table that a feature was made from.
+pub(crate) const FROM_STATE: &str = "neuroalign.from_state";
+/// What a feature is, as JSON.
+pub(crate) const FEATURE: &str = "neuroalign.feature";
+
+/// The instant, ISO 8601 in UTC.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// A name that no other write has.
+pub(crate) fn new_state() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{:x}-{write:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
+}

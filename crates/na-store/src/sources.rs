@@ -1,0 +1,275 @@
+//! Where every value comes from: `sources.parquet`, a row a source file.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
+use na_cache::{Cache, CachedUnit};
+use na_model::{
+    Compression, Fingerprint, MapSource, Modality, ModelError, Sidecar, SourceFile, SourceKind, Unit,
+    UnitStatus,
+};
+
+use crate::durable::Folders;
+use crate::error::StoreError;
+use crate::layout::SOURCES_FILE;
+use crate::notes;
+use crate::session_columns::{session_arrays, session_fields, sessions_of};
+use crate::table_file::{TableFile, TableWriter, double_field, text_field, with_unit};
+
+const ROW_GROUP: usize = 32 * 1024;
+
+/// A unit of the store with the files it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredUnit {
+    /// Which.
+    pub unit: Unit,
+    /// Loaded or partial.
+    pub status: UnitStatus,
+    /// Why it is partial.
+    pub reason: String,
+    /// Its files.
+    pub sources: Vec<SourceFile>,
+}
+
+/// Calls `each` for every unit that the store's `sources.parquet` lists, one at a time: there may be very many files.
+///
+/// # Errors
+/// A file that cannot be read; what `each` returns.
+pub fn for_each_stored_unit<E: From<StoreError>>(
+    output: &Path,
+    mut each: impl FnMut(StoredUnit) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(file) = TableFile::open(&output.join(SOURCES_FILE))? else { return Ok(()) };
+    let mut current: Option<StoredUnit> = None;
+    for row_group in 0..file.row_groups().len() {
+        let batch = file.read_all(row_group)?;
+        for row in rows_of(&batch, file.path())? {
+            match &mut current {
+                Some(unit) if unit.unit == row.unit => unit.sources.extend(row.sources),
+                _ => {
+                    if let Some(unit) = current.replace(row) {
+                        each(unit)?;
+                    }
+                }
+            }
+        }
+    }
+    current.map_or(Ok(()), each)
+}
+
+/// What a table's files say of how they were made, where they differ.
+#[derive(Debug, Default)]
+pub(crate) struct Provenance(BTreeMap<(String, &'static str), BTreeSet<String>>);
+
+impl Provenance {
+    fn add(&mut self, source: &SourceFile) {
+        let (SourceKind::Table, Some(table)) = (source.kind, &source.table) else { return };
+        let none = Sidecar::default();
+        let sidecar = source.sidecar.as_ref();
+        let words = sidecar.unwrap_or(&none);
+        let number =
+            |number: Option<f64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        let mut note = |what, value: String| {
+            self.0.entry((table.clone(), what)).or_default().insert(value);
+        };
+        note("masks", source.mask_entity.clone().unwrap_or_else(|| "none".to_owned()));
+        if sidecar.is_some() {
+            note("mask thresholds", number(words.mask_threshold));
+            note("atlas thresholds", number(words.atlas_threshold));
+        }
+        let version =
+            if sidecar.is_some() { text(&words.software_version) } else { "unknown (no sidecar)".to_owned() };
+        note("parcellate versions", version);
+    }
+
+    /// A line for each table and kind of difference.
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let several = self.0.iter().filter(|(_, values)| values.len() > 1);
+        several
+            .map(|((table, what), values)| {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                format!("{table}: its files differ in their {what}: {}", values.join(", "))
+            })
+            .collect()
+    }
+}
+
+/// The sources of a store as they are going to be, and what was met on the way.
+pub(crate) struct WrittenSources {
+    pub(crate) units: Vec<(Unit, UnitStatus, String)>,
+    pub(crate) n_rows: u64,
+    pub(crate) provenance: Provenance,
+}
+
+/// Writes the file: what is kept of the old one, then the cache's units.
+pub(crate) fn write(
+    output: &Path,
+    folders: &Folders,
+    compression: Compression,
+    cache: Option<&Cache>,
+    units: &[CachedUnit],
+) -> Result<WrittenSources, StoreError> {
+    let place = output.join(SOURCES_FILE);
+    let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
+    let mut rows = Rows {
+        writer: TableWriter::create(&place, folders, &schema(), compression, &notes)?,
+        waiting: Vec::new(),
+        n_waiting: 0,
+        written: WrittenSources { units: Vec::new(), n_rows: 0, provenance: Provenance::default() },
+    };
+    let replaced: HashSet<&Unit> = units.iter().map(|unit| &unit.unit).collect();
+    for_each_stored_unit(output, |unit| if replaced.contains(&unit.unit) { Ok(()) } else { rows.add(unit) })?;
+    for unit in units {
+        let sources = cache.map(|cache| cache.sources(unit)).transpose()?.unwrap_or_default();
+        let (status, reason) = (unit.status, unit.reason.clone());
+        rows.add(StoredUnit { unit: unit.unit.clone(), status, reason, sources })?;
+    }
+    rows.flush()?;
+    rows.writer.commit()?;
+    Ok(rows.written)
+}
+
+struct Rows<'a> {
+    writer: TableWriter<'a>,
+    waiting: Vec<StoredUnit>,
+    n_waiting: usize,
+    written: WrittenSources,
+}
+
+impl Rows<'_> {
+    fn add(&mut self, unit: StoredUnit) -> Result<(), StoreError> {
+        unit.sources.iter().for_each(|source| self.written.provenance.add(source));
+        self.written.units.push((unit.unit.clone(), unit.status, unit.reason.clone()));
+        self.n_waiting += unit.sources.len();
+        self.waiting.push(unit);
+        if self.n_waiting < ROW_GROUP { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let units = std::mem::take(&mut self.waiting);
+        let n_rows = std::mem::take(&mut self.n_waiting);
+        if n_rows == 0 {
+            return Ok(());
+        }
+        self.written.n_rows += u64::try_from(n_rows).unwrap_or_default();
+        self.writer.write_batch(&batch_of(&units)?)
+    }
+}
+
+fn schema() -> SchemaRef {
+    let mut fields = session_fields().to_vec();
+    fields.extend(
+        ["modality", "status", "reason", "kind", "table", "model", "param", "desc", "path"].map(text_field),
+    );
+    fields.push(with_unit(Field::new("size", DataType::Int64, true), Some("bytes")));
+    fields.push(with_unit(Field::new("mtime_ns", DataType::Int64, true), Some("ns since 1970")));
+    fields.extend(["hash", "mask_entity", "original_file", "mask"].map(text_field));
+    fields.extend(["mask_threshold", "atlas_threshold"].map(|name| double_field(name, None)));
+    fields.extend(["atlas_name", "space", "software_version", "timestamp"].map(text_field));
+    Arc::new(Schema::new(fields))
+}
+
+fn batch_of(units: &[StoredUnit]) -> Result<RecordBatch, StoreError> {
+    let rows: Vec<(&StoredUnit, &SourceFile)> =
+        units.iter().flat_map(|unit| unit.sources.iter().map(move |source| (unit, source))).collect();
+    let text = |value: &dyn Fn(&StoredUnit, &SourceFile) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(unit, source)| value(unit, source)).collect::<StringArray>())
+    };
+    let map = |value: fn(&MapSource) -> &String| text(&|_, source| source.map.as_ref().map(value).cloned());
+    let sidecar = |value: fn(&Sidecar) -> &Option<String>| {
+        text(&|_, source| source.sidecar.as_ref().and_then(|sidecar| value(sidecar).clone()))
+    };
+    let threshold = |value: fn(&Sidecar) -> Option<f64>| -> ArrayRef {
+        Arc::new(
+            rows.iter().map(|(_, source)| source.sidecar.as_ref().and_then(value)).collect::<Float64Array>(),
+        )
+    };
+    let size = |(_, source): &(&StoredUnit, &SourceFile)| i64::try_from(source.fingerprint.size).ok();
+    let mtime = rows.iter().map(|(_, source)| source.fingerprint.mtime_ns);
+    let [subjects, sessions] = session_arrays(rows.iter().map(|(unit, _)| &unit.unit.session));
+    let columns: Vec<ArrayRef> = vec![
+        subjects,
+        sessions,
+        text(&|unit, _| Some(unit.unit.modality.to_string())),
+        text(&|unit, _| Some(unit.status.to_string())),
+        text(&|unit, _| Some(unit.reason.clone()).filter(|reason| !reason.is_empty())),
+        text(&|_, source| Some(source.kind.to_string())),
+        text(&|_, source| source.table.clone()),
+        map(|map| &map.model),
+        map(|map| &map.param),
+        map(|map| &map.desc),
+        text(&|_, source| Some(source.path.clone())),
+        Arc::new(rows.iter().map(size).collect::<Int64Array>()),
+        Arc::new(Int64Array::from_iter_values(mtime)),
+        text(&|_, source| Some(source.fingerprint.hash.clone())),
+        text(&|_, source| source.mask_entity.clone()),
+        sidecar(|sidecar| &sidecar.original_file),
+        sidecar(|sidecar| &sidecar.mask),
+        threshold(|sidecar| sidecar.mask_threshold),
+        threshold(|sidecar| sidecar.atlas_threshold),
+        sidecar(|sidecar| &sidecar.atlas_name),
+        sidecar(|sidecar| &sidecar.space),
+        sidecar(|sidecar| &sidecar.software_version),
+        sidecar(|sidecar| &sidecar.timestamp),
+    ];
+    RecordBatch::try_new(schema(), columns).map_err(StoreError::arrow(Path::new(SOURCES_FILE)))
+}
+
+/// The rows of a batch, each as a unit with one source.
+fn rows_of(batch: &RecordBatch, path: &Path) -> Result<Vec<StoredUnit>, StoreError> {
+    let sessions = sessions_of(batch, path)?;
+    let text = |name: &str, row: usize| {
+        let column: &StringArray = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    };
+    let integer = |name: &str, row: usize| {
+        let column = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+        column.is_valid(row).then(|| column.value(row))
+    };
+    let double = |name: &str, row: usize| {
+        let column = batch.column_by_name(name)?.as_primitive_opt::<Float64Type>()?;
+        column.is_valid(row).then(|| column.value(row))
+    };
+    let unit = |(row, session)| -> Result<StoredUnit, ModelError> {
+        let word = |name| text(name, row).unwrap_or_default();
+        let modality: Modality = word("modality").parse()?;
+        let kind: SourceKind = word("kind").parse()?;
+        let map =
+            text("param", row).map(|param| MapSource { model: word("model"), param, desc: word("desc") });
+        let sidecar = Sidecar {
+            original_file: text("original_file", row),
+            mask: text("mask", row),
+            mask_threshold: double("mask_threshold", row),
+            atlas_threshold: double("atlas_threshold", row),
+            atlas_name: text("atlas_name", row),
+            space: text("space", row),
+            software_version: text("software_version", row),
+            timestamp: text("timestamp", row),
+        };
+        let source = SourceFile {
+            kind,
+            table: text("table", row),
+            map,
+            path: word("path"),
+            fingerprint: Fingerprint {
+                size: integer("size", row).and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+                mtime_ns: integer("mtime_ns", row).unwrap_or_default(),
+                hash: word("hash"),
+            },
+            mask_entity: text("mask_entity", row),
+            sidecar: Some(sidecar).filter(|sidecar| *sidecar != Sidecar::default()),
+        };
+        Ok(StoredUnit {
+            unit: Unit::new(session, modality),
+            status: word("status").parse()?,
+            reason: word("reason"),
+            sources: vec![source],
+        })
+    };
+    let units = sessions.into_iter().enumerate().map(unit);
+    units.collect::<Result<_, _>>().map_err(|error| StoreError::damaged(path, error))
+}

@@ -1,0 +1,280 @@
+//! Parquet files, read and written by row groups.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use na_model::Compression;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::arrow::arrow_writer::{
+    ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
+};
+use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
+
+use crate::durable::{DurableFile, Folders};
+use crate::error::StoreError;
+
+/// An open Parquet file. What it shows does not change when another takes its place.
+#[derive(Debug, Clone)]
+pub(crate) struct TableFile {
+    path: PathBuf,
+    file: Arc<File>,
+    metadata: ArrowReaderMetadata,
+    /// The same with text as dictionaries, for keys.
+    keyed: ArrowReaderMetadata,
+}
+
+impl TableFile {
+    /// Opens a file; none where there is none.
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(StoreError::io("open", path))?,
+        };
+        let damaged = |error: ParquetError| StoreError::damaged(path, error);
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
+        let keyed =
+            ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(damaged)?;
+        Ok(Some(Self { path: path.to_owned(), file: Arc::new(file), metadata, keyed }))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+
+    pub(crate) fn n_rows(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
+        self.metadata.metadata().row_groups()
+    }
+
+    /// A value of the file's own metadata.
+    pub(crate) fn note(&self, key: &str) -> Option<&str> {
+        let notes = self.metadata.metadata().file_metadata().key_value_metadata()?;
+        notes.iter().find(|note| note.key == key)?.value.as_deref()
+    }
+
+    /// Some columns of a row group, in the file's order. Text comes as it is stored.
+    pub(crate) fn read(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
+        self.read_as(&self.metadata, row_group, Some(columns))
+    }
+
+    /// Some columns of a row group, text as dictionaries of `Int32` keys.
+    pub(crate) fn read_keyed(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
+        self.read_as(&self.keyed, row_group, Some(columns))
+    }
+
+    /// A row group, all columns.
+    pub(crate) fn read_all(&self, row_group: usize) -> Result<RecordBatch, StoreError> {
+        self.read_as(&self.metadata, row_group, None)
+    }
+
+    fn read_as(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        row_group: usize,
+        columns: Option<&[&str]>,
+    ) -> Result<RecordBatch, StoreError> {
+        let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
+        let file = self.file.try_clone().map_err(StoreError::io("open", &self.path))?;
+        let n_rows = self.row_groups().get(row_group).map_or(0, RowGroupMetaData::num_rows);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let mask = match columns {
+            None => ProjectionMask::all(),
+            Some(columns) => {
+                let fields = metadata.schema().fields();
+                let roots =
+                    fields.iter().enumerate().filter(|(_, field)| columns.contains(&field.name().as_str()));
+                ProjectionMask::roots(builder.parquet_schema(), roots.map(|(place, _)| place))
+            }
+        };
+        let reader = builder
+            .with_projection(mask)
+            .with_row_groups(vec![row_group])
+            .with_batch_size(usize::try_from(n_rows).unwrap_or_default().max(1))
+            .build()
+            .map_err(|error| damaged(&error))?;
+        let schema = reader.schema();
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(&error))?;
+        match <[RecordBatch; 1]>::try_from(batches) {
+            Ok([batch]) => Ok(batch),
+            Err(batches) => concat_batches(&schema, &batches).map_err(|error| damaged(&error)),
+        }
+    }
+}
+
+fn with_dictionaries(schema: &Schema) -> SchemaRef {
+    let text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Field::clone(field).with_data_type(text.clone()),
+        _ => Field::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A Parquet file that is being written.
+pub(crate) struct TableWriter<'a> {
+    durable: DurableFile<'a>,
+    writer: SerializedFileWriter<BufWriter<File>>,
+    row_groups: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    written: usize,
+}
+
+impl<'a> TableWriter<'a> {
+    pub(crate) fn create(
+        place: &Path,
+        folders: &'a Folders,
+        schema: &SchemaRef,
+        compression: Compression,
+        notes: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
+        let (durable, file) = DurableFile::create(place, folders)?;
+        let properties = properties(schema, compression, notes);
+        let options = ArrowWriterOptions::new().with_properties(properties);
+        let (writer, row_groups) = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
+            .and_then(ArrowWriter::into_serialized_writer)
+            .map_err(StoreError::parquet(place))?;
+        Ok(Self { durable, writer, row_groups, schema: Arc::clone(schema), written: 0 })
+    }
+
+    /// Writes a row group; its columns are made and encoded in parallel, by their place.
+    pub(crate) fn write_group(
+        &mut self,
+        column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
+    ) -> Result<(), StoreError> {
+        let failed = StoreError::parquet(self.durable.place());
+        let writers = self.row_groups.create_column_writers(self.written).map_err(&failed)?;
+        let place = self.durable.place();
+        let fields = self.schema.fields();
+        let chunks = writers
+            .into_par_iter()
+            .zip(fields.par_iter())
+            .enumerate()
+            .map(|(position, (mut writer, field))| {
+                let failed = StoreError::parquet(place);
+                let array = column(position)?;
+                for leaf in compute_leaves(field, &array).map_err(&failed)? {
+                    writer.write(&leaf).map_err(&failed)?;
+                }
+                drop(array);
+                writer.close().map_err(&failed)
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut group = self.writer.next_row_group().map_err(&failed)?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group).map_err(&failed)?;
+        }
+        group.close().map_err(&failed)?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Writes a row group of a batch's columns.
+    pub(crate) fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        let place = self.durable.place().to_owned();
+        let missing = || StoreError::damaged(&place, "a column is missing");
+        self.write_group(|position| batch.columns().get(position).cloned().ok_or_else(missing))
+    }
+
+    /// Takes a row group over from another file of the same schema, without decoding it.
+    pub(crate) fn copy_group(&mut self, from: &TableFile, row_group: usize) -> Result<(), StoreError> {
+        let failed = StoreError::parquet(self.durable.place());
+        let Some(metadata) = from.row_groups().get(row_group) else {
+            return Err(StoreError::damaged(&from.path, format!("no row group {row_group}")));
+        };
+        let mut group = self.writer.next_row_group().map_err(&failed)?;
+        for column in metadata.columns() {
+            let close = ColumnCloseResult {
+                bytes_written: u64::try_from(column.compressed_size()).unwrap_or_default(),
+                rows_written: u64::try_from(metadata.num_rows()).unwrap_or_default(),
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: None,
+                offset_index: None,
+            };
+            group.append_column(from.file.as_ref(), close).map_err(&failed)?;
+        }
+        group.close().map_err(&failed)?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Completes the file and puts it in its place.
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        let file = self.writer.into_inner().map_err(StoreError::parquet(self.durable.place()))?;
+        self.durable.commit(file)
+    }
+}
+
+/// Doubles have no two values alike: a dictionary would only cost; their bytes in streams compress better. Statistics
+/// are kept where a reader filters, not for measured values.
+fn properties(schema: &Schema, compression: Compression, notes: &[(&str, String)]) -> WriterProperties {
+    let notes = notes.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), Some(value.clone())));
+    let mut builder = WriterProperties::builder()
+        .set_compression(codec(compression))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_max_row_group_row_count(None)
+        .set_created_by(concat!("neuroalign ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(notes.collect()));
+    for field in schema.fields().iter().filter(|field| *field.data_type() == DataType::Float64) {
+        // Not `from`: a name may hold dots.
+        let column = ColumnPath::new(vec![field.name().clone()]);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column.clone(), Encoding::BYTE_STREAM_SPLIT)
+            .set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    builder.build()
+}
+
+fn codec(compression: Compression) -> Codec {
+    match compression {
+        Compression::Snappy => Codec::SNAPPY,
+        Compression::Zstd => Codec::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()),
+        Compression::Lz4 => Codec::LZ4_RAW,
+        Compression::Gzip => Codec::GZIP(parquet::basic::GzipLevel::default()),
+        Compression::Brotli => Codec::BROTLI(parquet::basic::BrotliLevel::default()),
+        Compression::None => Codec::UNCOMPRESSED,
+    }
+}
+
+/// A text column that may hold nulls.
+pub(crate) fn text_field(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+/// A column of doubles with the unit it is measured in.
+pub(crate) fn double_field(name: &str, unit: Option<&str>) -> Field {
+    with_unit(Field::new(name, DataType::Float64, true), unit)
+}
+
+/// A column that says in which unit it is measured, where that is known.
+pub(crate) fn with_unit(field: Field, unit: Option<&str>) -> Field {
+    let metadata: HashMap<String, String> =
+        unit.map(|unit| ("unit".to_owned(), unit.to_owned())).into_iter().collect();
+    field.with_metadata(metadata)
+}
