@@ -36,6 +36,7 @@ mod metadata;
 mod notes;
 mod session_columns;
 mod sessions_tsv;
+mod shared_file;
 mod sources;
 mod table_file;
 mod tiv;

@@ -28,12 +28,13 @@ use rayon::prelude::*;
 
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
+use crate::shared_file::SharedFile;
 
 /// An open Parquet file. What it shows does not change when another takes its place.
 #[derive(Debug, Clone)]
 pub(crate) struct TableFile {
     path: PathBuf,
-    file: Arc<File>,
+    file: SharedFile,
     metadata: ArrowReaderMetadata,
     /// The same with text as dictionaries, for keys.
     keyed: ArrowReaderMetadata,
@@ -42,7 +43,7 @@ pub(crate) struct TableFile {
 impl TableFile {
     /// Opens a file; none where there is none.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
-        let file = match File::open(path) {
+        let file = match SharedFile::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(StoreError::io("open", path))?,
         };
@@ -51,7 +52,7 @@ impl TableFile {
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
         let keyed =
             ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(damaged)?;
-        Ok(Some(Self { path: path.to_owned(), file: Arc::new(file), metadata, keyed }))
+        Ok(Some(Self { path: path.to_owned(), file, metadata, keyed }))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -98,9 +99,8 @@ impl TableFile {
         columns: Option<&[&str]>,
     ) -> Result<RecordBatch, StoreError> {
         let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
-        let file = self.file.try_clone().map_err(StoreError::io("open", &self.path))?;
         let n_rows = self.row_groups().get(row_group).map_or(0, RowGroupMetaData::num_rows);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone());
         let mask = match columns {
             None => ProjectionMask::all(),
             Some(columns) => {
@@ -215,7 +215,7 @@ impl<'a> TableWriter<'a> {
                 column_index: None,
                 offset_index: None,
             };
-            group.append_column(from.file.as_ref(), close).map_err(&failed)?;
+            group.append_column(&from.file, close).map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.written += 1;
