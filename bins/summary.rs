@@ -58,8 +58,8 @@ impl Told<'_> {
         let manifest = &export.manifest;
         let _ = writeln!(text, "{:<10}{}", "Tables", manifest.long_formats.len());
         for (name, entry) in &manifest.long_formats {
-            let (rows, sessions) = (thousands(entry.n_rows), thousands(entry.n_sessions));
-            let _ = writeln!(text, "  - {name}: {rows} rows of {sessions} sessions");
+            let (rows, sessions) = (thousands(entry.n_rows), sessions(entry.n_sessions));
+            let _ = writeln!(text, "  - {name}: {rows} rows of {sessions}");
         }
         let _ = writeln!(text, "{:<10}{}", "Features", number(manifest.wide_features.len()));
         if let Some((youngest, oldest)) = export.age_range {
@@ -158,6 +158,10 @@ fn list(text: &mut String, title: &str, outcomes: &[UnitOutcome], status: UnitSt
 
 fn number(n: usize) -> String {
     thousands(u64::try_from(n).unwrap_or(u64::MAX))
+}
+
+fn sessions(n: u64) -> String {
+    if n == 1 { "1 session".to_owned() } else { format!("{} sessions", thousands(n)) }
 }
 
 fn thousands(n: u64) -> String {

@@ -21,7 +21,7 @@ use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
@@ -29,6 +29,7 @@ use rayon::prelude::*;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
 use crate::shared_file::SharedFile;
+use crate::wide::chunk::encode;
 
 /// An open Parquet file. What it shows does not change when another takes its place.
 #[derive(Debug, Clone)]
@@ -140,6 +141,8 @@ pub(crate) struct TableWriter<'a> {
     writer: SerializedFileWriter<BufWriter<File>>,
     row_groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
+    /// For chunks that are compressed here: none where Parquet's own compression is as good.
+    small: Option<WriterPropertiesPtr>,
     written: usize,
 }
 
@@ -152,12 +155,14 @@ impl<'a> TableWriter<'a> {
         notes: &[(&str, String)],
     ) -> Result<Self, StoreError> {
         let (durable, file) = DurableFile::create(place, folders)?;
+        let small = (compression == Compression::Zstd)
+            .then(|| Arc::new(properties(schema, Compression::None, notes)));
         let properties = properties(schema, compression, notes);
         let options = ArrowWriterOptions::new().with_properties(properties);
         let (writer, row_groups) = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
             .and_then(ArrowWriter::into_serialized_writer)
             .map_err(StoreError::parquet(place))?;
-        Ok(Self { durable, writer, row_groups, schema: Arc::clone(schema), written: 0 })
+        Ok(Self { durable, writer, row_groups, schema: Arc::clone(schema), small, written: 0 })
     }
 
     /// Writes a row group; its columns are made and encoded in parallel, by their place.
@@ -186,6 +191,34 @@ impl<'a> TableWriter<'a> {
         let mut group = self.writer.next_row_group().map_err(&failed)?;
         for chunk in chunks {
             chunk.append_to_row_group(&mut group).map_err(&failed)?;
+        }
+        group.close().map_err(&failed)?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Writes a row group of many short columns.
+    pub(crate) fn write_small_group(
+        &mut self,
+        column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
+    ) -> Result<(), StoreError> {
+        let Some(properties) = self.small.clone() else { return self.write_group(column) };
+        let failed = StoreError::parquet(self.durable.place());
+        let place = self.durable.place();
+        let columns = self.writer.schema_descr().columns();
+        let chunks = columns
+            .par_iter()
+            .with_min_len(32)
+            .enumerate()
+            .map(|(position, descriptor)| {
+                let array = column(position)?;
+                encode(Arc::clone(descriptor), Arc::clone(&properties), &array)
+                    .map_err(StoreError::parquet(place))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut group = self.writer.next_row_group().map_err(&failed)?;
+        for chunk in chunks {
+            group.append_column(&chunk.bytes, chunk.close).map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.written += 1;

@@ -221,7 +221,7 @@ impl WideWriter<'_> {
         let keys = session_arrays(places.sessions.iter());
         let rows = places.rows_for(values);
         let damaged = || StoreError::damaged(self.file.path(), "a column is missing");
-        writer.write_group(|column| match column.checked_sub(keys.len()) {
+        writer.write_small_group(|column| match column.checked_sub(keys.len()) {
             None => keys.get(column).cloned().ok_or_else(damaged),
             Some(region) => {
                 let rows = rows.get(region * n_sessions..(region + 1) * n_sessions).ok_or_else(damaged)?;

@@ -1,0 +1,86 @@
+//! What the tests of the commands share: a cohort that they can change, the commands, and a store's content.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
+pub mod cohort;
+pub mod store;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The settings that a user's environment may have: tests start without.
+const SETTINGS: [&str; 7] = [
+    "SESSIONS_CSV",
+    "CAT12_ROOT",
+    "CAT12_PARCELLATED_ROOT",
+    "QSIPARC_PATH",
+    "QSIRECON_PATH",
+    "ATLAS_NAME",
+    "N_JOBS",
+];
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Fails the test unless the command ended so.
+    #[track_caller]
+    pub fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails the test unless these words are in what was printed.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(
+                self.stdout.contains(word) || self.stderr.contains(word),
+                "{word:?} is missing in\n{}\n{}",
+                self.stdout,
+                self.stderr
+            );
+        }
+        self
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+pub fn preprocess(folder: &Path) -> Command {
+    command(env!("CARGO_BIN_EXE_neuroalign-preprocess"), folder)
+}
+
+pub fn export_cache(folder: &Path) -> Command {
+    command(env!("CARGO_BIN_EXE_neuroalign-export-cache"), folder)
+}
+
+fn command(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder);
+    SETTINGS.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+}
