@@ -1,0 +1,159 @@
+//! What was committed survives any end of the program, and the next run ends in the same store.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::Ran;
+use support::cohort::Cohort;
+use support::store::Store;
+
+const SESSIONS: usize = 60;
+
+fn cohort() -> Cohort {
+    let names: Vec<(String, String)> =
+        (0..SESSIONS).map(|n| (format!("{:04}", n / 2), format!("2025010{}", n % 2))).collect();
+    Cohort::of(
+        &names.iter().map(|(subject, session)| (subject.as_str(), session.as_str())).collect::<Vec<_>>(),
+    )
+}
+
+/// The store of a run that nobody disturbed.
+fn undisturbed(cohort: &Cohort) -> Store {
+    let output = cohort.path("undisturbed");
+    cohort.run(&["-o", "undisturbed"]).ended(0);
+    Store::read(&output)
+}
+
+fn start(cohort: &Cohort, arguments: &[&str]) -> Child {
+    cohort.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Units that a run said are committed, before it was killed; waits for so many lines at most.
+fn acknowledged(child: &mut Child, enough: usize) -> usize {
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut acknowledged = 0;
+    for line in lines {
+        if line.unwrap().contains("is committed") {
+            acknowledged += 1;
+            if acknowledged == enough {
+                child.kill().unwrap();
+            }
+        }
+    }
+    child.wait().unwrap();
+    acknowledged
+}
+
+fn committed(cohort: &Cohort) -> usize {
+    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    let count = |key: &str| usize::try_from(status[key].as_u64().unwrap()).unwrap();
+    count("anatomical_sessions") + count("diffusion_sessions")
+}
+
+/// A sequence that is the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+#[test]
+fn a_killed_load_keeps_what_it_acknowledged_and_the_next_run_goes_on_there() {
+    let cohort = cohort();
+    let expected = undisturbed(&cohort);
+    let mut child = start(&cohort, &["--verbose"]);
+    let acknowledged = acknowledged(&mut child, SESSIONS);
+    let kept = committed(&cohort);
+    assert!(kept >= acknowledged, "{kept} units are left of {acknowledged} that were acknowledged");
+    assert!(kept < 2 * SESSIONS, "the run was killed too late to test anything");
+    let rerun = cohort.run(&["--json"]).ended(0).json();
+    let count =
+        |key: &str| rerun[key]["anatomical"].as_u64().unwrap() + rerun[key]["diffusion"].as_u64().unwrap();
+    assert_eq!(count("skipped"), u64::try_from(kept).unwrap());
+    assert_eq!(count("loaded"), u64::try_from(2 * SESSIONS - kept).unwrap());
+    Store::read(&cohort.store()).assert_same(&expected);
+    assert!(!cohort.path("data/processed/.cache.db").exists());
+}
+
+#[test]
+fn killed_again_and_again_through_load_and_export_it_ends_in_the_same_store() {
+    let cohort = cohort();
+    let started = Instant::now();
+    let expected = undisturbed(&cohort);
+    let whole = u64::try_from(started.elapsed().as_millis()).unwrap().max(20);
+    let mut random = Random(7);
+    for round in 0..4 {
+        let mut kills = 0;
+        while kills < 25 {
+            let mut child = start(&cohort, &["--no-progress"]);
+            sleep(Duration::from_millis(random.below(whole * 2 / 3)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            // Now and then what is there is exported by hand, and the cache stays or goes.
+            match random.below(8) {
+                0 => drop(cohort.export_cache(&["--keep-cache"])),
+                1 => drop(cohort.export_cache(&[])),
+                _ => {}
+            }
+        }
+        cohort.run(&[]).ended(0);
+        Store::read(&cohort.store()).assert_same(&expected);
+        if round % 2 == 0 {
+            std::fs::remove_dir_all(cohort.store()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_signal_stops_the_run_within_a_second_and_says_how_to_go_on() {
+    let cohort = cohort();
+    let expected = undisturbed(&cohort);
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let _ = std::fs::remove_dir_all(cohort.store());
+        let mut child = cohort
+            .command(&["--verbose", "-j", "1"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("is committed")));
+        let sent =
+            Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        lines.for_each(drop);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        ran.ended(code).says(&["units are safe", "Run the same command again"]);
+        assert!(committed(&cohort) < 2 * SESSIONS);
+        cohort.run(&[]).ended(0);
+        Store::read(&cohort.store()).assert_same(&expected);
+    }
+}
+
+#[test]
+fn an_export_from_a_killed_load_s_cache_gives_the_files_that_the_run_would_have() {
+    let cohort = cohort();
+    let expected = undisturbed(&cohort);
+    let mut child = start(&cohort, &["--verbose"]);
+    acknowledged(&mut child, SESSIONS / 2);
+    let kept = committed(&cohort);
+    cohort.export_cache(&["--keep-cache"]).ended(0).says(&["CACHE STATUS", "The cache is kept."]);
+    let exported = Store::read(&cohort.store());
+    let loaded = exported.sessions.iter().filter(|line| line.contains("\tloaded\t")).count();
+    assert_eq!(loaded, kept);
+    assert!(exported.sessions.iter().any(|line| line.contains("the run was interrupted before it")));
+    assert!(exported.tables.contains_key("metadata.parquet") && exported.tables.contains_key("tiv.parquet"));
+    cohort.export_cache(&[]).ended(0).says(&["The cache is deleted"]);
+    Store::read(&cohort.store()).assert_same(&exported);
+    cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&expected);
+}
