@@ -53,6 +53,7 @@ pub(crate) fn column(pieces: &[Piece], place: usize, data_type: &DataType) -> Re
         })
         .collect::<Result<Vec<_>, _>>()?;
     match arrays.as_slice() {
+        [] => Ok(new_null_array(data_type, 0)),
         [one] => Ok(Arc::clone(one)),
         many => concat(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
     }

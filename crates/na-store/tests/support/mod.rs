@@ -1,0 +1,99 @@
+//! Units and exports for the store's tests.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Arc;
+
+use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
+use na_model::{
+    Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitStatus, WideMetrics,
+};
+use na_store::{ExportObserver, ExportReport, ExportRequest, StoreError, export};
+
+pub fn session(subject: &str) -> Session {
+    Session::new(SubjectCode::clean(subject).unwrap(), SessionId::clean("1").unwrap())
+}
+
+/// A table of three regions.
+pub fn batch(value: f64) -> RecordBatch {
+    RecordBatch::try_from_iter([
+        ("index", Arc::new(Int64Array::from(vec![1, 2, 3])) as _),
+        ("label", Arc::new(StringArray::from(vec!["b", "a", "c"])) as _),
+        ("mean", Arc::new(Float64Array::from(vec![value, value / 3.0, value * 7.0])) as _),
+    ])
+    .unwrap()
+}
+
+pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
+    let tables: Vec<(&str, Option<MapSource>)> = match modality {
+        Modality::Anatomical => vec![("anatomical_gm", None), ("anatomical_ct", None)],
+        Modality::Diffusion => ["icvf", "od"]
+            .map(|param| {
+                let map = MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() };
+                ("diffusion_NODDI", Some(map))
+            })
+            .into(),
+    };
+    let source = |table: &str, map: &Option<MapSource>| SourceFile {
+        kind: SourceKind::Table,
+        table: Some(table.to_owned()),
+        map: map.clone(),
+        path: format!("sub-{subject}/{table}{}.tsv", map.as_ref().map_or("", |map| &map.param)),
+        fingerprint: Fingerprint { size: 1, mtime_ns: 2, hash: format!("{value}") },
+        mask_entity: None,
+        sidecar: None,
+    };
+    let sources = tables.iter().map(|(table, map)| source(table, map)).collect();
+    let encode = |(table, map): (&str, Option<MapSource>)| {
+        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value), "label").unwrap()
+    };
+    EncodedUnit {
+        unit: Unit::new(session(subject), modality),
+        status: UnitStatus::Loaded,
+        reason: String::new(),
+        tiv: (modality == Modality::Anatomical).then_some(1000.0 + value),
+        tables: tables.into_iter().map(encode).collect(),
+        sources,
+    }
+}
+
+pub fn record(sessions: &[&str]) -> RunRecord {
+    let row =
+        |subject: &&str| ListedSession { session: session(subject), values: vec![Some("30".to_owned())] };
+    RunRecord {
+        settings: ExportSettings {
+            atlas_name: "A".to_owned(),
+            wide_metrics: WideMetrics::Default,
+            compression: Compression::Zstd,
+        },
+        listing: Listing { columns: vec!["AGE".to_owned()], rows: sessions.iter().map(row).collect() },
+        modalities: Modality::ALL.to_vec(),
+    }
+}
+
+pub fn commit<'lock>(
+    lock: &'lock OwnerLock,
+    record: &RunRecord,
+    units: Vec<EncodedUnit>,
+) -> OwnedCache<'lock> {
+    let cache = OwnedCache::open_or_create(lock).unwrap();
+    cache.write_run_record(record).unwrap();
+    let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
+    units.into_iter().for_each(|unit| sender.send(unit).unwrap());
+    drop(sender);
+    writer.finish().unwrap();
+    cache
+}
+
+pub fn export_all(
+    lock: &OwnerLock,
+    cache: OwnedCache<'_>,
+    record: &RunRecord,
+    keep_cache: bool,
+    observer: &dyn ExportObserver,
+) -> Result<ExportReport, StoreError> {
+    let request = ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
+    export(lock, Some(cache), &request, observer)
+}

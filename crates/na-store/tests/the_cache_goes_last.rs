@@ -1,0 +1,143 @@
+//! The cache is deleted after everything in it is in Parquet, and was read back from there.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use na_cache::{Cache, OwnerLock};
+use na_model::Modality;
+use na_store::{ExportObserver, ExportStep, StoreError, Unobserved};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use support::{commit, export_all, record, unit};
+
+/// Calls a function at each step of an export.
+struct At<F>(F);
+
+impl<F: Fn(&ExportStep) + Sync> ExportObserver for At<F> {
+    fn step(&self, step: &ExportStep) {
+        self.0(step);
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+fn parquet_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(parquet_files(&path));
+        } else if path.extension().is_some_and(|e| e == "parquet")
+            && !path.file_name().unwrap().as_encoded_bytes().starts_with(b".")
+        {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn n_rows(path: &Path) -> usize {
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    reader.map(|batch| batch.unwrap().num_rows()).sum()
+}
+
+fn both(subject: &str, value: f64) -> [na_cache::EncodedUnit; 2] {
+    Modality::ALL.map(|modality| unit(subject, modality, value))
+}
+
+#[test]
+fn a_file_that_lost_rows_keeps_the_cache() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let long = output.path().join("long/anatomical_gm.parquet");
+    let first = record(&["1"]);
+    export_all(&lock, commit(&lock, &first, both("1", 1.0).into()), &first, false, &Unobserved).unwrap();
+    let older = fs::read(&long).unwrap();
+
+    let second = record(&["1", "2"]);
+    let cache = commit(&lock, &second, both("2", 2.0).into());
+    let disk = At(|step: &ExportStep| {
+        if *step == ExportStep::Verification {
+            fs::write(&long, &older).unwrap();
+        }
+    });
+    let error = export_all(&lock, cache, &second, false, &disk).unwrap_err();
+    assert!(matches!(error, StoreError::NotVerified { .. }), "{error}");
+    let kept = Cache::open_existing(output.path()).unwrap().unwrap();
+    assert_eq!(kept.units().unwrap().len(), 2);
+    drop(kept);
+
+    let cache = commit(&lock, &second, Vec::new());
+    let report = export_all(&lock, cache, &second, false, &Unobserved).unwrap();
+    assert_eq!(report.manifest.long_formats["anatomical_gm"].n_rows, 6);
+    assert!(Cache::open_existing(output.path()).unwrap().is_none());
+}
+
+#[test]
+fn at_every_step_each_file_is_whole_and_the_cache_is_there() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let first = record(&["1"]);
+    export_all(&lock, commit(&lock, &first, both("1", 1.0).into()), &first, false, &Unobserved).unwrap();
+    let second = record(&["1", "2"]);
+    let cache = commit(&lock, &second, both("2", 2.0).into());
+    let steps = Mutex::new(0);
+    let reader = At(|_: &ExportStep| {
+        *steps.lock().unwrap() += 1;
+        assert_eq!(Cache::open_existing(output.path()).unwrap().unwrap().units().unwrap().len(), 2);
+        assert!(output.path().join("manifest.json").is_file());
+        for file in parquet_files(output.path()) {
+            let rows = n_rows(&file);
+            let per_session = if file.ends_with("long/diffusion/NODDI.parquet") {
+                6
+            } else if file.starts_with(output.path().join("long")) {
+                3
+            } else {
+                1
+            };
+            if !file.ends_with("sources.parquet") {
+                assert!([per_session, 2 * per_session].contains(&rows), "{} has {rows} rows", file.display());
+            }
+        }
+    });
+    export_all(&lock, cache, &second, false, &reader).unwrap();
+    assert!(*steps.lock().unwrap() > 5);
+    assert!(!Cache::path_in(output.path()).exists());
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_the_cache_and_the_next_one_ends_right() {
+    struct StopAt(usize, Mutex<usize>);
+    impl ExportObserver for StopAt {
+        fn step(&self, _: &ExportStep) {
+            *self.1.lock().unwrap() += 1;
+        }
+
+        fn should_stop(&self) -> bool {
+            *self.1.lock().unwrap() >= self.0
+        }
+    }
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let asked = record(&["1", "2"]);
+    let units: Vec<_> = ["1", "2"].into_iter().flat_map(|subject| both(subject, 3.0)).collect();
+    let mut cache = commit(&lock, &asked, units);
+    for step in 1..=6 {
+        match export_all(&lock, cache, &asked, true, &StopAt(step, Mutex::default())) {
+            Err(StoreError::Stopped) | Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+        cache = commit(&lock, &asked, Vec::new());
+        assert_eq!(cache.units().unwrap().len(), 4);
+    }
+    let report = export_all(&lock, cache, &asked, false, &Unobserved).unwrap();
+    assert_eq!(report.manifest.n_sessions, 2);
+    assert_eq!(n_rows(&output.path().join("long/diffusion/NODDI.parquet")), 12);
+    assert_eq!(n_rows(&output.path().join("wide/anatomical/gm_mean.parquet")), 2);
+}
