@@ -41,7 +41,7 @@ impl TivTable {
     }
 
     /// What the cache says of a session replaces what was known.
-    pub(crate) fn merge(&mut self, units: &[CachedUnit]) {
+    pub(crate) fn merge(&mut self, units: &[Arc<CachedUnit>]) {
         for unit in units.iter().filter(|unit| unit.unit.modality == Modality::Anatomical) {
             match unit.tiv {
                 Some(tiv) => self.0.insert(unit.unit.session.clone(), tiv),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use na_cache::{Cache, CachedUnit, TableForm};
-use na_model::{ExportSettings, MapSource, RegionSet, Session, TableName};
+use na_model::{ExportSettings, MapSource, Modality, RegionSet, Session, TableName};
 use rayon::prelude::*;
 
 use crate::durable::Folders;
@@ -31,15 +31,16 @@ pub(crate) struct OldTable {
 }
 
 /// A long table as it is going to be.
-pub(crate) struct LongMerge<'a> {
-    pub(crate) table: &'a TableName,
-    pub(crate) old: Option<&'a OldTable>,
+#[derive(Clone)]
+pub(crate) struct LongMerge {
+    pub(crate) table: TableName,
+    pub(crate) old: Option<Arc<OldTable>>,
     /// Sessions whose units of this modality come from the cache: what the file has of them goes.
-    pub(crate) replaced: &'a HashSet<&'a Session>,
+    pub(crate) replaced: Arc<HashSet<Session>>,
     /// Units of the cache with this table, in the order they are written.
-    pub(crate) units: Vec<&'a CachedUnit>,
-    pub(crate) forms: Vec<&'a TableForm>,
-    pub(crate) metadata: &'a MetadataTable,
+    pub(crate) units: Vec<Arc<CachedUnit>>,
+    pub(crate) forms: Vec<TableForm>,
+    pub(crate) metadata: Arc<MetadataTable>,
 }
 
 /// What becomes of a row group.
@@ -49,20 +50,57 @@ enum Fate {
     Rewritten,
 }
 
-impl LongMerge<'_> {
+/// The sessions of each modality whose units come from the cache.
+pub(crate) struct Replaced(HashMap<Modality, Arc<HashSet<Session>>>);
+
+impl Replaced {
+    pub(crate) fn of(units: &[Arc<CachedUnit>]) -> Self {
+        let of = |modality| {
+            let units = units.iter().filter(|unit| unit.unit.modality == modality);
+            (modality, Arc::new(units.map(|unit| unit.unit.session.clone()).collect()))
+        };
+        Self(Modality::ALL.into_iter().map(of).collect())
+    }
+
+    pub(crate) fn in_modality(&self, modality: Modality) -> Arc<HashSet<Session>> {
+        self.0.get(&modality).map(Arc::clone).unwrap_or_default()
+    }
+}
+
+impl LongMerge {
+    /// The merge of a table out of all that a store and its cache hold.
+    pub(crate) fn new(
+        table: &TableName,
+        old: Option<Arc<OldTable>>,
+        replaced: &Replaced,
+        units: &[Arc<CachedUnit>],
+        forms: &[TableForm],
+        metadata: Arc<MetadataTable>,
+    ) -> Self {
+        let has_table = |unit: &&Arc<CachedUnit>| unit.tables.iter().any(|info| info.table == *table);
+        Self {
+            table: table.clone(),
+            old,
+            replaced: replaced.in_modality(table.modality()),
+            units: units.iter().filter(has_table).cloned().collect(),
+            forms: forms.iter().filter(|form| form.table == *table).cloned().collect(),
+            metadata,
+        }
+    }
+
     pub(crate) fn columns(&self) -> LongColumns {
-        let old = self.old.map(|old| tsv_columns(self.table, old.file.schema()));
+        let old = self.old.as_ref().map(|old| tsv_columns(&self.table, old.file.schema()));
         let forms = old.iter().chain(self.forms.iter().map(|form| form.columns.as_ref()));
-        LongColumns::merge(self.table, forms, &self.metadata.columns)
+        LongColumns::merge(&self.table, forms, &self.metadata.columns)
     }
 
     /// The maps that the table is going to have rows of.
     pub(crate) fn maps(&self) -> Vec<Option<MapSource>> {
         let mut maps: HashSet<Option<MapSource>> = HashSet::new();
         for run in self.kept_runs() {
-            maps.extend(self.old.and_then(|old| old.index.maps.get(run.map)).cloned());
+            maps.extend(self.old.as_ref().and_then(|old| old.index.maps.get(run.map)).cloned());
         }
-        for info in self.units.iter().flat_map(|unit| &unit.tables).filter(|info| info.table == *self.table) {
+        for info in self.units.iter().flat_map(|unit| &unit.tables).filter(|info| info.table == self.table) {
             maps.insert(info.map.clone());
         }
         let mut maps: Vec<_> = maps.into_iter().collect();
@@ -74,7 +112,7 @@ impl LongMerge<'_> {
     pub(crate) fn rows(&self) -> HashMap<(Session, Option<MapSource>), usize> {
         let mut rows = HashMap::new();
         for run in self.kept_runs() {
-            let Some(old) = self.old else { continue };
+            let Some(old) = &self.old else { continue };
             if let (Some(session), Some(map)) =
                 (old.index.sessions.get(run.session), old.index.maps.get(run.map))
             {
@@ -82,7 +120,7 @@ impl LongMerge<'_> {
             }
         }
         for unit in &self.units {
-            for info in unit.tables.iter().filter(|info| info.table == *self.table) {
+            for info in unit.tables.iter().filter(|info| info.table == self.table) {
                 *rows.entry((unit.unit.session.clone(), info.map.clone())).or_default() += info.n_rows;
             }
         }
@@ -90,7 +128,7 @@ impl LongMerge<'_> {
     }
 
     fn kept_runs(&self) -> impl Iterator<Item = &Run> {
-        self.old.into_iter().flat_map(|old| {
+        self.old.iter().flat_map(|old| {
             old.index.runs.iter().filter(|run| {
                 old.index.sessions.get(run.session).is_some_and(|session| !self.replaced.contains(session))
             })
@@ -105,7 +143,7 @@ impl LongMerge<'_> {
     }
 
     fn fates(&self, columns: &LongColumns) -> Result<Vec<Fate>, StoreError> {
-        let Some(old) = self.old else { return Ok(Vec::new()) };
+        let Some(old) = &self.old else { return Ok(Vec::new()) };
         let n_groups = old.file.row_groups().len();
         if *old.file.schema() != columns.schema {
             return Ok(vec![Fate::Rewritten; n_groups]);
@@ -173,7 +211,7 @@ impl LongMerge<'_> {
         let notes = self.notes(settings);
         let writer = TableWriter::create(&place, folders, &columns.schema, settings.compression, &notes)?;
         let mut rows = RowGroups { writer, columns, place: &place, waiting: Vec::new(), n_waiting: 0 };
-        if let Some(old) = self.old {
+        if let Some(old) = &self.old {
             for (group, fate) in self.fates(columns)?.into_iter().enumerate() {
                 go_on()?;
                 match fate {
@@ -186,8 +224,8 @@ impl LongMerge<'_> {
             }
         }
         if let Some(cache) = cache {
-            let size = |unit: &&CachedUnit| -> usize {
-                unit.tables.iter().filter(|info| info.table == *self.table).map(|info| info.n_rows).sum()
+            let size = |unit: &Arc<CachedUnit>| -> usize {
+                unit.tables.iter().filter(|info| info.table == self.table).map(|info| info.n_rows).sum()
             };
             for units in row_groups_of(&self.units, size, ROW_GROUP.saturating_sub(rows.n_waiting)) {
                 go_on()?;
@@ -204,7 +242,11 @@ impl LongMerge<'_> {
 
     fn notes(&self, settings: &ExportSettings) -> Vec<(&'static str, String)> {
         let mut regions =
-            self.old.map(|old| RegionSet::new(old.index.regions.iter().cloned())).unwrap_or_default();
+            self
+            .old
+            .as_ref()
+            .map(|old| RegionSet::new(old.index.regions.iter().cloned()))
+            .unwrap_or_default();
         self.forms.iter().for_each(|form| regions.extend(&form.regions));
         vec![
             (notes::ATLAS, settings.atlas_name.clone()),
@@ -255,14 +297,14 @@ impl LongMerge<'_> {
         columns: &LongColumns,
     ) -> Result<Vec<Piece>, StoreError> {
         let session = &unit.unit.session;
-        let tables = cache.read_table(unit, self.table)?.into_iter();
+        let tables = cache.read_table(unit, &self.table)?.into_iter();
         Ok(tables
             .map(|table| {
                 let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
                     Some(array) => Cells::Each(Arc::clone(array)),
                     None => Cells::Same(Value::Null),
                 });
-                let added = added_values(self.table, table.map.as_ref(), session, unit.tiv);
+                let added = added_values(&self.table, table.map.as_ref(), session, unit.tiv);
                 let cells = tsv.chain(added.map(Cells::Same)).chain(self.metadata_cells(session, columns));
                 Piece { rows: table.batch.num_rows(), columns: cells.collect() }
             })
