@@ -14,7 +14,7 @@ use rusqlite::{Row, params};
 
 use crate::CacheError;
 use crate::encoded::decode;
-use crate::open::{CACHE_FILE, Connections, read_only};
+use crate::open::{CACHE_FILE, Connections, read_only, read_only_at_once};
 use crate::schema::columns_from_text;
 
 /// An open cache. Clones share its connections.
@@ -71,6 +71,12 @@ pub struct CachedTable {
     pub batch: RecordBatch,
 }
 
+/// A table as it is stored.
+struct Blob {
+    map: Option<MapSource>,
+    data: Vec<u8>,
+}
+
 /// A form in which a long table occurs in the cache: columns with types, and regions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableForm {
@@ -104,6 +110,17 @@ impl Cache {
         }
         let connections = read_only(&location)?;
         Ok(Some(Self { location, connections }))
+    }
+
+    /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
+    /// deleted later still is. None where there is no cache.
+    ///
+    /// # Errors
+    /// A file that is no cache, or one of another version.
+    pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
+        let Some(cache) = Self::open_existing(output)? else { return Ok(None) };
+        let connections = read_only_at_once(&cache.location)?;
+        Ok(Some(Self { location: cache.location, connections }))
     }
 
     /// The file.
@@ -226,6 +243,34 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
+        self.read_maps(unit, table, |_| true)
+    }
+
+    /// What a unit has of some maps of a long table, sorted by map. Other maps are not decoded.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_maps(
+        &self,
+        unit: &CachedUnit,
+        table: &TableName,
+        wanted: impl Fn(Option<&MapSource>) -> bool,
+    ) -> Result<Vec<CachedTable>, CacheError> {
+        let blobs = self.blobs(unit, table, wanted)?;
+        let decoded = blobs.into_iter().map(|Blob { map, data }| {
+            let batch = decode(&data).map_err(|error| self.damaged(error))?;
+            Ok(CachedTable { map, batch })
+        });
+        decoded.collect()
+    }
+
+    /// A connection is held no longer than its bytes take to copy: others decode meanwhile.
+    fn blobs(
+        &self,
+        unit: &CachedUnit,
+        table: &TableName,
+        wanted: impl Fn(Option<&MapSource>) -> bool,
+    ) -> Result<Vec<Blob>, CacheError> {
         let connection = self.connection()?;
         let sqlite = |source| CacheError::sqlite(&self.location, source);
         let mut statement = connection
@@ -235,14 +280,16 @@ impl Cache {
             )
             .map_err(sqlite)?;
         let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
-        let mut tables = Vec::new();
+        let mut blobs = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            let data = row.get_ref(3).map_err(sqlite)?;
-            let data = data.as_blob().map_err(|error| self.damaged(error))?;
-            let batch = decode(data).map_err(|error| self.damaged(error))?;
-            tables.push(CachedTable { map: map(row, 0).map_err(sqlite)?, batch });
+            let map = map(row, 0).map_err(sqlite)?;
+            if wanted(map.as_ref()) {
+                let data = row.get_ref(3).map_err(sqlite)?;
+                let data = data.as_blob().map_err(|error| self.damaged(error))?.to_owned();
+                blobs.push(Blob { map, data });
+            }
         }
-        Ok(tables)
+        Ok(blobs)
     }
 
     /// The forms of every long table, in the order of the first session that has them.

@@ -48,6 +48,24 @@ pub(crate) fn read_only(location: &Path) -> Result<Connections, CacheError> {
     pool(location, flags, Journal::WriteAhead, 8)
 }
 
+/// A single connection in a transaction that began when this returns: all it reads is of that instant.
+pub(crate) fn read_only_at_once(location: &Path) -> Result<Connections, CacheError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let manager = SqliteConnectionManager::file(location).with_flags(flags).with_init(|connection| {
+        connection.busy_timeout(BUSY)?;
+        // The first read is what fixes the instant.
+        connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+    });
+    Pool::builder()
+        .max_size(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_on_check_out(false)
+        .connection_timeout(BUSY)
+        .build(manager)
+        .map_err(|source| CacheError::Pool { path: location.to_owned(), source })
+}
+
 /// A pool for the owner; the file is made where there is none.
 pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);

@@ -18,6 +18,7 @@ use crate::long::index::LongIndex;
 use crate::long::merge::{LongMerge, OldTable, Replaced};
 use crate::metadata::MetadataTable;
 use crate::notes;
+use crate::producers::producers;
 use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
@@ -224,7 +225,7 @@ impl<'a> Export<'a> {
         let old_metadata = std::mem::take(&mut self.old_metadata);
         let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &self.sessions());
         let metadata = Arc::new(metadata);
-        let planned = self.plan(&metadata);
+        let planned = self.plan(&metadata)?;
         check_names(
             planned
                 .iter()
@@ -261,12 +262,14 @@ impl<'a> Export<'a> {
         cached.chain(kept).chain(known).collect()
     }
 
-    fn plan(&self, metadata: &Arc<MetadataTable>) -> Vec<Planned> {
+    fn plan(&self, metadata: &Arc<MetadataTable>) -> Result<Vec<Planned>, StoreError> {
         let cached = self.forms.iter().map(|form| &form.table);
         let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
         let replaced = Replaced::of(&self.units);
+        let mut producers =
+            self.cache.map(|cache| producers(cache, &self.units)).transpose()?.unwrap_or_default();
         let planned = tables.into_iter().map(|table| {
-            let merge = LongMerge::new(
+            let mut merge = LongMerge::new(
                 table,
                 self.old.get(table).cloned(),
                 &replaced,
@@ -274,12 +277,13 @@ impl<'a> Export<'a> {
                 &self.forms,
                 Arc::clone(metadata),
             );
+            merge.producers = producers.remove(&table.to_string()).unwrap_or_default();
             let columns = merge.columns();
             let metrics = &self.request.record.settings.wide_metrics;
             let features = plan(table, &columns.schema, &merge.maps(), metrics);
             Planned { merge, columns, features }
         });
-        planned.collect()
+        Ok(planned.collect())
     }
 
     fn write_long(&self, planned: &[Planned]) -> Result<BTreeMap<TableName, Expected>, StoreError> {

@@ -200,8 +200,7 @@ pub(crate) fn sessions_of_rows(
         let rows = start..end.unwrap_or(batch.num_rows());
         let subject = columns.subject.value(start).unwrap_or_default();
         let id = columns.session.and_then(|column| column.value(start));
-        let session =
-            Session::from_store(subject, id).map_err(|error| StoreError::damaged(path, error))?;
+        let session = Session::from_store(subject, id).map_err(|error| StoreError::damaged(path, error))?;
         start = rows.end;
         sessions.push((session, rows));
     }

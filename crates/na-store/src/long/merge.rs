@@ -3,7 +3,7 @@
 //! Row groups whose sessions stay as they are are copied without being decoded; those with a session that is replaced,
 //! or whose metadata changed, are written again; new sessions follow. A session is never split over row groups.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,10 +19,11 @@ use crate::long::index::{LongIndex, Run};
 use crate::long::pieces::{Cells, Piece, Value, column};
 use crate::metadata::{MetadataTable, value_at};
 use crate::notes;
+use crate::producers::noted;
 use crate::table_file::{TableFile, TableWriter};
 
 /// Rows of a row group, about: large enough to compress, small enough that one in memory is nothing.
-const ROW_GROUP: usize = 32 * 1024;
+pub(crate) const ROW_GROUP: usize = 32 * 1024;
 
 /// A long table as it is on disk.
 pub(crate) struct OldTable {
@@ -41,6 +42,8 @@ pub(crate) struct LongMerge {
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
     pub(crate) metadata: Arc<MetadataTable>,
+    /// Versions of `parcellate` that wrote the units' files.
+    pub(crate) producers: BTreeSet<String>,
 }
 
 /// What becomes of a row group.
@@ -85,6 +88,7 @@ impl LongMerge {
             units: units.iter().filter(has_table).cloned().collect(),
             forms: forms.iter().filter(|form| form.table == *table).cloned().collect(),
             metadata,
+            producers: BTreeSet::new(),
         }
     }
 
@@ -127,7 +131,7 @@ impl LongMerge {
         rows
     }
 
-    fn kept_runs(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn kept_runs(&self) -> impl Iterator<Item = &Run> {
         self.old.iter().flat_map(|old| {
             old.index.runs.iter().filter(|run| {
                 old.index.sessions.get(run.session).is_some_and(|session| !self.replaced.contains(session))
@@ -241,18 +245,20 @@ impl LongMerge {
     }
 
     fn notes(&self, settings: &ExportSettings) -> Vec<(&'static str, String)> {
-        let mut regions =
-            self
+        let mut regions = self
             .old
             .as_ref()
             .map(|old| RegionSet::new(old.index.regions.iter().cloned()))
             .unwrap_or_default();
         self.forms.iter().for_each(|form| regions.extend(&form.regions));
+        let mut producers = self.old.as_ref().map(|old| noted(&old.file)).unwrap_or_default();
+        producers.extend(self.producers.iter().cloned());
         vec![
             (notes::ATLAS, settings.atlas_name.clone()),
             (notes::VERSION, crate::VERSION.to_owned()),
             (notes::CREATED_AT, notes::now()),
             (notes::STATE, notes::new_state()),
+            (notes::PRODUCERS, serde_json::to_string(&producers).unwrap_or_default()),
             (notes::REGIONS, serde_json::to_string(&regions).unwrap_or_default()),
         ]
     }
@@ -290,7 +296,7 @@ impl LongMerge {
         Piece { rows: rows.num_rows(), columns: cells }
     }
 
-    fn cached_pieces(
+    pub(crate) fn cached_pieces(
         &self,
         cache: &Cache,
         unit: &CachedUnit,
@@ -351,7 +357,7 @@ fn added_values(
 }
 
 /// Units in lists of about a row group each; the first list fills one that was begun.
-fn row_groups_of<T>(units: &[T], size: impl Fn(&T) -> usize, first: usize) -> Vec<&[T]> {
+pub(crate) fn row_groups_of<T>(units: &[T], size: impl Fn(&T) -> usize, first: usize) -> Vec<&[T]> {
     let (mut lists, mut start, mut room) = (Vec::new(), 0, first);
     for (place, unit) in units.iter().enumerate() {
         let rows = size(unit);

@@ -68,8 +68,10 @@ impl WideWriter<'_> {
                 let found: &[Places] = match &known {
                     Some(places) => places,
                     None => {
-                        let found =
-                            sources.par_iter().map(|(_, source)| source.places(|session| chunk.contains(session), &starts)).collect();
+                        let found = sources
+                            .par_iter()
+                            .map(|(_, source)| source.places(|session| chunk.contains(session), &starts))
+                            .collect();
                         known.insert(found)
                     }
                 };
@@ -150,6 +152,7 @@ impl WideWriter<'_> {
             (notes::VERSION, crate::VERSION.to_owned()),
             (notes::CREATED_AT, notes::now()),
             (notes::FROM_STATE, self.file.note(notes::STATE).unwrap_or_default().to_owned()),
+            (notes::PRODUCERS, self.file.note(notes::PRODUCERS).unwrap_or_default().to_owned()),
             (notes::FEATURE, serde_json::to_string(&feature.kind).unwrap_or_default()),
         ];
         let place = self.output.join(feature.name.file_path());
@@ -171,9 +174,7 @@ impl WideWriter<'_> {
         let damaged = || StoreError::damaged(self.file.path(), "a column is missing");
         writer.write_small_group(|column| match column.checked_sub(keys.len()) {
             None => keys.get(column).cloned().ok_or_else(damaged),
-            Some(region) => {
-                places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path()))
-            }
+            Some(region) => places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
         })
     }
 }
