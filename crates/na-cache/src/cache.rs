@@ -8,13 +8,12 @@ use na_model::{
     ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
     Unit, UnitOutcome, UnitStatus, WideMetrics,
 };
-use r2d2::PooledConnection;
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Row, params};
 
 use crate::CacheError;
+use crate::connections::{Connections, InUse};
 use crate::encoded::decode;
-use crate::open::{CACHE_FILE, Connections, read_only, read_only_at_once};
+use crate::open::{CACHE_FILE, read_only, read_only_at_once};
 use crate::schema::columns_from_text;
 
 /// An open cache. Clones share its connections.
@@ -100,16 +99,9 @@ impl Cache {
     /// # Errors
     /// A file that is no cache, or one of another version.
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
-        let location = Self::path_in(output);
         // Made and not yet filled: its owner is just starting, or was killed there.
-        match std::fs::metadata(&location) {
-            Ok(metadata) if metadata.len() > 0 => {}
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(CacheError::io("open", &location, error)),
-        }
-        let connections = read_only(&location)?;
-        Ok(Some(Self { location, connections }))
+        let Some(location) = Self::filled(output)? else { return Ok(None) };
+        Ok(read_only(&location)?.map(|connections| Self { location, connections }))
     }
 
     /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
@@ -118,9 +110,18 @@ impl Cache {
     /// # Errors
     /// A file that is no cache, or one of another version.
     pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
-        let Some(cache) = Self::open_existing(output)? else { return Ok(None) };
-        let connections = read_only_at_once(&cache.location)?;
-        Ok(Some(Self { location: cache.location, connections }))
+        let Some(location) = Self::filled(output)? else { return Ok(None) };
+        Ok(read_only_at_once(&location)?.map(|connections| Self { location, connections }))
+    }
+
+    /// The file, where there is one with something in it.
+    fn filled(output: &Path) -> Result<Option<PathBuf>, CacheError> {
+        let location = Self::path_in(output);
+        match std::fs::metadata(&location) {
+            Ok(metadata) => Ok((metadata.len() > 0).then_some(location)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CacheError::io("open", &location, error)),
+        }
     }
 
     /// The file.
@@ -319,7 +320,7 @@ impl Cache {
             .collect()
     }
 
-    pub(crate) fn connection(&self) -> Result<PooledConnection<SqliteConnectionManager>, CacheError> {
+    pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
     }
 

@@ -157,11 +157,16 @@ impl Snapshot {
         let regions = names.get(2..).unwrap_or_default();
         let mut columns: Vec<usize> = vec![0, 1];
         columns.extend(self.region_places(regions, options)?.into_iter().map(|region| region + 2));
+        let mut in_file = columns.clone();
+        in_file.sort_unstable();
+        in_file.dedup();
+        let order: Vec<usize> =
+            columns.iter().filter_map(|column| in_file.binary_search(column).ok()).collect();
         let arrow = StoreError::arrow(file.path());
-        let schema = Arc::new(file.schema().project(&columns).map_err(&arrow)?);
+        let schema = Arc::new(file.schema().project(&in_file).map_err(&arrow)?);
         let groups = (0..file.row_groups().len())
             .map(|group| {
-                let read = columns
+                let read = in_file
                     .par_chunks(COLUMNS_AT_ONCE)
                     .map(|columns| file.read_places(group, columns))
                     .collect::<Result<Vec<_>, _>>()?;
@@ -173,6 +178,7 @@ impl Snapshot {
             Ok([batch]) => batch,
             Err(groups) => concat_batches(&schema, &groups).map_err(&arrow)?,
         };
+        let batch = batch.project(&order).map_err(&arrow)?;
         if options.wants_all_sessions() {
             return Ok(batch);
         }

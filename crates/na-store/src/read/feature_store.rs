@@ -18,6 +18,7 @@ use crate::read::matrix::{Part, side_by_side};
 use crate::read::names::unknown;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
+use crate::read::stamp::Stamp;
 
 /// An export replaces a handful of files that are looked at: more tries than that are never needed.
 const TRIES: usize = 50;
@@ -265,12 +266,12 @@ impl FeatureStore {
         read: impl Fn(&Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         for _ in 0..TRIES {
-            let result = self.snapshot(origin).map(|snapshot| (read(&snapshot), snapshot));
-            match result {
+            let before = Stamp::of(&self.output)?;
+            match self.snapshot(origin).map(|snapshot| (read(&snapshot), snapshot)) {
                 Ok((result, snapshot)) if snapshot.is_current()? => return result,
                 Ok(_) => {}
-                // A cache that went away between two looks at it.
-                Err(StoreError::Cache(_)) if !Cache::path_in(&self.output).exists() => {}
+                // A cache may come or go while it is opened.
+                Err(_) if Stamp::of(&self.output)? != before => {}
                 Err(error) => return Err(error),
             }
         }
@@ -278,8 +279,11 @@ impl FeatureStore {
     }
 
     fn snapshot(&self, origin: Origin) -> Result<Arc<Snapshot>, StoreError> {
+        if origin != Origin::Newest {
+            return Ok(Arc::new(Snapshot::take(&self.output, origin)?));
+        }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(snapshot) = last.as_ref().filter(|_| origin == Origin::Newest)
+        if let Some(snapshot) = last.as_ref()
             && snapshot.is_current()?
         {
             return Ok(Arc::clone(snapshot));
@@ -287,9 +291,7 @@ impl FeatureStore {
         *last = None;
         let snapshot = Arc::new(Snapshot::take(&self.output, origin)?);
         // One with a cache is not kept: it would hold the write-ahead log.
-        if origin == Origin::Newest && snapshot.is_parquet_alone() {
-            *last = Some(Arc::clone(&snapshot));
-        }
+        *last = snapshot.is_parquet_alone().then(|| Arc::clone(&snapshot));
         Ok(snapshot)
     }
 }
