@@ -71,6 +71,7 @@ mod wide;
 pub use catalog::store_manifest;
 pub use clear::{clear, contents};
 pub use current::is_current;
+pub use durable::create_output;
 pub use error::StoreError;
 pub use export::{
     ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas, store_regions,
