@@ -62,6 +62,14 @@ impl Table {
     }
 }
 
+/// So many rows of each of these sessions, as [`Store::sessions_of`] gives them.
+pub fn rows_each(rows: usize, sessions: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> =
+        sessions.iter().flat_map(|session| vec![(*session).to_owned(); rows]).collect();
+    all.sort();
+    all
+}
+
 /// The number in a cell; whole numbers and doubles are written alike.
 pub fn number(cell: &str) -> Option<f64> {
     let bits = cell.strip_prefix('#')?;
@@ -130,6 +138,15 @@ impl Store {
             .collect();
         all.sort();
         all
+    }
+
+    /// The values of a column by session, of a table with a row a session.
+    pub fn by_session(&self, path: &str, column: &str) -> BTreeMap<String, String> {
+        let table = self.table(path);
+        let (subjects, sessions) = (table.column("subject_code"), table.column("session_id"));
+        let names =
+            subjects.into_iter().zip(sessions).map(|(subject, session)| format!("{subject}/{session}"));
+        names.zip(table.column(column).into_iter().map(str::to_owned)).collect()
     }
 
     /// Fails the test where the stores differ, with the first difference only.
