@@ -177,3 +177,10 @@ fn forget_times(value: &mut serde_json::Value) {
         _ => {}
     }
 }
+
+/// The unit that a file says a column is measured in.
+pub fn unit_of(path: &Path, column: &str) -> Option<String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let schema = builder.schema().clone();
+    schema.field_with_name(column).unwrap().metadata().get("unit").cloned()
+}
