@@ -102,8 +102,7 @@ impl Cache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(CacheError::io("open", &location, error)),
         }
-        let connections = read_only(&location)?;
-        Ok(Some(Self { location, connections }))
+        Ok(read_only(&location)?.map(|connections| Self { location, connections }))
     }
 
     /// The file.
