@@ -184,3 +184,13 @@ pub fn unit_of(path: &Path, column: &str) -> Option<String> {
     let schema = builder.schema().clone();
     schema.field_with_name(column).unwrap().metadata().get("unit").cloned()
 }
+
+/// The compressions that a file's columns have.
+pub fn codecs_of(path: &Path) -> Vec<String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let groups = builder.metadata().row_groups();
+    let mut codecs: Vec<String> =
+        groups.iter().flat_map(|group| group.columns()).map(|c| format!("{:?}", c.compression())).collect();
+    codecs.dedup();
+    codecs
+}
