@@ -7,9 +7,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
-use na_store::{ExportReport, ExportRequest, StoreError, export};
+use na_cache::{Cache, CacheStatus};
+use na_store::{CacheExport, ExportReport, StoreError, export_cache};
 use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
@@ -56,18 +55,6 @@ struct Options {
     completions: Option<Shell>,
 }
 
-/// Why there is nothing to show or export.
-#[derive(Debug, thiserror::Error)]
-enum ExportCacheError {
-    #[error(
-        "there is no cache: it would be {}; it is there while a load is running, and after one that was cut short",
-        location.display()
-    )]
-    NoCache { location: PathBuf },
-    #[error("the cache holds atlas {cached}, not {asked}: leave --atlas-name out")]
-    OtherAtlas { cached: String, asked: String },
-}
-
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Options::try_parse_from(arguments) {
@@ -86,7 +73,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
     let bars = bars(!options.status);
     logging::start(options.verbose, &bars, None)?;
-    let no_cache = || ExportCacheError::NoCache { location: Cache::path_in(&output) };
+    let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     let status = Cache::open_existing(&output)?.ok_or_else(no_cache)?.status()?;
     if options.status {
         print(&if options.json { format!("{:#}\n", status_json(&status)) } else { status_box(&status) });
@@ -97,11 +84,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
-    let lock = OwnerLock::acquire(&output)?;
-    let cache = OwnedCache::open_or_create(&lock)?;
-    let record = record(&cache, &output, options.atlas_name.as_deref())?;
-    let request = ExportRequest { record, outcomes: cache.outcomes()?, keep_cache: options.keep_cache };
-    let result = export(&lock, Some(cache), &request, &progress);
+    let how = CacheExport { atlas_name: options.atlas_name.clone(), keep_cache: options.keep_cache };
+    let result = export_cache(&output, &how, &progress);
     progress.finish();
     match result {
         Ok(report) => {
@@ -115,28 +99,6 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// What the run that filled the cache was asked to do.
-fn record(
-    cache: &Cache,
-    output: &Path,
-    atlas_name: Option<&str>,
-) -> Result<RunRecord, Box<dyn std::error::Error>> {
-    if let Some(record) = cache.run_record()? {
-        let cached = &record.settings.atlas_name;
-        if let Some(asked) = atlas_name.filter(|asked| asked != cached) {
-            return Err(
-                ExportCacheError::OtherAtlas { cached: cached.clone(), asked: asked.to_owned() }.into()
-            );
-        }
-        return Ok(record);
-    }
-    let known = na_store::store_atlas(output)?;
-    let atlas_name = atlas_name.map(str::to_owned).or(known).unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
-    let wide_metrics = na_store::store_wide_metrics(output)?.unwrap_or_default();
-    let settings = ExportSettings { atlas_name, wide_metrics, compression: Compression::default() };
-    Ok(RunRecord { settings, listing: Listing::default(), modalities: Vec::new() })
 }
 
 fn exported(options: &Options, output: &Path, status: &CacheStatus, report: &ExportReport) -> String {

@@ -8,13 +8,12 @@ use na_model::{
     ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
     Unit, UnitOutcome, UnitStatus, WideMetrics,
 };
-use r2d2::PooledConnection;
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Row, params};
 
 use crate::CacheError;
+use crate::connections::{Connections, InUse};
 use crate::encoded::decode;
-use crate::open::{CACHE_FILE, Connections, read_only};
+use crate::open::{CACHE_FILE, read_only, read_only_at_once};
 use crate::schema::columns_from_text;
 
 /// An open cache. Clones share its connections.
@@ -71,6 +70,12 @@ pub struct CachedTable {
     pub batch: RecordBatch,
 }
 
+/// A table as it is stored.
+struct Blob {
+    map: Option<MapSource>,
+    data: Vec<u8>,
+}
+
 /// A form in which a long table occurs in the cache: columns with types, and regions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableForm {
@@ -94,15 +99,29 @@ impl Cache {
     /// # Errors
     /// A file that is no cache, or one of another version.
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
-        let location = Self::path_in(output);
         // Made and not yet filled: its owner is just starting, or was killed there.
-        match std::fs::metadata(&location) {
-            Ok(metadata) if metadata.len() > 0 => {}
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(CacheError::io("open", &location, error)),
-        }
+        let Some(location) = Self::filled(output)? else { return Ok(None) };
         Ok(read_only(&location)?.map(|connections| Self { location, connections }))
+    }
+
+    /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
+    /// deleted later still is. None where there is no cache.
+    ///
+    /// # Errors
+    /// A file that is no cache, or one of another version.
+    pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
+        let Some(location) = Self::filled(output)? else { return Ok(None) };
+        Ok(read_only_at_once(&location)?.map(|connections| Self { location, connections }))
+    }
+
+    /// The file, where there is one with something in it.
+    fn filled(output: &Path) -> Result<Option<PathBuf>, CacheError> {
+        let location = Self::path_in(output);
+        match std::fs::metadata(&location) {
+            Ok(metadata) => Ok((metadata.len() > 0).then_some(location)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CacheError::io("open", &location, error)),
+        }
     }
 
     /// The file.
@@ -225,6 +244,34 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
+        self.read_maps(unit, table, |_| true)
+    }
+
+    /// What a unit has of some maps of a long table, sorted by map. Other maps are not decoded.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_maps(
+        &self,
+        unit: &CachedUnit,
+        table: &TableName,
+        wanted: impl Fn(Option<&MapSource>) -> bool,
+    ) -> Result<Vec<CachedTable>, CacheError> {
+        let blobs = self.blobs(unit, table, wanted)?;
+        let decoded = blobs.into_iter().map(|Blob { map, data }| {
+            let batch = decode(&data).map_err(|error| self.damaged(error))?;
+            Ok(CachedTable { map, batch })
+        });
+        decoded.collect()
+    }
+
+    /// A connection is held no longer than its bytes take to copy: others decode meanwhile.
+    fn blobs(
+        &self,
+        unit: &CachedUnit,
+        table: &TableName,
+        wanted: impl Fn(Option<&MapSource>) -> bool,
+    ) -> Result<Vec<Blob>, CacheError> {
         let connection = self.connection()?;
         let sqlite = |source| CacheError::sqlite(&self.location, source);
         let mut statement = connection
@@ -234,14 +281,16 @@ impl Cache {
             )
             .map_err(sqlite)?;
         let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
-        let mut tables = Vec::new();
+        let mut blobs = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            let data = row.get_ref(3).map_err(sqlite)?;
-            let data = data.as_blob().map_err(|error| self.damaged(error))?;
-            let batch = decode(data).map_err(|error| self.damaged(error))?;
-            tables.push(CachedTable { map: map(row, 0).map_err(sqlite)?, batch });
+            let map = map(row, 0).map_err(sqlite)?;
+            if wanted(map.as_ref()) {
+                let data = row.get_ref(3).map_err(sqlite)?;
+                let data = data.as_blob().map_err(|error| self.damaged(error))?.to_owned();
+                blobs.push(Blob { map, data });
+            }
         }
-        Ok(tables)
+        Ok(blobs)
     }
 
     /// The forms of every long table, in the order of the first session that has them.
@@ -271,7 +320,7 @@ impl Cache {
             .collect()
     }
 
-    pub(crate) fn connection(&self) -> Result<PooledConnection<SqliteConnectionManager>, CacheError> {
+    pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
     }
 

@@ -38,6 +38,7 @@
 //! ```
 
 mod cache;
+mod connections;
 mod encoded;
 mod error;
 mod lock;

@@ -2,19 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::CacheError;
+use crate::connections::{Connections, Manager};
 use crate::schema::{CREATE, SCHEMA_VERSION};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
-
-pub(crate) type Connections = Pool<SqliteConnectionManager>;
 
 /// A reader waits so long for a checkpoint, a writer for another program's transaction.
 const BUSY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
@@ -39,18 +38,31 @@ pub(crate) fn files(location: &Path) -> [PathBuf; 4] {
     })
 }
 
-/// A pool for reading. Reading changes nothing, not even the log. None where there are no tables yet: the owner is just
-/// making them, or was killed before it did.
+/// A pool for reading; none where the owner has not made the tables yet. Reading changes nothing, not even the log.
 pub(crate) fn read_only(location: &Path) -> Result<Option<Connections>, CacheError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(location, flags)?;
-    let sqlite = |source| CacheError::sqlite(location, source);
-    if version(&connection).map_err(sqlite)? == 0 && is_empty(&connection).map_err(sqlite)? {
+    if is_empty(&connection).map_err(|source| CacheError::sqlite(location, source))? {
         return Ok(None);
     }
     check_version(location, &connection)?;
     drop(connection);
     pool(location, flags, Journal::WriteAhead, 8).map(Some)
+}
+
+/// A single connection in a transaction that began when this returns: all it reads is of that instant. None where the
+/// owner has not made the tables yet.
+pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Connections>, CacheError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = |source| CacheError::sqlite(location, source);
+    let connection = connect(location, flags)?;
+    connection.execute_batch("BEGIN").map_err(sqlite)?;
+    // The first read is what fixes the instant.
+    if is_empty(&connection).map_err(sqlite)? {
+        return Ok(None);
+    }
+    check_version(location, &connection)?;
+    Manager::Snapshot(Mutex::new(Some(connection))).pool(location, 1, BUSY).map(Some)
 }
 
 /// A pool for the owner; the file is made where there is none.
@@ -113,13 +125,7 @@ fn pool(location: &Path, flags: OpenFlags, journal: Journal, size: u32) -> Resul
         connection.busy_timeout(BUSY)?;
         if writes { configure(connection, journal) } else { Ok(()) }
     });
-    Pool::builder()
-        .max_size(size)
-        .min_idle(Some(0))
-        .test_on_check_out(false)
-        .connection_timeout(BUSY)
-        .build(manager)
-        .map_err(|source| CacheError::Pool { path: location.to_owned(), source })
+    Manager::File(manager).pool(location, size, BUSY)
 }
 
 /// `FULL`: a commit that was acknowledged survives a power cut. With group commit it costs next to nothing.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::time::Duration;
 
 use crate::open::{Journal, files};
 use crate::{CacheError, OwnedCache};
@@ -16,7 +17,10 @@ impl OwnedCache<'_> {
         let location = self.location().to_owned();
         if self.journal == Journal::WriteAhead {
             let connection = self.connection()?;
-            // A reader may keep the log from being emptied; the deletion does not depend on it.
+            // A reader may keep the log from being emptied: the deletion neither depends on it nor waits for it.
+            connection
+                .busy_timeout(Duration::ZERO)
+                .map_err(|source| CacheError::sqlite(&location, source))?;
             if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
                 tracing::debug!(%error, "the log is not emptied before it goes");
             }

@@ -86,6 +86,58 @@ pub enum StoreError {
         /// What is missing.
         problem: String,
     },
+    /// Nothing of this name is in the store.
+    #[error("there is no {what} {name} in {}{}", output.display(), nearest_and_all(nearest, all))]
+    UnknownName {
+        /// What was asked for: a long table, a feature, a region, a metric.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The store.
+        output: PathBuf,
+        /// Names that are almost the same, nearest first.
+        nearest: Vec<String>,
+        /// All names that are there.
+        all: Vec<String>,
+    },
+    /// The folder of a store is not there.
+    #[error("{} is no folder: give the folder that a load wrote to (its --output)", output.display())]
+    NoFolder {
+        /// The path.
+        output: PathBuf,
+    },
+    /// There is nothing to export.
+    #[error(
+        "there is no cache: it would be {}; it is there while a load is running, and after one that was cut short",
+        location.display()
+    )]
+    NoCache {
+        /// Where it would be.
+        location: PathBuf,
+    },
+    /// A cache is of another atlas than the one asked for.
+    #[error("the cache holds atlas {cached}, not {asked}: leave --atlas-name out")]
+    CacheOfOtherAtlas {
+        /// The cache's atlas.
+        cached: String,
+        /// The atlas asked for.
+        asked: String,
+    },
+    /// Polars cannot take what was read.
+    #[cfg(feature = "polars")]
+    #[error("{}: {source}", output.display())]
+    Frame {
+        /// The store.
+        output: PathBuf,
+        /// Why not.
+        source: polars::error::PolarsError,
+    },
+    /// The store changed each time that it was looked at.
+    #[error("{} is changing faster than it can be read: try again when the export is done", output.display())]
+    Changing {
+        /// The store.
+        output: PathBuf,
+    },
     /// The export was asked to stop. The cache is still there.
     #[error("stopped")]
     Stopped,
@@ -100,6 +152,17 @@ fn way_out(source: &io::Error) -> &'static str {
             "; choose an output folder that you may write to"
         }
         _ => "",
+    }
+}
+
+fn nearest_and_all(nearest: &[String], all: &[String]) -> String {
+    let nearest = match nearest {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    };
+    match all {
+        [] => format!("{nearest}; there is none yet: load some sessions first"),
+        all => format!("{nearest}; there are: {}", all.join(", ")),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
 use na_model::{
-    ExportSettings, Manifest, MapSource, Modality, RegionSet, Session, TableName, UnitOutcome, WideMetrics,
+    ExportSettings, Manifest, MapSource, RegionSet, Session, TableName, UnitOutcome, WideMetrics,
 };
 
 use crate::catalog::{self, long_entry, read_manifest, wide_entry};
@@ -14,9 +15,10 @@ use crate::error::StoreError;
 use crate::layout::{long_tables, sweep_store, wide_files};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
-use crate::long::merge::{LongMerge, OldTable};
+use crate::long::merge::{LongMerge, OldTable, Replaced};
 use crate::metadata::MetadataTable;
 use crate::notes;
+use crate::producers::producers;
 use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
@@ -160,15 +162,15 @@ struct Export<'a> {
     observer: &'a dyn ExportObserver,
     folders: Folders,
     manifest: Option<Manifest>,
-    units: Vec<CachedUnit>,
+    units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
-    old: BTreeMap<TableName, OldTable>,
+    old: BTreeMap<TableName, Arc<OldTable>>,
     old_metadata: MetadataTable,
 }
 
 /// A long table with all that is decided about it before anything is written.
-struct Planned<'a> {
-    merge: LongMerge<'a>,
+struct Planned {
+    merge: LongMerge,
     columns: LongColumns,
     features: Vec<PlannedFeature>,
 }
@@ -193,14 +195,14 @@ impl<'a> Export<'a> {
         }
         let (mut units, mut forms) = (Vec::new(), Vec::new());
         if let Some(cache) = cache {
-            units = cache.units()?;
+            units = cache.units()?.into_iter().map(Arc::new).collect();
             forms = cache.table_forms()?;
         }
         let mut old = BTreeMap::new();
         for table in long_tables(output)? {
             if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
                 let index = LongIndex::read(&file)?;
-                old.insert(table, OldTable { file, index });
+                old.insert(table, Arc::new(OldTable { file, index }));
             }
         }
         let old_metadata = MetadataTable::read(output)?;
@@ -222,12 +224,12 @@ impl<'a> Export<'a> {
         let settings = &self.request.record.settings;
         let old_metadata = std::mem::take(&mut self.old_metadata);
         let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &self.sessions());
-        let replaced = self.replaced();
-        let planned = self.plan(&metadata, &replaced);
+        let metadata = Arc::new(metadata);
+        let planned = self.plan(&metadata)?;
         check_names(
             planned
                 .iter()
-                .flat_map(|table| table.features.iter().map(move |feature| (table.merge.table, feature))),
+                .flat_map(|table| table.features.iter().map(move |feature| (&table.merge.table, feature))),
         )?;
         let mut report_notes: Vec<String> =
             planned.iter().flat_map(|table| table.columns.notes.clone()).collect();
@@ -260,44 +262,31 @@ impl<'a> Export<'a> {
         cached.chain(kept).chain(known).collect()
     }
 
-    /// The sessions of each modality whose units come from the cache.
-    fn replaced(&self) -> HashMap<Modality, HashSet<&Session>> {
-        let mut replaced: HashMap<Modality, HashSet<&Session>> =
-            Modality::ALL.into_iter().map(|modality| (modality, HashSet::new())).collect();
-        for unit in &self.units {
-            replaced.entry(unit.unit.modality).or_default().insert(&unit.unit.session);
-        }
-        replaced
-    }
-
-    fn plan<'p>(
-        &'p self,
-        metadata: &'p MetadataTable,
-        replaced: &'p HashMap<Modality, HashSet<&'p Session>>,
-    ) -> Vec<Planned<'p>> {
+    fn plan(&self, metadata: &Arc<MetadataTable>) -> Result<Vec<Planned>, StoreError> {
         let cached = self.forms.iter().map(|form| &form.table);
         let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
-        let mut planned = Vec::new();
-        for table in tables {
-            let Some(replaced) = replaced.get(&table.modality()) else { continue };
-            let has_table = |unit: &&CachedUnit| unit.tables.iter().any(|info| info.table == *table);
-            let merge = LongMerge {
+        let replaced = Replaced::of(&self.units);
+        let mut producers =
+            self.cache.map(|cache| producers(cache, &self.units)).transpose()?.unwrap_or_default();
+        let planned = tables.into_iter().map(|table| {
+            let mut merge = LongMerge::new(
                 table,
-                old: self.old.get(table),
-                replaced,
-                units: self.units.iter().filter(has_table).collect(),
-                forms: self.forms.iter().filter(|form| form.table == *table).collect(),
-                metadata,
-            };
+                self.old.get(table).cloned(),
+                &replaced,
+                &self.units,
+                &self.forms,
+                Arc::clone(metadata),
+            );
+            merge.producers = producers.remove(&table.to_string()).unwrap_or_default();
             let columns = merge.columns();
             let metrics = &self.request.record.settings.wide_metrics;
             let features = plan(table, &columns.schema, &merge.maps(), metrics);
-            planned.push(Planned { merge, columns, features });
-        }
-        planned
+            Planned { merge, columns, features }
+        });
+        Ok(planned.collect())
     }
 
-    fn write_long(&self, planned: &[Planned<'_>]) -> Result<BTreeMap<TableName, Expected>, StoreError> {
+    fn write_long(&self, planned: &[Planned]) -> Result<BTreeMap<TableName, Expected>, StoreError> {
         let mut expected = BTreeMap::new();
         let mut to_write = Vec::new();
         for table in planned {
@@ -337,12 +326,12 @@ impl<'a> Export<'a> {
 
     fn write_features(
         &self,
-        planned: &[Planned<'_>],
+        planned: &[Planned],
         tables: &BTreeMap<TableName, OldTable>,
     ) -> Result<(), StoreError> {
         let mut to_write = Vec::new();
         for planned in planned {
-            let Some(table) = tables.get(planned.merge.table) else { continue };
+            let Some(table) = tables.get(&planned.merge.table) else { continue };
             let mut features = Vec::new();
             for feature in &planned.features {
                 if !self.is_current(feature, &table.file)? {
@@ -350,7 +339,7 @@ impl<'a> Export<'a> {
                 }
             }
             if !features.is_empty() {
-                to_write.push((planned.merge.table, table, features));
+                to_write.push((&planned.merge.table, table, features));
             }
         }
         let of = to_write.len();
@@ -402,7 +391,7 @@ impl<'a> Export<'a> {
     /// The instant at which the store becomes the new one.
     fn commit(
         &self,
-        planned: &[Planned<'_>],
+        planned: &[Planned],
         tables: &BTreeMap<TableName, OldTable>,
         has_tiv: bool,
     ) -> Result<Manifest, StoreError> {
@@ -413,7 +402,7 @@ impl<'a> Export<'a> {
             .collect();
         let mut current: Vec<String> = planned
             .iter()
-            .filter(|table| tables.contains_key(table.merge.table))
+            .filter(|table| tables.contains_key(&table.merge.table))
             .flat_map(|table| &table.features)
             .map(|feature| feature.name.file_path())
             .collect();

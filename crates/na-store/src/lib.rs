@@ -30,10 +30,13 @@ mod current;
 mod durable;
 mod error;
 mod export;
+mod from_cache;
 mod layout;
 mod long;
 mod metadata;
 mod notes;
+mod producers;
+mod read;
 mod session_columns;
 mod sessions_tsv;
 mod shared_file;
@@ -51,7 +54,9 @@ pub use export::{
     ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas, store_regions,
     store_wide_metrics,
 };
+pub use from_cache::{CacheExport, export_cache};
 pub use layout::MANIFEST_FILE;
+pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use sessions_tsv::SessionRow;
 pub use sources::{StoredUnit, for_each_stored_unit};
 

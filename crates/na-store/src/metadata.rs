@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use na_model::{AGE_COLUMN, Compression, Listing, Session};
 
 use crate::durable::Folders;
@@ -172,7 +173,16 @@ impl MetadataTable {
         compression: Compression,
     ) -> Result<(), StoreError> {
         let place = output.join(METADATA_FILE);
-        let schema = self.schema();
+        let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
+        let mut writer = TableWriter::create(&place, folders, &self.schema(), compression, &notes)?;
+        if !self.sessions.is_empty() {
+            writer.write_batch(&self.batch().map_err(StoreError::arrow(&place))?)?;
+        }
+        writer.commit()
+    }
+
+    /// The table, a row a session.
+    pub(crate) fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let pieces: Vec<Piece> = self
             .sessions
             .iter()
@@ -181,16 +191,11 @@ impl MetadataTable {
                 Piece { rows: 1, columns: columns.collect() }
             })
             .collect();
-        let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
-        let mut writer = TableWriter::create(&place, folders, &schema, compression, &notes)?;
+        let schema = self.schema();
         let columns =
             schema.fields().iter().enumerate().map(|(c, field)| column(&pieces, c, field.data_type()));
-        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow(&place))?;
-        if !pieces.is_empty() {
-            let batch = RecordBatch::try_new(schema, columns).map_err(StoreError::arrow(&place))?;
-            writer.write_batch(&batch)?;
-        }
-        writer.commit()
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(schema, columns)
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {

@@ -10,6 +10,8 @@ pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
 pub(crate) const STATE: &str = "neuroalign.state";
 /// The regions of a long table, as JSON.
 pub(crate) const REGIONS: &str = "neuroalign.regions";
+/// The versions of `parcellate` that wrote the files of a long table, as JSON.
+pub(crate) const PRODUCERS: &str = "neuroalign.producer_versions";
 /// The state of the long table that a feature was made from.
 pub(crate) const FROM_STATE: &str = "neuroalign.from_state";
 /// What a feature is, as JSON.

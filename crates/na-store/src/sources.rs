@@ -111,7 +111,7 @@ pub(crate) fn write(
     folders: &Folders,
     compression: Compression,
     cache: Option<&Cache>,
-    units: &[CachedUnit],
+    units: &[Arc<CachedUnit>],
 ) -> Result<WrittenSources, StoreError> {
     let place = output.join(SOURCES_FILE);
     let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];

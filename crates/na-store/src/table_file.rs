@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use na_model::Compression;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -93,23 +93,40 @@ impl TableFile {
         self.read_as(&self.metadata, row_group, None)
     }
 
+    /// Some columns of a row group by their places, in the file's order.
+    pub(crate) fn read_places(&self, row_group: usize, places: &[usize]) -> Result<RecordBatch, StoreError> {
+        self.read_columns(&self.metadata, row_group, |_| Some(places.to_vec()))
+    }
+
     fn read_as(
         &self,
         metadata: &ArrowReaderMetadata,
         row_group: usize,
         columns: Option<&[&str]>,
     ) -> Result<RecordBatch, StoreError> {
+        self.read_columns(metadata, row_group, |fields| {
+            let named = |columns: &[&str]| {
+                let named =
+                    fields.iter().enumerate().filter(|(_, field)| columns.contains(&field.name().as_str()));
+                named.map(|(place, _)| place).collect()
+            };
+            columns.map(named)
+        })
+    }
+
+    /// The columns at these places, or all.
+    fn read_columns(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        row_group: usize,
+        places: impl Fn(&Fields) -> Option<Vec<usize>>,
+    ) -> Result<RecordBatch, StoreError> {
         let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
         let n_rows = self.row_groups().get(row_group).map_or(0, RowGroupMetaData::num_rows);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone());
-        let mask = match columns {
+        let mask = match places(metadata.schema().fields()) {
             None => ProjectionMask::all(),
-            Some(columns) => {
-                let fields = metadata.schema().fields();
-                let roots =
-                    fields.iter().enumerate().filter(|(_, field)| columns.contains(&field.name().as_str()));
-                ProjectionMask::roots(builder.parquet_schema(), roots.map(|(place, _)| place))
-            }
+            Some(places) => ProjectionMask::roots(builder.parquet_schema(), places),
         };
         let reader = builder
             .with_projection(mask)

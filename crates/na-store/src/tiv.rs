@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use na_cache::CachedUnit;
 use na_model::{ExportSettings, FeatureName, Measure, Modality, Session};
 
@@ -46,7 +47,7 @@ impl TivTable {
     }
 
     /// What the cache says of a session replaces what was known.
-    pub(crate) fn merge(&mut self, units: &[CachedUnit]) {
+    pub(crate) fn merge(&mut self, units: &[Arc<CachedUnit>]) {
         for unit in units.iter().filter(|unit| unit.unit.modality == Modality::Anatomical) {
             match unit.tiv {
                 Some(tiv) => self.0.insert(unit.unit.session.clone(), tiv),
@@ -68,6 +69,24 @@ impl TivTable {
             folders.delete(&path)?;
             return folders.delete(&feature);
         }
+        let batch = self.batch(sessions).map_err(StoreError::arrow(&path))?;
+        let notes = [
+            (notes::ATLAS, settings.atlas_name.clone()),
+            (notes::VERSION, crate::VERSION.to_owned()),
+            (notes::CREATED_AT, notes::now()),
+            (notes::FEATURE, serde_json::to_string(&kind()).unwrap_or_default()),
+        ];
+        for place in [path, feature] {
+            let mut writer =
+                TableWriter::create(&place, folders, &batch.schema(), settings.compression, &notes)?;
+            writer.write_batch(&batch)?;
+            writer.commit()?;
+        }
+        Ok(())
+    }
+
+    /// The table, rows in the order of `sessions`, then those that are not among them.
+    pub(crate) fn batch(&self, sessions: &[Session]) -> Result<RecordBatch, ArrowError> {
         let known: HashSet<&Session> = sessions.iter().collect();
         let mut others: Vec<&Session> = self.0.keys().filter(|session| !known.contains(session)).collect();
         others.sort_unstable();
@@ -78,21 +97,7 @@ impl TivTable {
             .collect();
         let [subjects, ids] = session_arrays(rows.iter().map(|(session, _)| *session));
         let volumes: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, tiv)| *tiv)));
-        let schema = schema();
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![subjects, ids, volumes])
-            .map_err(StoreError::arrow(&path))?;
-        let notes = [
-            (notes::ATLAS, settings.atlas_name.clone()),
-            (notes::VERSION, crate::VERSION.to_owned()),
-            (notes::CREATED_AT, notes::now()),
-            (notes::FEATURE, serde_json::to_string(&kind()).unwrap_or_default()),
-        ];
-        for place in [path, feature] {
-            let mut writer = TableWriter::create(&place, folders, &schema, settings.compression, &notes)?;
-            writer.write_batch(&batch)?;
-            writer.commit()?;
-        }
-        Ok(())
+        RecordBatch::try_new(schema(), vec![subjects, ids, volumes])
     }
 }
 

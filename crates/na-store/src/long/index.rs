@@ -25,7 +25,7 @@ pub(crate) struct Run {
 }
 
 /// The keys of a long table, a few numbers a session and map instead of a row a region.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct LongIndex {
     pub(crate) sessions: Vec<Session>,
     pub(crate) maps: Vec<Option<MapSource>>,
@@ -37,11 +37,11 @@ pub(crate) struct LongIndex {
 
 impl LongIndex {
     pub(crate) fn read(file: &TableFile) -> Result<Self, StoreError> {
-        let mut reader = Reader::default();
+        let mut builder = IndexBuilder::default();
         for row_group in 0..file.row_groups().len() {
-            reader.add(file, row_group)?;
+            builder.add_group(file, row_group)?;
         }
-        Ok(reader.index)
+        Ok(builder.index)
     }
 
     /// Rows for each session and map.
@@ -56,17 +56,18 @@ impl LongIndex {
     }
 }
 
+/// An index that is being made, out of row groups and of tables that are in no file yet.
 #[derive(Default)]
-struct Reader {
-    index: LongIndex,
+pub(crate) struct IndexBuilder {
+    pub(crate) index: LongIndex,
     sessions: HashMap<Session, usize>,
     maps: HashMap<Option<MapSource>, usize>,
     regions: HashMap<Region, usize>,
     layouts: HashMap<Vec<usize>, usize>,
 }
 
-impl Reader {
-    fn add(&mut self, file: &TableFile, row_group: usize) -> Result<(), StoreError> {
+impl IndexBuilder {
+    fn add_group(&mut self, file: &TableFile, row_group: usize) -> Result<(), StoreError> {
         let batch = file.read_keyed(row_group, &KEYS)?;
         let columns =
             KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
@@ -75,12 +76,59 @@ impl Reader {
             let end = (start + 1..batch.num_rows()).find(|row| !columns.same_map(start, *row));
             let rows = start..end.unwrap_or(batch.num_rows());
             start = rows.end;
-            let run = self
-                .run(&columns, row_group, rows)
-                .map_err(|error| StoreError::damaged(file.path(), error))?;
-            self.index.runs.push(run);
+            self.run(&columns, row_group, rows).map_err(|error| StoreError::damaged(file.path(), error))?;
         }
         Ok(())
+    }
+
+    /// A run of another index.
+    pub(crate) fn add_run(&mut self, of: &LongIndex, run: &Run) {
+        let (Some(session), Some(map), Some(layout)) =
+            (of.sessions.get(run.session), of.maps.get(run.map), of.layouts.get(run.layout))
+        else {
+            return;
+        };
+        let regions = layout.iter().filter_map(|place| of.regions.get(*place)).cloned().collect();
+        self.add(run.row_group, run.rows.clone(), session.clone(), map.clone(), regions);
+    }
+
+    /// Regions that the table has, in whatever run.
+    pub(crate) fn add_regions<'a>(&mut self, regions: impl IntoIterator<Item = &'a Region>) {
+        for region in regions {
+            place(&mut self.regions, &mut self.index.regions, region.clone());
+        }
+    }
+
+    /// Rows of one map of one session: the regions of a table as the cache has it.
+    pub(crate) fn add_table(
+        &mut self,
+        row_group: usize,
+        session: &Session,
+        map: Option<&MapSource>,
+        regions: Vec<Region>,
+    ) {
+        self.add(row_group, 0..regions.len(), session.clone(), map.cloned(), regions);
+    }
+
+    fn add(
+        &mut self,
+        row_group: usize,
+        rows: Range<usize>,
+        session: Session,
+        map: Option<MapSource>,
+        regions: Vec<Region>,
+    ) {
+        let layout =
+            regions.into_iter().map(|region| place(&mut self.regions, &mut self.index.regions, region));
+        let layout: Vec<usize> = layout.collect();
+        let run = Run {
+            row_group,
+            rows,
+            session: place(&mut self.sessions, &mut self.index.sessions, session),
+            map: place(&mut self.maps, &mut self.index.maps, map),
+            layout: place(&mut self.layouts, &mut self.index.layouts, layout),
+        };
+        self.index.runs.push(run);
     }
 
     fn run(
@@ -88,7 +136,7 @@ impl Reader {
         columns: &KeyColumns<'_>,
         row_group: usize,
         rows: Range<usize>,
-    ) -> Result<Run, na_model::ModelError> {
+    ) -> Result<(), na_model::ModelError> {
         let first = rows.start;
         let subject = columns.subject.value(first).unwrap_or_default();
         let session = Session::from_store(subject, columns.session.and_then(|c| c.value(first)))?;
@@ -98,16 +146,9 @@ impl Reader {
             };
             MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
         });
-        let layout =
-            rows.clone().map(|row| place(&mut self.regions, &mut self.index.regions, columns.region(row)));
-        let layout: Vec<usize> = layout.collect();
-        Ok(Run {
-            row_group,
-            rows,
-            session: place(&mut self.sessions, &mut self.index.sessions, session),
-            map: place(&mut self.maps, &mut self.index.maps, map),
-            layout: place(&mut self.layouts, &mut self.index.layouts, layout),
-        })
+        let regions = rows.clone().map(|row| columns.region(row)).collect();
+        self.add(row_group, rows, session, map, regions);
+        Ok(())
     }
 }
 
@@ -146,6 +187,26 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Whose the rows of a batch are, whose keys are dictionaries: ranges of rows that follow each other.
+pub(crate) fn sessions_of_rows(
+    batch: &RecordBatch,
+    path: &std::path::Path,
+) -> Result<Vec<(Session, Range<usize>)>, StoreError> {
+    let columns = KeyColumns::of(batch).ok_or_else(|| StoreError::damaged(path, "no session columns"))?;
+    let mut sessions = Vec::new();
+    let mut start = 0;
+    while start < batch.num_rows() {
+        let end = (start + 1..batch.num_rows()).find(|row| !columns.same_session(start, *row));
+        let rows = start..end.unwrap_or(batch.num_rows());
+        let subject = columns.subject.value(start).unwrap_or_default();
+        let id = columns.session.and_then(|column| column.value(start));
+        let session = Session::from_store(subject, id).map_err(|error| StoreError::damaged(path, error))?;
+        start = rows.end;
+        sessions.push((session, rows));
+    }
+    Ok(sessions)
+}
+
 struct KeyColumns<'a> {
     subject: Text<'a>,
     session: Option<Text<'a>>,
@@ -172,9 +233,13 @@ impl<'a> KeyColumns<'a> {
         })
     }
 
+    fn same_session(&self, first: usize, second: usize) -> bool {
+        self.subject.same(first, second) && self.session.is_none_or(|column| column.same(first, second))
+    }
+
     fn same_map(&self, first: usize, second: usize) -> bool {
-        self.subject.same(first, second)
-            && [self.session, self.model, self.param, self.desc]
+        self.same_session(first, second)
+            && [self.model, self.param, self.desc]
                 .into_iter()
                 .flatten()
                 .all(|column| column.same(first, second))

@@ -3,13 +3,13 @@
 //! Row groups whose sessions stay as they are are copied without being decoded; those with a session that is replaced,
 //! or whose metadata changed, are written again; new sessions follow. A session is never split over row groups.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use na_cache::{Cache, CachedUnit, TableForm};
-use na_model::{ExportSettings, MapSource, RegionSet, Session, TableName};
+use na_model::{ExportSettings, MapSource, Modality, RegionSet, Session, TableName};
 use rayon::prelude::*;
 
 use crate::durable::Folders;
@@ -19,10 +19,11 @@ use crate::long::index::{LongIndex, Run};
 use crate::long::pieces::{Cells, Piece, Value, column};
 use crate::metadata::{MetadataTable, value_at};
 use crate::notes;
+use crate::producers::noted;
 use crate::table_file::{TableFile, TableWriter};
 
 /// Rows of a row group, about: large enough to compress, small enough that one in memory is nothing.
-const ROW_GROUP: usize = 32 * 1024;
+pub(crate) const ROW_GROUP: usize = 32 * 1024;
 
 /// A long table as it is on disk.
 pub(crate) struct OldTable {
@@ -31,15 +32,18 @@ pub(crate) struct OldTable {
 }
 
 /// A long table as it is going to be.
-pub(crate) struct LongMerge<'a> {
-    pub(crate) table: &'a TableName,
-    pub(crate) old: Option<&'a OldTable>,
+#[derive(Clone)]
+pub(crate) struct LongMerge {
+    pub(crate) table: TableName,
+    pub(crate) old: Option<Arc<OldTable>>,
     /// Sessions whose units of this modality come from the cache: what the file has of them goes.
-    pub(crate) replaced: &'a HashSet<&'a Session>,
+    pub(crate) replaced: Arc<HashSet<Session>>,
     /// Units of the cache with this table, in the order they are written.
-    pub(crate) units: Vec<&'a CachedUnit>,
-    pub(crate) forms: Vec<&'a TableForm>,
-    pub(crate) metadata: &'a MetadataTable,
+    pub(crate) units: Vec<Arc<CachedUnit>>,
+    pub(crate) forms: Vec<TableForm>,
+    pub(crate) metadata: Arc<MetadataTable>,
+    /// Versions of `parcellate` that wrote the units' files.
+    pub(crate) producers: BTreeSet<String>,
 }
 
 /// What becomes of a row group.
@@ -49,20 +53,58 @@ enum Fate {
     Rewritten,
 }
 
-impl LongMerge<'_> {
+/// The sessions of each modality whose units come from the cache.
+pub(crate) struct Replaced(HashMap<Modality, Arc<HashSet<Session>>>);
+
+impl Replaced {
+    pub(crate) fn of(units: &[Arc<CachedUnit>]) -> Self {
+        let of = |modality| {
+            let units = units.iter().filter(|unit| unit.unit.modality == modality);
+            (modality, Arc::new(units.map(|unit| unit.unit.session.clone()).collect()))
+        };
+        Self(Modality::ALL.into_iter().map(of).collect())
+    }
+
+    pub(crate) fn in_modality(&self, modality: Modality) -> Arc<HashSet<Session>> {
+        self.0.get(&modality).map(Arc::clone).unwrap_or_default()
+    }
+}
+
+impl LongMerge {
+    /// The merge of a table out of all that a store and its cache hold.
+    pub(crate) fn new(
+        table: &TableName,
+        old: Option<Arc<OldTable>>,
+        replaced: &Replaced,
+        units: &[Arc<CachedUnit>],
+        forms: &[TableForm],
+        metadata: Arc<MetadataTable>,
+    ) -> Self {
+        let has_table = |unit: &&Arc<CachedUnit>| unit.tables.iter().any(|info| info.table == *table);
+        Self {
+            table: table.clone(),
+            old,
+            replaced: replaced.in_modality(table.modality()),
+            units: units.iter().filter(has_table).cloned().collect(),
+            forms: forms.iter().filter(|form| form.table == *table).cloned().collect(),
+            metadata,
+            producers: BTreeSet::new(),
+        }
+    }
+
     pub(crate) fn columns(&self) -> LongColumns {
-        let old = self.old.map(|old| tsv_columns(self.table, old.file.schema()));
+        let old = self.old.as_ref().map(|old| tsv_columns(&self.table, old.file.schema()));
         let forms = old.iter().chain(self.forms.iter().map(|form| form.columns.as_ref()));
-        LongColumns::merge(self.table, forms, &self.metadata.columns)
+        LongColumns::merge(&self.table, forms, &self.metadata.columns)
     }
 
     /// The maps that the table is going to have rows of.
     pub(crate) fn maps(&self) -> Vec<Option<MapSource>> {
         let mut maps: HashSet<Option<MapSource>> = HashSet::new();
         for run in self.kept_runs() {
-            maps.extend(self.old.and_then(|old| old.index.maps.get(run.map)).cloned());
+            maps.extend(self.old.as_ref().and_then(|old| old.index.maps.get(run.map)).cloned());
         }
-        for info in self.units.iter().flat_map(|unit| &unit.tables).filter(|info| info.table == *self.table) {
+        for info in self.units.iter().flat_map(|unit| &unit.tables).filter(|info| info.table == self.table) {
             maps.insert(info.map.clone());
         }
         let mut maps: Vec<_> = maps.into_iter().collect();
@@ -74,7 +116,7 @@ impl LongMerge<'_> {
     pub(crate) fn rows(&self) -> HashMap<(Session, Option<MapSource>), usize> {
         let mut rows = HashMap::new();
         for run in self.kept_runs() {
-            let Some(old) = self.old else { continue };
+            let Some(old) = &self.old else { continue };
             if let (Some(session), Some(map)) =
                 (old.index.sessions.get(run.session), old.index.maps.get(run.map))
             {
@@ -82,15 +124,15 @@ impl LongMerge<'_> {
             }
         }
         for unit in &self.units {
-            for info in unit.tables.iter().filter(|info| info.table == *self.table) {
+            for info in unit.tables.iter().filter(|info| info.table == self.table) {
                 *rows.entry((unit.unit.session.clone(), info.map.clone())).or_default() += info.n_rows;
             }
         }
         rows
     }
 
-    fn kept_runs(&self) -> impl Iterator<Item = &Run> {
-        self.old.into_iter().flat_map(|old| {
+    pub(crate) fn kept_runs(&self) -> impl Iterator<Item = &Run> {
+        self.old.iter().flat_map(|old| {
             old.index.runs.iter().filter(|run| {
                 old.index.sessions.get(run.session).is_some_and(|session| !self.replaced.contains(session))
             })
@@ -105,7 +147,7 @@ impl LongMerge<'_> {
     }
 
     fn fates(&self, columns: &LongColumns) -> Result<Vec<Fate>, StoreError> {
-        let Some(old) = self.old else { return Ok(Vec::new()) };
+        let Some(old) = &self.old else { return Ok(Vec::new()) };
         let n_groups = old.file.row_groups().len();
         if *old.file.schema() != columns.schema {
             return Ok(vec![Fate::Rewritten; n_groups]);
@@ -173,7 +215,7 @@ impl LongMerge<'_> {
         let notes = self.notes(settings);
         let writer = TableWriter::create(&place, folders, &columns.schema, settings.compression, &notes)?;
         let mut rows = RowGroups { writer, columns, place: &place, waiting: Vec::new(), n_waiting: 0 };
-        if let Some(old) = self.old {
+        if let Some(old) = &self.old {
             for (group, fate) in self.fates(columns)?.into_iter().enumerate() {
                 go_on()?;
                 match fate {
@@ -186,8 +228,8 @@ impl LongMerge<'_> {
             }
         }
         if let Some(cache) = cache {
-            let size = |unit: &&CachedUnit| -> usize {
-                unit.tables.iter().filter(|info| info.table == *self.table).map(|info| info.n_rows).sum()
+            let size = |unit: &Arc<CachedUnit>| -> usize {
+                unit.tables.iter().filter(|info| info.table == self.table).map(|info| info.n_rows).sum()
             };
             for units in row_groups_of(&self.units, size, ROW_GROUP.saturating_sub(rows.n_waiting)) {
                 go_on()?;
@@ -203,14 +245,20 @@ impl LongMerge<'_> {
     }
 
     fn notes(&self, settings: &ExportSettings) -> Vec<(&'static str, String)> {
-        let mut regions =
-            self.old.map(|old| RegionSet::new(old.index.regions.iter().cloned())).unwrap_or_default();
+        let mut regions = self
+            .old
+            .as_ref()
+            .map(|old| RegionSet::new(old.index.regions.iter().cloned()))
+            .unwrap_or_default();
         self.forms.iter().for_each(|form| regions.extend(&form.regions));
+        let mut producers = self.old.as_ref().map(|old| noted(&old.file)).unwrap_or_default();
+        producers.extend(self.producers.iter().cloned());
         vec![
             (notes::ATLAS, settings.atlas_name.clone()),
             (notes::VERSION, crate::VERSION.to_owned()),
             (notes::CREATED_AT, notes::now()),
             (notes::STATE, notes::new_state()),
+            (notes::PRODUCERS, serde_json::to_string(&producers).unwrap_or_default()),
             (notes::REGIONS, serde_json::to_string(&regions).unwrap_or_default()),
         ]
     }
@@ -248,21 +296,21 @@ impl LongMerge<'_> {
         Piece { rows: rows.num_rows(), columns: cells }
     }
 
-    fn cached_pieces(
+    pub(crate) fn cached_pieces(
         &self,
         cache: &Cache,
         unit: &CachedUnit,
         columns: &LongColumns,
     ) -> Result<Vec<Piece>, StoreError> {
         let session = &unit.unit.session;
-        let tables = cache.read_table(unit, self.table)?.into_iter();
+        let tables = cache.read_table(unit, &self.table)?.into_iter();
         Ok(tables
             .map(|table| {
                 let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
                     Some(array) => Cells::Each(Arc::clone(array)),
                     None => Cells::Same(Value::Null),
                 });
-                let added = added_values(self.table, table.map.as_ref(), session, unit.tiv);
+                let added = added_values(&self.table, table.map.as_ref(), session, unit.tiv);
                 let cells = tsv.chain(added.map(Cells::Same)).chain(self.metadata_cells(session, columns));
                 Piece { rows: table.batch.num_rows(), columns: cells.collect() }
             })
@@ -309,7 +357,7 @@ fn added_values(
 }
 
 /// Units in lists of about a row group each; the first list fills one that was begun.
-fn row_groups_of<T>(units: &[T], size: impl Fn(&T) -> usize, first: usize) -> Vec<&[T]> {
+pub(crate) fn row_groups_of<T>(units: &[T], size: impl Fn(&T) -> usize, first: usize) -> Vec<&[T]> {
     let (mut lists, mut start, mut room) = (Vec::new(), 0, first);
     for (place, unit) in units.iter().enumerate() {
         let rows = size(unit);

@@ -1,6 +1,7 @@
 //! Features: one metric of one source, a row a session, a column a region.
 
 pub(crate) mod chunk;
+pub(crate) mod pivot;
 pub(crate) mod plan;
 pub(crate) mod regions;
 pub(crate) mod write;

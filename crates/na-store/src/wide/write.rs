@@ -3,32 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::buffer::NullBuffer;
-use arrow::compute::{concat, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::{ExportSettings, MapSource, Measure, Session, TableName};
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::concat;
+use arrow::datatypes::DataType;
+use na_model::{ExportSettings, Session, TableName};
 use rayon::prelude::*;
 
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::long::index::{LongIndex, Run};
+use crate::long::index::LongIndex;
 use crate::notes;
-use crate::session_columns::{session_arrays, session_fields};
-use crate::table_file::{TableFile, TableWriter, with_unit};
+use crate::session_columns::session_arrays;
+use crate::table_file::{TableFile, TableWriter};
+use crate::wide::pivot::{Places, Source, feature_schema};
 use crate::wide::plan::PlannedFeature;
-use crate::wide::regions::{SourceRegions, column_names};
 
 /// Rows of the long table that are picked from at once, about: what bounds memory.
 const ROWS_AT_ONCE: usize = 2 << 20;
 
 /// Sessions of a row group at most.
 const SESSIONS_AT_ONCE: usize = 4096;
-
-/// No row for this session and region.
-const NOWHERE: u32 = u32::MAX;
 
 /// A long table from which features are made.
 pub(crate) struct WideWriter<'a> {
@@ -40,23 +35,6 @@ pub(crate) struct WideWriter<'a> {
     pub(crate) settings: &'a ExportSettings,
 }
 
-/// One map's part of a long table.
-struct Source {
-    map: Option<MapSource>,
-    regions: SourceRegions,
-    /// Its runs by session, sessions sorted.
-    runs: BTreeMap<Session, Vec<Run>>,
-}
-
-/// Some sessions of a source, and where their values are among the rows read.
-struct Places {
-    sessions: Vec<Session>,
-    /// For each region, for each session: a place among the rows read.
-    rows: Vec<u32>,
-    /// Further rows of a region that has one already: taken where the first is null.
-    further: Vec<(usize, u32)>,
-}
-
 impl WideWriter<'_> {
     /// Writes these features, all of this table.
     pub(crate) fn write(
@@ -64,7 +42,7 @@ impl WideWriter<'_> {
         features: &[PlannedFeature],
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
     ) -> Result<(), StoreError> {
-        let sources = self.sources();
+        let sources = Source::all(self.index);
         let mut by_metric: BTreeMap<&str, Vec<&PlannedFeature>> = BTreeMap::new();
         for feature in features {
             by_metric.entry(&feature.metric).or_default().push(feature);
@@ -90,44 +68,23 @@ impl WideWriter<'_> {
                 let found: &[Places] = match &known {
                     Some(places) => places,
                     None => {
-                        let found =
-                            sources.par_iter().map(|(_, source)| source.places(chunk, &starts)).collect();
+                        let found = sources
+                            .par_iter()
+                            .map(|(_, source)| source.places(|session| chunk.contains(session), &starts))
+                            .collect();
                         known.insert(found)
                     }
                 };
-                for ((writer, schema), places) in writers.iter_mut().zip(found) {
-                    self.write_rows(writer, schema, places, &values)?;
+                for (writer, places) in writers.iter_mut().zip(found) {
+                    self.write_rows(writer, places, &values)?;
                 }
                 if chunks.len() > 1 {
                     known = None;
                 }
             }
-            writers.into_iter().try_for_each(|(writer, _)| writer.commit())?;
+            writers.into_iter().try_for_each(TableWriter::commit)?;
         }
         Ok(())
-    }
-
-    fn sources(&self) -> Vec<Source> {
-        let names = column_names(&self.index.regions);
-        let mut runs_of_map: BTreeMap<usize, Vec<&Run>> = BTreeMap::new();
-        for run in &self.index.runs {
-            runs_of_map.entry(run.map).or_default().push(run);
-        }
-        let source = |(map, runs): (usize, Vec<&Run>)| {
-            let layouts = runs.iter().map(|run| run.layout).collect();
-            let mut by_session: BTreeMap<Session, Vec<Run>> = BTreeMap::new();
-            for run in runs {
-                if let Some(session) = self.index.sessions.get(run.session) {
-                    by_session.entry(session.clone()).or_default().push(run.clone());
-                }
-            }
-            Source {
-                map: self.index.maps.get(map).cloned().flatten(),
-                regions: SourceRegions::of(self.index, &names, &layouts),
-                runs: by_session,
-            }
-        };
-        runs_of_map.into_iter().map(source).collect()
     }
 
     /// The sessions in lists that bound memory, sorted.
@@ -188,29 +145,23 @@ impl WideWriter<'_> {
         feature: &PlannedFeature,
         source: &Source,
         data_type: &DataType,
-    ) -> Result<(TableWriter<'_>, SchemaRef), StoreError> {
-        let unit =
-            Measure::of_column(self.table, &feature.metric).filter(|_| *data_type != DataType::Boolean);
-        let region =
-            |name: &String| with_unit(Field::new(name, data_type.clone(), true), unit.map(Measure::as_str));
-        let fields = session_fields().into_iter().chain(source.regions.names.iter().map(region));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    ) -> Result<TableWriter<'_>, StoreError> {
+        let schema = feature_schema(self.table, &feature.metric, &source.regions.names, data_type);
         let notes = [
             (notes::ATLAS, self.settings.atlas_name.clone()),
             (notes::VERSION, crate::VERSION.to_owned()),
             (notes::CREATED_AT, notes::now()),
             (notes::FROM_STATE, self.file.note(notes::STATE).unwrap_or_default().to_owned()),
+            (notes::PRODUCERS, self.file.note(notes::PRODUCERS).unwrap_or_default().to_owned()),
             (notes::FEATURE, serde_json::to_string(&feature.kind).unwrap_or_default()),
         ];
         let place = self.output.join(feature.name.file_path());
-        let writer = TableWriter::create(&place, self.folders, &schema, self.settings.compression, &notes)?;
-        Ok((writer, schema))
+        TableWriter::create(&place, self.folders, &schema, self.settings.compression, &notes)
     }
 
     fn write_rows(
         &self,
         writer: &mut TableWriter<'_>,
-        schema: &SchemaRef,
         places: &Places,
         values: &ArrayRef,
     ) -> Result<(), StoreError> {
@@ -223,66 +174,7 @@ impl WideWriter<'_> {
         let damaged = || StoreError::damaged(self.file.path(), "a column is missing");
         writer.write_small_group(|column| match column.checked_sub(keys.len()) {
             None => keys.get(column).cloned().ok_or_else(damaged),
-            Some(region) => {
-                let rows = rows.get(region * n_sessions..(region + 1) * n_sessions).ok_or_else(damaged)?;
-                let array =
-                    take(values, &indices(rows), None).map_err(StoreError::arrow(self.file.path()))?;
-                debug_assert_eq!(
-                    Some(array.data_type()),
-                    schema.fields().get(column).map(|field| field.data_type())
-                );
-                Ok(array)
-            }
+            Some(region) => places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
         })
     }
-}
-
-impl Source {
-    fn places(&self, sessions: &BTreeSet<Session>, starts: &HashMap<usize, usize>) -> Places {
-        let present: Vec<(&Session, &Vec<Run>)> =
-            self.runs.iter().filter(|(session, _)| sessions.contains(*session)).collect();
-        let n_sessions = present.len();
-        let mut rows = vec![NOWHERE; n_sessions * self.regions.names.len()];
-        let mut further = Vec::new();
-        for (place, (_, runs)) in present.iter().enumerate() {
-            for run in *runs {
-                let Some(start) = starts.get(&run.row_group) else { continue };
-                let columns = self.regions.columns(run.layout);
-                for (row, column) in (start + run.rows.start..).zip(columns) {
-                    let cell = column * n_sessions + place;
-                    let row = u32::try_from(row).unwrap_or(NOWHERE);
-                    match rows.get_mut(cell) {
-                        Some(free) if *free == NOWHERE => *free = row,
-                        Some(_) => further.push((cell, row)),
-                        None => {}
-                    }
-                }
-            }
-        }
-        Places { sessions: present.into_iter().map(|(session, _)| session.clone()).collect(), rows, further }
-    }
-}
-
-impl Places {
-    /// The rows to take: a region's first, or the first that is not null.
-    fn rows_for(&self, values: &ArrayRef) -> std::borrow::Cow<'_, [u32]> {
-        if self.further.is_empty() {
-            return (&self.rows).into();
-        }
-        let is_null =
-            |row: u32| usize::try_from(row).map_or(true, |row| row >= values.len() || values.is_null(row));
-        let mut rows = self.rows.clone();
-        for (cell, row) in &self.further {
-            if let Some(first) = rows.get_mut(*cell).filter(|first| is_null(**first)) {
-                *first = *row;
-            }
-        }
-        rows.into()
-    }
-}
-
-fn indices(rows: &[u32]) -> UInt32Array {
-    let nulls =
-        rows.contains(&NOWHERE).then(|| rows.iter().map(|row| *row != NOWHERE).collect::<NullBuffer>());
-    UInt32Array::new(rows.to_vec().into(), nulls)
 }

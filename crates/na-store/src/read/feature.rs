@@ -1,0 +1,366 @@
+//! Finding a feature and reading it: from its file, or computed out of its long table.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{concat, concat_batches, filter_record_batch};
+use arrow::datatypes::{DataType, Int64Type, Schema};
+use na_cache::{CachedTable, CachedUnit};
+use na_model::{FeatureName, Modality, Region, TableName, Tissue, WideFeature, WideMetrics, Workflow};
+use rayon::prelude::*;
+
+use crate::error::StoreError;
+use crate::long::index::IndexBuilder;
+use crate::long::merge::LongMerge;
+use crate::long::pieces::as_type;
+use crate::notes;
+use crate::read::names::unknown;
+use crate::read::options::ReadOptions;
+use crate::read::snapshot::Snapshot;
+use crate::session_columns::{session_arrays, session_fields, sessions_of};
+use crate::table_file::TableFile;
+use crate::wide::pivot::{Source, feature_schema};
+use crate::wide::plan::{FeatureKind, PlannedFeature};
+
+/// Columns that are decoded together: so many that a thread is worth it.
+const COLUMNS_AT_ONCE: usize = 64;
+
+/// A feature that can be read.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// Total intracranial volume.
+    Tiv,
+    /// It has a file, which is as new as all else.
+    File(WideFeature),
+    /// It is made out of a long table.
+    Computed(TableName, PlannedFeature),
+}
+
+impl Snapshot {
+    /// The features there are, or would be after an export.
+    pub(crate) fn feature_names(&self, modality: Option<Modality>) -> Result<Vec<String>, StoreError> {
+        let wanted = |of: Modality| modality.is_none_or(|modality| modality == of);
+        let mut names = Vec::new();
+        if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
+            names.push(FeatureName::tiv().to_string());
+        }
+        for table in self.tables()?.iter().filter(|table| wanted(table.modality())) {
+            if self.is_parquet_alone() || !self.is_touched(table) {
+                let of_table = self.manifest.wide_features.values();
+                names.extend(
+                    of_table
+                        .filter(|entry| table_of(entry).as_ref() == Some(table))
+                        .map(|entry| entry.name.clone()),
+                );
+            } else {
+                let planned = self.planned(table, &self.wide_metrics())?;
+                names.extend(planned.into_iter().map(|feature| feature.name.to_string()));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(crate) fn find_feature(&self, name: &str) -> Result<Found, StoreError> {
+        if name == FeatureName::tiv().as_str() && !self.volumes()?.0.is_empty() {
+            return Ok(Found::Tiv);
+        }
+        if let Some(entry) = self.manifest.wide_features.get(name)
+            && let Some(table) = table_of(entry)
+            && self.has_current_file(&table, entry)?
+        {
+            return Ok(Found::File(entry.clone()));
+        }
+        for table in self.tables()? {
+            let prefix = match &table {
+                TableName::Anatomical(tissue) => tissue.as_str(),
+                TableName::Diffusion(workflow) => workflow.as_str(),
+            };
+            if !name.starts_with(prefix) {
+                continue;
+            }
+            for metrics in [self.wide_metrics(), WideMetrics::All] {
+                let planned = self.planned(&table, &metrics)?;
+                if let Some(feature) = planned.into_iter().find(|feature| feature.name.as_str() == name) {
+                    return Ok(Found::Computed(table, feature));
+                }
+            }
+        }
+        Err(unknown("feature", name, &self.output, self.feature_names(None)?.iter().map(String::as_str)))
+    }
+
+    /// While a cache is there, an export may be under way: a feature's file is then as new as its long table's only
+    /// where it says so.
+    fn has_current_file(&self, table: &TableName, entry: &WideFeature) -> Result<bool, StoreError> {
+        if self.is_parquet_alone() {
+            return Ok(true);
+        }
+        if self.is_touched(table) {
+            return Ok(false);
+        }
+        let (Some(long), Some(wide)) = (self.file(table)?, TableFile::open(&self.path_of(entry)?)?) else {
+            return Ok(false);
+        };
+        let state = long.note(notes::STATE).filter(|state| !state.is_empty());
+        Ok(state.is_some() && wide.note(notes::FROM_STATE) == state)
+    }
+
+    fn path_of(&self, entry: &WideFeature) -> Result<std::path::PathBuf, StoreError> {
+        let path = Path::new(&entry.file_path);
+        if path.components().all(|component| matches!(component, Component::Normal(_))) {
+            return Ok(self.output.join(path));
+        }
+        Err(StoreError::damaged(
+            &self.output.join(crate::MANIFEST_FILE),
+            format!("it puts {} outside the store", entry.name),
+        ))
+    }
+
+    /// The file of a feature that has one.
+    pub(crate) fn feature_file(&self, entry: &WideFeature) -> Result<TableFile, StoreError> {
+        let path = self.path_of(entry)?;
+        TableFile::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))
+    }
+
+    /// Features in the order asked for: `subject_code, session_id`, then the regions.
+    pub(crate) fn features(
+        &self,
+        found: &[Found],
+        options: &ReadOptions,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
+        let mut by_table: BTreeMap<&TableName, Vec<(usize, &PlannedFeature)>> = BTreeMap::new();
+        let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
+        for (place, found) in found.iter().enumerate() {
+            match found {
+                Found::Tiv => {
+                    let path = self.output.join(crate::layout::TIV_FILE);
+                    let mut volumes = self.volumes()?;
+                    volumes.0.retain(|session, _| options.wants(session));
+                    batches.push((place, volumes.batch(&[]).map_err(StoreError::arrow(&path))?));
+                }
+                Found::File(entry) => batches.push((place, self.exported(entry, options)?)),
+                Found::Computed(table, feature) => by_table.entry(table).or_default().push((place, feature)),
+            }
+        }
+        for (table, features) in by_table {
+            batches.extend(self.computed(table, &features, options)?);
+        }
+        batches.sort_unstable_by_key(|(place, _)| *place);
+        Ok(batches.into_iter().map(|(_, batch)| batch).collect())
+    }
+
+    fn exported(&self, entry: &WideFeature, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        let file = self.feature_file(entry)?;
+        let names: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        let regions = names.get(2..).unwrap_or_default();
+        let mut columns: Vec<usize> = vec![0, 1];
+        columns.extend(self.region_places(regions, options)?.into_iter().map(|region| region + 2));
+        let mut in_file = columns.clone();
+        in_file.sort_unstable();
+        in_file.dedup();
+        let order: Vec<usize> =
+            columns.iter().filter_map(|column| in_file.binary_search(column).ok()).collect();
+        let arrow = StoreError::arrow(file.path());
+        let schema = Arc::new(file.schema().project(&in_file).map_err(&arrow)?);
+        let groups = (0..file.row_groups().len())
+            .map(|group| {
+                let read = in_file
+                    .par_chunks(COLUMNS_AT_ONCE)
+                    .map(|columns| file.read_places(group, columns))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let arrays = read.iter().flat_map(|batch| batch.columns().to_vec()).collect();
+                RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(&arrow)
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let batch = match <[RecordBatch; 1]>::try_from(groups) {
+            Ok([batch]) => batch,
+            Err(groups) => concat_batches(&schema, &groups).map_err(&arrow)?,
+        };
+        let batch = batch.project(&order).map_err(&arrow)?;
+        if options.wants_all_sessions() {
+            return Ok(batch);
+        }
+        let sessions = sessions_of(&batch, file.path())?;
+        let wanted: BooleanArray = sessions.iter().map(|session| Some(options.wants(session))).collect();
+        filter_record_batch(&batch, &wanted).map_err(&arrow)
+    }
+
+    /// The regions asked for, as places among those there are.
+    fn region_places<S: AsRef<str>>(
+        &self,
+        regions: &[S],
+        options: &ReadOptions,
+    ) -> Result<Vec<usize>, StoreError> {
+        let Some(wanted) = &options.regions else { return Ok((0..regions.len()).collect()) };
+        let places: HashMap<&str, usize> =
+            regions.iter().enumerate().map(|(place, region)| (region.as_ref(), place)).collect();
+        let place = |region: &String| {
+            let all = || regions.iter().map(AsRef::as_ref);
+            places.get(region.as_str()).copied().ok_or_else(|| unknown("region", region, &self.output, all()))
+        };
+        wanted.iter().map(place).collect()
+    }
+
+    /// Features of one table, each with its place among those asked for.
+    fn computed(
+        &self,
+        table: &TableName,
+        features: &[(usize, &PlannedFeature)],
+        options: &ReadOptions,
+    ) -> Result<Vec<(usize, RecordBatch)>, StoreError> {
+        let merge = self.merge(table)?;
+        let read = self.values(&merge, features)?;
+        let sources = Source::all(&read.index);
+        let mut batches = Vec::new();
+        for (place, feature) in features {
+            let Some(source) = sources.iter().find(|source| source.map == feature.map) else { continue };
+            let Some(values) = read.values.get(feature.metric.as_str()) else { continue };
+            let places = source.places(|session| options.wants(session), &read.starts);
+            let rows = places.rows_for(values);
+            let arrow = StoreError::arrow(&self.output);
+            let schema = feature_schema(table, &feature.metric, &source.regions.names, values.data_type());
+            let mut columns: Vec<ArrayRef> = session_arrays(places.sessions.iter()).into();
+            let mut fields = session_fields().to_vec();
+            for region in self.region_places(&source.regions.names, options)? {
+                columns.push(places.region(values, &rows, region).map_err(&arrow)?);
+                fields.push(schema.field(region + 2).clone());
+            }
+            let schema = Arc::new(Schema::new(fields));
+            batches.push((*place, RecordBatch::try_new(schema, columns).map_err(&arrow)?));
+        }
+        Ok(batches)
+    }
+
+    /// The values of some metrics in all rows of a table that stay or come, and whose they are.
+    fn values<'f>(
+        &self,
+        merge: &LongMerge,
+        features: &[(usize, &'f PlannedFeature)],
+    ) -> Result<Values<'f>, StoreError> {
+        let columns = merge.columns();
+        let arrow = StoreError::arrow(&self.output);
+        let mut metrics: Vec<&str> = features.iter().map(|(_, feature)| feature.metric.as_str()).collect();
+        metrics.sort_unstable();
+        metrics.dedup();
+        let mut builder = IndexBuilder::default();
+        let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
+        if let Some(old) = &merge.old {
+            merge.kept_runs().for_each(|run| builder.add_run(&old.index, run));
+            let mut groups: Vec<usize> = builder.index.runs.iter().map(|run| run.row_group).collect();
+            groups.dedup();
+            let read = groups.par_iter().map(|group| Ok((*group, old.file.read(*group, &metrics)?)));
+            batches.extend(read.collect::<Result<Vec<_>, StoreError>>()?);
+        }
+        let is = |name: &str, data_type: DataType| {
+            columns.schema.field_with_name(name).is_ok_and(|field| *field.data_type() == data_type)
+        };
+        let keys = RegionKeys {
+            index: is("index", DataType::Int64),
+            label: is("label", DataType::Utf8),
+            name: is("name", DataType::Utf8),
+        };
+        for form in &merge.forms {
+            builder.add_regions(form.regions.as_slice());
+        }
+        let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
+        for CachedMaps { unit, tables } in self.cached_maps(merge, features)? {
+            for table in tables {
+                builder.add_table(group, &unit.unit.session, table.map.as_ref(), keys.of(&table.batch));
+                batches.push((group, table.batch));
+                group += 1;
+            }
+        }
+        let mut starts = HashMap::new();
+        let mut start = 0;
+        for (group, batch) in &batches {
+            starts.insert(*group, start);
+            start += batch.num_rows();
+        }
+        let mut values = HashMap::new();
+        for metric in metrics {
+            let data_type = columns.schema.field_with_name(metric).map_err(&arrow)?.data_type().clone();
+            let arrays = batches.iter().map(|(_, batch)| match batch.column_by_name(metric) {
+                Some(array) => as_type(array, &data_type),
+                None => Ok(arrow::array::new_null_array(&data_type, batch.num_rows())),
+            });
+            let arrays = arrays.collect::<Result<Vec<_>, _>>().map_err(&arrow)?;
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            values.insert(metric, concat(&arrays).map_err(&arrow)?);
+        }
+        Ok(Values { index: builder.index, starts, values })
+    }
+
+    /// What the cache's units have of the maps that features are made of.
+    fn cached_maps(
+        &self,
+        merge: &LongMerge,
+        features: &[(usize, &PlannedFeature)],
+    ) -> Result<Vec<CachedMaps>, StoreError> {
+        let Some(cached) = &self.cached else { return Ok(Vec::new()) };
+        let wanted = |map: Option<&na_model::MapSource>| {
+            features.iter().any(|(_, feature)| feature.map.as_ref() == map)
+        };
+        let read = merge.units.par_iter().map(|unit| {
+            let tables = cached.cache.read_maps(unit, &merge.table, wanted)?;
+            Ok(CachedMaps { unit: Arc::clone(unit), tables })
+        });
+        read.collect()
+    }
+}
+
+/// Rows of a long table in memory: which are whose, where each row group starts, and the metrics' values.
+struct Values<'f> {
+    index: crate::long::index::LongIndex,
+    starts: HashMap<usize, usize>,
+    values: HashMap<&'f str, ArrayRef>,
+}
+
+/// What the cache has of a unit that features are made of.
+struct CachedMaps {
+    unit: Arc<CachedUnit>,
+    tables: Vec<CachedTable>,
+}
+
+/// The columns that name regions in the whole table: a column that is of another type there names none.
+struct RegionKeys {
+    index: bool,
+    label: bool,
+    name: bool,
+}
+
+impl RegionKeys {
+    fn of(&self, batch: &RecordBatch) -> Vec<Region> {
+        let text =
+            |is_key: bool, name: &str| batch.column_by_name(name).filter(|_| is_key)?.as_string_opt::<i32>();
+        let (label, name) = (text(self.label, "label"), text(self.name, "name"));
+        let index = batch.column_by_name("index").filter(|_| self.index);
+        let index = index.and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let word = |row: usize| {
+            let columns = [label, name].into_iter().flatten();
+            columns.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned()).next()
+        };
+        let region = |row: usize| Region {
+            index: index.filter(|index| index.is_valid(row)).map(|index| index.value(row)),
+            label: word(row),
+        };
+        (0..batch.num_rows()).map(region).collect()
+    }
+}
+
+/// The long table of a feature in the manifest; none for TIV.
+pub(crate) fn table_of(entry: &WideFeature) -> Option<TableName> {
+    match (&entry.source_modality, &entry.workflow) {
+        (_, Some(workflow)) => Workflow::new(workflow).ok().map(TableName::Diffusion),
+        (Some(tissue), None) => {
+            Tissue::ALL.into_iter().find(|known| known.as_str() == tissue).map(TableName::Anatomical)
+        }
+        (None, None) => None,
+    }
+}
+
+/// What a feature's file says it is.
+pub(crate) fn kind_of(file: &TableFile) -> Option<FeatureKind> {
+    serde_json::from_str(file.note(notes::FEATURE)?).ok()
+}

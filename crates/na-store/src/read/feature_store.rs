@@ -1,0 +1,327 @@
+//! The store as analysis code sees it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock};
+use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
+
+use crate::error::StoreError;
+use crate::export::{ExportReport, Unobserved};
+use crate::from_cache::{CacheExport, export_cache};
+use crate::layout::{METADATA_FILE, TIV_FILE};
+use crate::read::describe::{FeatureInfo, StoreSummary};
+use crate::read::long_scan::LongScan;
+use crate::read::matrix::{Part, side_by_side};
+use crate::read::names::unknown;
+use crate::read::options::{Origin, ReadOptions};
+use crate::read::snapshot::Snapshot;
+use crate::read::stamp::Stamp;
+
+/// An export replaces a handful of files that are looked at: more tries than that are never needed.
+const TRIES: usize = 50;
+
+/// A feature store that is read: Parquet first, the cache where Parquet has it not, or older.
+///
+/// Each call reads one consistent state, whatever pipeline runs beside it, and a later call sees what came since. It
+/// can be shared between threads.
+///
+/// ```no_run
+/// use na_store::{FeatureStore, ReadOptions};
+///
+/// let store = FeatureStore::open("data/processed")?;
+/// for table in store.list_long_formats()? {
+///     println!("{table}");
+/// }
+/// let batch = store.feature_batch("gm_volume_mm3", &ReadOptions::default().with_tiv())?;
+/// println!("{} sessions × {} columns", batch.num_rows(), batch.num_columns());
+/// # Ok::<(), na_store::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct FeatureStore {
+    output: PathBuf,
+    /// The last state, where all of it was in Parquet.
+    last: Mutex<Option<Arc<Snapshot>>>,
+}
+
+impl FeatureStore {
+    /// Opens the folder of a store; it may be empty yet.
+    ///
+    /// # Errors
+    /// A path that is no folder.
+    pub fn open(output: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let output = output.into();
+        if !output.is_dir() {
+            return Err(StoreError::NoFolder { output });
+        }
+        Ok(Self { output, last: Mutex::default() })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.output
+    }
+
+    /// The long tables: `anatomical_gm`, `diffusion_AMICONODDI`, …
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn list_long_formats(&self) -> Result<Vec<String>, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| {
+            Ok(snapshot.tables()?.iter().map(TableName::to_string).collect())
+        })
+    }
+
+    /// The features, of one modality or of both, sorted. Those that an export would give are among them.
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn list_features(&self, modality: Option<Modality>) -> Result<Vec<String>, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| snapshot.feature_names(modality))
+    }
+
+    /// The sessions, sorted.
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn existing_sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| {
+            let mut sessions = snapshot.metadata()?.sessions.clone();
+            sessions.sort_unstable();
+            Ok(sessions)
+        })
+    }
+
+    /// A feature's columns of regions, or a long table's regions.
+    ///
+    /// # Errors
+    /// A name that is not there; a store that cannot be read.
+    pub fn regions(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        if let Ok(table) = TableName::parse(name) {
+            return self.consistently(Origin::Newest, |snapshot| {
+                known_table(snapshot, name)?;
+                let merge = snapshot.merge(&table)?;
+                let old = merge.old.iter().flat_map(|old| &old.index.regions);
+                let cached = merge.forms.iter().flat_map(|form| form.regions.as_slice());
+                let mut labels: Vec<String> =
+                    old.chain(cached).filter_map(|region| region.label.clone()).collect();
+                labels.sort_unstable();
+                labels.dedup();
+                Ok(labels)
+            });
+        }
+        Ok(self.feature_info(name)?.regions)
+    }
+
+    /// What a feature is: where it comes from, its unit, its regions, which versions made it.
+    ///
+    /// # Errors
+    /// A name that is not there; a store that cannot be read.
+    pub fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| snapshot.feature_info(name))
+    }
+
+    /// Batches of a long table with all its columns, streaming.
+    ///
+    /// # Errors
+    /// A name that is not there; a store that cannot be read.
+    pub fn scan_long(&self, name: &str) -> Result<LongScan, StoreError> {
+        self.scan_long_with(name, &ReadOptions::default())
+    }
+
+    /// Batches of a part of a long table, streaming. Only the columns and row groups that are needed are read.
+    ///
+    /// # Errors
+    /// A name that is not there; a store that cannot be read.
+    pub fn scan_long_with(&self, name: &str, options: &ReadOptions) -> Result<LongScan, StoreError> {
+        self.consistently(options.origin, |snapshot| {
+            let table = known_table(snapshot, name)?;
+            LongScan::new(snapshot, &table, options)
+        })
+    }
+
+    /// A feature: `subject_code, session_id`, a column a region, then metadata and `tiv` as asked for. Rows are sorted
+    /// by subject and session. A column of the metadata that a region has the name of becomes `metadata:NAME`.
+    ///
+    /// # Errors
+    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    pub fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        self.consistently(options.origin, |snapshot| {
+            let found = [snapshot.find_feature(name)?];
+            let parts = snapshot.features(&found, options)?.into_iter().map(Part::alone).collect();
+            joined(snapshot, parts, options)
+        })
+    }
+
+    /// Features side by side: `subject_code, session_id`, then columns called `feature:region`, then metadata and
+    /// `tiv` as asked for. There is a row for each session that any of them has.
+    ///
+    /// # Errors
+    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    pub fn features_batch<S: AsRef<str>>(
+        &self,
+        names: &[S],
+        options: &ReadOptions,
+    ) -> Result<RecordBatch, StoreError> {
+        self.consistently(options.origin, |snapshot| {
+            let mut seen = HashSet::new();
+            let names: Vec<&str> =
+                names.iter().map(AsRef::as_ref).filter(|name| seen.insert(*name)).collect();
+            let found =
+                names.iter().map(|name| snapshot.find_feature(name)).collect::<Result<Vec<_>, _>>()?;
+            let batches = snapshot.features(&found, options)?.into_iter();
+            let parts =
+                names.iter().zip(batches).map(|(name, batch)| Part::among_others(name, batch)).collect();
+            joined(snapshot, parts, options)
+        })
+    }
+
+    /// Total intracranial volume: `subject_code, session_id, tiv` (mL), a row for each session that has one.
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn tiv_batch(&self) -> Result<RecordBatch, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| {
+            let sessions = &snapshot.metadata()?.sessions;
+            snapshot.volumes()?.batch(sessions).map_err(StoreError::arrow(&self.output.join(TIV_FILE)))
+        })
+    }
+
+    /// The session list's columns: `subject_code, session_id`, then metadata, a row a session of the store. Age is
+    /// called `AGE`, years.
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn metadata_batch(&self) -> Result<RecordBatch, StoreError> {
+        self.consistently(Origin::Newest, |snapshot| {
+            let path = self.output.join(METADATA_FILE);
+            snapshot.metadata()?.batch().map_err(StoreError::arrow(&path))
+        })
+    }
+
+    /// The store at a glance.
+    ///
+    /// # Errors
+    /// A store or a cache that cannot be read.
+    pub fn summary(&self) -> Result<StoreSummary, StoreError> {
+        let cache = self.cache_status()?;
+        self.consistently(Origin::Newest, |snapshot| {
+            let sessions = &snapshot.metadata()?.sessions;
+            let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
+            let manifest: &Manifest = &snapshot.manifest;
+            let cached = snapshot.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
+            let atlas_name = cached.unwrap_or(&manifest.atlas_name).clone();
+            let tables = snapshot.tables()?;
+            let was_exported = !manifest.long_formats.is_empty();
+            Ok(StoreSummary {
+                folder: self.output.clone(),
+                atlas_name: Some(atlas_name).filter(|atlas| !atlas.is_empty()),
+                n_sessions: sessions.len(),
+                n_subjects: subjects.len(),
+                long_formats: tables.iter().map(TableName::to_string).collect(),
+                anatomical_features: snapshot.feature_names(Some(Modality::Anatomical))?,
+                diffusion_features: snapshot.feature_names(Some(Modality::Diffusion))?,
+                has_tiv: !snapshot.volumes()?.0.is_empty(),
+                updated_at: was_exported.then(|| manifest.updated_at.clone()),
+                cache: cache.clone(),
+            })
+        })
+    }
+
+    /// What the cache holds; none where there is none.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn cache_status(&self) -> Result<Option<CacheStatus>, StoreError> {
+        Ok(Cache::open_existing(&self.output)?.map(|cache| cache.status()).transpose()?)
+    }
+
+    /// Exports what the cache holds to Parquet; then the cache goes, unless it is to stay.
+    ///
+    /// # Errors
+    /// No cache; a load that is running; anything that cannot be read or written.
+    pub fn export_cache(&self, how: &CacheExport) -> Result<ExportReport, StoreError> {
+        export_cache(&self.output, how, &Unobserved)
+    }
+
+    /// Deletes the cache with all that was committed to it and not exported. There is no way back.
+    ///
+    /// # Errors
+    /// A load that is running; a file that cannot be deleted.
+    pub fn clear_cache(&self) -> Result<(), StoreError> {
+        let lock = OwnerLock::acquire(&self.output)?;
+        if Cache::open_existing(&self.output)?.is_some() {
+            OwnedCache::open_or_create(&lock)?.remove()?;
+        }
+        Ok(())
+    }
+
+    /// Reads until the store was the same before and after.
+    fn consistently<T>(
+        &self,
+        origin: Origin,
+        read: impl Fn(&Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        for _ in 0..TRIES {
+            let before = Stamp::of(&self.output)?;
+            match self.snapshot(origin).map(|snapshot| (read(&snapshot), snapshot)) {
+                Ok((result, snapshot)) if snapshot.is_current()? => return result,
+                Ok(_) => {}
+                // A cache may come or go while it is opened.
+                Err(_) if Stamp::of(&self.output)? != before => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Changing { output: self.output.clone() })
+    }
+
+    fn snapshot(&self, origin: Origin) -> Result<Arc<Snapshot>, StoreError> {
+        if origin != Origin::Newest {
+            return Ok(Arc::new(Snapshot::take(&self.output, origin)?));
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = last.as_ref()
+            && snapshot.is_current()?
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        *last = None;
+        let snapshot = Arc::new(Snapshot::take(&self.output, origin)?);
+        // One with a cache is not kept: it would hold the write-ahead log.
+        *last = snapshot.is_parquet_alone().then(|| Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}
+
+fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError> {
+    if let Ok(table) = TableName::parse(name)
+        && snapshot.has_table(&table)?
+    {
+        return Ok(table);
+    }
+    let names: Vec<String> = snapshot.tables()?.iter().map(TableName::to_string).collect();
+    Err(unknown("long table", name, &snapshot.output, names.iter().map(String::as_str)))
+}
+
+fn joined(
+    snapshot: &Snapshot,
+    mut parts: Vec<Part>,
+    options: &ReadOptions,
+) -> Result<RecordBatch, StoreError> {
+    let arrow = StoreError::arrow(&snapshot.output);
+    if options.metadata {
+        let batch = snapshot.metadata()?.batch().map_err(&arrow)?;
+        parts.push(Part::beside(batch, "metadata", &parts));
+    }
+    if options.tiv {
+        let batch = snapshot.volumes()?.batch(&[]).map_err(&arrow)?;
+        parts.push(Part::beside(batch, "metadata", &parts));
+    }
+    match <[Part; 1]>::try_from(parts) {
+        Ok([Part { batch, .. }]) => Ok(batch),
+        Err(parts) => side_by_side(&parts, &snapshot.output),
+    }
+}

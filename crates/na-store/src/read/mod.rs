@@ -1,0 +1,18 @@
+//! Reading a store as it is: each unit from Parquet, or from the cache where the cache holds it newer or alone.
+
+mod describe;
+mod feature;
+mod feature_store;
+#[cfg(feature = "polars")]
+mod frames;
+mod long_scan;
+mod matrix;
+mod names;
+mod options;
+mod snapshot;
+mod stamp;
+
+pub use describe::{FeatureInfo, StoreSummary};
+pub use feature_store::FeatureStore;
+pub use long_scan::LongScan;
+pub use options::{Origin, ReadOptions};

@@ -1,0 +1,44 @@
+//! Saying which names there are, when one is not.
+
+use std::path::Path;
+
+use crate::error::StoreError;
+
+/// So many near names are told.
+const NEAREST: usize = 3;
+
+/// Names less alike than this are not meant.
+const ALIKE: f64 = 0.6;
+
+pub(crate) fn unknown<'a>(
+    what: &'static str,
+    name: &str,
+    output: &Path,
+    all: impl IntoIterator<Item = &'a str>,
+) -> StoreError {
+    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    let lower = name.to_lowercase();
+    let mut alike: Vec<(f64, &String)> = all
+        .iter()
+        .map(|other| (strsim::normalized_damerau_levenshtein(&lower, &other.to_lowercase()), other))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(first, _), (second, _)| second.total_cmp(first));
+    let nearest = alike.into_iter().take(NEAREST).map(|(_, other)| other.clone()).collect();
+    StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_told_the_nearest_and_all() {
+        let all = ["gm_mean", "gm_median", "wm_mean", "AMICONODDI_noddi_icvf_mean"];
+        let error = unknown("feature", "GM_maen", Path::new("store"), all).to_string();
+        assert!(error.contains("did you mean gm_mean or"), "{error}");
+        assert!(all.iter().all(|name| error.contains(name)), "{error}");
+        let error = unknown("feature", "x", Path::new("store"), []).to_string();
+        assert!(error.ends_with("load some sessions first"), "{error}");
+    }
+}

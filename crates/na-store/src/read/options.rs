@@ -1,0 +1,114 @@
+//! What a reader wants of a table or a feature.
+
+use std::collections::HashSet;
+
+use na_model::{Session, SubjectCode};
+
+/// Where units are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Each unit from Parquet, or from the cache where the cache holds it newer or alone.
+    #[default]
+    Newest,
+    /// What was exported, and nothing else.
+    Parquet,
+    /// What the cache holds, and nothing else.
+    Cache,
+}
+
+/// Which rows and columns to read. The default is all sessions and regions, with metadata and without TIV.
+///
+/// ```
+/// use na_model::SubjectCode;
+/// use na_store::ReadOptions;
+///
+/// let options = ReadOptions::default()
+///     .subjects([SubjectCode::clean("7")?])
+///     .regions(["7Networks_LH_Vis_1"])
+///     .with_tiv();
+/// # Ok::<(), na_model::ModelError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    pub(crate) sessions: Option<HashSet<Session>>,
+    pub(crate) subjects: Option<HashSet<SubjectCode>>,
+    pub(crate) regions: Option<Vec<String>>,
+    pub(crate) metrics: Option<Vec<String>>,
+    pub(crate) metadata: bool,
+    pub(crate) tiv: bool,
+    pub(crate) origin: Origin,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            sessions: None,
+            subjects: None,
+            regions: None,
+            metrics: None,
+            metadata: true,
+            tiv: false,
+            origin: Origin::default(),
+        }
+    }
+}
+
+impl ReadOptions {
+    /// Only these sessions; those that are not in the store give no row.
+    #[must_use]
+    pub fn sessions(mut self, sessions: impl IntoIterator<Item = Session>) -> Self {
+        self.sessions = Some(sessions.into_iter().collect());
+        self
+    }
+
+    /// Only these subjects.
+    #[must_use]
+    pub fn subjects(mut self, subjects: impl IntoIterator<Item = SubjectCode>) -> Self {
+        self.subjects = Some(subjects.into_iter().collect());
+        self
+    }
+
+    /// Only these regions: rows of a long table, columns of a feature in this order.
+    #[must_use]
+    pub fn regions<S: Into<String>>(mut self, regions: impl IntoIterator<Item = S>) -> Self {
+        self.regions = Some(regions.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only these statistics of a long table. A feature has but one and is not affected.
+    #[must_use]
+    pub fn metrics<S: Into<String>>(mut self, metrics: impl IntoIterator<Item = S>) -> Self {
+        self.metrics = Some(metrics.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Without the session list's columns.
+    #[must_use]
+    pub fn without_metadata(mut self) -> Self {
+        self.metadata = false;
+        self
+    }
+
+    /// With total intracranial volume, mL, in a column `tiv`. Anatomical long tables have it in any case.
+    #[must_use]
+    pub fn with_tiv(mut self) -> Self {
+        self.tiv = true;
+        self
+    }
+
+    /// Units from here only.
+    #[must_use]
+    pub fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    pub(crate) fn wants(&self, session: &Session) -> bool {
+        self.sessions.as_ref().is_none_or(|sessions| sessions.contains(session))
+            && self.subjects.as_ref().is_none_or(|subjects| subjects.contains(&session.subject))
+    }
+
+    pub(crate) fn wants_all_sessions(&self) -> bool {
+        self.sessions.is_none() && self.subjects.is_none()
+    }
+}

@@ -1,0 +1,226 @@
+//! A store at one instant.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use na_cache::{Cache, CachedUnit, RunRecord, TableForm};
+use na_model::{Manifest, Session, TableName, WideMetrics};
+
+use crate::catalog::store_manifest;
+use crate::error::StoreError;
+use crate::from_cache::record;
+use crate::layout::long_tables;
+use crate::long::index::LongIndex;
+use crate::long::merge::{LongMerge, OldTable, Replaced};
+use crate::metadata::MetadataTable;
+use crate::producers::{noted, producers};
+use crate::read::options::Origin;
+use crate::read::stamp::Stamp;
+use crate::table_file::TableFile;
+use crate::tiv::TivTable;
+use crate::wide::plan::{PlannedFeature, plan};
+
+/// What a store and its cache held when this was made. Files are opened when they are needed: that none of them changed
+/// until then, the [`Stamp`] tells.
+pub(crate) struct Snapshot {
+    pub(crate) output: PathBuf,
+    pub(crate) stamp: Stamp,
+    pub(crate) manifest: Manifest,
+    pub(crate) cached: Option<Cached>,
+    exported: bool,
+    old: Mutex<BTreeMap<TableName, Arc<OldTable>>>,
+    metadata: OnceLock<Arc<MetadataTable>>,
+}
+
+/// What the cache held.
+pub(crate) struct Cached {
+    pub(crate) cache: Cache,
+    pub(crate) record: RunRecord,
+    units: Vec<Arc<CachedUnit>>,
+    forms: Vec<TableForm>,
+    replaced: Replaced,
+}
+
+impl Snapshot {
+    pub(crate) fn take(output: &Path, origin: Origin) -> Result<Self, StoreError> {
+        if !output.is_dir() {
+            return Err(StoreError::NoFolder { output: output.to_owned() });
+        }
+        let stamp = Stamp::of(output)?;
+        let cached = match origin {
+            Origin::Parquet => None,
+            Origin::Newest | Origin::Cache => Cached::read(output)?,
+        };
+        let exported = origin != Origin::Cache;
+        let manifest = store_manifest(output)?;
+        Ok(Self {
+            output: output.to_owned(),
+            stamp,
+            manifest,
+            cached,
+            exported,
+            old: Mutex::default(),
+            metadata: OnceLock::new(),
+        })
+    }
+
+    /// Whether the store is still what it was when this was made.
+    pub(crate) fn is_current(&self) -> Result<bool, StoreError> {
+        Ok(Stamp::of(&self.output)? == self.stamp)
+    }
+
+    /// Whether all there is to read is in Parquet.
+    pub(crate) fn is_parquet_alone(&self) -> bool {
+        self.cached.is_none() && self.exported
+    }
+
+    /// The long tables: those that have rows.
+    pub(crate) fn tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
+        let mut tables = BTreeSet::new();
+        if self.exported {
+            tables.extend(long_tables(&self.output)?);
+        }
+        if let Some(cached) = &self.cached {
+            tables.extend(cached.forms.iter().map(|form| form.table.clone()));
+        }
+        let mut with_rows = BTreeSet::new();
+        for table in tables {
+            if self.has_table(&table)? {
+                with_rows.insert(table);
+            }
+        }
+        Ok(with_rows)
+    }
+
+    /// Whether a long table has rows: not where all of them are of sessions that no longer have it.
+    pub(crate) fn has_table(&self, table: &TableName) -> Result<bool, StoreError> {
+        if self.cached.as_ref().is_some_and(|cached| cached.forms.iter().any(|form| form.table == *table)) {
+            return Ok(true);
+        }
+        if !self.exported || !self.output.join(table.file_path()).is_file() {
+            return Ok(false);
+        }
+        Ok(!self.is_touched(table) || !self.merge(table)?.rows().is_empty())
+    }
+
+    /// The versions of `parcellate` that wrote a table's files.
+    pub(crate) fn producers(&self, table: &TableName) -> Result<BTreeSet<String>, StoreError> {
+        let mut versions = self.file(table)?.map(|file| noted(&file)).unwrap_or_default();
+        if let Some(cached) = &self.cached {
+            versions.extend(
+                producers(&cached.cache, &cached.units)?.remove(&table.to_string()).unwrap_or_default(),
+            );
+        }
+        Ok(versions)
+    }
+
+    /// The exported file of a long table.
+    pub(crate) fn file(&self, table: &TableName) -> Result<Option<TableFile>, StoreError> {
+        if !self.exported {
+            return Ok(None);
+        }
+        let known = self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(table) {
+            Some(old) => Ok(Some(old.file.clone())),
+            None => TableFile::open(&self.output.join(table.file_path())),
+        }
+    }
+
+    /// The exported file of a long table, and which rows are whose.
+    pub(crate) fn old(&self, table: &TableName) -> Result<Option<Arc<OldTable>>, StoreError> {
+        let Some(file) = self.file(table)? else { return Ok(None) };
+        let known = || self.old.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = known().get(table) {
+            return Ok(Some(Arc::clone(old)));
+        }
+        let index = LongIndex::read(&file)?;
+        let old = Arc::new(OldTable { file, index });
+        known().insert(table.clone(), Arc::clone(&old));
+        Ok(Some(old))
+    }
+
+    /// A long table as an export would merge it now.
+    pub(crate) fn merge(&self, table: &TableName) -> Result<LongMerge, StoreError> {
+        let (none, metadata) = (Replaced::of(&[]), self.metadata()?);
+        let (replaced, units, forms) = match &self.cached {
+            Some(cached) => (&cached.replaced, cached.units.as_slice(), cached.forms.as_slice()),
+            None => (&none, [].as_slice(), [].as_slice()),
+        };
+        Ok(LongMerge::new(table, self.old(table)?, replaced, units, forms, metadata))
+    }
+
+    /// Whether the cache holds units that a table gets rows of, or loses rows by.
+    pub(crate) fn is_touched(&self, table: &TableName) -> bool {
+        let replaced = self.cached.as_ref().map(|cached| cached.replaced.in_modality(table.modality()));
+        replaced.is_some_and(|replaced| !replaced.is_empty())
+    }
+
+    /// The features that a table gives.
+    pub(crate) fn planned(
+        &self,
+        table: &TableName,
+        metrics: &WideMetrics,
+    ) -> Result<Vec<PlannedFeature>, StoreError> {
+        let merge = self.merge(table)?;
+        Ok(plan(table, &merge.columns().schema, &merge.maps(), metrics))
+    }
+
+    /// The metrics that become features.
+    pub(crate) fn wide_metrics(&self) -> WideMetrics {
+        match &self.cached {
+            Some(cached) => cached.record.settings.wide_metrics.clone(),
+            None => crate::catalog::wide_metrics(&self.manifest).map(WideMetrics::parse).unwrap_or_default(),
+        }
+    }
+
+    /// The metadata, a row a session.
+    pub(crate) fn metadata(&self) -> Result<Arc<MetadataTable>, StoreError> {
+        if let Some(metadata) = self.metadata.get() {
+            return Ok(Arc::clone(metadata));
+        }
+        let old = if self.exported { MetadataTable::read(&self.output)? } else { MetadataTable::default() };
+        let metadata = match &self.cached {
+            None => old,
+            Some(cached) => {
+                let mut sessions: HashSet<Session> = old.sessions.iter().cloned().collect();
+                sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
+                if self.exported && old.sessions.is_empty() {
+                    for table in long_tables(&self.output)? {
+                        let old = self.old(&table)?;
+                        sessions.extend(old.iter().flat_map(|old| &old.index.sessions).cloned());
+                    }
+                }
+                MetadataTable::merge(old, &cached.record.listing, &sessions)
+            }
+        };
+        Ok(Arc::clone(self.metadata.get_or_init(|| Arc::new(metadata))))
+    }
+
+    /// Total intracranial volumes.
+    pub(crate) fn volumes(&self) -> Result<TivTable, StoreError> {
+        let mut volumes = if self.exported { TivTable::read(&self.output)? } else { TivTable::default() };
+        if let Some(cached) = &self.cached {
+            volumes.merge(&cached.units);
+        }
+        Ok(volumes)
+    }
+}
+
+impl Cached {
+    fn read(output: &Path) -> Result<Option<Self>, StoreError> {
+        let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
+        let record = record(&cache, output, None)?;
+        let units: Vec<Arc<CachedUnit>> = cache.units()?.into_iter().map(Arc::new).collect();
+        let forms = cache.table_forms()?;
+        let replaced = Replaced::of(&units);
+        Ok(Some(Self { cache, record, units, forms, replaced }))
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("output", &self.output).finish_non_exhaustive()
+    }
+}

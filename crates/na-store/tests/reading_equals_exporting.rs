@@ -1,0 +1,384 @@
+//! What is read of a store with a cache is what would be read after an export, whatever happened before.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Float64Type;
+use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
+use na_model::{
+    Compression, ExportSettings, ListedSession, Listing, MapSource, Modality, Session, TableName, Unit,
+    UnitStatus, WideMetrics,
+};
+use na_store::{
+    ExportObserver, ExportRequest, ExportStep, FeatureStore, Origin, ReadOptions, StoreError, Unobserved,
+    export,
+};
+use proptest::prelude::*;
+use support::session;
+
+const SUBJECTS: [&str; 4] = ["1", "2", "3", "4"];
+
+/// A unit in all its variants: which columns and regions its tables have, and which values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Content {
+    value: f64,
+    has_std: bool,
+    has_third_region: bool,
+    has_second_map: bool,
+}
+
+impl Content {
+    fn regions(self) -> &'static [&'static str] {
+        if self.has_third_region { &["b", "a", "c"] } else { &["b", "a"] }
+    }
+
+    fn mean(self, map: usize, region: usize) -> Option<f64> {
+        let (map, place) =
+            (f64::from(u32::try_from(map).unwrap()), f64::from(u32::try_from(region).unwrap()));
+        (region != 1 || self.value > 0.2).then_some(self.value / 3.0 + place + 10.0 * map)
+    }
+
+    fn batch(self, map: usize) -> RecordBatch {
+        let n = self.regions().len();
+        let means: Float64Array = (0..n).map(|region| self.mean(map, region)).collect();
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("index", Arc::new(Int64Array::from_iter_values(1..=i64::try_from(n).unwrap()))),
+            ("label", Arc::new(StringArray::from(self.regions().to_vec()))),
+            ("mean", Arc::new(means)),
+        ];
+        if self.has_std {
+            columns.insert(2, ("std", Arc::new(Float64Array::from(vec![self.value; n]))));
+        }
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn tiv(self) -> Option<f64> {
+        (self.value > 0.1).then_some(1000.0 + self.value)
+    }
+}
+
+fn maps(modality: Modality, content: Content) -> Vec<(TableName, Option<MapSource>)> {
+    let map =
+        |param: &str| Some(MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() });
+    match modality {
+        Modality::Anatomical => vec![(TableName::parse("anatomical_gm").unwrap(), None)],
+        Modality::Diffusion => {
+            let table = TableName::parse("diffusion_NODDI").unwrap();
+            let mut maps = vec![(table.clone(), map("icvf"))];
+            maps.extend(content.has_second_map.then(|| (table, map("od"))));
+            maps
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Commit {
+        subject: usize,
+        modality: Modality,
+        content: Content,
+    },
+    /// The session list is another: ages grow by so many years.
+    Grow(u32),
+    /// An export that is stopped when it looked so often whether to stop.
+    StoppedExport {
+        after: usize,
+    },
+    Export {
+        keep_cache: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let content = (0.0..1.0f64, any::<[bool; 3]>()).prop_map(|(value, [a, b, c])| Content {
+        value,
+        has_std: a,
+        has_third_region: b,
+        has_second_map: c,
+    });
+    let modality = prop_oneof![Just(Modality::Anatomical), Just(Modality::Diffusion)];
+    prop_oneof![
+        6 => (0..SUBJECTS.len(), modality, content)
+            .prop_map(|(subject, modality, content)| Step::Commit { subject, modality, content }),
+        1 => (1..5u32).prop_map(Step::Grow),
+        2 => (0..8usize).prop_map(|after| Step::StoppedExport { after }),
+        2 => any::<bool>().prop_map(|keep_cache| Step::Export { keep_cache }),
+    ]
+}
+
+struct StopAfter(AtomicUsize);
+
+impl ExportObserver for StopAfter {
+    fn step(&self, _: &ExportStep) {}
+
+    fn should_stop(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+    }
+}
+
+/// What a store should hold, in plain memory.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    units: BTreeMap<(Session, Modality), Content>,
+    years: u32,
+    /// The sessions whose metadata came with the last list that the store was told of.
+    ages: BTreeMap<Session, f64>,
+}
+
+type Cells = BTreeMap<String, Option<u64>>;
+
+impl Model {
+    /// `table → session → map → region → column → bits`, flattened.
+    fn long(&self, table: &str) -> BTreeSet<String> {
+        let mut rows = BTreeSet::new();
+        for ((session, modality), content) in &self.units {
+            for (map, (name, source)) in maps(*modality, *content).into_iter().enumerate() {
+                if name.to_string() != table {
+                    continue;
+                }
+                for (region, label) in content.regions().iter().enumerate() {
+                    let mean = content.mean(map, region).map(f64::to_bits);
+                    let std = content.has_std.then(|| content.value.to_bits());
+                    let tiv = content.tiv().filter(|_| *modality == Modality::Anatomical).map(f64::to_bits);
+                    let age = self.ages.get(session).copied().map(f64::to_bits);
+                    let param = source.as_ref().map_or("", |source| source.param.as_str());
+                    rows.insert(format!("{session} {param} {label} {mean:?} {std:?} {tiv:?} {age:?}"));
+                }
+            }
+        }
+        rows
+    }
+
+    /// A session's regions and their means.
+    fn feature(&self, modality: Modality, map: usize) -> BTreeMap<Session, Cells> {
+        let of = |(session, of): &(Session, Modality), content: &Content| {
+            let has_map = maps(*of, *content).len() > map;
+            (*of == modality && has_map).then(|| {
+                let regions = content.regions().iter().enumerate();
+                let cells = regions.map(|(region, label)| {
+                    ((*label).to_owned(), content.mean(map, region).map(f64::to_bits))
+                });
+                (session.clone(), cells.collect::<Cells>())
+            })
+        };
+        let mut rows: BTreeMap<Session, Cells> =
+            self.units.iter().filter_map(|(unit, content)| of(unit, content)).collect();
+        let regions: BTreeSet<String> = rows.values().flat_map(Cells::keys).cloned().collect();
+        for cells in rows.values_mut() {
+            regions.iter().for_each(|region| {
+                cells.entry(region.clone()).or_default();
+            });
+        }
+        rows
+    }
+
+    fn tiv(&self) -> BTreeMap<Session, Cells> {
+        let volumes = self.units.iter().filter(|((_, modality), _)| *modality == Modality::Anatomical);
+        volumes
+            .filter_map(|((session, _), content)| {
+                let tiv = content.tiv()?.to_bits();
+                Some((session.clone(), Cells::from([("tiv".to_owned(), Some(tiv))])))
+            })
+            .collect()
+    }
+
+    fn metadata(&self) -> BTreeMap<Session, Cells> {
+        let sessions: BTreeSet<&Session> = self.units.keys().map(|(session, _)| session).collect();
+        let age = |session: &Session| self.ages.get(session).copied().map(f64::to_bits);
+        sessions.into_iter().map(|s| (s.clone(), Cells::from([("AGE".to_owned(), age(s))]))).collect()
+    }
+}
+
+/// A unit with the tables of its content.
+fn encoded(subject: &str, modality: Modality, content: Content) -> EncodedUnit {
+    let tables = maps(modality, content).into_iter().enumerate().map(|(map, (table, source))| {
+        EncodedTable::encode(table, source, &content.batch(map), "label").unwrap()
+    });
+    EncodedUnit {
+        unit: Unit::new(session(subject), modality),
+        status: UnitStatus::Loaded,
+        reason: String::new(),
+        tiv: content.tiv().filter(|_| modality == Modality::Anatomical),
+        tables: tables.collect(),
+        sources: Vec::new(),
+    }
+}
+
+fn record(years: u32) -> RunRecord {
+    let age = |place: usize| 20 + u32::try_from(place).unwrap() + years;
+    let rows = SUBJECTS.iter().enumerate().map(|(place, subject)| ListedSession {
+        session: session(subject),
+        values: vec![Some(age(place).to_string())],
+    });
+    RunRecord {
+        settings: ExportSettings {
+            atlas_name: "A".to_owned(),
+            wide_metrics: WideMetrics::Default,
+            compression: Compression::None,
+        },
+        listing: Listing { columns: vec!["AGE".to_owned()], rows: rows.collect() },
+        modalities: Modality::ALL.to_vec(),
+    }
+}
+
+/// The ages that the session list of these years has.
+fn ages(years: u32) -> BTreeMap<Session, f64> {
+    let age = |place: usize| f64::from(20 + u32::try_from(place).unwrap() + years);
+    SUBJECTS.iter().enumerate().map(|(place, subject)| (session(subject), age(place))).collect()
+}
+
+/// The doubles of a batch, by session.
+fn cells(batch: &RecordBatch) -> BTreeMap<Session, Cells> {
+    let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+    let (subjects, ids) = (text("subject_code"), text("session_id"));
+    let of = |row: usize| {
+        let columns = batch.schema_ref().fields().iter().zip(batch.columns()).skip(2);
+        let cells = columns.map(|(field, column)| {
+            let column = column.as_primitive::<Float64Type>();
+            (field.name().clone(), column.is_valid(row).then(|| column.value(row).to_bits()))
+        });
+        let session = Session::from_store(subjects.value(row), Some(ids.value(row))).unwrap();
+        (session, cells.collect())
+    };
+    let all: BTreeMap<Session, Cells> = (0..batch.num_rows()).map(of).collect();
+    assert_eq!(all.len(), batch.num_rows(), "a session has two rows");
+    all
+}
+
+fn long(store: &FeatureStore, table: &str, options: &ReadOptions) -> BTreeSet<String> {
+    let mut rows = BTreeSet::new();
+    let mut n_rows = 0;
+    for batch in store.scan_long_with(table, options).unwrap() {
+        let batch = batch.unwrap();
+        n_rows += batch.num_rows();
+        let double = |name: &str, row: usize| {
+            let column = batch.column_by_name(name)?.as_primitive::<Float64Type>();
+            column.is_valid(row).then(|| column.value(row).to_bits())
+        };
+        let text = |name: &str, row: usize| {
+            batch.column_by_name(name).map_or("", |column| column.as_string::<i32>().value(row)).to_owned()
+        };
+        for row in 0..batch.num_rows() {
+            let session =
+                Session::from_store(&text("subject_code", row), Some(&text("session_id", row))).unwrap();
+            let [mean, std, tiv, age] = ["mean", "std", "tiv", "AGE"].map(|name| double(name, row));
+            let (param, label) = (text("param", row), text("label", row));
+            rows.insert(format!("{session} {param} {label} {mean:?} {std:?} {tiv:?} {age:?}"));
+        }
+    }
+    assert_eq!(rows.len(), n_rows, "a row is there twice");
+    rows
+}
+
+/// Compares every read with the model.
+fn check(store: &FeatureStore, model: &Model, origin: Origin) {
+    let options = ReadOptions::default().without_metadata().from(origin);
+    let long_options = ReadOptions::default().from(origin);
+    for table in ["anatomical_gm", "diffusion_NODDI"] {
+        let expected = model.long(table);
+        if expected.is_empty() {
+            let is_unknown = matches!(
+                store.scan_long_with(table, &long_options),
+                Err(StoreError::UnknownName { what: "long table", .. })
+            );
+            assert!(is_unknown, "{table} should not be there");
+        } else {
+            assert_eq!(long(store, table, &long_options), expected, "{table} from {origin:?}");
+        }
+    }
+    let features = [
+        ("gm_mean", Modality::Anatomical, 0),
+        ("NODDI_noddi_icvf_mean", Modality::Diffusion, 0),
+        ("NODDI_noddi_od_mean", Modality::Diffusion, 1),
+    ];
+    let mut there = Vec::new();
+    for (name, modality, map) in features {
+        let expected = model.feature(modality, map);
+        if expected.is_empty() {
+            let is_unknown = matches!(
+                store.feature_batch(name, &options),
+                Err(StoreError::UnknownName { what: "feature", .. })
+            );
+            assert!(is_unknown, "{name} should not be there");
+        } else {
+            assert_eq!(
+                cells(&store.feature_batch(name, &options).unwrap()),
+                expected,
+                "{name} from {origin:?}"
+            );
+            there.push(name);
+        }
+    }
+    let joined = cells(&store.features_batch(&there, &options).unwrap());
+    let sessions: BTreeSet<_> =
+        features.iter().flat_map(|(_, modality, map)| model.feature(*modality, *map).into_keys()).collect();
+    assert_eq!(joined.keys().cloned().collect::<BTreeSet<_>>(), sessions);
+    if origin == Origin::Newest {
+        assert_eq!(cells(&store.tiv_batch().unwrap()), model.tiv());
+        assert_eq!(cells(&store.metadata_batch().unwrap()), model.metadata());
+        let listed = store.list_features(None).unwrap();
+        assert!(there.iter().all(|name| listed.contains(&(*name).to_owned())), "{listed:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_any_steps_every_read_is_what_was_committed_last(steps in prop::collection::vec(step(), 1..14)) {
+        let output = tempfile::tempdir().unwrap();
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let kept_open = FeatureStore::open(output.path()).unwrap();
+        let (mut model, mut cached) = (Model::default(), Model::default());
+        // None while an export that was stopped has left some files new and some old.
+        let mut exported = Some(Model::default());
+        for step in steps {
+            let cache = OwnedCache::open_or_create(&lock).unwrap();
+            if let Step::Grow(years) = &step {
+                model.years += years;
+            }
+            model.ages = ages(model.years);
+            cached.ages.clone_from(&model.ages);
+            let record = record(model.years);
+            cache.write_run_record(&record).unwrap();
+            let request = |keep_cache| ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
+            match step {
+                Step::Grow(_) => drop(cache),
+                Step::Commit { subject, modality, content } => {
+                    let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
+                    sender.send(encoded(SUBJECTS[subject], modality, content)).unwrap();
+                    drop(sender);
+                    writer.finish().unwrap();
+                    model.units.insert((session(SUBJECTS[subject]), modality), content);
+                    cached.units.insert((session(SUBJECTS[subject]), modality), content);
+                }
+                Step::StoppedExport { after } => {
+                    let observer = StopAfter(AtomicUsize::new(after));
+                    let is_done = export(&lock, Some(cache), &request(false), &observer).is_ok();
+                    exported = is_done.then(|| model.clone());
+                    if is_done {
+                        cached.units.clear();
+                    }
+                }
+                Step::Export { keep_cache } => {
+                    export(&lock, Some(cache), &request(keep_cache), &Unobserved).unwrap();
+                    exported = Some(model.clone());
+                    if !keep_cache {
+                        cached.units.clear();
+                    }
+                }
+            }
+            check(&kept_open, &model, Origin::Newest);
+            check(&FeatureStore::open(output.path()).unwrap(), &model, Origin::Newest);
+            check(&kept_open, &cached, Origin::Cache);
+            if let Some(exported) = &exported {
+                check(&kept_open, exported, Origin::Parquet);
+            }
+        }
+    }
+}
