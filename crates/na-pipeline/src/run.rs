@@ -276,10 +276,10 @@ impl Loading<'_> {
         let loaded = self
             .finder
             .find(&unit.session, written, unit.modality, &planned.known)
-            .and_then(|found| load(planned, &found, &self.plan.all_tables, &should_stop));
+            .and_then(|found| load(planned, &found, &should_stop));
         match loaded {
             Ok(None) => false,
-            Ok(Some(mut loaded)) => match self.regions.admit(&mut loaded) {
+            Ok(Some(mut loaded)) => match self.regions.admit(&loaded) {
                 Ok(()) => {
                     loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
                     sender.send(loaded.unit).is_ok()

@@ -26,6 +26,7 @@
 
 mod catalog;
 mod clear;
+mod completeness;
 mod current;
 mod durable;
 mod error;
