@@ -115,7 +115,8 @@ pub(crate) fn plan(
             let path = config.output.join(table.file_path());
             *files.entry(table).or_insert_with(|| path.is_file())
         };
-        if known.tables().into_iter().all(|(table, _)| is_there(table)) {
+        // A dry run with force finds what the run would have cleared.
+        if !config.force && known.tables().into_iter().all(|(table, _)| is_there(table)) {
             take(stored.unit, Some(known), false);
         }
         Ok(())
