@@ -101,6 +101,25 @@ fn the_choice_of_features_is_known_without_it() {
 }
 
 #[test]
+fn a_broken_table_is_named_and_its_sessions_are_loaded_again_once_it_is_away() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&["-o", "one_run"]).ended(0);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&[A, B]);
+    for table in ["long/anatomical_gm.parquet", "sources.parquet", "metadata.parquet", "tiv.parquet"] {
+        let path = cohort.store().join(table);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        cohort.run(&[]).ended(1).says(&[table]);
+        fs::write(&path, whole).unwrap();
+    }
+    fs::remove_file(cohort.store().join("long/anatomical_gm.parquet")).unwrap();
+    cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("one_run")));
+}
+
+#[test]
 fn another_atlas_is_refused_without_it() {
     let cohort = Cohort::of(&[A]);
     cohort.run(&[]).ended(0);

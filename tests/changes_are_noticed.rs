@@ -173,6 +173,27 @@ fn sessions_that_left_the_list_keep_their_rows_and_their_metadata() {
 }
 
 #[test]
+fn sessions_that_left_the_list_after_a_crash_keep_their_metadata_too() {
+    for arguments in [&[][..], &["--discover"]] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.stop_exports_at(GM);
+        cohort.run(&[]).ended(1);
+        cohort.list("subject_code,session_id,AGE,site\n0002,1,50,north\n");
+        cohort.run(arguments).ended(1);
+        cohort.run(arguments).ended(1);
+        cohort.let_exports_pass(GM);
+        cohort.run(arguments).ended(0);
+        let store = Store::read(&cohort.store());
+        let of = |column: &str| store.by_session("metadata.parquet", column);
+        assert!(of("AGE")["0001/1"].ends_with(" 20.5"), "{arguments:?}");
+        let age = if arguments.is_empty() { " 50.0" } else { " 21.5" };
+        assert!(of("AGE")["0002/1"].ends_with(age), "{arguments:?}");
+        assert_eq!(of("sex")["0001/1"], "F", "{arguments:?}");
+        assert_eq!(store.table(GM).doubles("AGE").iter().flatten().count(), 8);
+    }
+}
+
+#[test]
 fn what_changed_between_a_crash_and_the_next_run_is_loaded_anew() {
     let cohort = Cohort::of(&[A, B]);
     cohort.stop_exports_at("manifest.json");

@@ -140,6 +140,7 @@ fn a_cache_of_another_version_is_refused_and_left_as_it_is() {
     cohort.export_cache(&["--status"]).ended(1).says(&words);
     cohort.export_cache(&[]).ended(1).says(&words);
     assert!(fs::read(cohort.store().join(".cache.db")).unwrap() == before, "the cache changed");
+    cohort.run(&["--force"]).ended(0).says(&["2 anatomical, 2 diffusion"]);
 }
 
 #[test]

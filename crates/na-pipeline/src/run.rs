@@ -125,6 +125,9 @@ fn load_and_export(
         return Ok(report(&plan, BTreeMap::new(), plan.outcomes.clone(), None, false));
     }
     let regions = KnownRegions::of(&config.output, existing.as_ref())?;
+    if let Some(cache) = &existing {
+        na_store::keep_metadata(lock, cache, &record.listing)?;
+    }
     drop(existing);
     let cache = OwnedCache::open_or_create(lock)?;
     cache.write_run_record(&record)?;
