@@ -157,3 +157,19 @@ fn an_export_from_a_killed_load_s_cache_gives_the_files_that_the_run_would_have(
     cohort.run(&[]).ended(0);
     Store::read(&cohort.store()).assert_same(&expected);
 }
+
+#[test]
+fn a_cache_that_was_killed_while_it_was_made_is_made_again() {
+    let cohort = Cohort::of(&[("0001", "1")]);
+    std::fs::create_dir_all(cohort.store()).unwrap();
+    let cache = rusqlite::Connection::open(cohort.store().join(".cache.db")).unwrap();
+    cache
+        .execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA application_id = 0")
+        .unwrap();
+    // Not closed: what a kill leaves, with the log.
+    std::mem::forget(cache);
+    assert!(std::fs::metadata(cohort.store().join(".cache.db")).unwrap().len() > 0);
+    cohort.export_cache(&["--status"]).ended(1).says(&["there is no cache"]);
+    cohort.run(&["--dry-run"]).ended(0).says(&["2 units"]);
+    cohort.run(&[]).ended(0).says(&["1 anatomical, 1 diffusion"]);
+}

@@ -34,13 +34,18 @@ impl Cohort {
     /// Sessions with ages, each with TIV, three tissues and two maps.
     pub fn of(sessions: &[(&str, &str)]) -> Self {
         let cohort = Self::empty();
+        sessions.iter().for_each(|(subject, session)| cohort.add(subject, session));
+        cohort.list_of(sessions);
+        cohort
+    }
+
+    /// A list of these sessions with ages, whether they have files or not.
+    pub fn list_of(&self, sessions: &[(&str, &str)]) {
         let mut list = "subject_code,session_id,AGE,sex\n".to_owned();
         for (place, (subject, session)) in sessions.iter().enumerate() {
-            cohort.add(subject, session);
             list.push_str(&format!("{subject},{session},{}.5,{}\n", 20 + place, ["F", "M"][place % 2]));
         }
-        cohort.list(&list);
-        cohort
+        self.list(&list);
     }
 
     /// All files of a session.
@@ -95,6 +100,35 @@ impl Cohort {
     pub fn remove(&self, relative: &str) {
         let path = self.path(relative);
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+
+    /// Lets every export fail at this file of the store: a run then ends as a crash there would end it.
+    pub fn stop_exports_at(&self, file: &str) {
+        fs::create_dir_all(self.blockade(file)).unwrap();
+    }
+
+    pub fn let_exports_pass(&self, file: &str) {
+        fs::remove_dir(self.blockade(file)).unwrap();
+    }
+
+    /// A folder where the export makes its file before it renames it.
+    fn blockade(&self, file: &str) -> PathBuf {
+        let place = self.store().join(file);
+        place.with_file_name(format!(".partial-{}", place.file_name().unwrap().to_str().unwrap()))
+    }
+
+    /// The lines of `sessions.tsv` as cells, without the header.
+    pub fn session_rows(&self) -> Vec<Vec<String>> {
+        let text = fs::read_to_string(self.store().join("sessions.tsv")).unwrap();
+        text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    }
+
+    /// What `sessions.tsv` says of a unit: its status and why.
+    pub fn standing(&self, subject: &str, session: &str, modality: &str) -> (String, String) {
+        let rows = self.session_rows();
+        let row = rows.iter().find(|row| row[..3] == [subject, session, modality]);
+        let row = row.unwrap_or_else(|| panic!("no {subject} {session} {modality} in {rows:?}"));
+        (row[3].clone(), row[5].clone())
     }
 
     /// The command that loads this cohort, for a test that kills it.

@@ -65,6 +65,22 @@ impl Ran {
         self
     }
 
+    /// Fails the test if one of these words is in what was printed.
+    #[track_caller]
+    pub fn keeps_quiet_about(self, words: &[&str]) -> Self {
+        for word in words {
+            let said = self.stdout.contains(word) || self.stderr.contains(word);
+            assert!(!said, "{word:?} is in\n{}\n{}", self.stdout, self.stderr);
+        }
+        self
+    }
+
+    /// Units of each modality, anatomical first, of a run with `--json`.
+    pub fn units(&self, what: &str) -> [u64; 2] {
+        let counts = &self.json()[what];
+        ["anatomical", "diffusion"].map(|modality| counts[modality].as_u64().unwrap())
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap()
     }

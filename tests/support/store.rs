@@ -62,6 +62,14 @@ impl Table {
     }
 }
 
+/// So many rows of each of these sessions, as [`Store::sessions_of`] gives them.
+pub fn rows_each(rows: usize, sessions: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> =
+        sessions.iter().flat_map(|session| vec![(*session).to_owned(); rows]).collect();
+    all.sort();
+    all
+}
+
 /// The number in a cell; whole numbers and doubles are written alike.
 pub fn number(cell: &str) -> Option<f64> {
     let bits = cell.strip_prefix('#')?;
@@ -132,6 +140,15 @@ impl Store {
         all
     }
 
+    /// The values of a column by session, of a table with a row a session.
+    pub fn by_session(&self, path: &str, column: &str) -> BTreeMap<String, String> {
+        let table = self.table(path);
+        let (subjects, sessions) = (table.column("subject_code"), table.column("session_id"));
+        let names =
+            subjects.into_iter().zip(sessions).map(|(subject, session)| format!("{subject}/{session}"));
+        names.zip(table.column(column).into_iter().map(str::to_owned)).collect()
+    }
+
     /// Fails the test where the stores differ, with the first difference only.
     #[track_caller]
     pub fn assert_same(&self, other: &Self) {
@@ -159,4 +176,21 @@ fn forget_times(value: &mut serde_json::Value) {
         serde_json::Value::Array(list) => list.iter_mut().for_each(forget_times),
         _ => {}
     }
+}
+
+/// The unit that a file says a column is measured in.
+pub fn unit_of(path: &Path, column: &str) -> Option<String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let schema = builder.schema().clone();
+    schema.field_with_name(column).unwrap().metadata().get("unit").cloned()
+}
+
+/// The compressions that a file's columns have.
+pub fn codecs_of(path: &Path) -> Vec<String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let groups = builder.metadata().row_groups();
+    let mut codecs: Vec<String> =
+        groups.iter().flat_map(|group| group.columns()).map(|c| format!("{:?}", c.compression())).collect();
+    codecs.dedup();
+    codecs
 }

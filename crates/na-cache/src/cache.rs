@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use na_model::{
     ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
-    Unit, UnitOutcome, UnitStatus, WideMetrics,
+    Unit, UnitOutcome, WideMetrics,
 };
 use rusqlite::{Row, params};
 
@@ -40,10 +40,6 @@ pub struct CachedUnit {
     pub(crate) key: i64,
     /// Which.
     pub unit: Unit,
-    /// Loaded or partial.
-    pub status: UnitStatus,
-    /// Why it is partial.
-    pub reason: String,
     /// Total intracranial volume, mL.
     pub tiv: Option<f64>,
     /// Its tables, sorted.
@@ -193,15 +189,13 @@ impl Cache {
     /// A cache that cannot be read.
     pub fn units(&self) -> Result<Vec<CachedUnit>, CacheError> {
         let mut units = self.query(
-            "SELECT subject_code, session_id, modality, status, reason, tiv, unit FROM units
+            "SELECT subject_code, session_id, modality, tiv, unit FROM units
              ORDER BY subject_code, session_id, modality",
             |row| {
                 Ok(CachedUnit {
-                    key: row.get(6)?,
+                    key: row.get(4)?,
                     unit: Unit::new(session(row)?, parsed(row, 2)?),
-                    status: parsed(row, 3)?,
-                    reason: row.get(4)?,
-                    tiv: row.get(5)?,
+                    tiv: row.get(3)?,
                     tables: Vec::new(),
                 })
             },

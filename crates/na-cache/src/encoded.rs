@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
-use na_model::{MapSource, Region, RegionSet, SourceFile, TableName, Unit, UnitStatus};
+use na_model::{MapSource, Region, RegionSet, SourceFile, TableName, Unit};
 
 use crate::CacheError;
 use crate::schema::columns_to_text;
@@ -23,10 +23,6 @@ const LARGEST_TABLE: usize = 1 << 30;
 pub struct EncodedUnit {
     /// Which.
     pub unit: Unit,
-    /// [`UnitStatus::Loaded`] or [`UnitStatus::Partial`].
-    pub status: UnitStatus,
-    /// Why it is partial.
-    pub reason: String,
     /// Total intracranial volume, mL.
     pub tiv: Option<f64>,
     /// Its tables.

@@ -70,6 +70,15 @@ pub enum CacheError {
         /// The cache.
         path: PathBuf,
     },
+    /// Another program writes to the cache.
+    #[error(
+        "{} is locked by another program: close what has it open and run again; what was committed is safe",
+        path.display()
+    )]
+    Locked {
+        /// The cache.
+        path: PathBuf,
+    },
     /// Any other answer of SQLite.
     #[error("{}: {source}", path.display())]
     Sqlite {
@@ -107,9 +116,10 @@ pub enum CacheError {
 impl CacheError {
     /// SQLite's answers, told apart where the way out differs.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase};
         match source.sqlite_error_code() {
             Some(DiskFull) => Self::Full { path: path.to_owned() },
+            Some(DatabaseBusy) => Self::Locked { path: path.to_owned() },
             Some(NotADatabase | DatabaseCorrupt) => Self::damaged(path, source),
             _ => Self::Sqlite { path: path.to_owned(), source },
         }

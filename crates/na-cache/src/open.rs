@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::CacheError;
 use crate::connections::{Connections, Manager};
@@ -16,7 +16,7 @@ use crate::schema::{CREATE, SCHEMA_VERSION};
 pub const CACHE_FILE: &str = ".cache.db";
 
 /// A reader waits so long for a checkpoint, a writer for another program's transaction.
-const BUSY: Duration = Duration::from_secs(30);
+const BUSY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
@@ -83,7 +83,10 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
     }
     let journal = match probe_write_ahead(&connection) {
         Ok(()) => Journal::WriteAhead,
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+        // These say nothing of the file system.
+        Err(error)
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy)) =>
+        {
             return Err(sqlite(error));
         }
         Err(error) => {
@@ -170,10 +173,12 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 fn check_version(location: &Path, connection: &Connection) -> Result<(), CacheError> {
-    let found: i64 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(|source| CacheError::sqlite(location, source))?;
+    let found = version(connection).map_err(|source| CacheError::sqlite(location, source))?;
     if found == SCHEMA_VERSION {
         return Ok(());
     }
@@ -203,4 +208,22 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
         options.mode(0o600);
     }
     options.open(location).map(drop).map_err(|source| CacheError::io("create", location, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Cache, CacheError, OwnedCache, OwnerLock};
+
+    #[test]
+    fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {
+        let output = tempfile::tempdir().unwrap();
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        drop(OwnedCache::open_or_create(&lock).unwrap());
+        let other = rusqlite::Connection::open(Cache::path_in(output.path())).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let error = OwnedCache::open_or_create(&lock).unwrap_err();
+        assert!(matches!(error, CacheError::Locked { .. }), "{error}");
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(OwnedCache::open_or_create(&lock).unwrap().readers_can_join());
+    }
 }

@@ -20,7 +20,7 @@ CREATE TABLE outcomes (
 ) STRICT;
 CREATE TABLE units (
     unit INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL,
-    status TEXT NOT NULL, reason TEXT NOT NULL, tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL
+    tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality);
 CREATE TABLE column_sets (column_set INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE) STRICT;

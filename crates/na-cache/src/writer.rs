@@ -128,15 +128,13 @@ impl Commits {
             .execute(params![session.subject.as_str(), session.id_str(), modality])?;
         let key = transaction
             .prepare_cached(
-                "INSERT INTO units (subject_code, session_id, modality, status, reason, tiv, sources, committed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, strftime('%Y-%m-%dT%H:%M:%fZ'))",
+                "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'))",
             )?
             .insert(params![
                 session.subject.as_str(),
                 session.id_str(),
                 modality,
-                unit.status.as_str(),
-                unit.reason,
                 unit.tiv,
                 serde_json::to_string(&unit.sources).unwrap_or_default(),
             ])?;

@@ -39,8 +39,6 @@ fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     };
     EncodedUnit {
         unit: Unit::new(session(subject, "01"), modality),
-        status: UnitStatus::Partial,
-        reason: "no ct".into(),
         tiv: (modality == Modality::Anatomical).then_some(1500.25),
         tables,
         sources: vec![SourceFile {
@@ -83,7 +81,6 @@ fn what_was_committed_is_read_back_by_another_connection() {
     assert_eq!(names, ["sub-0001/ses-01 anatomical", "sub-0002/ses-01 diffusion"]);
     let [anatomical, diffusion] = units.as_slice() else { panic!("two units") };
     assert_eq!(anatomical.tiv, Some(1500.25));
-    assert_eq!((anatomical.status, anatomical.reason.as_str()), (UnitStatus::Partial, "no ct"));
     assert_eq!(
         anatomical.tables.iter().map(|info| info.table.to_string()).collect::<Vec<_>>(),
         ["anatomical_gm", "anatomical_wm"]

@@ -67,13 +67,6 @@ impl RegionSet {
         })
     }
 
-    /// How many regions are here and not in `other`.
-    #[must_use]
-    pub fn missing_from(&self, other: &Self) -> usize {
-        let there: std::collections::HashSet<&Region> = other.0.iter().collect();
-        self.0.iter().filter(|region| !there.contains(region)).count()
-    }
-
     /// Labels and their region; none where a label has several.
     fn unique_labels(&self) -> HashMap<&str, Option<&Region>> {
         let mut labels: HashMap<&str, Option<&Region>> = HashMap::new();
@@ -101,7 +94,6 @@ mod tests {
         assert_eq!(store.disagreement(&set(&[(4, "d")])), None);
         assert!(store.disagreement(&set(&[(2, "c")])).is_some());
         assert!(store.disagreement(&set(&[(5, "a")])).is_some());
-        assert_eq!(store.missing_from(&set(&[(1, "a")])), 2);
     }
 
     #[test]

@@ -71,9 +71,14 @@ impl Workflow {
     /// A workflow by its name.
     ///
     /// # Errors
-    /// A name that no folder has: empty, with `/` or a control character, or over 200 bytes.
+    /// A name that no folder has: empty, with `/` or a control character, or over 200 bytes; one with a `.` in front,
+    /// whose file nobody would see.
     pub fn new(name: &str) -> Result<Self, ModelError> {
-        if name.is_empty() || name.contains('/') || name.chars().any(char::is_control) {
+        if name.is_empty()
+            || name.starts_with('.')
+            || name.contains('/')
+            || name.chars().any(char::is_control)
+        {
             return Err(ModelError::UnknownTable(format!("diffusion_{name}")));
         }
         if name.len() > 200 {
@@ -191,7 +196,7 @@ mod tests {
         ] {
             assert_eq!(TableName::parse(name).unwrap().to_string(), name);
         }
-        for name in ["anatomical_xx", "diffusion_", "gm", "diffusion_a/b"] {
+        for name in ["anatomical_xx", "diffusion_", "gm", "diffusion_a/b", "diffusion_.a"] {
             assert!(TableName::parse(name).is_err(), "{name}");
         }
     }

@@ -1,13 +1,11 @@
 //! Reading one unit: its tables, their sidecars, its TIV, and the form in which it is committed.
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedTable, EncodedUnit};
-use na_model::{Modality, SourceFile, SourceKind, UnitStatus};
+use na_model::{Modality, SourceFile, SourceKind};
 
-use crate::find::{FoundUnit, TableKey};
+use crate::find::FoundUnit;
 use crate::fingerprint::read_with_fingerprint;
 use crate::plan::PlannedUnit;
 use crate::sidecar::parse_sidecar;
@@ -22,22 +20,14 @@ pub(crate) struct LoadedUnit {
     pub(crate) notes: Vec<String>,
 }
 
-/// Reads a unit's files. `all_tables` are those that any session has: a unit that lacks one is partial.
+/// Reads a unit's files.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
-    all_tables: &BTreeSet<TableKey>,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
     let mut loaded = LoadedUnit {
-        unit: EncodedUnit {
-            unit: planned.unit.clone(),
-            status: UnitStatus::Loaded,
-            reason: String::new(),
-            tiv: None,
-            tables: Vec::new(),
-            sources: Vec::new(),
-        },
+        unit: EncodedUnit { unit: planned.unit.clone(), tiv: None, tables: Vec::new(), sources: Vec::new() },
         notes: Vec::new(),
     };
     let mut tiv_in_table = None;
@@ -53,7 +43,6 @@ pub(crate) fn load(
     if planned.unit.modality == Modality::Anatomical {
         loaded.add_tiv(found, tiv_in_table)?;
     }
-    loaded.note_what_lacks(all_tables);
     Ok(Some(loaded))
 }
 
@@ -124,36 +113,6 @@ impl LoadedUnit {
             None => self.notes.push(format!("{}: no total intracranial volume was found", self.unit.unit)),
         }
         Ok(())
-    }
-
-    fn note_what_lacks(&mut self, all_tables: &BTreeSet<TableKey>) {
-        let modality = self.unit.unit.modality;
-        let has = |key: &&TableKey| {
-            self.unit.tables.iter().any(|table| *table.table() == key.0 && table.map() == key.1.as_ref())
-        };
-        let lacking: Vec<String> = all_tables
-            .iter()
-            .filter(|(table, _)| table.modality() == modality)
-            .filter(|key| !has(key))
-            .map(|(table, map)| match map {
-                None => table.to_string(),
-                Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
-            })
-            .collect();
-        if !lacking.is_empty() {
-            self.add_reason(&format!("no {}, which other sessions have", lacking.join(", ")));
-        } else if self.unit.tables.is_empty() {
-            self.add_reason("no tables, only total intracranial volume");
-        }
-    }
-
-    /// Makes the unit partial.
-    pub(crate) fn add_reason(&mut self, reason: &str) {
-        self.unit.status = UnitStatus::Partial;
-        if !self.unit.reason.is_empty() {
-            self.unit.reason.push_str("; ");
-        }
-        self.unit.reason.push_str(reason);
     }
 }
 

@@ -23,8 +23,6 @@ pub(crate) struct Plan {
     pub(crate) to_load: Vec<PlannedUnit>,
     /// Units that are missing, or failed before anything was read.
     pub(crate) outcomes: Vec<UnitOutcome>,
-    /// All tables and maps that any session of a modality has.
-    pub(crate) all_tables: BTreeSet<TableKey>,
     pub(crate) summary: PlanSummary,
     pub(crate) skipped: BTreeMap<Modality, usize>,
     pub(crate) notes: Vec<String>,
@@ -74,7 +72,7 @@ pub(crate) fn plan(
     let modalities = config.modalities();
     let places: HashMap<&Session, usize> =
         list.listing.rows.iter().enumerate().map(|(place, row)| (&row.session, place)).collect();
-    let mut decided: HashMap<Unit, (Decision, BTreeSet<TableKey>, BTreeSet<TableKey>)> = HashMap::new();
+    let mut decided: HashMap<Unit, (Decision, BTreeSet<TableKey>)> = HashMap::new();
     let mut waiting: Vec<(Unit, Option<Known>)> = Vec::new();
     let mut seen: HashSet<Unit> = HashSet::new();
     let mut take = |unit: Unit, known: Option<Known>, last: bool| {
@@ -100,9 +98,7 @@ pub(crate) fn plan(
                     (unit, decision, tables)
                 })
                 .collect();
-            for (unit, (decision, found), known) in decisions {
-                decided.insert(unit, (decision, found, known));
-            }
+            decided.extend(decisions.into_iter().map(|(unit, decision, known)| (unit, (decision, known))));
         }
     };
     if let Some(cache) = cache {
@@ -119,7 +115,8 @@ pub(crate) fn plan(
             let path = config.output.join(table.file_path());
             *files.entry(table).or_insert_with(|| path.is_file())
         };
-        if known.tables().into_iter().all(|(table, _)| is_there(table)) {
+        // A dry run with force finds what the run would have cleared.
+        if !config.force && known.tables().into_iter().all(|(table, _)| is_there(table)) {
             take(stored.unit, Some(known), false);
         }
         Ok(())
@@ -136,8 +133,8 @@ pub(crate) fn plan(
     for (place, row) in list.listing.rows.iter().enumerate() {
         for modality in &modalities {
             let unit = Unit::new(row.session.clone(), *modality);
-            if let Some((decision, found, known)) = decided.remove(&unit) {
-                plan.add(place, unit, decision, found, known);
+            if let Some((decision, known)) = decided.remove(&unit) {
+                plan.add(place, unit, decision, known);
             }
         }
     }
@@ -145,15 +142,7 @@ pub(crate) fn plan(
 }
 
 impl Plan {
-    fn add(
-        &mut self,
-        place: usize,
-        unit: Unit,
-        decision: Decision,
-        found: BTreeSet<TableKey>,
-        known: BTreeSet<TableKey>,
-    ) {
-        self.all_tables.extend(found);
+    fn add(&mut self, place: usize, unit: Unit, decision: Decision, known: BTreeSet<TableKey>) {
         match decision {
             Decision::Load { changed } => {
                 self.summary.to_load += 1;
@@ -193,17 +182,16 @@ fn decide(
     places: &HashMap<&Session, usize>,
     unit: &Unit,
     known: Option<&Known>,
-) -> (Decision, BTreeSet<TableKey>) {
+) -> Decision {
     let tables = known.map(Known::tables).unwrap_or_default();
     let written = places.get(&unit.session).and_then(|place| list.as_written.get(*place));
-    let Some(written) = written else { return (Decision::Skip, BTreeSet::new()) };
+    let Some(written) = written else { return Decision::Skip };
     let found = match finder.find(&unit.session, written, unit.modality, &tables) {
         Ok(found) => found,
-        Err(error) => return (Decision::Failed(error), BTreeSet::new()),
+        Err(error) => return Decision::Failed(error),
     };
-    let keys = found.tables.iter().map(|table| (table.table.clone(), table.map.clone())).collect();
     let nothing = found.tables.is_empty() && found.tiv.is_empty();
-    let decision = match known {
+    match known {
         None if nothing => Decision::Missing,
         None => Decision::Load { changed: false },
         Some(_) if nothing => Decision::Kept,
@@ -212,8 +200,7 @@ fn decide(
             Ok(false) => Decision::Skip,
             Err(error) => Decision::Failed(error),
         },
-    };
-    (decision, keys)
+    }
 }
 
 /// Whether a unit has files that it was not read from, or one of its files is not what it was.

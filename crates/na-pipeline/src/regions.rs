@@ -27,10 +27,9 @@ impl KnownRegions {
         regions.keys().any(|table| table.modality() == modality)
     }
 
-    /// Lets a unit in: its regions become those of its tables. One with fewer regions than its table is partial.
-    pub(crate) fn admit(&self, loaded: &mut LoadedUnit) -> Result<(), String> {
+    /// Lets a unit in: its regions become those of its tables.
+    pub(crate) fn admit(&self, loaded: &LoadedUnit) -> Result<(), String> {
         let mut regions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lacking: Vec<String> = Vec::new();
         for table in &loaded.unit.tables {
             let Some(known) = regions.get(table.table()) else { continue };
             if let Some((store, unit)) = known.disagreement(table.regions()) {
@@ -41,19 +40,10 @@ impl KnownRegions {
                     describe(store)
                 ));
             }
-            match known.missing_from(table.regions()) {
-                0 => {}
-                n => {
-                    lacking.push(format!("{} lacks {n} of {} regions", table.table(), known.as_slice().len()))
-                }
-            }
         }
         for table in &loaded.unit.tables {
             regions.entry(table.table().clone()).or_default().extend(table.regions());
         }
-        drop(regions);
-        lacking.dedup();
-        lacking.iter().for_each(|reason| loaded.add_reason(reason));
         Ok(())
     }
 }

@@ -123,6 +123,9 @@ fn load_and_export(
         return Ok(report(&plan, BTreeMap::new(), plan.outcomes.clone(), None, false));
     }
     let regions = KnownRegions::of(&config.output, existing.as_ref())?;
+    if let Some(cache) = &existing {
+        na_store::keep_metadata(lock, cache, &record.listing)?;
+    }
     drop(existing);
     let cache = OwnedCache::open_or_create(lock)?;
     cache.write_run_record(&record)?;
@@ -274,10 +277,10 @@ impl Loading<'_> {
         let loaded = self
             .finder
             .find(&unit.session, written, unit.modality, &planned.known)
-            .and_then(|found| load(planned, &found, &self.plan.all_tables, &should_stop));
+            .and_then(|found| load(planned, &found, &should_stop));
         match loaded {
             Ok(None) => false,
-            Ok(Some(mut loaded)) => match self.regions.admit(&mut loaded) {
+            Ok(Some(mut loaded)) => match self.regions.admit(&loaded) {
                 Ok(()) => {
                     loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
                     sender.send(loaded.unit).is_ok()

@@ -26,12 +26,14 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(StoreError::io("read", &path))?,
     };
-    match serde_json::from_slice::<Manifest>(&bytes) {
-        Ok(manifest) if manifest.version == MANIFEST_VERSION => Ok(Some(manifest)),
-        Ok(manifest) => Err(StoreError::damaged(
-            &path,
-            format!("it has version {}, this program knows {MANIFEST_VERSION}", manifest.version),
-        )),
+    let value = serde_json::from_slice::<Value>(&bytes);
+    let version = value.as_ref().ok().and_then(|value| value.get("version")?.as_str());
+    if let Some(version) = version.filter(|version| *version != MANIFEST_VERSION) {
+        let problem = format!("it has version {version}, this program knows {MANIFEST_VERSION}");
+        return Err(StoreError::damaged(&path, problem));
+    }
+    match value.and_then(serde_json::from_value::<Manifest>) {
+        Ok(manifest) => Ok(Some(manifest)),
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "the manifest is broken and is rebuilt from the files");
             Ok(None)

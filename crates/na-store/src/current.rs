@@ -8,7 +8,7 @@ use na_model::UnitOutcome;
 
 use crate::catalog::{read_manifest, wide_metrics};
 use crate::error::StoreError;
-use crate::layout::SESSIONS_FILE;
+use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::metadata::MetadataTable;
 use crate::sessions_tsv::{self, cell};
 
@@ -19,8 +19,10 @@ use crate::sessions_tsv::{self, cell};
 pub fn is_current(output: &Path, record: &RunRecord, outcomes: &[UnitOutcome]) -> Result<bool, StoreError> {
     let Some(manifest) = read_manifest(output)? else { return Ok(false) };
     let files = manifest.long_formats.values().map(|entry| &entry.file_path);
-    let mut files = files.chain(manifest.wide_features.values().map(|entry| &entry.file_path));
-    if !files.all(|path| output.join(path).is_file())
+    let files =
+        files.chain(manifest.wide_features.values().map(|entry| &entry.file_path)).map(String::as_str);
+    let others = [METADATA_FILE, SOURCES_FILE].into_iter().chain(manifest.has_tiv.then_some(TIV_FILE));
+    if !files.chain(others).all(|path| output.join(path).is_file())
         || wide_metrics(&manifest) != Some(record.settings.wide_metrics.to_text().as_str())
     {
         return Ok(false);

@@ -10,6 +10,7 @@ use na_model::{
 };
 
 use crate::catalog::{self, long_entry, read_manifest, wide_entry};
+use crate::completeness::Completeness;
 use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::{long_tables, sweep_store, wide_files};
@@ -24,6 +25,7 @@ use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 use crate::verify::verify;
+use crate::wide::chosen::metrics_of_features;
 use crate::wide::plan::{PlannedFeature, check_names, plan};
 use crate::wide::write::WideWriter;
 
@@ -129,12 +131,15 @@ pub fn store_atlas(output: &Path) -> Result<Option<String>, StoreError> {
     catalog::atlas(output, read_manifest(output)?.as_ref())
 }
 
-/// The wide metrics that a store was last written with.
+/// The wide metrics that a store was last written with, as its manifest says, or as its features show.
 ///
 /// # Errors
 /// A store that cannot be read.
 pub fn store_wide_metrics(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
-    Ok(read_manifest(output)?.as_ref().and_then(catalog::wide_metrics).map(WideMetrics::parse))
+    match read_manifest(output)? {
+        Some(manifest) => Ok(catalog::wide_metrics(&manifest).map(WideMetrics::parse)),
+        None => metrics_of_features(output),
+    }
 }
 
 /// The regions of each long table of a store.
@@ -240,8 +245,15 @@ impl<'a> Export<'a> {
         volumes.merge(&self.units);
         volumes.write(self.output, &self.folders, settings, &metadata.sessions)?;
         metadata.write(self.output, &self.folders, settings.compression)?;
-        let written =
-            sources::write(self.output, &self.folders, settings.compression, self.cache, &self.units)?;
+        let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
+        let written = sources::write(
+            self.output,
+            &self.folders,
+            settings.compression,
+            self.cache,
+            &self.units,
+            &completeness,
+        )?;
         report_notes.extend(written.provenance.differences());
         let rows = self.session_rows(&metadata, &written, &tables);
         sessions_tsv::write(self.output, &self.folders, &rows)?;

@@ -48,11 +48,13 @@
 
 mod catalog;
 mod clear;
+mod completeness;
 mod current;
 mod durable;
 mod error;
 mod export;
 mod from_cache;
+mod keep_metadata;
 mod layout;
 mod long;
 mod metadata;
@@ -78,6 +80,7 @@ pub use export::{
     store_wide_metrics,
 };
 pub use from_cache::{CacheExport, export_cache};
+pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use sessions_tsv::SessionRow;

@@ -12,6 +12,7 @@ use na_model::{
     UnitStatus,
 };
 
+use crate::completeness::Completeness;
 use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::SOURCES_FILE;
@@ -112,6 +113,7 @@ pub(crate) fn write(
     compression: Compression,
     cache: Option<&Cache>,
     units: &[Arc<CachedUnit>],
+    completeness: &Completeness<'_>,
 ) -> Result<WrittenSources, StoreError> {
     let place = output.join(SOURCES_FILE);
     let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
@@ -122,11 +124,17 @@ pub(crate) fn write(
         written: WrittenSources { units: Vec::new(), n_rows: 0, provenance: Provenance::default() },
     };
     let replaced: HashSet<&Unit> = units.iter().map(|unit| &unit.unit).collect();
-    for_each_stored_unit(output, |unit| if replaced.contains(&unit.unit) { Ok(()) } else { rows.add(unit) })?;
+    let mut add = |unit: &Unit, sources| {
+        let (status, reason) = completeness.standing(unit);
+        rows.add(StoredUnit { unit: unit.clone(), status, reason, sources })
+    };
+    for_each_stored_unit(output, |stored| match replaced.contains(&stored.unit) {
+        true => Ok(()),
+        false => add(&stored.unit, stored.sources),
+    })?;
     for unit in units {
         let sources = cache.map(|cache| cache.sources(unit)).transpose()?.unwrap_or_default();
-        let (status, reason) = (unit.status, unit.reason.clone());
-        rows.add(StoredUnit { unit: unit.unit.clone(), status, reason, sources })?;
+        add(&unit.unit, sources)?;
     }
     rows.flush()?;
     rows.writer.commit()?;

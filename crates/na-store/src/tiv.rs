@@ -27,7 +27,12 @@ pub(crate) struct TivTable(pub(crate) HashMap<Session, f64>);
 impl TivTable {
     pub(crate) fn read(output: &Path) -> Result<Self, StoreError> {
         let mut volumes = HashMap::new();
-        let Some(file) = TableFile::open(&output.join(TIV_FILE))? else { return Ok(Self::default()) };
+        // Both files say the same: one that someone deleted is made again from the other.
+        let file = match TableFile::open(&output.join(TIV_FILE))? {
+            None => TableFile::open(&output.join(FeatureName::tiv().file_path()))?,
+            file => file,
+        };
+        let Some(file) = file else { return Ok(Self::default()) };
         for row_group in 0..file.row_groups().len() {
             let batch = file.read_all(row_group)?;
             let column =

@@ -12,7 +12,7 @@ use arrow::datatypes::Float64Type;
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, ListedSession, Listing, MapSource, Modality, Session, TableName, Unit,
-    UnitStatus, WideMetrics,
+    WideMetrics,
 };
 use na_store::{
     ExportObserver, ExportRequest, ExportStep, FeatureStore, Origin, ReadOptions, StoreError, Unobserved,
@@ -201,8 +201,6 @@ fn encoded(subject: &str, modality: Modality, content: Content) -> EncodedUnit {
     });
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
-        status: UnitStatus::Loaded,
-        reason: String::new(),
         tiv: content.tiv().filter(|_| modality == Modality::Anatomical),
         tables: tables.collect(),
         sources: Vec::new(),

@@ -53,10 +53,14 @@ pub struct EntityPick {
 }
 
 impl EntityPick {
-    /// Whether a file is among those picked.
-    #[must_use]
-    pub fn matches(&self, name: &BidsName) -> bool {
-        self.wanted.iter().all(|(entity, value)| name.entity(entity) == value.as_deref())
+    /// Leaves those of a table's files that are picked. An entity that none of them has does not choose between them:
+    /// a mask for grey matter says nothing of maps without masks.
+    fn choose(&self, files: &mut Vec<Candidate>) {
+        for (entity, value) in &self.wanted {
+            if files.iter().any(|file| file.bids.entity(entity).is_some()) {
+                files.retain(|file| file.bids.entity(entity) == value.as_deref());
+            }
+        }
     }
 }
 
@@ -69,6 +73,7 @@ struct Candidate {
     file_name: String,
     bids: BidsName,
     sidecar: Option<PathBuf>,
+    compressed: bool,
 }
 
 /// A place that holds tables, and what the source makes of the names in it.
@@ -98,17 +103,22 @@ impl Search<'_> {
                     Some(atlas) => atlas == self.atlas,
                     None => !must_say_atlas,
                 };
-                (atlas && self.pick.matches(bids)).then(|| feeds(bids)).flatten()
+                atlas.then(|| feeds(bids)).flatten()
             };
             for (key, candidate) in candidates(&folder, wanted)? {
                 found.entry(key).or_default().push(candidate);
             }
         }
+        found.values_mut().for_each(|files| self.pick.choose(files));
         found
             .into_iter()
+            .filter(|(_, files)| !files.is_empty())
             .map(|((table, map), files)| {
                 let file = only(self.session_folder, &table, map.as_ref(), files)?;
                 let path = file.folder.join(&file.file_name);
+                if file.compressed {
+                    return Err(UnitError::Compressed { path });
+                }
                 let relative = format!("{prefix}{}", relative(self.root, &path));
                 let mask_entity = file.bids.entity("mask").map(str::to_owned);
                 Ok(FoundTable { table, map, path, relative, sidecar: file.sidecar, mask_entity })
@@ -131,15 +141,14 @@ fn candidates(
         }
         let bids = BidsName::parse(plain);
         let Some(feeds) = wanted(&bids) else { continue };
-        if plain != name {
-            if names.contains(plain) {
-                continue;
-            }
-            return Err(UnitError::Compressed { path: folder.join(name) });
+        let compressed = plain != name;
+        if compressed && names.contains(plain) {
+            continue;
         }
         let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
         let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
-        let candidate = Candidate { folder: folder.to_owned(), file_name: name.clone(), bids, sidecar };
+        let folder = folder.to_owned();
+        let candidate = Candidate { folder, file_name: name.clone(), bids, sidecar, compressed };
         found.push((feeds, candidate));
     }
     Ok(found)

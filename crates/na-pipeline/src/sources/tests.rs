@@ -129,8 +129,22 @@ fn a_compressed_table_is_an_error_unless_it_is_there_unpacked() {
     assert!(error.contains(gz) && error.contains("gunzip"), "{error}");
     let plain = gz.trim_end_matches(".gz");
     assert_eq!(relatives(anatomical(&[gz, plain], &EntityPick::default())), [format!("sub-1/{plain}")]);
-    let picked = anatomical(&[gz], &pick(&[("mask", Some("gm"))]));
+    let masked = "anat/atlas-A/sub-1_atlas-A_tissue-GM_mask-brain_parc.tsv.gz";
+    let picked = anatomical(&[masked], &pick(&[("mask", Some("gm"))]));
     assert_eq!(relatives(picked), Vec::<String>::new());
+    let picked = anatomical(&[masked, plain], &pick(&[("mask", None)]));
+    assert_eq!(relatives(picked), [format!("sub-1/{plain}")]);
+}
+
+#[test]
+fn a_pick_does_not_touch_tables_whose_files_have_no_such_entity() {
+    let files = [
+        "anat/atlas-A/sub-1_tissue-GM_mask-gm_parc.tsv",
+        "anat/atlas-A/sub-1_tissue-GM_mask-brain_parc.tsv",
+        "anat/atlas-A/sub-1_tissue-WM_parc.tsv",
+    ];
+    let picked = relatives(anatomical(&files, &pick(&[("mask", Some("gm"))])));
+    assert_eq!(picked, [files[0], files[2]].map(|file| format!("sub-1/{file}")));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitStatus, WideMetrics,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, WideMetrics,
 };
 use na_store::{ExportObserver, ExportReport, ExportRequest, StoreError, export};
 
@@ -51,8 +51,6 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     };
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
-        status: UnitStatus::Loaded,
-        reason: String::new(),
         tiv: (modality == Modality::Anatomical).then_some(1000.0 + value),
         tables: tables.into_iter().map(encode).collect(),
         sources,

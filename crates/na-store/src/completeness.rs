@@ -1,0 +1,78 @@
+//! Whether a unit has what other sessions have, seen from the tables as they are: no order of runs changes it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use na_model::{MapSource, Modality, TableName, Unit, UnitStatus};
+
+use crate::long::index::{LongIndex, Run};
+
+/// What each unit has of the store's tables.
+pub(crate) struct Completeness<'a> {
+    tables: Vec<(&'a TableName, &'a LongIndex)>,
+    /// By unit: the runs of each table, as places in `tables`.
+    held: HashMap<Unit, Vec<(usize, &'a Run)>>,
+}
+
+impl<'a> Completeness<'a> {
+    pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, &'a LongIndex)>) -> Self {
+        let tables: Vec<(&TableName, &LongIndex)> = tables.into_iter().collect();
+        let mut held: HashMap<Unit, Vec<(usize, &Run)>> = HashMap::new();
+        for (place, (table, index)) in tables.iter().enumerate() {
+            for run in &index.runs {
+                let Some(session) = index.sessions.get(run.session) else { continue };
+                held.entry(Unit::new(session.clone(), table.modality())).or_default().push((place, run));
+            }
+        }
+        Self { tables, held }
+    }
+
+    /// Where a unit of the store stands, and why it is partial.
+    pub(crate) fn standing(&self, unit: &Unit) -> (UnitStatus, String) {
+        let held = self.held.get(unit).map_or(&[][..], Vec::as_slice);
+        let mut reasons = Vec::new();
+        let lacking = self.lacking(unit.modality, held);
+        if !lacking.is_empty() {
+            reasons.push(format!("no {}, which other sessions have", lacking.join(", ")));
+        } else if held.is_empty() {
+            reasons.push("no tables, only total intracranial volume".to_owned());
+        }
+        reasons.extend(self.lacking_regions(held));
+        if reasons.is_empty() {
+            (UnitStatus::Loaded, String::new())
+        } else {
+            (UnitStatus::Partial, reasons.join("; "))
+        }
+    }
+
+    fn lacking(&self, modality: Modality, held: &[(usize, &Run)]) -> Vec<String> {
+        let held: HashSet<(usize, usize)> = held.iter().map(|(place, run)| (*place, run.map)).collect();
+        let mut lacking: BTreeSet<(&TableName, &Option<MapSource>)> = BTreeSet::new();
+        for (place, (table, index)) in self.tables.iter().enumerate() {
+            let maps = index.maps.iter().enumerate().filter(|_| table.modality() == modality);
+            lacking
+                .extend(maps.filter(|(map, _)| !held.contains(&(place, *map))).map(|(_, map)| (*table, map)));
+        }
+        let describe = |(table, map): (&TableName, &Option<MapSource>)| match map {
+            None => table.to_string(),
+            Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
+        };
+        lacking.into_iter().map(describe).collect()
+    }
+
+    fn lacking_regions(&self, held: &[(usize, &Run)]) -> Vec<String> {
+        let mut lacking = BTreeSet::new();
+        for (place, run) in held {
+            let Some((table, index)) = self.tables.get(*place) else { continue };
+            let regions: HashSet<usize> =
+                index.layouts.get(run.layout).into_iter().flatten().copied().collect();
+            let (all, missing) = (index.regions.len(), index.regions.len() - regions.len());
+            if missing > 0 {
+                lacking.insert((*table, missing, all));
+            }
+        }
+        let describe = |(table, missing, all): (&TableName, usize, usize)| {
+            format!("{table} lacks {missing} of {all} regions")
+        };
+        lacking.into_iter().map(describe).collect()
+    }
+}

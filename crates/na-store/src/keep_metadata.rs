@@ -1,0 +1,39 @@
+//! What an earlier session list said of sessions that are in the cache alone, kept before a new list takes its place.
+
+use std::collections::HashSet;
+
+use na_cache::{Cache, OwnerLock};
+use na_model::{Listing, Session};
+
+use crate::durable::Folders;
+use crate::error::StoreError;
+use crate::metadata::MetadataTable;
+
+/// Writes the metadata of sessions that the cache holds and `listing` says nothing of to `metadata.parquet`: the cache
+/// knows only the list of the last run.
+///
+/// # Errors
+/// A cache or store that cannot be read or written.
+pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Result<(), StoreError> {
+    let Some(earlier) = cache.run_record()? else { return Ok(()) };
+    let told: HashSet<&Session> = match listing.columns.is_empty() {
+        true => HashSet::new(),
+        false => listing.rows.iter().map(|row| &row.session).collect(),
+    };
+    let units = cache.units()?.into_iter().map(|unit| unit.unit.session);
+    let untold: HashSet<Session> = units.filter(|session| !told.contains(session)).collect();
+    let Listing { columns, mut rows } = earlier.listing;
+    rows.retain(|row| untold.contains(&row.session));
+    if columns.is_empty() || rows.is_empty() {
+        return Ok(());
+    }
+    let old = MetadataTable::read(lock.output())?;
+    let sessions = old.sessions.iter().cloned().chain(rows.iter().map(|row| row.session.clone())).collect();
+    let folders = Folders::default();
+    MetadataTable::merge(old, &Listing { columns, rows }, &sessions).write(
+        lock.output(),
+        &folders,
+        earlier.settings.compression,
+    )?;
+    folders.sync()
+}

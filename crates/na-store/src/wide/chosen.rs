@@ -1,0 +1,46 @@
+//! Which metrics a store was made with, seen from its features: what is known where the manifest is lost.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use na_model::{FeatureName, WideMetrics};
+
+use crate::error::StoreError;
+use crate::layout::{long_tables, wide_files};
+use crate::long::index::LongIndex;
+use crate::notes;
+use crate::table_file::TableFile;
+use crate::wide::plan::{FeatureKind, plan};
+
+/// The choice that gives exactly the features that are there, or else a list of their metrics; none without features.
+pub(crate) fn metrics_of_features(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
+    let (mut names, mut metrics) = (BTreeSet::new(), BTreeSet::new());
+    for path in wide_files(output)? {
+        let file = TableFile::open(&output.join(path))?;
+        let kind = file.as_ref().and_then(|file| file.note(notes::FEATURE));
+        let Some(kind) = kind.and_then(|text| serde_json::from_str::<FeatureKind>(text).ok()) else {
+            continue;
+        };
+        if kind.name != FeatureName::tiv().as_str() {
+            names.insert(kind.name);
+            metrics.insert(kind.metric);
+        }
+    }
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut tables = Vec::new();
+    for table in long_tables(output)? {
+        if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
+            let maps = LongIndex::read(&file)?.maps;
+            tables.push((table, file, maps));
+        }
+    }
+    let gives_these = |metrics: &WideMetrics| {
+        let features =
+            tables.iter().flat_map(|(table, file, maps)| plan(table, file.schema(), maps, metrics));
+        features.map(|feature| feature.name.to_string()).collect::<BTreeSet<_>>() == names
+    };
+    let known = [WideMetrics::Default, WideMetrics::All].into_iter().find(gives_these);
+    Ok(Some(known.unwrap_or_else(|| WideMetrics::Listed(metrics.into_iter().collect()))))
+}

@@ -1,0 +1,144 @@
+//! A manifest that is gone or broken is made again from the files, and nothing is lost or loaded twice.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::fs;
+
+use support::cohort::Cohort;
+use support::store::{Store, rows_each};
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+
+/// What becomes of the manifest: none, or these bytes.
+fn damages(manifest: &[u8]) -> [Option<Vec<u8>>; 6] {
+    [
+        None,
+        Some(Vec::new()),
+        Some(manifest[..manifest.len() / 2].to_vec()),
+        Some(b"no JSON at all".to_vec()),
+        Some(b"{}".to_vec()),
+        Some(vec![0; 4096]),
+    ]
+}
+
+fn damage(cohort: &Cohort, with: Option<&[u8]>) {
+    let path = cohort.path("data/processed/manifest.json");
+    match with {
+        Some(bytes) => fs::write(path, bytes).unwrap(),
+        None => fs::remove_file(path).unwrap(),
+    }
+}
+
+fn manifest(cohort: &Cohort) -> Vec<u8> {
+    fs::read(cohort.path("data/processed/manifest.json")).unwrap()
+}
+
+#[test]
+fn a_run_makes_it_again_and_loads_nothing() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let expected = Store::read(&cohort.store());
+    for with in damages(&manifest(&cohort)) {
+        damage(&cohort, with.as_deref());
+        let ran = cohort.run(&["--json"]).ended(0);
+        assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [2, 2]));
+        Store::read(&cohort.store()).assert_same(&expected);
+        cohort.run(&[]).ended(0).says(&["Nothing to do"]);
+    }
+}
+
+#[test]
+fn new_sessions_join_those_whose_manifest_is_gone() {
+    for with in damages(b"{\"version\": \"2.0\", ") {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&["-o", "one_run"]).ended(0);
+        cohort.list_of(&[A]);
+        cohort.run(&[]).ended(0);
+        damage(&cohort, with.as_deref());
+        cohort.list_of(&[A, B]);
+        assert_eq!(cohort.run(&["--json"]).ended(0).units("loaded"), [1, 1]);
+        Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("one_run")));
+    }
+}
+
+#[test]
+fn an_export_by_hand_makes_it_again_from_files_and_cache() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&["-o", "one_run"]).ended(0);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    let whole = manifest(&cohort);
+    cohort.list_of(&[A, B]);
+    cohort.stop_exports_at("metadata.parquet");
+    cohort.run(&[]).ended(1);
+    cohort.let_exports_pass("metadata.parquet");
+    for with in damages(&whole) {
+        damage(&cohort, with.as_deref());
+        cohort.export_cache(&["--keep-cache"]).ended(0);
+        Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("one_run")));
+    }
+}
+
+#[test]
+fn the_choice_of_features_is_known_without_it() {
+    let cohort = Cohort::of(&[A, B]);
+    for metrics in ["default", "all", "voxel_count", "std,mean"] {
+        cohort.run(&["--wide-metrics", metrics]).ended(0);
+        let expected = Store::read(&cohort.store());
+        for with in damages(&manifest(&cohort)).into_iter().take(3) {
+            damage(&cohort, with.as_deref());
+            cohort.run(&[]).ended(0);
+            let store = Store::read(&cohort.store());
+            let names = |store: &Store| -> Vec<String> {
+                store.manifest["wide_features"].as_object().unwrap().keys().cloned().collect()
+            };
+            assert_eq!(names(&store), names(&expected), "{metrics}");
+            assert_eq!(store.tables, expected.tables, "{metrics}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_table_is_named_and_its_sessions_are_loaded_again_once_it_is_away() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&["-o", "one_run"]).ended(0);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&[A, B]);
+    for table in ["long/anatomical_gm.parquet", "sources.parquet", "metadata.parquet", "tiv.parquet"] {
+        let path = cohort.store().join(table);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        cohort.run(&[]).ended(1).says(&[table]);
+        fs::write(&path, whole).unwrap();
+    }
+    fs::remove_file(cohort.store().join("long/anatomical_gm.parquet")).unwrap();
+    cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("one_run")));
+}
+
+#[test]
+fn another_atlas_is_refused_without_it() {
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&[]).ended(0);
+    for with in damages(&manifest(&cohort)) {
+        damage(&cohort, with.as_deref());
+        cohort.run(&["--atlas-name", "Other"]).ended(1).says(&["holds atlas 4S456Parcels, not Other"]);
+    }
+}
+
+#[test]
+fn one_of_another_version_is_left_alone_and_named() {
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&[]).ended(0);
+    let same_form = String::from_utf8(manifest(&cohort)).unwrap().replacen("\"2.0\"", "\"3.0\"", 1);
+    for later in [same_form.as_str(), "{\"version\": \"3.0\", \"tables\": []}"] {
+        damage(&cohort, Some(later.as_bytes()));
+        cohort.run(&[]).ended(1).says(&["manifest.json", "3.0", "2.0"]);
+        assert_eq!(manifest(&cohort), later.as_bytes());
+    }
+    let gm = support::store::Table::read(&cohort.store().join("long/anatomical_gm.parquet"));
+    assert_eq!(gm.rows.len(), rows_each(4, &["0001/1"]).len());
+}

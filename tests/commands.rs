@@ -1,0 +1,208 @@
+//! What the two commands take, print and end with.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::cohort::{Cohort, anatomical, tsv};
+use support::store::Store;
+use support::{Ran, export_cache, preprocess};
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+
+fn ran(command: &mut Command) -> Ran {
+    Ran::of(command.output().unwrap())
+}
+
+/// Every path under a folder, with the size of files.
+fn listing(folder: &Path) -> BTreeSet<(String, u64)> {
+    let mut all = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(listing(&path));
+        }
+        all.insert((path.display().to_string(), fs::metadata(&path).unwrap().len()));
+    }
+    all
+}
+
+#[test]
+fn help_version_and_completions_go_to_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, command) in [
+        ("neuroalign-preprocess", preprocess as fn(&Path) -> Command),
+        ("neuroalign-export-cache", export_cache),
+    ] {
+        for arguments in [&["--help"][..], &["-h"], &["--version"], &["-V"]] {
+            let ran = ran(command(folder.path()).args(arguments)).ended(0).says(&[name]);
+            assert_eq!(ran.stderr, "");
+        }
+        let version = ran(command(folder.path()).arg("--version")).stdout;
+        assert_eq!(version, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+            let script = ran(command(folder.path()).args(["--completions", shell])).ended(0);
+            assert!(script.stdout.contains(name) && script.stderr.is_empty(), "{shell}");
+        }
+    }
+    assert_eq!(listing(folder.path()).len(), 0);
+}
+
+#[test]
+fn every_option_is_in_the_readme() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for command in [preprocess(folder.path()), export_cache(folder.path())] {
+        let mut command = command;
+        let help = ran(command.arg("--help")).stdout;
+        let options = help.split_whitespace().filter(|word| word.starts_with("--"));
+        let options: BTreeSet<&str> =
+            options.map(|word| word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())).collect();
+        assert!(options.len() > 5, "{help}");
+        for option in options.iter().filter(|option| !["--help", "--version"].contains(option)) {
+            assert!(readme.contains(option), "{option}");
+        }
+    }
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_say_so_on_stderr() {
+    let cohort = Cohort::of(&[A]);
+    for arguments in [
+        &["--nonsense"][..],
+        &["-j", "0"],
+        &["-j", "many"],
+        &["--discover", "--sessions", "sessions.csv"],
+        &["--entity", "run"],
+        &["--compression", "zip"],
+        &["stray"],
+        &["--completions", "tcsh"],
+    ] {
+        let ran = cohort.run(arguments).ended(2);
+        assert!(ran.stdout.is_empty() && !ran.stderr.is_empty(), "{arguments:?}");
+    }
+    ran(&mut export_cache(cohort.root())).ended(2).says(&["<DIR>"]);
+    assert!(!cohort.store().exists());
+}
+
+#[test]
+fn what_keeps_a_run_from_starting_ends_with_1_and_is_said_once_on_stderr() {
+    let cohort = Cohort::of(&[A]);
+    for (arguments, words) in [
+        (&["--sessions", "nowhere.csv"][..], &["nowhere.csv"][..]),
+        (&["--sessions", "."], &["session list"]),
+        (&["--cat12-parcellated-root", "nowhere"], &["CAT12_PARCELLATED_ROOT", "nowhere", "no such folder"]),
+        (&["--qsiparc", "nowhere"], &["QSIPARC_PATH", "nowhere", "no such folder"]),
+        (&["--cat12-root", "sessions.csv"], &["CAT12_ROOT", "sessions.csv", "not a folder"]),
+        (&["--env-file", "nowhere.env"], &["nowhere.env"]),
+        (&["-o", "sessions.csv"], &["sessions.csv"]),
+    ] {
+        let ran = cohort.run(arguments).ended(1).says(words);
+        assert!(ran.stdout.is_empty(), "{arguments:?}: {}", ran.stdout);
+        assert_eq!(ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
+    }
+    cohort.write(".env", "CAT12_PARCELLATED_ROOT=parcellated/cat12\n");
+    cohort.run(&[]).ended(1).says(&["--sessions", "SESSIONS_CSV", "--discover"]);
+    cohort.write(".env", "SESSIONS_CSV=sessions.csv\n");
+    cohort.run(&[]).ended(1).says(&["nothing to load", "CAT12_PARCELLATED_ROOT", "QSIPARC_PATH"]);
+    assert!(!cohort.store().exists());
+}
+
+#[test]
+fn where_there_is_no_cache_it_is_said_and_the_exit_status_is_1() {
+    let cohort = Cohort::of(&[A]);
+    for arguments in [&[][..], &["--status"], &["--status", "--json"], &["--keep-cache"]] {
+        let ran =
+            cohort.export_cache(arguments).ended(1).says(&["there is no cache", "data/processed/.cache.db"]);
+        assert!(ran.stdout.is_empty());
+    }
+    assert!(!cohort.store().exists());
+    cohort.run(&[]).ended(0);
+    let before = Store::read(&cohort.store());
+    cohort.export_cache(&[]).ended(1).says(&["there is no cache"]);
+    Store::read(&cohort.store()).assert_same(&before);
+}
+
+#[test]
+fn a_dry_run_says_what_there_is_to_do_and_writes_nothing() {
+    let cohort = Cohort::of(&[A, B]);
+    let before = listing(cohort.root());
+    cohort
+        .run(&["--dry-run"])
+        .ended(0)
+        .says(&["To load   4 units, 0 of them changed", "Nothing was done: --dry-run."]);
+    assert_eq!(listing(cohort.root()), before);
+    cohort.run(&[]).ended(0);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(3.0));
+    cohort.list_of(&[A, B, ("0003", "1")]);
+    let before = listing(cohort.root());
+    for arguments in [&["--dry-run"][..], &["--dry-run", "--json"], &["--dry-run", "-v"]] {
+        cohort.run(arguments).ended(0);
+    }
+    let json = cohort.run(&["--dry-run", "--json"]).json();
+    assert_eq!((&json["to_load"], &json["changed"], &json["missing"]), (&1.into(), &1.into(), &2.into()));
+    let forced = cohort.run(&["--dry-run", "--force", "--json"]).ended(0).json();
+    assert!(forced["dry_run"].as_bool().unwrap());
+    assert_eq!(listing(cohort.root()), before);
+}
+
+#[test]
+fn a_dry_run_with_force_counts_what_force_would_load() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let json = cohort.run(&["--dry-run", "--force", "--json"]).ended(0).json();
+    assert_eq!(json["to_load"], 4);
+}
+
+#[test]
+fn the_command_line_is_over_the_environment_and_that_over_the_file() {
+    let cohort = Cohort::of(&[A, B]);
+    for (name, subject) in [("file.csv", "0001"), ("environment.csv", "0002"), ("line.csv", "0009")] {
+        cohort.write(name, &format!("subject_code,session_id\n{subject},1\n"));
+    }
+    let env = fs::read_to_string(cohort.path(".env")).unwrap().replace("sessions.csv", "file.csv");
+    cohort.write(".env", &env);
+    let outcome = |environment: Option<&str>, arguments: &[&str]| {
+        let mut command = cohort.command(arguments);
+        command.args(["--force", "--json"]).envs(environment.map(|value| ("SESSIONS_CSV", value)));
+        let _ = ran(&mut command).ended(0);
+        cohort.session_rows()[0][0].clone()
+    };
+    assert_eq!(outcome(None, &[]), "0001");
+    assert_eq!(outcome(Some("environment.csv"), &[]), "0002");
+    assert_eq!(outcome(Some(""), &[]), "0001", "what is empty is not set");
+    assert_eq!(outcome(Some("environment.csv"), &["-s", "line.csv"]), "0009");
+    assert_eq!(
+        outcome(Some("environment.csv"), &["--discover"]),
+        "0001",
+        "--discover is over a list that is set"
+    );
+
+    let jobs = |value: &str| ran(cohort.command(&[]).env("N_JOBS", value));
+    jobs("0").ended(1).says(&["N_JOBS", "a number above 0"]);
+    jobs("two").ended(1).says(&["N_JOBS", "\"two\""]);
+    jobs("2").ended(0);
+    let atlas = |arguments: &[&str]| ran(cohort.command(arguments).env("ATLAS_NAME", "Other"));
+    atlas(&[]).ended(1).says(&["not Other"]);
+    atlas(&["--atlas-name", "4S456Parcels"]).ended(0);
+}
+
+#[test]
+fn paths_of_a_settings_file_are_under_its_folder_and_a_tilde_is_home() {
+    let cohort = Cohort::of(&[A]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let env_file = cohort.path(".env");
+    let mut command = preprocess(elsewhere.path());
+    ran(command.arg("--env-file").arg(&env_file)).ended(0).says(&["1 anatomical, 1 diffusion"]);
+    assert!(elsewhere.path().join("data/processed/manifest.json").exists());
+    cohort.write("home.env", "SESSIONS_CSV=~/sessions.csv\nQSIPARC_PATH=~/parcellated\n");
+    let mut command = preprocess(elsewhere.path());
+    command.env("HOME", cohort.root()).args(["-o", "~/at_home", "--env-file"]).arg(cohort.path("home.env"));
+    ran(&mut command).ended(0).says(&["1 diffusion"]);
+    assert!(cohort.path("at_home/manifest.json").exists());
+}

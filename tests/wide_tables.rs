@@ -1,0 +1,195 @@
+//! A feature has a row a session and a column a region, in orders that do not depend on how it came to be.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use support::cohort::{Cohort, anatomical, diffusion};
+use support::store::{Store, Table};
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+
+/// A table of index, label and mean; an empty mean is null.
+fn means(rows: &[(&str, &str, &str)]) -> String {
+    let mut text = "index\tlabel\tmean\n".to_owned();
+    rows.iter().for_each(|(index, label, mean)| text.push_str(&format!("{index}\t{label}\t{mean}\n")));
+    text
+}
+
+/// The feature in its own order of rows.
+fn feature(cohort: &Cohort, name: &str) -> Table {
+    let modality = if name.starts_with("gm_") { "anatomical" } else { "diffusion" };
+    Table::read(&cohort.store().join(format!("wide/{modality}/{name}.parquet")))
+}
+
+fn numbers(table: &Table, region: &str) -> Vec<Option<f64>> {
+    table.doubles(region)
+}
+
+#[test]
+fn regions_are_in_name_order_and_rows_in_order_of_subject_and_session() {
+    let cohort = Cohort::of(&[("0010", "2"), ("0009", "10"), ("0009", "9"), ("0010", "1")]);
+    cohort.add("0009", "");
+    let list = std::fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+    cohort.list(&format!("{list}0009,,50,F\n"));
+    cohort.run(&[]).ended(0);
+    for name in ["gm_mean", "gm_volume_mm3", "NODDI_noddi_od_mean"] {
+        let table = feature(&cohort, name);
+        assert_eq!(
+            table.columns,
+            ["subject_code", "session_id", "LH_Cont_1", "LH_Vis_1", "NA", "RH_Vis_1"],
+            "{name}"
+        );
+        let rows: Vec<String> = table.rows.iter().map(|row| row[..2].join("/")).collect();
+        assert_eq!(rows, ["0009/∅", "0009/10", "0009/9", "0010/1", "0010/2"], "{name}");
+        assert!(table.types[2..].iter().all(|data_type| data_type == "Float64"));
+    }
+}
+
+#[test]
+fn values_are_those_of_the_long_table() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    let mut cells = 0;
+    for (table, name, param) in [
+        ("long/anatomical_gm.parquet", "gm_mean", None),
+        ("long/diffusion/NODDI.parquet", "NODDI_noddi_od_mean", Some("od")),
+    ] {
+        let (long, wide) = (store.table(table), feature(&cohort, name));
+        for (row, mean) in long.column("mean").into_iter().enumerate() {
+            let at = |column: &str| long.column(column)[row];
+            if param.is_some_and(|param| at("param") != param) {
+                continue;
+            }
+            let session =
+                wide.column("subject_code").iter().position(|code| *code == at("subject_code")).unwrap();
+            assert_eq!(wide.column(at("label"))[session], mean);
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, 2 * 2 * 4);
+}
+
+#[test]
+fn a_label_that_repeats_is_told_apart_by_its_index() {
+    let cohort = Cohort::of(&[A, B]);
+    for (subject, session) in [A, B] {
+        let rows = means(&[("7", "V1", "1.5"), ("3", "V1", "2.5"), ("1", "V2", "3.5")]);
+        cohort.write(&anatomical(subject, session, "GM"), &rows);
+    }
+    cohort.run(&[]).ended(0);
+    let table = feature(&cohort, "gm_mean");
+    assert_eq!(table.columns[2..], ["V1#3", "V1#7", "V2"]);
+    assert_eq!((numbers(&table, "V1#3")[0], numbers(&table, "V1#7")[1]), (Some(2.5), Some(1.5)));
+    let manifest = Store::read(&cohort.store()).manifest;
+    assert_eq!(
+        manifest["wide_features"]["gm_mean"]["region_names"],
+        serde_json::json!(["V1#3", "V1#7", "V2"])
+    );
+}
+
+#[test]
+fn a_region_that_is_null_in_every_session_stays_as_nulls() {
+    let cohort = Cohort::of(&[A, B]);
+    for (subject, session) in [A, B] {
+        let rows = means(&[("1", "a", "1.5"), ("2", "b", ""), ("3", "c", "NaN")]);
+        cohort.write(&anatomical(subject, session, "GM"), &rows);
+    }
+    cohort.run(&[]).ended(0);
+    let table = feature(&cohort, "gm_mean");
+    assert_eq!(table.columns[2..], ["a", "b", "c"]);
+    assert_eq!((numbers(&table, "b"), numbers(&table, "c")), (vec![None; 2], vec![None; 2]));
+    assert_eq!(table.types[2..], ["Float64"; 3]);
+}
+
+#[test]
+fn the_value_is_the_first_of_a_region_that_is_not_null() {
+    let cohort = Cohort::of(&[A, B]);
+    let rows =
+        means(&[("1", "a", ""), ("2", "b", "5.5"), ("1", "a", "1.5"), ("1", "a", "9.5"), ("2", "b", "6.5")]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &rows);
+    cohort.write(&anatomical(B.0, B.1, "GM"), &means(&[("1", "a", "2.5"), ("2", "b", "")]));
+    cohort.run(&[]).ended(0);
+    let table = feature(&cohort, "gm_mean");
+    assert_eq!(
+        (numbers(&table, "a"), numbers(&table, "b")),
+        (vec![Some(1.5), Some(2.5)], vec![Some(5.5), None])
+    );
+    assert_eq!(Store::read(&cohort.store()).table("long/anatomical_gm.parquet").rows.len(), 7);
+}
+
+#[test]
+fn regions_that_only_some_sessions_have_are_columns_of_all() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &means(&[("1", "a", "1.5"), ("2", "b", "2.5")]));
+    cohort.write(&anatomical(B.0, B.1, "GM"), &means(&[("3", "c", "3.5"), ("1", "a", "4.5")]));
+    cohort.run(&[]).ended(0);
+    let table = feature(&cohort, "gm_mean");
+    assert_eq!(table.columns[2..], ["a", "b", "c"]);
+    assert_eq!(numbers(&table, "a"), [Some(1.5), Some(4.5)]);
+    assert_eq!((numbers(&table, "b"), numbers(&table, "c")), (vec![Some(2.5), None], vec![None, Some(3.5)]));
+}
+
+#[test]
+fn regions_of_tables_with_names_instead_of_labels_or_indices_are_known() {
+    let cohort = Cohort::of(&[A]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), "name\tmean\nx\t1.5\nw\t2.5\n");
+    cohort.run(&[]).ended(0);
+    assert_eq!(feature(&cohort, "gm_mean").columns[2..], ["w", "x"]);
+}
+
+#[test]
+fn a_description_is_in_the_name_where_a_param_has_several() {
+    let cohort = Cohort::of(&[A, B]);
+    let with =
+        |desc: &str| diffusion("NODDI", A.0, A.1, "od").replace("_parc", &format!("_desc-{desc}_parc"));
+    cohort.write(&with("modulated"), &means(&[("1", "LH_Vis_1", "1.25")]));
+    cohort.write(&with("smooth"), &means(&[("1", "LH_Vis_1", "2.25")]));
+    cohort.run(&["--wide-metrics", "mean", "--no-anatomical"]).ended(0);
+    let manifest = Store::read(&cohort.store()).manifest;
+    let names: Vec<&String> = manifest["wide_features"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        names,
+        [
+            "NODDI_noddi_icvf_mean",
+            "NODDI_noddi_od_desc-modulated_mean",
+            "NODDI_noddi_od_desc-smooth_mean",
+            "NODDI_noddi_od_mean"
+        ]
+    );
+    let modulated = feature(&cohort, "NODDI_noddi_od_desc-modulated_mean");
+    assert_eq!((modulated.rows.len(), numbers(&modulated, "LH_Vis_1")), (1, vec![Some(1.25)]));
+    assert_eq!(manifest["wide_features"]["NODDI_noddi_od_desc-smooth_mean"]["param"], "od");
+}
+
+#[test]
+fn features_follow_what_becomes_of_their_table() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.write(&diffusion("NODDI", A.0, A.1, "late"), &means(&[("1", "LH_Vis_1", "1.25")]));
+    cohort.run(&[]).ended(0);
+    assert_eq!(feature(&cohort, "NODDI_noddi_late_mean").rows.len(), 1);
+    cohort.remove(&diffusion("NODDI", A.0, A.1, "late"));
+    cohort.write(&diffusion("NODDI", A.0, A.1, "od"), &means(&[("1", "LH_Vis_1", "7.25")]));
+    cohort.run(&[]).ended(0);
+    assert_eq!(numbers(&feature(&cohort, "NODDI_noddi_od_mean"), "LH_Vis_1")[0], Some(7.25));
+    assert!(!cohort.path("data/processed/wide/diffusion/NODDI_noddi_late_mean.parquet").exists());
+    cohort.write("data/processed/wide/diffusion/mine.txt", "mine");
+    cohort.run(&["--wide-metrics", "std"]).ended(0);
+    assert!(cohort.path("data/processed/wide/diffusion/mine.txt").exists());
+}
+
+#[test]
+fn tiv_is_a_feature_like_others() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.table("wide/anatomical/tiv.parquet"), store.table("tiv.parquet"));
+    let entry = &store.manifest["wide_features"]["tiv"];
+    assert_eq!(
+        (&entry["n_regions"], &entry["n_sessions"], &store.manifest["has_tiv"]),
+        (&1.into(), &2.into(), &true.into())
+    );
+    let volumes = store.table("tiv.parquet").doubles("tiv");
+    assert!(volumes.iter().all(|ml| ml.is_some_and(|ml| (1400.0..1500.0).contains(&ml))), "{volumes:?}");
+}
