@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use na_cache::{Cache, CacheStatus};
-use na_store::{CacheExport, ExportReport, StoreError, export_cache};
+use na_store::{CacheExport, ExportReport, StoreError, cache_status, export_cache};
 use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
@@ -74,7 +74,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let bars = bars(!options.status);
     logging::start(options.verbose, &bars, None)?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
-    let status = Cache::open_existing(&output)?.ok_or_else(no_cache)?.status()?;
+    let status = cache_status(&output)?.ok_or_else(no_cache)?;
     if options.status {
         print(&if options.json { format!("{:#}\n", status_json(&status)) } else { status_box(&status) });
         return Ok(Exit::Done);

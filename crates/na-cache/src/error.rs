@@ -53,6 +53,15 @@ pub enum CacheError {
         /// The version that is known.
         known: i64,
     },
+    /// A cache that the pandas package left.
+    #[error(
+        "{} is a cache of the pandas package: export it with neuroalign-export-cache, or move it away to load again",
+        path.display()
+    )]
+    OfPandas {
+        /// The cache.
+        path: PathBuf,
+    },
     /// The file is no SQLite database, or a damaged one.
     #[error("{} is not a readable cache ({problem}): move it away and run again to load what it held", path.display())]
     Damaged {

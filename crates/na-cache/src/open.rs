@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::CacheError;
 use crate::connections::{Connections, Manager};
+use crate::pandas_cache::is_pandas;
 use crate::schema::{CREATE, SCHEMA_VERSION};
 
 /// The cache's name in the output folder.
@@ -70,7 +71,8 @@ pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Connections>, 
 pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);
     if !location.exists() {
-        remove_leftovers(location)?;
+        // A log without its database is what a deletion left that was cut short.
+        remove_files(location)?;
         create_private(location)?;
     }
     let flags = READ_WRITE;
@@ -115,7 +117,7 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
 
 /// A connection that only reads. Where a power cut left a rollback journal, nobody can read before it is rolled back: a
 /// connection that may write does that first.
-fn connect_to_read(location: &Path) -> Result<Connection, CacheError> {
+pub(crate) fn connect_to_read(location: &Path) -> Result<Connection, CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);
     let connection = connect(location, READ_ONLY)?;
     match is_empty(&connection) {
@@ -182,20 +184,32 @@ fn check_version(location: &Path, connection: &Connection) -> Result<(), CacheEr
     if found == SCHEMA_VERSION {
         return Ok(());
     }
+    if found == 0 && is_pandas(connection).map_err(|source| CacheError::sqlite(location, source))? {
+        return Err(CacheError::OfPandas { path: location.to_owned() });
+    }
     Err(CacheError::UnknownSchema { path: location.to_owned(), found, known: SCHEMA_VERSION })
 }
 
-/// A log without its database is what a deletion left that was cut short.
-fn remove_leftovers(location: &Path) -> Result<(), CacheError> {
-    for path in files(location) {
+/// Deletes a database with its log, the database first and durably: a log without it is nothing, it without its log
+/// could be an older state.
+pub(crate) fn remove_files(location: &Path) -> Result<(), CacheError> {
+    let folder = location.parent().unwrap_or(Path::new("."));
+    let sync = || {
+        let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| CacheError::io("sync", folder, source))
+    };
+    for (place, path) in files(location).into_iter().enumerate() {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(CacheError::io("delete", &path, error));
             }
             _ => {}
         }
+        if place == 0 {
+            sync()?;
+        }
     }
-    Ok(())
+    sync()
 }
 
 /// Brain measures are health data: SQLite gives the log and its index the mode of the file.

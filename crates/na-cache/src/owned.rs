@@ -1,12 +1,16 @@
 //! The cache in its owner's hands: what only the holder of the output's lock may do.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 
 use na_model::UnitOutcome;
 use rusqlite::params;
 
-use crate::open::{Journal, read_write};
+use crate::open::{Journal, read_write, remove_files};
 use crate::{Cache, CacheError, OwnerLock, RunRecord};
+
+/// Where a cache is made anew that takes another's place.
+const BESIDE_FILE: &str = ".cache-taken-over.db";
 
 /// A cache that may be written to. It reads like any [`Cache`].
 #[derive(Debug, Clone)]
@@ -30,7 +34,20 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A file that is no cache or one of another version; a folder that cannot be written to; a full disk.
     pub fn open_or_create(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
-        let location = Cache::path_in(lock.output());
+        Self::at(lock, Cache::path_in(lock.output()))
+    }
+
+    /// Makes an empty cache beside the one of the output folder, for what is taken over from another.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to; a full disk.
+    pub fn create_beside(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
+        let location = lock.output().join(BESIDE_FILE);
+        remove_files(&location)?;
+        Self::at(lock, location)
+    }
+
+    fn at(lock: &'lock OwnerLock, location: PathBuf) -> Result<Self, CacheError> {
         let (connections, journal) = read_write(&location)?;
         Ok(Self { cache: Cache { location, connections }, journal, lock })
     }

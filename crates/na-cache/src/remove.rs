@@ -1,10 +1,8 @@
 //! Deleting a cache, once everything in it is elsewhere.
 
-use std::fs::{self, File};
-use std::io;
 use std::time::Duration;
 
-use crate::open::{Journal, files};
+use crate::open::{Journal, remove_files};
 use crate::{CacheError, OwnedCache};
 
 impl OwnedCache<'_> {
@@ -25,20 +23,7 @@ impl OwnedCache<'_> {
                 tracing::debug!(%error, "the log is not emptied before it goes");
             }
         }
-        let output = self.lock.output().to_owned();
         drop(self);
-        let sync = || File::open(&output)?.sync_all();
-        for (place, path) in files(&location).into_iter().enumerate() {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(CacheError::io("delete", &path, error));
-                }
-                _ => {}
-            }
-            if place == 0 {
-                sync().map_err(|source| CacheError::io("sync", &output, source))?;
-            }
-        }
-        sync().map_err(|source| CacheError::io("sync", &output, source))
+        remove_files(&location)
     }
 }

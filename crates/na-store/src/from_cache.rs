@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
+use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock, PandasCache, RunRecord, Writer};
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
@@ -27,12 +27,55 @@ pub fn export_cache(
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
-    Cache::open_existing(output)?.ok_or_else(no_cache)?;
+    cache_status(output)?.ok_or_else(no_cache)?;
     let lock = OwnerLock::acquire(output)?;
+    if let Some(pandas) = PandasCache::open_existing(output)? {
+        return take_over(&lock, pandas, how, observer);
+    }
     let cache = OwnedCache::open_or_create(&lock)?;
     let record = record(&cache, output, how.atlas_name.as_deref())?;
     let request = ExportRequest { record, outcomes: cache.outcomes()?, keep_cache: how.keep_cache };
     export(&lock, Some(cache), &request, observer)
+}
+
+/// What the cache of an output folder holds, also one that the pandas package left; none where there is none.
+///
+/// # Errors
+/// A cache that cannot be read.
+pub fn cache_status(output: &Path) -> Result<Option<CacheStatus>, StoreError> {
+    if let Some(pandas) = PandasCache::open_existing(output)? {
+        return Ok(Some(pandas.status()?));
+    }
+    Ok(Cache::open_existing(output)?.map(|cache| cache.status()).transpose()?)
+}
+
+/// Exports the complete sessions of a cache that the pandas package left, each row once. The cache is not changed, and
+/// goes when all of them are verified. The next load reads their files again: this cache says nothing of them.
+fn take_over(
+    lock: &OwnerLock,
+    pandas: PandasCache,
+    how: &CacheExport,
+    observer: &dyn ExportObserver,
+) -> Result<ExportReport, StoreError> {
+    let cache = OwnedCache::create_beside(lock)?;
+    let mut units = pandas.units()?;
+    let (writer, sender) = Writer::start(&cache, |_| {})?;
+    for unit in &units.whole {
+        match pandas.read(unit)? {
+            Ok(encoded) => sender.send(encoded)?,
+            Err(problem) => units.left_out.push(problem),
+        }
+    }
+    drop(sender);
+    writer.finish()?;
+    let record = record(&cache, lock.output(), how.atlas_name.as_deref())?;
+    let request = ExportRequest { record, outcomes: Vec::new(), keep_cache: false };
+    let mut report = export(lock, Some(cache), &request, observer)?;
+    if !how.keep_cache {
+        pandas.remove(lock)?;
+    }
+    report.notes.extend(units.left_out.iter().map(|line| format!("left out of the old cache: {line}")));
+    Ok(report)
 }
 
 /// What the run that filled the cache was asked to do.

@@ -77,7 +77,7 @@ pub use export::{
     ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas, store_regions,
     store_wide_metrics,
 };
-pub use from_cache::{CacheExport, export_cache};
+pub use from_cache::{CacheExport, cache_status, export_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};

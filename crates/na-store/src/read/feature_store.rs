@@ -10,7 +10,7 @@ use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
 use crate::export::{ExportReport, Unobserved};
-use crate::from_cache::{CacheExport, export_cache};
+use crate::from_cache::{CacheExport, cache_status, export_cache};
 use crate::layout::{METADATA_FILE, TIV_FILE};
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
@@ -236,7 +236,7 @@ impl FeatureStore {
     /// # Errors
     /// A cache that cannot be read.
     pub fn cache_status(&self) -> Result<Option<CacheStatus>, StoreError> {
-        Ok(Cache::open_existing(&self.output)?.map(|cache| cache.status()).transpose()?)
+        cache_status(&self.output)
     }
 
     /// Exports what the cache holds to Parquet; then the cache goes, unless it is to stay.

@@ -1,0 +1,350 @@
+//! Caches that the pandas package left: a row a region, a session that is complete marked in `completed_sessions`.
+//!
+//! Nothing in them is changed. A session that was cut short has rows and no mark; one that was loaded again after a
+//! crash has its rows twice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use na_model::{
+    MapSource, Modality, Session, SessionId, StatisticKind, SubjectCode, TableName, UNKNOWN, Unit,
+    statistic_kind,
+};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use crate::open::{connect_to_read, files, remove_files};
+use crate::{Cache, CacheError, CacheStatus, EncodedTable, EncodedUnit, OwnerLock};
+
+/// A cache of the pandas package, open for reading.
+#[derive(Debug)]
+pub struct PandasCache {
+    location: PathBuf,
+    connection: Connection,
+    tables: Vec<TableName>,
+}
+
+/// Identifiers as they stand in the cache.
+type Written = (Option<String>, Option<String>);
+
+/// What can be taken over from a cache, and what cannot.
+#[derive(Debug, Default)]
+pub struct PandasUnits {
+    /// Units that were complete.
+    pub whole: Vec<PandasUnit>,
+    /// Lines about the others: which, and why.
+    pub left_out: Vec<String>,
+}
+
+/// A unit that was complete.
+#[derive(Debug, Clone)]
+pub struct PandasUnit {
+    /// Which.
+    pub unit: Unit,
+    written: Written,
+}
+
+impl PandasCache {
+    /// Opens the cache of an output folder, if the pandas package left it.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
+        let location = Cache::path_in(output);
+        if !location.is_file() {
+            return Ok(None);
+        }
+        let connection = connect_to_read(&location)?;
+        let sqlite = |source| CacheError::sqlite(&location, source);
+        if !is_pandas(&connection).map_err(sqlite)? {
+            return Ok(None);
+        }
+        let names = texts(&connection, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+        let names = names.map_err(sqlite)?.into_iter().flatten();
+        let mut tables: Vec<TableName> = names.filter_map(|name| TableName::parse(&name).ok()).collect();
+        tables.sort_unstable();
+        for (place, table) in tables.iter().enumerate() {
+            // The tables have no index; the rows of a session would be looked for in all of them each time.
+            let rows = format!(
+                "CREATE TEMP TABLE rows_{place} AS SELECT CAST(subject_code AS TEXT) AS subject,
+                    CAST(session_id AS TEXT) AS session, rowid AS place FROM main.{};
+                 CREATE INDEX temp.of_session_{place} ON rows_{place} (subject, session, place);",
+                quoted(&table.to_string())
+            );
+            connection.execute_batch(&rows).map_err(sqlite)?;
+        }
+        Ok(Some(Self { location, connection, tables }))
+    }
+
+    /// Counts what is complete.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn status(&self) -> Result<CacheStatus, CacheError> {
+        let whole = self.units()?.whole;
+        let of = |modality| whole.iter().filter(|unit| unit.unit.modality == modality).count();
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let [file, log, _, _] = files(&self.location);
+        Ok(CacheStatus {
+            location: self.location.clone(),
+            size_bytes: size(&file) + size(&log),
+            anatomical_sessions: of(Modality::Anatomical),
+            diffusion_sessions: of(Modality::Diffusion),
+            tables: self.tables.clone(),
+        })
+    }
+
+    /// The units that are complete, and those that are not.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn units(&self) -> Result<PandasUnits, CacheError> {
+        let mut units = PandasUnits::default();
+        let mut seen: HashMap<Unit, Written> = HashMap::new();
+        for modality in Modality::ALL {
+            let marked = self.marked(modality)?;
+            let with_rows = self.with_rows(modality)?;
+            for written in marked.union(&with_rows) {
+                let name = format!("{} {modality}", described(written));
+                let unit = match session(written) {
+                    Ok(session) => Unit::new(session, modality),
+                    Err(problem) => {
+                        units.left_out.push(format!("{name}: {problem}"));
+                        continue;
+                    }
+                };
+                if !marked.contains(written) {
+                    units.left_out.push(format!("{name}: it was cut short and is not complete"));
+                } else if !with_rows.contains(written) {
+                    units.left_out.push(format!("{name}: it is marked as complete and has no rows"));
+                } else if let Some(other) = seen.insert(unit.clone(), written.clone()) {
+                    let other = described(&other);
+                    units.left_out.push(format!("{name}: it is the same session as {other}"));
+                } else {
+                    units.whole.push(PandasUnit { unit, written: written.clone() });
+                }
+            }
+        }
+        Ok(units)
+    }
+
+    /// Reads a unit, each row once. The inner error says why it cannot be taken over.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read(&self, unit: &PandasUnit) -> Result<Result<EncodedUnit, String>, CacheError> {
+        let mut tables = Vec::new();
+        let mut tiv = None;
+        let of_modality = self.tables.iter().enumerate();
+        for (place, table) in of_modality.filter(|(_, table)| table.modality() == unit.unit.modality) {
+            let rows = self.rows(place, table, unit)?;
+            tiv = tiv.or_else(|| rows.volume());
+            for (map, batch) in match rows.batches(table) {
+                Ok(batches) => batches,
+                Err(problem) => return Ok(Err(format!("{}: {table}: {problem}", unit.unit))),
+            } {
+                let region_column = if batch.column_by_name("label").is_some() { "label" } else { "name" };
+                tables.push(EncodedTable::encode(table.clone(), map, &batch, region_column)?);
+            }
+        }
+        Ok(Ok(EncodedUnit { unit: unit.unit.clone(), tiv, tables, sources: Vec::new() }))
+    }
+
+    /// Deletes the cache, once what it held is elsewhere.
+    ///
+    /// # Errors
+    /// A file that cannot be deleted.
+    pub fn remove(self, _lock: &OwnerLock) -> Result<(), CacheError> {
+        let location = self.location.clone();
+        drop(self);
+        remove_files(&location)
+    }
+
+    fn marked(&self, modality: Modality) -> Result<BTreeSet<Written>, CacheError> {
+        self.written(
+            "SELECT CAST(subject_code AS TEXT), CAST(session_id AS TEXT) FROM completed_sessions
+             WHERE modality = ?1",
+            Some(modality),
+        )
+    }
+
+    fn with_rows(&self, modality: Modality) -> Result<BTreeSet<Written>, CacheError> {
+        let mut all = BTreeSet::new();
+        let tables = self.tables.iter().enumerate();
+        for (place, _) in tables.filter(|(_, table)| table.modality() == modality) {
+            all.extend(self.written(&format!("SELECT DISTINCT subject, session FROM rows_{place}"), None)?);
+        }
+        Ok(all)
+    }
+
+    fn written(&self, sql: &str, modality: Option<Modality>) -> Result<BTreeSet<Written>, CacheError> {
+        let read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let parameters = rusqlite::params_from_iter(modality.map(Modality::as_str));
+            let rows = statement.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<BTreeSet<Written>>>()
+        };
+        read().map_err(|source| CacheError::sqlite(&self.location, source))
+    }
+
+    fn rows(&self, place: usize, table: &TableName, unit: &PandasUnit) -> Result<Rows, CacheError> {
+        let sql = format!(
+            "SELECT t.* FROM rows_{place} AS r JOIN main.{} AS t ON t.rowid = r.place
+             WHERE r.subject IS ?1 AND r.session IS ?2 ORDER BY r.place",
+            quoted(&table.to_string())
+        );
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let (subject, session) = &unit.written;
+            let rows = statement.query_map(params![subject, session], |row| {
+                (0..names.len()).map(|column| row.get::<_, Value>(column)).collect::<Result<Vec<_>, _>>()
+            })?;
+            Ok(Rows { rows: rows.collect::<Result<_, _>>()?, names })
+        };
+        read().map_err(|source| CacheError::sqlite(&self.location, source))
+    }
+}
+
+/// The rows of a unit in one table.
+struct Rows {
+    names: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+/// The tables of a unit, by map.
+type Batches = Vec<(Option<MapSource>, RecordBatch)>;
+
+impl Rows {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|column| column == name)
+    }
+
+    fn volume(&self) -> Option<f64> {
+        let place = self.place("tiv")?;
+        let volumes = self.rows.iter().filter_map(|row| match row.get(place)? {
+            Value::Real(volume) => Some(*volume),
+            #[expect(clippy::cast_precision_loss, reason = "volumes of heads")]
+            Value::Integer(volume) => Some(*volume as f64),
+            _ => None,
+        });
+        volumes.filter(|volume| volume.is_finite() && *volume > 0.0).take(1).next()
+    }
+
+    /// The columns of the files themselves, a batch for each map.
+    fn batches(&self, table: &TableName) -> Result<Batches, String> {
+        let added = table.added_columns();
+        let own: Vec<(usize, &str)> = self
+            .names
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| !added.contains(&name.as_str()))
+            .map(|(place, name)| (place, name.as_str()))
+            .collect();
+        let text = |row: &[Value], name: &str| match self.place(name).and_then(|place| row.get(place)) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            Some(Value::Integer(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let mut by_map: BTreeMap<Option<MapSource>, Vec<&Vec<Value>>> = BTreeMap::new();
+        let mut regions: HashMap<(Option<MapSource>, String), &Vec<Value>> = HashMap::new();
+        for row in &self.rows {
+            let map = match table {
+                TableName::Anatomical(_) => None,
+                TableName::Diffusion(_) => Some(MapSource {
+                    model: text(row, "model").unwrap_or_else(|| UNKNOWN.to_owned()),
+                    param: text(row, "param").ok_or("a row has no param")?,
+                    desc: text(row, "desc").unwrap_or_else(|| UNKNOWN.to_owned()),
+                }),
+            };
+            let words = ["index", "label", "name"].map(|name| text(row, name).unwrap_or_default());
+            let region = words.join(" ").trim().to_owned();
+            match regions.insert((map.clone(), region.clone()), row) {
+                Some(other) if other == row => continue,
+                Some(_) => return Err(format!("two rows of region {region} differ")),
+                None => by_map.entry(map).or_default().push(row),
+            }
+        }
+        let batch = |rows: &[&Vec<Value>]| {
+            let columns = own.iter().map(|(place, name)| {
+                let values: Vec<&Value> = rows.iter().filter_map(|row| row.get(*place)).collect();
+                Ok((*name, column(name, &values)?, true))
+            });
+            let columns = columns.collect::<Result<Vec<_>, String>>()?;
+            RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| error.to_string())
+        };
+        by_map.into_iter().map(|(map, rows)| Ok((map, batch(&rows)?))).collect()
+    }
+}
+
+/// A column in the type that all its values have.
+fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
+    let kind = statistic_kind(name);
+    let is = |test: fn(&Value) -> bool| values.iter().all(|value| test(value));
+    let number = |value: &&Value| match value {
+        Value::Real(number) => Some(*number),
+        #[expect(clippy::cast_precision_loss, reason = "SQLite keeps whole doubles as integers")]
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    };
+    if kind == Some(StatisticKind::Flag) && is(|value| matches!(value, Value::Null | Value::Integer(0 | 1))) {
+        let flags = values.iter().map(|value| match value {
+            Value::Integer(flag) => Some(*flag == 1),
+            _ => None,
+        });
+        return Ok(Arc::new(flags.collect::<BooleanArray>()));
+    }
+    if is(|value| matches!(value, Value::Null)) {
+        return Ok(Arc::new(NullArray::new(values.len())));
+    }
+    if is(|value| matches!(value, Value::Null | Value::Integer(_))) {
+        let integers = values.iter().map(|value| match value {
+            Value::Integer(integer) => Some(*integer),
+            _ => None,
+        });
+        return Ok(Arc::new(integers.collect::<Int64Array>()));
+    }
+    if is(|value| matches!(value, Value::Null | Value::Integer(_) | Value::Real(_))) {
+        return Ok(Arc::new(values.iter().map(number).collect::<Float64Array>()));
+    }
+    if kind == Some(StatisticKind::Number) {
+        return Err(format!("the column {name} holds text among its numbers"));
+    }
+    let texts = values.iter().map(|value| match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(integer) => Some(integer.to_string()),
+        Value::Real(number) => Some(format!("{number:?}")),
+        Value::Null | Value::Blob(_) => None,
+    });
+    Ok(Arc::new(texts.collect::<StringArray>()))
+}
+
+/// Whether a file is a cache of the pandas package.
+pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) = 1 FROM sqlite_schema WHERE type = 'table' AND name = 'completed_sessions'",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn texts(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Option<String>>> {
+    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn described((subject, session): &Written) -> String {
+    let subject = subject.as_deref().unwrap_or("(no subject)");
+    session.as_deref().map_or_else(|| subject.to_owned(), |session| format!("{subject} {session}"))
+}
+
+fn session((subject, session): &Written) -> Result<Session, String> {
+    let subject = SubjectCode::clean(subject.as_deref().unwrap_or_default()).map_err(|e| e.to_string())?;
+    let id = SessionId::clean(session.as_deref().unwrap_or_default()).map_err(|e| e.to_string())?;
+    Ok(Session::new(subject, id))
+}

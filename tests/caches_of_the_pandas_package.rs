@@ -1,0 +1,138 @@
+//! A cache that the pandas package left is exported: its complete sessions, each row once; the others are named.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::fs;
+
+use rusqlite::{Connection, params};
+use support::cohort::Cohort;
+use support::store::{NULL, Store};
+
+/// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.
+fn add_anatomical(connection: &Connection, subject: &str, session: Option<&str>, value: f64) {
+    for (index, label) in ["a", "b", "NA"].into_iter().enumerate() {
+        let index = i64::try_from(index).unwrap() + 1;
+        let row = params![index, label, value / 3.0, 12, 1, "gm", "volume", subject, session, 1400.5];
+        let sql = "INSERT INTO anatomical_gm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        connection.execute(sql, row).unwrap();
+    }
+}
+
+fn add_diffusion(connection: &Connection, subject: &str, session: &str, param: &str, value: f64) {
+    for (index, label) in ["a", "b"].into_iter().enumerate() {
+        let index = i64::try_from(index).unwrap() + 1;
+        let row = params![index, label, value, "x_act-HSVS", "m", param, "unknown", subject, session];
+        let sql = "INSERT INTO \"diffusion_x_act-HSVS\" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        connection.execute(sql, row).unwrap();
+    }
+}
+
+fn complete(connection: &Connection, subject: &str, session: Option<&str>, modality: &str) {
+    let sql = "INSERT INTO completed_sessions VALUES (?1, ?2, ?3, '2025-01-01')";
+    connection.execute(sql, params![subject, session, modality]).unwrap();
+}
+
+/// A cache with all that happened to such caches.
+fn cohort() -> Cohort {
+    let cohort = Cohort::empty();
+    fs::create_dir_all(cohort.store()).unwrap();
+    let connection = Connection::open(cohort.store().join(".cache.db")).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE completed_sessions (subject_code TEXT, session_id TEXT, modality TEXT, completed_at TEXT);
+             CREATE TABLE anatomical_gm (\"index\" BIGINT, label TEXT, mean FLOAT, voxel_count BIGINT,
+                is_bimodal INTEGER, modality TEXT, metric TEXT, subject_code TEXT, session_id TEXT, tiv FLOAT);
+             CREATE TABLE \"diffusion_x_act-HSVS\" (\"index\" BIGINT, label TEXT, mean FLOAT, workflow TEXT,
+                model TEXT, param TEXT, \"desc\" TEXT, subject_code TEXT, session_id TEXT);",
+        )
+        .unwrap();
+    add_anatomical(&connection, "0001", Some("20250101"), 1.0);
+    complete(&connection, "0001", Some("20250101"), "anatomical");
+    // Loaded again after a crash: rows and mark are there twice.
+    for _ in 0..2 {
+        add_anatomical(&connection, "0002", Some("20250102"), 2.0);
+        complete(&connection, "0002", Some("20250102"), "anatomical");
+    }
+    // Cut short: rows without a mark, and a mark without rows.
+    add_anatomical(&connection, "0003", Some("1"), 3.0);
+    complete(&connection, "0004", Some("1"), "anatomical");
+    // Twice with other values: which of them is right cannot be told.
+    add_anatomical(&connection, "0005", Some("1"), 5.0);
+    add_anatomical(&connection, "0005", Some("1"), 5.5);
+    complete(&connection, "0005", Some("1"), "anatomical");
+    add_diffusion(&connection, "0001", "20250101", "fa", 0.1 + 0.2);
+    add_diffusion(&connection, "0001", "20250101", "md", f64::MIN_POSITIVE);
+    complete(&connection, "0001", Some("20250101"), "diffusion");
+    cohort
+}
+
+#[test]
+fn complete_sessions_are_exported_once_and_the_others_are_named() {
+    let cohort = cohort();
+    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    assert_eq!(
+        (status["anatomical_sessions"].as_u64(), status["diffusion_sessions"].as_u64()),
+        (Some(3), Some(1))
+    );
+    let ran = cohort.export_cache(&["--atlas-name", "AAL"]).ended(0);
+    for named in ["0003 1 anatomical: it was cut short", "0004 1 anatomical", "sub-0005/ses-1 anatomical"] {
+        assert!(ran.stderr.contains(named), "{named:?} is not in {}", ran.stderr);
+    }
+    let store = Store::read(&cohort.store());
+    let gm = store.table("long/anatomical_gm.parquet");
+    assert_eq!(gm.rows.len(), 6);
+    assert_eq!(gm.types[..5], ["Int64", "Utf8", "Float64", "Int64", "Boolean"]);
+    assert_eq!(gm.column("label").iter().filter(|label| **label == "NA").count(), 2);
+    assert!(gm.doubles("tiv").iter().all(|tiv| *tiv == Some(1400.5)));
+    let diffusion = store.table("long/diffusion/x_act-HSVS.parquet");
+    assert_eq!(diffusion.rows.len(), 4);
+    assert!(diffusion.doubles("mean").contains(&Some(0.1 + 0.2)), "every bit of a double is kept");
+    assert_eq!(store.table("wide/anatomical/gm_mean.parquet").rows.len(), 2);
+    assert_eq!(store.manifest["atlas_name"], "AAL");
+    assert!(!cohort.store().join(".cache.db").exists());
+    let left: Vec<_> = fs::read_dir(cohort.store()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".cache")), "{left:?}");
+}
+
+#[test]
+fn an_old_cache_is_not_changed_before_its_export_is_verified() {
+    let cohort = cohort();
+    let path = cohort.store().join(".cache.db");
+    let before = fs::read(&path).unwrap();
+    // Something in a file's place stops the export.
+    fs::create_dir_all(cohort.path("data/processed/wide/anatomical/gm_mean.parquet/x")).unwrap();
+    cohort.export_cache(&["--atlas-name", "AAL"]).ended(1);
+    assert_eq!(fs::read(&path).unwrap(), before);
+    fs::remove_dir_all(cohort.path("data/processed/wide/anatomical/gm_mean.parquet")).unwrap();
+    cohort.export_cache(&["--atlas-name", "AAL", "--keep-cache"]).ended(0);
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(Store::read(&cohort.store()).table("long/anatomical_gm.parquet").rows.len(), 6);
+}
+
+#[test]
+fn a_load_beside_an_old_cache_says_how_to_export_it_first() {
+    let cohort = cohort();
+    cohort.add("1", "20250101");
+    cohort.list("subject_code,session_id\n1,20250101\n");
+    let ran = cohort.run(&[]).ended(1);
+    assert!(
+        ran.stderr.contains("pandas package") && ran.stderr.contains("neuroalign-export-cache"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_session_without_an_id_is_taken_over() {
+    let cohort = cohort();
+    let connection = Connection::open(cohort.store().join(".cache.db")).unwrap();
+    add_anatomical(&connection, "0009", None, 9.0);
+    complete(&connection, "0009", None, "anatomical");
+    drop(connection);
+    cohort.export_cache(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    let gm = store.table("long/anatomical_gm.parquet");
+    let ids = gm.column("subject_code").into_iter().zip(gm.column("session_id"));
+    assert_eq!(ids.filter(|ids| *ids == ("0009", NULL)).count(), 3);
+}
