@@ -1,7 +1,29 @@
 //! The two commands, `neuroalign-preprocess` and `neuroalign-export-cache`: arguments, logging, printing.
 //!
 //! Each command is a function from arguments to an exit status, so that another front end can offer the same commands.
-//! What they do is in the crates below: `na-pipeline` loads, `na-store` exports, `na-cache` keeps what was read.
+//! What they do is in the crates below: `na-pipeline` loads, `na-store` exports and reads, `na-cache` keeps what was
+//! read.
+//!
+//! A tour, on the cohort that the project ships:
+//!
+//! ```
+//! use na_store::{FeatureStore, ReadOptions};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let output = folder.path().join("store");
+//! let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cohort/.env");
+//! let command = ["neuroalign-preprocess", "--env-file", settings, "--no-progress", "--output"];
+//! let arguments = command.iter().map(Into::into).chain([output.clone().into_os_string()]);
+//! neuroalign::preprocess::main(arguments);
+//!
+//! let store = FeatureStore::open(&output)?;
+//! assert_eq!(store.existing_sessions()?.len(), 3);
+//! let volumes = store.load_feature("gm_volume_mm3", &ReadOptions::default().with_tiv())?;
+//! assert_eq!(volumes.height(), 3);
+//! let info = store.feature_info("gm_volume_mm3")?;
+//! assert_eq!((info.unit.as_str(), info.regions.len()), ("mm3", 384));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod export_cache;
 pub mod preprocess;

@@ -9,6 +9,8 @@
 )]
 
 pub mod cohort;
+pub mod disk;
+pub mod faults;
 pub mod store;
 
 use std::path::Path;

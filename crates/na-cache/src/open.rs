@@ -18,6 +18,9 @@ pub const CACHE_FILE: &str = ".cache.db";
 /// A reader waits so long for a checkpoint, a writer for another program's transaction.
 const BUSY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 
+const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 const PAGE_SIZE: u32 = 8192;
 
 /// How SQLite makes commits safe.
@@ -40,22 +43,20 @@ pub(crate) fn files(location: &Path) -> [PathBuf; 4] {
 
 /// A pool for reading; none where the owner has not made the tables yet. Reading changes nothing, not even the log.
 pub(crate) fn read_only(location: &Path) -> Result<Option<Connections>, CacheError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(location, flags)?;
+    let connection = connect_to_read(location)?;
     if is_empty(&connection).map_err(|source| CacheError::sqlite(location, source))? {
         return Ok(None);
     }
     check_version(location, &connection)?;
     drop(connection);
-    pool(location, flags, Journal::WriteAhead, 8).map(Some)
+    pool(location, READ_ONLY, Journal::WriteAhead, 8).map(Some)
 }
 
 /// A single connection in a transaction that began when this returns: all it reads is of that instant. None where the
 /// owner has not made the tables yet.
 pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Connections>, CacheError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |source| CacheError::sqlite(location, source);
-    let connection = connect(location, flags)?;
+    let connection = connect_to_read(location)?;
     connection.execute_batch("BEGIN").map_err(sqlite)?;
     // The first read is what fixes the instant.
     if is_empty(&connection).map_err(sqlite)? {
@@ -72,7 +73,7 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
         remove_leftovers(location)?;
         create_private(location)?;
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = READ_WRITE;
     let mut connection = connect(location, flags)?;
     let empty = is_empty(&connection).map_err(sqlite)?;
     if empty {
@@ -110,6 +111,20 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
     drop(connection);
     let size = if journal == Journal::WriteAhead { 4 } else { 1 };
     Ok((pool(location, flags, journal, size)?, journal))
+}
+
+/// A connection that only reads. Where a power cut left a rollback journal, nobody can read before it is rolled back: a
+/// connection that may write does that first.
+fn connect_to_read(location: &Path) -> Result<Connection, CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
+    let connection = connect(location, READ_ONLY)?;
+    match is_empty(&connection) {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) => {
+            is_empty(&connect(location, READ_WRITE)?).map_err(sqlite)?;
+            connect(location, READ_ONLY)
+        }
+        _ => Ok(connection),
+    }
 }
 
 fn connect(location: &Path, flags: OpenFlags) -> Result<Connection, CacheError> {

@@ -120,14 +120,6 @@ pub enum PipelineError {
         /// The atlas asked for.
         asked: String,
     },
-    /// The output folder cannot be made.
-    #[error("the output folder {} cannot be made ({source}): choose one that you may write to", path.display())]
-    Output {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The machine gives no threads.
     #[error("cannot start {n_jobs} threads ({problem}): try a smaller --n-jobs")]
     Threads {

@@ -1,7 +1,6 @@
 //! The resumable run: list → find → read → commit → export.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -58,8 +57,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     let (list, finder) = prepare(config, observer)?;
-    fs::create_dir_all(&config.output)
-        .map_err(|source| PipelineError::Output { path: config.output.clone(), source })?;
+    na_store::create_output(&config.output)?;
     let lock = OwnerLock::acquire(&config.output)?;
     if config.force {
         observer.event(Event::Clearing(na_store::contents(&config.output)?));

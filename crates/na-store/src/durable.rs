@@ -44,9 +44,7 @@ impl Folders {
             self.note(if above.as_os_str().is_empty() { Path::new(".") } else { above });
         }
         match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(StoreError::io("create the folder", folder)(error))
-            }
+            Err(error) if !folder.is_dir() => Err(StoreError::io("create the folder", folder)(error)),
             _ => Ok(()),
         }
     }
@@ -62,6 +60,16 @@ impl Folders {
         }
         Ok(())
     }
+}
+
+/// Makes a folder, and those above it, so that a power cut does not take them away with all that is in them.
+///
+/// # Errors
+/// A folder that cannot be made or synced.
+pub fn create_output(output: &Path) -> Result<(), StoreError> {
+    let folders = Folders::default();
+    folders.create(output)?;
+    folders.sync()
 }
 
 /// A file that is being written and is not in its place yet. Dropped before [`DurableFile::commit`], it is gone.

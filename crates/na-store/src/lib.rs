@@ -1,28 +1,50 @@
 //! The Parquet feature store: what is exported from the cache, merged, verified, and read back.
 //!
-//! [`export`] brings the units of a cache into the store's files: long tables (all rows, every column), features (one
-//! metric of one source, a row a session), TIV, metadata, sources and the manifest, which is the commit point. What
-//! this crate is not: it reads no TSV and knows no session list's file.
+//! [`FeatureStore`] reads: long tables (all rows, every column), features (one metric of one source, a row a session),
+//! TIV and metadata. Each unit comes from Parquet, or from the cache where the cache holds it newer or alone: analysis
+//! can start while a load is running, or after a crash. [`export`] writes: it brings a cache's units into the files and
+//! commits them with the manifest. What this crate is not: it reads no TSV and knows no session list's file.
 //!
 //! ```
-//! use na_cache::{OwnedCache, OwnerLock, RunRecord};
-//! use na_model::{Compression, ExportSettings, Listing, Modality, WideMetrics};
-//! use na_store::{ExportRequest, Unobserved, export};
+//! use std::sync::Arc;
+//! use arrow::array::{Float64Array, RecordBatch, StringArray};
+//! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
+//! use na_model::{Modality, Session, SubjectCode, TableName, Unit, UnitStatus};
+//! use na_store::{CacheExport, FeatureStore, ReadOptions};
 //!
+//! // A load commits a unit to the cache …
 //! let output = tempfile::tempdir()?;
 //! let lock = OwnerLock::acquire(output.path())?;
 //! let cache = OwnedCache::open_or_create(&lock)?;
-//! let settings = ExportSettings {
-//!     atlas_name: "4S456Parcels".to_owned(),
-//!     wide_metrics: WideMetrics::Default,
-//!     compression: Compression::Zstd,
-//! };
-//! let record = RunRecord { settings, listing: Listing::default(), modalities: Modality::ALL.to_vec() };
-//! let request = ExportRequest { record, outcomes: Vec::new(), keep_cache: false };
-//! let report = export(&lock, Some(cache), &request, &Unobserved)?;
-//! assert_eq!(report.manifest.n_sessions, 0);
+//! let batch = RecordBatch::try_from_iter([
+//!     ("label", Arc::new(StringArray::from(vec!["left", "right"])) as _),
+//!     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
+//! ])?;
+//! let (writer, sender) = Writer::start(&cache, |_| {})?;
+//! sender.send(EncodedUnit {
+//!     unit: Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
+//!     status: UnitStatus::Loaded,
+//!     reason: String::new(),
+//!     tiv: Some(1500.0),
+//!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch, "label")?],
+//!     sources: Vec::new(),
+//! })?;
+//! drop(sender);
+//! writer.finish()?;
+//!
+//! // … and it can be read at once, as it can after an export.
+//! let store = FeatureStore::open(output.path())?;
+//! let options = ReadOptions::default().with_tiv();
+//! let committed = store.feature_batch("gm_mean", &options)?;
+//! drop(cache);
+//! drop(lock);
+//! store.export_cache(&CacheExport::default())?;
+//! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
+//! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
 
 mod catalog;
 mod clear;
@@ -51,6 +73,7 @@ mod wide;
 pub use catalog::store_manifest;
 pub use clear::{clear, contents};
 pub use current::is_current;
+pub use durable::create_output;
 pub use error::StoreError;
 pub use export::{
     ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas, store_regions,

@@ -39,7 +39,7 @@ impl FeatureStore {
     /// # Errors
     /// A name that is not there; a store that cannot be read.
     pub fn load_long_with(&self, name: &str, options: &ReadOptions) -> Result<DataFrame, StoreError> {
-        let (schema, batches) = self.scan_long_with(name, options)?.collect_all()?;
+        let (schema, batches) = self.scan_long_with(name, options)?.read_all()?;
         self.frame(&schema, &batches)
     }
 

@@ -113,8 +113,11 @@ impl LongScan {
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
     }
 
-    /// All of it, in batches that were read in parallel.
-    pub(crate) fn collect_all(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+    /// All of it, read in parallel: the columns and their batches.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn read_all(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let parts: Vec<Part> = self.parts.drain(..).collect();
         let batches = parts.par_iter().map(|part| self.rows.read(part, &self.schema));
         let batches = batches.collect::<Result<Vec<_>, StoreError>>()?;

@@ -1,0 +1,76 @@
+//! Whichever call to the file system fails, once or from then on: the error is told, and the next run ends right.
+//!
+//! `EVERY_CALL=1 cargo test --test every_call_fails_once` fails each call with each error, once and for good.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::Ran;
+use support::cohort::Cohort;
+use support::faults::{self, Fault};
+use support::store::Store;
+
+const EIO: i32 = 5;
+const EINTR: i32 = 4;
+const ENOSPC: i32 = 28;
+const ERRORS: [i32; 3] = [ENOSPC, EIO, EINTR];
+
+const ARGUMENTS: [&str; 5] = ["--wide-metrics", "mean", "--no-progress", "-j", "1"];
+
+/// Loads with a fault, then without; tells what was wrong.
+fn check(cohort: &Cohort, expected: &Store, fault: Fault) {
+    let out = cohort.path("out");
+    let _ = fs::remove_dir_all(&out);
+    fs::create_dir(&out).unwrap();
+    let mut command = command(cohort, &out);
+    faults::fail(&mut command, &out, fault);
+    let failed = Ran::of(command.output().unwrap());
+    let said = format!("{fault:?}: {failed:?}");
+    assert!(!failed.stderr.contains("panicked"), "{said}");
+    match failed.code {
+        Some(0) => Store::read(&out.join("store")).assert_same(expected),
+        Some(1) => assert!(failed.stderr.contains("out/store"), "it does not say where: {said}"),
+        _ => panic!("it did not end as it should: {said}"),
+    }
+    let next = Ran::of(self::command(cohort, &out).output().unwrap());
+    assert_eq!(next.code, Some(0), "the run after it fails: {said}\n{next:?}");
+    Store::read(&out.join("store")).assert_same(expected);
+}
+
+fn command(cohort: &Cohort, out: &Path) -> std::process::Command {
+    let mut command = cohort.command(&ARGUMENTS);
+    command.arg("-o").arg(out.join("store"));
+    command
+}
+
+#[test]
+fn the_run_after_a_failed_call_ends_in_the_same_store() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    let out = cohort.path("out");
+    fs::create_dir(&out).unwrap();
+    let log = cohort.path("log");
+    let mut command = command(&cohort, &out);
+    faults::record(&mut command, &out, &log);
+    Ran::of(command.output().unwrap()).ended(0);
+    let (_, n_calls) = faults::calls(&fs::read(&log).unwrap());
+    assert!(n_calls > 50, "only {n_calls} calls were seen");
+    let expected = Store::read(&out.join("store"));
+    let every = std::env::var_os("EVERY_CALL").is_some();
+    for at in 1..=n_calls {
+        for (kind, errno) in ERRORS.into_iter().enumerate() {
+            for on in [false, true] {
+                // A call that is interrupted is made again: one that always is never ends.
+                if errno == EINTR && on {
+                    continue;
+                }
+                if every || (at % 3 == kind && (at / 3 % 2 == 0) == on) {
+                    check(&cohort, &expected, Fault { at, errno, on });
+                }
+            }
+        }
+    }
+}

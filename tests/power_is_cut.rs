@@ -1,0 +1,100 @@
+//! After a power cut only what was synced is sure to be there; of the rest whatever the disk liked, in any order. What
+//! was acknowledged is not lost, and the next run ends in the same store.
+//!
+//! `CUTS=10000 cargo test --test power_is_cut` cuts so often.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::Ran;
+use support::cohort::Cohort;
+use support::disk::{Disk, Random};
+use support::faults::{self, Call};
+use support::store::Store;
+
+const ARGUMENTS: [&str; 5] = ["--wide-metrics", "mean", "--no-progress", "--verbose", "--json"];
+
+/// A run whose calls are known.
+struct Recorded {
+    before: Disk,
+    calls: Vec<Call>,
+    ran: Ran,
+}
+
+fn run(cohort: &Cohort, out: &Path) -> Recorded {
+    let log = cohort.path("log");
+    let _ = fs::remove_file(&log);
+    let before = Disk::of(out);
+    let mut command = cohort.command(&ARGUMENTS);
+    command.arg("-o").arg(out.join("store"));
+    faults::record(&mut command, out, &log);
+    let ran = Ran::of(command.output().unwrap()).ended(0);
+    let (calls, _) = faults::calls(&fs::read(&log).unwrap());
+    Recorded { before, calls, ran }
+}
+
+/// Units that a run found in the store or its cache.
+fn skipped(ran: &Ran) -> usize {
+    let skipped = &ran.json()["skipped"];
+    let of = |modality: &str| usize::try_from(skipped[modality].as_u64().unwrap()).unwrap();
+    of("anatomical") + of("diffusion")
+}
+
+/// Cuts a recorded run at some call; gives the folder that is left, and the units that were acknowledged.
+fn cut(cohort: &Cohort, recorded: &Recorded, out: &Path, random: &mut Random, n: usize) -> (PathBuf, usize) {
+    let at = random.below(recorded.calls.len() + 1);
+    let mut disk = recorded.before.clone();
+    let mut acknowledged = 0;
+    for call in &recorded.calls[..at] {
+        disk.call(call);
+        if let Call::Acknowledge(units) = call {
+            acknowledged += units;
+        }
+    }
+    let left = cohort.path(&format!("cut-{n}"));
+    let _ = fs::remove_dir_all(&left);
+    fs::create_dir(&left).unwrap();
+    disk.cut(random, out, &left);
+    (left, acknowledged)
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1"), ("3", "1")]);
+    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap());
+    let out = cohort.path("out");
+    fs::create_dir(&out).unwrap();
+    let first = run(&cohort, &out);
+    let expected = Store::read(&out.join("store"));
+    // A store that has a session of three, whose load and merge are cut too.
+    let merged = cohort.path("merged");
+    fs::create_dir(&merged).unwrap();
+    let mut one = cohort.command(&["--wide-metrics", "mean"]);
+    cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
+    one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(merged.join("store"));
+    Ran::of(one.output().unwrap()).ended(0);
+    let second = run(&cohort, &merged);
+    Store::read(&merged.join("store")).assert_same(&expected);
+
+    let mut random = Random(7);
+    for n in 0..cuts {
+        let (recorded, out) = if n % 2 == 0 { (&first, &out) } else { (&second, &merged) };
+        let (left, acknowledged) = cut(&cohort, recorded, out, &mut random, 0);
+        let recovery = run(&cohort, &left);
+        let kept = skipped(&recovery.ran);
+        let before = if n % 2 == 0 { 0 } else { 2 };
+        assert!(kept >= acknowledged.max(before), "cut {n}: {kept} units are left of {acknowledged}");
+        Store::read(&left.join("store")).assert_same(&expected);
+        // Every third time the power goes again, while the program recovers.
+        if n % 3 == 0 {
+            let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
+            let last = run(&cohort, &again);
+            assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
+            Store::read(&again.join("store")).assert_same(&expected);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Commands whose calls to the file system are written down, or fail.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Which call fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// The how-manieth, from 1.
+    pub at: usize,
+    pub errno: i32,
+    /// Whether all calls after it fail too.
+    pub on: bool,
+}
+
+/// A call that changed a file, or a unit that was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    Create(PathBuf),
+    Truncate(PathBuf, usize),
+    Write(PathBuf, usize, Vec<u8>),
+    Sync(PathBuf),
+    Rename(PathBuf, PathBuf),
+    Unlink(PathBuf),
+    MakeFolder(PathBuf),
+    Acknowledge(usize),
+}
+
+/// Lets a command's calls below a folder fail.
+pub fn fail(command: &mut Command, below: &Path, fault: Fault) {
+    preload(command, below);
+    command.env("FAULTS_AT", fault.at.to_string()).env("FAULTS_ERRNO", fault.errno.to_string());
+    if fault.on {
+        command.env("FAULTS_ON", "1");
+    }
+}
+
+/// Writes a command's calls below a folder down.
+pub fn record(command: &mut Command, below: &Path, log: &Path) {
+    preload(command, below);
+    command.env("FAULTS_LOG", log);
+}
+
+fn preload(command: &mut Command, below: &Path) {
+    command.env("LD_PRELOAD", library()).env("FAULTS_BELOW", below);
+}
+
+/// The library, compiled once.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/faults.c");
+        let library =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}.so", std::process::id()));
+        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-lpthread");
+        assert!(compiler.status().unwrap().success(), "a C compiler is needed");
+        library
+    })
+}
+
+/// The calls of a log, and how many calls could have failed.
+pub fn calls(log: &[u8]) -> (Vec<Call>, usize) {
+    let (mut calls, mut n_calls, mut rest) = (Vec::new(), 0, log);
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let line = std::str::from_utf8(&rest[..end]).unwrap();
+        let mut fields = line.splitn(4, ' ');
+        let mut next = || fields.next().unwrap();
+        let (kind, number, size) = (next(), next().parse().unwrap(), next().parse::<usize>().unwrap());
+        let path = PathBuf::from(next());
+        let bytes = &rest[end + 1..end + 1 + size];
+        rest = &rest[end + 1 + size..];
+        calls.push(match kind {
+            "C" => Call::Create(path),
+            "T" => Call::Truncate(path, number),
+            "W" => Call::Write(path, number, bytes.to_vec()),
+            "S" => Call::Sync(path),
+            "R" => Call::Rename(path, PathBuf::from(std::str::from_utf8(bytes).unwrap())),
+            "U" => Call::Unlink(path),
+            "M" => Call::MakeFolder(path),
+            "A" => Call::Acknowledge(String::from_utf8_lossy(bytes).matches("is committed").count()),
+            "N" => {
+                n_calls = number;
+                continue;
+            }
+            other => panic!("a record of kind {other}"),
+        });
+    }
+    (calls, n_calls)
+}
