@@ -34,7 +34,7 @@ fn check(cohort: &Cohort, expected: &Store, fault: Fault) {
     match failed.code {
         Some(0) => Store::read(&out.join("store")).assert_same(expected),
         Some(1) => assert!(failed.stderr.contains("out/store"), "it does not say where: {said}"),
-        _ => panic!("it did not end as it should: {said}"),
+        other => assert_eq!(other, Some(1), "it did not end as it should: {said}"),
     }
     let next = Ran::of(self::command(cohort, &out).output().unwrap());
     assert_eq!(next.code, Some(0), "the run after it fails: {said}\n{next:?}");
