@@ -96,7 +96,7 @@ pub enum CacheError {
         source: r2d2::Error,
     },
     /// A file beside the cache cannot be made, read or deleted.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), way_out(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -111,6 +111,18 @@ pub enum CacheError {
     /// The writer met an error before and takes nothing more.
     #[error("the cache takes no more units after an error")]
     WriterStopped,
+}
+
+fn way_out(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space and run again, what was committed is safe"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose an output folder that you may write to"
+        }
+        _ => "",
+    }
 }
 
 impl CacheError {

@@ -11,7 +11,7 @@ use na_store::StoreError;
 #[non_exhaustive]
 pub enum PipelineError {
     /// The session list cannot be read from disk.
-    #[error("the session list {}: {source}", path.display())]
+    #[error("the session list {}: {source}; {}", path.display(), list_way_out(source))]
     SessionListUnreadable {
         /// The session list.
         path: PathBuf,
@@ -55,6 +55,17 @@ pub enum PipelineError {
         second_line: usize,
         /// The identifiers as the second row writes them.
         second: String,
+    },
+    /// There are tables, and none of the atlas asked for.
+    #[error(
+        "there is no table of atlas {asked} for these sessions: there are {there}; choose with --atlas-name (or \
+         ATLAS_NAME)"
+    )]
+    NoSuchAtlas {
+        /// The atlas asked for.
+        asked: String,
+        /// The atlases that are there.
+        there: String,
     },
     /// Two folders of one root are the same subject or session.
     #[error(
@@ -134,4 +145,12 @@ pub enum PipelineError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn list_way_out(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "give the path of the file with --sessions (or SESSIONS_CSV)",
+        io::ErrorKind::PermissionDenied => "ask its owner for the right to read it",
+        _ => "check the file and its disk",
+    }
 }

@@ -41,6 +41,7 @@
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
 
+mod atlases;
 pub mod discover;
 pub mod fingerprint;
 pub mod folders;

@@ -8,6 +8,7 @@ use na_model::{Modality, Session, SourceFile, SourceKind, TableName, Unit, UnitO
 use na_store::{StoreError, for_each_stored_unit};
 use rayon::prelude::*;
 
+use crate::atlases::check_atlas;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::PlanSummary;
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) summary: PlanSummary,
     pub(crate) skipped: BTreeMap<Modality, usize>,
     pub(crate) notes: Vec<String>,
+    /// Whether any unit to load has a table.
+    has_tables: bool,
 }
 
 /// A unit to load.
@@ -41,6 +44,8 @@ pub(crate) struct PlannedUnit {
 enum Decision {
     Load {
         changed: bool,
+        /// Not where TIV is all that was found.
+        has_tables: bool,
     },
     Skip,
     Missing,
@@ -143,13 +148,17 @@ pub(crate) fn plan(
             }
         }
     }
+    if plan.summary.skipped + plan.summary.failed == 0 && !plan.has_tables {
+        check_atlas(config)?;
+    }
     Ok(plan)
 }
 
 impl Plan {
     fn add(&mut self, place: usize, unit: Unit, decision: Decision, known: BTreeSet<TableKey>) {
         match decision {
-            Decision::Load { changed } => {
+            Decision::Load { changed, has_tables } => {
+                self.has_tables |= has_tables;
                 self.summary.to_load += 1;
                 self.summary.changed += usize::from(changed);
                 self.to_load.push(PlannedUnit { place, unit, known });
@@ -198,10 +207,10 @@ fn decide(
     let nothing = found.tables.is_empty() && found.tiv.is_empty();
     match known {
         None if nothing => Decision::Missing,
-        None => Decision::Load { changed: false },
+        None => Decision::Load { changed: false, has_tables: !found.tables.is_empty() },
         Some(_) if nothing => Decision::Kept,
         Some(known) => match is_changed(&found, known) {
-            Ok(true) => Decision::Load { changed: true },
+            Ok(true) => Decision::Load { changed: true, has_tables: !found.tables.is_empty() },
             Ok(false) => Decision::Skip,
             Err(error) => Decision::Failed(error),
         },

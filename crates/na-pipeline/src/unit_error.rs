@@ -11,7 +11,7 @@ const LONGEST_FOUND: usize = 60;
 #[non_exhaustive]
 pub enum UnitError {
     /// A file or folder cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), way_out(source))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
@@ -120,6 +120,13 @@ pub enum UnitError {
         /// What is wrong.
         problem: String,
     },
+}
+
+fn way_out(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => ": ask its owner for the right to read it",
+        _ => "",
+    }
 }
 
 impl UnitError {

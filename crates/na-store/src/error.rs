@@ -151,6 +151,9 @@ fn way_out(source: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; choose an output folder that you may write to"
         }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "; a file has the name of a folder: choose another output folder"
+        }
         _ => "",
     }
 }

@@ -242,6 +242,14 @@ impl<'a> Export<'a> {
         )?;
         let mut report_notes: Vec<String> =
             planned.iter().flat_map(|table| table.columns.notes.clone()).collect();
+        if let WideMetrics::Listed(metrics) = &settings.wide_metrics {
+            let has = |metric: &String| {
+                planned.iter().flat_map(|table| &table.features).any(|feature| feature.metric == *metric)
+            };
+            let none = metrics.iter().filter(|metric| !has(metric));
+            report_notes
+                .extend(none.map(|metric| format!("no table has the metric {metric}: it gives no feature")));
+        }
         let expected = self.write_long(&planned)?;
         let tables = self.open_tables(&expected)?;
         self.write_features(&planned, &tables)?;

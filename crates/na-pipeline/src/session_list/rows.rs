@@ -32,10 +32,10 @@ impl Row {
 
 impl Rows {
     pub(super) fn read(path: &Path) -> Result<Self, PipelineError> {
-        let delimiter = delimiter(path)?;
         if path.is_dir() {
             return Err(form(path, "it is a folder: name the .csv or .tsv file"));
         }
+        let delimiter = delimiter(path)?;
         let bytes = fs::read(path)
             .map_err(|source| PipelineError::SessionListUnreadable { path: path.to_owned(), source })?;
         let bytes = without_bom(&bytes).to_vec();
