@@ -69,6 +69,11 @@ impl Told<'_> {
 
     fn last_line(&self, report: &RunReport) -> String {
         let output = self.config.output.display();
+        if report.interrupted && report.plan.sessions == 0 {
+            return format!(
+                "Interrupted before anything was loaded: {output} is as it was. Run the same command again to go on."
+            );
+        }
         if report.interrupted {
             let safe: usize = report.loaded.values().chain(report.skipped.values()).sum();
             return format!(

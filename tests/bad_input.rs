@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::HashSet;
 
-use support::cohort::{ATLAS, Cohort, anatomical, diffusion, tiv_path, tsv};
+use support::cohort::{ATLAS, Cohort, anatomical, diffusion, tsv};
 use support::store::{NULL, Store, rows_each};
 
 const A: (&str, &str) = ("0001", "1");
@@ -241,34 +241,6 @@ fn what_is_no_file_or_no_sidecar_fails_its_unit_by_name() {
     cohort.write(&path.replace(".tsv", ".json"), "{\"mask\": ");
     cohort.run(&["-o", "sidecar"]).ended(3).says(&["param-od_parc.json, line 1"]);
     assert_eq!(Store::read(&cohort.path("sidecar")).sessions_of(NODDI), rows_each(8, &["0001/1"]));
-}
-
-#[test]
-fn a_report_that_was_cut_gives_no_tiv_and_the_next_file_does() {
-    let cohort = Cohort::of(&[A, B]);
-    cohort.write(&tiv_path(A.0, A.1), "<S><subjectmeasures><vol_TIV>14");
-    cohort.write("cat12/sub-0001/ses-1/anat/sub-0001_ses-1_tiv.tsv", "source_file\tvol_TIV\nx\t1444.5\n");
-    cohort.run(&[]).ended(0).says(&[&tiv_path(A.0, A.1), "TIV is looked for elsewhere"]);
-    let tiv = Store::read(&cohort.store()).by_session("tiv.parquet", "tiv");
-    assert!(tiv["0001/1"].ends_with(" 1444.5"), "{tiv:?}");
-}
-
-#[test]
-fn a_tiv_that_no_head_has_is_kept_with_a_warning_and_columns_say_their_unit() {
-    let cohort = Cohort::of(&[A, B]);
-    cohort.tiv(A.0, A.1, 1_400_000.0);
-    cohort.run(&[]).ended(0).says(&[&tiv_path(A.0, A.1), "TIV is 1400000 mL, expected 500 to 3000 mL"]);
-    let tiv = Store::read(&cohort.store()).by_session("tiv.parquet", "tiv");
-    assert!(tiv["0001/1"].ends_with(" 1400000.0"), "{tiv:?}");
-    let unit = |table: &str, column: &str| support::store::unit_of(&cohort.store().join(table), column);
-    assert_eq!(unit("tiv.parquet", "tiv").as_deref(), Some("mL"));
-    assert_eq!(unit(GM, "tiv").as_deref(), Some("mL"));
-    assert_eq!(unit(GM, "volume_mm3").as_deref(), Some("mm3"));
-    assert_eq!(unit(CT, "volume_mm3").as_deref(), Some("unknown"));
-    assert_eq!(unit(CT, "mean").as_deref(), Some("mm"));
-    assert_eq!(unit(NODDI, "volume_mm3").as_deref(), Some("unknown"));
-    assert_eq!(unit("wide/anatomical/gm_volume_mm3.parquet", "LH_Vis_1").as_deref(), Some("mm3"));
-    assert_eq!(unit("wide/anatomical/ct_volume_mm3.parquet", "LH_Vis_1").as_deref(), Some("unknown"));
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn a_run_makes_it_again_and_loads_nothing() {
         damage(&cohort, with.as_deref());
         let ran = cohort.run(&["--json"]).ended(0);
         assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [2, 2]));
+        let said = ran.stderr.matches("the manifest is broken").count();
+        assert_eq!(said, usize::from(with.is_some()), "{}", ran.stderr);
         Store::read(&cohort.store()).assert_same(&expected);
         cohort.run(&[]).ended(0).says(&["Nothing to do"]);
     }

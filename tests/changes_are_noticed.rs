@@ -155,6 +155,50 @@ fn a_changed_value_in_the_session_list_changes_everywhere_without_loading() {
 }
 
 #[test]
+fn long_tables_that_stay_as_they_are_are_not_written_again() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let tables = || {
+        ["long/anatomical_gm.parquet", "long/diffusion/NODDI.parquet"]
+            .map(|t| fs::read(cohort.store().join(t)).unwrap())
+    };
+    let before = tables();
+    cohort.run(&["--wide-metrics", "mean"]).ended(0).keeps_quiet_about(&["writing anatomical_gm"]);
+    assert!(tables() == before);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
+    cohort.run(&[]).ended(0);
+    let after = tables();
+    assert!(after[0] != before[0] && after[1] == before[1]);
+}
+
+#[test]
+fn sessions_join_change_and_get_other_metadata_in_tables_of_many_row_groups() {
+    let names: Vec<String> = (0..45).map(|n| format!("{n:04}")).collect();
+    let all: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let cohort = Cohort::empty();
+    let table = |value: usize| {
+        let mut text = "index\tlabel\tmean\tname\n".to_owned();
+        (0..1500).for_each(|n| text.push_str(&format!("{n}\tregion_{n}\t{}.5\ttext of {n}\n", n + value)));
+        text
+    };
+    for (place, (subject, session)) in all.iter().enumerate() {
+        cohort.write(&anatomical(subject, session, "GM"), &table(place));
+    }
+    cohort.list_of(&all[..40]);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&all);
+    cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&anew(&cohort));
+    cohort.write(&anatomical(all[2].0, all[2].1, "GM"), &table(7000));
+    cohort.run(&[]).ended(0);
+    let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+    cohort.list(&list.replace("0044,1,64.5", "0044,1,99.5"));
+    cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&anew(&cohort));
+    assert!(support::store::row_groups_of(&cohort.store().join(GM)) > 2);
+}
+
+#[test]
 fn sessions_that_left_the_list_keep_their_rows_and_their_metadata() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);

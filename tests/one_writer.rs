@@ -36,17 +36,13 @@ fn half_loaded() -> Cohort {
 
 /// A run that owns the output; while the cache is locked, it waits.
 fn start(cohort: &Cohort) -> Child {
-    let child = cohort.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let is_owner = || {
-        fs::read_to_string(cohort.path(LOCK)).is_ok_and(|text| text.starts_with(&format!("{} ", child.id())))
-    };
-    for _ in 0..3000 {
-        if is_owner() {
-            return child;
-        }
+    let mut child = cohort.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let owner = format!("{} ", child.id());
+    while !fs::read_to_string(cohort.path(LOCK)).is_ok_and(|text| text.starts_with(&owner)) {
+        assert_eq!(child.try_wait().unwrap(), None, "the run ended before it owned the output");
         sleep(Duration::from_millis(10));
     }
-    panic!("the run never came to own the output");
+    child
 }
 
 fn this_host() -> String {

@@ -178,18 +178,3 @@ fn features_follow_what_becomes_of_their_table() {
     cohort.run(&["--wide-metrics", "std"]).ended(0);
     assert!(cohort.path("data/processed/wide/diffusion/mine.txt").exists());
 }
-
-#[test]
-fn tiv_is_a_feature_like_others() {
-    let cohort = Cohort::of(&[A, B]);
-    cohort.run(&[]).ended(0);
-    let store = Store::read(&cohort.store());
-    assert_eq!(store.table("wide/anatomical/tiv.parquet"), store.table("tiv.parquet"));
-    let entry = &store.manifest["wide_features"]["tiv"];
-    assert_eq!(
-        (&entry["n_regions"], &entry["n_sessions"], &store.manifest["has_tiv"]),
-        (&1.into(), &2.into(), &true.into())
-    );
-    let volumes = store.table("tiv.parquet").doubles("tiv");
-    assert!(volumes.iter().all(|ml| ml.is_some_and(|ml| (1400.0..1500.0).contains(&ml))), "{volumes:?}");
-}

@@ -109,6 +109,10 @@ fn two_workflows_whose_features_would_have_one_name_are_told_apart_or_refused() 
     cohort.write(&path, &tsv(1.0));
     let path = diffusion("W", "0001", "1", "fa").replace("model-noddi", "model-a_b");
     cohort.write(&path, &tsv(2.0));
-    cohort.run(&[]).ended(1).says(&["W_a_b_fa_mean", "diffusion_W ", "diffusion_W_a ", "another --output"]);
+    let words =
+        ["W_a_b_fa_mean", "diffusion_W ", "diffusion_W_a ", "another --output", "--force --workflows"];
+    cohort.run(&[]).ended(1).says(&words);
     cohort.export_cache(&["--status"]).ended(0).says(&["Diffusion sessions: 1"]);
+    cohort.run(&["--force", "--workflows", "NODDI,W"]).ended(0);
+    cohort.run(&["--workflows", "W_a", "-o", "another"]).ended(0);
 }

@@ -185,6 +185,10 @@ pub fn unit_of(path: &Path, column: &str) -> Option<String> {
     schema.field_with_name(column).unwrap().metadata().get("unit").cloned()
 }
 
+pub fn row_groups_of(path: &Path) -> usize {
+    ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().metadata().num_row_groups()
+}
+
 /// The compressions that a file's columns have.
 pub fn codecs_of(path: &Path) -> Vec<String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();

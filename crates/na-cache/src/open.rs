@@ -226,6 +226,7 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
+    use super::BUSY;
     use crate::{Cache, CacheError, OwnedCache, OwnerLock};
 
     #[test]
@@ -237,7 +238,15 @@ mod tests {
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let error = OwnedCache::open_or_create(&lock).unwrap_err();
         assert!(matches!(error, CacheError::Locked { .. }), "{error}");
-        other.execute_batch("ROLLBACK").unwrap();
+        // One that goes away meanwhile: whoever waited long enough for it has the log, and never a journal instead.
+        let goes_away = std::thread::spawn(move || {
+            std::thread::sleep(BUSY + BUSY / 2);
+            other.execute_batch("ROLLBACK").unwrap();
+        });
+        if let Ok(cache) = OwnedCache::open_or_create(&lock) {
+            assert!(cache.readers_can_join());
+        }
+        goes_away.join().unwrap();
         assert!(OwnedCache::open_or_create(&lock).unwrap().readers_can_join());
     }
 }

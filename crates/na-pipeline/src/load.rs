@@ -1,7 +1,7 @@
 //! Reading one unit: its tables, their sidecars, its TIV, and the form in which it is committed.
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::Float64Type;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::{Modality, SourceFile, SourceKind};
 
@@ -116,9 +116,15 @@ impl LoadedUnit {
     }
 }
 
-/// The volume in a table's `vol_TIV`, which is the same in all rows.
+/// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
 fn tiv_column(parsed: &ParsedTable) -> Option<f64> {
-    let column = parsed.batch.column_by_name("vol_TIV")?.as_primitive_opt::<Float64Type>()?;
-    let first = (0..column.len()).find(|row| column.is_valid(*row)).map(|row| column.value(row));
-    first.filter(|ml| ml.is_finite() && *ml > 0.0)
+    let column = parsed.batch.column_by_name("vol_TIV")?;
+    let first = (0..column.len()).find(|row| column.is_valid(*row))?;
+    let ml = match column.data_type() {
+        DataType::Float64 => column.as_primitive::<Float64Type>().value(first),
+        #[expect(clippy::cast_precision_loss, reason = "no head has 2^53 mL")]
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(first) as f64,
+        _ => return None,
+    };
+    (ml.is_finite() && ml > 0.0).then_some(ml)
 }

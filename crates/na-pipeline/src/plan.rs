@@ -71,6 +71,7 @@ pub(crate) fn plan(
     finder: &Finder<'_>,
     list: &SessionList,
     cache: Option<&Cache>,
+    should_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Plan, PipelineError> {
     let mut plan = Plan::default();
     plan.summary.sessions = list.listing.rows.len();
@@ -98,7 +99,11 @@ pub(crate) fn plan(
             let decisions: Vec<_> = batch
                 .into_par_iter()
                 .map(|(unit, known)| {
-                    let decision = decide(finder, list, &places, &unit, known.as_ref());
+                    // Of a run that stops nobody asks what there was to do.
+                    let decision = match should_stop() {
+                        true => Decision::Skip,
+                        false => decide(finder, list, &places, &unit, known.as_ref()),
+                    };
                     let tables = known.map(|known| known.tables()).unwrap_or_default();
                     (unit, decision, tables)
                 })

@@ -23,7 +23,7 @@ use crate::sources::qsiparc::list_workflows;
 /// How a run ended, and what it did.
 #[derive(Debug)]
 pub struct RunReport {
-    /// What there was to do.
+    /// What there was to do; nothing where the run was asked to stop before it knew.
     pub plan: PlanSummary,
     /// Units that were loaded in this run, by modality.
     pub loaded: BTreeMap<Modality, usize>,
@@ -44,7 +44,11 @@ pub struct RunReport {
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     let (list, finder) = prepare(config, observer)?;
     let cache = if config.force { None } else { Cache::open_existing(&config.output)? };
-    let plan = in_pool(config, || plan(config, &finder, &list, cache.as_ref()))??;
+    let should_stop = || observer.should_stop();
+    let plan = in_pool(config, || plan(config, &finder, &list, cache.as_ref(), &should_stop))??;
+    if observer.should_stop() {
+        return Ok(stopped_before_loading());
+    }
     observer.event(Event::Planned(plan.summary));
     plan.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
     Ok(report(&plan, BTreeMap::new(), plan.outcomes.clone(), None, false))
@@ -115,7 +119,10 @@ fn load_and_export(
 ) -> Result<RunReport, PipelineError> {
     let existing = Cache::open_existing(&config.output)?;
     let record = record(config, list, existing.as_ref())?;
-    let plan = plan(config, finder, list, existing.as_ref())?;
+    let plan = plan(config, finder, list, existing.as_ref(), &|| observer.should_stop())?;
+    if observer.should_stop() {
+        return Ok(stopped_before_loading());
+    }
     observer.event(Event::Planned(plan.summary));
     plan.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
     let nothing_to_do = plan.to_load.is_empty() && existing.is_none();
@@ -181,6 +188,10 @@ fn record(config: &Config, list: &SessionList, cache: Option<&Cache>) -> Result<
         listing: list.listing.clone(),
         modalities: config.modalities(),
     })
+}
+
+fn stopped_before_loading() -> RunReport {
+    report(&Plan::default(), BTreeMap::new(), Vec::new(), None, true)
 }
 
 fn report(

@@ -35,7 +35,7 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
     match value.and_then(serde_json::from_value::<Manifest>) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the manifest is broken and is rebuilt from the files");
+            tracing::debug!(path = %path.display(), %error, "the manifest cannot be understood");
             Ok(None)
         }
     }

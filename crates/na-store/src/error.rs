@@ -65,7 +65,7 @@ pub enum StoreError {
     /// Two sources of features would have the same name.
     #[error(
         "the features of {first} and of {second} would both be called {name}: load one of the workflows into another \
-         --output"
+         --output, and this one anew with --force --workflows"
     )]
     SameFeature {
         /// The name.

@@ -13,7 +13,7 @@ use crate::catalog::{self, long_entry, read_manifest, wide_entry};
 use crate::completeness::Completeness;
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::layout::{long_tables, sweep_store, wide_files};
+use crate::layout::{MANIFEST_FILE, long_tables, sweep_store, wide_files};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
 use crate::long::merge::{LongMerge, OldTable, Replaced};
@@ -194,6 +194,10 @@ impl<'a> Export<'a> {
     ) -> Result<Self, StoreError> {
         sweep_store(output)?;
         let manifest = read_manifest(output)?;
+        let path = output.join(MANIFEST_FILE);
+        if manifest.is_none() && path.exists() {
+            tracing::warn!(path = %path.display(), "the manifest is broken and is made again from the files");
+        }
         let asked = &request.record.settings.atlas_name;
         if let Some(store) = catalog::atlas(output, manifest.as_ref())?.filter(|store| store != asked) {
             return Err(StoreError::OtherAtlas { output: output.to_owned(), store, asked: asked.clone() });

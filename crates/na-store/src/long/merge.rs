@@ -149,7 +149,8 @@ impl LongMerge {
     fn fates(&self, columns: &LongColumns) -> Result<Vec<Fate>, StoreError> {
         let Some(old) = &self.old else { return Ok(Vec::new()) };
         let n_groups = old.file.row_groups().len();
-        if *old.file.schema() != columns.schema {
+        // Not the schemas as a whole: a file's has the file's notes too.
+        if old.file.schema().fields() != columns.schema.fields() {
             return Ok(vec![Fate::Rewritten; n_groups]);
         }
         let mut fates = vec![Fate::Copied; n_groups];

@@ -1,0 +1,79 @@
+//! A run that is asked to stop does, also while it looks what there is to do.
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail it")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use na_model::{Compression, Tissue};
+use na_pipeline::{Config, EntityPick, Event, Observer, SessionListOptions, SessionSource, dry_run, run};
+
+/// Asks to stop when it was asked so many times.
+struct StopsAt {
+    asked: Mutex<usize>,
+    at: usize,
+    events: Mutex<Vec<Event>>,
+}
+
+impl StopsAt {
+    fn new(at: usize) -> Self {
+        Self { asked: Mutex::default(), at, events: Mutex::default() }
+    }
+}
+
+impl Observer for StopsAt {
+    fn event(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+    }
+
+    fn should_stop(&self) -> bool {
+        let mut asked = self.asked.lock().unwrap();
+        *asked += 1;
+        *asked > self.at
+    }
+}
+
+/// Sessions of which there are no files.
+fn config(folder: &Path) -> Config {
+    let list: String = (0..40).map(|n| format!("{n:04},1\n")).collect();
+    fs::write(folder.join("sessions.csv"), format!("subject_code,session_id\n{list}")).unwrap();
+    fs::create_dir_all(folder.join("cat12")).unwrap();
+    Config {
+        sessions: SessionSource::List {
+            path: folder.join("sessions.csv"),
+            options: SessionListOptions::default(),
+        },
+        cat12_root: None,
+        cat12_parcellated_root: Some(folder.join("cat12")),
+        qsiparc: None,
+        output: folder.join("store"),
+        tissues: Tissue::ALL.to_vec(),
+        diffusion: false,
+        workflows: None,
+        atlas_name: "A".to_owned(),
+        wide_metrics: None,
+        compression: Compression::default(),
+        pick: EntityPick::default(),
+        n_jobs: 1,
+        keep_cache: false,
+        force: false,
+    }
+}
+
+#[test]
+fn while_it_looks_what_there_is_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    for at in [0, 1, 10, 39] {
+        for of in [dry_run, run] {
+            let observer = StopsAt::new(at);
+            let report = of(&config, &observer).unwrap();
+            assert!(report.interrupted && report.outcomes.is_empty() && report.export.is_none());
+            let planned = |event: &Event| matches!(event, Event::Planned(_));
+            assert!(!observer.events.lock().unwrap().iter().any(planned));
+            assert!(!folder.path().join("store/manifest.json").exists());
+        }
+    }
+    let report = run(&config, &StopsAt::new(usize::MAX)).unwrap();
+    assert_eq!((report.interrupted, report.outcomes.len()), (false, 40));
+}
