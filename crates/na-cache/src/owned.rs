@@ -17,7 +17,7 @@ const BESIDE_FILE: &str = ".cache-taken-over.db";
 pub struct OwnedCache<'lock> {
     cache: Cache,
     pub(crate) journal: Journal,
-    pub(crate) lock: &'lock OwnerLock,
+    _lock: &'lock OwnerLock,
 }
 
 impl Deref for OwnedCache<'_> {
@@ -49,7 +49,7 @@ impl<'lock> OwnedCache<'lock> {
 
     fn at(lock: &'lock OwnerLock, location: PathBuf) -> Result<Self, CacheError> {
         let (connections, journal) = read_write(&location)?;
-        Ok(Self { cache: Cache { location, connections }, journal, lock })
+        Ok(Self { cache: Cache { location, connections }, journal, _lock: lock })
     }
 
     /// Whether readers can look at it meanwhile: not where the file system has no write-ahead log.
