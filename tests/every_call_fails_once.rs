@@ -71,7 +71,7 @@ fn the_run_after_a_failed_call_ends_in_the_same_store() {
         kinds.filter(move |(kind, fault)| {
             // A call that is interrupted is made again: one that always is never ends.
             let ends = fault.errno != EINTR || !fault.on;
-            ends && (every || (at % 3 == *kind && (at / 3 % 2 == 0) == fault.on))
+            ends && (every || (at % 3 == *kind && (at / 3).is_multiple_of(2) == fault.on))
         })
     };
     std::thread::scope(|scope| {
