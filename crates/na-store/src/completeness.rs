@@ -44,15 +44,25 @@ impl<'a> Completeness<'a> {
         }
     }
 
+    /// Tables that a unit has nothing of, and maps that it lacks of the others.
     fn lacking(&self, modality: Modality, held: &[(usize, &Run)]) -> Vec<String> {
-        let held: HashSet<(usize, usize)> = held.iter().map(|(place, run)| (*place, run.map)).collect();
-        let mut lacking: BTreeSet<(&TableName, &Option<MapSource>)> = BTreeSet::new();
-        for (place, (table, index)) in self.tables.iter().enumerate() {
-            let maps = index.maps.iter().enumerate().filter(|_| table.modality() == modality);
-            lacking
-                .extend(maps.filter(|(map, _)| !held.contains(&(place, *map))).map(|(_, map)| (*table, map)));
+        let mut held_maps: HashMap<usize, HashSet<usize>> = HashMap::new();
+        for (place, run) in held {
+            held_maps.entry(*place).or_default().insert(run.map);
         }
-        let describe = |(table, map): (&TableName, &Option<MapSource>)| match map {
+        let mut lacking = BTreeSet::new();
+        for (place, (table, index)) in self.tables.iter().enumerate() {
+            if table.modality() != modality {
+                continue;
+            }
+            let Some(held) = held_maps.get(&place) else {
+                lacking.insert((*table, None));
+                continue;
+            };
+            let maps = index.maps.iter().enumerate().filter(|(map, _)| !held.contains(map));
+            lacking.extend(maps.map(|(_, map)| (*table, map.as_ref())));
+        }
+        let describe = |(table, map): (&TableName, Option<&MapSource>)| match map {
             None => table.to_string(),
             Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
         };
