@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use support::Ran;
-use support::cohort::Cohort;
+use support::cohort::{Cohort, anatomical, tsv};
 use support::store::Store;
 
 const SESSIONS: usize = 60;
@@ -83,32 +83,40 @@ fn a_killed_load_keeps_what_it_acknowledged_and_the_next_run_goes_on_there() {
     assert!(!cohort.path("data/processed/.cache.db").exists());
 }
 
+/// `KILLS=10000 cargo test --test killed_at_any_time again` kills so often.
 #[test]
 fn killed_again_and_again_through_load_and_export_it_ends_in_the_same_store() {
+    let kills: usize = std::env::var("KILLS").map_or(200, |kills| kills.parse().unwrap());
     let cohort = cohort();
     let started = Instant::now();
-    let expected = undisturbed(&cohort);
+    let mut expected = undisturbed(&cohort);
     let whole = u64::try_from(started.elapsed().as_millis()).unwrap().max(20);
     let mut random = Random(7);
-    for round in 0..4 {
-        let mut kills = 0;
-        while kills < 25 {
-            let mut child = start(&cohort, &["--no-progress"]);
-            sleep(Duration::from_millis(random.below(whole * 2 / 3)));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
+    for kill in 1..=kills {
+        let mut child = start(&cohort, &["--no-progress"]);
+        sleep(Duration::from_millis(random.below(whole * 2 / 3)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match random.below(16) {
             // Now and then what is there is exported by hand, and the cache stays or goes.
-            match random.below(8) {
-                0 => drop(cohort.export_cache(&["--keep-cache"])),
-                1 => drop(cohort.export_cache(&[])),
-                _ => {}
+            0 | 1 => drop(cohort.export_cache(&["--keep-cache"])),
+            2 | 3 => drop(cohort.export_cache(&[])),
+            // Or a source changes.
+            4 => {
+                let subject = format!("{:04}", random.below(u64::try_from(SESSIONS / 2).unwrap()));
+                let value = f64::from(u32::try_from(kill).unwrap()) + 0.1;
+                cohort.write(&anatomical(&subject, "20250100", "GM"), &tsv(value));
+                std::fs::remove_dir_all(cohort.path("undisturbed")).unwrap();
+                expected = undisturbed(&cohort);
             }
+            _ => {}
         }
-        cohort.run(&[]).ended(0);
-        Store::read(&cohort.store()).assert_same(&expected);
-        if round % 2 == 0 {
-            std::fs::remove_dir_all(cohort.store()).unwrap();
+        if kill % 25 == 0 || kill == kills {
+            cohort.run(&[]).ended(0);
+            Store::read(&cohort.store()).assert_same(&expected);
+            if kill % 50 == 0 {
+                std::fs::remove_dir_all(cohort.store()).unwrap();
+            }
         }
     }
 }

@@ -1,0 +1,33 @@
+//! Reading a store of 100 sessions: out of Parquet, and through the cache.
+#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
+
+mod support;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use na_store::{FeatureStore, ReadOptions};
+use support::TISSUES;
+
+fn benches(criterion: &mut Criterion) {
+    const SESSIONS: usize = 100;
+    let cached = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    support::load(cached.path(), SESSIONS, &TISSUES);
+    let exported = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    support::load(exported.path(), SESSIONS, &TISSUES);
+    support::export_all(exported.path(), SESSIONS, false);
+    let mut group = criterion.benchmark_group("read");
+    group.sample_size(20);
+    for (from, folder) in [("parquet", &exported), ("the cache", &cached)] {
+        let store = FeatureStore::open(folder.path()).unwrap();
+        let options = ReadOptions::default();
+        group.bench_function(format!("a long table from {from}"), |bencher| {
+            bencher.iter(|| store.scan_long("anatomical_gm").unwrap().read_all().unwrap());
+        });
+        group.bench_function(format!("a feature from {from}"), |bencher| {
+            bencher.iter(|| store.feature_batch("gm_mean", &options).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(group, benches);
+criterion_main!(group);
