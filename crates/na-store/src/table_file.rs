@@ -22,6 +22,7 @@ use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use parquet::file::reader::Length;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
@@ -50,6 +51,9 @@ impl TableFile {
         };
         let damaged = |error: ParquetError| StoreError::damaged(path, error);
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        if !lies_within(metadata.metadata().row_groups(), file.len()) {
+            return Err(StoreError::damaged(path, "its columns are not where it says"));
+        }
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
         let keyed =
             ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(damaged)?;
@@ -141,6 +145,16 @@ impl TableFile {
             Err(batches) => concat_batches(&schema, &batches).map_err(|error| damaged(&error)),
         }
     }
+}
+
+/// Whether all columns are inside the file. The reader takes that for granted: where it is wrong, it panics.
+fn lies_within(row_groups: &[RowGroupMetaData], length: u64) -> bool {
+    row_groups.iter().flat_map(RowGroupMetaData::columns).all(|column| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let bounds = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
+        let end = bounds.and_then(|(start, size)| start.checked_add(size));
+        end.is_some_and(|end| end <= length) && column.data_page_offset() >= 0 && column.num_values() >= 0
+    })
 }
 
 fn with_dictionaries(schema: &Schema) -> SchemaRef {

@@ -1,0 +1,122 @@
+//! Whatever bytes stand in an input: it is read, or refused with an error that names the file. Nothing panics.
+//!
+//! `PROPTEST_CASES=100000 cargo test -p na-pipeline --test any_input_is_read_or_refused` tries so many of each.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+use std::path::Path;
+
+use na_pipeline::session_list::{SessionListOptions, read_session_list};
+use na_pipeline::sidecar::parse_sidecar;
+use na_pipeline::tiv::{tiv_from_tsv, tiv_from_xml};
+use na_pipeline::tsv::parse_table;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+const TABLE: &str = "index\tlabel\tmean\tvoxel_count\tis_bimodal\tother\n1\tLH_Vis\t0.25\t10\tTrue\tx\n\
+                     2\tNA\tn/a\t\tFalse\t\n3\tRH é\t-1e-300\t9007199254740993\t\t1\n";
+const LIST: &str =
+    "subject_code,session_id,AGE,\"a, name\"\n0007,202507271541,31.5,\"x \"\"y\"\"\"\nCLMC-10,,n/a,\n";
+const XML: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<S><filedata><fname>&lt;x&gt;</fname></filedata>\
+                   <subjectratings><vol_TIV>1.5</vol_TIV></subjectratings><!-- c --><subjectmeasures>\
+                   <vol_abs_CGW>[1 2 3]</vol_abs_CGW><vol_TIV>1456.25</vol_TIV></subjectmeasures></S>\n";
+const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
+                       \"software_version\": \"1.2\", \"timestamp\": \"2026-01-01T00:00:00\", \"more\": [1, {}]}";
+
+/// Bytes that were something once, changed here and there.
+fn changed(valid: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let change = (any::<Index>(), 0..6u8, prop::collection::vec(any::<u8>(), 0..12), any::<Index>());
+    prop::collection::vec(change, 0..6).prop_map(move |changes| {
+        let mut bytes = valid.as_bytes().to_vec();
+        for (at, kind, new, to) in changes {
+            let at = at.index(bytes.len() + 1);
+            match kind {
+                0 => drop(bytes.splice(at..at, new)),
+                1 => bytes.truncate(at),
+                2 if at < bytes.len() => bytes[at] ^= 1 << (new.len() % 8),
+                3 => drop(bytes.drain(at..(at + new.len()).min(bytes.len()))),
+                // A piece of the file, somewhere else again.
+                4 if at < bytes.len() => {
+                    let piece = bytes[at..(at + 40).min(bytes.len())].to_vec();
+                    let to = to.index(bytes.len());
+                    drop(bytes.splice(to..to, piece));
+                }
+                _ => bytes.extend([b'\t', b'\n', b'"', b'<', b'&', 0, 0xff].iter().take(new.len())),
+            }
+        }
+        bytes
+    })
+}
+
+fn any_bytes(valid: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![4 => changed(valid), 1 => prop::collection::vec(any::<u8>(), 0..400)]
+}
+
+/// An error is of use where it says which file.
+fn names_the_file<T>(result: Result<T, impl ToString>, file: &str) {
+    if let Err(error) = result {
+        let said = error.to_string();
+        assert!(said.contains(file) && said.len() < 1000, "{said}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn tables(bytes in any_bytes(TABLE)) {
+        let result = parse_table(Path::new("in/table.tsv"), &bytes);
+        if let Ok(table) = &result {
+            prop_assert!(table.batch.num_rows() > 0);
+        }
+        names_the_file(result, "in/table.tsv");
+    }
+
+    #[test]
+    fn volumes_in_xml(bytes in any_bytes(XML)) {
+        let result = tiv_from_xml(Path::new("in/cat.xml"), &bytes);
+        if let Ok(Some(volume)) = result {
+            prop_assert!(volume.is_finite() && volume > 0.0);
+        }
+        names_the_file(result, "in/cat.xml");
+    }
+
+    #[test]
+    fn volumes_in_tables(bytes in any_bytes("source_file\tvol_TIV\na.xml\t1456.25\n")) {
+        names_the_file(tiv_from_tsv(Path::new("in/tiv.tsv"), &bytes), "in/tiv.tsv");
+    }
+
+    #[test]
+    fn sidecars(bytes in any_bytes(SIDECAR)) {
+        names_the_file(parse_sidecar(Path::new("in/side.json"), &bytes), "in/side.json");
+    }
+
+    #[test]
+    fn session_lists(bytes in any_bytes(LIST)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        std::fs::write(&path, &bytes).unwrap();
+        let result = read_session_list(&path, &SessionListOptions::default());
+        if let Ok(list) = &result {
+            prop_assert_eq!(list.listing.rows.len(), list.as_written.len());
+        }
+        names_the_file(result, "list.csv");
+    }
+}
+
+#[test]
+fn a_table_with_very_many_columns_takes_no_more_memory_than_its_cells() {
+    let names: Vec<String> = (0..20_000).map(|column| format!("c{column}")).collect();
+    // Room for each column in each of the lines would be 32 GB.
+    let row = format!("a{}\n", "\t0.5".repeat(20_000));
+    let text = format!("label\t{}\n{row}{}", names.join("\t"), "\n".repeat(200_000));
+    assert!(parse_table(Path::new("wide.tsv"), text.as_bytes()).is_err());
+}
+
+#[test]
+fn elements_and_brackets_without_end_are_refused() {
+    let deep = format!("<S>{}", "<a>".repeat(200_000));
+    assert!(!matches!(tiv_from_xml(Path::new("deep.xml"), deep.as_bytes()), Ok(Some(_))));
+    let entities = "<!DOCTYPE S [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>\
+                    <S><subjectmeasures><vol_TIV>&b;</vol_TIV></subjectmeasures></S>";
+    assert!(!matches!(tiv_from_xml(Path::new("entities.xml"), entities.as_bytes()), Ok(Some(_))));
+    let nested = format!("{{\"more\": {}", "[".repeat(200_000));
+    assert!(parse_sidecar(Path::new("nested.json"), nested.as_bytes()).is_err());
+}
