@@ -190,13 +190,13 @@ fn many_loading_threads_and_one_writer_commit_every_unit_once() {
 #[test]
 fn a_lock_of_another_machine_is_respected_and_the_way_out_said() {
     let cohort = half_loaded();
-    cohort.write(LOCK, "4711 another-machine");
+    cohort.write(LOCK, "4711 another-machine\n");
     let database = || fs::read(cohort.store().join(".cache.db")).unwrap();
     let before = database();
     cohort.run(&[]).ended(1).says(&["process 4711 on another-machine", ".cache.lock"]);
     cohort.export_cache(&["--status"]).ended(0);
     assert!(database() == before, "the cache changed");
-    assert_eq!(fs::read_to_string(cohort.path(LOCK)).unwrap(), "4711 another-machine");
+    assert_eq!(fs::read_to_string(cohort.path(LOCK)).unwrap(), "4711 another-machine\n");
     cohort.remove(LOCK);
     cohort.run(&[]).ended(0);
 }

@@ -75,11 +75,13 @@ struct Holder {
 }
 
 impl Holder {
+    /// None where the line is not whole: a power cut can leave a part of it, or nothing but zeros.
     fn read(file: &mut File) -> Option<Self> {
         let mut text = String::new();
         file.take(1024).read_to_string(&mut text).ok()?;
-        let mut words = text.split_whitespace();
-        Some(Self { pid: words.next()?.to_owned(), host: words.next()?.to_owned() })
+        let mut words = text.strip_suffix('\n')?.split_whitespace();
+        let pid = words.next().filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))?;
+        Some(Self { pid: pid.to_owned(), host: words.next()?.to_owned() })
     }
 }
 
@@ -93,8 +95,8 @@ fn write_holder(file: &mut File) -> io::Result<()> {
     use std::io::Seek;
     file.set_len(0)?;
     file.rewind()?;
-    write!(file, "{} {}", std::process::id(), this_host())?;
-    file.flush()
+    file.write_all(format!("{} {}\n", std::process::id(), this_host()).as_bytes())?;
+    file.sync_all()
 }
 
 fn this_host() -> String {
@@ -149,11 +151,21 @@ mod tests {
     fn a_dead_process_of_this_machine_leaves_no_lock_and_one_of_another_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(LOCK_FILE);
-        fs::write(&path, format!("999999 {}", this_host())).unwrap();
+        fs::write(&path, format!("999999 {}\n", this_host())).unwrap();
         drop(OwnerLock::acquire(folder.path()).unwrap());
-        fs::write(&path, "17 another-machine").unwrap();
+        fs::write(&path, "17 another-machine\n").unwrap();
         let error = OwnerLock::acquire(folder.path()).unwrap_err().to_string();
         assert!(error.contains("process 17 on another-machine") && error.contains("delete"), "{error}");
+    }
+
+    #[test]
+    fn what_a_power_cut_left_of_a_lock_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LOCK_FILE);
+        for left in ["", "17", "17 another-mach", "\0\0\0\0\0\0\0\n", "\0\0 host\n"] {
+            fs::write(&path, left).unwrap();
+            drop(OwnerLock::acquire(folder.path()).unwrap());
+        }
     }
 
     #[cfg(unix)]
