@@ -1,0 +1,152 @@
+//! Names that lead elsewhere, folders that lead in circles, stores that move: nothing outside the roots and the output
+//! is read or written, and what was committed stays.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+#![cfg(unix)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use support::cohort::{Cohort, anatomical, diffusion, tsv};
+use support::store::Store;
+
+/// All that is below a folder, links not followed.
+fn below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut all = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            all.extend(below(&path));
+        }
+        all.insert(path);
+    }
+    all
+}
+
+#[test]
+fn identifiers_never_lead_out_of_the_roots() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    // Tables where a path made of the identifiers would lead.
+    cohort.write("secret/anat/atlas-4S456Parcels/x_tissue-GM_parc.tsv", &tsv(1.0));
+    let before = below(cohort.root());
+    for (subject, session) in
+        [("../../../secret", ""), ("..", ".."), ("/etc", "passwd"), ("1/../../secret", "1")]
+    {
+        cohort.list(&format!("subject_code,session_id\n{subject},{session}\n"));
+        let ran = cohort.run(&["--json"]);
+        assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
+        if ran.code == Some(0) {
+            assert_eq!(ran.json()["loaded"]["anatomical"], 0, "{subject} {session}");
+        }
+        let made: Vec<_> = below(cohort.root()).difference(&before).cloned().collect();
+        assert!(made.iter().all(|path| path.starts_with(cohort.path("data"))), "{made:?}");
+    }
+}
+
+#[test]
+fn identifiers_that_cannot_be_are_refused_with_their_line() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    let long = "x".repeat(300);
+    for subject in ["\"a\"\"b\"", "\"a\nb\"", "a\u{0}b", "\"a\tb\"", long.as_str()] {
+        cohort.list(&format!("subject_code,session_id\n1,1\n{subject},1\n"));
+        let ran = cohort.run(&[]).ended(1);
+        assert!(ran.stderr.contains("line 3"), "{}", ran.stderr);
+        assert!(ran.stderr.len() < 600, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn other_alphabets_are_names_like_any_other() {
+    let cohort = Cohort::of(&[("Müller", "första"), ("患者零一", "一")]);
+    cohort.run(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.sessions_of("wide/anatomical/gm_mean.parquet"), ["Müller/första", "患者零一/一"]);
+}
+
+#[test]
+fn workflows_and_maps_never_lead_out_of_the_store() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    let ran = cohort.run(&["--workflows", "../NODDI"]).ended(1);
+    assert!(ran.stderr.contains("../NODDI"), "{}", ran.stderr);
+    cohort.write(&diffusion("NODDI", "1", "1", "..%2F..%2Fx"), &tsv(1.0));
+    cohort.write(&diffusion("NODDI", "1", "1", "y"), &tsv(1.0).replacen("std", "../../../std", 1));
+    let before = below(cohort.root());
+    cohort.run(&["--wide-metrics", "mean,../../../std"]);
+    let made: Vec<_> = below(cohort.root()).difference(&before).cloned().collect();
+    assert!(!made.is_empty() && made.iter().all(|path| path.starts_with(cohort.path("data"))), "{made:?}");
+}
+
+#[test]
+fn links_are_followed_and_circles_are_not() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    // A session that lies on another disk.
+    let (here, there) = (cohort.path("parcellated/cat12/sub-2"), cohort.path("elsewhere"));
+    fs::rename(&here, &there).unwrap();
+    symlink(&there, &here).unwrap();
+    let circle = cohort.path("parcellated/cat12/sub-3");
+    symlink(&circle, &circle).unwrap();
+    symlink(cohort.path("parcellated"), cohort.path("parcellated/cat12/sub-1/ses-1/anat/again")).unwrap();
+    symlink("..", cohort.path("parcellated/qsirecon-NODDI/sub-4")).unwrap();
+    cohort.run(&["--discover"]).ended(0);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.sessions_of("wide/anatomical/gm_mean.parquet"), ["0001/1", "0002/1"]);
+}
+
+#[test]
+fn a_store_that_is_moved_is_gone_on_with() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    cohort.run(&["-o", "undisturbed"]).ended(0);
+    cohort.list("subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
+    cohort.run(&["--keep-cache"]).ended(0);
+    fs::rename(cohort.store(), cohort.path("moved")).unwrap();
+    cohort.list("subject_code,session_id,AGE,sex\n1,1,20.5,F\n2,1,21.5,M\n");
+    let ran = cohort.run(&["-o", "moved", "--json"]).ended(0).json();
+    assert_eq!(ran["skipped"]["anatomical"], 1);
+    Store::read(&cohort.path("moved")).assert_same(&Store::read(&cohort.path("undisturbed")));
+}
+
+#[test]
+fn a_clock_that_goes_backwards_loses_nothing() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(10 * 365 * 86_400);
+    let file = fs::File::options().append(true).open(cohort.path(&anatomical("1", "1", "GM"))).unwrap();
+    file.set_modified(ahead).unwrap();
+    cohort.run(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    // A file that is older than what was read of it has changed all the same, where its content has.
+    cohort.write(&anatomical("1", "1", "GM"), &tsv(77.0));
+    let ran = cohort.run(&["--json"]).ended(0).json();
+    assert_eq!(ran["loaded"]["anatomical"], 1);
+    assert_ne!(Store::read(&cohort.store()).tables, store.tables);
+}
+
+#[test]
+fn the_cache_is_private_and_the_store_follows_the_umask() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    let program = cohort.command(&[]).get_program().to_owned();
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(cohort.root()).arg("-c").arg("umask 027; exec \"$0\" --keep-cache").arg(program);
+    support::Ran::of(shell.output().unwrap()).ended(0);
+    let mode = |name: &str| fs::metadata(cohort.store().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(".cache.db"), 0o600);
+    for name in ["long/anatomical_gm.parquet", "metadata.parquet", "manifest.json", "sessions.tsv"] {
+        assert_eq!(mode(name), 0o640, "{name}");
+    }
+    assert_eq!(mode("long"), 0o750);
+}
+
+#[test]
+fn nothing_of_a_person_is_in_the_logs() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    cohort.list(
+        "subject_code,session_id,AGE,Name,diagnosis\n1,1,47.25,Alma Mater,hayfever\n2,1,48.25,Ann Other,\n",
+    );
+    let ran = cohort.run(&["--log-file", "log.txt"]).ended(0);
+    let log = fs::read_to_string(cohort.path("log.txt")).unwrap();
+    for word in ["47.25", "Alma", "hayfever", "Ann Other"] {
+        assert!(!ran.stderr.contains(word) && !log.contains(word), "{word} in {}\n{log}", ran.stderr);
+    }
+}
