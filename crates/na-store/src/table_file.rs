@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
@@ -20,9 +20,9 @@ use parquet::arrow::arrow_writer::{
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::file::reader::Length;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
@@ -31,6 +31,7 @@ use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
 use crate::shared_file::SharedFile;
 use crate::wide::chunk::encode;
+use crate::wide::decode::{Window, can_decode, decode};
 
 /// An open Parquet file. What it shows does not change when another takes its place.
 #[derive(Debug, Clone)]
@@ -38,8 +39,8 @@ pub(crate) struct TableFile {
     path: PathBuf,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
-    /// The same with text as dictionaries, for keys.
-    keyed: ArrowReaderMetadata,
+    /// The same with text as dictionaries, for keys; made when it is needed.
+    keyed: Arc<OnceLock<ArrowReaderMetadata>>,
 }
 
 impl TableFile {
@@ -54,10 +55,7 @@ impl TableFile {
         if !lies_within(metadata.metadata().row_groups(), file.len()) {
             return Err(StoreError::damaged(path, "its columns are not where it says"));
         }
-        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(metadata.schema()));
-        let keyed =
-            ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(damaged)?;
-        Ok(Some(Self { path: path.to_owned(), file, metadata, keyed }))
+        Ok(Some(Self { path: path.to_owned(), file, metadata, keyed: Arc::default() }))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -89,7 +87,13 @@ impl TableFile {
 
     /// Some columns of a row group, text as dictionaries of `Int32` keys.
     pub(crate) fn read_keyed(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
-        self.read_as(&self.keyed, row_group, Some(columns))
+        if let Some(keyed) = self.keyed.get() {
+            return self.read_as(keyed, row_group, Some(columns));
+        }
+        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(self.schema()));
+        let keyed = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)
+            .map_err(|error| StoreError::damaged(&self.path, error))?;
+        self.read_as(self.keyed.get_or_init(|| keyed), row_group, Some(columns))
     }
 
     /// A row group, all columns.
@@ -97,9 +101,35 @@ impl TableFile {
         self.read_as(&self.metadata, row_group, None)
     }
 
-    /// Some columns of a row group by their places, in the file's order.
-    pub(crate) fn read_places(&self, row_group: usize, places: &[usize]) -> Result<RecordBatch, StoreError> {
-        self.read_columns(&self.metadata, row_group, |_| Some(places.to_vec()))
+    /// Many short columns of a row group by their places, in the file's order.
+    pub(crate) fn read_small(&self, row_group: usize, places: &[usize]) -> Result<RecordBatch, StoreError> {
+        let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
+        let schema = self.schema().project(places).map_err(|error| damaged(&error))?;
+        let group = self.row_groups().get(row_group);
+        let chunks = places.iter().map(|place| group.and_then(|group| group.columns().get(*place)));
+        let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
+        let chunks = chunks.filter(|chunks| {
+            let mut columns = chunks.iter().zip(schema.fields());
+            columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
+        });
+        let (Some(group), Some(chunks)) = (group, chunks) else {
+            return self.read_columns(&self.metadata, row_group, |_| Some(places.to_vec()));
+        };
+        let ranges = chunks.iter().map(|chunk| chunk.byte_range());
+        let start = ranges.clone().map(|(start, _)| start).min().unwrap_or_default();
+        let end = ranges.map(|(start, length)| start + length).max().unwrap_or_default();
+        let length = usize::try_from(end - start).map_err(|error| damaged(&error))?;
+        let bytes = self.file.get_bytes(start, length).map_err(|error| damaged(&error))?;
+        let window = Arc::new(Window { bytes, start });
+        let rows = usize::try_from(group.num_rows()).map_err(|error| damaged(&error))?;
+        let columns = chunks
+            .par_iter()
+            .zip(schema.fields().par_iter())
+            .with_min_len(32)
+            .map(|(chunk, field)| decode(&window, chunk, field.data_type(), rows))
+            .collect::<Result<Vec<ArrayRef>, ParquetError>>()
+            .map_err(|error| damaged(&error))?;
+        RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(&error))
     }
 
     fn read_as(

@@ -24,9 +24,6 @@ use crate::table_file::TableFile;
 use crate::wide::pivot::{Source, feature_schema};
 use crate::wide::plan::{FeatureKind, PlannedFeature};
 
-/// Columns that are decoded together: so many that a thread is worth it.
-const COLUMNS_AT_ONCE: usize = 64;
-
 /// A feature that can be read.
 #[derive(Debug, Clone)]
 pub(crate) enum Found {
@@ -165,14 +162,7 @@ impl Snapshot {
         let arrow = StoreError::arrow(file.path());
         let schema = Arc::new(file.schema().project(&in_file).map_err(&arrow)?);
         let groups = (0..file.row_groups().len())
-            .map(|group| {
-                let read = in_file
-                    .par_chunks(COLUMNS_AT_ONCE)
-                    .map(|columns| file.read_places(group, columns))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let arrays = read.iter().flat_map(|batch| batch.columns().to_vec()).collect();
-                RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(&arrow)
-            })
+            .map(|group| file.read_small(group, &in_file))
             .collect::<Result<Vec<_>, StoreError>>()?;
         let batch = match <[RecordBatch; 1]>::try_from(groups) {
             Ok([batch]) => batch,
