@@ -10,8 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::CacheError;
 use crate::connections::{Connections, Manager};
-use crate::pandas_cache::is_pandas;
-use crate::schema::{CREATE, SCHEMA_VERSION};
+use crate::schema::{CREATE, SCHEMA_VERSION, is_pandas};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";

@@ -16,6 +16,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use crate::open::{connect_to_read, files, remove_files};
+use crate::schema::is_pandas;
 use crate::{Cache, CacheError, CacheStatus, EncodedTable, EncodedUnit, OwnerLock};
 
 /// A cache of the pandas package, open for reading.
@@ -319,15 +320,6 @@ fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
         Value::Null | Value::Blob(_) => None,
     });
     Ok(Arc::new(texts.collect::<StringArray>()))
-}
-
-/// Whether a file is a cache of the pandas package.
-pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT count(*) = 1 FROM sqlite_schema WHERE type = 'table' AND name = 'completed_sessions'",
-        [],
-        |row| row.get(0),
-    )
 }
 
 fn texts(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Option<String>>> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes.
 pub(crate) const SCHEMA_VERSION: i64 = 1;
@@ -34,6 +35,15 @@ CREATE TABLE tables (
 CREATE INDEX tables_of_unit
     ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set);
 ";
+
+/// Whether a file is a cache of the pandas package.
+pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) = 1 FROM sqlite_schema WHERE type = 'table' AND name = 'completed_sessions'",
+        [],
+        |row| row.get(0),
+    )
+}
 
 /// A table's columns as `column_sets` keeps them: `[["label","text"],["mean","double"]]`.
 pub(crate) fn columns_to_text(schema: &Schema) -> String {

@@ -1,13 +1,11 @@
 //! From the cache into Parquet: merge, commit, verify, and only then let the cache go.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{
-    ExportSettings, Manifest, MapSource, RegionSet, Session, TableName, UnitOutcome, WideMetrics,
-};
+use na_model::{ExportSettings, Manifest, RegionSet, Session, TableName, UnitOutcome, WideMetrics};
 
 use crate::catalog::{self, long_entry, read_manifest, wide_entry};
 use crate::completeness::Completeness;
@@ -24,7 +22,7 @@ use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
-use crate::verify::verify;
+use crate::verify::{Expected, verify};
 use crate::wide::chosen::metrics_of_features;
 use crate::wide::plan::{PlannedFeature, check_names, plan};
 use crate::wide::write::WideWriter;
@@ -178,11 +176,6 @@ struct Planned {
     merge: LongMerge,
     columns: LongColumns,
     features: Vec<PlannedFeature>,
-}
-
-/// What a long table holds after the export.
-pub(crate) struct Expected {
-    pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
 }
 
 impl<'a> Export<'a> {

@@ -7,10 +7,14 @@ use na_model::{Manifest, MapSource, Session, TableName};
 
 use crate::catalog::count;
 use crate::error::StoreError;
-use crate::export::Expected;
 use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::long::index::LongIndex;
 use crate::table_file::TableFile;
+
+/// What a long table holds after the export.
+pub(crate) struct Expected {
+    pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
+}
 
 pub(crate) fn verify(
     output: &Path,

@@ -9,7 +9,7 @@ use na_model::{Measure, Modality};
 use crate::error::StoreError;
 use crate::notes;
 use crate::producers::noted;
-use crate::read::feature::{Found, kind_of};
+use crate::read::found::{Found, kind_of};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::wide::plan::FeatureKind;

@@ -1,8 +1,8 @@
 //! Reading a store as it is: each unit from Parquet, or from the cache where the cache holds it newer or alone.
 
 mod describe;
-mod feature;
 mod feature_store;
+mod found;
 #[cfg(feature = "polars")]
 mod frames;
 mod long_scan;
@@ -11,6 +11,7 @@ mod names;
 mod options;
 mod snapshot;
 mod stamp;
+mod values;
 
 pub use describe::{FeatureInfo, StoreSummary};
 pub use feature_store::FeatureStore;
