@@ -139,6 +139,21 @@ fn the_cache_is_private_and_the_store_follows_the_umask() {
 }
 
 #[test]
+fn a_reader_of_the_summary_that_went_away_stops_nothing() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    let program = cohort.command(&[]).get_program().to_owned();
+    for closed in ["exec \"$0\" -o closed >&-", "\"$0\" -o piped | true"] {
+        let mut shell = std::process::Command::new("sh");
+        shell.current_dir(cohort.root()).arg("-c").arg(closed).arg(&program);
+        support::Ran::of(shell.output().unwrap()).ended(0);
+    }
+    cohort.run(&[]).ended(0);
+    let expected = Store::read(&cohort.store());
+    Store::read(&cohort.path("closed")).assert_same(&expected);
+    Store::read(&cohort.path("piped")).assert_same(&expected);
+}
+
+#[test]
 fn nothing_of_a_person_is_in_the_logs() {
     let cohort = Cohort::of(&[("1", "1")]);
     cohort.list(

@@ -115,6 +115,29 @@ mod tests {
         assert!(matches!(read_with_fingerprint(&giant), Err(UnitError::TooLarge { .. })));
     }
 
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_not_taken() {
+        use std::io::Write;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
+        let is_done = AtomicBool::new(false);
+        let is_seen = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut file = File::options().append(true).open(&path).unwrap();
+                while !is_done.load(Ordering::Relaxed) && file.metadata().unwrap().len() < 1 << 25 {
+                    file.write_all(b"more").unwrap();
+                }
+            });
+            let is_seen = (0..10_000)
+                .any(|_| matches!(read_with_fingerprint(&path), Err(UnitError::ChangedWhileRead { .. })));
+            is_done.store(true, Ordering::Relaxed);
+            is_seen
+        });
+        assert!(is_seen);
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_socket_or_pipe_is_refused_before_it_is_opened() {

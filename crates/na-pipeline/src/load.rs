@@ -110,7 +110,10 @@ impl LoadedUnit {
                 self.unit.tiv = Some(found.millilitres);
                 self.notes.extend(found.notes);
             }
-            None => self.notes.push(format!("{}: no total intracranial volume was found", self.unit.unit)),
+            None => self.notes.push(format!(
+                "{}: no total intracranial volume was found: CAT12 writes it into cat_*.xml under CAT12_ROOT",
+                self.unit.unit
+            )),
         }
         Ok(())
     }
