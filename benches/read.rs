@@ -1,4 +1,4 @@
-//! Reading a store of 100 sessions: out of Parquet, and through the cache.
+//! Reading a store of 400 sessions: out of Parquet, and through the cache.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
 
 mod support;
@@ -8,7 +8,7 @@ use na_store::{FeatureStore, ReadOptions};
 use support::TISSUES;
 
 fn benches(criterion: &mut Criterion) {
-    const SESSIONS: usize = 100;
+    const SESSIONS: usize = 400;
     let cached = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     support::load(cached.path(), SESSIONS, &TISSUES);
     let exported = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

@@ -1,18 +1,18 @@
 //! What a cache holds, read.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use na_model::{
     ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
     Unit, UnitOutcome, WideMetrics,
 };
-use rusqlite::{Row, params};
+use rusqlite::Row;
 
 use crate::CacheError;
 use crate::connections::{Connections, InUse};
-use crate::encoded::decode;
 use crate::open::{CACHE_FILE, read_only, read_only_at_once};
 use crate::schema::columns_from_text;
 
@@ -20,7 +20,8 @@ use crate::schema::columns_from_text;
 #[derive(Debug, Clone)]
 pub struct Cache {
     pub(crate) location: PathBuf,
-    pub(crate) connections: Connections,
+    connections: Connections,
+    pub(crate) column_sets: Arc<Mutex<HashMap<i64, SchemaRef>>>,
 }
 
 /// What a run was asked to do: an export from the cache alone needs it.
@@ -57,21 +58,6 @@ pub struct CachedTableInfo {
     pub n_rows: usize,
 }
 
-/// A table of a unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CachedTable {
-    /// Which map, for diffusion tables.
-    pub map: Option<MapSource>,
-    /// Its rows.
-    pub batch: RecordBatch,
-}
-
-/// A table as it is stored.
-struct Blob {
-    map: Option<MapSource>,
-    data: Vec<u8>,
-}
-
 /// A form in which a long table occurs in the cache: columns with types, and regions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableForm {
@@ -84,6 +70,10 @@ pub struct TableForm {
 }
 
 impl Cache {
+    pub(crate) fn new(location: PathBuf, connections: Connections) -> Self {
+        Self { location, connections, column_sets: Arc::default() }
+    }
+
     /// Where a cache of an output folder is.
     #[must_use]
     pub fn path_in(output: &Path) -> PathBuf {
@@ -97,7 +87,7 @@ impl Cache {
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
         // Made and not yet filled: its owner is just starting, or was killed there.
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only(&location)?.map(|connections| Self { location, connections }))
+        Ok(read_only(&location)?.map(|connections| Self::new(location, connections)))
     }
 
     /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
@@ -107,7 +97,7 @@ impl Cache {
     /// A file that is no cache, or one of another version.
     pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only_at_once(&location)?.map(|connections| Self { location, connections }))
+        Ok(read_only_at_once(&location)?.map(|connections| Self::new(location, connections)))
     }
 
     /// The file, where there is one with something in it.
@@ -208,8 +198,7 @@ impl Cache {
                 Ok((row.get::<_, i64>(0)?, info))
             },
         )?;
-        let mut by_unit: std::collections::HashMap<i64, Vec<CachedTableInfo>> =
-            std::collections::HashMap::new();
+        let mut by_unit: HashMap<i64, Vec<CachedTableInfo>> = HashMap::new();
         for (unit, info) in tables {
             by_unit.entry(unit).or_default().push(info);
         }
@@ -231,60 +220,6 @@ impl Cache {
             .and_then(|mut statement| statement.query_row([unit.key], |row| row.get(0)))
             .map_err(|source| CacheError::sqlite(&self.location, source))?;
         serde_json::from_str(&text).map_err(|error| self.damaged(error))
-    }
-
-    /// What a unit has of a long table, sorted by map.
-    ///
-    /// # Errors
-    /// A cache that cannot be read.
-    pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
-        self.read_maps(unit, table, |_| true)
-    }
-
-    /// What a unit has of some maps of a long table, sorted by map. Other maps are not decoded.
-    ///
-    /// # Errors
-    /// A cache that cannot be read.
-    pub fn read_maps(
-        &self,
-        unit: &CachedUnit,
-        table: &TableName,
-        wanted: impl Fn(Option<&MapSource>) -> bool,
-    ) -> Result<Vec<CachedTable>, CacheError> {
-        let blobs = self.blobs(unit, table, wanted)?;
-        let decoded = blobs.into_iter().map(|Blob { map, data }| {
-            let batch = decode(&data).map_err(|error| self.damaged(error))?;
-            Ok(CachedTable { map, batch })
-        });
-        decoded.collect()
-    }
-
-    /// A connection is held no longer than its bytes take to copy: others decode meanwhile.
-    fn blobs(
-        &self,
-        unit: &CachedUnit,
-        table: &TableName,
-        wanted: impl Fn(Option<&MapSource>) -> bool,
-    ) -> Result<Vec<Blob>, CacheError> {
-        let connection = self.connection()?;
-        let sqlite = |source| CacheError::sqlite(&self.location, source);
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT model, param, \"desc\", data FROM tables WHERE unit = ?1 AND table_name = ?2
-                 ORDER BY model, param, \"desc\"",
-            )
-            .map_err(sqlite)?;
-        let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
-        let mut blobs = Vec::new();
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            let map = map(row, 0).map_err(sqlite)?;
-            if wanted(map.as_ref()) {
-                let data = row.get_ref(3).map_err(sqlite)?;
-                let data = data.as_blob().map_err(|error| self.damaged(error))?.to_owned();
-                blobs.push(Blob { map, data });
-            }
-        }
-        Ok(blobs)
     }
 
     /// The forms of every long table, in the order of the first session that has them.
@@ -352,7 +287,7 @@ where
     word.parse().map_err(|error| conversion(column, error))
 }
 
-fn map(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<MapSource>> {
+pub(crate) fn map(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<MapSource>> {
     let Some(param) = row.get(first + 1)? else { return Ok(None) };
     Ok(Some(MapSource { model: row.get(first)?, param, desc: row.get(first + 2)? }))
 }

@@ -1,22 +1,12 @@
 //! Units as the cache stores them, made by the loading threads so that the writer only writes.
 
-use std::cell::RefCell;
-
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Int64Type};
-use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::writer::StreamWriter;
 use na_model::{MapSource, Region, RegionSet, SourceFile, TableName, Unit};
 
 use crate::CacheError;
+use crate::blob::pack;
 use crate::schema::columns_to_text;
-
-const ZSTD_LEVEL: i32 = 1;
-
-/// No table of one session decodes to more, bytes.
-const LARGEST_TABLE: usize = 1 << 30;
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]
@@ -31,7 +21,7 @@ pub struct EncodedUnit {
     pub sources: Vec<SourceFile>,
 }
 
-/// A table of one session: rows × columns as one compressed Arrow IPC stream.
+/// A table of one session: rows × columns as one blob of compressed columns.
 #[derive(Debug, Clone)]
 pub struct EncodedTable {
     pub(crate) table: TableName,
@@ -47,18 +37,13 @@ impl EncodedTable {
     /// Encodes a table; `region_column` names its regions.
     ///
     /// # Errors
-    /// A batch that Arrow IPC cannot hold.
+    /// A column that is neither text, double, integer nor boolean.
     pub fn encode(
         table: TableName,
         map: Option<MapSource>,
         batch: &RecordBatch,
         region_column: &str,
     ) -> Result<Self, CacheError> {
-        let mut ipc = Vec::with_capacity(batch.get_array_memory_size() + 16 * 1024);
-        let mut writer = StreamWriter::try_new(&mut ipc, batch.schema_ref())?;
-        writer.write(batch)?;
-        writer.finish()?;
-        drop(writer);
         let region_set = regions_of(batch, region_column);
         Ok(Self {
             table,
@@ -66,7 +51,7 @@ impl EncodedTable {
             n_rows: batch.num_rows(),
             columns: columns_to_text(batch.schema_ref()),
             regions: serde_json::to_string(&region_set).unwrap_or_default(),
-            data: compress(&ipc)?,
+            data: pack(batch)?,
             region_set,
         })
     }
@@ -106,78 +91,4 @@ fn regions_of(batch: &RecordBatch, region_column: &str) -> RegionSet {
         index: index.filter(|column| column.is_valid(row)).map(|column| column.value(row)),
         label: label.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned()),
     }))
-}
-
-thread_local! {
-    /// A context of zstd is larger than most blobs: each thread makes its own once.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-}
-
-fn compress(ipc: &[u8]) -> Result<Vec<u8>, ArrowError> {
-    let compressed = COMPRESSOR.with_borrow_mut(|slot| match slot {
-        Some(compressor) => compressor.compress(ipc),
-        None => slot.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?).compress(ipc),
-    });
-    compressed.map_err(|error| ArrowError::IpcError(error.to_string()))
-}
-
-/// The table of a blob.
-pub(crate) fn decode(data: &[u8]) -> Result<RecordBatch, ArrowError> {
-    let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
-    let size = zstd::zstd_safe::get_frame_content_size(data)
-        .ok()
-        .flatten()
-        .and_then(|size| usize::try_from(size).ok())
-        .filter(|size| *size <= LARGEST_TABLE)
-        .ok_or_else(|| broken("the blob does not say its size"))?;
-    let ipc = DECOMPRESSOR
-        .with_borrow_mut(|slot| match slot {
-            Some(decompressor) => decompressor.decompress(data, size),
-            None => slot.insert(zstd::bulk::Decompressor::new()?).decompress(data, size),
-        })
-        .map_err(|error| broken(&error.to_string()))?;
-    let mut decoder = StreamDecoder::new();
-    let mut buffer = Buffer::from_vec(ipc);
-    let batch = decoder.decode(&mut buffer)?.ok_or_else(|| broken("the blob holds no table"))?;
-    Ok(batch)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{BooleanArray, Float64Array, Int64Array, NullArray, StringArray};
-
-    use super::*;
-
-    #[test]
-    fn every_bit_of_a_table_survives() {
-        let batch = RecordBatch::try_from_iter_with_nullable([
-            ("index", Arc::new(Int64Array::from(vec![Some(1), None, Some(i64::MIN)])) as _, true),
-            ("label", Arc::new(StringArray::from(vec![Some("a"), Some("NA"), None])) as _, true),
-            ("mean", Arc::new(Float64Array::from(vec![Some(-0.0), Some(0.1 + 0.2), None])) as _, true),
-            ("is_bimodal", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])) as _, true),
-            ("empty", Arc::new(NullArray::new(3)) as _, true),
-        ])
-        .unwrap();
-        let encoded =
-            EncodedTable::encode(TableName::parse("anatomical_gm").unwrap(), None, &batch, "label").unwrap();
-        let decoded = decode(&encoded.data).unwrap();
-        assert_eq!(decoded, batch);
-        let mean = decoded.column(2).as_primitive::<arrow::datatypes::Float64Type>();
-        assert!(mean.value(0).is_sign_negative());
-        assert_eq!(encoded.regions().as_slice().len(), 3);
-        assert_eq!(
-            crate::schema::columns_from_text(&encoded.columns).unwrap().fields(),
-            batch.schema().fields()
-        );
-    }
-
-    #[test]
-    fn a_broken_blob_is_an_error() {
-        for data in [&b""[..], b"abc", &[0x28, 0xb5, 0x2f, 0xfd, 0, 0]] {
-            assert!(decode(data).is_err());
-        }
-    }
 }

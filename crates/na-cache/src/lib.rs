@@ -1,7 +1,7 @@
 //! The SQLite write-ahead store that makes each unit durable the moment it is read.
 //!
 //! A unit (one session of one modality) is one transaction: all its tables, the fingerprints of its sources and its
-//! completion mark, or nothing. Tables are compressed Arrow IPC blobs, never a row a region. Loading threads encode
+//! completion mark, or nothing. A table is a blob of compressed columns, never a row a region. Loading threads encode
 //! ([`EncodedUnit`]), a single [`Writer`] commits whatever units wait in one synced transaction. What this crate is
 //! not: it knows no input format and no Parquet.
 //!
@@ -35,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blob;
 mod cache;
 mod connections;
 mod encoded;
@@ -46,9 +47,10 @@ mod pandas_cache;
 mod remove;
 mod schema;
 mod status;
+mod tables;
 mod writer;
 
-pub use cache::{Cache, CachedTable, CachedTableInfo, CachedUnit, RunRecord, TableForm};
+pub use cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
 pub use encoded::{EncodedTable, EncodedUnit};
 pub use error::CacheError;
 pub use lock::{LOCK_FILE, OwnerLock};
@@ -56,4 +58,5 @@ pub use open::CACHE_FILE;
 pub use owned::OwnedCache;
 pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits};
 pub use status::CacheStatus;
+pub use tables::CachedTable;
 pub use writer::{UnitSender, Writer};

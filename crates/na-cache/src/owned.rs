@@ -49,7 +49,7 @@ impl<'lock> OwnedCache<'lock> {
 
     fn at(lock: &'lock OwnerLock, location: PathBuf) -> Result<Self, CacheError> {
         let (connections, journal) = read_write(&location)?;
-        Ok(Self { cache: Cache { location, connections }, journal, _lock: lock })
+        Ok(Self { cache: Cache::new(location, connections), journal, _lock: lock })
     }
 
     /// Whether readers can look at it meanwhile: not where the file system has no write-ahead log.

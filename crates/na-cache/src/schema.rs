@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 2;
 
 /// A blob's columns and regions repeat in all sessions: they are kept once, and export knows them without decoding.
 pub(crate) const CREATE: &str = "

@@ -18,7 +18,8 @@ const QUEUE: usize = 4;
 /// Units of one transaction at most: beyond it a sync costs nothing more, and units wait longer.
 const LARGEST_BATCH: usize = 8;
 
-/// Commits units in the order they come, all that wait in one transaction.
+/// Commits units in the order they come, all that wait in one transaction. Dropped, it waits as [`Writer::finish`] does:
+/// nothing is written to a cache after whoever holds its lock let go.
 #[derive(Debug)]
 pub struct Writer {
     thread: Option<JoinHandle<Result<(), CacheError>>>,
@@ -82,6 +83,14 @@ impl Writer {
             None => Ok(()),
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
+            tracing::warn!(%error, "a commit failed");
         }
     }
 }

@@ -228,3 +228,21 @@ fn nobody_else_reads_the_cache() {
     }
     assert!(seen >= 3, "the cache, its log and the lock");
 }
+
+/// Some network file systems share no memory between processes: a folder in the place of the log's index is as good.
+#[test]
+fn where_a_write_ahead_log_does_not_work_a_unit_is_committed_all_the_same() {
+    let output = tempfile::tempdir().unwrap();
+    std::fs::write(output.path().join(".cache.db"), "").unwrap();
+    std::fs::create_dir(output.path().join(".cache.db-shm")).unwrap();
+    {
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let cache = OwnedCache::open_or_create(&lock).unwrap();
+        assert!(!cache.readers_can_join());
+        assert_eq!(commit(&cache, vec![unit("1", Modality::Anatomical, 1.0)]).len(), 1);
+    }
+    // Whoever comes after reads it, also where the log would work.
+    std::fs::remove_dir(output.path().join(".cache.db-shm")).unwrap();
+    let cache = Cache::open_existing(output.path()).unwrap().unwrap();
+    assert_eq!(cache.units().unwrap().len(), 1);
+}

@@ -88,8 +88,8 @@ impl IndexBuilder {
         else {
             return;
         };
-        let regions = layout.iter().filter_map(|place| of.regions.get(*place)).cloned().collect();
-        self.add(run.row_group, run.rows.clone(), session.clone(), map.clone(), regions);
+        let layout = self.layout(layout.iter().filter_map(|place| of.regions.get(*place)).cloned());
+        self.add_rows(run.row_group, run.rows.clone(), session.clone(), map.clone(), layout);
     }
 
     /// Regions that the table has, in whatever run.
@@ -99,36 +99,25 @@ impl IndexBuilder {
         }
     }
 
-    /// Rows of one map of one session: the regions of a table as the cache has it.
-    pub(crate) fn add_table(
-        &mut self,
-        row_group: usize,
-        session: &Session,
-        map: Option<&MapSource>,
-        regions: Vec<Region>,
-    ) {
-        self.add(row_group, 0..regions.len(), session.clone(), map.cloned(), regions);
+    /// The place of a list of regions in [`LongIndex::layouts`].
+    pub(crate) fn layout(&mut self, regions: impl IntoIterator<Item = Region>) -> usize {
+        let place_of = |region| place(&mut self.regions, &mut self.index.regions, region);
+        let layout: Vec<usize> = regions.into_iter().map(place_of).collect();
+        place(&mut self.layouts, &mut self.index.layouts, layout)
     }
 
-    fn add(
+    /// Rows of one map of one session, with the regions of a layout.
+    pub(crate) fn add_rows(
         &mut self,
         row_group: usize,
         rows: Range<usize>,
         session: Session,
         map: Option<MapSource>,
-        regions: Vec<Region>,
+        layout: usize,
     ) {
-        let layout =
-            regions.into_iter().map(|region| place(&mut self.regions, &mut self.index.regions, region));
-        let layout: Vec<usize> = layout.collect();
-        let run = Run {
-            row_group,
-            rows,
-            session: place(&mut self.sessions, &mut self.index.sessions, session),
-            map: place(&mut self.maps, &mut self.index.maps, map),
-            layout: place(&mut self.layouts, &mut self.index.layouts, layout),
-        };
-        self.index.runs.push(run);
+        let session = place(&mut self.sessions, &mut self.index.sessions, session);
+        let map = place(&mut self.maps, &mut self.index.maps, map);
+        self.index.runs.push(Run { row_group, rows, session, map, layout });
     }
 
     fn run(
@@ -146,8 +135,8 @@ impl IndexBuilder {
             };
             MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
         });
-        let regions = rows.clone().map(|row| columns.region(row)).collect();
-        self.add(row_group, rows, session, map, regions);
+        let layout = self.layout(rows.clone().map(|row| columns.region(row)));
+        self.add_rows(row_group, rows, session, map, layout);
         Ok(())
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat, concat_batches, filter_record_batch};
-use arrow::datatypes::{DataType, Int64Type, Schema};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema};
+use arrow::error::ArrowError;
 use na_cache::{CachedTable, CachedUnit};
 use na_model::{Region, TableName, WideFeature};
 use rayon::prelude::*;
@@ -21,6 +22,9 @@ use crate::read::snapshot::Snapshot;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
 use crate::wide::pivot::{Source, feature_schema};
 use crate::wide::plan::PlannedFeature;
+
+/// Units that a thread reads from the cache before it lets others at it, and unpacks.
+const UNITS_AT_ONCE: usize = 32;
 
 impl Snapshot {
     /// Features in the order asked for: `subject_code, session_id`, then the regions.
@@ -157,10 +161,18 @@ impl Snapshot {
             builder.add_regions(form.regions.as_slice());
         }
         let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
-        for CachedMaps { unit, tables } in self.cached_maps(merge, features)? {
-            for table in tables {
-                builder.add_table(group, &unit.unit.session, table.map.as_ref(), keys.of(&table.batch));
-                batches.push((group, table.batch));
+        // One atlas has the same regions in every session: they come as the same arrays, and are looked at once.
+        let mut last: Option<(Vec<ArrayRef>, usize)> = None;
+        for CachedMaps { unit, tables } in self.cached_maps(merge, features, &metrics)? {
+            for CachedTable { map, batch } in tables {
+                let key_columns = keys.columns(&batch).map_err(&arrow)?;
+                let layout = match &last {
+                    Some((known, layout)) if are_same(known, key_columns.columns()) => *layout,
+                    _ => builder.layout(keys.of(&key_columns)),
+                };
+                last = Some((key_columns.columns().to_vec(), layout));
+                builder.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, layout);
+                batches.push((group, batch));
                 group += 1;
             }
         }
@@ -189,16 +201,19 @@ impl Snapshot {
         &self,
         merge: &LongMerge,
         features: &[(usize, &PlannedFeature)],
+        metrics: &[&str],
     ) -> Result<Vec<CachedMaps>, StoreError> {
         let Some(cached) = &self.cached else { return Ok(Vec::new()) };
         let wanted = |map: Option<&na_model::MapSource>| {
             features.iter().any(|(_, feature)| feature.map.as_ref() == map)
         };
-        let read = merge.units.par_iter().map(|unit| {
-            let tables = cached.cache.read_maps(unit, &merge.table, wanted)?;
-            Ok(CachedMaps { unit: Arc::clone(unit), tables })
+        let columns = [metrics, &RegionKeys::NAMES].concat();
+        let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
+            let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
+            let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
+            Ok(units.iter().zip(tables).map(maps).collect::<Vec<_>>())
         });
-        read.collect()
+        Ok(read.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
     }
 }
 
@@ -215,6 +230,10 @@ struct CachedMaps {
     tables: Vec<CachedTable>,
 }
 
+fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
 /// The columns that name regions in the whole table: a column that is of another type there names none.
 struct RegionKeys {
     index: bool,
@@ -223,6 +242,15 @@ struct RegionKeys {
 }
 
 impl RegionKeys {
+    const NAMES: [&str; 3] = ["index", "label", "name"];
+
+    /// The columns that name regions in a table.
+    fn columns(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let is_key = |(_, field): &(usize, &FieldRef)| Self::NAMES.contains(&field.name().as_str());
+        let places = batch.schema_ref().fields().iter().enumerate().filter(is_key).map(|(place, _)| place);
+        batch.project(&places.collect::<Vec<_>>())
+    }
+
     fn of(&self, batch: &RecordBatch) -> Vec<Region> {
         let text =
             |is_key: bool, name: &str| batch.column_by_name(name).filter(|_| is_key)?.as_string_opt::<i32>();

@@ -101,8 +101,9 @@ pub(crate) fn decode(
             Arc::new(
                 levels
                     .iter()
-                    .map(|level| if *level == 1 { values.next() } else { None })
-                    .collect::<BooleanArray>(),
+                    .map(|level| if *level == 1 { values.next().map(Some) } else { Some(None) })
+                    .collect::<Option<BooleanArray>>()
+                    .ok_or_else(short)?,
             )
         }
         (ColumnReader::ByteArrayColumnReader(mut reader), DataType::Utf8) => {
@@ -111,9 +112,9 @@ pub(crate) fn decode(
             let mut values = values.into_iter();
             let mut builder = StringBuilder::new();
             for level in &levels {
-                match values.next().filter(|_| *level == 1) {
-                    Some(value) => builder.append_value(value.as_utf8()?),
-                    None => builder.append_null(),
+                match *level == 1 {
+                    true => builder.append_value(values.next().ok_or_else(short)?.as_utf8()?),
+                    false => builder.append_null(),
                 }
             }
             Arc::new(builder.finish())

@@ -95,3 +95,8 @@ pub fn export_all(
     let request = ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
     export(lock, Some(cache), &request, observer)
 }
+
+/// How many cases a property is tried with: so many, or as `PROPTEST_CASES` says.
+pub fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}

@@ -1,0 +1,190 @@
+//! The rows of a unit's tables, read.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError};
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use na_model::{MapSource, TableName};
+use rusqlite::{Connection, params};
+
+use crate::blob::{Frame, Place, column, directory_size, places, unpack};
+use crate::cache::{count, map};
+use crate::schema::columns_from_text;
+use crate::{Cache, CacheError, CachedUnit};
+
+/// A table of a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CachedTable {
+    /// Which map, for diffusion tables.
+    pub map: Option<MapSource>,
+    /// Its rows.
+    pub batch: RecordBatch,
+}
+
+/// Columns of a table as they are stored.
+struct Packed {
+    map: Option<MapSource>,
+    n_rows: usize,
+    columns: Vec<(FieldRef, Place)>,
+    frames: Vec<(Frame, Vec<u8>)>,
+}
+
+/// A column that came last under its name: what it was packed as, and what that is.
+struct Known {
+    field: FieldRef,
+    packed: Vec<u8>,
+    array: ArrayRef,
+}
+
+impl Cache {
+    /// What a unit has of a long table, sorted by map.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
+        let connection = self.connection()?;
+        let packed = self.packed(&connection, unit, table, &|_| true, &|_| true)?;
+        drop(connection);
+        packed.into_iter().map(|packed| self.unpacked(packed, &mut Vec::new())).collect()
+    }
+
+    /// Some columns of some maps that units have of a long table: for each unit its maps, sorted, columns in the order
+    /// of the table. Nothing else is read. What a unit has just as the one before, regions above all, is the same array.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_columns(
+        &self,
+        units: &[Arc<CachedUnit>],
+        table: &TableName,
+        maps: impl Fn(Option<&MapSource>) -> bool,
+        columns: &[&str],
+    ) -> Result<Vec<Vec<CachedTable>>, CacheError> {
+        let connection = self.connection()?;
+        let wanted = |column: &str| columns.contains(&column);
+        let packed = units.iter().map(|unit| self.packed(&connection, unit, table, &maps, &wanted));
+        let packed: Vec<Vec<Packed>> = packed.collect::<Result<_, CacheError>>()?;
+        // Others read while this unpacks.
+        drop(connection);
+        let mut known = Vec::new();
+        let mut unpacked = |packed| self.unpacked(packed, &mut known);
+        packed.into_iter().map(|tables| tables.into_iter().map(&mut unpacked).collect()).collect()
+    }
+
+    fn packed(
+        &self,
+        connection: &Connection,
+        unit: &CachedUnit,
+        table: &TableName,
+        maps: &dyn Fn(Option<&MapSource>) -> bool,
+        columns: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Packed>, CacheError> {
+        let sqlite = |source| CacheError::sqlite(&self.location, source);
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT model, param, \"desc\", id, n_rows, column_set FROM tables INDEXED BY tables_of_unit
+                 WHERE unit = ?1 AND table_name = ?2 ORDER BY model, param, \"desc\"",
+            )
+            .map_err(sqlite)?;
+        let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
+        let mut tables = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let map = map(row, 0).map_err(sqlite)?;
+            if !maps(map.as_ref()) {
+                continue;
+            }
+            let n_rows = count(row.get(4).map_err(sqlite)?);
+            let schema = self.column_set(connection, row.get(5).map_err(sqlite)?)?;
+            let blob = connection
+                .blob_open("main", "tables", "data", row.get(3).map_err(sqlite)?, true)
+                .map_err(sqlite)?;
+            let mut directory = vec![0; directory_size(schema.fields().len())];
+            blob.read_at_exact(&mut directory, 0).map_err(sqlite)?;
+            let mut packed = Packed { map, n_rows, columns: Vec::new(), frames: Vec::new() };
+            for (field, place) in schema.fields().iter().zip(places(&directory)) {
+                if !columns(field.name()) {
+                    continue;
+                }
+                packed.columns.push((Arc::clone(field), place));
+                if packed.frames.iter().all(|(frame, _)| *frame != place.frame) {
+                    let Frame { start, length, .. } = place.frame;
+                    if start.checked_add(length).is_none_or(|end| end > blob.len()) {
+                        return Err(self.damaged("a frame is outside of its blob"));
+                    }
+                    let mut bytes = vec![0; length];
+                    blob.read_at_exact(&mut bytes, start).map_err(sqlite)?;
+                    packed.frames.push((place.frame, bytes));
+                }
+            }
+            tables.push(packed);
+        }
+        Ok(tables)
+    }
+
+    fn unpacked(&self, packed: Packed, known: &mut Vec<Known>) -> Result<CachedTable, CacheError> {
+        let Packed { map, n_rows, columns, frames } = packed;
+        let damaged = |error: ArrowError| self.damaged(error);
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut arrays = Vec::with_capacity(columns.len());
+        let mut shared: Option<(Frame, Cow<'_, [u8]>)> = None;
+        for (field, place) in columns {
+            let Some((frame, bytes)) = frames.iter().find(|(frame, _)| *frame == place.frame) else {
+                continue;
+            };
+            let array = if place.is_alone() {
+                alone(&field, place, bytes, n_rows, known)
+            } else {
+                if shared.as_ref().is_none_or(|(other, _)| other != frame) {
+                    shared = Some((*frame, unpack(*frame, bytes).map_err(damaged)?));
+                }
+                let frame = shared.as_ref().map(|(_, bytes)| bytes.as_ref());
+                column(place, frame.unwrap_or_default(), field.data_type(), n_rows)
+            };
+            arrays.push(array.map_err(damaged)?);
+            fields.push(field);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+        Ok(CachedTable { map, batch: batch.map_err(damaged)? })
+    }
+
+    /// The columns of a set. Tables by the thousand share one.
+    fn column_set(&self, connection: &Connection, key: i64) -> Result<SchemaRef, CacheError> {
+        let known = || self.column_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known().get(&key) {
+            return Ok(Arc::clone(schema));
+        }
+        let text: String = connection
+            .query_row("SELECT columns FROM column_sets WHERE column_set = ?1", [key], |row| row.get(0))
+            .map_err(|source| CacheError::sqlite(&self.location, source))?;
+        let schema = columns_from_text(&text).ok_or_else(|| self.damaged(&text))?;
+        known().insert(key, Arc::clone(&schema));
+        Ok(schema)
+    }
+}
+
+/// A column in a frame of its own, unpacked where the last of its name was not packed to the same bytes.
+fn alone(
+    field: &FieldRef,
+    place: Place,
+    packed: &[u8],
+    n_rows: usize,
+    known: &mut Vec<Known>,
+) -> Result<ArrayRef, ArrowError> {
+    let before = known.iter_mut().find(|known| known.field == *field);
+    if let Some(same) = &before
+        && same.array.len() == n_rows
+        && same.packed == packed
+    {
+        return Ok(Arc::clone(&same.array));
+    }
+    let array = column(place, &unpack(place.frame, packed)?, field.data_type(), n_rows)?;
+    let last = Known { field: Arc::clone(field), packed: packed.to_vec(), array: Arc::clone(&array) };
+    match before {
+        Some(before) => *before = last,
+        None => known.push(last),
+    }
+    Ok(array)
+}
