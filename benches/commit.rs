@@ -1,7 +1,8 @@
 //! What the cache costs a session: the writer's time for a unit that is encoded, until it is durable.
 //!
 //! `two loaders` is the real case: units wait while a transaction is synced, and the next one takes all that wait.
-//! `alone` is a unit that waits for its own sync.
+//! `alone` is a unit that waits for its own sync. `in memory` is two loaders where a sync costs nothing: what is left is
+//! SQLite's own work.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -15,15 +16,16 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use na_cache::{EncodedUnit, OwnedCache, OwnerLock, Writer};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 use support::TISSUES;
+use support::table::REGIONS;
 
 /// Different units that are committed again and again, as sessions of their own.
 const UNITS: usize = 16;
 
-fn units(tissues: &[&str]) -> Vec<EncodedUnit> {
-    (0..UNITS).map(|n| support::unit(n, tissues)).collect()
+fn units(tissues: &[&str], regions: usize) -> Vec<EncodedUnit> {
+    (0..UNITS).map(|n| support::unit(n, tissues, regions)).collect()
 }
 
 fn numbered(unit: &EncodedUnit, n: usize) -> EncodedUnit {
@@ -75,17 +77,26 @@ fn alone(output: &Path, units: &[EncodedUnit], n: u64) -> Duration {
 }
 
 fn benches(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let memory = tempfile::tempdir_in("/dev/shm").ok();
     let mut group = criterion.benchmark_group("commit a unit");
     group.sample_size(20).measurement_time(Duration::from_secs(8));
-    for tables in 1..=3 {
-        let units = units(&TISSUES[..tables]);
-        group.bench_function(BenchmarkId::new("two loaders, tables", tables), |bencher| {
-            bencher.iter_custom(|n| two_loaders(folder.path(), &units, n));
+    for (tables, regions) in [(1, REGIONS), (2, REGIONS), (3, REGIONS), (3, 100), (3, 1000)] {
+        let units = units(&TISSUES[..tables], regions);
+        let bytes: usize = units.iter().flat_map(|unit| &unit.tables).map(EncodedTable::size).sum();
+        group.throughput(Throughput::Bytes((bytes / UNITS) as u64));
+        let size = format!("{tables} of {regions} × 57");
+        group.bench_function(BenchmarkId::new("two loaders", &size), |bencher| {
+            bencher.iter_custom(|n| two_loaders(disk.path(), &units, n));
         });
-        group.bench_function(BenchmarkId::new("alone, tables", tables), |bencher| {
-            bencher.iter_custom(|n| alone(folder.path(), &units, n));
+        group.bench_function(BenchmarkId::new("alone", &size), |bencher| {
+            bencher.iter_custom(|n| alone(disk.path(), &units, n));
         });
+        if let Some(memory) = &memory {
+            group.bench_function(BenchmarkId::new("in memory", &size), |bencher| {
+                bencher.iter_custom(|n| two_loaders(memory.path(), &units, n));
+            });
+        }
     }
     group.finish();
 }

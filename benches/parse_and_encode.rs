@@ -10,15 +10,16 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::EncodedTable;
 use na_model::TableName;
 use na_pipeline::tsv::parse_table;
+use support::table::{Content, text};
 
 fn benches(criterion: &mut Criterion) {
-    let text = support::tsv(1);
+    let text = text(&Content::anatomical(1));
     let mut group = criterion.benchmark_group("table of 456 × 57");
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("parse", |bencher| {
         bencher.iter(|| parse_table(Path::new("bench.tsv"), black_box(text.as_bytes())));
     });
-    let parsed = support::parsed(1);
+    let parsed = support::parsed(&Content::anatomical(1));
     let table = TableName::parse("anatomical_gm");
     group.bench_function("encode", |bencher| {
         bencher.iter(|| {

@@ -1,6 +1,6 @@
 //! What a cache holds, read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,6 @@ use rusqlite::Row;
 use crate::CacheError;
 use crate::connections::{Connections, InUse};
 use crate::open::{CACHE_FILE, read_only, read_only_at_once};
-use crate::schema::columns_from_text;
 
 /// An open cache. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -56,6 +55,8 @@ pub struct CachedTableInfo {
     pub map: Option<MapSource>,
     /// Regions.
     pub n_rows: usize,
+    column_set: i64,
+    region_set: i64,
 }
 
 /// A form in which a long table occurs in the cache: columns with types, and regions.
@@ -191,10 +192,16 @@ impl Cache {
             },
         )?;
         let tables = self.query(
-            "SELECT unit, table_name, model, param, \"desc\", n_rows FROM tables INDEXED BY tables_of_unit",
+            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set
+             FROM tables INDEXED BY tables_of_unit",
             |row| {
-                let info =
-                    CachedTableInfo { table: parsed(row, 1)?, map: map(row, 2)?, n_rows: count(row.get(5)?) };
+                let info = CachedTableInfo {
+                    table: parsed(row, 1)?,
+                    map: map(row, 2)?,
+                    n_rows: count(row.get(5)?),
+                    column_set: row.get(6)?,
+                    region_set: row.get(7)?,
+                };
                 Ok((row.get::<_, i64>(0)?, info))
             },
         )?;
@@ -222,35 +229,49 @@ impl Cache {
         serde_json::from_str(&text).map_err(|error| self.damaged(error))
     }
 
-    /// The forms of every long table, in the order of the first session that has them.
+    /// The forms of every long table of units, in the order of the first unit that has them.
     ///
     /// # Errors
     /// A cache that cannot be read.
-    pub fn table_forms(&self) -> Result<Vec<TableForm>, CacheError> {
-        let forms = self.query(
-            "SELECT table_name, columns, regions, subject_code, session_id FROM (
-                SELECT table_name, column_set, region_set, subject_code, session_id,
-                    row_number() OVER (PARTITION BY table_name, column_set, region_set
-                        ORDER BY subject_code, session_id, model, param, \"desc\") AS place
-                FROM tables JOIN units USING (unit))
-             JOIN column_sets USING (column_set) JOIN region_sets USING (region_set)
-             WHERE place = 1 ORDER BY table_name, subject_code, session_id",
-            |row| Ok((parsed(row, 0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
-        )?;
-        forms
-            .into_iter()
-            .map(|(table, columns, regions)| {
-                Ok(TableForm {
-                    table,
-                    columns: columns_from_text(&columns).ok_or_else(|| self.damaged(&columns))?,
-                    regions: serde_json::from_str(&regions).map_err(|error| self.damaged(error))?,
-                })
+    pub fn table_forms<'a>(
+        &self,
+        units: impl IntoIterator<Item = &'a CachedUnit>,
+    ) -> Result<Vec<TableForm>, CacheError> {
+        let mut forms: BTreeMap<&TableName, Vec<(i64, i64)>> = BTreeMap::new();
+        for info in units.into_iter().flat_map(|unit| &unit.tables) {
+            let forms = forms.entry(&info.table).or_default();
+            let form = (info.column_set, info.region_set);
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        let connection = self.connection()?;
+        let form = |(table, (columns, regions)): (&TableName, (i64, i64))| {
+            let regions: String = connection
+                .prepare_cached("SELECT regions FROM region_sets WHERE region_set = ?1")
+                .and_then(|mut statement| statement.query_row([regions], |row| row.get(0)))
+                .map_err(|source| CacheError::sqlite(&self.location, source))?;
+            Ok(TableForm {
+                table: table.clone(),
+                columns: self.column_set(&connection, columns)?,
+                regions: serde_json::from_str(&regions).map_err(|error| self.damaged(error))?,
             })
-            .collect()
+        };
+        let forms =
+            forms.into_iter().flat_map(|(table, forms)| forms.into_iter().map(move |form| (table, form)));
+        forms.map(form).collect()
     }
 
     pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+    }
+
+    /// The connections that nobody uses.
+    pub(crate) fn idle_connections(&self) -> Vec<InUse> {
+        std::iter::repeat_with(|| self.connections.try_get())
+            .take(count(self.connections.state().idle_connections.into()))
+            .flatten()
+            .collect()
     }
 
     pub(crate) fn query<T>(

@@ -21,7 +21,12 @@ const BUSY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Durat
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-const PAGE_SIZE: u32 = 8192;
+/// Bytes. A table is a few hundred kilobytes: small pages only add frames to the log.
+const PAGE_SIZE: u32 = 32_768;
+
+/// The log may hold 1 GiB before it is copied into the file: most caches are deleted before, and are written once.
+/// After a crash a log of that size is read again in about a second.
+const LOG_PAGES: u32 = (1 << 30) / PAGE_SIZE;
 
 /// How SQLite makes commits safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +152,10 @@ fn pool(location: &Path, flags: OpenFlags, journal: Journal, size: u32) -> Resul
 /// `FULL`: a commit that was acknowledged survives a power cut. With group commit it costs next to nothing.
 fn configure(connection: &Connection, journal: Journal) -> rusqlite::Result<()> {
     match journal {
-        Journal::WriteAhead => connection.pragma_update(None, "journal_mode", "WAL")?,
+        Journal::WriteAhead => {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        }
         Journal::Rollback => {
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             connection.pragma_update(None, "journal_mode", "TRUNCATE")?;

@@ -1,8 +1,8 @@
 //! Deleting a cache, once everything in it is elsewhere.
 
-use std::time::Duration;
+use rusqlite::config::DbConfig;
 
-use crate::open::{Journal, remove_files};
+use crate::open::remove_files;
 use crate::{CacheError, OwnedCache};
 
 impl OwnedCache<'_> {
@@ -13,15 +13,10 @@ impl OwnedCache<'_> {
     /// A file that cannot be deleted.
     pub fn remove(self) -> Result<(), CacheError> {
         let location = self.location().to_owned();
-        if self.journal == Journal::WriteAhead {
-            let connection = self.connection()?;
-            // A reader may keep the log from being emptied: the deletion neither depends on it nor waits for it.
-            connection
-                .busy_timeout(Duration::ZERO)
-                .map_err(|source| CacheError::sqlite(&location, source))?;
-            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-                tracing::debug!(%error, "the log is not emptied before it goes");
-            }
+        // Closing would copy the log into the file.
+        for connection in self.idle_connections() {
+            let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            set.map_err(|source| CacheError::sqlite(&location, source))?;
         }
         drop(self);
         remove_files(&location)

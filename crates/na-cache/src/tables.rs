@@ -7,6 +7,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_model::{MapSource, TableName};
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, params};
 
 use crate::blob::{Frame, Place, column, directory_size, places, unpack};
@@ -45,7 +46,7 @@ impl Cache {
     /// A cache that cannot be read.
     pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
         let connection = self.connection()?;
-        let packed = self.packed(&connection, unit, table, &|_| true, &|_| true)?;
+        let packed = self.packed(&connection, &mut None, unit, table, &|_| true, &|_| true)?;
         drop(connection);
         packed.into_iter().map(|packed| self.unpacked(packed, &mut Vec::new())).collect()
     }
@@ -64,8 +65,11 @@ impl Cache {
     ) -> Result<Vec<Vec<CachedTable>>, CacheError> {
         let connection = self.connection()?;
         let wanted = |column: &str| columns.contains(&column);
-        let packed = units.iter().map(|unit| self.packed(&connection, unit, table, &maps, &wanted));
+        let mut blob = None;
+        let packed =
+            units.iter().map(|unit| self.packed(&connection, &mut blob, unit, table, &maps, &wanted));
         let packed: Vec<Vec<Packed>> = packed.collect::<Result<_, CacheError>>()?;
+        drop(blob);
         // Others read while this unpacks.
         drop(connection);
         let mut known = Vec::new();
@@ -73,9 +77,11 @@ impl Cache {
         packed.into_iter().map(|tables| tables.into_iter().map(&mut unpacked).collect()).collect()
     }
 
-    fn packed(
+    /// `blob` is one of this connection: moving it to another row is cheaper than opening that.
+    fn packed<'c>(
         &self,
-        connection: &Connection,
+        connection: &'c Connection,
+        blob: &mut Option<Blob<'c>>,
         unit: &CachedUnit,
         table: &TableName,
         maps: &dyn Fn(Option<&MapSource>) -> bool,
@@ -97,9 +103,16 @@ impl Cache {
             }
             let n_rows = count(row.get(4).map_err(sqlite)?);
             let schema = self.column_set(connection, row.get(5).map_err(sqlite)?)?;
-            let blob = connection
-                .blob_open("main", "tables", "data", row.get(3).map_err(sqlite)?, true)
-                .map_err(sqlite)?;
+            let id = row.get(3).map_err(sqlite)?;
+            let blob = match blob {
+                Some(blob) => {
+                    blob.reopen(id).map_err(sqlite)?;
+                    blob
+                }
+                None => {
+                    blob.insert(connection.blob_open("main", "tables", "data", id, true).map_err(sqlite)?)
+                }
+            };
             let mut directory = vec![0; directory_size(schema.fields().len())];
             blob.read_at_exact(&mut directory, 0).map_err(sqlite)?;
             let mut packed = Packed { map, n_rows, columns: Vec::new(), frames: Vec::new() };
@@ -151,7 +164,7 @@ impl Cache {
     }
 
     /// The columns of a set. Tables by the thousand share one.
-    fn column_set(&self, connection: &Connection, key: i64) -> Result<SchemaRef, CacheError> {
+    pub(crate) fn column_set(&self, connection: &Connection, key: i64) -> Result<SchemaRef, CacheError> {
         let known = || self.column_sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(schema) = known().get(&key) {
             return Ok(Arc::clone(schema));

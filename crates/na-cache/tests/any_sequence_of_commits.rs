@@ -192,7 +192,7 @@ impl Model {
             .collect();
         assert_eq!(status.tables, tables.iter().cloned().collect::<Vec<_>>());
         let forms: BTreeSet<TableName> =
-            cache.table_forms().unwrap().into_iter().map(|form| form.table).collect();
+            cache.table_forms(&cache.units().unwrap()).unwrap().into_iter().map(|form| form.table).collect();
         assert_eq!(forms, tables);
         assert_eq!(cache.run_record().unwrap(), self.record.map(record_of));
         let outcomes: Vec<UnitOutcome> = self.outcomes.iter().copied().map(outcome_of).collect();

@@ -91,7 +91,7 @@ fn what_was_committed_is_read_back_by_another_connection() {
     let maps = reader.read_table(diffusion, &diffusion.tables[0].table).unwrap();
     assert_eq!(maps.iter().map(|t| t.map.clone().unwrap().param).collect::<Vec<_>>(), ["icvf", "od"]);
     assert_eq!(reader.sources(anatomical).unwrap(), unit("1", Modality::Anatomical, 0.).sources);
-    let forms = reader.table_forms().unwrap();
+    let forms = reader.table_forms(&reader.units().unwrap()).unwrap();
     assert_eq!(forms.len(), 3);
     assert!(forms.iter().all(|form| form.columns.fields().len() == 3 && form.regions.as_slice().len() == 2));
 

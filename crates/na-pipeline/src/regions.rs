@@ -16,8 +16,10 @@ pub(crate) struct KnownRegions(Mutex<BTreeMap<TableName, RegionSet>>);
 impl KnownRegions {
     pub(crate) fn of(output: &std::path::Path, cache: Option<&Cache>) -> Result<Self, PipelineError> {
         let mut regions = na_store::store_regions(output)?;
-        for form in cache.map(Cache::table_forms).transpose()?.into_iter().flatten() {
-            regions.entry(form.table).or_default().extend(&form.regions);
+        if let Some(cache) = cache {
+            for form in cache.table_forms(&cache.units()?)? {
+                regions.entry(form.table).or_default().extend(&form.regions);
+            }
         }
         Ok(Self(Mutex::new(regions)))
     }

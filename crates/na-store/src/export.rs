@@ -198,7 +198,7 @@ impl<'a> Export<'a> {
         let (mut units, mut forms) = (Vec::new(), Vec::new());
         if let Some(cache) = cache {
             units = cache.units()?.into_iter().map(Arc::new).collect();
-            forms = cache.table_forms()?;
+            forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         }
         let mut old = BTreeMap::new();
         for table in long_tables(output)? {

@@ -213,7 +213,7 @@ impl Cached {
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
         let record = record(&cache, output, None)?;
         let units: Vec<Arc<CachedUnit>> = cache.units()?.into_iter().map(Arc::new).collect();
-        let forms = cache.table_forms()?;
+        let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         let replaced = Replaced::of(&units);
         Ok(Some(Self { cache, record, units, forms, replaced }))
     }
