@@ -1,7 +1,6 @@
 //! How a command ends.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 /// Exit statuses, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +17,15 @@ pub(crate) enum Exit {
     Interrupted(i32),
 }
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+        match exit {
             Exit::Done => 0,
             Exit::CouldNotRun => 1,
             Exit::Usage => 2,
             Exit::SomeFailed => 3,
             Exit::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(130),
-        })
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
@@ -55,8 +54,8 @@ struct Options {
     completions: Option<Shell>,
 }
 
-/// Runs the command with these arguments, the program's name first.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command with these arguments, the program's name first; its exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match Options::try_parse_from(arguments) {
         Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),

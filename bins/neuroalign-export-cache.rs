@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    neuroalign::export_cache::main(std::env::args_os())
+    neuroalign::export_cache::main(std::env::args_os()).into()
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    neuroalign::preprocess::main(std::env::args_os())
+    neuroalign::preprocess::main(std::env::args_os()).into()
 }

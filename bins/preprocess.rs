@@ -1,7 +1,6 @@
 //! `neuroalign-preprocess`: load, resume, export.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
@@ -14,8 +13,8 @@ use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{logging, summary};
 
-/// Runs the command with these arguments, the program's name first.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command with these arguments, the program's name first; its exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match Options::try_parse_from(arguments) {
         Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),

@@ -1,0 +1,76 @@
+from os import PathLike
+from typing import TypedDict
+
+class Selection(TypedDict):
+    origin: str
+    metadata: bool
+    tiv: bool
+    sessions: list[tuple[str, str | None]] | None
+    subjects: list[str] | None
+    regions: list[str] | None
+    metrics: list[str] | None
+
+class CacheStatus(TypedDict):
+    exists: bool
+    n_sessions_anatomical: int
+    n_sessions_diffusion: int
+    tables: list[str]
+    size_mb: float
+
+class Summary(TypedDict):
+    folder: PathLike[str]
+    atlas_name: str | None
+    n_sessions: int
+    n_subjects: int
+    long_formats: list[str]
+    anatomical_features: list[str]
+    diffusion_features: list[str]
+    has_tiv: bool
+    updated_at: str | None
+    cache: CacheStatus
+
+class FeatureInfo(TypedDict):
+    name: str
+    modality: str
+    metric: str
+    tissue: str | None
+    workflow: str | None
+    model: str | None
+    param: str | None
+    desc: str | None
+    unit: str
+    n_sessions: int
+    regions: list[str]
+    atlas_name: str
+    producer_versions: list[str]
+    file: PathLike[str] | None
+    created_at: str | None
+
+class ExportReport(TypedDict):
+    long_formats: list[str]
+    n_features: int
+    n_sessions: int
+    notes: list[str]
+
+class Table:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class Store:
+    def __init__(self, folder: str | PathLike[str]) -> None: ...
+    def load_long(self, name: str, selection: Selection) -> Table: ...
+    def load_feature(self, name: str, selection: Selection) -> Table: ...
+    def load_features(self, names: list[str], selection: Selection) -> Table: ...
+    def load_tiv(self) -> Table: ...
+    def load_metadata(self) -> Table: ...
+    def list_long_formats(self) -> list[str]: ...
+    def list_features(self, modality: str | None) -> list[str]: ...
+    def regions(self, name: str) -> list[str]: ...
+    def existing_sessions(self) -> list[tuple[str, str | None]]: ...
+    def feature_info(self, name: str) -> FeatureInfo: ...
+    def summary(self) -> Summary: ...
+    def cache_status(self) -> CacheStatus: ...
+    def export_cache(self, atlas_name: str | None, keep_cache: bool) -> ExportReport: ...
+    def clear_cache(self) -> None: ...
+
+def preprocess(arguments: list[str]) -> int: ...
+def export_cache(arguments: list[str]) -> int: ...

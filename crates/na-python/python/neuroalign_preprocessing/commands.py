@@ -1,0 +1,23 @@
+"""The console scripts ``neuroalign-preprocess`` and ``neuroalign-export-cache``."""
+
+import signal
+import sys
+
+from neuroalign_preprocessing import _native
+
+
+def preprocess() -> int:
+    """Run ``neuroalign-preprocess`` with this process' arguments; its exit status."""
+    _leave_interrupts_to_the_command()
+    return _native.preprocess(["neuroalign-preprocess", *sys.argv[1:]])
+
+
+def export_cache() -> int:
+    """Run ``neuroalign-export-cache`` with this process' arguments; its exit status."""
+    _leave_interrupts_to_the_command()
+    return _native.export_cache(["neuroalign-export-cache", *sys.argv[1:]])
+
+
+def _leave_interrupts_to_the_command() -> None:
+    # Python's own handler would raise KeyboardInterrupt after the command has stopped cleanly and said how to go on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,29 @@
+//! What went wrong, as Python says it.
+
+use std::io;
+
+use na_model::ModelError;
+use na_store::StoreError;
+use pyo3::PyErr;
+use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
+
+/// `ValueError` for a name that is not there, `FileNotFoundError` for a folder or cache, `OSError` for a file that cannot
+/// be read, `RuntimeError` for the rest.
+pub(crate) fn of_store(error: StoreError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        StoreError::UnknownName { .. } => PyValueError::new_err(text),
+        StoreError::NoFolder { .. } | StoreError::NoCache { .. } => PyFileNotFoundError::new_err(text),
+        StoreError::Io { source, .. } => match source.kind() {
+            io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
+            io::ErrorKind::PermissionDenied => PyPermissionError::new_err(text),
+            _ => PyOSError::new_err(text),
+        },
+        _ => PyRuntimeError::new_err(text),
+    }
+}
+
+/// An identifier that is none.
+pub(crate) fn of_model(error: &ModelError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}

@@ -1,0 +1,23 @@
+//! The store and the commands as a Python module, `neuroalign_preprocessing._native`.
+//!
+//! What Python users see is the package in `python/`: this module hands it stores, tables as Arrow streams, and the
+//! commands. The interpreter is free while the store is read.
+
+mod commands;
+mod errors;
+mod selection;
+mod store;
+mod table;
+
+use pyo3::prelude::*;
+
+/// What `neuroalign_preprocessing` is made of.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::commands::{export_cache, preprocess};
+    #[pymodule_export]
+    use crate::store::Store;
+    #[pymodule_export]
+    use crate::table::Table;
+}
