@@ -271,3 +271,22 @@ fn a_table_of_the_store_that_was_deleted_is_loaded_again() {
         Store::read(&cohort.store()).assert_same(&expected);
     }
 }
+
+#[test]
+fn features_that_were_lost_are_made_again_as_they_were_whichever_they_were() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let expected = Store::read(&cohort.store());
+    let folder = cohort.store().join("wide/diffusion");
+    let mut features: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    features.sort();
+    assert!(features.len() >= 8, "two maps with four metrics: {features:?}");
+    for lost in 1..1 << features.len().min(8) {
+        let is_lost = |(place, _): &(usize, _)| lost >> place & 1 == 1;
+        for (_, feature) in features.iter().enumerate().filter(is_lost) {
+            fs::remove_file(feature).unwrap();
+        }
+        cohort.run(&[]).ended(0);
+        Store::read(&cohort.store()).assert_same(&expected);
+    }
+}

@@ -312,7 +312,9 @@ impl<'a> Export<'a> {
                 self.folders.delete(&self.output.join(table.merge.table.file_path()))?;
                 continue;
             }
-            expected.insert(table.merge.table.clone(), Expected { rows });
+            let features =
+                table.features.iter().map(|feature| (feature.name.file_path(), feature.map.clone()));
+            expected.insert(table.merge.table.clone(), Expected { rows, features: features.collect() });
             if !table.merge.is_done(&table.columns)? {
                 to_write.push(table);
             }

@@ -11,9 +11,21 @@ use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::long::index::LongIndex;
 use crate::table_file::TableFile;
 
-/// What a long table holds after the export.
+/// What a long table and its features hold after the export.
 pub(crate) struct Expected {
     pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
+    /// The files of features, with the map that each is of.
+    pub(crate) features: Vec<(String, Option<MapSource>)>,
+}
+
+impl Expected {
+    /// The files of features, with the rows that each has: a session of its map.
+    fn feature_rows(&self) -> impl Iterator<Item = (&str, u64)> {
+        let mut sessions: HashMap<&Option<MapSource>, u64> = HashMap::new();
+        self.rows.keys().for_each(|(_, map)| *sessions.entry(map).or_default() += 1);
+        let rows = move |map| sessions.get(map).copied().unwrap_or_default();
+        self.features.iter().map(move |(path, map)| (path.as_str(), rows(map)))
+    }
 }
 
 pub(crate) fn verify(
@@ -29,7 +41,9 @@ pub(crate) fn verify(
         let index = LongIndex::read(&open(&path)?)?;
         verify_rows(&path, &expected.rows, &index)?;
     }
-    let wide = manifest.wide_features.values().map(|entry| (entry.file_path.as_str(), entry.n_sessions));
+    let listed = manifest.wide_features.values().map(|entry| (entry.file_path.as_str(), entry.n_sessions));
+    // The manifest has its numbers from the files: those of this export are counted in the long tables, too.
+    let wide = expected.values().flat_map(Expected::feature_rows).chain(listed);
     let others = [
         (METADATA_FILE, count(n_sessions)),
         (SOURCES_FILE, n_sources),

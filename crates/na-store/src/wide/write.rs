@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
-use na_model::{ExportSettings, Session, TableName};
+use na_model::{ExportSettings, MapSource, Session, TableName};
 use rayon::prelude::*;
 
 use crate::durable::Folders;
@@ -48,43 +49,58 @@ impl WideWriter<'_> {
             by_metric.entry(&feature.metric).or_default().push(feature);
         }
         let chunks = self.chunks(&sources);
-        // Where all fits at once, the places are found once for all metrics.
-        let mut known: Option<Vec<Places>> = None;
-        for (metric, features) in by_metric {
-            let sources: Vec<(&PlannedFeature, &Source)> = features
-                .into_iter()
-                .filter_map(|feature| {
-                    Some((feature, sources.iter().find(|source| source.map == feature.map)?))
-                })
-                .collect();
-            let data_type = self.data_type(metric)?;
-            let mut writers = sources
-                .iter()
-                .map(|(feature, source)| self.create(feature, source, &data_type))
-                .collect::<Result<Vec<_>, _>>()?;
-            for chunk in &chunks {
-                go_on()?;
-                let (values, starts) = self.read(metric, chunk)?;
-                let found: &[Places] = match &known {
-                    Some(places) => places,
-                    None => {
-                        let found = sources
-                            .par_iter()
-                            .map(|(_, source)| source.places(|session| chunk.contains(session), &starts))
-                            .collect();
-                        known.insert(found)
-                    }
-                };
-                for (writer, places) in writers.iter_mut().zip(found) {
+        // Where all fits at once, the places of a map are found once for all metrics.
+        let mut known: HashMap<&Option<MapSource>, Places> = HashMap::new();
+        // A metric's files are completed and synced while the next metric is read.
+        std::thread::scope(|scope| {
+            let mut completing: Option<ScopedJoinHandle<'_, Result<(), StoreError>>> = None;
+            for (metric, features) in by_metric {
+                let sources: Vec<(&PlannedFeature, &Source)> = features
+                    .into_iter()
+                    .filter_map(|feature| {
+                        Some((feature, sources.iter().find(|source| source.map == feature.map)?))
+                    })
+                    .collect();
+                let writers = self.write_metric(metric, &sources, &chunks, &mut known, go_on)?;
+                completing.take().map_or(Ok(()), completed)?;
+                completing = Some(scope.spawn(|| writers.into_iter().try_for_each(TableWriter::commit)));
+            }
+            completing.map_or(Ok(()), completed)
+        })
+    }
+
+    /// The features of a metric, all but complete.
+    fn write_metric<'s>(
+        &self,
+        metric: &str,
+        sources: &[(&PlannedFeature, &'s Source)],
+        chunks: &[BTreeSet<Session>],
+        known: &mut HashMap<&'s Option<MapSource>, Places>,
+        go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
+    ) -> Result<Vec<TableWriter<'_>>, StoreError> {
+        let data_type = self.data_type(metric)?;
+        let mut writers = sources
+            .iter()
+            .map(|(feature, source)| self.create(feature, source, &data_type))
+            .collect::<Result<Vec<_>, _>>()?;
+        for chunk in chunks {
+            go_on()?;
+            let (values, starts) = self.read(metric, chunk)?;
+            // Another metric may have had other maps: what an export that was cut short had written is not written again.
+            let new = sources.par_iter().filter(|(_, source)| !known.contains_key(&source.map));
+            let places = |source: &Source| source.places(|session| chunk.contains(session), &starts);
+            let found: Vec<_> = new.map(|(_, source)| (&source.map, places(source))).collect();
+            known.extend(found);
+            for (writer, (_, source)) in writers.iter_mut().zip(sources) {
+                if let Some(places) = known.get(&source.map) {
                     self.write_rows(writer, places, &values)?;
                 }
-                if chunks.len() > 1 {
-                    known = None;
-                }
             }
-            writers.into_iter().try_for_each(TableWriter::commit)?;
+            if chunks.len() > 1 {
+                known.clear();
+            }
         }
-        Ok(())
+        Ok(writers)
     }
 
     /// The sessions in lists that bound memory, sorted.
@@ -177,4 +193,8 @@ impl WideWriter<'_> {
             Some(region) => places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
         })
     }
+}
+
+fn completed(thread: ScopedJoinHandle<'_, Result<(), StoreError>>) -> Result<(), StoreError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
