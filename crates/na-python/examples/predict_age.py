@@ -16,15 +16,14 @@ from neuroalign_preprocessing.preprocessing import FeatureStore
 
 
 def matrix(store, feature):
-    """Features, ages (years) and subjects, of the sessions that have all of them.
+    """Features, ages (years) and subjects, of the sessions that have age and TIV and of the regions that all of them have.
 
     Regional volumes (mm³) are divided by total intracranial volume (mL): a large head has large regions.
     """
     regions = store.get_regions(feature)
     table = store.load_feature(feature, include_metadata=True, include_tiv=True)
-    table = table.dropna(subset=["AGE", "tiv"]).dropna(axis="columns", subset=None, how="all")
-    regions = [region for region in regions if region in table.columns]
-    X = table[regions].div(table["tiv"], axis="index").fillna(0.0)
+    table = table.dropna(subset=["AGE", "tiv"])
+    X = table[regions].div(table["tiv"], axis="index").dropna(axis="columns")
     return X, table["AGE"].astype(float), table["subject_code"]
 
 
