@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use na_model::{DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS};
 
-const ZSTD_LEVEL: i32 = 1;
+const ZSTD_LEVEL: i32 = -1;
 
 /// No frame of one session's table unpacks to more, bytes.
 const LARGEST_FRAME: usize = 1 << 30;

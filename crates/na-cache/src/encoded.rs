@@ -1,12 +1,11 @@
 //! Units as the cache stores them, made by the loading threads so that the writer only writes.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use na_model::{MapSource, Region, RegionSet, SourceFile, TableName, Unit};
 
 use crate::CacheError;
 use crate::blob::pack;
-use crate::schema::columns_to_text;
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]
@@ -27,10 +26,9 @@ pub struct EncodedTable {
     pub(crate) table: TableName,
     pub(crate) map: Option<MapSource>,
     pub(crate) n_rows: usize,
-    pub(crate) columns: String,
-    pub(crate) regions: String,
+    pub(crate) columns: SchemaRef,
+    pub(crate) regions: RegionSet,
     pub(crate) data: Vec<u8>,
-    region_set: RegionSet,
 }
 
 impl EncodedTable {
@@ -44,15 +42,13 @@ impl EncodedTable {
         batch: &RecordBatch,
         region_column: &str,
     ) -> Result<Self, CacheError> {
-        let region_set = regions_of(batch, region_column);
         Ok(Self {
             table,
             map,
             n_rows: batch.num_rows(),
-            columns: columns_to_text(batch.schema_ref()),
-            regions: serde_json::to_string(&region_set).unwrap_or_default(),
+            columns: batch.schema(),
+            regions: regions_of(batch, region_column),
             data: pack(batch)?,
-            region_set,
         })
     }
 
@@ -71,7 +67,7 @@ impl EncodedTable {
     /// Its regions.
     #[must_use]
     pub fn regions(&self) -> &RegionSet {
-        &self.region_set
+        &self.regions
     }
 
     /// The size of its blob, bytes.

@@ -1,15 +1,17 @@
 //! The one thread that commits.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use na_model::Unit;
+use arrow::datatypes::SchemaRef;
+use na_model::{RegionSet, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use crate::schema::columns_to_text;
 use crate::{CacheError, EncodedTable, EncodedUnit, OwnedCache};
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
@@ -17,6 +19,9 @@ const QUEUE: usize = 4;
 
 /// Units of one transaction at most: beyond it a sync costs nothing more, and units wait longer.
 const LARGEST_BATCH: usize = 8;
+
+/// Sets that are remembered: tables of one workflow have one or two of each.
+const MOST_RECENT: usize = 32;
 
 /// Commits units in the order they come, all that wait in one transaction. Dropped, it waits as [`Writer::finish`] does:
 /// nothing is written to a cache after whoever holds its lock let go.
@@ -65,7 +70,8 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("cache-writer".to_owned())
             .spawn(move || {
-                let mut commits = Commits { path, sets: HashMap::new() };
+                let mut commits =
+                    Commits { path, columns: Recent(VecDeque::new()), regions: Recent(VecDeque::new()) };
                 let result = commits.run(&mut connection, &waiting, on_commit);
                 failed.store(result.is_err(), Ordering::Relaxed);
                 result
@@ -97,8 +103,23 @@ impl Drop for Writer {
 
 struct Commits {
     path: PathBuf,
-    /// The keys of the column and region sets that are stored already, by their text.
-    sets: HashMap<String, i64>,
+    columns: Recent<SchemaRef>,
+    regions: Recent<RegionSet>,
+}
+
+/// Sets that were stored last, with their keys: what all sessions have in common is not even looked up again.
+struct Recent<T>(VecDeque<(T, i64)>);
+
+impl<T: Clone + PartialEq> Recent<T> {
+    fn key(&mut self, set: &T, store: impl FnOnce() -> rusqlite::Result<i64>) -> rusqlite::Result<i64> {
+        if let Some((_, key)) = self.0.iter().find(|(known, _)| known == set) {
+            return Ok(*key);
+        }
+        let key = store()?;
+        self.0.truncate(MOST_RECENT - 1);
+        self.0.push_front((set.clone(), key));
+        Ok(key)
+    }
 }
 
 impl Commits {
@@ -156,8 +177,13 @@ impl Commits {
         unit: i64,
         table: &EncodedTable,
     ) -> rusqlite::Result<()> {
-        let column_set = self.set(transaction, "column_set", "columns", &table.columns)?;
-        let region_set = self.set(transaction, "region_set", "regions", &table.regions)?;
+        let column_set = self.columns.key(&table.columns, || {
+            store_set(transaction, "column_set", "columns", &columns_to_text(&table.columns))
+        })?;
+        let region_set = self.regions.key(&table.regions, || {
+            let text = serde_json::to_string(&table.regions).unwrap_or_default();
+            store_set(transaction, "region_set", "regions", &text)
+        })?;
         let map = table.map.as_ref();
         transaction
             .prepare_cached(
@@ -177,29 +203,18 @@ impl Commits {
             ])?;
         Ok(())
     }
+}
 
-    /// The key of a text that repeats, which is stored once.
-    fn set(
-        &mut self,
-        transaction: &Transaction<'_>,
-        name: &str,
-        column: &str,
-        text: &str,
-    ) -> rusqlite::Result<i64> {
-        if let Some(key) = self.sets.get(text) {
-            return Ok(*key);
+/// The key of a text that is stored once.
+fn store_set(transaction: &Transaction<'_>, name: &str, column: &str, text: &str) -> rusqlite::Result<i64> {
+    let stored = transaction
+        .prepare_cached(&format!("SELECT {name} FROM {name}s WHERE {column} = ?1"))?
+        .query_row([text], |row| row.get(0))
+        .optional()?;
+    match stored {
+        Some(key) => Ok(key),
+        None => {
+            transaction.prepare_cached(&format!("INSERT INTO {name}s ({column}) VALUES (?1)"))?.insert([text])
         }
-        let stored = transaction
-            .prepare_cached(&format!("SELECT {name} FROM {name}s WHERE {column} = ?1"))?
-            .query_row([text], |row| row.get(0))
-            .optional()?;
-        let key = match stored {
-            Some(key) => key,
-            None => transaction
-                .prepare_cached(&format!("INSERT INTO {name}s ({column}) VALUES (?1)"))?
-                .insert([text])?,
-        };
-        self.sets.insert(text.to_owned(), key);
-        Ok(key)
     }
 }

@@ -1,6 +1,6 @@
 //! The regions of an atlas, as a table lists them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +22,13 @@ impl RegionSet {
     /// A set of regions; repetitions are dropped.
     #[must_use]
     pub fn new(regions: impl IntoIterator<Item = Region>) -> Self {
-        let mut set = Self::default();
-        let mut seen = std::collections::HashSet::new();
-        set.0.extend(regions.into_iter().filter(|region| seen.insert(region.clone())));
-        set
+        let mut regions: Vec<Region> = regions.into_iter().collect();
+        // An atlas counts its regions up, as a rule: then none is there twice.
+        if !regions.is_sorted_by(|first, second| first.index < second.index) {
+            let mut seen = HashSet::new();
+            regions.retain(|region| seen.insert(region.clone()));
+        }
+        Self(regions)
     }
 
     /// The regions.
@@ -46,6 +49,9 @@ impl RegionSet {
     /// be the same.
     #[must_use]
     pub fn disagreement<'a>(&'a self, other: &'a Self) -> Option<(&'a Region, &'a Region)> {
+        if self == other {
+            return None;
+        }
         let mut by_index = HashMap::new();
         for region in &self.0 {
             if let Some(index) = region.index {

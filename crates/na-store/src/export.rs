@@ -5,13 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{ExportSettings, Manifest, RegionSet, Session, TableName, UnitOutcome, WideMetrics};
+use na_model::{
+    ExportSettings, FeatureName, Manifest, RegionSet, Session, TableName, UnitOutcome, WideFeature,
+    WideMetrics,
+};
+use rayon::prelude::*;
 
-use crate::catalog::{self, long_entry, read_manifest, wide_entry};
+use crate::catalog::{self, count, long_entry, read_manifest, wide_entry};
 use crate::completeness::Completeness;
+use crate::completion::Completion;
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::layout::{MANIFEST_FILE, long_tables, sweep_store, wide_files};
+use crate::layout::{
+    MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables, sweep_store, wide_files,
+};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
 use crate::long::merge::{LongMerge, OldTable, Replaced};
@@ -22,7 +29,7 @@ use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
-use crate::verify::{Expected, verify};
+use crate::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::wide::chosen::metrics_of_features;
 use crate::wide::plan::{PlannedFeature, check_names, plan};
 use crate::wide::write::WideWriter;
@@ -263,10 +270,17 @@ impl<'a> Export<'a> {
         let rows = self.session_rows(&metadata, &written, &tables);
         sessions_tsv::write(self.output, &self.folders, &rows)?;
         self.folders.sync()?;
-        let manifest = self.commit(&planned, &tables, !volumes.0.is_empty())?;
         self.observer.step(&ExportStep::Verification);
-        drop((planned, tables));
-        verify(self.output, &expected, &manifest, volumes.0.len(), metadata.sessions.len(), written.n_rows)?;
+        let has_tiv = !volumes.0.is_empty();
+        let features = self.open_features(&planned, &tables, has_tiv)?;
+        verify_features(self.output, &expected, &features)?;
+        verify_rows(&self.output.join(METADATA_FILE), count(metadata.sessions.len()))?;
+        verify_rows(&self.output.join(SOURCES_FILE), written.n_rows)?;
+        if has_tiv {
+            verify_rows(&self.output.join(TIV_FILE), count(volumes.0.len()))?;
+            verify_rows(&self.output.join(FeatureName::tiv().file_path()), count(volumes.0.len()))?;
+        }
+        let manifest = self.commit(&tables, features, has_tiv)?;
         Ok(ExportReport { manifest, sessions: rows, age_range: metadata.age_range(), notes: report_notes })
     }
 
@@ -319,28 +333,35 @@ impl<'a> Export<'a> {
                 to_write.push(table);
             }
         }
-        let of = to_write.len();
-        for (place, table) in (1..).zip(to_write) {
-            self.observer.step(&ExportStep::LongTable { table: table.merge.table.clone(), place, of });
-            let settings = &self.request.record.settings;
-            let go_on = || self.go_on();
-            table.merge.write(self.output, &self.folders, settings, self.cache, &table.columns, &go_on)?;
-        }
+        let (folders, settings, of) = (&self.folders, &self.request.record.settings, to_write.len());
+        std::thread::scope(|scope| {
+            let mut completion = Completion::new(scope);
+            for (place, table) in (1..).zip(to_write) {
+                let Planned { merge, columns, .. } = table;
+                self.observer.step(&ExportStep::LongTable { table: merge.table.clone(), place, of });
+                let file =
+                    merge.write(self.output, folders, settings, self.cache, columns, &|| self.go_on())?;
+                completion.add(vec![file])?;
+            }
+            completion.wait()
+        })?;
         Ok(expected)
     }
 
+    /// The long tables as they are on disk now: features are made of what was read back and found whole.
     fn open_tables(
         &self,
         expected: &BTreeMap<TableName, Expected>,
     ) -> Result<BTreeMap<TableName, OldTable>, StoreError> {
-        let mut tables = BTreeMap::new();
-        for table in expected.keys() {
+        self.observer.step(&ExportStep::Verification);
+        let open = |(table, expected): (&TableName, &Expected)| {
             let path = self.output.join(table.file_path());
             let file = TableFile::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
             let index = LongIndex::read(&file)?;
-            tables.insert(table.clone(), OldTable { file, index });
-        }
-        Ok(tables)
+            verify_long(&path, expected, &index)?;
+            Ok((table.clone(), OldTable { file, index }))
+        };
+        expected.par_iter().map(open).collect()
     }
 
     fn write_features(
@@ -361,21 +382,24 @@ impl<'a> Export<'a> {
                 to_write.push((&planned.merge.table, table, features));
             }
         }
-        let of = to_write.len();
-        for (place, (table, long, features)) in (1..).zip(to_write) {
-            let n_features = features.len();
-            self.observer.step(&ExportStep::Features { table: table.clone(), n_features, place, of });
-            let writer = WideWriter {
-                output: self.output,
-                folders: &self.folders,
-                table,
-                file: &long.file,
-                index: &long.index,
-                settings: &self.request.record.settings,
-            };
-            writer.write(&features, &|| self.go_on())?;
-        }
-        Ok(())
+        let (folders, of) = (&self.folders, to_write.len());
+        std::thread::scope(|scope| {
+            let mut completion = Completion::new(scope);
+            for (place, (table, long, features)) in (1..).zip(to_write) {
+                let n_features = features.len();
+                self.observer.step(&ExportStep::Features { table: table.clone(), n_features, place, of });
+                let writer = WideWriter {
+                    output: self.output,
+                    folders,
+                    table,
+                    file: &long.file,
+                    index: &long.index,
+                    settings: &self.request.record.settings,
+                };
+                writer.write(&features, &mut completion, &|| self.go_on())?;
+            }
+            completion.wait()
+        })
     }
 
     /// Whether a feature's file was made from the long table as it is now.
@@ -407,11 +431,33 @@ impl<'a> Export<'a> {
         sessions_tsv::rows(&listed, modalities, &written.units, &self.request.outcomes, &tables)
     }
 
-    /// The instant at which the store becomes the new one.
-    fn commit(
+    /// The entries of all features, from their files as they are now.
+    fn open_features(
         &self,
         planned: &[Planned],
         tables: &BTreeMap<TableName, OldTable>,
+        has_tiv: bool,
+    ) -> Result<Vec<WideFeature>, StoreError> {
+        let mut paths: Vec<String> = planned
+            .iter()
+            .filter(|table| tables.contains_key(&table.merge.table))
+            .flat_map(|table| &table.features)
+            .map(|feature| feature.name.file_path())
+            .collect();
+        paths.extend(has_tiv.then(|| FeatureName::tiv().file_path()));
+        let entry = |path: String| {
+            let place = self.output.join(&path);
+            let entry = TableFile::open(&place)?.and_then(|file| wide_entry(&path, &file));
+            entry.ok_or_else(|| StoreError::damaged(&place, "it is gone"))
+        };
+        paths.into_par_iter().map(entry).collect()
+    }
+
+    /// The instant at which the store becomes the new one.
+    fn commit(
+        &self,
+        tables: &BTreeMap<TableName, OldTable>,
+        features: Vec<WideFeature>,
         has_tiv: bool,
     ) -> Result<Manifest, StoreError> {
         let settings: &ExportSettings = &self.request.record.settings;
@@ -419,20 +465,6 @@ impl<'a> Export<'a> {
             .iter()
             .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
             .collect();
-        let mut current: Vec<String> = planned
-            .iter()
-            .filter(|table| tables.contains_key(&table.merge.table))
-            .flat_map(|table| &table.features)
-            .map(|feature| feature.name.file_path())
-            .collect();
-        current.extend(has_tiv.then(|| na_model::FeatureName::tiv().file_path()));
-        let mut wide_features = BTreeMap::new();
-        for path in &current {
-            let file = TableFile::open(&self.output.join(path))?;
-            let entry = file.and_then(|file| wide_entry(path, &file));
-            let entry = entry.ok_or_else(|| StoreError::damaged(&self.output.join(path), "it is gone"))?;
-            wide_features.insert(entry.name.clone(), entry);
-        }
         let sessions: HashSet<Session> =
             tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
         let manifest = catalog::manifest(
@@ -440,19 +472,20 @@ impl<'a> Export<'a> {
             settings.atlas_name.clone(),
             Some(settings.wide_metrics.to_text()),
             long_formats,
-            wide_features,
+            features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
             &sessions,
             has_tiv,
         );
         catalog::write_manifest(self.output, &self.folders, &manifest)?;
         self.folders.sync()?;
-        self.delete_obsolete(&current)?;
+        self.delete_obsolete(&manifest)?;
         Ok(manifest)
     }
 
     /// Features that no table gives any more. Files that this program did not write are left alone.
-    fn delete_obsolete(&self, current: &[String]) -> Result<(), StoreError> {
-        let current: HashSet<&str> = current.iter().map(String::as_str).collect();
+    fn delete_obsolete(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let current: HashSet<&str> =
+            manifest.wide_features.values().map(|entry| entry.file_path.as_str()).collect();
         for path in wide_files(self.output)?.iter().filter(|path| !current.contains(path.as_str())) {
             let place = self.output.join(path);
             if TableFile::open(&place)?.is_some_and(|file| file.note(notes::FEATURE).is_some()) {

@@ -45,9 +45,12 @@
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
 
 mod catalog;
+mod chunk;
 mod clear;
 mod completeness;
+mod completion;
 mod current;
+mod doubles;
 mod durable;
 mod error;
 mod export;

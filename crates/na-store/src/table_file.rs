@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::arrow_writer::{
-    ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
+    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
 };
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
@@ -27,10 +27,12 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use crate::chunk::{Chunk, encode};
+use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
+use crate::long::pieces::joined;
 use crate::shared_file::SharedFile;
-use crate::wide::chunk::encode;
 use crate::wide::decode::{Window, can_decode, decode};
 
 /// An open Parquet file. What it shows does not change when another takes its place.
@@ -196,6 +198,12 @@ fn with_dictionaries(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// A column chunk on its way into a file.
+enum Encoded {
+    Here(Chunk),
+    ByParquet(ArrowColumnChunk),
+}
+
 /// A Parquet file that is being written.
 pub(crate) struct TableWriter<'a> {
     durable: DurableFile<'a>,
@@ -226,32 +234,40 @@ impl<'a> TableWriter<'a> {
         Ok(Self { durable, writer, row_groups, schema: Arc::clone(schema), small, written: 0 })
     }
 
-    /// Writes a row group; its columns are made and encoded in parallel, by their place.
+    /// Writes a row group; its columns are made, in parts, and encoded in parallel, by their place.
     pub(crate) fn write_group(
         &mut self,
-        column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
+        column: impl Fn(usize) -> Result<Vec<ArrayRef>, StoreError> + Sync,
     ) -> Result<(), StoreError> {
         let failed = StoreError::parquet(self.durable.place());
         let writers = self.row_groups.create_column_writers(self.written).map_err(&failed)?;
         let place = self.durable.place();
-        let fields = self.schema.fields();
+        let columns = self.schema.fields().par_iter().zip(self.writer.schema_descr().columns());
         let chunks = writers
             .into_par_iter()
-            .zip(fields.par_iter())
+            .zip(columns)
             .enumerate()
-            .map(|(position, (mut writer, field))| {
+            .map(|(position, (mut writer, (field, descriptor)))| {
                 let failed = StoreError::parquet(place);
-                let array = column(position)?;
+                let parts = column(position)?;
+                if self.small.is_some() && *field.data_type() == DataType::Float64 {
+                    let chunk = encode_doubles(Arc::clone(descriptor), &parts).map_err(&failed)?;
+                    return Ok(Encoded::Here(chunk));
+                }
+                let array = joined(&parts).map_err(StoreError::arrow(place))?;
                 for leaf in compute_leaves(field, &array).map_err(&failed)? {
                     writer.write(&leaf).map_err(&failed)?;
                 }
-                drop(array);
-                writer.close().map_err(&failed)
+                writer.close().map(Encoded::ByParquet).map_err(&failed)
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         let mut group = self.writer.next_row_group().map_err(&failed)?;
         for chunk in chunks {
-            chunk.append_to_row_group(&mut group).map_err(&failed)?;
+            match chunk {
+                Encoded::Here(chunk) => group.append_column(&chunk.bytes, chunk.close),
+                Encoded::ByParquet(chunk) => chunk.append_to_row_group(&mut group),
+            }
+            .map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.written += 1;
@@ -263,7 +279,9 @@ impl<'a> TableWriter<'a> {
         &mut self,
         column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let Some(properties) = self.small.clone() else { return self.write_group(column) };
+        let Some(properties) = self.small.clone() else {
+            return self.write_group(|position| column(position).map(|array| vec![array]));
+        };
         let failed = StoreError::parquet(self.durable.place());
         let place = self.durable.place();
         let columns = self.writer.schema_descr().columns();
@@ -290,7 +308,9 @@ impl<'a> TableWriter<'a> {
     pub(crate) fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let place = self.durable.place().to_owned();
         let missing = || StoreError::damaged(&place, "a column is missing");
-        self.write_group(|position| batch.columns().get(position).cloned().ok_or_else(missing))
+        self.write_group(|position| {
+            batch.columns().get(position).map(|column| vec![Arc::clone(column)]).ok_or_else(missing)
+        })
     }
 
     /// Takes a row group over from another file of the same schema, without decoding it.
@@ -327,20 +347,29 @@ impl<'a> TableWriter<'a> {
 /// are kept where a reader filters, not for measured values.
 fn properties(schema: &Schema, compression: Compression, notes: &[(&str, String)]) -> WriterProperties {
     let notes = notes.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), Some(value.clone())));
+    // What holds for most columns is the default: a feature has hundreds.
     let mut builder = WriterProperties::builder()
-        .set_compression(codec(compression))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_dictionary_enabled(false)
+        .set_encoding(Encoding::BYTE_STREAM_SPLIT)
+        .set_statistics_enabled(EnabledStatistics::None)
+        // With zstd, doubles are compressed by [`encode_doubles`].
+        .set_compression(if compression == Compression::Zstd {
+            Codec::UNCOMPRESSED
+        } else {
+            codec(compression)
+        })
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(None)
         .set_created_by(concat!("neuroalign ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(notes.collect()));
-    for field in schema.fields().iter().filter(|field| *field.data_type() == DataType::Float64) {
+    for field in schema.fields().iter().filter(|field| *field.data_type() != DataType::Float64) {
         // Not `from`: a name may hold dots.
         let column = ColumnPath::new(vec![field.name().clone()]);
         builder = builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column.clone(), Encoding::BYTE_STREAM_SPLIT)
-            .set_column_statistics_enabled(column, EnabledStatistics::None);
+            .set_column_dictionary_enabled(column.clone(), true)
+            .set_column_encoding(column.clone(), Encoding::PLAIN)
+            .set_column_statistics_enabled(column.clone(), EnabledStatistics::Chunk)
+            .set_column_compression(column, codec(compression));
     }
     builder.build()
 }

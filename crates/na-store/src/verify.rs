@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use na_model::{Manifest, MapSource, Session, TableName};
+use na_model::{MapSource, Session, TableName, WideFeature};
 
-use crate::catalog::count;
 use crate::error::StoreError;
-use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::long::index::LongIndex;
 use crate::table_file::TableFile;
 
@@ -28,61 +26,49 @@ impl Expected {
     }
 }
 
-pub(crate) fn verify(
+/// Whether a long table holds every session and map with every row.
+pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -> Result<(), StoreError> {
+    let found = index.rows();
+    let wrong = expected.rows.iter().find_map(|((session, map), rows)| {
+        let there = found.get(&(session, map)).copied().unwrap_or_default();
+        (there != *rows).then(|| format!("{there} rows of {session} instead of {rows}"))
+    });
+    let problem = wrong.or_else(|| {
+        (found.len() != expected.rows.len())
+            .then(|| format!("{} sessions and maps instead of {}", found.len(), expected.rows.len()))
+    });
+    problem.map_or(Ok(()), |problem| Err(not_verified(path, problem)))
+}
+
+/// Whether the features' files, from which the entries were made, have a row for each session of their map.
+pub(crate) fn verify_features(
     output: &Path,
     expected: &BTreeMap<TableName, Expected>,
-    manifest: &Manifest,
-    n_tiv: usize,
-    n_sessions: usize,
-    n_sources: u64,
+    entries: &[WideFeature],
 ) -> Result<(), StoreError> {
-    for (table, expected) in expected {
-        let path = output.join(table.file_path());
-        let index = LongIndex::read(&open(&path)?)?;
-        verify_rows(&path, &expected.rows, &index)?;
-    }
-    let listed = manifest.wide_features.values().map(|entry| (entry.file_path.as_str(), entry.n_sessions));
-    // The manifest has its numbers from the files: those of this export are counted in the long tables, too.
-    let wide = expected.values().flat_map(Expected::feature_rows).chain(listed);
-    let others = [
-        (METADATA_FILE, count(n_sessions)),
-        (SOURCES_FILE, n_sources),
-        (TIV_FILE, if manifest.has_tiv { count(n_tiv) } else { 0 }),
-    ];
-    for (name, rows) in
-        wide.chain(others.into_iter().filter(|(name, _)| *name != TIV_FILE || manifest.has_tiv))
-    {
-        let path = output.join(name);
-        let found = open(&path)?.n_rows();
-        if found != rows {
-            let problem = format!("{found} rows instead of {rows}");
-            return Err(StoreError::NotVerified { path, problem });
+    let found: HashMap<&str, u64> =
+        entries.iter().map(|entry| (entry.file_path.as_str(), entry.n_sessions)).collect();
+    for (path, rows) in expected.values().flat_map(Expected::feature_rows) {
+        match found.get(path) {
+            Some(there) => compare(&output.join(path), *there, rows)?,
+            None => return Err(not_verified(&output.join(path), "it is gone".to_owned())),
         }
     }
     Ok(())
 }
 
-fn open(path: &Path) -> Result<TableFile, StoreError> {
-    let gone = || StoreError::NotVerified { path: path.to_owned(), problem: "it is gone".to_owned() };
-    TableFile::open(path)?.ok_or_else(gone)
+/// Whether a file has this many rows.
+pub(crate) fn verify_rows(path: &Path, rows: u64) -> Result<(), StoreError> {
+    match TableFile::open(path)? {
+        Some(file) => compare(path, file.n_rows(), rows),
+        None => Err(not_verified(path, "it is gone".to_owned())),
+    }
 }
 
-fn verify_rows(
-    path: &Path,
-    expected: &HashMap<(Session, Option<MapSource>), usize>,
-    index: &LongIndex,
-) -> Result<(), StoreError> {
-    let found = index.rows();
-    let wrong = expected.iter().find_map(|((session, map), rows)| {
-        let there = found.get(&(session, map)).copied().unwrap_or_default();
-        (there != *rows).then(|| format!("{there} rows of {session} instead of {rows}"))
-    });
-    let problem = wrong.or_else(|| {
-        (found.len() != expected.len())
-            .then(|| format!("{} sessions and maps instead of {}", found.len(), expected.len()))
-    });
-    match problem {
-        Some(problem) => Err(StoreError::NotVerified { path: path.to_owned(), problem }),
-        None => Ok(()),
-    }
+fn compare(path: &Path, found: u64, rows: u64) -> Result<(), StoreError> {
+    if found == rows { Ok(()) } else { Err(not_verified(path, format!("{found} rows instead of {rows}"))) }
+}
+
+fn not_verified(path: &Path, problem: String) -> StoreError {
+    StoreError::NotVerified { path: path.to_owned(), problem }
 }

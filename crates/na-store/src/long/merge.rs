@@ -16,7 +16,7 @@ use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::long::columns::{LongColumns, tsv_columns};
 use crate::long::index::{LongIndex, Run};
-use crate::long::pieces::{Cells, Piece, Value, column};
+use crate::long::pieces::{Cells, Piece, Value, column_parts};
 use crate::metadata::{MetadataTable, value_at};
 use crate::notes;
 use crate::producers::noted;
@@ -202,16 +202,16 @@ impl LongMerge {
         }))
     }
 
-    /// Writes the file; nothing where no rows are left.
-    pub(crate) fn write(
+    /// Writes the file, all but complete.
+    pub(crate) fn write<'f>(
         &self,
         output: &Path,
-        folders: &Folders,
+        folders: &'f Folders,
         settings: &ExportSettings,
         cache: Option<&Cache>,
         columns: &LongColumns,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
-    ) -> Result<(), StoreError> {
+    ) -> Result<TableWriter<'f>, StoreError> {
         let place = output.join(self.table.file_path());
         let notes = self.notes(settings);
         let writer = TableWriter::create(&place, folders, &columns.schema, settings.compression, &notes)?;
@@ -242,7 +242,7 @@ impl LongMerge {
             }
         }
         rows.flush()?;
-        rows.writer.commit()
+        Ok(rows.writer)
     }
 
     fn notes(&self, settings: &ExportSettings) -> Vec<(&'static str, String)> {
@@ -400,7 +400,7 @@ impl RowGroups<'_, '_> {
         let fields = self.columns.schema.fields();
         let arrow = StoreError::arrow(self.place);
         self.writer.write_group(|place| match fields.get(place) {
-            Some(field) => column(&pieces, place, field.data_type()).map_err(&arrow),
+            Some(field) => column_parts(&pieces, place, field.data_type()).map_err(&arrow),
             None => Err(StoreError::damaged(self.place, "a column is missing")),
         })
     }

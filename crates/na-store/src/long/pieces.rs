@@ -44,16 +44,31 @@ pub(crate) struct Piece {
 
 /// One column of many pieces as one array.
 pub(crate) fn column(pieces: &[Piece], place: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
-    let arrays = pieces
+    match column_parts(pieces, place, data_type)?.as_slice() {
+        [] => Ok(new_null_array(data_type, 0)),
+        parts => joined(parts),
+    }
+}
+
+/// One column of many pieces, a part a piece.
+pub(crate) fn column_parts(
+    pieces: &[Piece],
+    place: usize,
+    data_type: &DataType,
+) -> Result<Vec<ArrayRef>, ArrowError> {
+    pieces
         .iter()
         .map(|piece| match piece.columns.get(place) {
             Some(Cells::Each(array)) => as_type(array, data_type),
             Some(Cells::Same(value)) => Ok(repeat(value, piece.rows, data_type)),
             None => Ok(new_null_array(data_type, piece.rows)),
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    match arrays.as_slice() {
-        [] => Ok(new_null_array(data_type, 0)),
+        .collect()
+}
+
+/// Parts of a column as one array.
+pub(crate) fn joined(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    match parts {
         [one] => Ok(Arc::clone(one)),
         many => concat(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
     }

@@ -1,7 +1,6 @@
 //! Features: one metric of one source, a row a session, a column a region.
 
 pub(crate) mod chosen;
-pub(crate) mod chunk;
 pub(crate) mod decode;
 pub(crate) mod pivot;
 pub(crate) mod plan;

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::thread::ScopedJoinHandle;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
@@ -11,6 +10,7 @@ use arrow::datatypes::DataType;
 use na_model::{ExportSettings, MapSource, Session, TableName};
 use rayon::prelude::*;
 
+use crate::completion::Completion;
 use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::long::index::LongIndex;
@@ -36,11 +36,12 @@ pub(crate) struct WideWriter<'a> {
     pub(crate) settings: &'a ExportSettings,
 }
 
-impl WideWriter<'_> {
-    /// Writes these features, all of this table.
+impl<'a> WideWriter<'a> {
+    /// Writes these features, all of this table; a metric's files are completed while the next metric is read.
     pub(crate) fn write(
         &self,
         features: &[PlannedFeature],
+        completion: &mut Completion<'_, 'a>,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
     ) -> Result<(), StoreError> {
         let sources = Source::all(self.index);
@@ -51,22 +52,13 @@ impl WideWriter<'_> {
         let chunks = self.chunks(&sources);
         // Where all fits at once, the places of a map are found once for all metrics.
         let mut known: HashMap<&Option<MapSource>, Places> = HashMap::new();
-        // A metric's files are completed and synced while the next metric is read.
-        std::thread::scope(|scope| {
-            let mut completing: Option<ScopedJoinHandle<'_, Result<(), StoreError>>> = None;
-            for (metric, features) in by_metric {
-                let sources: Vec<(&PlannedFeature, &Source)> = features
-                    .into_iter()
-                    .filter_map(|feature| {
-                        Some((feature, sources.iter().find(|source| source.map == feature.map)?))
-                    })
-                    .collect();
-                let writers = self.write_metric(metric, &sources, &chunks, &mut known, go_on)?;
-                completing.take().map_or(Ok(()), completed)?;
-                completing = Some(scope.spawn(|| writers.into_iter().try_for_each(TableWriter::commit)));
-            }
-            completing.map_or(Ok(()), completed)
-        })
+        for (metric, features) in by_metric {
+            let of_map = |map: &Option<MapSource>| sources.iter().find(|source| source.map == *map);
+            let sources: Vec<(&PlannedFeature, &Source)> =
+                features.into_iter().filter_map(|feature| Some((feature, of_map(&feature.map)?))).collect();
+            completion.add(self.write_metric(metric, &sources, &chunks, &mut known, go_on)?)?;
+        }
+        Ok(())
     }
 
     /// The features of a metric, all but complete.
@@ -77,10 +69,10 @@ impl WideWriter<'_> {
         chunks: &[BTreeSet<Session>],
         known: &mut HashMap<&'s Option<MapSource>, Places>,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
-    ) -> Result<Vec<TableWriter<'_>>, StoreError> {
+    ) -> Result<Vec<TableWriter<'a>>, StoreError> {
         let data_type = self.data_type(metric)?;
         let mut writers = sources
-            .iter()
+            .par_iter()
             .map(|(feature, source)| self.create(feature, source, &data_type))
             .collect::<Result<Vec<_>, _>>()?;
         for chunk in chunks {
@@ -91,11 +83,9 @@ impl WideWriter<'_> {
             let places = |source: &Source| source.places(|session| chunk.contains(session), &starts);
             let found: Vec<_> = new.map(|(_, source)| (&source.map, places(source))).collect();
             known.extend(found);
-            for (writer, (_, source)) in writers.iter_mut().zip(sources) {
-                if let Some(places) = known.get(&source.map) {
-                    self.write_rows(writer, places, &values)?;
-                }
-            }
+            writers.par_iter_mut().zip(sources).try_for_each(|(writer, (_, source))| {
+                known.get(&source.map).map_or(Ok(()), |places| self.write_rows(writer, places, &values))
+            })?;
             if chunks.len() > 1 {
                 known.clear();
             }
@@ -161,7 +151,7 @@ impl WideWriter<'_> {
         feature: &PlannedFeature,
         source: &Source,
         data_type: &DataType,
-    ) -> Result<TableWriter<'_>, StoreError> {
+    ) -> Result<TableWriter<'a>, StoreError> {
         let schema = feature_schema(self.table, &feature.metric, &source.regions.names, data_type);
         let notes = [
             (notes::ATLAS, self.settings.atlas_name.clone()),
@@ -193,8 +183,4 @@ impl WideWriter<'_> {
             Some(region) => places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
         })
     }
-}
-
-fn completed(thread: ScopedJoinHandle<'_, Result<(), StoreError>>) -> Result<(), StoreError> {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

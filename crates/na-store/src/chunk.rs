@@ -2,12 +2,12 @@
 //!
 //! A feature has a column a region, so that a store has a hundred thousand of them. Parquet's own writer makes two zstd
 //! contexts for each, which costs many times what the values do. Here pages are written without compression and
-//! compressed on their way, with one context a thread.
+//! compressed on their way, with one context a thread. Doubles have a way of their own: [`crate::doubles`].
 
 use std::cell::RefCell;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Int64Type};
 use bytes::Bytes;
 use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
@@ -18,7 +18,9 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-const LEVEL: i32 = 1;
+use crate::doubles::encode_doubles;
+
+pub(crate) const LEVEL: i32 = 1;
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
@@ -36,6 +38,9 @@ pub(crate) fn encode(
     properties: WriterPropertiesPtr,
     array: &ArrayRef,
 ) -> Result<Chunk> {
+    if *array.data_type() == DataType::Float64 {
+        return encode_doubles(column, std::slice::from_ref(array));
+    }
     let mut sink = TrackedWrite::new(Vec::new());
     let pages = ZstdPages(SerializedPageWriter::new(&mut sink));
     let mut writer = get_column_writer(column, properties, Box::new(pages));
@@ -50,14 +55,6 @@ fn write(writer: &mut ColumnWriter<'_>, array: &ArrayRef) -> Result<()> {
     let levels: Vec<i16> = (0..array.len()).map(|row| i16::from(array.is_valid(row))).collect();
     let levels = Some(levels.as_slice());
     match (writer, array.data_type()) {
-        (ColumnWriter::DoubleColumnWriter(writer), DataType::Float64) => {
-            let array = array.as_primitive::<Float64Type>();
-            if array.null_count() == 0 {
-                writer.write_batch(array.values(), levels, None)?;
-            } else {
-                writer.write_batch(&array.iter().flatten().collect::<Vec<_>>(), levels, None)?;
-            }
-        }
         (ColumnWriter::Int64ColumnWriter(writer), DataType::Int64) => {
             let values: Vec<i64> = array.as_primitive::<Int64Type>().iter().flatten().collect();
             writer.write_batch(&values, levels, None)?;
@@ -115,7 +112,7 @@ impl PageWriter for ZstdPages<'_> {
     }
 }
 
-fn compress(page: &[u8]) -> Result<Bytes> {
+pub(crate) fn compress(page: &[u8]) -> Result<Bytes> {
     let compressed = COMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(compressor) => compressor.compress(page),
         None => slot.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(page),
