@@ -24,9 +24,9 @@ const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags:
 /// Bytes. A table is a few hundred kilobytes: small pages only add frames to the log.
 const PAGE_SIZE: u32 = 32_768;
 
-/// The log may hold 1 GiB before it is copied into the file: most caches are deleted before, and are written once.
-/// After a crash a log of that size is read again in about a second.
-const LOG_PAGES: u32 = (1 << 30) / PAGE_SIZE;
+/// The log may hold 4 GiB, about 1,200 sessions of 20 tables, before it is copied into the file: most caches are deleted
+/// before, and are written once. After a crash it is read again, 0.7 s a GiB.
+const LOG_PAGES: u32 = 1 << 17;
 
 /// How SQLite makes commits safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
