@@ -55,8 +55,10 @@ pub struct CachedTableInfo {
     pub map: Option<MapSource>,
     /// Regions.
     pub n_rows: usize,
-    column_set: i64,
+    pub(crate) column_set: i64,
     region_set: i64,
+    /// Its row in `tables`.
+    pub(crate) id: i64,
 }
 
 /// A form in which a long table occurs in the cache: columns with types, and regions.
@@ -192,7 +194,7 @@ impl Cache {
             },
         )?;
         let tables = self.query(
-            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set
+            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id
              FROM tables INDEXED BY tables_of_unit",
             |row| {
                 let info = CachedTableInfo {
@@ -201,6 +203,7 @@ impl Cache {
                     n_rows: count(row.get(5)?),
                     column_set: row.get(6)?,
                     region_set: row.get(7)?,
+                    id: row.get(8)?,
                 };
                 Ok((row.get::<_, i64>(0)?, info))
             },

@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_model::{MapSource, TableName};
+use rusqlite::Connection;
 use rusqlite::blob::Blob;
-use rusqlite::{Connection, params};
 
 use crate::blob::{Frame, Place, column, directory_size, places, unpack};
-use crate::cache::{count, map};
 use crate::schema::columns_from_text;
 use crate::{Cache, CacheError, CachedUnit};
 
@@ -29,7 +28,15 @@ struct Packed {
     map: Option<MapSource>,
     n_rows: usize,
     columns: Vec<(FieldRef, Place)>,
-    frames: Vec<(Frame, Vec<u8>)>,
+    /// The piece of the blob in which their frames are, and where in the blob it begins.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Packed {
+    fn frame(&self, frame: Frame) -> Option<&[u8]> {
+        self.bytes.get(frame.start.checked_sub(self.start)?..)?.get(..frame.length)
+    }
 }
 
 /// A column that came last under its name: what it was packed as, and what that is.
@@ -77,7 +84,8 @@ impl Cache {
         packed.into_iter().map(|tables| tables.into_iter().map(&mut unpacked).collect()).collect()
     }
 
-    /// `blob` is one of this connection: moving it to another row is cheaper than opening that.
+    /// `blob` is one of this connection: moving it to another row is cheaper than opening that. A table that was
+    /// replaced since its unit was listed is an error.
     fn packed<'c>(
         &self,
         connection: &'c Connection,
@@ -88,79 +96,62 @@ impl Cache {
         columns: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<Packed>, CacheError> {
         let sqlite = |source| CacheError::sqlite(&self.location, source);
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT model, param, \"desc\", id, n_rows, column_set FROM tables INDEXED BY tables_of_unit
-                 WHERE unit = ?1 AND table_name = ?2 ORDER BY model, param, \"desc\"",
-            )
-            .map_err(sqlite)?;
-        let mut rows = statement.query(params![unit.key, table.to_string()]).map_err(sqlite)?;
         let mut tables = Vec::new();
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            let map = map(row, 0).map_err(sqlite)?;
-            if !maps(map.as_ref()) {
-                continue;
-            }
-            let n_rows = count(row.get(4).map_err(sqlite)?);
-            let schema = self.column_set(connection, row.get(5).map_err(sqlite)?)?;
-            let id = row.get(3).map_err(sqlite)?;
+        for info in unit.tables.iter().filter(|info| info.table == *table && maps(info.map.as_ref())) {
+            let schema = self.column_set(connection, info.column_set)?;
             let blob = match blob {
                 Some(blob) => {
-                    blob.reopen(id).map_err(sqlite)?;
+                    blob.reopen(info.id).map_err(sqlite)?;
                     blob
                 }
-                None => {
-                    blob.insert(connection.blob_open("main", "tables", "data", id, true).map_err(sqlite)?)
-                }
+                None => blob
+                    .insert(connection.blob_open("main", "tables", "data", info.id, true).map_err(sqlite)?),
             };
             let mut directory = vec![0; directory_size(schema.fields().len())];
             blob.read_at_exact(&mut directory, 0).map_err(sqlite)?;
-            let mut packed = Packed { map, n_rows, columns: Vec::new(), frames: Vec::new() };
-            for (field, place) in schema.fields().iter().zip(places(&directory)) {
-                if !columns(field.name()) {
-                    continue;
-                }
-                packed.columns.push((Arc::clone(field), place));
-                if packed.frames.iter().all(|(frame, _)| *frame != place.frame) {
-                    let Frame { start, length, .. } = place.frame;
-                    if start.checked_add(length).is_none_or(|end| end > blob.len()) {
-                        return Err(self.damaged("a frame is outside of its blob"));
-                    }
-                    let mut bytes = vec![0; length];
-                    blob.read_at_exact(&mut bytes, start).map_err(sqlite)?;
-                    packed.frames.push((place.frame, bytes));
-                }
+            let wanted = schema.fields().iter().zip(places(&directory));
+            let columns: Vec<(FieldRef, Place)> = wanted
+                .filter(|(field, _)| columns(field.name()))
+                .map(|(field, place)| (Arc::clone(field), place))
+                .collect();
+            // One read: what is wanted together lies together.
+            let frames = columns.iter().map(|(_, place)| place.frame);
+            let start = frames.clone().map(|frame| frame.start).min().unwrap_or_default();
+            let end = frames.map(|frame| frame.start.saturating_add(frame.length)).max().unwrap_or_default();
+            if end > blob.len() {
+                return Err(self.damaged("a frame is outside of its blob"));
             }
+            let mut bytes = vec![0; end - start];
+            blob.read_at_exact(&mut bytes, start).map_err(sqlite)?;
+            let packed = Packed { map: info.map.clone(), n_rows: info.n_rows, columns, bytes, start };
             tables.push(packed);
         }
         Ok(tables)
     }
 
     fn unpacked(&self, packed: Packed, known: &mut Vec<Known>) -> Result<CachedTable, CacheError> {
-        let Packed { map, n_rows, columns, frames } = packed;
         let damaged = |error: ArrowError| self.damaged(error);
-        let mut fields = Vec::with_capacity(columns.len());
-        let mut arrays = Vec::with_capacity(columns.len());
+        let n_rows = packed.n_rows;
+        let mut fields = Vec::with_capacity(packed.columns.len());
+        let mut arrays = Vec::with_capacity(packed.columns.len());
         let mut shared: Option<(Frame, Cow<'_, [u8]>)> = None;
-        for (field, place) in columns {
-            let Some((frame, bytes)) = frames.iter().find(|(frame, _)| *frame == place.frame) else {
-                continue;
-            };
+        for (field, place) in &packed.columns {
+            let bytes = packed.frame(place.frame).unwrap_or_default();
             let array = if place.is_alone() {
-                alone(&field, place, bytes, n_rows, known)
+                alone(field, *place, bytes, n_rows, known)
             } else {
-                if shared.as_ref().is_none_or(|(other, _)| other != frame) {
-                    shared = Some((*frame, unpack(*frame, bytes).map_err(damaged)?));
+                if shared.as_ref().is_none_or(|(other, _)| *other != place.frame) {
+                    shared = Some((place.frame, unpack(place.frame, bytes).map_err(damaged)?));
                 }
                 let frame = shared.as_ref().map(|(_, bytes)| bytes.as_ref());
-                column(place, frame.unwrap_or_default(), field.data_type(), n_rows)
+                column(*place, frame.unwrap_or_default(), field.data_type(), n_rows)
             };
             arrays.push(array.map_err(damaged)?);
-            fields.push(field);
+            fields.push(Arc::clone(field));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
-        Ok(CachedTable { map, batch: batch.map_err(damaged)? })
+        Ok(CachedTable { map: packed.map, batch: batch.map_err(damaged)? })
     }
 
     /// The columns of a set. Tables by the thousand share one.
@@ -186,6 +177,11 @@ fn alone(
     n_rows: usize,
     known: &mut Vec<Known>,
 ) -> Result<ArrayRef, ArrowError> {
+    let unpacked = || column(place, &unpack(place.frame, packed)?, field.data_type(), n_rows);
+    if *field.data_type() == DataType::Float64 {
+        // Measured: no two sessions are alike.
+        return unpacked();
+    }
     let before = known.iter_mut().find(|known| known.field == *field);
     if let Some(same) = &before
         && same.array.len() == n_rows
@@ -193,7 +189,7 @@ fn alone(
     {
         return Ok(Arc::clone(&same.array));
     }
-    let array = column(place, &unpack(place.frame, packed)?, field.data_type(), n_rows)?;
+    let array = unpacked()?;
     let last = Known { field: Arc::clone(field), packed: packed.to_vec(), array: Arc::clone(&array) };
     match before {
         Some(before) => *before = last,

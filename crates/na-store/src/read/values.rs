@@ -117,12 +117,12 @@ impl Snapshot {
             let rows = places.rows_for(values);
             let arrow = StoreError::arrow(&self.output);
             let schema = feature_schema(table, &feature.metric, &source.regions.names, values.data_type());
+            let regions = self.region_places(&source.regions.names, options)?;
             let mut columns: Vec<ArrayRef> = session_arrays(places.sessions.iter()).into();
+            let picked = regions.par_iter().map(|region| places.region(values, &rows, *region));
+            columns.extend(picked.collect::<Result<Vec<_>, _>>().map_err(&arrow)?);
             let mut fields = session_fields().to_vec();
-            for region in self.region_places(&source.regions.names, options)? {
-                columns.push(places.region(values, &rows, region).map_err(&arrow)?);
-                fields.push(schema.field(region + 2).clone());
-            }
+            fields.extend(regions.iter().map(|region| schema.field(region + 2).clone()));
             let schema = Arc::new(Schema::new(fields));
             batches.push((*place, RecordBatch::try_new(schema, columns).map_err(&arrow)?));
         }
