@@ -35,15 +35,19 @@ impl Settings {
     /// Reads the file that is asked for, or `.env` in the working directory where there is one.
     pub(crate) fn read(asked: Option<&Path>) -> Result<Self, SettingsError> {
         let path = asked.unwrap_or(Path::new(".env")).to_owned();
-        let problem = |problem: String| SettingsError::File { path: path.clone(), problem };
+        // The complaint repeats the line, however long it is.
+        let problem = |error: dotenvy::Error| {
+            let problem = error.to_string().replace(char::is_control, " ").chars().take(160).collect();
+            SettingsError::File { path: path.clone(), problem }
+        };
         let entries = match dotenvy::from_path_iter(&path) {
             Ok(entries) => entries,
             Err(dotenvy::Error::Io(error)) if asked.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { path, ..Self::default() });
             }
-            Err(error) => return Err(problem(error.to_string())),
+            Err(error) => return Err(problem(error)),
         };
-        let file = entries.collect::<Result<_, _>>().map_err(|error| problem(error.to_string()))?;
+        let file = entries.collect::<Result<_, _>>().map_err(problem)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { file, folder, path })
     }
@@ -87,5 +91,60 @@ pub(crate) fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lab.env");
+        std::fs::write(&path, bytes).unwrap();
+        Settings::read(Some(&path))
+    }
+
+    /// Pieces of what such files are made of, and bytes that are no text.
+    fn any_input() -> impl Strategy<Value = Vec<u8>> {
+        let words = [
+            "CAT12_ROOT",
+            "N_JOBS",
+            "=",
+            "\"",
+            "'",
+            "${",
+            "}",
+            "$X",
+            "\\",
+            "#",
+            " ",
+            "\n",
+            "\r\n",
+            "export ",
+        ];
+        let piece = prop_oneof![
+            4 => prop::sample::select(words.map(|word| word.as_bytes().to_vec()).to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..8),
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_settings_or_an_error_that_names_the_file(bytes in any_input()) {
+            if let Err(error) = read(&bytes) {
+                let said = error.to_string();
+                prop_assert!(said.contains("lab.env") && said.lines().count() == 1, "{said}");
+            }
+        }
+
+        #[test]
+        fn a_path_between_single_quotes_is_taken_as_it_is(path in "/[^'\\\\\\pC]{1,60}") {
+            let settings = read(format!("CAT12_ROOT='{path}'\n").as_bytes()).unwrap();
+            prop_assert_eq!(settings.path(None, "CAT12_ROOT"), Some(PathBuf::from(path)));
+        }
     }
 }

@@ -6,7 +6,7 @@ use na_model::Sidecar;
 use serde_json::Value;
 
 use crate::delimited::without_bom;
-use crate::unit_error::{UnitError, shorten};
+use crate::unit_error::{UnitError, complaint, shorten};
 
 /// Reads a sidecar. Keys that are not known are passed over; a known key of another type is taken as its text.
 ///
@@ -18,7 +18,7 @@ pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
         path: path.to_owned(),
         line: error.line(),
         character: error.column(),
-        problem: error.to_string(),
+        problem: complaint(&error),
     })?;
     let Value::Object(keys) = &value else {
         return Err(UnitError::form(path, shorten(bytes), "a JSON object, { … }: write the file again"));

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// The longest piece of a file that an error repeats, characters.
 const LONGEST_FOUND: usize = 60;
 
+/// The longest complaint of a parser that an error repeats, characters.
+const LONGEST_COMPLAINT: usize = 160;
+
 /// Why a unit cannot be read. Each names the file and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -150,13 +153,23 @@ impl UnitError {
 
 /// A piece of a file for an error: at most 60 characters, and `…` where it was longer.
 pub(crate) fn shorten(text: &[u8]) -> String {
+    shorten_to(LONGEST_FOUND, text)
+}
+
+/// What a parser complains of, which may repeat any amount of a file, on one line.
+pub(crate) fn complaint(error: &impl std::fmt::Display) -> String {
+    let on_one_line = error.to_string().replace(char::is_control, " ");
+    shorten_to(LONGEST_COMPLAINT, on_one_line.as_bytes())
+}
+
+fn shorten_to(longest: usize, text: &[u8]) -> String {
     // Four bytes a character at most, so that a huge cell is not decoded in vain.
-    let start = text.get(..4 * (LONGEST_FOUND + 1)).unwrap_or(text);
+    let start = text.get(..4 * (longest + 1)).unwrap_or(text);
     let decoded = String::from_utf8_lossy(start);
-    if decoded.chars().count() <= LONGEST_FOUND {
+    if decoded.chars().count() <= longest {
         return decoded.into_owned();
     }
-    decoded.chars().take(LONGEST_FOUND).chain(['…']).collect()
+    decoded.chars().take(longest).chain(['…']).collect()
 }
 
 #[cfg(test)]

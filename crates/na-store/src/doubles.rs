@@ -115,3 +115,68 @@ fn varint(mut value: usize) -> Vec<u8> {
     bytes.push(value as u8);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::RecordBatch;
+    use arrow::datatypes::{Schema, SchemaRef};
+    use na_model::Compression;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::durable::Folders;
+    use crate::table_file::{TableFile, TableWriter, double_field};
+
+    type Cells = Vec<Option<f64>>;
+
+    fn cells(batch: &RecordBatch) -> Vec<Option<u64>> {
+        batch.column(0).as_primitive::<Float64Type>().iter().map(|cell| cell.map(f64::to_bits)).collect()
+    }
+
+    /// What readers, Parquet's and that of short columns, make of a file with these row groups.
+    fn written_and_read(groups: &[Vec<Cells>], compression: Compression) -> Vec<[Vec<Option<u64>>; 2]> {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, folders) = (folder.path().join("x.parquet"), Folders::default());
+        let schema: SchemaRef = Arc::new(Schema::new(vec![double_field("x", None)]));
+        let mut writer = TableWriter::create(&place, &folders, &schema, compression, &[]).unwrap();
+        for parts in groups {
+            let arrays = parts.iter().map(|part| Arc::new(Float64Array::from(part.clone())) as ArrayRef);
+            let arrays: Vec<ArrayRef> = arrays.collect();
+            writer.write_group(|_| Ok(arrays.clone())).unwrap();
+        }
+        writer.commit().unwrap();
+        let file = TableFile::open(&place).unwrap().unwrap();
+        let read =
+            |group| [cells(&file.read_all(group).unwrap()), cells(&file.read_small(group, &[0]).unwrap())];
+        (0..groups.len()).map(read).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_bit_comes_back(
+            groups in prop::collection::vec(
+                prop::collection::vec(prop::collection::vec(any::<Option<u64>>(), 1..40), 1..6), 1..3),
+            by_parquet: bool,
+        ) {
+            let compression = if by_parquet { Compression::Snappy } else { Compression::Zstd };
+            let cells = |part: &Vec<Option<u64>>| part.iter().map(|cell| cell.map(f64::from_bits)).collect();
+            let values: Vec<Vec<Cells>> = groups.iter().map(|parts| parts.iter().map(cells).collect()).collect();
+            for (group, read) in groups.iter().zip(written_and_read(&values, compression)) {
+                prop_assert_eq!(&[group.concat(), group.concat()], &read);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_of_many_rows_comes_back() {
+        let cells: Cells = (0..70_000).map(|n| (n % 7 != 3).then(|| f64::from(n).sqrt())).collect();
+        let whole: Cells = (0..70_000).map(|n| Some(f64::from(n))).collect();
+        let bits = |cells: &Cells| cells.iter().map(|cell| cell.map(f64::to_bits)).collect::<Vec<_>>();
+        let read =
+            written_and_read(&[vec![cells.clone()], vec![whole.clone(), cells.clone()]], Compression::Zstd);
+        assert_eq!(read[0], [bits(&cells), bits(&cells)]);
+        assert_eq!(read[1][0], [bits(&whole), bits(&cells)].concat());
+    }
+}

@@ -6,7 +6,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::tiv::volume;
-use crate::unit_error::UnitError;
+use crate::unit_error::{UnitError, complaint};
 
 /// The first `<subjectmeasures><vol_TIV>` directly under the root that is a number above 0, mL. Deeper ones hold help
 /// texts, and `<subjectratings>` a rating. Nothing behind the number is read, and no entity is expanded.
@@ -24,7 +24,7 @@ pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError>
     loop {
         let event = reader
             .read_event()
-            .map_err(|error| syntax(path, &text, reader.error_position(), error.to_string()))?;
+            .map_err(|error| syntax(path, &text, reader.error_position(), complaint(&error)))?;
         match event {
             Event::Start(element) => {
                 depth += 1;
@@ -124,6 +124,8 @@ mod tests {
         assert!(error.starts_with("cat_x.xml, line 3, character"), "{error}");
         let error = tiv("<S>\n <a></b>\n</S>").unwrap_err();
         assert!(error.starts_with("cat_x.xml, line 2, character"), "{error}");
+        let error = tiv(&format!("<S></{}></S>", "a\nb".repeat(1000))).unwrap_err();
+        assert!(error.len() < 300 && error.lines().count() == 1, "{error}");
         assert!(tiv("<S><subjectmeasures><vol_TIV>1777.8").unwrap_err().contains("may be cut"));
         assert!(tiv("").is_err());
         assert!(tiv("not xml").is_err());
