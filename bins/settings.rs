@@ -132,6 +132,12 @@ mod tests {
         prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
     }
 
+    #[test]
+    fn a_long_line_is_not_repeated_whole() {
+        let said = read(format!("N_JOBS 2 {}\n", "x".repeat(10_000)).as_bytes()).unwrap_err().to_string();
+        assert!(said.contains("N_JOBS 2") && said.len() < 1000, "{said}");
+    }
+
     proptest! {
         #[test]
         fn any_input_is_settings_or_an_error_that_names_the_file(bytes in any_input()) {

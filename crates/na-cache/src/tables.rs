@@ -47,7 +47,8 @@ struct Known {
 }
 
 impl Cache {
-    /// What a unit has of a long table, sorted by map.
+    /// What a unit has of a long table, sorted by map. The unit is one that this cache lists as it is now: after a
+    /// commit, list the units again.
     ///
     /// # Errors
     /// A cache that cannot be read.
@@ -84,8 +85,7 @@ impl Cache {
         packed.into_iter().map(|tables| tables.into_iter().map(&mut unpacked).collect()).collect()
     }
 
-    /// `blob` is one of this connection: moving it to another row is cheaper than opening that. A table that was
-    /// replaced since its unit was listed is an error.
+    /// `blob` is one of this connection: moving it to another row is cheaper than opening that.
     fn packed<'c>(
         &self,
         connection: &'c Connection,

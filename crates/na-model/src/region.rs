@@ -46,7 +46,7 @@ impl RegionSet {
 
     /// A region of `other` whose index has another label here. A label may have several indices (an atlas may use
     /// one name for both hemispheres), an index only one label; where a label is unique on both sides, its index must
-    /// be the same.
+    /// be the same. A set agrees with itself, whatever its table says.
     #[must_use]
     pub fn disagreement<'a>(&'a self, other: &'a Self) -> Option<(&'a Region, &'a Region)> {
         if self == other {
@@ -100,6 +100,8 @@ mod tests {
         assert_eq!(store.disagreement(&set(&[(4, "d")])), None);
         assert!(store.disagreement(&set(&[(2, "c")])).is_some());
         assert!(store.disagreement(&set(&[(5, "a")])).is_some());
+        let one_index_twice = set(&[(1, "a"), (1, "b")]);
+        assert_eq!(one_index_twice.disagreement(&one_index_twice.clone()), None);
     }
 
     #[test]
@@ -107,5 +109,6 @@ mod tests {
         let mut store = set(&[(2, "b"), (1, "a")]);
         store.extend(&set(&[(1, "a"), (3, "c")]));
         assert_eq!(store, set(&[(2, "b"), (1, "a"), (3, "c")]));
+        assert_eq!(set(&[(1, "a"), (2, "b"), (1, "a"), (2, "c")]), set(&[(1, "a"), (2, "b"), (2, "c")]));
     }
 }

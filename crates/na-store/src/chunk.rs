@@ -14,6 +14,7 @@ use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer};
 use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
@@ -39,7 +40,8 @@ pub(crate) struct Chunk {
     pub(crate) close: ColumnCloseResult,
 }
 
-/// Encodes a nullable column as properties without compression say, and compresses its pages with zstd.
+/// Encodes a nullable column, doubles as [`encode_doubles`] does and others as properties without compression say, and
+/// compresses its pages with zstd.
 pub(crate) fn encode(
     column: ColumnDescPtr,
     properties: WriterPropertiesPtr,
@@ -85,37 +87,35 @@ struct ZstdPages<'a>(SerializedPageWriter<'a, Vec<u8>>);
 impl PageWriter for ZstdPages<'_> {
     fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
         let size = page.uncompressed_size();
-        let page = match page.compressed_page().clone() {
-            Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            } => {
-                let buf = compress(&buf)?;
-                Page::DataPage {
-                    buf,
-                    num_values,
-                    encoding,
-                    def_level_encoding,
-                    rep_level_encoding,
-                    statistics,
-                }
-            }
-            Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
-                Page::DictionaryPage { buf: compress(&buf)?, num_values, encoding, is_sorted }
-            }
-            Page::DataPageV2 { .. } => {
-                return Err(ParquetError::General("pages of version 2 are not written".to_owned()));
-            }
-        };
+        let page = with_bytes(page.compressed_page().clone(), compress)?;
         self.0.write_page(CompressedPage::new(page, size))
     }
 
     fn close(&mut self) -> Result<()> {
         self.0.close()
+    }
+}
+
+/// A page whose bytes are changed: compressed, or decompressed.
+pub(crate) fn with_bytes(mut page: Page, change: impl FnOnce(&[u8]) -> Result<Bytes>) -> Result<Page> {
+    match &mut page {
+        Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = change(buf)?,
+        Page::DataPageV2 { .. } => {
+            return Err(ParquetError::General("pages of version 2 are not written".to_owned()));
+        }
+    }
+    Ok(page)
+}
+
+/// What a file has to know of a column chunk. Columns are flat: a value a row.
+pub(crate) fn closed(metadata: ColumnChunkMetaData) -> ColumnCloseResult {
+    ColumnCloseResult {
+        bytes_written: u64::try_from(metadata.compressed_size()).unwrap_or_default(),
+        rows_written: u64::try_from(metadata.num_values()).unwrap_or_default(),
+        metadata,
+        bloom_filter: None,
+        column_index: None,
+        offset_index: None,
     }
 }
 

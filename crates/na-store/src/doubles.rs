@@ -1,4 +1,4 @@
-//! Column chunks of doubles, written as they are read: one page, levels first, then the values byte by byte.
+//! Column chunks of doubles: one page, levels first, then the values byte by byte.
 //!
 //! Doubles are most of what a store holds. Going from arrays to a compressed page at once saves Parquet's own writer a
 //! copy of every column and two zstd contexts for each.
@@ -9,13 +9,12 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::Float64Type;
 use parquet::basic::{Compression as Codec, Encoding, EncodingMask, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
-use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::chunk::{Chunk, LEVEL, compress};
+use crate::chunk::{Chunk, LEVEL, closed, compress};
 
 /// Encodes a nullable column that is given in parts.
 pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Result<Chunk> {
@@ -49,15 +48,7 @@ pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Resul
         .set_num_values(i64::try_from(rows)?)
         .set_data_page_offset(0)
         .build()?;
-    let close = ColumnCloseResult {
-        bytes_written: u64::try_from(spec.compressed_size)?,
-        rows_written: u64::try_from(rows)?,
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: None,
-    };
-    Ok(Chunk { bytes: sink.into_inner()?.into(), close })
+    Ok(Chunk { bytes: sink.into_inner()?.into(), close: closed(metadata) })
 }
 
 fn page(parts: &[&Float64Array]) -> Result<Vec<u8>> {

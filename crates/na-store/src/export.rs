@@ -1,4 +1,4 @@
-//! From the cache into Parquet: merge, commit, verify, and only then let the cache go.
+//! From the cache into Parquet: merge, verify, commit, and only then let the cache go.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -109,8 +109,9 @@ pub struct ExportReport {
 
 /// Merges what the cache holds into the store that the lock is for.
 ///
-/// Each file is written beside its place, synced and renamed; the manifest comes last and names what is there. Then
-/// every file is opened again and compared with what was to be written, and only then the cache is deleted.
+/// Each file is written beside its place, synced and renamed, then opened again and compared with what was to be written:
+/// long tables before features are made of them. The manifest comes last and names what is there, and only then the cache
+/// is deleted.
 ///
 /// # Errors
 /// A store of another atlas; features whose names clash; anything that cannot be read or written. The cache is kept,
@@ -273,12 +274,15 @@ impl<'a> Export<'a> {
         self.observer.step(&ExportStep::Verification);
         let has_tiv = !volumes.0.is_empty();
         let features = self.open_features(&planned, &tables, has_tiv)?;
-        verify_features(self.output, &expected, &features)?;
+        let n_volumes = count(volumes.0.len());
+        let of_volumes = FeatureName::tiv().file_path();
+        let rows_of_features = expected.values().flat_map(Expected::feature_rows);
+        let rows_of_features = rows_of_features.chain(has_tiv.then_some((of_volumes.as_str(), n_volumes)));
+        verify_features(self.output, rows_of_features, &features)?;
         verify_rows(&self.output.join(METADATA_FILE), count(metadata.sessions.len()))?;
         verify_rows(&self.output.join(SOURCES_FILE), written.n_rows)?;
         if has_tiv {
-            verify_rows(&self.output.join(TIV_FILE), count(volumes.0.len()))?;
-            verify_rows(&self.output.join(FeatureName::tiv().file_path()), count(volumes.0.len()))?;
+            verify_rows(&self.output.join(TIV_FILE), n_volumes)?;
         }
         let manifest = self.commit(&tables, features, has_tiv)?;
         Ok(ExportReport { manifest, sessions: rows, age_range: metadata.age_range(), notes: report_notes })

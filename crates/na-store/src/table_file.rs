@@ -18,7 +18,6 @@ use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
 };
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
-use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
@@ -27,7 +26,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
-use crate::chunk::{Chunk, encode};
+use crate::chunk::{Chunk, closed, encode};
 use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
@@ -210,7 +209,7 @@ pub(crate) struct TableWriter<'a> {
     writer: SerializedFileWriter<BufWriter<File>>,
     row_groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
-    /// For chunks that are compressed here: none where Parquet's own compression is as good.
+    /// For chunks that are compressed here: none where that is not with zstd.
     small: Option<WriterPropertiesPtr>,
     written: usize,
 }
@@ -321,15 +320,7 @@ impl<'a> TableWriter<'a> {
         };
         let mut group = self.writer.next_row_group().map_err(&failed)?;
         for column in metadata.columns() {
-            let close = ColumnCloseResult {
-                bytes_written: u64::try_from(column.compressed_size()).unwrap_or_default(),
-                rows_written: u64::try_from(metadata.num_rows()).unwrap_or_default(),
-                metadata: column.clone(),
-                bloom_filter: None,
-                column_index: None,
-                offset_index: None,
-            };
-            group.append_column(&from.file, close).map_err(&failed)?;
+            group.append_column(&from.file, closed(column.clone())).map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.written += 1;

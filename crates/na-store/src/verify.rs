@@ -1,9 +1,9 @@
 //! The last look before the cache goes: the written files, opened again, hold every unit with every row.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
-use na_model::{MapSource, Session, TableName, WideFeature};
+use na_model::{MapSource, Session, WideFeature};
 
 use crate::error::StoreError;
 use crate::long::index::LongIndex;
@@ -18,7 +18,7 @@ pub(crate) struct Expected {
 
 impl Expected {
     /// The files of features, with the rows that each has: a session of its map.
-    fn feature_rows(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(crate) fn feature_rows(&self) -> impl Iterator<Item = (&str, u64)> {
         let mut sessions: HashMap<&Option<MapSource>, u64> = HashMap::new();
         self.rows.keys().for_each(|(_, map)| *sessions.entry(map).or_default() += 1);
         let rows = move |map| sessions.get(map).copied().unwrap_or_default();
@@ -40,15 +40,15 @@ pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -
     problem.map_or(Ok(()), |problem| Err(not_verified(path, problem)))
 }
 
-/// Whether the features' files, from which the entries were made, have a row for each session of their map.
-pub(crate) fn verify_features(
+/// Whether the features' files, from which the entries were made, have the rows that they should.
+pub(crate) fn verify_features<'e>(
     output: &Path,
-    expected: &BTreeMap<TableName, Expected>,
+    expected: impl Iterator<Item = (&'e str, u64)>,
     entries: &[WideFeature],
 ) -> Result<(), StoreError> {
     let found: HashMap<&str, u64> =
         entries.iter().map(|entry| (entry.file_path.as_str(), entry.n_sessions)).collect();
-    for (path, rows) in expected.values().flat_map(Expected::feature_rows) {
+    for (path, rows) in expected {
         match found.get(path) {
             Some(there) => compare(&output.join(path), *there, rows)?,
             None => return Err(not_verified(&output.join(path), "it is gone".to_owned())),

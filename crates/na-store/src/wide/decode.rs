@@ -1,6 +1,6 @@
 //! Reading column chunks of a few hundred values.
 //!
-//! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`super::chunk`]): here pages
+//! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`crate::chunk`]): here pages
 //! come compressed and are decompressed with one context a thread.
 
 use std::cell::RefCell;
@@ -18,6 +18,8 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
+
+use crate::chunk::with_bytes;
 
 /// No page of such a chunk decompresses to more, bytes.
 const LARGEST_PAGE: usize = 1 << 26;
@@ -140,37 +142,6 @@ fn spread<T: ArrowPrimitiveType>(levels: &[i16], values: Vec<T::Native>) -> Opti
 
 struct ZstdPages(SerializedPageReader<Window>);
 
-impl ZstdPages {
-    fn decompressed(page: Page) -> Result<Page> {
-        Ok(match page {
-            Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            } => {
-                let buf = decompress(&buf)?;
-                Page::DataPage {
-                    buf,
-                    num_values,
-                    encoding,
-                    def_level_encoding,
-                    rep_level_encoding,
-                    statistics,
-                }
-            }
-            Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
-                Page::DictionaryPage { buf: decompress(&buf)?, num_values, encoding, is_sorted }
-            }
-            Page::DataPageV2 { .. } => {
-                return Err(ParquetError::General("pages of version 2 are not written".to_owned()));
-            }
-        })
-    }
-}
-
 impl Iterator for ZstdPages {
     type Item = Result<Page>;
 
@@ -181,7 +152,7 @@ impl Iterator for ZstdPages {
 
 impl PageReader for ZstdPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.0.get_next_page()?.map(Self::decompressed).transpose()
+        self.0.get_next_page()?.map(|page| with_bytes(page, decompress)).transpose()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
