@@ -27,7 +27,8 @@ fn unit(n: usize, texts: &[String]) -> EncodedUnit {
     });
     EncodedUnit {
         unit: Unit::new(support::session(n), Modality::Anatomical),
-        tiv: Some(1500.0),
+        read_at: na_model::ReadAt::now(),
+        tiv: na_model::TivFinding::Measured(1500.0),
         tables: tables.collect(),
         sources: Vec::new(),
     }

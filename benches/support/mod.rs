@@ -34,7 +34,8 @@ pub fn unit(n: usize, tissues: &[&str], regions: usize) -> EncodedUnit {
     });
     EncodedUnit {
         unit: Unit::new(session(n), Modality::Anatomical),
-        tiv: Some(1500.0),
+        read_at: na_model::ReadAt::now(),
+        tiv: na_model::TivFinding::Measured(1500.0),
         tables: tables.collect(),
         sources: Vec::new(),
     }
@@ -48,7 +49,11 @@ pub fn record(sessions: usize) -> RunRecord {
             wide_metrics: WideMetrics::Default,
             compression: Compression::default(),
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: (0..sessions).map(row).collect() },
+        listing: Listing {
+            columns: vec!["AGE".to_owned()],
+            rows: (0..sessions).map(row).collect(),
+            ..Listing::default()
+        },
         modalities: vec![Modality::Anatomical],
     }
 }

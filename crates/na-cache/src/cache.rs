@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 use na_model::{
-    ExportSettings, ListedSession, Listing, MapSource, Modality, RegionSet, Session, SourceFile, TableName,
-    Unit, UnitOutcome, WideMetrics,
+    ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, RegionSet, Session, SourceFile,
+    TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
 };
 use rusqlite::Row;
 
 use crate::CacheError;
 use crate::connections::{Connections, InUse};
 use crate::open::{CACHE_FILE, read_only, read_only_at_once};
+use crate::schema::SCHEMA_2;
 
 /// An open cache. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -21,6 +22,7 @@ pub struct Cache {
     pub(crate) location: PathBuf,
     connections: Connections,
     pub(crate) column_sets: Arc<Mutex<HashMap<i64, SchemaRef>>>,
+    version: i64,
 }
 
 /// What a run was asked to do: an export from the cache alone needs it.
@@ -40,8 +42,10 @@ pub struct CachedUnit {
     pub(crate) key: i64,
     /// Which.
     pub unit: Unit,
-    /// Total intracranial volume, mL.
-    pub tiv: Option<f64>,
+    /// When its files were read.
+    pub read_at: ReadAt,
+    /// What it says of total intracranial volume.
+    pub tiv: TivFinding,
     /// Its tables, sorted.
     pub tables: Vec<CachedTableInfo>,
 }
@@ -55,6 +59,8 @@ pub struct CachedTableInfo {
     pub map: Option<MapSource>,
     /// Regions.
     pub n_rows: usize,
+    /// When its file was read.
+    pub read_at: ReadAt,
     pub(crate) column_set: i64,
     region_set: i64,
     /// Its row in `tables`.
@@ -73,8 +79,8 @@ pub struct TableForm {
 }
 
 impl Cache {
-    pub(crate) fn new(location: PathBuf, connections: Connections) -> Self {
-        Self { location, connections, column_sets: Arc::default() }
+    pub(crate) fn new(location: PathBuf, connections: Connections, version: i64) -> Self {
+        Self { location, connections, column_sets: Arc::default(), version }
     }
 
     /// Where a cache of an output folder is.
@@ -90,7 +96,7 @@ impl Cache {
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
         // Made and not yet filled: its owner is just starting, or was killed there.
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only(&location)?.map(|connections| Self::new(location, connections)))
+        Ok(read_only(&location)?.map(|(connections, version)| Self::new(location, connections, version)))
     }
 
     /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
@@ -100,7 +106,8 @@ impl Cache {
     /// A file that is no cache, or one of another version.
     pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only_at_once(&location)?.map(|connections| Self::new(location, connections)))
+        let opened = read_only_at_once(&location)?;
+        Ok(opened.map(|(connections, version)| Self::new(location, connections, version)))
     }
 
     /// The file, where there is one with something in it.
@@ -156,7 +163,14 @@ impl Cache {
             let values = serde_json::from_str(&metadata).map_err(|error| self.damaged(error))?;
             Ok(ListedSession { session, values })
         });
-        Ok(Listing { columns, rows: rows.collect::<Result<_, CacheError>>()? })
+        let left_out =
+            self.query("SELECT value FROM settings WHERE key = 'left_out'", |row| row.get::<_, String>(0))?;
+        let left_out = left_out.first().map(|text| serde_json::from_str(text)).transpose();
+        Ok(Listing {
+            columns,
+            rows: rows.collect::<Result<_, CacheError>>()?,
+            left_out: left_out.map_err(|error| self.damaged(error))?.unwrap_or_default(),
+        })
     }
 
     /// The missing and failed units of the last run that came to its end.
@@ -181,26 +195,39 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn units(&self) -> Result<Vec<CachedUnit>, CacheError> {
+        let is_old = self.version == SCHEMA_2;
+        let since = if is_old {
+            "iif(tiv IS NULL, 'unknown', 'measured'), CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER)"
+        } else {
+            "tiv_finding, read_at"
+        };
         let mut units = self.query(
-            "SELECT subject_code, session_id, modality, tiv, unit FROM units
-             ORDER BY subject_code, session_id, modality",
+            &format!(
+                "SELECT subject_code, session_id, modality, tiv, unit, {since} FROM units
+                 ORDER BY subject_code, session_id, modality"
+            ),
             |row| {
                 Ok(CachedUnit {
                     key: row.get(4)?,
                     unit: Unit::new(session(row)?, parsed(row, 2)?),
-                    tiv: row.get(3)?,
+                    read_at: ReadAt(row.get(6)?),
+                    tiv: tiv_finding(row.get_ref(5)?.as_str()?, row.get(3)?),
                     tables: Vec::new(),
                 })
             },
         )?;
-        let tables = self.query(
-            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id
-             FROM tables INDEXED BY tables_of_unit",
+        let read_at = if is_old { "0" } else { "read_at" };
+        let mut tables = self.query(
+            &format!(
+                "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id, {read_at}
+                 FROM tables INDEXED BY tables_of_unit"
+            ),
             |row| {
                 let info = CachedTableInfo {
                     table: parsed(row, 1)?,
                     map: map(row, 2)?,
                     n_rows: count(row.get(5)?),
+                    read_at: ReadAt(row.get(9)?),
                     column_set: row.get(6)?,
                     region_set: row.get(7)?,
                     id: row.get(8)?,
@@ -208,6 +235,12 @@ impl Cache {
                 Ok((row.get::<_, i64>(0)?, info))
             },
         )?;
+        if is_old {
+            let of_units: HashMap<i64, ReadAt> = units.iter().map(|unit| (unit.key, unit.read_at)).collect();
+            for (unit, info) in &mut tables {
+                info.read_at = of_units.get(unit).copied().unwrap_or_default();
+            }
+        }
         let mut by_unit: HashMap<i64, Vec<CachedTableInfo>> = HashMap::new();
         for (unit, info) in tables {
             by_unit.entry(unit).or_default().push(info);
@@ -309,6 +342,23 @@ where
 {
     let word = row.get_ref(column)?.as_str()?;
     word.parse().map_err(|error| conversion(column, error))
+}
+
+/// How a finding is stored: the word, and the volume beside it.
+pub(crate) fn tiv_word(finding: TivFinding) -> (&'static str, Option<f64>) {
+    match finding {
+        TivFinding::Kept => ("kept", None),
+        TivFinding::Unknown => ("unknown", None),
+        TivFinding::Measured(volume) => ("measured", Some(volume)),
+    }
+}
+
+pub(crate) fn tiv_finding(word: &str, volume: Option<f64>) -> TivFinding {
+    match (word, volume) {
+        ("measured", Some(volume)) => TivFinding::Measured(volume),
+        ("kept", _) => TivFinding::Kept,
+        _ => TivFinding::Unknown,
+    }
 }
 
 pub(crate) fn map(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<MapSource>> {

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use na_model::{MapSource, Region, RegionSet, SourceFile, TableName, Unit};
+use na_model::{MapSource, ReadAt, Region, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
 use crate::CacheError;
 use crate::blob::pack;
@@ -12,9 +12,11 @@ use crate::blob::pack;
 pub struct EncodedUnit {
     /// Which.
     pub unit: Unit,
-    /// Total intracranial volume, mL.
-    pub tiv: Option<f64>,
-    /// Its tables.
+    /// When its files were read.
+    pub read_at: ReadAt,
+    /// What it says of total intracranial volume.
+    pub tiv: TivFinding,
+    /// Its tables. What the cache has of the unit's other tables stays.
     pub tables: Vec<EncodedTable>,
     /// The files they were read from.
     pub sources: Vec<SourceFile>,

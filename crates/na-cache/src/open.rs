@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::CacheError;
 use crate::connections::{Connections, Manager};
-use crate::schema::{CREATE, SCHEMA_VERSION, is_pandas};
+use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
@@ -47,19 +47,19 @@ pub(crate) fn files(location: &Path) -> [PathBuf; 4] {
 }
 
 /// A pool for reading; none where the owner has not made the tables yet. Reading changes nothing, not even the log.
-pub(crate) fn read_only(location: &Path) -> Result<Option<Connections>, CacheError> {
+pub(crate) fn read_only(location: &Path) -> Result<Option<(Connections, i64)>, CacheError> {
     let connection = connect_to_read(location)?;
     if is_empty(&connection).map_err(|source| CacheError::sqlite(location, source))? {
         return Ok(None);
     }
-    check_version(location, &connection)?;
+    let version = known_version(location, &connection)?;
     drop(connection);
-    pool(location, READ_ONLY, Journal::WriteAhead, 8).map(Some)
+    Ok(Some((pool(location, READ_ONLY, Journal::WriteAhead, 8)?, version)))
 }
 
 /// A single connection in a transaction that began when this returns: all it reads is of that instant. None where the
 /// owner has not made the tables yet.
-pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Connections>, CacheError> {
+pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<(Connections, i64)>, CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);
     let connection = connect_to_read(location)?;
     connection.execute_batch("BEGIN").map_err(sqlite)?;
@@ -67,8 +67,9 @@ pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Connections>, 
     if is_empty(&connection).map_err(sqlite)? {
         return Ok(None);
     }
-    check_version(location, &connection)?;
-    Manager::Snapshot(Mutex::new(Some(connection))).pool(location, 1, BUSY).map(Some)
+    let version = known_version(location, &connection)?;
+    let pool = Manager::Snapshot(Mutex::new(Some(connection))).pool(location, 1, BUSY)?;
+    Ok(Some((pool, version)))
 }
 
 /// A pool for the owner; the file is made where there is none.
@@ -84,9 +85,8 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
     let empty = is_empty(&connection).map_err(sqlite)?;
     if empty {
         connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(sqlite)?;
-    } else {
-        check_version(location, &connection)?;
     }
+    let version = if empty { 0 } else { known_version(location, &connection)? };
     let journal = match probe_write_ahead(&connection) {
         Ok(()) => Journal::WriteAhead,
         // These say nothing of the file system.
@@ -113,6 +113,8 @@ pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), Cach
         transaction.execute_batch(CREATE).map_err(sqlite)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sqlite)?;
         transaction.commit().map_err(sqlite)?;
+    } else if version == SCHEMA_2 {
+        upgrade(&mut connection).map_err(sqlite)?;
     }
     drop(connection);
     let size = if journal == Journal::WriteAhead { 4 } else { 1 };
@@ -186,10 +188,19 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn check_version(location: &Path, connection: &Connection) -> Result<(), CacheError> {
+/// All or nothing: a cache whose upgrade is cut short is one of the version before.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(UPGRADE_2)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
+
+/// The schema, if it is one that this program reads.
+fn known_version(location: &Path, connection: &Connection) -> Result<i64, CacheError> {
     let found = version(connection).map_err(|source| CacheError::sqlite(location, source))?;
-    if found == SCHEMA_VERSION {
-        return Ok(());
+    if [SCHEMA_2, SCHEMA_VERSION].contains(&found) {
+        return Ok(found);
     }
     if found == 0 && is_pandas(connection).map_err(|source| CacheError::sqlite(location, source))? {
         return Err(CacheError::OfPandas { path: location.to_owned() });

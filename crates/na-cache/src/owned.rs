@@ -7,6 +7,7 @@ use na_model::UnitOutcome;
 use rusqlite::params;
 
 use crate::open::{Journal, read_write, remove_files};
+use crate::schema::SCHEMA_VERSION;
 use crate::{Cache, CacheError, OwnerLock, RunRecord};
 
 /// Where a cache is made anew that takes another's place.
@@ -49,7 +50,8 @@ impl<'lock> OwnedCache<'lock> {
 
     fn at(lock: &'lock OwnerLock, location: PathBuf) -> Result<Self, CacheError> {
         let (connections, journal) = read_write(&location)?;
-        Ok(Self { cache: Cache::new(location, connections), journal, _lock: lock })
+        let cache = Cache::new(location, connections, SCHEMA_VERSION);
+        Ok(Self { cache, journal, _lock: lock })
     }
 
     /// Whether readers can look at it meanwhile: not where the file system has no write-ahead log.
@@ -94,6 +96,11 @@ impl<'lock> OwnedCache<'lock> {
     }
 }
 
+/// JSON of what is about to be committed: nothing is stored in its stead.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
 fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(
@@ -105,6 +112,7 @@ fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> ru
         ("wide_metrics", &record.settings.wide_metrics.to_text()),
         ("compression", record.settings.compression.as_str()),
         ("modalities", &modalities.join(",")),
+        ("left_out", &to_json(&record.listing.left_out)?),
     ] {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
     }
@@ -114,7 +122,7 @@ fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> ru
     let mut insert = transaction
         .prepare("INSERT INTO listed_sessions (subject_code, session_id, metadata) VALUES (?1, ?2, ?3)")?;
     for row in &record.listing.rows {
-        let metadata = serde_json::to_string(&row.values).unwrap_or_default();
+        let metadata = to_json(&row.values)?;
         insert.execute(params![row.session.subject.as_str(), row.session.id_str(), metadata])?;
     }
     drop(insert);

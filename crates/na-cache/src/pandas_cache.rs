@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use na_model::{
-    MapSource, Modality, Session, SessionId, StatisticKind, SubjectCode, TableName, UNKNOWN, Unit,
-    statistic_kind,
+    MapSource, Modality, ReadAt, Session, SessionId, StatisticKind, SubjectCode, TableName, TivFinding,
+    UNKNOWN, Unit, statistic_kind,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -150,7 +150,9 @@ impl PandasCache {
                 tables.push(EncodedTable::encode(table.clone(), map, &batch, region_column)?);
             }
         }
-        Ok(Ok(EncodedUnit { unit: unit.unit.clone(), tiv, tables, sources: Vec::new() }))
+        let tiv = tiv.map_or(TivFinding::Kept, TivFinding::Measured);
+        let read_at = ReadAt::UNKNOWN;
+        Ok(Ok(EncodedUnit { unit: unit.unit.clone(), read_at, tiv, tables, sources: Vec::new() }))
     }
 
     /// Deletes the cache, once what it held is elsewhere.

@@ -7,7 +7,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes.
-pub(crate) const SCHEMA_VERSION: i64 = 2;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
+
+/// The version before: the same without `input`, `tiv_finding` and `read_at`.
+pub(crate) const SCHEMA_2: i64 = 2;
 
 /// A blob's columns and regions repeat in all sessions: they are kept once, and export knows them without decoding.
 pub(crate) const CREATE: &str = "
@@ -21,19 +24,37 @@ CREATE TABLE outcomes (
 ) STRICT;
 CREATE TABLE units (
     unit INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL,
-    tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL
+    tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL,
+    input TEXT NOT NULL DEFAULT 'parcellate', tiv_finding TEXT NOT NULL DEFAULT 'kept',
+    read_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality);
+CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality, input);
 CREATE TABLE column_sets (column_set INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE region_sets (region_set INTEGER PRIMARY KEY, regions TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE tables (
     id INTEGER PRIMARY KEY, unit INTEGER NOT NULL REFERENCES units ON DELETE CASCADE, table_name TEXT NOT NULL,
     model TEXT, param TEXT, \"desc\" TEXT, n_rows INTEGER NOT NULL,
     column_set INTEGER NOT NULL REFERENCES column_sets, region_set INTEGER NOT NULL REFERENCES region_sets,
-    data BLOB NOT NULL
+    data BLOB NOT NULL, read_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX tables_of_unit
-    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set);
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
+";
+
+/// From schema 2 in place. What a unit of it says of TIV replaced what was known, also where it said nothing.
+pub(crate) const UPGRADE_2: &str = "
+ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
+ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
+ALTER TABLE units ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
+UPDATE units SET tiv_finding = iif(tiv IS NULL, 'unknown', 'measured'),
+    read_at = CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER);
+DROP INDEX a_unit_once;
+CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality, input);
+ALTER TABLE tables ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
+UPDATE tables SET read_at = (SELECT read_at FROM units WHERE units.unit = tables.unit);
+DROP INDEX tables_of_unit;
+CREATE INDEX tables_of_unit
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
 /// Whether a file is a cache of the pandas package.

@@ -8,9 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::datatypes::SchemaRef;
-use na_model::{RegionSet, Unit};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use crate::cache::{tiv_finding, tiv_word};
+use crate::owned::to_json;
 use crate::schema::columns_to_text;
 use crate::{CacheError, EncodedTable, EncodedUnit, OwnedCache};
 
@@ -148,47 +150,76 @@ impl Commits {
         transaction.commit()
     }
 
+    /// Writes a unit. Tables of it that the cache has and that were not read now stay, with the files they are from.
     fn write_unit(&mut self, transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<()> {
         let session = &unit.unit.session;
         let modality = unit.unit.modality.as_str();
-        transaction
-            .prepare_cached(
-                "DELETE FROM units WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3",
-            )?
-            .execute(params![session.subject.as_str(), session.id_str(), modality])?;
+        let earlier = Earlier::of(transaction, unit)?;
+        let read_at = earlier.as_ref().map_or(unit.read_at, |earlier| unit.read_at.after(earlier.read_at));
+        let mut sources = unit.sources.clone();
+        sources.iter_mut().for_each(|source| source.read_at = read_at);
+        let mut tiv = unit.tiv;
+        if let Some(earlier) = &earlier {
+            let mut stay: Vec<SourceFile> =
+                earlier.sources.iter().filter(|source| stays(source, unit)).cloned().collect();
+            match tiv {
+                TivFinding::Kept => tiv = earlier.tiv,
+                _ => stay.iter_mut().for_each(|source| source.tiv = None),
+            }
+            sources.append(&mut stay);
+            // The index allows one of them.
+            transaction
+                .prepare_cached("UPDATE units SET input = 'replaced' WHERE unit = ?1")?
+                .execute([earlier.key])?;
+        }
+        let (finding, volume) = tiv_word(tiv);
         let key = transaction
             .prepare_cached(
-                "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'))",
+                "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7)",
             )?
             .insert(params![
                 session.subject.as_str(),
                 session.id_str(),
                 modality,
-                unit.tiv,
-                serde_json::to_string(&unit.sources).unwrap_or_default(),
+                volume,
+                to_json(&sources)?,
+                finding,
+                read_at.0,
             ])?;
-        unit.tables.iter().try_for_each(|table| self.write_table(transaction, key, table))
+        unit.tables.iter().try_for_each(|table| self.write_table(transaction, key, read_at, table))?;
+        if let Some(earlier) = earlier {
+            transaction
+                .prepare_cached(
+                    "UPDATE tables SET unit = ?2 WHERE unit = ?1 AND NOT EXISTS (
+                         SELECT 1 FROM tables AS new WHERE new.unit = ?2 AND new.table_name = tables.table_name
+                         AND new.model IS tables.model AND new.param IS tables.param AND new.\"desc\" IS tables.\"desc\")",
+                )?
+                .execute([earlier.key, key])?;
+            transaction.prepare_cached("DELETE FROM units WHERE unit = ?1")?.execute([earlier.key])?;
+        }
+        Ok(())
     }
 
     fn write_table(
         &mut self,
         transaction: &Transaction<'_>,
         unit: i64,
+        read_at: ReadAt,
         table: &EncodedTable,
     ) -> rusqlite::Result<()> {
         let column_set = self.columns.key(&table.columns, || {
             store_set(transaction, "column_set", "columns", &columns_to_text(&table.columns))
         })?;
         let region_set = self.regions.key(&table.regions, || {
-            let text = serde_json::to_string(&table.regions).unwrap_or_default();
-            store_set(transaction, "region_set", "regions", &text)
+            store_set(transaction, "region_set", "regions", &to_json(&table.regions)?)
         })?;
         let map = table.map.as_ref();
         transaction
             .prepare_cached(
-                "INSERT INTO tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, data)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO tables
+                     (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, data, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 unit,
@@ -200,9 +231,56 @@ impl Commits {
                 column_set,
                 region_set,
                 table.data,
+                read_at.0,
             ])?;
         Ok(())
     }
+}
+
+/// What the cache has of a unit that is committed again.
+struct Earlier {
+    key: i64,
+    read_at: ReadAt,
+    tiv: TivFinding,
+    sources: Vec<SourceFile>,
+}
+
+impl Earlier {
+    fn of(transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<Option<Self>> {
+        let session = &unit.unit.session;
+        let row = transaction
+            .prepare_cached(
+                "SELECT unit, read_at, tiv_finding, tiv, sources FROM units
+                 WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3
+                 AND input = 'parcellate'",
+            )?
+            .query_row(
+                params![session.subject.as_str(), session.id_str(), unit.unit.modality.as_str()],
+                |row| {
+                    let tiv = tiv_finding(row.get_ref(2)?.as_str()?, row.get(3)?);
+                    let sources = row.get_ref(4)?.as_str()?;
+                    let sources = serde_json::from_str(sources).map_err(|error| {
+                        rusqlite::Error::FromSqlConversionFailure(
+                            4,
+                            rusqlite::types::Type::Text,
+                            error.into(),
+                        )
+                    })?;
+                    Ok(Self { key: row.get(0)?, read_at: ReadAt(row.get(1)?), tiv, sources })
+                },
+            );
+        row.optional()
+    }
+}
+
+/// Whether a file that was read before still says something beside what a unit was read from now.
+fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
+    if source.kind == SourceKind::Tiv {
+        return unit.tiv == TivFinding::Kept && unit.sources.iter().all(|new| new.path != source.path);
+    }
+    let is_read_again =
+        |table: &EncodedTable| source.table_name().as_ref() == Some(&table.table) && source.map == table.map;
+    !unit.tables.iter().any(is_read_again)
 }
 
 /// The key of a text that is stored once.

@@ -11,17 +11,35 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use na_cache::{Cache, CachedUnit, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,
+    WideMetrics,
 };
 use proptest::prelude::*;
 
 /// One session of one modality, in all the variants in which it may be committed.
 #[derive(Debug, Clone, PartialEq)]
 struct Content {
-    tiv: Option<f64>,
+    tiv: TivFinding,
     /// The tables by name and map, and their cells.
     tables: BTreeMap<(&'static str, Option<&'static str>), Vec<Option<u64>>>,
-    n_sources: usize,
+    /// Files that TIV was looked for in, by number.
+    reports: BTreeSet<usize>,
+}
+
+impl Content {
+    /// What the cache has of a unit after this is committed over what it had: tables that were not read stay, and TIV where
+    /// nothing was said of it.
+    fn over(mut self, earlier: Option<&Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        for (key, cells) in &earlier.tables {
+            self.tables.entry(*key).or_insert_with(|| cells.clone());
+        }
+        if self.tiv == TivFinding::Kept {
+            self.tiv = earlier.tiv;
+            self.reports.extend(&earlier.reports);
+        }
+        self
+    }
 }
 
 type Key = (u8, Option<u8>, Modality);
@@ -50,9 +68,15 @@ fn unit() -> impl Strategy<Value = (Key, Content)> {
         let bits = any::<u64>().prop_filter("a finite number", |bits| f64::from_bits(*bits).is_finite());
         prop::collection::vec(prop::option::weighted(0.9, bits), 1..5)
     };
-    let tiv = prop::option::of(prop_oneof![500.0..3000.0f64, Just(f64::MIN_POSITIVE), Just(5e-324)]);
+    let volume = prop_oneof![500.0..3000.0f64, Just(f64::MIN_POSITIVE), Just(5e-324)];
+    let tiv = prop_oneof![
+        1 => Just(TivFinding::Kept),
+        1 => Just(TivFinding::Unknown),
+        2 => volume.prop_map(TivFinding::Measured),
+    ];
     let tables = prop::collection::btree_map(0..3usize, cells(), 0..3);
-    (key(), tiv, tables, 0..3usize).prop_map(|(key, tiv, tables, n_sources)| {
+    let reports = prop::collection::btree_set(0..4usize, 0..3);
+    (key(), tiv, tables, reports).prop_map(|(key, tiv, tables, reports)| {
         let names = match key.2 {
             Modality::Anatomical => {
                 [("anatomical_gm", None), ("anatomical_wm", None), ("anatomical_ct", None)]
@@ -64,7 +88,7 @@ fn unit() -> impl Strategy<Value = (Key, Content)> {
             ],
         };
         let tables = tables.into_iter().map(|(place, cells)| (names[place], cells)).collect();
-        (key, Content { tiv, tables, n_sources })
+        (key, Content { tiv, tables, reports })
     })
 }
 
@@ -102,16 +126,24 @@ fn batch_of(cells: &[Option<u64>]) -> RecordBatch {
 }
 
 fn sources_of(content: &Content) -> Vec<SourceFile> {
-    let source = |place: usize| SourceFile {
-        kind: SourceKind::Table,
-        table: Some("anatomical_gm".into()),
-        map: None,
-        path: format!("sub-1/'{place}'\n.tsv"),
+    let source = |kind, table: Option<&str>, map, path: String| SourceFile {
+        kind,
+        table: table.map(str::to_owned),
+        map,
+        path,
         fingerprint: Fingerprint { size: u64::MAX >> 1, mtime_ns: i64::MIN, hash: "ab".into() },
+        root: None,
+        tiv: None,
+        read_at: na_model::ReadAt::UNKNOWN,
         mask_entity: None,
         sidecar: None,
     };
-    (0..content.n_sources).map(source).collect()
+    let tables = content.tables.keys().map(|(table, param)| {
+        let path = format!("sub-1/'{table}' {param:?}\n.tsv");
+        source(SourceKind::Table, Some(table), map_of(*param), path)
+    });
+    let reports = content.reports.iter().map(|n| source(SourceKind::Tiv, None, None, format!("cat_{n}.xml")));
+    tables.chain(reports).collect()
 }
 
 fn encoded(key: Key, content: &Content) -> EncodedUnit {
@@ -121,6 +153,7 @@ fn encoded(key: Key, content: &Content) -> EncodedUnit {
     };
     EncodedUnit {
         unit: unit_of(key),
+        read_at: na_model::ReadAt::now(),
         tiv: content.tiv,
         tables: content.tables.iter().map(table).collect(),
         sources: sources_of(content),
@@ -139,6 +172,7 @@ fn record_of(number: u8) -> RunRecord {
             compression: Compression::Zstd,
         },
         listing: Listing {
+            left_out: Vec::new(),
             columns: vec!["AGE".into(), "a\"b".into()],
             rows: (0..number % 4).map(row).collect(),
         },
@@ -160,6 +194,13 @@ struct Model {
 }
 
 impl Model {
+    fn commit(&mut self, units: Vec<(Key, Content)>) {
+        for (key, content) in units {
+            let content = content.over(self.units.get(&key));
+            self.units.insert(key, content);
+        }
+    }
+
     fn check(&self, output: &Path) {
         for cache in [Cache::open_existing(output).unwrap(), Cache::snapshot(output).unwrap()] {
             assert_eq!(cache.is_some(), self.exists);
@@ -201,8 +242,13 @@ impl Model {
 }
 
 fn check_unit(cache: &Cache, unit: &CachedUnit, content: &Content) {
-    assert_eq!(unit.tiv.map(f64::to_bits), content.tiv.map(f64::to_bits));
-    assert_eq!(cache.sources(unit).unwrap(), sources_of(content));
+    assert_eq!(unit.tiv, content.tiv);
+    let by_path = |mut sources: Vec<SourceFile>| {
+        sources.iter_mut().for_each(|source| source.read_at = na_model::ReadAt::UNKNOWN);
+        sources.sort_by(|one, other| one.path.cmp(&other.path));
+        sources
+    };
+    assert_eq!(by_path(cache.sources(unit).unwrap()), by_path(sources_of(content)));
     assert_eq!(unit.tables.len(), content.tables.len());
     let mut decoded = 0;
     let names: BTreeSet<&str> = content.tables.keys().map(|(name, _)| *name).collect();
@@ -260,12 +306,12 @@ proptest! {
                     Step::Commit(units) => {
                         let safe = write(&cache, &units, true);
                         prop_assert_eq!(safe, units.iter().map(|(key, _)| unit_of(*key)).collect::<Vec<_>>());
-                        model.units.extend(units);
+                        model.commit(units);
                     }
                     Step::DroppedWriter(units) => {
                         let safe = write(&cache, &units, false);
                         prop_assert_eq!(safe, units.iter().map(|(key, _)| unit_of(*key)).collect::<Vec<_>>());
-                        model.units.extend(units);
+                        model.commit(units);
                     }
                     Step::Record(number) => {
                         cache.write_run_record(&record_of(number)).unwrap();

@@ -39,7 +39,11 @@ fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     };
     EncodedUnit {
         unit: Unit::new(session(subject, "01"), modality),
-        tiv: (modality == Modality::Anatomical).then_some(1500.25),
+        read_at: na_model::ReadAt::now(),
+        tiv: match modality {
+            Modality::Anatomical => na_model::TivFinding::Measured(1500.25),
+            Modality::Diffusion => na_model::TivFinding::Kept,
+        },
         tables,
         sources: vec![SourceFile {
             kind: SourceKind::Table,
@@ -47,6 +51,9 @@ fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
             map: None,
             path: format!("sub-{subject}/x.tsv"),
             fingerprint: Fingerprint { size: 3, mtime_ns: -5, hash: "ab".into() },
+            root: None,
+            tiv: None,
+            read_at: na_model::ReadAt::UNKNOWN,
             mask_entity: None,
             sidecar: None,
         }],
@@ -80,7 +87,7 @@ fn what_was_committed_is_read_back_by_another_connection() {
     let names: Vec<String> = units.iter().map(|unit| unit.unit.to_string()).collect();
     assert_eq!(names, ["sub-0001/ses-01 anatomical", "sub-0002/ses-01 diffusion"]);
     let [anatomical, diffusion] = units.as_slice() else { panic!("two units") };
-    assert_eq!(anatomical.tiv, Some(1500.25));
+    assert_eq!(anatomical.tiv, na_model::TivFinding::Measured(1500.25));
     assert_eq!(
         anatomical.tables.iter().map(|info| info.table.to_string()).collect::<Vec<_>>(),
         ["anatomical_gm", "anatomical_wm"]
@@ -139,6 +146,7 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
             compression: Compression::Lz4,
         },
         listing: Listing {
+            left_out: Vec::new(),
             columns: vec!["AGE".into(), "a \"quoted\" column".into()],
             rows: vec![
                 ListedSession { session: session("9", "01"), values: vec![Some("007".into()), None] },

@@ -22,11 +22,15 @@ mod listing;
 mod manifest;
 mod measure;
 mod metric;
+mod missing;
+mod number;
+mod read_at;
 mod region;
 mod session;
 mod settings;
 mod source_file;
 mod table;
+mod tiv;
 mod unit;
 
 pub use bids::BidsName;
@@ -39,9 +43,13 @@ pub use metric::{
     DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, StatisticKind, TEXT_REGION_COLUMNS, WideMetrics,
     statistic_kind,
 };
+pub use missing::{is_missing, is_missing_in_list, is_missing_text};
+pub use number::Number;
+pub use read_at::ReadAt;
 pub use region::{Region, RegionSet};
 pub use session::{Session, SessionId, SubjectCode};
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
-pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind};
+pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot};
 pub use table::{MapSource, TableName, Tissue, UNKNOWN, Workflow};
+pub use tiv::TivFinding;
 pub use unit::{Modality, Unit, UnitOutcome, UnitStatus};

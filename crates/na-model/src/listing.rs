@@ -14,6 +14,9 @@ pub struct Listing {
     pub columns: Vec<String>,
     /// A row a session.
     pub rows: Vec<ListedSession>,
+    /// Columns that must not be in the store, whoever had them: they look like direct identifiers.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// A row of the session list.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MapSource, ModelError, TableName};
+use crate::{MapSource, ModelError, ReadAt, TableName};
 
 /// What a source file is to its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +50,51 @@ impl FromStr for SourceKind {
     }
 }
 
+/// The setting that a file's path is under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SourceRoot {
+    /// CAT12's own output.
+    #[serde(rename = "CAT12_ROOT")]
+    Cat12,
+    /// `parcellate`'s tables of CAT12's segmentations.
+    #[serde(rename = "CAT12_PARCELLATED_ROOT")]
+    Cat12Parcellated,
+    /// `parcellate`'s tables of QSIRecon's maps.
+    #[serde(rename = "QSIPARC_PATH")]
+    Qsiparc,
+}
+
+impl SourceRoot {
+    const ALL: [Self; 3] = [Self::Cat12, Self::Cat12Parcellated, Self::Qsiparc];
+
+    /// The setting's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cat12 => "CAT12_ROOT",
+            Self::Cat12Parcellated => "CAT12_PARCELLATED_ROOT",
+            Self::Qsiparc => "QSIPARC_PATH",
+        }
+    }
+}
+
+impl fmt::Display for SourceRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SourceRoot {
+    type Err = ModelError;
+
+    fn from_str(word: &str) -> Result<Self, ModelError> {
+        Self::ALL.into_iter().find(|root| root.as_str() == word).ok_or_else(|| ModelError::NotOneOf {
+            found: word.to_owned(),
+            expected: "CAT12_ROOT, CAT12_PARCELLATED_ROOT, QSIPARC_PATH",
+        })
+    }
+}
+
 /// What tells one version of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
@@ -91,8 +136,17 @@ pub struct SourceFile {
     pub table: Option<String>,
     /// Which map, for diffusion tables.
     pub map: Option<MapSource>,
+    /// The root that its path is under; `None` where a version before this one read it.
+    #[serde(default)]
+    pub root: Option<SourceRoot>,
     /// Its path under its root, with `/` between folders.
     pub path: String,
+    /// The session's total intracranial volume, mL, on the one file that it was taken from.
+    #[serde(default)]
+    pub tiv: Option<f64>,
+    /// When it was read; [`ReadAt::UNKNOWN`] where a version before this one did.
+    #[serde(default)]
+    pub read_at: ReadAt,
     /// Its state when it was read.
     pub fingerprint: Fingerprint,
     /// The mask entity of its name.

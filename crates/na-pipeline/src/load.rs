@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
-use na_model::{Modality, SourceFile, SourceKind};
+use na_model::{Modality, ReadAt, SourceFile, SourceKind, TivFinding};
 
 use crate::find::FoundUnit;
 use crate::fingerprint::read_with_fingerprint;
@@ -27,7 +27,13 @@ pub(crate) fn load(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
     let mut loaded = LoadedUnit {
-        unit: EncodedUnit { unit: planned.unit.clone(), tiv: None, tables: Vec::new(), sources: Vec::new() },
+        unit: EncodedUnit {
+            unit: planned.unit.clone(),
+            read_at: ReadAt::now(),
+            tiv: TivFinding::Unknown,
+            tables: Vec::new(),
+            sources: Vec::new(),
+        },
         notes: Vec::new(),
     };
     let mut tiv_in_table = None;
@@ -54,6 +60,9 @@ impl LoadedUnit {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),
             map: table.map.clone(),
+            root: None,
+            tiv: None,
+            read_at: ReadAt::UNKNOWN,
             path: table.relative.clone(),
             fingerprint,
             mask_entity: table.mask_entity.clone(),
@@ -99,6 +108,9 @@ impl LoadedUnit {
                 kind: SourceKind::Tiv,
                 table: None,
                 map: None,
+                root: None,
+                tiv: None,
+                read_at: ReadAt::UNKNOWN,
                 path: relative.clone(),
                 fingerprint,
                 mask_entity: None,
@@ -107,7 +119,7 @@ impl LoadedUnit {
         }
         match tiv.or(in_table) {
             Some(found) => {
-                self.unit.tiv = Some(found.millilitres);
+                self.unit.tiv = TivFinding::Measured(found.millilitres);
                 self.notes.extend(found.notes);
             }
             None => self.notes.push(format!(

@@ -39,6 +39,8 @@ pub(crate) struct PlannedUnit {
     pub(crate) unit: Unit,
     /// Tables that the store has of it.
     pub(crate) known: BTreeSet<TableKey>,
+    /// What the store knows of its TIV: the files that were looked at, and the one that it was taken from.
+    pub(crate) known_tiv: Vec<SourceFile>,
 }
 
 enum Decision {
@@ -161,7 +163,7 @@ impl Plan {
                 self.has_tables |= has_tables;
                 self.summary.to_load += 1;
                 self.summary.changed += usize::from(changed);
-                self.to_load.push(PlannedUnit { place, unit, known });
+                self.to_load.push(PlannedUnit { place, unit, known, known_tiv: Vec::new() });
             }
             Decision::Skip => self.skip(unit.modality),
             Decision::Kept => {

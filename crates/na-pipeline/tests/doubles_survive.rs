@@ -71,7 +71,8 @@ proptest! {
             let name = TableName::parse("anatomical_gm").unwrap();
             sender.send(EncodedUnit {
                 unit: Unit::new(Session::new(SubjectCode::clean("1").unwrap(), None), Modality::Anatomical),
-                tiv: None,
+                read_at: na_model::ReadAt::now(),
+        tiv: na_model::TivFinding::Kept,
                 tables: vec![EncodedTable::encode(name, None, &table.batch, "label").unwrap()],
                 sources: Vec::new(),
             }).unwrap();

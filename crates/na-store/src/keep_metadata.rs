@@ -22,7 +22,7 @@ pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Resu
     };
     let units = cache.units()?.into_iter().map(|unit| unit.unit.session);
     let untold: HashSet<Session> = units.filter(|session| !told.contains(session)).collect();
-    let Listing { columns, mut rows } = earlier.listing;
+    let Listing { columns, mut rows, left_out } = earlier.listing;
     rows.retain(|row| untold.contains(&row.session));
     if columns.is_empty() || rows.is_empty() {
         return Ok(());
@@ -30,7 +30,7 @@ pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Resu
     let old = MetadataTable::read(lock.output())?;
     let sessions = old.sessions.iter().cloned().chain(rows.iter().map(|row| row.session.clone())).collect();
     let folders = Folders::default();
-    MetadataTable::merge(old, &Listing { columns, rows }, &sessions).write(
+    MetadataTable::merge(old, &Listing { columns, rows, left_out }, &sessions).write(
         lock.output(),
         &folders,
         earlier.settings.compression,

@@ -9,7 +9,7 @@
 //! use std::sync::Arc;
 //! use arrow::array::{Float64Array, RecordBatch, StringArray};
 //! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
-//! use na_model::{Modality, Session, SubjectCode, TableName, Unit};
+//! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
 //! use na_store::{CacheExport, FeatureStore, ReadOptions};
 //!
 //! // A load commits a unit to the cache …
@@ -23,7 +23,8 @@
 //! let (writer, sender) = Writer::start(&cache, |_| {})?;
 //! sender.send(EncodedUnit {
 //!     unit: Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
-//!     tiv: Some(1500.0),
+//!     read_at: ReadAt::now(),
+//!     tiv: TivFinding::Measured(1500.0),
 //!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch, "label")?],
 //!     sources: Vec::new(),
 //! })?;

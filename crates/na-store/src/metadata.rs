@@ -288,6 +288,7 @@ mod tests {
     fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
         let cell = |cell: &&str| (!cell.is_empty()).then(|| (*cell).to_owned());
         Listing {
+            left_out: Vec::new(),
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             rows: rows
                 .iter()

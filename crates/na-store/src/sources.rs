@@ -8,8 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Compression, Fingerprint, MapSource, Modality, ModelError, Sidecar, SourceFile, SourceKind, Unit,
-    UnitStatus,
+    Compression, Fingerprint, MapSource, Measure, Modality, ModelError, ReadAt, Sidecar, SourceFile,
+    SourceKind, Unit, UnitStatus,
 };
 
 use crate::completeness::Completeness;
@@ -177,7 +177,9 @@ fn schema() -> SchemaRef {
     fields.push(with_unit(Field::new("mtime_ns", DataType::Int64, true), Some("ns since 1970")));
     fields.extend(["hash", "mask_entity", "original_file", "mask"].map(text_field));
     fields.extend(["mask_threshold", "atlas_threshold"].map(|name| double_field(name, None)));
-    fields.extend(["atlas_name", "space", "software_version", "timestamp"].map(text_field));
+    fields.extend(["atlas_name", "space", "software_version", "timestamp", "root"].map(text_field));
+    fields.push(double_field("tiv", Some(Measure::Millilitre.as_str())));
+    fields.push(with_unit(Field::new("read_at", DataType::Int64, true), Some("us since 1970")));
     Arc::new(Schema::new(fields))
 }
 
@@ -223,6 +225,9 @@ fn batch_of(units: &[StoredUnit]) -> Result<RecordBatch, StoreError> {
         sidecar(|sidecar| &sidecar.space),
         sidecar(|sidecar| &sidecar.software_version),
         sidecar(|sidecar| &sidecar.timestamp),
+        text(&|_, source| source.root.map(|root| root.to_string())),
+        Arc::new(rows.iter().map(|(_, source)| source.tiv).collect::<Float64Array>()),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, source)| source.read_at.0))),
     ];
     RecordBatch::try_new(schema(), columns).map_err(StoreError::arrow(Path::new(SOURCES_FILE)))
 }
@@ -262,7 +267,10 @@ fn rows_of(batch: &RecordBatch, path: &Path) -> Result<Vec<StoredUnit>, StoreErr
             kind,
             table: text("table", row),
             map,
+            root: text("root", row).map(|root| root.parse()).transpose()?,
             path: word("path"),
+            tiv: double("tiv", row),
+            read_at: integer("read_at", row).map_or(ReadAt::UNKNOWN, ReadAt),
             fingerprint: Fingerprint {
                 size: integer("size", row).and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
                 mtime_ns: integer("mtime_ns", row).unwrap_or_default(),

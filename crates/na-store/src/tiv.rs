@@ -49,9 +49,10 @@ impl TivTable {
     /// What the cache says of a session replaces what was known.
     pub(crate) fn merge(&mut self, units: &[Arc<CachedUnit>]) {
         for unit in units.iter().filter(|unit| unit.unit.modality == Modality::Anatomical) {
-            match unit.tiv {
-                Some(tiv) => self.0.insert(unit.unit.session.clone(), tiv),
-                None => self.0.remove(&unit.unit.session),
+            let session = &unit.unit.session;
+            match unit.tiv.after(self.0.get(session).copied()) {
+                Some(tiv) => self.0.insert(session.clone(), tiv),
+                None => self.0.remove(session),
             };
         }
     }

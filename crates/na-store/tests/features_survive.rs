@@ -58,7 +58,8 @@ fn unit(session: Session, cells: &Cells) -> EncodedUnit {
     let table = TableName::parse("anatomical_gm").unwrap();
     EncodedUnit {
         unit: Unit::new(session, Modality::Anatomical),
-        tiv: None,
+        read_at: na_model::ReadAt::now(),
+        tiv: na_model::TivFinding::Kept,
         tables: vec![EncodedTable::encode(table, None, &batch.unwrap(), "label").unwrap()],
         sources: Vec::new(),
     }

@@ -201,7 +201,11 @@ fn encoded(subject: &str, modality: Modality, content: Content) -> EncodedUnit {
     });
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
-        tiv: content.tiv().filter(|_| modality == Modality::Anatomical),
+        read_at: na_model::ReadAt::now(),
+        tiv: match modality {
+            Modality::Anatomical => content.tiv().map_or(TivFinding::Unknown, TivFinding::Measured),
+            Modality::Diffusion => TivFinding::Kept,
+        },
         tables: tables.collect(),
         sources: Vec::new(),
     }
@@ -219,7 +223,7 @@ fn record(years: u32) -> RunRecord {
             wide_metrics: WideMetrics::Default,
             compression: Compression::None,
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: rows.collect() },
+        listing: Listing { columns: vec!["AGE".to_owned()], rows: rows.collect(), ..Listing::default() },
         modalities: Modality::ALL.to_vec(),
     }
 }

@@ -130,6 +130,9 @@ fn unit(subject: &str) -> EncodedUnit {
         map: None,
         path: format!("sub-{subject}/{table}.tsv"),
         fingerprint: Fingerprint { size: 1, mtime_ns: 2, hash: "3".to_owned() },
+        root: None,
+        tiv: None,
+        read_at: na_model::ReadAt::UNKNOWN,
         mask_entity: None,
         sidecar: None,
     };

@@ -311,7 +311,7 @@ impl LongMerge {
                     Some(array) => Cells::Each(Arc::clone(array)),
                     None => Cells::Same(Value::Null),
                 });
-                let added = added_values(&self.table, table.map.as_ref(), session, unit.tiv);
+                let added = added_values(&self.table, table.map.as_ref(), session, unit.tiv.after(None));
                 let cells = tsv.chain(added.map(Cells::Same)).chain(self.metadata_cells(session, columns));
                 Piece { rows: table.batch.num_rows(), columns: cells.collect() }
             })

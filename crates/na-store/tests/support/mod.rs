@@ -42,6 +42,9 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
         map: map.clone(),
         path: format!("sub-{subject}/{table}{}.tsv", map.as_ref().map_or("", |map| &map.param)),
         fingerprint: Fingerprint { size: 1, mtime_ns: 2, hash: format!("{value}") },
+        root: None,
+        tiv: None,
+        read_at: na_model::ReadAt::UNKNOWN,
         mask_entity: None,
         sidecar: None,
     };
@@ -51,7 +54,11 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     };
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
-        tiv: (modality == Modality::Anatomical).then_some(1000.0 + value),
+        read_at: na_model::ReadAt::now(),
+        tiv: match modality {
+            Modality::Anatomical => na_model::TivFinding::Measured(1000.0 + value),
+            Modality::Diffusion => na_model::TivFinding::Kept,
+        },
         tables: tables.into_iter().map(encode).collect(),
         sources,
     }
