@@ -32,7 +32,7 @@ Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed, 130
 #[derive(Debug, Parser)]
 #[command(name = "neuroalign-preprocess", version, after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Session list (.csv or .tsv), a row a session [SESSIONS_CSV]
+    /// Session list (.csv or .tsv, also .gz; - is standard input), a row a session [SESSIONS_CSV]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) sessions: Option<PathBuf>,
     /// Take every sub-*[/ses-*] under the roots instead of a session list
@@ -91,13 +91,16 @@ pub(crate) struct Options {
     /// The session list's columns to keep (with commas) [default: all but direct identifiers]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Session list")]
     pub(crate) metadata_columns: Option<Vec<String>>,
+    /// A column to keep although it looks like a direct identifier (repeat it for several)
+    #[arg(long, value_name = "NAME", help_heading = "Session list")]
+    pub(crate) keep_column: Vec<String>,
     /// The column of age, years [default: the first of AGE, Age@Scan, age, Age]
     #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
     pub(crate) age_column: Option<String>,
-    /// The column of subjects [default: subject_code, SubjectCode, participant_id]
+    /// The column of subjects [default: the first of subject_code, SubjectCode, participant_id, subject, sub, id]
     #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
     pub(crate) subject_column: Option<String>,
-    /// The column of sessions [default: session_id, ScanID]
+    /// The column of sessions [default: the first of session_id, ScanID, session, ses]
     #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
     pub(crate) session_column: Option<String>,
 
@@ -177,6 +180,7 @@ impl Options {
     fn session_list_options(&self) -> SessionListOptions {
         SessionListOptions {
             metadata_columns: self.metadata_columns.clone(),
+            keep_columns: self.keep_column.clone(),
             age_column: self.age_column.clone(),
             subject_column: self.subject_column.clone(),
             session_column: self.session_column.clone(),

@@ -27,6 +27,9 @@ impl Told<'_> {
             let _ = writeln!(text, "{name:<10}{value}");
         };
         line("Sessions", &number(plan.sessions));
+        if let Some(rows) = rows(report) {
+            line("Rows", &rows);
+        }
         if self.dry_run {
             line(
                 "To load",
@@ -124,6 +127,13 @@ impl Told<'_> {
             "dry_run": self.dry_run,
             "interrupted": report.interrupted,
             "sessions": report.plan.sessions,
+            "rows": {
+                "all": report.rows.rows,
+                "visits_without_scan": report.rows.visits_without_scan,
+                "without_id": report.rows.without_id,
+                "repeated": report.rows.repeated,
+                "unusable": report.rows.unusable,
+            },
             "to_load": report.plan.to_load,
             "changed": report.plan.changed,
             "loaded": counts(&report.loaded),
@@ -136,6 +146,22 @@ impl Told<'_> {
         });
         format!("{value:#}\n")
     }
+}
+
+/// What became of the session list's rows, where not each of them is a session.
+fn rows(report: &RunReport) -> Option<String> {
+    let counts = &report.rows;
+    let others = [
+        (counts.visits_without_scan, "visits without a scan"),
+        (counts.without_id, "without an id"),
+        (counts.repeated, "repetitions"),
+        (counts.unusable, "with an unusable id"),
+    ];
+    let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(n)));
+    let others: Vec<String> = others.collect();
+    let sessions = number(report.plan.sessions);
+    (!others.is_empty())
+        .then(|| format!("{}: {sessions} sessions, {}", number(counts.rows), others.join(", ")))
 }
 
 fn by_modality(counts: &BTreeMap<Modality, usize>) -> String {

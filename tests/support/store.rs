@@ -111,7 +111,7 @@ impl Store {
                 let name = path.strip_prefix(store).unwrap().to_str().unwrap().to_owned();
                 assert!(!name.contains(".partial"), "{name} is left over");
                 if name.ends_with(".parquet") {
-                    tables.insert(name, Table::read(&path).without(&["mtime_ns"]));
+                    tables.insert(name, Table::read(&path).without(&["mtime_ns", "read_at"]));
                 }
             }
         }

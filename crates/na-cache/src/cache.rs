@@ -298,6 +298,25 @@ impl Cache {
         forms.map(form).collect()
     }
 
+    /// The regions of each table of a unit.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn regions_of<'u>(
+        &self,
+        unit: &'u CachedUnit,
+    ) -> Result<Vec<(&'u CachedTableInfo, RegionSet)>, CacheError> {
+        let connection = self.connection()?;
+        let regions = |info: &'u CachedTableInfo| {
+            let text: String = connection
+                .prepare_cached("SELECT regions FROM region_sets WHERE region_set = ?1")
+                .and_then(|mut statement| statement.query_row([info.region_set], |row| row.get(0)))
+                .map_err(|source| CacheError::sqlite(&self.location, source))?;
+            Ok((info, serde_json::from_str(&text).map_err(|error| self.damaged(error))?))
+        };
+        unit.tables.iter().map(regions).collect()
+    }
+
     pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
     }

@@ -72,6 +72,28 @@ impl EncodedTable {
         &self.regions
     }
 
+    /// Columns.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.columns.fields().len()
+    }
+
+    /// Its columns of numbers and flags: what features can be made of.
+    #[must_use]
+    pub fn numeric_columns(&self) -> Vec<&str> {
+        let is_numeric = |data_type: &DataType| {
+            matches!(data_type, DataType::Float64 | DataType::Int64 | DataType::Boolean)
+        };
+        let fields = self.columns.fields().iter().filter(|field| is_numeric(field.data_type()));
+        fields.map(|field| field.name().as_str()).collect()
+    }
+
+    /// Bytes of text.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        0
+    }
+
     /// The size of its blob, bytes.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -7,17 +7,8 @@ pub enum ModelError {
     /// A subject code without a character.
     #[error("the subject code is empty")]
     EmptySubject,
-    /// A session id that a spreadsheet turned into scientific notation: its digits cannot be told any more.
-    #[error(
-        "the session id {0:?} is a number in scientific notation: digits were lost; \
-         write the session list again with this column as text"
-    )]
-    DigitsLost(String),
-    /// An identifier with a character that no folder name should have.
-    #[error("the identifier {0:?} holds a control character, a quote or a backslash")]
-    ForbiddenCharacter(String),
     /// An identifier longer than a folder name can be.
-    #[error("the identifier {0:?}… is longer than 200 bytes")]
+    #[error("the identifier {0:?}… is longer than a name can be")]
     TooLong(String),
     /// A table name that is neither `anatomical_{gm,wm,ct}` nor `diffusion_WORKFLOW`.
     #[error(

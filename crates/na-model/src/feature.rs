@@ -13,7 +13,19 @@ pub struct FeatureSource {
     pub map: Option<MapSource>,
 }
 
+/// Bytes of a feature's file name, with its ending.
+pub const LONGEST_FEATURE_FILE: usize = 200;
+
 impl FeatureSource {
+    /// Bytes of the longest name that a file of these metrics' features has.
+    #[must_use]
+    pub fn longest_file_name(&self, metrics: &[&str]) -> usize {
+        let long = self.map.as_ref().map_or(0, |_| "_model-_param-_desc-".len());
+        let name =
+            |metric: &&str| self.feature(metric, true).file_path().rsplit('/').next().map_or(0, str::len);
+        metrics.iter().map(name).max().unwrap_or_default() + long
+    }
+
     /// The name of a metric of this source. `desc_in_name` where the param has several descriptions.
     #[must_use]
     pub fn feature(&self, metric: &str, desc_in_name: bool) -> FeatureName {

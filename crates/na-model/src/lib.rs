@@ -7,7 +7,7 @@
 //! ```
 //! use na_model::{Modality, Session, SessionId, SubjectCode, TableName, Unit};
 //!
-//! let session = Session::new(SubjectCode::clean("7")?, SessionId::clean("202507271541.0")?);
+//! let session = Session::new(SubjectCode::clean("7")?, SessionId::clean("202507271541")?);
 //! assert_eq!(session.to_string(), "sub-0007/ses-202507271541");
 //! let unit = Unit::new(session, Modality::Anatomical);
 //! assert_eq!(unit.to_string(), "sub-0007/ses-202507271541 anatomical");
@@ -35,7 +35,7 @@ mod unit;
 
 pub use bids::BidsName;
 pub use error::ModelError;
-pub use feature::{FeatureName, FeatureSource};
+pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE};
 pub use listing::{AGE_COLUMN, ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
 pub use measure::Measure;
@@ -47,7 +47,7 @@ pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use number::Number;
 pub use read_at::ReadAt;
 pub use region::{Region, RegionSet};
-pub use session::{Session, SessionId, SubjectCode};
+pub use session::{Session, SessionId, SubjectCode, visible};
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot};
 pub use table::{MapSource, TableName, Tissue, UNKNOWN, Workflow};

@@ -71,7 +71,7 @@ impl Workflow {
     /// A workflow by its name.
     ///
     /// # Errors
-    /// A name that no folder has: empty, with `/` or a control character, or over 200 bytes; one with a `.` in front,
+    /// A name that no folder has: empty, with `/` or a control character, or over 255 bytes; one with a `.` in front,
     /// whose file nobody would see.
     pub fn new(name: &str) -> Result<Self, ModelError> {
         if name.is_empty()
@@ -81,7 +81,7 @@ impl Workflow {
         {
             return Err(ModelError::UnknownTable(format!("diffusion_{name}")));
         }
-        if name.len() > 200 {
+        if name.len() > 255 {
             return Err(ModelError::TooLong(name.chars().take(40).collect()));
         }
         Ok(Self(name.to_owned()))

@@ -8,27 +8,20 @@ use na_model::Modality;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::folders::folders_in;
-use crate::sources::qsiparc::list_workflows;
+use crate::roots::Roots;
 
 /// So many subjects of a root are looked at: those of one cohort have the same atlases.
 const SUBJECTS: usize = 50;
 
 /// An error that names the atlases that are there, where there are some and the one asked for is not among them.
-pub(crate) fn check_atlas(config: &Config) -> Result<(), PipelineError> {
+pub(crate) fn check_atlas(config: &Config, roots: &Roots) -> Result<(), PipelineError> {
     let mut there = BTreeSet::new();
-    for modality in config.modalities() {
-        match modality {
-            Modality::Anatomical => {
-                config.cat12_parcellated_root.iter().for_each(|root| look(root, "anat", &mut there));
-            }
-            Modality::Diffusion => {
-                for (_, root) in
-                    config.qsiparc.as_deref().map(list_workflows).transpose()?.unwrap_or_default()
-                {
-                    look(&root, "dwi", &mut there);
-                }
-            }
-        }
+    for root in roots.of_tables() {
+        let scans = match root.modality() {
+            Modality::Anatomical => "anat",
+            Modality::Diffusion => "dwi",
+        };
+        look(root.path(), scans, &mut there);
     }
     if there.is_empty() || there.contains(&config.atlas_name) {
         return Ok(());
@@ -38,14 +31,14 @@ pub(crate) fn check_atlas(config: &Config) -> Result<(), PipelineError> {
 }
 
 /// Adds the atlases of a root. A folder that cannot be listed is told by whoever needs what is in it.
-fn look(root: &Path, kind: &str, there: &mut BTreeSet<String>) {
-    let below = |folder: &Path, prefix| folders_in(folder, prefix).unwrap_or_default();
+fn look(root: &Path, scans: &str, there: &mut BTreeSet<String>) {
+    let below = |folder: &Path, prefix| folders_in(folder, prefix).unwrap_or_default().names;
     for subject in below(root, "sub-").into_iter().take(SUBJECTS) {
         let subject = root.join(format!("sub-{subject}"));
         let sessions =
             below(&subject, "ses-").into_iter().map(|session| subject.join(format!("ses-{session}")));
         for session in sessions.chain([subject.clone()]) {
-            there.extend(below(&session.join(kind), "atlas-"));
+            there.extend(below(&session.join(scans), "atlas-"));
         }
     }
 }

@@ -1,161 +1,125 @@
 //! The sessions of a run without a session list: every folder of a session under the roots.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use na_model::{ListedSession, Session, SessionId, SubjectCode};
+use na_model::{ListedSession, Session, SessionId, SourceRoot, SubjectCode, visible};
 
-use crate::error::PipelineError;
-use crate::folders::{folders_in, list_root};
+use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
+use crate::together::{Together, brought_together};
+use crate::way::Kind;
 
-/// Every `sub-*[/ses-*]` under the roots, each given with the setting that names it; sorted, without metadata.
-///
-/// # Errors
-/// A root that is missing or cannot be listed; two folders of one root that are the same subject or session.
-pub fn discover(roots: &[(&'static str, &Path)]) -> Result<SessionList, PipelineError> {
+/// Every `sub-*[/ses-*]` under the roots of tables, sorted, without metadata. What cannot be read, or names nobody, is left
+/// out with a note.
+pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
     let mut list = SessionList::default();
-    let mut sessions: BTreeMap<Session, WrittenIds> = BTreeMap::new();
-    for (setting, root) in roots {
-        for (subject, name, folder) in subjects(setting, root, &mut list.notes)? {
-            for (id, session) in sessions_of(setting, &subject, &folder, &mut list.notes)? {
-                let written = WrittenIds { subject: name.clone(), session };
-                sessions.entry(Session::new(subject.clone(), id)).or_insert(written);
+    let mut subjects: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+    let mut written: BTreeMap<String, String> = BTreeMap::new();
+    for (position, root) in roots.all.iter().enumerate() {
+        for name in root.subjects.index.names() {
+            let folder = root.subjects.path_of(name);
+            match Kind::Subject.clean(name) {
+                Some(code) => {
+                    written.entry(code.clone()).or_insert_with(|| visible(name, Kind::Subject.prefix()));
+                    subjects.entry(code).or_default().insert(position, folder);
+                }
+                None => list.notes.push(format!("{} is left out: it names no subject", folder.display())),
             }
         }
     }
-    for (session, written) in sessions {
-        list.listing.rows.push(ListedSession { session, values: Vec::new() });
-        list.as_written.push(written);
+    let mut refused: BTreeMap<&str, String> = BTreeMap::new();
+    let together = brought_together(Kind::Subject, &subjects);
+    for pair in &together {
+        for code in &pair.codes {
+            refused.entry(code).or_insert_with(|| told(pair));
+        }
+    }
+    for (code, folders) in &subjects {
+        if should_stop() {
+            return list;
+        }
+        let Ok(subject) = SubjectCode::clean(code) else { continue };
+        let at = |(position, folder): (&usize, &PathBuf)| Some((roots.all.get(*position)?, folder.clone()));
+        let mut visits = Visits::of(folders.iter().filter_map(at));
+        list.notes.append(&mut visits.notes);
+        for (id, name) in visits.ids {
+            let session = Session::new(subject.clone(), id);
+            let reason = refused.get(code.as_str()).cloned();
+            let reason = reason.or_else(|| visits.refused.get(&session.id).cloned());
+            list.refused.extend(reason.map(|reason| (session.clone(), reason)));
+            let subject = written.get(code).cloned().unwrap_or_else(|| code.clone());
+            list.listing.rows.push(ListedSession { session, values: Vec::new() });
+            list.as_written.push(WrittenIds { subject, session: name });
+        }
     }
     list.notes.sort_unstable();
     list.notes.dedup();
-    Ok(list)
+    list.counts.rows = list.listing.rows.len();
+    list
 }
 
-fn subjects(
-    setting: &'static str,
-    root: &Path,
-    notes: &mut Vec<String>,
-) -> Result<Vec<(SubjectCode, String, PathBuf)>, PipelineError> {
-    let mut seen: HashMap<SubjectCode, PathBuf> = HashMap::new();
-    let mut subjects = Vec::new();
-    for name in list_root(setting, root, "sub-")? {
-        let folder = root.join(format!("sub-{name}"));
-        match SubjectCode::clean(&name) {
-            Ok(code) => {
-                if let Some(first) = seen.insert(code.clone(), folder.clone()) {
-                    return Err(same(format!("sub-{code}"), first, folder));
+fn told(pair: &Together) -> String {
+    let [first, second] = &pair.folders;
+    format!(
+        "{} and {} could be the same: their names have the same letters and digits, or are equal as numbers; rename one \
+         so that both are written alike, or name the sessions in a session list",
+        first.display(),
+        second.display()
+    )
+}
+
+/// The visits that a subject has under the roots.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    /// Each with its folder's name, `None` for files that are in no folder of a session.
+    pub(crate) ids: BTreeMap<Option<SessionId>, Option<String>>,
+    /// Why a visit cannot be told from another.
+    pub(crate) refused: BTreeMap<Option<SessionId>, String>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Visits {
+    /// The visits in a subject's folders, each with its root.
+    pub(crate) fn of<'r>(folders: impl IntoIterator<Item = (&'r Root, PathBuf)>) -> Self {
+        let mut visits = Self::default();
+        let mut by_id: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+        for (position, (root, folder)) in folders.into_iter().enumerate() {
+            let listed = match list_sessions(&folder) {
+                Ok(listed) => listed,
+                Err(error) => {
+                    visits.notes.push(format!("{} is left out: {error}", folder.display()));
+                    continue;
                 }
-                subjects.push((code, name, folder));
+            };
+            let has_tables = root.setting != SourceRoot::Cat12;
+            let names = listed.index.names();
+            if has_tables && (names.is_empty() || has_scans(&folder)) {
+                visits.ids.insert(None, None);
             }
-            Err(error) => notes.push(format!("{} is passed over: {error}", folder.display())),
-        }
-    }
-    Ok(subjects)
-}
-
-type FoundSession = (Option<SessionId>, Option<String>);
-
-fn sessions_of(
-    setting: &'static str,
-    subject: &SubjectCode,
-    folder: &Path,
-    notes: &mut Vec<String>,
-) -> Result<Vec<FoundSession>, PipelineError> {
-    let names = folders_in(folder, "ses-").map_err(|source| PipelineError::RootUnreadable {
-        setting,
-        path: folder.to_owned(),
-        source,
-    })?;
-    let mut found: Vec<FoundSession> = Vec::new();
-    if names.is_empty() || ["anat", "dwi"].iter().any(|scans| folder.join(scans).is_dir()) {
-        found.push((None, None));
-    }
-    let mut seen: HashMap<SessionId, PathBuf> = HashMap::new();
-    for name in names {
-        let path = folder.join(format!("ses-{name}"));
-        match SessionId::clean(&name) {
-            Ok(Some(id)) => {
-                if let Some(first) = seen.insert(id.clone(), path.clone()) {
-                    return Err(same(Session::new(subject.clone(), Some(id)).to_string(), first, path));
+            for name in names {
+                let path = listed.path_of(name);
+                let Ok(Some(id)) = SessionId::clean(name) else {
+                    visits.notes.push(format!("{} is left out: it names no session", path.display()));
+                    continue;
+                };
+                by_id.entry(id.as_str().to_owned()).or_default().insert(position, path);
+                if has_tables {
+                    visits.ids.entry(Some(id)).or_insert_with(|| Some(visible(name, Kind::Session.prefix())));
                 }
-                found.push((Some(id), Some(name)));
             }
-            Ok(None) => notes.push(format!("{} is passed over: it names no session", path.display())),
-            Err(error) => notes.push(format!("{} is passed over: {error}", path.display())),
         }
+        for pair in brought_together(Kind::Session, &by_id) {
+            let codes: BTreeSet<&str> = pair.codes.iter().map(String::as_str).collect();
+            let alike =
+                visits.ids.keys().filter(|id| id.as_ref().is_some_and(|id| codes.contains(id.as_str())));
+            visits.refused.extend(alike.map(|id| (id.clone(), told(&pair))));
+        }
+        visits
     }
-    Ok(found)
 }
 
-fn same(session: String, first: PathBuf, second: PathBuf) -> PipelineError {
-    PipelineError::SameSessionFolders { session, first, second }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn root(folders: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for folder in folders {
-            fs::create_dir_all(root.path().join(folder)).unwrap();
-        }
-        root
-    }
-
-    fn ids(list: &SessionList) -> Vec<String> {
-        list.listing.rows.iter().map(|row| row.session.to_string()).collect()
-    }
-
-    #[test]
-    fn every_session_under_the_roots_is_found_once_and_sorted() {
-        let one = root(&["sub-b/ses-2/anat", "sub-b/ses-1", "sub-a", "logs", "sub-c/ses-1", "sub-c/anat"]);
-        let two = root(&["sub-000b/ses-1", "sub-d/ses-x y"]);
-        let list = discover(&[("ONE", one.path()), ("TWO", two.path())]).unwrap();
-        assert_eq!(
-            ids(&list),
-            [
-                "sub-000a",
-                "sub-000b/ses-1",
-                "sub-000b/ses-2",
-                "sub-000c",
-                "sub-000c/ses-1",
-                "sub-000d/ses-x_y"
-            ]
-        );
-        assert_eq!(list.as_written[1], WrittenIds { subject: "b".into(), session: Some("1".into()) });
-        assert_eq!(list.as_written[5], WrittenIds { subject: "d".into(), session: Some("x y".into()) });
-        assert!(list.listing.columns.is_empty());
-    }
-
-    #[test]
-    fn two_folders_of_one_root_for_one_session_are_an_error() {
-        for folders in [&["sub-7", "sub-0007"], &["sub-7/ses-a.b", "sub-7/ses-a_b"]] {
-            let root = root(folders);
-            let error = discover(&[("ROOT", root.path())]).unwrap_err().to_string();
-            assert!(folders.iter().all(|folder| error.contains(folder)), "{error}");
-        }
-    }
-
-    #[test]
-    fn folders_whose_names_cannot_be_identifiers_are_passed_over_with_a_note() {
-        let root = root(&["sub-a'b", "sub-c/ses-2.02e11", "sub-c/ses-1"]);
-        let list = discover(&[("ROOT", root.path())]).unwrap();
-        assert_eq!(ids(&list), ["sub-000c/ses-1"]);
-        assert!(
-            list.notes[0].contains("sub-a'b") && list.notes[1].contains("digits were lost"),
-            "{:?}",
-            list.notes
-        );
-    }
-
-    #[test]
-    fn a_missing_root_is_named_with_its_setting() {
-        let error = discover(&[("QSIPARC_PATH", Path::new("/nowhere/at/all"))]).unwrap_err().to_string();
-        assert!(error.contains("QSIPARC_PATH"), "{error}");
-    }
+/// Whether a subject's folder holds scans of no session.
+pub(crate) fn has_scans(folder: &Path) -> bool {
+    ["anat", "dwi"].iter().any(|scans| folder.join(scans).is_dir())
 }

@@ -36,25 +36,16 @@ pub enum PipelineError {
         /// What is wrong, and the way out.
         problem: String,
     },
-    /// Two different rows of the session list are the same session.
+    /// Not one session has files, and the store is empty.
     #[error(
-        "the session list {}: line {first_line} ({first:?}) and line {second_line} ({second:?}) both are the session \
-         {session} and differ; keep one of them",
-        path.display()
+        "nothing was found for any of {sessions} sessions, and no store was made; looked in: {looked_in}; correct the roots, \
+         or the identifiers of the session list"
     )]
-    SameSession {
-        /// The session list.
-        path: PathBuf,
-        /// The session.
-        session: String,
-        /// The line of the first row.
-        first_line: usize,
-        /// The identifiers as the first row writes them.
-        first: String,
-        /// The line of the second row.
-        second_line: usize,
-        /// The identifiers as the second row writes them.
-        second: String,
+    NothingFound {
+        /// Sessions of the list.
+        sessions: usize,
+        /// The roots, each with what is there.
+        looked_in: String,
     },
     /// There are tables, and none of the atlas asked for.
     #[error(
@@ -66,20 +57,6 @@ pub enum PipelineError {
         asked: String,
         /// The atlases that are there.
         there: String,
-    },
-    /// Two folders of one root are the same subject or session.
-    #[error(
-        "the folders {} and {} both are {session}; rename or move one of them",
-        first.display(),
-        second.display()
-    )]
-    SameSessionFolders {
-        /// The subject or session.
-        session: String,
-        /// A folder.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
     },
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]

@@ -41,33 +41,43 @@
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
 
-mod atlases;
-pub mod discover;
 pub mod fingerprint;
-pub mod folders;
 pub mod session_list;
 pub mod sidecar;
 pub mod sources;
 pub mod tiv;
 pub mod tsv;
 
+mod admission;
+mod atlases;
 mod cell;
+mod change;
+mod claims;
+mod clothing;
 mod column;
 mod config;
 mod delimited;
+mod discover;
 mod error;
 mod event;
 mod find;
+mod folders;
+mod gate;
+mod identify;
+mod known;
 mod load;
+mod loading;
 mod plan;
-mod regions;
+mod roots;
 mod run;
+mod together;
 mod unit_error;
+mod way;
 
 pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
 pub use run::{RunReport, dry_run, run};
-pub use session_list::SessionListOptions;
+pub use session_list::{RowCounts, SessionListOptions};
 pub use sources::EntityPick;
 pub use unit_error::UnitError;

@@ -29,7 +29,7 @@ pub(crate) fn load(
     let mut loaded = LoadedUnit {
         unit: EncodedUnit {
             unit: planned.unit.clone(),
-            read_at: ReadAt::now(),
+            read_at: ReadAt::now().after(planned.known_read_at),
             tiv: TivFinding::Unknown,
             tables: Vec::new(),
             sources: Vec::new(),
@@ -37,7 +37,7 @@ pub(crate) fn load(
         notes: Vec::new(),
     };
     let mut tiv_in_table = None;
-    for table in &found.tables {
+    for table in &found.found.tables {
         if should_stop() {
             return Ok(None);
         }

@@ -3,24 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use na_cache::Cache;
-use na_model::{Modality, Session, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus};
+use na_cache::{Cache, CachedUnit};
+use na_model::{
+    Modality, ReadAt, Session, SourceFile, SourceKind, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,
+};
 use na_store::{StoreError, for_each_stored_unit};
 use rayon::prelude::*;
 
-use crate::atlases::check_atlas;
+use crate::change::Changes;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::PlanSummary;
 use crate::find::{Finder, FoundUnit, TableKey};
-use crate::fingerprint::{read_with_fingerprint, stat};
 use crate::session_list::SessionList;
-use crate::unit_error::UnitError;
+
+/// What is known of units is large: so many are compared at once.
+const UNITS_AT_ONCE: usize = 512;
 
 /// What a run has to do.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// In the list's order.
+    /// Units whose sources changed, then new ones, each in the list's order.
     pub(crate) to_load: Vec<PlannedUnit>,
     /// Units that are missing, or failed before anything was read.
     pub(crate) outcomes: Vec<UnitOutcome>,
@@ -34,38 +37,73 @@ pub(crate) struct Plan {
 /// A unit to load.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedUnit {
-    /// The session's place in the list.
-    pub(crate) place: usize,
+    /// The session's index in the list.
+    pub(crate) index: usize,
     pub(crate) unit: Unit,
+    /// Whether the store has it, and its files changed.
+    pub(crate) is_changed: bool,
     /// Tables that the store has of it.
     pub(crate) known: BTreeSet<TableKey>,
     /// What the store knows of its TIV: the files that were looked at, and the one that it was taken from.
     pub(crate) known_tiv: Vec<SourceFile>,
+    /// When what the store has of it was read.
+    pub(crate) known_read_at: ReadAt,
 }
 
 enum Decision {
     Load {
-        changed: bool,
-        /// Not where TIV is all that was found.
         has_tables: bool,
     },
     Skip,
-    Missing,
+    /// Nothing was found, or nothing that is chosen.
+    Missing(String),
     /// In the store, and no longer on disk.
-    Kept,
-    Failed(UnitError),
+    Kept(String),
+    Failed(String),
 }
 
-/// What the store knows of a unit.
-struct Known {
+/// What the store and its cache know of a unit.
+#[derive(Default)]
+struct KnownUnit {
     sources: Vec<SourceFile>,
 }
 
-impl Known {
+impl KnownUnit {
     fn tables(&self) -> BTreeSet<TableKey> {
         let tables = self.sources.iter().filter(|source| source.kind == SourceKind::Table);
         tables.filter_map(|source| Some((source.table_name()?, source.map.clone()))).collect()
     }
+
+    fn tiv(&self) -> Vec<SourceFile> {
+        let of_tiv = |source: &&SourceFile| source.kind == SourceKind::Tiv || source.tiv.is_some();
+        self.sources.iter().filter(of_tiv).cloned().collect()
+    }
+
+    fn read_at(&self) -> ReadAt {
+        self.sources.iter().map(|source| source.read_at).max().unwrap_or_default()
+    }
+}
+
+/// A unit with what became of it.
+struct Decided {
+    decision: Decision,
+    is_known: bool,
+    tables: BTreeSet<TableKey>,
+    tiv: Vec<SourceFile>,
+    read_at: ReadAt,
+}
+
+/// Compares what is on disk with what the store knows.
+struct Planner<'a> {
+    finder: &'a Finder<'a>,
+    list: &'a SessionList,
+    indices: HashMap<&'a Session, usize>,
+    modalities: Vec<Modality>,
+    changes: Changes,
+    should_stop: &'a (dyn Fn() -> bool + Sync),
+    seen: HashSet<Unit>,
+    waiting: Vec<(Unit, Option<KnownUnit>)>,
+    decided: HashMap<Unit, Decided>,
 }
 
 pub(crate) fn plan(
@@ -75,113 +113,211 @@ pub(crate) fn plan(
     cache: Option<&Cache>,
     should_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Plan, PipelineError> {
-    let mut plan = Plan::default();
-    plan.summary.sessions = list.listing.rows.len();
-    let modalities = config.modalities();
-    let places: HashMap<&Session, usize> =
-        list.listing.rows.iter().enumerate().map(|(place, row)| (&row.session, place)).collect();
-    let mut decided: HashMap<Unit, (Decision, BTreeSet<TableKey>)> = HashMap::new();
-    let mut waiting: Vec<(Unit, Option<Known>)> = Vec::new();
-    let mut seen: HashSet<Unit> = HashSet::new();
-    let mut take = |unit: Unit, known: Option<Known>, last: bool| {
-        if let Some(known) = known {
-            // Units of sessions that are not listed today stay as they are.
-            if places.contains_key(&unit.session)
-                && modalities.contains(&unit.modality)
-                && seen.insert(unit.clone())
-            {
-                waiting.push((unit, Some(known)));
-            }
-        } else if seen.insert(unit.clone()) {
-            waiting.push((unit, None));
-        }
-        // What is known of units is large: it is compared in parts.
-        if last || waiting.len() >= 512 {
-            let batch = std::mem::take(&mut waiting);
-            let decisions: Vec<_> = batch
-                .into_par_iter()
-                .map(|(unit, known)| {
-                    // Of a run that stops nobody asks what there was to do.
-                    let decision = match should_stop() {
-                        true => Decision::Skip,
-                        false => decide(finder, list, &places, &unit, known.as_ref()),
-                    };
-                    let tables = known.map(|known| known.tables()).unwrap_or_default();
-                    (unit, decision, tables)
-                })
-                .collect();
-            decided.extend(decisions.into_iter().map(|(unit, decision, known)| (unit, (decision, known))));
-        }
+    let rows = list.listing.rows.iter().enumerate();
+    let mut planner = Planner {
+        finder,
+        list,
+        indices: rows.map(|(index, row)| (&row.session, index)).collect(),
+        modalities: config.modalities(),
+        changes: Changes::of(config),
+        should_stop,
+        seen: HashSet::new(),
+        waiting: Vec::new(),
+        decided: HashMap::new(),
     };
-    if let Some(cache) = cache {
-        for unit in cache.units()? {
-            let sources = cache.sources(&unit)?;
-            take(unit.unit, Some(Known { sources }), false);
+    // A dry run with force finds what the run would have cleared.
+    if !config.force {
+        planner.add_known(&config.output, cache)?;
+    }
+    for row in &list.listing.rows {
+        for modality in planner.modalities.clone() {
+            planner.add(Unit::new(row.session.clone(), modality), None);
         }
     }
-    let mut files: HashMap<TableName, bool> = HashMap::new();
-    for_each_stored_unit::<StoreError>(&config.output, |stored| {
-        let known = Known { sources: stored.sources };
-        // A table's file that someone deleted takes its units with it.
-        let mut is_there = |table: TableName| {
-            let path = config.output.join(table.file_path());
-            *files.entry(table).or_insert_with(|| path.is_file())
-        };
-        // A dry run with force finds what the run would have cleared.
-        if !config.force && known.tables().into_iter().all(|(table, _)| is_there(table)) {
-            take(stored.unit, Some(known), false);
+    planner.decide_waiting();
+    Ok(planner.plan())
+}
+
+impl Planner<'_> {
+    /// Units that the store or its cache has. What the cache has of a unit replaces the same in the store.
+    fn add_known(&mut self, output: &Path, cache: Option<&Cache>) -> Result<(), PipelineError> {
+        let units = cache.map(Cache::units).transpose()?.unwrap_or_default();
+        let mut cached: HashMap<&Unit, &CachedUnit> = units.iter().map(|unit| (&unit.unit, unit)).collect();
+        let mut files: HashMap<TableName, bool> = HashMap::new();
+        for_each_stored_unit::<StoreError>(output, |stored| {
+            let mut sources = stored.sources;
+            // A table's file that someone deleted takes its rows with it.
+            sources.retain(|source| {
+                source.table_name().is_none_or(|table| {
+                    let path = output.join(table.file_path());
+                    *files.entry(table).or_insert_with(|| path.is_file())
+                })
+            });
+            if let Some((cache, unit)) = cache.zip(cached.remove(&stored.unit)) {
+                sources = newest(cache.sources(unit)?, unit, sources);
+            }
+            self.add_stored(stored.unit, sources);
+            Ok(())
+        })?;
+        let Some(cache) = cache else { return Ok(()) };
+        for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
+            self.add_stored(unit.unit.clone(), cache.sources(unit)?);
         }
         Ok(())
-    })?;
-    for row in &list.listing.rows {
-        for modality in &modalities {
-            take(Unit::new(row.session.clone(), *modality), None, false);
+    }
+
+    fn add_stored(&mut self, unit: Unit, sources: Vec<SourceFile>) {
+        // Units of sessions that are not listed today stay as they are.
+        let is_listed = self.indices.contains_key(&unit.session) && self.modalities.contains(&unit.modality);
+        if is_listed && !sources.is_empty() {
+            self.add(unit, Some(KnownUnit { sources }));
         }
     }
-    let end = list.listing.rows.first().zip(modalities.first());
-    if let Some((row, modality)) = end {
-        take(Unit::new(row.session.clone(), *modality), None, true);
+
+    fn add(&mut self, unit: Unit, known: Option<KnownUnit>) {
+        if self.seen.insert(unit.clone()) {
+            self.waiting.push((unit, known));
+        }
+        if self.waiting.len() >= UNITS_AT_ONCE {
+            self.decide_waiting();
+        }
     }
-    for (place, row) in list.listing.rows.iter().enumerate() {
-        for modality in &modalities {
-            let unit = Unit::new(row.session.clone(), *modality);
-            if let Some((decision, known)) = decided.remove(&unit) {
-                plan.add(place, unit, decision, known);
+
+    fn decide_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let decisions = waiting.into_par_iter().map(|(unit, known)| {
+            let is_known = known.is_some();
+            let known = known.unwrap_or_default();
+            // Cancelled: the decisions are not looked at.
+            let decision = if (self.should_stop)() {
+                Decision::Skip
+            } else {
+                self.decide(&unit, is_known.then_some(&known))
+            };
+            let (tables, tiv) = match decision {
+                Decision::Load { .. } => (known.tables(), known.tiv()),
+                _ => Default::default(),
+            };
+            (unit, Decided { decision, is_known, tables, tiv, read_at: known.read_at() })
+        });
+        let decisions: Vec<(Unit, Decided)> = decisions.collect();
+        self.decided.extend(decisions);
+    }
+
+    fn decide(&self, unit: &Unit, known: Option<&KnownUnit>) -> Decision {
+        if let Some(reason) = self.list.refused.get(&unit.session) {
+            return Decision::Failed(reason.clone());
+        }
+        let index = self.indices.get(&unit.session);
+        let Some(written) = index.and_then(|index| self.list.as_written.get(*index)) else {
+            return Decision::Skip;
+        };
+        let tables = known.map(KnownUnit::tables).unwrap_or_default();
+        let found = match self.finder.find(unit, written, &tables) {
+            Ok(found) => found,
+            Err(error) => return Decision::Failed(error.to_string()),
+        };
+        let has_tables = !found.found.tables.is_empty();
+        match known {
+            None if found.is_empty() => Decision::Missing(why_missing(unit, &found)),
+            None => Decision::Load { has_tables },
+            Some(_) if found.is_empty() => Decision::Kept(why_kept(unit, &found)),
+            Some(known) => match self.changes.any(&found, &known.sources) {
+                Ok(true) => Decision::Load { has_tables },
+                Ok(false) => Decision::Skip,
+                Err(error) => Decision::Failed(error.to_string()),
+            },
+        }
+    }
+
+    fn plan(mut self) -> Plan {
+        let mut plan = Plan::default();
+        plan.summary.sessions = self.list.listing.rows.len();
+        for (index, row) in self.list.listing.rows.iter().enumerate() {
+            for modality in &self.modalities {
+                let unit = Unit::new(row.session.clone(), *modality);
+                if let Some(decided) = self.decided.remove(&unit) {
+                    plan.add(index, unit, decided);
+                }
             }
         }
+        plan.to_load.sort_by_key(|unit| !unit.is_changed);
+        plan.notes.extend(self.finder.claims.notes());
+        plan
     }
-    if plan.summary.skipped + plan.summary.failed == 0 && !plan.has_tables {
-        check_atlas(config)?;
+}
+
+/// What is known of a unit that the cache and the store have: the cache's files, and those of the store that it has not
+/// read again.
+fn newest(mut cached: Vec<SourceFile>, unit: &CachedUnit, stored: Vec<SourceFile>) -> Vec<SourceFile> {
+    let is_known = |source: &SourceFile| match source.kind {
+        SourceKind::Tiv => unit.tiv != TivFinding::Kept,
+        SourceKind::Table | SourceKind::Sidecar => unit
+            .tables
+            .iter()
+            .any(|table| source.table_name().as_ref() == Some(&table.table) && source.map == table.map),
+    };
+    let paths: HashSet<String> = cached.iter().map(|source| source.path.clone()).collect();
+    cached.extend(stored.into_iter().filter(|source| !is_known(source) && !paths.contains(&source.path)));
+    cached
+}
+
+fn why_missing(unit: &Unit, found: &FoundUnit) -> String {
+    match found.found.not_chosen.as_slice() {
+        [] => format!("no {} tables were found", unit.modality),
+        there => format!("{}: --entity, --mask and --space choose others", there.join(", ")),
     }
-    Ok(plan)
+}
+
+fn why_kept(unit: &Unit, found: &FoundUnit) -> String {
+    match found.found.not_chosen.as_slice() {
+        [] => format!("{unit}: its files are gone; what the store has of it stays"),
+        there => format!(
+            "{unit}: {}: --entity, --mask and --space choose others; what the store has of it stays",
+            there.join(", ")
+        ),
+    }
 }
 
 impl Plan {
-    fn add(&mut self, place: usize, unit: Unit, decision: Decision, known: BTreeSet<TableKey>) {
-        match decision {
-            Decision::Load { changed, has_tables } => {
+    /// Whether nothing was found for any session, and nothing is in the store.
+    pub(crate) fn found_nothing(&self) -> bool {
+        self.to_load.is_empty() && self.summary.skipped + self.summary.failed == 0
+    }
+
+    /// Whether no table was found of the atlas asked for, today or before.
+    pub(crate) fn lacks_tables(&self) -> bool {
+        self.summary.skipped + self.summary.failed == 0 && !self.has_tables
+    }
+
+    fn add(&mut self, index: usize, unit: Unit, decided: Decided) {
+        let fail = |status, reason| UnitOutcome { unit: unit.clone(), status, reason };
+        match decided.decision {
+            Decision::Load { has_tables } => {
                 self.has_tables |= has_tables;
                 self.summary.to_load += 1;
-                self.summary.changed += usize::from(changed);
-                self.to_load.push(PlannedUnit { place, unit, known, known_tiv: Vec::new() });
+                self.summary.changed += usize::from(decided.is_known);
+                self.to_load.push(PlannedUnit {
+                    index,
+                    unit,
+                    is_changed: decided.is_known,
+                    known: decided.tables,
+                    known_tiv: decided.tiv,
+                    known_read_at: decided.read_at,
+                });
             }
             Decision::Skip => self.skip(unit.modality),
-            Decision::Kept => {
-                self.notes.push(format!("{unit}: its files are gone; what the store has of it stays"));
+            Decision::Kept(note) => {
+                self.notes.push(note);
                 self.skip(unit.modality);
             }
-            Decision::Missing => {
+            Decision::Missing(reason) => {
                 self.summary.missing += 1;
-                let reason = format!("no {} tables were found", unit.modality);
-                self.outcomes.push(UnitOutcome { unit, status: UnitStatus::Missing, reason });
+                self.outcomes.push(fail(UnitStatus::Missing, reason));
             }
-            Decision::Failed(error) => {
+            Decision::Failed(reason) => {
                 self.summary.failed += 1;
-                self.outcomes.push(UnitOutcome {
-                    unit,
-                    status: UnitStatus::Failed,
-                    reason: error.to_string(),
-                });
+                self.outcomes.push(fail(UnitStatus::Failed, reason));
             }
         }
     }
@@ -190,59 +326,4 @@ impl Plan {
         self.summary.skipped += 1;
         *self.skipped.entry(modality).or_default() += 1;
     }
-}
-
-fn decide(
-    finder: &Finder<'_>,
-    list: &SessionList,
-    places: &HashMap<&Session, usize>,
-    unit: &Unit,
-    known: Option<&Known>,
-) -> Decision {
-    let tables = known.map(Known::tables).unwrap_or_default();
-    let written = places.get(&unit.session).and_then(|place| list.as_written.get(*place));
-    let Some(written) = written else { return Decision::Skip };
-    let found = match finder.find(&unit.session, written, unit.modality, &tables) {
-        Ok(found) => found,
-        Err(error) => return Decision::Failed(error),
-    };
-    let nothing = found.tables.is_empty() && found.tiv.is_empty();
-    match known {
-        None if nothing => Decision::Missing,
-        None => Decision::Load { changed: false, has_tables: !found.tables.is_empty() },
-        Some(_) if nothing => Decision::Kept,
-        Some(known) => match is_changed(&found, known) {
-            Ok(true) => Decision::Load { changed: true, has_tables: !found.tables.is_empty() },
-            Ok(false) => Decision::Skip,
-            Err(error) => Decision::Failed(error),
-        },
-    }
-}
-
-/// Whether a unit has files that it was not read from, or one of its files is not what it was.
-fn is_changed(found: &FoundUnit, known: &Known) -> Result<bool, UnitError> {
-    let read: HashMap<&str, &SourceFile> =
-        known.sources.iter().map(|source| (source.path.as_str(), source)).collect();
-    let tables = found.tables.iter().map(|table| (table.path.as_path(), table.relative.clone()));
-    let sidecars =
-        found.tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
-    let tiv = found.tiv.iter().map(|(path, relative)| (path.as_path(), relative.clone()));
-    for (path, relative) in tables.chain(sidecars).chain(tiv) {
-        match read.get(relative.as_str()) {
-            None => return Ok(true),
-            Some(source) if differs(path, source)? => return Ok(true),
-            Some(_) => {}
-        }
-    }
-    Ok(false)
-}
-
-/// Other size, or other modification time and then other content.
-fn differs(path: &Path, source: &SourceFile) -> Result<bool, UnitError> {
-    let (size, mtime_ns) = stat(path).map_err(|error| UnitError::unreadable(path, error))?;
-    let known = &source.fingerprint;
-    if size != known.size {
-        return Ok(true);
-    }
-    Ok(mtime_ns != known.mtime_ns && read_with_fingerprint(path)?.1.hash != known.hash)
 }

@@ -1,37 +1,39 @@
 //! The resumable run: list → find → read → commit → export.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord, UnitSender, Writer};
-use na_model::{ExportSettings, Modality, Unit, UnitOutcome, UnitStatus};
+use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
+use na_model::{ExportSettings, Modality, UnitOutcome, WideMetrics};
 use na_store::{ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
+use crate::atlases::check_atlas;
+use crate::claims::Claims;
 use crate::config::{Config, SessionSource};
 use crate::discover::discover;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::find::Finder;
-use crate::load::load;
-use crate::plan::{Plan, PlannedUnit, plan};
-use crate::regions::KnownRegions;
-use crate::session_list::{SessionList, read_session_list};
-use crate::sources::qsiparc::list_workflows;
+use crate::identify::identify;
+use crate::known::Known;
+use crate::loading::{Loaded, Loading};
+use crate::plan::{Plan, plan};
+use crate::roots::Roots;
+use crate::session_list::{ListedRows, RowCounts, SessionList, SessionListOptions, read_session_list};
 
 /// How a run ended, and what it did.
 #[derive(Debug)]
 pub struct RunReport {
-    /// What there was to do; nothing where the run was asked to stop before it knew.
+    /// What there was to do; nothing if the run was asked to stop before it knew.
     pub plan: PlanSummary,
+    /// What became of the session list's rows; nothing where sessions were discovered.
+    pub rows: RowCounts,
     /// Units that were loaded in this run, by modality.
     pub loaded: BTreeMap<Modality, usize>,
     /// Units that were there already, by modality.
     pub skipped: BTreeMap<Modality, usize>,
     /// Missing and failed units.
     pub outcomes: Vec<UnitOutcome>,
-    /// What the store holds now; none where nothing was exported.
+    /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,
     /// Whether the run was asked to stop before its end.
     pub interrupted: bool,
@@ -40,18 +42,23 @@ pub struct RunReport {
 /// Looks what there is to do, and does nothing.
 ///
 /// # Errors
-/// A session list, root or store that cannot be read.
+/// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
-    let (list, finder) = prepare(config, observer)?;
+    let inputs = Inputs::read(config)?;
     let cache = if config.force { None } else { Cache::open_existing(&config.output)? };
-    let should_stop = || observer.should_stop();
-    let plan = in_pool(config, || plan(config, &finder, &list, cache.as_ref(), &should_stop))??;
-    if observer.should_stop() {
-        return Ok(stopped_before_loading());
-    }
-    observer.event(Event::Planned(plan.summary));
-    plan.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
-    Ok(report(&plan, BTreeMap::new(), plan.outcomes.clone(), None, false))
+    in_pool(config, || {
+        let known = known(config, cache.as_ref())?;
+        let list = inputs.sessions(config, &known, observer)?;
+        let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+        let should_stop = || observer.should_stop();
+        let plan = plan(config, &finder, &list, cache.as_ref(), &should_stop)?;
+        if observer.should_stop() {
+            return Ok(stopped_before_loading());
+        }
+        check_found(config, &inputs, &finder, &plan, &known)?;
+        plan.tell(observer);
+        Ok(report(&list, &plan, Loaded::default(), None, false))
+    })?
 }
 
 /// Loads what is not in the store yet, each unit committed the moment it is read, and exports all.
@@ -60,45 +67,93 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// Whatever keeps the run from going on. What was committed is safe, and the next run goes on from there. Units that
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
-    let (list, finder) = prepare(config, observer)?;
+    let inputs = Inputs::read(config)?;
+    if !config.output.exists() {
+        // Where nothing is found, no store is made.
+        in_pool(config, || look_first(config, &inputs, observer))??;
+        if observer.should_stop() {
+            return Ok(stopped_before_loading());
+        }
+    }
     na_store::create_output(&config.output)?;
     let lock = OwnerLock::acquire(&config.output)?;
     if config.force {
         observer.event(Event::Clearing(na_store::contents(&config.output)?));
         na_store::clear(&lock)?;
     }
-    in_pool(config, || load_and_export(config, observer, &list, &finder, &lock))?
+    in_pool(config, || load_and_export(config, observer, &inputs, &lock))?
 }
 
-fn prepare<'a>(
-    config: &'a Config,
-    observer: &dyn Observer,
-) -> Result<(SessionList, Finder<'a>), PipelineError> {
-    let list = match &config.sessions {
-        SessionSource::List { path, options } => read_session_list(path, options)?,
-        SessionSource::Discover => {
-            let roots = roots(config)?;
-            discover(&roots.iter().map(|(setting, root)| (*setting, root.as_path())).collect::<Vec<_>>())?
-        }
-    };
-    let finder = Finder::new(config)?;
-    for note in list.notes.iter().chain(&finder.notes) {
-        observer.event(Event::Note(note.clone()));
-    }
-    Ok((list, finder))
+/// What a run reads before it looks into the store.
+struct Inputs {
+    /// `None` where sessions are discovered.
+    rows: Option<ListedRows>,
+    roots: Roots,
 }
 
-/// Every folder that holds folders of subjects, with the setting that leads to it.
-fn roots(config: &Config) -> Result<Vec<(&'static str, PathBuf)>, PipelineError> {
-    let modalities = config.modalities();
-    let mut roots = Vec::new();
-    if modalities.contains(&Modality::Anatomical) {
-        roots.extend(config.cat12_parcellated_root.clone().map(|root| ("CAT12_PARCELLATED_ROOT", root)));
+impl Inputs {
+    fn read(config: &Config) -> Result<Self, PipelineError> {
+        let rows = match &config.sessions {
+            SessionSource::List { path, options } => Some(read_session_list(path, options)?),
+            SessionSource::Discover => None,
+        };
+        Ok(Self { rows, roots: Roots::list(config)? })
     }
-    if let Some(root) = config.qsiparc.as_deref().filter(|_| modalities.contains(&Modality::Diffusion)) {
-        roots.extend(list_workflows(root)?.into_iter().map(|(_, folder)| ("QSIPARC_PATH", folder)));
+
+    /// The sessions of the run, with what is to be said of them.
+    fn sessions(
+        &self,
+        config: &Config,
+        known: &Known<'_>,
+        observer: &dyn Observer,
+    ) -> Result<SessionList, PipelineError> {
+        let should_stop = || observer.should_stop();
+        let mut list = match &self.rows {
+            Some(rows) => identify(rows.clone(), &self.roots, known, &should_stop),
+            None => discover(&self.roots, &should_stop),
+        };
+        let default = SessionListOptions::default();
+        let options = match &config.sessions {
+            SessionSource::List { options, .. } => options,
+            SessionSource::Discover => &default,
+        };
+        let stored = na_store::stored_metadata_columns(&config.output)?;
+        list.listing.left_out = stored.into_iter().filter(|column| options.leaves_out(column)).collect();
+        Ok(list)
     }
-    Ok(roots)
+}
+
+fn known<'a>(config: &'a Config, cache: Option<&'a Cache>) -> Result<Known<'a>, PipelineError> {
+    if config.force { Ok(Known::default()) } else { Known::of(&config.output, cache) }
+}
+
+fn look_first(config: &Config, inputs: &Inputs, observer: &dyn Observer) -> Result<(), PipelineError> {
+    let known = Known::default();
+    let list = inputs.sessions(config, &known, observer)?;
+    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+    let plan = plan(config, &finder, &list, None, &|| observer.should_stop())?;
+    if observer.should_stop() { Ok(()) } else { check_found(config, inputs, &finder, &plan, &known) }
+}
+
+/// An empty store for which nothing is found is a wrong setting, not a result.
+fn check_found(
+    config: &Config,
+    inputs: &Inputs,
+    finder: &Finder<'_>,
+    plan: &Plan,
+    known: &Known<'_>,
+) -> Result<(), PipelineError> {
+    if plan.lacks_tables() {
+        check_atlas(config, &inputs.roots)?;
+    }
+    if !plan.found_nothing() || !known.is_empty() {
+        return Ok(());
+    }
+    let looked_in = config.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
+    Err(PipelineError::NothingFound {
+        sessions: plan.summary.sessions,
+        looked_in: looked_in.collect::<Vec<_>>().join("; "),
+    })
 }
 
 /// Rayon's work of a run stays on the run's own threads.
@@ -113,50 +168,54 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
 fn load_and_export(
     config: &Config,
     observer: &dyn Observer,
-    list: &SessionList,
-    finder: &Finder<'_>,
+    inputs: &Inputs,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let existing = Cache::open_existing(&config.output)?;
-    let record = record(config, list, existing.as_ref())?;
-    let plan = plan(config, finder, list, existing.as_ref(), &|| observer.should_stop())?;
+    let wide_metrics = checked_settings(config, existing.as_ref())?;
+    let known = known(config, existing.as_ref())?;
+    let list = inputs.sessions(config, &known, observer)?;
+    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+    let plan = plan(config, &finder, &list, existing.as_ref(), &|| observer.should_stop())?;
     if observer.should_stop() {
         return Ok(stopped_before_loading());
     }
-    observer.event(Event::Planned(plan.summary));
-    plan.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
+    check_found(config, inputs, &finder, &plan, &known)?;
+    let notes = inputs.roots.notes.iter().chain(&list.notes);
+    notes.for_each(|note| observer.event(Event::Note(note.clone())));
+    plan.tell(observer);
+    let record = record(config, &list, wide_metrics.clone());
     let nothing_to_do = plan.to_load.is_empty() && existing.is_none();
     if nothing_to_do && na_store::is_current(&config.output, &record, &plan.outcomes)? {
-        return Ok(report(&plan, BTreeMap::new(), plan.outcomes.clone(), None, false));
+        return Ok(report(&list, &plan, Loaded::default(), None, false));
     }
-    let regions = KnownRegions::of(&config.output, existing.as_ref())?;
+    let loading =
+        Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
+    let admission = loading.admission(existing.as_ref())?;
     if let Some(cache) = &existing {
         na_store::keep_metadata(lock, cache, &record.listing)?;
     }
-    drop(existing);
     let cache = OwnedCache::open_or_create(lock)?;
     cache.write_run_record(&record)?;
-    let loading = Loading { finder, list, plan: &plan, regions, observer, failed: Mutex::default() };
-    let loaded = loading.run(config, &cache)?;
-    let mut outcomes = plan.outcomes.clone();
-    outcomes.extend(loading.failed.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let loaded = loading.run(&cache, admission)?;
     if observer.should_stop() {
-        return Ok(report(&plan, loaded, outcomes, None, true));
+        return Ok(report(&list, &plan, loaded, None, true));
     }
+    let outcomes: Vec<UnitOutcome> = plan.outcomes.iter().chain(&loaded.failed).cloned().collect();
     cache.write_outcomes(&outcomes)?;
-    let request = ExportRequest { record, outcomes: outcomes.clone(), keep_cache: config.keep_cache };
+    let request = ExportRequest { record, outcomes, keep_cache: config.keep_cache };
     match na_store::export(lock, Some(cache), &request, &Exporting(observer)) {
         Ok(export) => {
             export.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
-            Ok(report(&plan, loaded, outcomes, Some(export), false))
+            Ok(report(&list, &plan, loaded, Some(export), false))
         }
-        Err(StoreError::Stopped) => Ok(report(&plan, loaded, outcomes, None, true)),
+        Err(StoreError::Stopped) => Ok(report(&list, &plan, loaded, None, true)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// What the run is asked to do, checked against what is there.
-fn record(config: &Config, list: &SessionList, cache: Option<&Cache>) -> Result<RunRecord, PipelineError> {
+/// What the run is asked to do, checked against what is there: one store, one atlas.
+fn checked_settings(config: &Config, cache: Option<&Cache>) -> Result<WideMetrics, PipelineError> {
     let asked = &config.atlas_name;
     if let Some(store) = na_store::store_atlas(&config.output)?.filter(|store| store != asked) {
         return Err(
@@ -174,12 +233,15 @@ fn record(config: &Config, list: &SessionList, cache: Option<&Cache>) -> Result<
             asked: asked.clone(),
         });
     }
-    let wide_metrics = match (&config.wide_metrics, earlier) {
-        (Some(metrics), _) => metrics.clone(),
-        (None, Some(earlier)) => earlier.wide_metrics,
-        (None, None) => na_store::store_wide_metrics(&config.output)?.unwrap_or_default(),
-    };
-    Ok(RunRecord {
+    match (&config.wide_metrics, earlier) {
+        (Some(metrics), _) => Ok(metrics.clone()),
+        (None, Some(earlier)) => Ok(earlier.wide_metrics),
+        (None, None) => Ok(na_store::store_wide_metrics(&config.output)?.unwrap_or_default()),
+    }
+}
+
+fn record(config: &Config, list: &SessionList, wide_metrics: WideMetrics) -> RunRecord {
+    RunRecord {
         settings: ExportSettings {
             atlas_name: config.atlas_name.clone(),
             wide_metrics,
@@ -187,126 +249,35 @@ fn record(config: &Config, list: &SessionList, cache: Option<&Cache>) -> Result<
         },
         listing: list.listing.clone(),
         modalities: config.modalities(),
-    })
+    }
+}
+
+impl Plan {
+    fn tell(&self, observer: &dyn Observer) {
+        observer.event(Event::Planned(self.summary));
+        self.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
+    }
 }
 
 fn stopped_before_loading() -> RunReport {
-    report(&Plan::default(), BTreeMap::new(), Vec::new(), None, true)
+    report(&SessionList::default(), &Plan::default(), Loaded::default(), None, true)
 }
 
 fn report(
+    list: &SessionList,
     plan: &Plan,
-    loaded: BTreeMap<Modality, usize>,
-    outcomes: Vec<UnitOutcome>,
+    loaded: Loaded,
     export: Option<ExportReport>,
     interrupted: bool,
 ) -> RunReport {
-    RunReport { plan: plan.summary, loaded, skipped: plan.skipped.clone(), outcomes, export, interrupted }
-}
-
-/// The loading of all units: threads read and encode, one writer commits.
-struct Loading<'a> {
-    finder: &'a Finder<'a>,
-    list: &'a SessionList,
-    plan: &'a Plan,
-    regions: KnownRegions,
-    observer: &'a dyn Observer,
-    failed: Mutex<Vec<UnitOutcome>>,
-}
-
-impl Loading<'_> {
-    fn run(
-        &self,
-        config: &Config,
-        cache: &OwnedCache<'_>,
-    ) -> Result<BTreeMap<Modality, usize>, PipelineError> {
-        let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
-        let (acknowledged, acknowledgements) = std::sync::mpsc::channel::<Unit>();
-        let result = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for unit in acknowledgements {
-                    let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
-                    *committed.entry(unit.modality).or_default() += 1;
-                    drop(committed);
-                    self.observer.event(Event::Committed(unit));
-                }
-            });
-            let (writer, sender) = Writer::start(cache, move |unit| {
-                let _ = acknowledged.send(unit.clone());
-            })?;
-            self.load_all(config, &sender);
-            drop(sender);
-            writer.finish()
-        });
-        result?;
-        Ok(committed.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Hands every unit that is to be loaded to the writer, in the list's order, on all threads.
-    fn load_all(&self, config: &Config, sender: &UnitSender) {
-        let first = self.decide_regions(sender);
-        let next = AtomicUsize::new(0);
-        rayon::scope(|scope| {
-            for _ in 0..config.n_jobs.max(1) {
-                scope.spawn(|_| {
-                    while !self.observer.should_stop() && !sender.has_failed() {
-                        let place = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(planned) = self.plan.to_load.get(place) else { break };
-                        if !first.contains(&place) && !self.load_one(planned, sender) {
-                            break;
-                        }
-                    }
-                });
-            }
-        });
-    }
-
-    /// Where a table's regions are not known yet, the first session in the list decides, whichever thread is faster.
-    fn decide_regions(&self, sender: &UnitSender) -> Vec<usize> {
-        let mut taken = Vec::new();
-        for (place, planned) in self.plan.to_load.iter().enumerate() {
-            if Modality::ALL.iter().all(|modality| self.regions.has_any(*modality))
-                || self.observer.should_stop()
-            {
-                break;
-            }
-            if !self.regions.has_any(planned.unit.modality) {
-                taken.push(place);
-                if !self.load_one(planned, sender) {
-                    break;
-                }
-            }
-        }
-        taken
-    }
-
-    /// Reads a unit and hands it over. False where there is no sense in going on.
-    fn load_one(&self, planned: &PlannedUnit, sender: &UnitSender) -> bool {
-        let should_stop = || self.observer.should_stop();
-        let Some(written) = self.list.as_written.get(planned.place) else { return true };
-        let unit = &planned.unit;
-        let loaded = self
-            .finder
-            .find(&unit.session, written, unit.modality, &planned.known)
-            .and_then(|found| load(planned, &found, &should_stop));
-        match loaded {
-            Ok(None) => false,
-            Ok(Some(mut loaded)) => match self.regions.admit(&loaded) {
-                Ok(()) => {
-                    loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
-                    sender.send(loaded.unit).is_ok()
-                }
-                Err(reason) => self.fail(unit, reason),
-            },
-            Err(error) => self.fail(unit, error.to_string()),
-        }
-    }
-
-    fn fail(&self, unit: &Unit, reason: String) -> bool {
-        let outcome = UnitOutcome { unit: unit.clone(), status: UnitStatus::Failed, reason };
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(outcome.clone());
-        self.observer.event(Event::Failed(outcome));
-        true
+    RunReport {
+        plan: plan.summary,
+        rows: list.counts,
+        loaded: loaded.committed,
+        skipped: plan.skipped.clone(),
+        outcomes: plan.outcomes.iter().cloned().chain(loaded.failed).collect(),
+        export,
+        interrupted,
     }
 }
 

@@ -1,25 +1,27 @@
-//! The session list: which sessions a run is about, and what is known of them.
+//! The session list: its rows as the file has them, before anybody is looked for.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::Path;
 
-use na_model::{ListedSession, Listing, Session, SessionId, SubjectCode};
+use na_model::{AGE_COLUMN, Listing, Number, Session, is_missing_in_list, is_missing_text};
 
 use crate::error::PipelineError;
 
+mod age;
 mod choice;
+mod direct_identifiers;
 mod rows;
-mod words;
 
-use choice::Choice;
-use rows::{Row, Rows};
+use age::{Age, AgeUnit, in_years};
+use choice::{Choice, is_left_out};
+use rows::{Rows, form};
 
 /// What the command line says of the session list's columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionListOptions {
     /// The metadata columns to keep; without them all that do not look like direct identifiers.
     pub metadata_columns: Option<Vec<String>>,
+    /// Columns to keep although they look like direct identifiers.
+    pub keep_columns: Vec<String>,
     /// The column of age, years.
     pub age_column: Option<String>,
     /// The column of subjects.
@@ -28,7 +30,15 @@ pub struct SessionListOptions {
     pub session_column: Option<String>,
 }
 
-/// Identifiers as a list or a folder writes them, without BIDS' prefixes.
+impl SessionListOptions {
+    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier.
+    #[must_use]
+    pub fn leaves_out(&self, column: &str) -> bool {
+        is_left_out(column, self)
+    }
+}
+
+/// Identifiers as a list or a folder writes them, without BIDS' prefixes and what nobody sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenIds {
     /// The subject.
@@ -44,89 +54,152 @@ pub struct SessionList {
     pub listing: Listing,
     /// How each of them was written, in the same order.
     pub as_written: Vec<WrittenIds>,
+    /// Sessions that cannot be told from others, or whose digits were lost, with the reason.
+    pub refused: std::collections::BTreeMap<Session, String>,
+    /// What became of the rows.
+    pub counts: RowCounts,
     /// What the user should know.
     pub notes: Vec<String>,
 }
 
-/// Reads a session list: `.csv` with commas or `.tsv` with tabs, a row a session, everything as text.
+/// What became of a list's rows: together they are all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCounts {
+    /// All.
+    pub rows: usize,
+    /// Rows without a session, of people who have rows with one.
+    pub visits_without_scan: usize,
+    /// Rows without a subject.
+    pub without_id: usize,
+    /// Rows that repeat another.
+    pub repeated: usize,
+    /// Rows whose identifier is none.
+    pub unusable: usize,
+}
+
+/// A session list's rows: identifiers as written, metadata as it is kept.
+#[derive(Debug, Clone)]
+pub struct ListedRows {
+    /// The metadata columns; age, if there is one, is called [`AGE_COLUMN`].
+    pub columns: Vec<String>,
+    /// The rows that are not empty, in order.
+    pub rows: Vec<ListedRow>,
+    /// Whether there is a column of sessions.
+    pub has_sessions: bool,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRow {
+    /// From 1; the header is line 1.
+    pub line: usize,
+    /// The subject's cell.
+    pub subject: String,
+    /// The session's cell; empty if there is no column of sessions.
+    pub session: String,
+    /// A cell for each of [`ListedRows::columns`]; `None` if it is empty or `n/a`.
+    pub values: Vec<Option<String>>,
+}
+
+/// Reads a session list, `-` for standard input: cells between commas or semicolons (`.csv`) or tabs (`.tsv`), either
+/// gzipped, a row a session, everything as text.
 ///
 /// # Errors
-/// A file that cannot be read or is not such a list; two rows for one session that differ; identifiers that cannot
-/// be cleaned; ages that are no numbers. Each names the file, the line where there is one, and the way out.
-pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<SessionList, PipelineError> {
+/// A file that cannot be read or has not the shape of such a list, with its first line that has not. What a cell holds
+/// is no error, except an age column without one number: that is another column.
+pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<ListedRows, PipelineError> {
     let rows = Rows::read(path)?;
     let choice = Choice::new(path, &rows, options)?;
-    let mut list = SessionList::default();
-    let mut seen: HashMap<Session, &Row> = HashMap::new();
-    let mut repeated = 0_usize;
+    let mut list = ListedRows {
+        columns: Vec::new(),
+        rows: Vec::with_capacity(rows.rows.len()),
+        has_sessions: choice.session.is_some(),
+        notes: choice.notes,
+    };
     for row in &rows.rows {
-        let (session, written) = identify(path, &rows, row, &choice)?;
-        match seen.entry(session) {
-            Entry::Occupied(first) if first.get().cells == row.cells => repeated += 1,
-            Entry::Occupied(first) => {
-                return Err(same_session(path, &rows, first.key(), first.get(), row, &choice));
-            }
-            Entry::Vacant(new) => {
-                let values = choice.values(path, &rows, row)?;
-                list.listing.rows.push(ListedSession { session: new.key().clone(), values });
-                list.as_written.push(written);
-                new.insert(row);
-            }
-        }
+        list.rows.push(ListedRow {
+            line: rows.line(row),
+            subject: row.cell(choice.subject).to_owned(),
+            session: choice.session.map(|column| row.cell(column).to_owned()).unwrap_or_default(),
+            values: Vec::with_capacity(choice.kept.len()),
+        });
     }
-    list.listing.columns = choice.columns.iter().map(|column| column.name.clone()).collect();
-    list.notes = choice.notes;
-    if repeated > 0 {
-        list.notes
-            .push(format!("{}: {repeated} rows are repetitions of others and were left out", path.display()));
+    for column in choice.kept {
+        let cells: Vec<String> = rows.rows.iter().map(|row| row.cell(column).to_owned()).collect();
+        let cells = if rows.has_semicolons { with_points(cells) } else { cells };
+        let name = rows.header.get(column).map(String::as_str).unwrap_or_default();
+        if Some(column) == choice.age {
+            list.add_age(path, name, &cells)?;
+        } else {
+            list.add(name, cells.into_iter().map(|cell| (!is_missing_text(&cell)).then_some(cell)));
+        }
     }
     Ok(list)
 }
 
-fn identify(
-    path: &Path,
-    rows: &Rows,
-    row: &Row,
-    choice: &Choice,
-) -> Result<(Session, WrittenIds), PipelineError> {
-    let subject_cell = row.cell(choice.subject);
-    let session_cell = choice.session.map(|column| row.cell(column)).unwrap_or_default();
-    let problem = |error: na_model::ModelError| rows.problem(path, row, error.to_string());
-    if matches!(subject_cell, "n/a" | "") {
-        return Err(problem(na_model::ModelError::EmptySubject));
+impl ListedRows {
+    fn add(&mut self, name: &str, values: impl Iterator<Item = Option<String>>) {
+        self.columns.push(name.to_owned());
+        self.rows.iter_mut().zip(values).for_each(|(row, value)| row.values.push(value));
     }
-    let subject = SubjectCode::clean(subject_cell).map_err(problem)?;
-    let id = SessionId::clean(session_cell).map_err(problem)?;
-    let written = WrittenIds {
-        subject: without_prefix(subject_cell, "sub-"),
-        session: id.is_some().then(|| without_prefix(session_cell, "ses-")),
-    };
-    Ok((Session::new(subject, id), written))
+
+    /// Age in years under its own name; where some cells are no numbers, all as they are written beside it.
+    fn add_age(&mut self, path: &Path, name: &str, cells: &[String]) -> Result<(), PipelineError> {
+        let ages: Vec<Age> = cells.iter().map(|cell| Age::parse(cell)).collect();
+        let no_numbers = ages.iter().filter(|age| matches!(age, Age::Text)).count();
+        if no_numbers > 0 && ages.iter().all(|age| age.number().is_none()) {
+            let problem = format!(
+                "its column {name} is taken for age and holds words and not one number: --age-column names another, \
+                 --metadata-columns leaves it out"
+            );
+            return Err(form(path, problem));
+        }
+        let unit = AgeUnit::beside(path, name);
+        match unit {
+            AgeUnit::Years => {}
+            AgeUnit::Fraction { name: unit, .. } => self.notes.push(format!(
+                "{}: {name} is in {unit}, as the JSON beside it says: {AGE_COLUMN} is in years",
+                path.display()
+            )),
+            AgeUnit::Unknown => self.notes.push(format!(
+                "{}: the JSON beside it counts {name} in something else than years, months, weeks or days: {AGE_COLUMN} \
+                 has the numbers as they are, in an unknown unit",
+                path.display()
+            )),
+        }
+        self.add(AGE_COLUMN, cells.iter().map(|cell| in_years(cell, unit)));
+        let at_least = ages.iter().filter(|age| matches!(age, Age::AtLeast(_))).count();
+        if no_numbers + at_least > 0 {
+            self.notes.push(format!(
+                "{}: {no_numbers} ages are no numbers and are null in {AGE_COLUMN}, {at_least} are written with a + and \
+                 count as the number before it; {name}_text has all as they are written",
+                path.display()
+            ));
+            let texts = cells.iter().map(|cell| (!is_missing_in_list(cell)).then(|| cell.clone()));
+            self.add(&format!("{name}_text"), texts);
+        }
+        Ok(())
+    }
 }
 
-fn without_prefix(cell: &str, prefix: &str) -> String {
-    cell.strip_prefix(prefix).unwrap_or(cell).to_owned()
-}
-
-fn same_session(
-    path: &Path,
-    rows: &Rows,
-    session: &Session,
-    first: &Row,
-    second: &Row,
-    choice: &Choice,
-) -> PipelineError {
-    let written = |row: &Row| {
-        let session = choice.session.map(|column| format!(", {}", row.cell(column))).unwrap_or_default();
-        format!("{}{session}", row.cell(choice.subject))
+/// A column of numbers with a comma in place of the decimal point, with points; any other column as it is.
+fn with_points(cells: Vec<String>) -> Vec<String> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let has_comma = |cell: &str| {
+        let bytes = cell.as_bytes();
+        let mut commas = bytes.iter().enumerate().filter(|(_, byte)| **byte == b',').map(|(index, _)| index);
+        let between =
+            |index: usize| is_digit(bytes.get(index.wrapping_sub(1))) && is_digit(bytes.get(index + 1));
+        commas.next().is_some_and(between) && commas.next().is_none()
     };
-    PipelineError::SameSession {
-        path: path.to_owned(),
-        session: session.to_string(),
-        first_line: rows.line(first),
-        first: written(first),
-        second_line: rows.line(second),
-        second: written(second),
+    let with_point = |cell: &str| if has_comma(cell) { cell.replace(',', ".") } else { cell.to_owned() };
+    let is_number = |cell: &String| is_missing_in_list(cell) || Number::parse(&with_point(cell)).is_some();
+    if cells.iter().any(|cell| has_comma(cell)) && cells.iter().all(is_number) {
+        cells.iter().map(|cell| with_point(cell)).collect()
+    } else {
+        cells
     }
 }
 

@@ -57,6 +57,26 @@ pub enum UnitError {
         /// The other.
         second: PathBuf,
     },
+    /// A folder that others claim as well as the session, or better.
+    #[error(
+        "{} could be that of {session} and of {claimants}: write the codes in the session list as the folders are called, or \
+         rename the folder",
+        folder.display()
+    )]
+    ClaimedFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The subject or session.
+        session: String,
+        /// The others.
+        claimants: String,
+    },
+    /// Whose files the store has cannot be told.
+    #[error("whose files the store has cannot be told: {problem}")]
+    Owners {
+        /// Why.
+        problem: String,
+    },
     /// Several files for one table.
     #[error("several files in {} are {table}: {files}; {way_out}", folder.display())]
     SeveralFiles {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
 use na_model::{
-    ExportSettings, FeatureName, Manifest, RegionSet, Session, TableName, UnitOutcome, WideFeature,
-    WideMetrics,
+    ExportSettings, FeatureName, Manifest, Session, TableName, UnitOutcome, WideFeature, WideMetrics,
 };
 use rayon::prelude::*;
 
@@ -146,24 +145,6 @@ pub fn store_wide_metrics(output: &Path) -> Result<Option<WideMetrics>, StoreErr
         Some(manifest) => Ok(catalog::wide_metrics(&manifest).map(WideMetrics::parse)),
         None => metrics_of_features(output),
     }
-}
-
-/// The regions of each long table of a store.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn store_regions(output: &Path) -> Result<BTreeMap<TableName, RegionSet>, StoreError> {
-    let mut regions = BTreeMap::new();
-    for table in long_tables(output)? {
-        let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
-        let known = file.note(notes::REGIONS).and_then(|text| serde_json::from_str(text).ok());
-        let known = match known {
-            Some(known) => known,
-            None => RegionSet::new(LongIndex::read(&file)?.regions),
-        };
-        regions.insert(table, known);
-    }
-    Ok(regions)
 }
 
 struct Export<'a> {

@@ -63,6 +63,7 @@ mod metadata;
 mod notes;
 mod producers;
 mod read;
+mod regions_in_use;
 mod session_columns;
 mod sessions_tsv;
 mod shared_file;
@@ -78,14 +79,19 @@ pub use current::is_current;
 pub use durable::create_output;
 pub use error::StoreError;
 pub use export::{
-    ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas, store_regions,
+    ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas,
     store_wide_metrics,
 };
 pub use from_cache::{CacheExport, cache_status, export_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;
+pub use metadata::{stored_metadata_columns, stored_sessions};
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
+pub use regions_in_use::{RegionsInUse, regions_in_use};
 pub use sessions_tsv::SessionRow;
 pub use sources::{StoredUnit, for_each_stored_unit};
+
+/// Bytes of text of one column of a unit.
+pub const LONGEST_TEXT: usize = 1 << 30;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

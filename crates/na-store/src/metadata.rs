@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::layout::METADATA_FILE;
 use crate::long::pieces::{Cells, Piece, Value, column};
 use crate::notes;
-use crate::session_columns::{session_cells, session_fields, sessions_of};
+use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field};
 
 /// A column of the session list with the type that all its values have.
@@ -202,6 +202,28 @@ impl MetadataTable {
         let fields = session_fields().into_iter().chain(self.columns.iter().map(MetadataColumn::field));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
+}
+
+/// The sessions that a store has something of, as its `metadata.parquet` lists them.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn stored_sessions(output: &Path) -> Result<Vec<Session>, StoreError> {
+    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
+    let mut sessions = Vec::new();
+    for row_group in 0..file.row_groups().len() {
+        sessions.extend(sessions_of(&file.read(row_group, &[SUBJECT, SESSION])?, file.path())?);
+    }
+    Ok(sessions)
+}
+
+/// The metadata columns of a store.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn stored_metadata_columns(output: &Path) -> Result<Vec<String>, StoreError> {
+    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
+    Ok(file.schema().fields().iter().skip(2).map(|field| field.name().clone()).collect())
 }
 
 /// A value of a column as the metadata has it.

@@ -3,266 +3,207 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use na_model::{AGE_COLUMN, TEXT_REGION_COLUMNS, statistic_kind};
-
 use super::SessionListOptions;
-use super::rows::{Row, Rows, form};
-use super::words::is_personal;
+use super::direct_identifiers::{is_bare_id, is_direct_identifier};
+use super::rows::{Rows, form};
 use crate::error::PipelineError;
 
-const SUBJECT: &[&str] = &["subject_code", "SubjectCode", "participant_id"];
-const SESSION: &[&str] = &["session_id", "ScanID"];
+const SUBJECT: &[&str] = &["subject_code", "SubjectCode", "participant_id", "subject", "sub", "id"];
+const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
-const ADDED_BY_STORE: &[&str] = &[
-    "subject_code",
-    "session_id",
-    "modality",
-    "metric",
-    "tiv",
-    "workflow",
-    "model",
-    "param",
-    "desc",
-    "index",
-];
 
-/// What each column is for.
+/// What each column is for, as positions in the header.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) subject: usize,
     pub(super) session: Option<usize>,
-    pub(super) columns: Vec<Kept>,
+    /// Age, if there is such a column and it is kept.
+    pub(super) age: Option<usize>,
+    /// The columns that are kept, in the list's order.
+    pub(super) kept: Vec<usize>,
     pub(super) notes: Vec<String>,
-}
-
-/// A metadata column that is kept.
-#[derive(Debug)]
-pub(super) struct Kept {
-    /// Its name in the store.
-    pub(super) name: String,
-    place: usize,
-    is_age: bool,
 }
 
 impl Choice {
     pub(super) fn new(path: &Path, rows: &Rows, options: &SessionListOptions) -> Result<Self, PipelineError> {
-        let header = &rows.header;
-        check_header(path, header)?;
-        let subject = identifier(
-            path,
-            header,
-            options.subject_column.as_deref(),
-            SUBJECT,
-            "--subject-column",
-        )?
-        .ok_or_else(|| {
-            let found = header.join(", ");
-            form(
-                path,
-                format!(
-                    "no column of subjects among its columns {found}; expected one of {}, or name it with \
-                     --subject-column",
-                    SUBJECT.join(", ")
-                ),
-            )
-        })?;
-        let session =
-            identifier(path, header, options.session_column.as_deref(), SESSION, "--session-column")?;
+        let columns = Columns { path, header: &rows.header };
+        columns.check()?;
+        let mut notes = columns.unnamed();
+        let subject = columns.subject(options, &mut notes)?;
+        let session = columns.session(options, &mut notes)?;
         if session == Some(subject) {
             return Err(form(
                 path,
                 "--subject-column and --session-column name one column: they must differ",
             ));
         }
-        let others: Vec<usize> = (0..header.len())
-            .filter(|place| *place != subject && Some(*place) != session && !name(header, *place).is_empty())
+        let others: Vec<usize> = (0..rows.header.len())
+            .filter(|index| *index != subject && Some(*index) != session && !columns.name(*index).is_empty())
             .collect();
-        let age = match options.age_column.as_deref() {
-            Some(wanted) => Some(
-                others.iter().copied().find(|place| name(header, *place) == wanted).ok_or_else(|| {
-                    form(
-                        path,
-                        format!("--age-column {wanted} is not among its columns {}", names(header, &others)),
-                    )
-                })?,
-            ),
-            None => {
-                AGE.iter().find_map(|age| others.iter().copied().find(|place| name(header, *place) == *age))
-            }
-        };
-        let mut notes = unnamed(path, header);
+        let age = columns.age(options, &others)?;
         let kept = match &options.metadata_columns {
             Some(wanted) => {
-                let identifiers = [Some(name(header, subject)), session.map(|place| name(header, place))];
-                chosen(path, header, &others, wanted, &identifiers, age, options.age_column.is_some())?
+                let identifiers = [Some(columns.name(subject)), session.map(|index| columns.name(index))];
+                columns.chosen(
+                    &others,
+                    wanted,
+                    &identifiers,
+                    age.filter(|_| options.age_column.is_some()),
+                    age,
+                )?
             }
-            None => without_personal(path, header, &others, age, &mut notes),
+            None => columns.without_direct_identifiers(&others, age, options, &mut notes)?,
         };
-        let columns: Vec<Kept> = kept
-            .into_iter()
-            .map(|place| {
-                let is_age = Some(place) == age;
-                let name = if is_age { AGE_COLUMN } else { name(header, place) }.to_owned();
-                Kept { name, place, is_age }
-            })
-            .collect();
-        check_kept(path, &columns)?;
-        Ok(Self { subject, session, columns, notes })
-    }
-
-    /// The kept cells of a row.
-    pub(super) fn values(
-        &self,
-        path: &Path,
-        rows: &Rows,
-        row: &Row,
-    ) -> Result<Vec<Option<String>>, PipelineError> {
-        let value = |column: &Kept| {
-            let cell = row.cell(column.place);
-            if matches!(cell, "" | "n/a") {
-                return Ok(None);
-            }
-            if !column.is_age {
-                return Ok(Some(cell.to_owned()));
-            }
-            if cell == "NA" || cell.eq_ignore_ascii_case("nan") {
-                return Ok(None);
-            }
-            match fast_float2::parse::<f64, _>(cell) {
-                Ok(age) if age.is_finite() => Ok(Some(cell.to_owned())),
-                _ => {
-                    let column = name(&rows.header, column.place);
-                    let hint = if cell.contains(',') { " with a decimal point" } else { "" };
-                    let problem = format!(
-                        "column {column}: found {cell:?}, expected an age in years, a number{hint}, or empty; \
-                         --age-column names another column"
-                    );
-                    Err(rows.problem(path, row, problem))
-                }
-            }
-        };
-        self.columns.iter().map(value).collect()
+        Ok(Self { subject, session, age: age.filter(|age| kept.contains(age)), kept, notes })
     }
 }
 
-fn name(header: &[String], place: usize) -> &str {
-    header.get(place).map(String::as_str).unwrap_or_default()
+/// The header of a list, for errors with its path.
+struct Columns<'a> {
+    path: &'a Path,
+    header: &'a [String],
 }
 
-fn names(header: &[String], places: &[usize]) -> String {
-    places.iter().map(|place| name(header, *place)).collect::<Vec<_>>().join(", ")
-}
-
-fn check_header(path: &Path, header: &[String]) -> Result<(), PipelineError> {
-    let mut seen = HashSet::new();
-    match header.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
-        Some(twice) => Err(form(path, format!("two of its columns are called {twice}: rename one"))),
-        None => Ok(()),
+impl Columns<'_> {
+    fn name(&self, index: usize) -> &str {
+        self.header.get(index).map(String::as_str).unwrap_or_default()
     }
-}
 
-fn identifier(
-    path: &Path,
-    header: &[String],
-    wanted: Option<&str>,
-    accepted: &[&str],
-    option: &str,
-) -> Result<Option<usize>, PipelineError> {
-    if let Some(wanted) = wanted {
-        let place = header.iter().position(|name| name == wanted);
-        let missing =
-            || form(path, format!("{option} {wanted} is not among its columns {}", header.join(", ")));
-        return place.ok_or_else(missing).map(Some);
+    fn names(&self, indices: &[usize]) -> String {
+        indices.iter().map(|index| self.name(*index)).collect::<Vec<_>>().join(", ")
     }
-    let found: Vec<&str> = accepted.iter().copied().filter(|a| header.iter().any(|name| name == a)).collect();
-    match found.as_slice() {
-        [] => Ok(None),
-        [one] => Ok(header.iter().position(|name| name == one)),
-        several => Err(form(
-            path,
-            format!("its columns {} could all be meant: choose with {option}", several.join(", ")),
-        )),
-    }
-}
 
-fn unnamed(path: &Path, header: &[String]) -> Vec<String> {
-    let count = header.iter().filter(|name| name.is_empty()).count();
-    if count == 0 {
-        return Vec::new();
-    }
-    vec![format!("{}: {count} columns have no name and were left out", path.display())]
-}
-
-fn chosen(
-    path: &Path,
-    header: &[String],
-    others: &[usize],
-    wanted: &[String],
-    identifiers: &[Option<&str>],
-    age: Option<usize>,
-    age_is_named: bool,
-) -> Result<Vec<usize>, PipelineError> {
-    let mut places: Vec<usize> = age.into_iter().filter(|_| age_is_named).collect();
-    for wanted in wanted.iter().map(|wanted| wanted.trim()) {
-        if identifiers.contains(&Some(wanted)) || wanted.is_empty() {
-            continue;
+    fn check(&self) -> Result<(), PipelineError> {
+        let mut seen = HashSet::new();
+        match self.header.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
+            Some(twice) => Err(form(self.path, format!("two of its columns are called {twice}: rename one"))),
+            None => Ok(()),
         }
-        let place = others.iter().copied().find(|place| name(header, *place) == wanted);
-        let place = place.or(age.filter(|_| wanted == AGE_COLUMN)).ok_or_else(|| {
-            let there = names(header, others);
-            form(path, format!("--metadata-columns {wanted} is not among its columns {there}"))
-        })?;
-        places.push(place);
     }
-    places.sort_unstable();
-    places.dedup();
-    Ok(places)
+
+    fn unnamed(&self) -> Vec<String> {
+        match self.header.iter().filter(|name| name.is_empty()).count() {
+            0 => Vec::new(),
+            n => vec![format!("{}: {n} columns have no name and were left out", self.path.display())],
+        }
+    }
+
+    fn subject(&self, options: &SessionListOptions, notes: &mut Vec<String>) -> Result<usize, PipelineError> {
+        let found = self.identifier(options.subject_column.as_deref(), SUBJECT, "--subject-column", notes)?;
+        found.ok_or_else(|| {
+            let problem = format!(
+                "no column of subjects among its columns {}; expected one of {}, or name it with --subject-column",
+                self.header.join(", "),
+                SUBJECT.join(", ")
+            );
+            form(self.path, problem)
+        })
+    }
+
+    fn session(
+        &self,
+        options: &SessionListOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<usize>, PipelineError> {
+        self.identifier(options.session_column.as_deref(), SESSION, "--session-column", notes)
+    }
+
+    /// The column that an option names, or the first of the known names, in any case.
+    fn identifier(
+        &self,
+        wanted: Option<&str>,
+        known: &[&str],
+        option: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<usize>, PipelineError> {
+        if let Some(wanted) = wanted {
+            let index = self.header.iter().position(|name| name == wanted);
+            let problem = || format!("{option} {wanted} is not among its columns {}", self.header.join(", "));
+            return index.ok_or_else(|| form(self.path, problem())).map(Some);
+        }
+        let mut found: Vec<usize> = Vec::new();
+        for name in known {
+            let exact = self.header.iter().position(|column| column == name);
+            let any_case = || self.header.iter().position(|column| column.eq_ignore_ascii_case(name));
+            found.extend(exact.or_else(any_case).filter(|index| !found.contains(index)));
+        }
+        if let [first, _, ..] = found.as_slice() {
+            notes.push(format!(
+                "{}: its columns {} could all be meant: {} is taken; {option} names another",
+                self.path.display(),
+                self.names(&found),
+                self.name(*first)
+            ));
+        }
+        Ok(found.first().copied())
+    }
+
+    fn age(&self, options: &SessionListOptions, others: &[usize]) -> Result<Option<usize>, PipelineError> {
+        let called = |wanted: &str| others.iter().copied().find(|index| self.name(*index) == wanted);
+        match options.age_column.as_deref() {
+            None => Ok(AGE.iter().find_map(|age| called(age))),
+            Some(wanted) => called(wanted).map(Some).ok_or_else(|| {
+                let there = self.names(others);
+                form(self.path, format!("--age-column {wanted} is not among its columns {there}"))
+            }),
+        }
+    }
+
+    /// The columns that `--metadata-columns` names, and the one that `--age-column` does.
+    fn chosen(
+        &self,
+        others: &[usize],
+        wanted: &[String],
+        identifiers: &[Option<&str>],
+        named_age: Option<usize>,
+        age: Option<usize>,
+    ) -> Result<Vec<usize>, PipelineError> {
+        let mut kept: Vec<usize> = named_age.into_iter().collect();
+        for wanted in wanted.iter().map(|wanted| wanted.trim()) {
+            if identifiers.contains(&Some(wanted)) || wanted.is_empty() {
+                continue;
+            }
+            let index = others.iter().copied().find(|index| self.name(*index) == wanted);
+            let index = index.or(age.filter(|_| wanted == na_model::AGE_COLUMN)).ok_or_else(|| {
+                let there = self.names(others);
+                form(self.path, format!("--metadata-columns {wanted} is not among its columns {there}"))
+            })?;
+            kept.push(index);
+        }
+        kept.sort_unstable();
+        kept.dedup();
+        Ok(kept)
+    }
+
+    fn without_direct_identifiers(
+        &self,
+        others: &[usize],
+        age: Option<usize>,
+        options: &SessionListOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<usize>, PipelineError> {
+        if let Some(wrong) = options.keep_columns.iter().find(|name| !self.header.contains(name)) {
+            let problem = format!("--keep-column {wrong} is not among its columns {}", self.names(others));
+            return Err(form(self.path, problem));
+        }
+        let is_left_out = |index: &&usize| Some(**index) != age && is_left_out(self.name(**index), options);
+        let (left_out, kept): (Vec<usize>, Vec<usize>) = others.iter().partition(is_left_out);
+        if !left_out.is_empty() {
+            notes.push(format!(
+                "{}: left out because they look like direct identifiers: {}; --keep-column NAME keeps one",
+                self.path.display(),
+                self.names(&left_out)
+            ));
+        }
+        Ok(kept)
+    }
 }
 
-fn without_personal(
-    path: &Path,
-    header: &[String],
-    others: &[usize],
-    age: Option<usize>,
-    notes: &mut Vec<String>,
-) -> Vec<usize> {
-    let (left_out, kept): (Vec<usize>, Vec<usize>) =
-        others.iter().partition(|place| Some(**place) != age && is_personal(name(header, **place)));
-    if !left_out.is_empty() {
-        notes.push(format!(
-            "{}: left out because they look like direct identifiers: {}; to keep them, name all columns to keep with \
-             --metadata-columns",
-            path.display(),
-            names(header, &left_out)
-        ));
-    }
-    kept
-}
-
-fn check_kept(path: &Path, columns: &[Kept]) -> Result<(), PipelineError> {
-    if columns.iter().filter(|column| column.name == AGE_COLUMN).count() > 1 {
-        return Err(form(
-            path,
-            format!(
-                "the age column would be called {AGE_COLUMN}, and there is another of this name: rename that, \
-                 or leave it out with --metadata-columns"
-            ),
-        ));
-    }
-    let of_tables = |name: &str| {
-        ADDED_BY_STORE.contains(&name)
-            || TEXT_REGION_COLUMNS.contains(&name)
-            || statistic_kind(name).is_some()
-    };
-    match columns.iter().find(|column| of_tables(&column.name)) {
-        Some(column) => Err(form(
-            path,
-            format!(
-                "the store's tables have a column {} of their own: rename it in the list, or \
-                 leave it out with --metadata-columns",
-                column.name
-            ),
-        )),
-        None => Ok(()),
-    }
+/// Whether a column, of the list or of an older store, must not be in the store.
+pub(super) fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
+    let is_named = |names: &[String]| names.iter().any(|name| name == column);
+    let is_kept = is_named(&options.keep_columns)
+        || options.metadata_columns.as_deref().is_some_and(is_named)
+        || options.age_column.as_deref() == Some(column);
+    !is_kept && (is_bare_id(column) || is_direct_identifier(column))
 }

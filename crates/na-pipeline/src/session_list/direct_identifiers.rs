@@ -129,7 +129,7 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// Whether a column's name looks like that of a direct identifier.
-pub(super) fn is_personal(column: &str) -> bool {
+pub(super) fn is_direct_identifier(column: &str) -> bool {
     let words = words(column);
     let has = |word: &str| words.iter().any(|found| found == word);
     let any = |list: &[&str]| list.iter().any(|word| has(word));
@@ -137,6 +137,11 @@ pub(super) fn is_personal(column: &str) -> bool {
         || (has("name") && (words.len() == 1 || any(OF_PERSONS)))
         || (has("birth") && !any(ABOUT_BIRTH))
         || PAIRS.iter().any(|(first, second)| has(first) && has(second))
+}
+
+/// Whether a column is called `id` and nothing else.
+pub(super) fn is_bare_id(column: &str) -> bool {
+    column.eq_ignore_ascii_case("id")
 }
 
 /// The words of a name: between anything but letters, and at `aB`.
@@ -196,7 +201,7 @@ mod tests {
             "participant_name",
             "Mother's name",
         ] {
-            assert!(is_personal(column), "{column}");
+            assert!(is_direct_identifier(column), "{column}");
         }
     }
 
@@ -224,7 +229,7 @@ mod tests {
             "dobutamine",
             "renamed",
         ] {
-            assert!(!is_personal(column), "{column}");
+            assert!(!is_direct_identifier(column), "{column}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use na_model::{TableName, Tissue};
 
-use crate::sources::{EntityPick, FoundTable, Search};
+use crate::sources::{EntityPick, FoundTables, Search};
 use crate::unit_error::UnitError;
 
 /// The tables of a session's folder, a file for each tissue at most, in the order of tissues. Older versions of
@@ -18,7 +18,7 @@ pub fn find_tables(
     atlas: &str,
     tissues: &[Tissue],
     pick: &EntityPick,
-) -> Result<Vec<FoundTable>, UnitError> {
+) -> Result<FoundTables, UnitError> {
     Search { root, session_folder, scans: "anat", atlas, pick }.run("", |name| {
         let entity = name.entity("tissue")?;
         let tissue = tissues.iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;

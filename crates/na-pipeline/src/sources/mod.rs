@@ -45,6 +45,23 @@ impl FoundTable {
     }
 }
 
+/// The tables of a session under a root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundTables {
+    /// One file a table or map, sorted.
+    pub tables: Vec<FoundTable>,
+    /// Tables and maps that have files, none of which is chosen: which there are.
+    pub not_chosen: Vec<String>,
+}
+
+impl FoundTables {
+    /// Adds what another root has.
+    pub fn extend(&mut self, other: Self) {
+        self.tables.extend(other.tables);
+        self.not_chosen.extend(other.not_chosen);
+    }
+}
+
 /// Which files to take where several answer to one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntityPick {
@@ -53,6 +70,17 @@ pub struct EntityPick {
 }
 
 impl EntityPick {
+    /// The values that files have of the entities that are asked for: `run-2, run-3`.
+    fn values_in(&self, files: &[Candidate]) -> String {
+        let keys: Vec<&str> = self.wanted.iter().map(|(entity, _)| entity.as_str()).collect();
+        let entities = files.iter().flat_map(|file| file.bids.entities());
+        let values: BTreeSet<String> = entities
+            .filter(|(key, _)| keys.contains(key))
+            .map(|(key, value)| format!("{key}-{value}"))
+            .collect();
+        values.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
     /// Leaves those of a table's files that are picked. An entity that none of them has does not choose between them:
     /// a mask for grey matter says nothing of maps without masks.
     fn choose(&self, files: &mut Vec<Candidate>) {
@@ -93,7 +121,7 @@ impl Search<'_> {
         &self,
         prefix: &str,
         feeds: impl Fn(&BidsName) -> Option<Feeds>,
-    ) -> Result<Vec<FoundTable>, UnitError> {
+    ) -> Result<FoundTables, UnitError> {
         let scans = self.session_folder.join(self.scans);
         let of_atlas = scans.join(format!("atlas-{}", self.atlas));
         let mut found: BTreeMap<Feeds, Vec<Candidate>> = BTreeMap::new();
@@ -109,21 +137,25 @@ impl Search<'_> {
                 found.entry(key).or_default().push(candidate);
             }
         }
-        found.values_mut().for_each(|files| self.pick.choose(files));
-        found
-            .into_iter()
-            .filter(|(_, files)| !files.is_empty())
-            .map(|((table, map), files)| {
-                let file = only(self.session_folder, &table, map.as_ref(), files)?;
-                let path = file.folder.join(&file.file_name);
-                if file.compressed {
-                    return Err(UnitError::Compressed { path });
-                }
-                let relative = format!("{prefix}{}", relative(self.root, &path));
-                let mask_entity = file.bids.entity("mask").map(str::to_owned);
-                Ok(FoundTable { table, map, path, relative, sidecar: file.sidecar, mask_entity })
-            })
-            .collect()
+        let mut chosen = FoundTables::default();
+        for ((table, map), mut files) in found {
+            let there = self.pick.values_in(&files);
+            self.pick.choose(&mut files);
+            if files.is_empty() {
+                chosen.not_chosen.push(format!("{table} has {there} only"));
+                continue;
+            }
+            let file = only(self.session_folder, &table, map.as_ref(), files)?;
+            let path = file.folder.join(&file.file_name);
+            if file.compressed {
+                return Err(UnitError::Compressed { path });
+            }
+            let relative = format!("{prefix}{}", relative(self.root, &path));
+            let mask_entity = file.bids.entity("mask").map(str::to_owned);
+            chosen.tables.push(FoundTable { table, map, path, relative, sidecar: file.sidecar, mask_entity });
+        }
+        chosen.not_chosen.dedup();
+        Ok(chosen)
     }
 }
 
@@ -215,7 +247,7 @@ fn way_out(files: &[Candidate]) -> String {
     format!("choose with {}", ways.join(", "))
 }
 
-fn relative(root: &Path, path: &Path) -> String {
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
     let under = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = under.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     parts.join("/")

@@ -2,30 +2,35 @@
 
 use std::path::{Path, PathBuf};
 
-use na_model::{MapSource, TableName, UNKNOWN, Workflow};
+use na_model::{MapSource, SourceRoot, TableName, UNKNOWN, Workflow};
 
 use crate::error::PipelineError;
 use crate::folders::list_root;
-use crate::sources::{EntityPick, FoundTable, Search};
+use crate::sources::{EntityPick, FoundTables, Search};
 use crate::unit_error::UnitError;
 
-const SETTING: &str = "QSIPARC_PATH";
 const PREFIX: &str = "qsirecon-";
 
-/// The workflows under a root and their folders, sorted by name.
+/// Workflows with their folders.
+pub(crate) type Workflows = Vec<(Workflow, PathBuf)>;
+
+/// The workflows under a root and their folders, sorted by name, with a note for each folder that is left out.
 ///
 /// # Errors
-/// A root that is missing or cannot be listed; a folder whose name is no workflow's.
-pub fn list_workflows(qsiparc_root: &Path) -> Result<Vec<(Workflow, PathBuf)>, PipelineError> {
-    let workflow = |name: String| {
-        let workflow = Workflow::new(&name).map_err(|error| PipelineError::Root {
-            setting: SETTING,
-            path: qsiparc_root.to_owned(),
-            problem: format!("its folder {:?} is of no workflow ({error})", format!("{PREFIX}{name}")),
-        })?;
-        Ok((workflow, qsiparc_root.join(format!("{PREFIX}{name}"))))
-    };
-    list_root(SETTING, qsiparc_root, PREFIX)?.into_iter().map(workflow).collect()
+/// A root that is missing or cannot be listed.
+pub(crate) fn list_workflows(qsiparc_root: &Path) -> Result<(Workflows, Vec<String>), PipelineError> {
+    let listed = list_root(SourceRoot::Qsiparc.as_str(), qsiparc_root, PREFIX)?;
+    let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
+    let mut left_out: Vec<String> = listed.unreadable.iter().map(no_text).collect();
+    let mut workflows = Vec::new();
+    for name in listed.names {
+        let folder = qsiparc_root.join(format!("{PREFIX}{name}"));
+        match Workflow::new(&name) {
+            Ok(workflow) => workflows.push((workflow, folder)),
+            Err(error) => left_out.push(format!("{} is left out: {error}", folder.display())),
+        }
+    }
+    Ok((workflows, left_out))
 }
 
 /// The tables of a session's folder, a file for each map at most, sorted. Files that name no parameter are ignored.
@@ -38,7 +43,7 @@ pub fn find_tables(
     session_folder: &Path,
     atlas: &str,
     pick: &EntityPick,
-) -> Result<Vec<FoundTable>, UnitError> {
+) -> Result<FoundTables, UnitError> {
     let prefix = format!("{PREFIX}{workflow}/");
     Search { root: workflow_root, session_folder, scans: "dwi", atlas, pick }.run(&prefix, |name| {
         let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();

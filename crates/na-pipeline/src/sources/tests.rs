@@ -17,22 +17,22 @@ fn pick(wanted: &[(&str, Option<&str>)]) -> EntityPick {
 }
 
 /// Finds tissue tables of atlas A in `sub-1`, given file names under its folder.
-fn anatomical(files: &[&str], pick: &EntityPick) -> Result<Vec<FoundTable>, UnitError> {
+fn anatomical(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError> {
     let files: Vec<String> = files.iter().map(|file| format!("sub-1/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
     cat12::find_tables(root.path(), &root.path().join("sub-1"), "A", &Tissue::ALL, pick)
 }
 
-fn relatives(found: Result<Vec<FoundTable>, UnitError>) -> Vec<String> {
-    found.unwrap().into_iter().map(|table| table.relative).collect()
+fn relatives(found: Result<FoundTables, UnitError>) -> Vec<String> {
+    found.unwrap().tables.into_iter().map(|table| table.relative).collect()
 }
 
 /// Finds diffusion tables of atlas A, given file names in the atlas' folder.
-fn diffusion(files: &[&str], pick: &EntityPick) -> Result<Vec<FoundTable>, UnitError> {
+fn diffusion(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError> {
     let files: Vec<String> =
         files.iter().map(|file| format!("qsirecon-W_x-y/sub-1/ses-2/dwi/atlas-A/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    let (workflow, workflow_root) = qsiparc::list_workflows(root.path()).unwrap().remove(0);
+    let (workflow, workflow_root) = qsiparc::list_workflows(root.path()).unwrap().0.remove(0);
     qsiparc::find_tables(&workflow, &workflow_root, &workflow_root.join("sub-1/ses-2"), "A", pick)
 }
 
@@ -50,7 +50,8 @@ fn tissues_are_found_with_their_sidecars_in_order() {
         "sub-1/anat/atlas-A/sub-1_tissue-ct_parc.tsv",
     ]);
     let folder = root.path().join("sub-1");
-    let found = cat12::find_tables(root.path(), &folder, "A", &Tissue::ALL, &EntityPick::default()).unwrap();
+    let found =
+        cat12::find_tables(root.path(), &folder, "A", &Tissue::ALL, &EntityPick::default()).unwrap().tables;
     let tables: Vec<_> = found.iter().map(|found| found.table.to_string()).collect();
     assert_eq!(tables, ["anatomical_gm", "anatomical_wm", "anatomical_ct"]);
     let gm = "sub-1/anat/atlas-A/sub-1_atlas-A_tissue-GM_mask-gm_maskthr-0p33_parc";
@@ -60,7 +61,8 @@ fn tissues_are_found_with_their_sidecars_in_order() {
     assert_eq!(found[0].mask_entity.as_deref(), Some("gm"));
     assert_eq!(found[0].map, None);
     assert_eq!((&found[1].sidecar, &found[1].mask_entity), (&None, &None));
-    let only = cat12::find_tables(root.path(), &folder, "A", &[Tissue::Wm], &EntityPick::default()).unwrap();
+    let only =
+        cat12::find_tables(root.path(), &folder, "A", &[Tissue::Wm], &EntityPick::default()).unwrap().tables;
     assert_eq!(only, [found[1].clone()]);
 }
 
@@ -109,6 +111,8 @@ fn of_several_files_none_is_taken_before_one_is_picked() {
     assert_eq!(picked(&[("mask", None)]), [format!("sub-1/{}", files[0])]);
     assert_eq!(picked(&[("run", Some("2"))]), [format!("sub-1/{}", files[2])]);
     assert_eq!(picked(&[("mask", Some("x"))]), Vec::<String>::new());
+    let found = anatomical(&files[1..], &pick(&[("run", Some("1"))])).unwrap();
+    assert_eq!(found.not_chosen, ["anatomical_gm has run-2 only"]);
     assert!(anatomical(&files, &pick(&[("run", None)])).is_err());
 }
 
@@ -159,7 +163,8 @@ fn maps_are_told_apart_by_model_param_and_description() {
         ],
         &EntityPick::default(),
     )
-    .unwrap();
+    .unwrap()
+    .tables;
     assert_eq!(
         found.iter().map(map).collect::<Vec<_>>(),
         [
@@ -199,7 +204,7 @@ fn workflows_are_listed_sorted_and_a_missing_root_is_named() {
         "qsirecon-file",
     ]);
     let names: Vec<Workflow> =
-        qsiparc::list_workflows(root.path()).unwrap().into_iter().map(|(workflow, _)| workflow).collect();
+        qsiparc::list_workflows(root.path()).unwrap().0.into_iter().map(|(workflow, _)| workflow).collect();
     assert_eq!(names.iter().map(Workflow::as_str).collect::<Vec<_>>(), ["MRtrix3_act-HSVS", "a.b c", "b"]);
     let error = qsiparc::list_workflows(&root.path().join("missing")).unwrap_err().to_string();
     assert!(error.contains("QSIPARC_PATH") && error.contains("missing"), "{error}");

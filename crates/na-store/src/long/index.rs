@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
-use na_model::{MapSource, Region, Session, UNKNOWN};
+use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
 use crate::table_file::TableFile;
@@ -42,6 +42,12 @@ impl LongIndex {
             builder.add_group(file, row_group)?;
         }
         Ok(builder.index)
+    }
+
+    /// The regions of a layout.
+    pub(crate) fn regions_of_layout(&self, layout: usize) -> RegionSet {
+        let regions = self.layouts.get(layout).into_iter().flatten();
+        RegionSet::new(regions.filter_map(|region| self.regions.get(*region)).cloned())
     }
 
     /// Rows for each session and map.

@@ -1,0 +1,190 @@
+//! Whose a folder is: one folder, one session.
+//!
+//! A folder that is found by more than its code ([`Way::Letters`], [`Way::Number`]) is a session's only if no other has an
+//! equal or better claim: the sessions of the whole list, and those that have files from it in the store.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use na_model::{Session, SubjectCode};
+
+use crate::folders::Folders;
+use crate::known::{Known, RootKey};
+use crate::roots::{Root, list_sessions};
+use crate::session_list::{SessionList, WrittenIds};
+use crate::unit_error::UnitError;
+use crate::way::{Keys, Kind, NameIndex, WAYS, Way};
+
+/// The claims of all sessions of a run on the folders of its roots.
+pub(crate) struct Claims<'a> {
+    known: &'a Known<'a>,
+    subjects: NameIndex,
+    subject_keys: HashMap<&'a str, Keys>,
+    visits: HashMap<&'a SubjectCode, Vec<(&'a Session, &'a WrittenIds)>>,
+    found_by: Mutex<BTreeMap<Way, BTreeMap<Session, PathBuf>>>,
+}
+
+/// Others that claim a folder, and the words for the error.
+struct Rivals<'a> {
+    kind: Kind,
+    way: Way,
+    folders: &'a Folders,
+    name: &'a str,
+}
+
+impl<'a> Claims<'a> {
+    pub(crate) fn new(list: &'a SessionList, known: &'a Known<'a>) -> Self {
+        let mut subject_keys: HashMap<&str, Keys> = HashMap::new();
+        let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
+        for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
+            let subject = &row.session.subject;
+            let keys = Keys::of_code(subject.as_str(), Some(&written.subject));
+            subject_keys.entry(subject.as_str()).or_insert(keys);
+            visits.entry(subject).or_default().push((&row.session, written));
+        }
+        let subjects =
+            NameIndex::new(subject_keys.iter().map(|(code, keys)| ((*code).to_owned(), keys.clone())));
+        Self { known, subjects, subject_keys, visits, found_by: Mutex::default() }
+    }
+
+    /// The folder of a session under a root; `None` if there is none.
+    ///
+    /// # Errors
+    /// Several folders that could be the session's, or one that others claim; a subject's folder that cannot be
+    /// listed.
+    pub(crate) fn locate(
+        &self,
+        root: &Root,
+        session: &Session,
+        written: &WrittenIds,
+    ) -> Result<Option<PathBuf>, UnitError> {
+        let key: RootKey = (root.setting, root.workflow.clone());
+        let code = session.subject.as_str();
+        let keys = Keys::of_code(code, Some(&written.subject));
+        let named = format!("sub-{code}");
+        let Some((way, name)) = only(&root.subjects, &keys, &named)? else { return Ok(None) };
+        let folder = root.subjects.path_of(name);
+        if way > Way::Code {
+            let rivals = Rivals { kind: Kind::Subject, way, folders: &root.subjects, name };
+            let mut claimants =
+                rivals.listed(&self.subjects, code, |code| self.subject_keys.get(code).cloned());
+            for owner in self.owners(&key, name, None)? {
+                let other = owner.subject.as_str();
+                if other != code && !self.subject_keys.contains_key(other) && rivals.has_claim(other) {
+                    claimants.insert(other.to_owned());
+                }
+            }
+            rivals.refuse(&named, claimants)?;
+        }
+        let Some(id) = session.id_str() else {
+            self.count(way, session, &folder);
+            return Ok(Some(folder));
+        };
+        let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+        let keys = Keys::of_code(id, written.session.as_deref());
+        let named = session.to_string();
+        let Some((visit_way, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
+        if visit_way > Way::Code {
+            let rivals = Rivals { kind: Kind::Session, way: visit_way, folders: &visits, name: visit };
+            let of_subject = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
+            let listed = of_subject.iter().filter_map(|(other, written)| {
+                let id = other.id_str()?;
+                Some((id.to_owned(), Keys::of_code(id, written.session.as_deref())))
+            });
+            let by_id: HashMap<String, Keys> = listed.collect();
+            let index = NameIndex::new(by_id.iter().map(|(id, keys)| (id.clone(), keys.clone())));
+            let mut claimants = rivals.listed(&index, id, |id| by_id.get(id).cloned());
+            for owner in self.owners(&key, name, Some(visit))? {
+                let Some(other) = owner.id_str().filter(|_| owner.subject == session.subject) else {
+                    continue;
+                };
+                if other != id && !by_id.contains_key(other) && rivals.has_claim(other) {
+                    claimants.insert(other.to_owned());
+                }
+            }
+            rivals.refuse(&named, claimants)?;
+        }
+        let path = visits.path_of(visit);
+        self.count(way.max(visit_way), session, &path);
+        Ok(Some(path))
+    }
+
+    fn owners(&self, root: &RootKey, subject: &str, visit: Option<&str>) -> Result<Vec<&Session>, UnitError> {
+        self.known
+            .owners(root, subject, visit)
+            .map_err(|error| UnitError::Owners { problem: error.to_string() })
+    }
+
+    fn count(&self, way: Way, session: &Session, folder: &std::path::Path) {
+        if way > Way::Code {
+            let mut found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
+            found.entry(way).or_default().entry(session.clone()).or_insert_with(|| folder.to_owned());
+        }
+    }
+
+    /// How many sessions were found by more than their codes, each way with an example.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = |(way, sessions): (&Way, &BTreeMap<Session, PathBuf>)| {
+            let (session, folder) = sessions.first_key_value()?;
+            let how = match way {
+                Way::Code | Way::Letters => "by their letters and digits alone",
+                Way::Number => "because their codes are equal as numbers",
+            };
+            let n = sessions.len();
+            Some(format!("{n} sessions were found {how}, such as {session} in {}", folder.display()))
+        };
+        found.iter().filter_map(note).collect()
+    }
+}
+
+/// The one folder that the surest way leads to.
+fn only<'f>(folders: &'f Folders, keys: &Keys, named: &str) -> Result<Option<(Way, &'f str)>, UnitError> {
+    match folders.index.find(keys) {
+        None => Ok(None),
+        Some((way, names)) => match names.as_slice() {
+            [first, second, ..] => Err(UnitError::AmbiguousFolder {
+                session: named.to_owned(),
+                first: folders.path_of(first),
+                second: folders.path_of(second),
+            }),
+            names => Ok(names.first().map(|name| (way, *name))),
+        },
+    }
+}
+
+impl Rivals<'_> {
+    /// The listed identifiers that find this folder as surely, or more so.
+    fn listed(&self, index: &NameIndex, mine: &str, keys: impl Fn(&str) -> Option<Keys>) -> BTreeSet<String> {
+        let of_folder = Keys::of_folder(self.kind, self.name);
+        let near = WAYS.into_iter().filter(|way| *way <= self.way).flat_map(|way| index.by(way, &of_folder));
+        let finds_it = |other: &&str| {
+            let Some((way, names)) = keys(other).as_ref().and_then(|keys| self.folders.index.find(keys))
+            else {
+                return false;
+            };
+            way <= self.way && names.contains(&self.name)
+        };
+        near.filter(|other| *other != mine).filter(finds_it).map(str::to_owned).collect()
+    }
+
+    /// Whether an identifier that has files from this folder in the store has a claim as good.
+    fn has_claim(&self, code: &str) -> bool {
+        let way = Keys::of_code(code, None).way_to(&Keys::of_folder(self.kind, self.name));
+        way.unwrap_or(Way::Letters) <= self.way
+    }
+
+    fn refuse(&self, named: &str, claimants: BTreeSet<String>) -> Result<(), UnitError> {
+        if claimants.is_empty() {
+            return Ok(());
+        }
+        let prefix = self.kind.prefix();
+        let claimants: Vec<String> = claimants.iter().map(|code| format!("{prefix}{code}")).collect();
+        Err(UnitError::ClaimedFolder {
+            folder: self.folders.path_of(self.name),
+            session: named.to_owned(),
+            claimants: claimants.join(", "),
+        })
+    }
+}

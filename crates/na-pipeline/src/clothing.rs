@@ -1,0 +1,83 @@
+//! What spreadsheets do to identifiers: `7` becomes `7.0` where a column has a gap, long ones become `2.02E+11`.
+
+use std::cell::Cell;
+
+use crate::session_list::SessionList;
+
+/// A column of identifiers in the clothing that a spreadsheet gave it.
+pub(crate) struct Clothing {
+    is_worn: bool,
+    taken_off: Cell<usize>,
+    example: std::cell::RefCell<Option<String>>,
+}
+
+impl Clothing {
+    /// Clothing is told by the whole column: all codes are digits, or digits with `.0`.
+    pub(crate) fn of(codes: impl Iterator<Item = String>) -> Self {
+        let mut codes = codes.peekable();
+        let is_worn =
+            codes.peek().is_some() && codes.all(|code| is_digits(undressed(&code).unwrap_or(&code)));
+        Self { is_worn, taken_off: Cell::new(0), example: std::cell::RefCell::default() }
+    }
+
+    /// The code without its clothing; `None` if it wears none.
+    pub(crate) fn taken_off(&self, code: &str) -> Option<String> {
+        let bare = undressed(code).filter(|_| self.is_worn)?;
+        self.taken_off.set(self.taken_off.get() + 1);
+        self.example.borrow_mut().get_or_insert_with(|| format!("{code} as {bare}"));
+        Some(bare.to_owned())
+    }
+
+    pub(crate) fn note(&self, what: &str, list: &mut SessionList) {
+        if let Some(example) = self.example.borrow().as_ref() {
+            let n = self.taken_off.get();
+            list.notes.push(format!(
+                "{n} {what} of the session list end in .0, as spreadsheets write whole numbers: they are read without it, \
+                 such as {example}"
+            ));
+        }
+    }
+}
+
+/// A whole number written with `.0`, without it.
+pub(crate) fn undressed(code: &str) -> Option<&str> {
+    let (digits, zeros) = code.split_once('.')?;
+    let is_clothing = is_digits(digits) && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
+    is_clothing.then_some(digits)
+}
+
+/// Whether a code is a number in scientific notation.
+pub(crate) fn is_scientific(code: &str) -> bool {
+    let Some((mantissa, exponent)) = code.split_once(['e', 'E']) else { return false };
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    is_digits(whole) && is_digits(fraction) && is_digits(exponent)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clothing_is_of_the_whole_column() {
+        let clothing = |codes: &[&str]| Clothing::of(codes.iter().map(|code| (*code).to_owned()));
+        assert_eq!(clothing(&["7.0", "8"]).taken_off("7.0").as_deref(), Some("7"));
+        assert_eq!(clothing(&["7.0", "A8"]).taken_off("7.0"), None);
+        assert_eq!(clothing(&["1.1", "2.0"]).taken_off("2.0"), None);
+        assert_eq!(clothing(&["7.0"]).taken_off("7"), None);
+    }
+
+    #[test]
+    fn scientific_notation_is_told_from_words() {
+        for lost in ["2.02e11", "2E+11", "20250727e-1", "12E4"] {
+            assert!(is_scientific(lost), "{lost}");
+        }
+        for word in ["pre2e", "e4", "12E", "1.e5x", "12e4a", ""] {
+            assert!(!is_scientific(word), "{word}");
+        }
+    }
+}

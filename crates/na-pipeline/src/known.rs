@@ -1,0 +1,144 @@
+//! Which sessions the store and its cache hold, and which folders their files are from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use na_cache::Cache;
+use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot, SubjectCode, Workflow};
+use na_store::{StoreError, for_each_stored_unit, stored_sessions};
+
+use crate::error::PipelineError;
+use crate::way::number;
+
+/// A root as paths in the store name it: the setting, and the workflow under `QSIPARC_PATH`.
+pub(crate) type RootKey = (SourceRoot, Option<Workflow>);
+
+/// The folder of a session's files under a root: the names behind `sub-` and `ses-`.
+type SessionFolder = (String, Option<String>);
+
+/// What the store knows before a run.
+#[derive(Debug, Default)]
+pub(crate) struct Known<'a> {
+    sessions: BTreeMap<SubjectCode, BTreeSet<Option<SessionId>>>,
+    subjects_by_number: HashMap<String, Vec<SubjectCode>>,
+    /// For those who ask whose a folder is, which few runs do.
+    folders: OnceLock<FolderOwners>,
+    from: Option<(&'a Path, Option<&'a Cache>)>,
+}
+
+/// Whose files the store has from a folder.
+#[derive(Debug, Default)]
+struct FolderOwners(HashMap<RootKey, HashMap<String, BTreeSet<Session>>>);
+
+impl<'a> Known<'a> {
+    pub(crate) fn of(output: &'a Path, cache: Option<&'a Cache>) -> Result<Self, PipelineError> {
+        let mut known = Self { from: Some((output, cache)), ..Self::default() };
+        let cached = cache.map(Cache::units).transpose()?.unwrap_or_default();
+        let stored = stored_sessions(output)?;
+        for session in stored.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
+            known.sessions.entry(session.subject).or_default().insert(session.id);
+        }
+        for subject in known.sessions.keys() {
+            if let Some(number) = number(subject.as_str()) {
+                known.subjects_by_number.entry(number).or_default().push(subject.clone());
+            }
+        }
+        Ok(known)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    pub(crate) fn has_subject(&self, subject: &SubjectCode) -> bool {
+        self.sessions.contains_key(subject)
+    }
+
+    /// The visits of a subject.
+    pub(crate) fn visits(&self, subject: &SubjectCode) -> impl Iterator<Item = &Option<SessionId>> {
+        self.sessions.get(subject).into_iter().flatten()
+    }
+
+    /// The one stored subject whose code is this number.
+    pub(crate) fn subject_of_number(&self, subject: &SubjectCode) -> Option<&SubjectCode> {
+        match self.subjects_by_number.get(&number(subject.as_str())?)?.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The one stored visit of a subject whose id is this number.
+    pub(crate) fn visit_of_number(&self, subject: &SubjectCode, id: &SessionId) -> Option<&SessionId> {
+        let wanted = number(id.as_str())?;
+        let mut same =
+            self.visits(subject).flatten().filter(|id| number(id.as_str()).as_ref() == Some(&wanted));
+        same.next().filter(|_| same.next().is_none())
+    }
+
+    /// The sessions that have files from a subject's folder in the store, or from one session's folder of it.
+    pub(crate) fn owners(
+        &self,
+        root: &RootKey,
+        subject: &str,
+        session: Option<&str>,
+    ) -> Result<Vec<&Session>, PipelineError> {
+        let folder = match session {
+            None => subject.to_owned(),
+            Some(session) => format!("{subject}/{session}"),
+        };
+        let owners = self.folder_owners()?.0.get(root).and_then(|folders| folders.get(&folder));
+        Ok(owners.into_iter().flatten().collect())
+    }
+
+    fn folder_owners(&self) -> Result<&FolderOwners, PipelineError> {
+        if let Some(owners) = self.folders.get() {
+            return Ok(owners);
+        }
+        let mut owners = FolderOwners::default();
+        if let Some((output, cache)) = self.from {
+            if let Some(cache) = cache {
+                for unit in cache.units()? {
+                    owners.add(&unit.unit.session, unit.unit.modality, &cache.sources(&unit)?);
+                }
+            }
+            for_each_stored_unit::<StoreError>(output, |stored| {
+                owners.add(&stored.unit.session, stored.unit.modality, &stored.sources);
+                Ok(())
+            })?;
+        }
+        Ok(self.folders.get_or_init(|| owners))
+    }
+}
+
+impl FolderOwners {
+    fn add(&mut self, session: &Session, modality: Modality, sources: &[SourceFile]) {
+        for source in sources {
+            let Some((root, (subject, id))) = folder_of(source, modality) else { continue };
+            let folders = self.0.entry(root).or_default();
+            if let Some(id) = id {
+                folders.entry(format!("{subject}/{id}")).or_default().insert(session.clone());
+            }
+            folders.entry(subject).or_default().insert(session.clone());
+        }
+    }
+}
+
+/// The root and folder that a source's path lies in. A version before this one did not write the root.
+fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, SessionFolder)> {
+    let root = source.root.unwrap_or(match (modality, source.kind) {
+        (Modality::Diffusion, _) => SourceRoot::Qsiparc,
+        (Modality::Anatomical, SourceKind::Tiv) => SourceRoot::Cat12,
+        (Modality::Anatomical, _) => SourceRoot::Cat12Parcellated,
+    });
+    let mut parts = source.path.split('/');
+    let mut part = parts.next()?;
+    let mut workflow = None;
+    if root == SourceRoot::Qsiparc {
+        workflow = Some(Workflow::new(part.strip_prefix("qsirecon-")?).ok()?);
+        part = parts.next()?;
+    }
+    let subject = part.strip_prefix("sub-")?.to_owned();
+    let session = parts.next().and_then(|part| part.strip_prefix("ses-")).map(str::to_owned);
+    Some(((root, workflow), (subject, session)))
+}

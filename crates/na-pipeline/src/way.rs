@@ -1,0 +1,196 @@
+//! The three ways in which a folder's name is an identifier's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use na_model::{SessionId, SubjectCode, visible};
+
+/// How a folder was found for an identifier, the surest way first. Each is tried only where those before it found
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Way {
+    /// The name cleans to the code, or is the code as written.
+    Code,
+    /// It has the same letters and digits; case counts.
+    Letters,
+    /// Both are digits, and equal as numbers.
+    Number,
+}
+
+/// Which identifiers are compared: subjects are padded when they are cleaned, sessions are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Subject,
+    Session,
+}
+
+impl Kind {
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Subject => "sub-",
+            Self::Session => "ses-",
+        }
+    }
+
+    /// The clean form of a name; `None` if it names nobody.
+    pub(crate) fn clean(self, name: &str) -> Option<String> {
+        match self {
+            Self::Subject => SubjectCode::clean(name).ok().map(|code| code.as_str().to_owned()),
+            Self::Session => SessionId::clean(name).ok().flatten().map(|id| id.as_str().to_owned()),
+        }
+    }
+}
+
+/// What a name is compared by, in each way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    codes: BTreeSet<String>,
+    letters: BTreeSet<String>,
+    number: Option<String>,
+}
+
+impl Keys {
+    /// The keys of a folder's name.
+    pub(crate) fn of_folder(kind: Kind, name: &str) -> Self {
+        let visible = visible(name, kind.prefix());
+        let clean = kind.clean(name);
+        Self {
+            letters: clean
+                .iter()
+                .chain([&visible])
+                .map(|text| letters(text))
+                .filter(|l| !l.is_empty())
+                .collect(),
+            number: number(&visible),
+            codes: clean.into_iter().chain([visible]).collect(),
+        }
+    }
+
+    /// The keys of an identifier, with the form in which a list or folder writes it.
+    pub(crate) fn of_code(clean: &str, written: Option<&str>) -> Self {
+        let forms = || [Some(clean), written].into_iter().flatten();
+        Self {
+            codes: forms().map(str::to_owned).collect(),
+            letters: forms().map(letters).filter(|letters| !letters.is_empty()).collect(),
+            number: number(clean).or_else(|| written.and_then(number)),
+        }
+    }
+
+    /// The keys of one way.
+    pub(crate) fn by(&self, way: Way) -> Vec<&str> {
+        match way {
+            Way::Code => self.codes.iter().map(String::as_str).collect(),
+            Way::Letters => self.letters.iter().map(String::as_str).collect(),
+            Way::Number => self.number.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The surest way in which two names are one; `None` if they are not.
+    pub(crate) fn way_to(&self, other: &Self) -> Option<Way> {
+        WAYS.into_iter().find(|way| self.by(*way).iter().any(|key| other.by(*way).contains(key)))
+    }
+}
+
+/// The ways in the order in which they are tried.
+pub(crate) const WAYS: [Way; 3] = [Way::Code, Way::Letters, Way::Number];
+
+/// Whether two names, as files and folders write them, are of one subject or session in any way.
+pub(crate) fn is_same_name(kind: Kind, one: &str, other: &str) -> bool {
+    Keys::of_folder(kind, one).way_to(&Keys::of_folder(kind, other)).is_some()
+}
+
+fn letters(code: &str) -> String {
+    code.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The digits of a number without leading zeros.
+pub(crate) fn number(code: &str) -> Option<String> {
+    if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = code.trim_start_matches('0');
+    Some(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() })
+}
+
+/// Names that can be looked up in each way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NameIndex {
+    names: Vec<String>,
+    by_key: BTreeMap<(Way, String), BTreeSet<usize>>,
+}
+
+impl NameIndex {
+    pub(crate) fn new(names: impl IntoIterator<Item = (String, Keys)>) -> Self {
+        let mut index = Self::default();
+        for (name, keys) in names {
+            let position = index.names.len();
+            for way in WAYS {
+                for key in keys.by(way) {
+                    index.by_key.entry((way, key.to_owned())).or_default().insert(position);
+                }
+            }
+            index.names.push(name);
+        }
+        index
+    }
+
+    /// All names, in the order in which they were given.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The names that a way leads to.
+    pub(crate) fn by(&self, way: Way, keys: &Keys) -> Vec<&str> {
+        let found = keys.by(way).into_iter().filter_map(|key| self.by_key.get(&(way, key.to_owned())));
+        let positions: BTreeSet<usize> = found.flatten().copied().collect();
+        positions.into_iter().filter_map(|position| self.names.get(position)).map(String::as_str).collect()
+    }
+
+    /// The surest way that leads to any name, and the names it leads to.
+    pub(crate) fn find(&self, keys: &Keys) -> Option<(Way, Vec<&str>)> {
+        WAYS.into_iter().map(|way| (way, self.by(way, keys))).find(|(_, names)| !names.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(kind: Kind, written: &str, folder: &str) -> Option<Way> {
+        let clean = kind.clean(written).unwrap();
+        Keys::of_code(&clean, Some(&visible(written, kind.prefix()))).way_to(&Keys::of_folder(kind, folder))
+    }
+
+    #[test]
+    fn the_surest_way_is_told() {
+        for (written, folder, expected) in [
+            ("7", "7", Some(Way::Code)),
+            ("7", "0007", Some(Way::Code)),
+            ("A-b.c", "A_b_c", Some(Way::Code)),
+            ("CLMC-10", "CLMC10", Some(Way::Letters)),
+            ("2-22", "222", Some(Way::Letters)),
+            ("40772", "0040772", Some(Way::Number)),
+            ("abc", "ABC", None),
+            ("40772", "407720", None),
+            ("Mu\u{308}ller", "M\u{fc}ller", Some(Way::Code)),
+        ] {
+            assert_eq!(way(Kind::Subject, written, folder), expected, "{written} {folder}");
+        }
+        assert_eq!(way(Kind::Session, "1", "01"), Some(Way::Number));
+        assert_eq!(way(Kind::Session, "2-1", "21"), Some(Way::Letters));
+        assert_eq!(way(Kind::Session, "12", "1"), None);
+    }
+
+    #[test]
+    fn a_way_is_tried_only_where_those_before_it_found_nothing() {
+        let names = ["CLMC10", "CLMC_10", "0050", "50"];
+        let index = NameIndex::new(names.map(|name| (name.to_owned(), Keys::of_folder(Kind::Subject, name))));
+        let find = |code: &str| {
+            let keys = Keys::of_code(&Kind::Subject.clean(code).unwrap(), Some(code));
+            index.find(&keys).map(|(way, names)| (way, names.join(" ")))
+        };
+        assert_eq!(find("CLMC-10"), Some((Way::Code, "CLMC_10".to_owned())));
+        assert_eq!(find("CL_MC10"), Some((Way::Letters, "CLMC10 CLMC_10".to_owned())));
+        assert_eq!(find("00050"), Some((Way::Number, "0050 50".to_owned())));
+        assert_eq!(find("51"), None);
+    }
+}
