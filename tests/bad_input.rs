@@ -227,7 +227,7 @@ fn a_unit_whose_file_went_bad_keeps_what_the_store_has_and_says_so() {
 }
 
 #[test]
-fn what_is_no_file_or_no_sidecar_fails_its_unit_by_name() {
+fn what_is_no_file_fails_its_unit_by_name() {
     let cohort = Cohort::of(&[A, B]);
     let path = diffusion("NODDI", B.0, B.1, "od");
     cohort.remove(&path);
@@ -236,11 +236,11 @@ fn what_is_no_file_or_no_sidecar_fails_its_unit_by_name() {
     cohort.remove(&path);
     cohort.write(&format!("{path}.gz"), "\u{1f}");
     cohort.run(&["-o", "packed"]).ended(3).says(&["param-od_parc.tsv.gz is compressed", "gunzip"]);
+    assert_eq!(Store::read(&cohort.path("packed")).sessions_of(NODDI), rows_each(8, &["0001/1"]));
     cohort.remove(&format!("{path}.gz"));
-    cohort.write(&path, &tsv(1.0));
-    cohort.write(&path.replace(".tsv", ".json"), "{\"mask\": ");
-    cohort.run(&["-o", "sidecar"]).ended(3).says(&["param-od_parc.json, line 1"]);
-    assert_eq!(Store::read(&cohort.path("sidecar")).sessions_of(NODDI), rows_each(8, &["0001/1"]));
+    let copy = path.replace("_parc.tsv", "_parc (1).tsv");
+    cohort.write(&copy, &tsv(1.0));
+    cohort.run(&["-o", "copy"]).ended(3).says(&["param-od_parc (1).tsv looks like a copy"]);
 }
 
 #[test]

@@ -69,6 +69,83 @@ fn a_report_that_was_cut_gives_no_tiv_and_the_next_file_does() {
 }
 
 #[test]
+fn the_table_of_volumes_beside_the_tables_is_read() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.remove(&tiv_path(A.0, A.1));
+    let tiv = "parcellated/cat12/sub-0001/ses-1/anat/sub-0001_ses-1_tiv.tsv";
+    cohort.write(tiv, "source_file\tvol_TIV\n/d/cat_sub-0001_ses-1_T1w.xml\t1444.5\n");
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["no total intracranial volume"]);
+    assert_eq!(volume_of(&cohort, "0001/1"), " 1444.5");
+    // Where the root of reports is not given, it is all there is.
+    cohort.write(".env", &without_reports(&cohort));
+    cohort.run(&["-o", "other"]).ended(0);
+    let tiv = Store::read(&cohort.path("other")).by_session("tiv.parquet", "tiv");
+    assert!(tiv["0001/1"].ends_with(" 1444.5") && !tiv.contains_key("0002/1"), "{tiv:?}");
+}
+
+#[test]
+fn a_second_report_of_the_same_rank_that_differs_leaves_none() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.tiv(A.0, A.1, 1400.0);
+    cohort.run(&[]).ended(0);
+    let second = tiv_path(A.0, A.1).replace("_T1w", "_run-2_T1w");
+    let report = |ml: &str| format!("<S><subjectmeasures><vol_TIV>{ml}</vol_TIV></subjectmeasures></S>");
+    cohort.write(&second, &report("1403"));
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["nothing tells"]);
+    assert_eq!(volume_of(&cohort, "0001/1"), " 1400.0");
+    cohort.write(&second, &report("1600"));
+    cohort.run(&[]).ended(0).says(&["nothing tells which is meant", &tiv_path(A.0, A.1), &second]);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.sessions_of("tiv.parquet"), ["0002/1"]);
+    assert_eq!(store.table(GM).doubles("tiv").iter().flatten().count(), 4);
+    // The tables say which of the images they were made from.
+    let sidecar = anatomical(A.0, A.1, "GM").replace(".tsv", ".json");
+    cohort.write(&sidecar, "{\"original_file\": \"/d/mwp1sub-0001_ses-1_run-2_T1w.nii.gz\"}");
+    cohort.run(&[]).ended(0);
+    assert_eq!(volume_of(&cohort, "0001/1"), " 1600.0");
+}
+
+#[test]
+fn a_changed_table_does_not_replace_a_volume_whose_report_was_not_looked_for() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.tiv(A.0, A.1, 1400.0);
+    cohort.run(&[]).ended(0);
+    let settings = std::fs::read_to_string(cohort.path(".env")).unwrap();
+    cohort.write(".env", &without_reports(&cohort));
+    let with_column = |ml: &str| -> String {
+        let line =
+            |(row, line): (usize, &str)| format!("{line}\t{}\n", if row == 0 { "vol_TIV" } else { ml });
+        tsv(2.0).lines().enumerate().map(line).collect()
+    };
+    for ml in ["1500", "1501"] {
+        cohort.write(&anatomical(A.0, A.1, "GM"), &with_column(ml));
+        assert_eq!(cohort.run(&["--json"]).ended(0).units("loaded"), [1, 0]);
+        assert_eq!(volume_of(&cohort, "0001/1"), " 1400.0");
+    }
+    // A report that was looked for, and says otherwise, does.
+    cohort.write(".env", &settings);
+    cohort.tiv(A.0, A.1, 1450.0);
+    cohort.run(&[]).ended(0).says(&["1450 mL, and 1501 mL by vol_TIV"]);
+    assert_eq!(volume_of(&cohort, "0001/1"), " 1450.0");
+    // And one that is gone leaves it.
+    cohort.remove(&tiv_path(A.0, A.1));
+    cohort.write(&anatomical(A.0, A.1, "GM"), &with_column("1502"));
+    cohort.run(&[]).ended(0).says(&["is gone: the volume stays as it was"]);
+    assert_eq!(volume_of(&cohort, "0001/1"), " 1450.0");
+}
+
+fn volume_of(cohort: &Cohort, session: &str) -> String {
+    let all = Store::read(&cohort.store()).by_session("tiv.parquet", "tiv");
+    let row = all.get(session).unwrap_or_else(|| panic!("no {session} in {all:?}"));
+    format!(" {}", row.rsplit(' ').next().unwrap())
+}
+
+fn without_reports(cohort: &Cohort) -> String {
+    let settings = std::fs::read_to_string(cohort.path(".env")).unwrap();
+    settings.lines().filter(|line| !line.starts_with("CAT12_ROOT")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
 fn a_tiv_that_no_head_has_is_kept_with_a_warning_and_columns_say_their_unit() {
     let cohort = Cohort::of(&[A, B]);
     cohort.tiv(A.0, A.1, 1_400_000.0);

@@ -18,11 +18,16 @@ use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use na_model::{DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS};
 
+use crate::CacheError;
+
 /// Against level 1, packing takes 0.6 of the time; doubles of 17 random digits take 7% more, those of a real cohort nothing.
 const ZSTD_LEVEL: i32 = -1;
 
 /// No frame of one session's table unpacks to more, bytes.
 const LARGEST_FRAME: usize = 1 << 30;
+
+/// No blob is larger, bytes: SQLite takes rows of 10^9, and beside the blob stands little.
+const LARGEST_BLOB: usize = 999_000_000;
 
 /// Bytes of a directory's entry.
 const ENTRY: usize = 20;
@@ -63,8 +68,20 @@ pub(crate) fn directory_size(n_columns: usize) -> usize {
 /// Packs a table.
 ///
 /// # Errors
-/// A column of a type that no TSV has; a table of more than 4 GB.
-pub(crate) fn pack(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+/// A column of a type that no TSV has; a table that could not be read again, because a frame or the whole is too large.
+pub(crate) fn pack(batch: &RecordBatch) -> Result<Vec<u8>, CacheError> {
+    pack_within(batch, LARGEST_FRAME, LARGEST_BLOB)
+}
+
+fn pack_within(
+    batch: &RecordBatch,
+    largest_frame: usize,
+    largest_blob: usize,
+) -> Result<Vec<u8>, CacheError> {
+    let within = |size: usize, limit: usize| match size <= limit {
+        true => Ok(()),
+        false => Err(CacheError::TooLarge { size, limit }),
+    };
     let is_alone = |field: &FieldRef| is_read_alone(field.name());
     let columns = || batch.schema_ref().fields().iter().zip(batch.columns()).zip(0..);
     let mut blob = Vec::with_capacity(batch.get_array_memory_size());
@@ -75,6 +92,7 @@ pub(crate) fn pack(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     for ((_, array), column) in columns().filter(|((field, _), _)| is_alone(field)) {
         unpacked.clear();
         write_column(array, BY_BYTES, &mut unpacked)?;
+        within(unpacked.len(), largest_frame)?;
         let frame = add_frame(&unpacked, &mut blob)?;
         places.push((column, Place { frame, start: 0, length: unpacked.len() }));
     }
@@ -83,9 +101,11 @@ pub(crate) fn pack(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     for ((_, array), column) in columns().filter(|((field, _), _)| !is_alone(field)) {
         let start = unpacked.len();
         write_column(array, 0, &mut unpacked)?;
+        within(unpacked.len(), largest_frame)?;
         rest.push((column, start, unpacked.len() - start));
     }
     let frame = add_frame(&unpacked, &mut blob)?;
+    within(blob.len(), largest_blob)?;
     places.extend(rest.into_iter().map(|(column, start, length)| (column, Place { frame, start, length })));
     places.sort_unstable_by_key(|(column, _)| *column);
     let words = places.into_iter().flat_map(|(_, place)| {
@@ -325,6 +345,28 @@ mod tests {
         let places: Vec<Place> = places(&blob[..directory_size(batch.num_columns())]).collect();
         assert!(places[3].frame.start < places[2].frame.start, "mean before cv");
         assert_eq!(places[2].frame, places[6].frame, "the rest in one frame");
+    }
+
+    #[test]
+    fn a_table_that_could_not_be_read_again_is_refused_before_it_is_committed() {
+        let batch = table();
+        let size = pack(&batch).unwrap().len();
+        let refused = |frame, blob| match pack_within(&batch, frame, blob) {
+            Err(CacheError::TooLarge { size, limit }) => Some((size, limit)),
+            packed => {
+                assert!(packed.is_ok());
+                None
+            }
+        };
+        // The texts of 500 characters are in the frame of the rest.
+        let (rest, limit) = refused(2000, LARGEST_BLOB).unwrap();
+        assert!(rest > 3000 && limit == 2000);
+        assert_eq!(refused(rest, size), None);
+        assert_eq!(refused(rest - 1, size), Some((rest, rest - 1)));
+        assert_eq!(refused(10, size).map(|(_, limit)| limit), Some(10), "a frame of one column");
+        assert_eq!(refused(rest, size - 1), Some((size, size - 1)));
+        let frame = Frame { start: 0, length: 1, unpacked: LARGEST_FRAME + 1 };
+        assert!(unpack(frame, &[0]).is_err(), "what is refused here is what cannot be read");
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl EncodedTable {
     /// Encodes a table; `region_column` names its regions.
     ///
     /// # Errors
-    /// A column that is neither text, double, integer nor boolean.
+    /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
     pub fn encode(
         table: TableName,
         map: Option<MapSource>,

@@ -117,6 +117,16 @@ pub enum CacheError {
     /// A table cannot be turned into a blob.
     #[error("a table cannot be encoded: {0}")]
     Encoding(#[from] ArrowError),
+    /// A table that takes more room than the cache can give back.
+    #[error(
+        "a table of {size} bytes once it is read, more than {limit}: it cannot be a table of one session"
+    )]
+    TooLarge {
+        /// Its size in memory or in the cache, bytes.
+        size: usize,
+        /// The most that the cache takes, bytes.
+        limit: usize,
+    },
     /// The writer met an error before and takes nothing more.
     #[error("the cache takes no more units after an error")]
     WriterStopped,

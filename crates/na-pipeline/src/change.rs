@@ -7,7 +7,7 @@ use na_model::{SourceFile, SourceRoot};
 
 use crate::config::Config;
 use crate::find::FoundUnit;
-use crate::fingerprint::{read_with_fingerprint, stat};
+use crate::fingerprint::{has_state, read_with_fingerprint, stat};
 use crate::unit_error::UnitError;
 
 /// A file written to within one tick of a clock after it was read has the same modification time, microseconds.
@@ -39,18 +39,20 @@ impl Changes {
         let read: HashMap<&str, &SourceFile> =
             known.iter().map(|source| (source.path.as_str(), source)).collect();
         let tables = &found.found.tables;
-        let of_tables = tables.iter().map(|table| (table.path.as_path(), table.relative.clone()));
-        let sidecars =
-            tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
-        let tiv = found.tiv.iter().map(|(path, relative)| (path.as_path(), relative.clone()));
-        for (path, relative) in of_tables.chain(sidecars).chain(tiv) {
-            match read.get(relative.as_str()) {
-                None => return Ok(true),
-                Some(source) if self.differs(path, source)? => return Ok(true),
-                Some(_) => {}
+        for table in tables {
+            match read.get(table.relative.as_str()) {
+                Some(source) if !self.differs(&table.path, source)? => {}
+                _ => return Ok(true),
             }
         }
-        Ok(false)
+        let sidecars =
+            tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
+        let tiv = found.tiv.iter().map(|file| (file.path.as_path(), file.relative.clone()));
+        Ok(sidecars.chain(tiv).any(|(path, relative)| match read.get(relative.as_str()) {
+            // What cannot be read has no state to remember: the unit is not read again before it has one.
+            Some(source) => self.differs(path, source).unwrap_or(true) && has_state(path),
+            None => has_state(path),
+        }))
     }
 
     /// Other size, or other modification time and then other content.

@@ -6,11 +6,12 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int64Array, Int64Builder, NullArray,
     StringBuilder,
 };
-use na_model::{StatisticKind, TEXT_REGION_COLUMNS, statistic_kind};
+use na_model::{Number, StatisticKind, TEXT_REGION_COLUMNS, is_missing, is_missing_text, statistic_kind};
 
-use crate::cell::{
-    boolean, double, expected_number, flag, integer, is_null_number, is_null_text, is_plain_number, unquoted,
-};
+use crate::cell::{boolean, expected_number, flag, index, unquoted};
+
+/// Whole numbers of so many digits fit into 64 bits, whichever they are.
+const SURE_DIGITS: usize = 18;
 
 /// What a column's name says about its cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +31,14 @@ enum Cells {
     Integers(Int64Builder),
     Doubles(Float64Builder),
     Words(StringBuilder),
+    /// Turned out to be of text: nothing is taken until the table is read again.
+    Postponed,
 }
 
 /// A cell that its column cannot take.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The column is of text after all: it must be read again from its first row.
+    /// The column is of text after all: it is [postponed](Column::postpone) and read again from its first row.
     Text,
     /// The name of the column promises something else.
     Expected(&'static str),
@@ -61,7 +64,7 @@ impl Column {
         };
         let mut column = Self { name, rule, rows, cells: Cells::Nulls(0) };
         if rule == Rule::Text {
-            column.restart_as_words();
+            column.begin_words();
         }
         column
     }
@@ -74,19 +77,17 @@ impl Column {
             Cells::Doubles(builder) => {
                 let (value, length) = fast_float2::parse_partial::<f64, _>(rest).ok()?;
                 let end = end_of_cell(rest, length)?;
-                if !value.is_finite() || (self.rule == Rule::Any && !is_plain_number(rest.get(..length)?)) {
+                if !value.is_finite() || !is_usual_double(rest.get(..length)?) {
                     return None;
                 }
                 builder.append_value(value);
                 Some(end)
             }
             Cells::Integers(builder) => {
-                let length = rest.iter().take(19).take_while(|b| b.is_ascii_digit()).count();
+                let length = rest.iter().take(SURE_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
                 let end = end_of_cell(rest, length)?;
                 let digits = rest.get(..length)?;
-                if !(1..=18).contains(&length)
-                    || (self.rule == Rule::Any && length > 1 && digits.starts_with(b"0"))
-                {
+                if !(1..=SURE_DIGITS).contains(&length) || (length > 1 && digits.starts_with(b"0")) {
                     return None;
                 }
                 builder.append_value(digits.iter().fold(0, |value, b| value * 10 + i64::from(b - b'0')));
@@ -102,40 +103,60 @@ impl Column {
                 builder.append_value(value);
                 Some(end)
             }
-            Cells::Nulls(_) | Cells::Words(_) => None,
+            Cells::Nulls(_) | Cells::Words(_) | Cells::Postponed => None,
         }
     }
 
     /// Takes any cell, and widens the column where it must.
-    pub(crate) fn push(&mut self, cell: &[u8]) -> Result<(), Misfit> {
-        if let Cells::Words(builder) = &mut self.cells {
-            let text = unquoted(cell);
-            builder.append_option((!is_null_text(text.as_bytes())).then_some(text));
-            return Ok(());
-        }
-        match self.rule {
-            Rule::Index => self.push_index(cell),
-            _ if is_null_number(cell) => {
+    pub(crate) fn push(&mut self, cell: &str) -> Result<(), Misfit> {
+        match &mut self.cells {
+            Cells::Words(builder) => {
+                let text = unquoted(cell);
+                builder.append_option((!is_missing_text(&text)).then_some(text));
+                return Ok(());
+            }
+            Cells::Postponed => return Ok(()),
+            _ if is_missing(cell) => {
                 self.push_null();
-                Ok(())
+                return Ok(());
             }
-            Rule::Number => self.push_number(cell).map_err(|()| Misfit::Expected(expected_number(cell))),
-            Rule::Flag => match flag(cell) {
-                Some(value) => self.push_flag(value).map_err(|()| Misfit::Text),
-                None => Err(Misfit::Expected("True, False, 1, 0 or empty")),
-            },
-            Rule::Any | Rule::Text => match boolean(cell) {
-                Some(value) => self.push_flag(value),
-                None if is_plain_number(cell) => self.push_number(cell),
-                None => Err(()),
-            }
-            .map_err(|()| Misfit::Text),
+            _ => {}
         }
+        let pushed = match self.rule {
+            Rule::Number => {
+                let number = Number::parse(cell).ok_or(Misfit::Expected(expected_number(cell)))?;
+                self.push_number(number)
+            }
+            Rule::Index => {
+                let index = index(cell).ok_or(Misfit::Expected("an integer or empty"))?;
+                self.push_number(Number::Integer(index))
+            }
+            Rule::Flag => {
+                let value = flag(cell).ok_or(Misfit::Expected("True, False, 1, 0 or empty"))?;
+                self.push_flag(value)
+            }
+            Rule::Any | Rule::Text => match (boolean(cell), Number::parse(cell)) {
+                (Some(value), _) => self.push_flag(value),
+                (None, Some(number)) => self.push_number(number),
+                (None, None) => Err(()),
+            },
+        };
+        pushed.map_err(|()| Misfit::Text)
     }
 
-    /// Forgets all cells; from now on the column is of text.
-    pub(crate) fn restart_as_words(&mut self) {
-        self.cells = Cells::Words(StringBuilder::with_capacity(self.rows, self.rows * 16));
+    /// Forgets all cells, and takes none until [`begin_words`](Self::begin_words).
+    pub(crate) fn postpone(&mut self) {
+        self.cells = Cells::Postponed;
+    }
+
+    pub(crate) fn is_postponed(&self) -> bool {
+        matches!(self.cells, Cells::Postponed)
+    }
+
+    /// Takes cells as text from now on, from the first row.
+    pub(crate) fn begin_words(&mut self) {
+        // Most words are short, and a table of very many rows must not take room for long ones.
+        self.cells = Cells::Words(StringBuilder::with_capacity(self.rows, (self.rows * 16).min(1 << 16)));
     }
 
     /// The cells as an Arrow array.
@@ -145,6 +166,7 @@ impl Column {
             (Cells::Nulls(nulls), Rule::Index) => Arc::new(Int64Array::new_null(nulls)),
             (Cells::Nulls(nulls), Rule::Flag) => Arc::new(flags_after(nulls, nulls).finish()),
             (Cells::Nulls(nulls), Rule::Any | Rule::Text) => Arc::new(NullArray::new(nulls)),
+            (Cells::Postponed, _) => Arc::new(NullArray::new(0)),
             (Cells::Flags(mut builder), _) => Arc::new(builder.finish()),
             (Cells::Integers(mut builder), _) => Arc::new(builder.finish()),
             (Cells::Doubles(mut builder), _) => Arc::new(builder.finish()),
@@ -159,6 +181,7 @@ impl Column {
             Cells::Integers(builder) => builder.append_null(),
             Cells::Doubles(builder) => builder.append_null(),
             Cells::Words(builder) => builder.append_null(),
+            Cells::Postponed => {}
         }
     }
 
@@ -173,56 +196,46 @@ impl Column {
         Ok(())
     }
 
-    fn push_number(&mut self, cell: &[u8]) -> Result<(), ()> {
-        if let (Cells::Nulls(_) | Cells::Integers(_), Some(value)) = (&self.cells, integer(cell)) {
-            self.push_integer(value);
-            return Ok(());
-        }
-        let value = double(cell).ok_or(())?;
-        match &mut self.cells {
-            Cells::Doubles(builder) => builder.append_value(value),
-            Cells::Nulls(nulls) => {
+    fn push_number(&mut self, number: Number) -> Result<(), ()> {
+        match (&mut self.cells, number) {
+            (Cells::Doubles(builder), number) => builder.append_value(number.to_double()),
+            (Cells::Integers(builder), Number::Integer(value)) => builder.append_value(value),
+            (Cells::Integers(integers), Number::Double(value)) => {
+                let mut builder = Float64Builder::with_capacity(self.rows);
+                // The nearest double of an integer is the nearest double of its text.
+                integers.finish().iter().for_each(|integer| {
+                    builder.append_option(integer.map(|integer| Number::Integer(integer).to_double()));
+                });
+                builder.append_value(value);
+                self.cells = Cells::Doubles(builder);
+            }
+            (Cells::Nulls(nulls), Number::Integer(value)) => {
+                let mut builder = Int64Builder::with_capacity(self.rows);
+                builder.append_nulls(*nulls);
+                builder.append_value(value);
+                self.cells = Cells::Integers(builder);
+            }
+            (Cells::Nulls(nulls), Number::Double(value)) => {
                 let mut builder = Float64Builder::with_capacity(self.rows);
                 builder.append_nulls(*nulls);
                 builder.append_value(value);
                 self.cells = Cells::Doubles(builder);
             }
-            Cells::Integers(integers) => {
-                let mut builder = Float64Builder::with_capacity(self.rows);
-                // The nearest double of an integer is the nearest double of its text.
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "rounds to nearest, as reading the text does"
-                )]
-                integers.finish().iter().for_each(|value| builder.append_option(value.map(|v| v as f64)));
-                builder.append_value(value);
-                self.cells = Cells::Doubles(builder);
-            }
-            Cells::Flags(_) | Cells::Words(_) => return Err(()),
+            (Cells::Flags(_) | Cells::Words(_) | Cells::Postponed, _) => return Err(()),
         }
         Ok(())
     }
+}
 
-    fn push_integer(&mut self, value: i64) {
-        if let Cells::Nulls(nulls) = self.cells {
-            let mut builder = Int64Builder::with_capacity(self.rows);
-            builder.append_nulls(nulls);
-            self.cells = Cells::Integers(builder);
-        }
-        if let Cells::Integers(builder) = &mut self.cells {
-            builder.append_value(value);
-        }
-    }
-
-    fn push_index(&mut self, cell: &[u8]) -> Result<(), Misfit> {
-        let whole = match cell.iter().position(|b| *b == b'.') {
-            Some(point) if cell.iter().skip(point + 1).all(|b| *b == b'0') => cell.get(..point),
-            _ => Some(cell),
-        };
-        let value = whole.and_then(integer).ok_or(Misfit::Expected("an integer"))?;
-        self.push_integer(value);
-        Ok(())
-    }
+/// Whether what a double was read from is a number by the one rule: no zeros before it, and, where it is whole, few
+/// enough digits for 64 bits.
+#[inline]
+fn is_usual_double(text: &[u8]) -> bool {
+    let bare = match text {
+        [b'+' | b'-', bare @ ..] | bare => bare,
+    };
+    !matches!(bare, [b'0', b'0'..=b'9', ..])
+        && (bare.len() <= SURE_DIGITS || !bare.iter().all(u8::is_ascii_digit))
 }
 
 fn flags_after(nulls: usize, rows: usize) -> BooleanBuilder {
@@ -239,3 +252,6 @@ fn end_of_cell(rest: &[u8], length: usize) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

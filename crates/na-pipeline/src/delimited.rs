@@ -12,6 +12,19 @@ pub(crate) fn line_of(bytes: &[u8], at: usize) -> usize {
     1 + memchr_iter(b'\n', bytes.get(..at).unwrap_or(bytes)).count()
 }
 
+/// Whether lines end with CR alone, as on the Macs of the last century: no program of today takes them for lines.
+pub(crate) fn has_lines_of_old_macs(text: &str) -> bool {
+    let first = text.split('\n').next().unwrap_or(text);
+    first.strip_suffix('\r').unwrap_or(first).contains('\r')
+}
+
+/// The line and the character in it, both from 1, that a byte is at.
+pub(crate) fn place_of(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (line_of(text.as_bytes(), at), 1 + line.chars().count())
+}
+
 /// The text, or the line and the kind of the first byte that text does not have.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, (usize, &'static str)> {
     if let Some(at) = memchr(0, bytes) {
@@ -33,6 +46,13 @@ mod tests {
         assert_eq!(text_of(b"a\nb\n\xe9"), Err((3, "a byte that is not UTF-8")));
         assert_eq!(text_of(b"a\n\0"), Err((2, "a NUL byte")));
         assert_eq!(text_of(b"\xff\xfea\0"), Err((1, "UTF-16 text")));
+        assert_eq!(place_of("é\nüb<", 6), (2, 3));
         assert_eq!(without_bom(b"\xef\xbb\xbfa"), b"a");
+    }
+
+    #[test]
+    fn lines_that_end_with_cr_alone_are_told_from_crlf() {
+        assert!(has_lines_of_old_macs("a\tb\r1\t2\r") && has_lines_of_old_macs("a\rb\n"));
+        assert!(!has_lines_of_old_macs("a\r\nb\rc\r\n") && !has_lines_of_old_macs("a\r"));
     }
 }

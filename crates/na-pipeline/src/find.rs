@@ -1,7 +1,7 @@
 //! The files of one unit, found without being read.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use na_model::{MapSource, Modality, SourceRoot, TableName, Tissue, Unit};
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::roots::{Root, Roots};
 use crate::session_list::WrittenIds;
 use crate::sources::{FoundTables, cat12, qsiparc};
-use crate::tiv::tiv_candidates;
+use crate::tiv::TivFiles;
 use crate::unit_error::UnitError;
 
 /// A table, or one map of it.
@@ -20,8 +20,7 @@ pub(crate) type TableKey = (TableName, Option<MapSource>);
 #[derive(Debug, Default)]
 pub(crate) struct FoundUnit {
     pub(crate) found: FoundTables,
-    /// Files that TIV may stand in, the most trusted first, with their paths under their root.
-    pub(crate) tiv: Vec<(PathBuf, String)>,
+    pub(crate) tiv: TivFiles,
 }
 
 impl FoundUnit {
@@ -55,8 +54,10 @@ impl<'a> Finder<'a> {
             if !self.asks_for(root, known) {
                 continue;
             }
-            if let Some(folder) = self.claims.locate(root, &unit.session, written)? {
-                self.find_in(root, &folder, known, &mut found)?;
+            match self.claims.locate(root, &unit.session, written)? {
+                Some(folder) => self.find_in(root, &folder, known, &mut found)?,
+                None if root.setting == SourceRoot::Cat12 => found.tiv.has_no_folder(SourceRoot::Cat12),
+                None => {}
             }
         }
         Ok(found)
@@ -73,23 +74,19 @@ impl<'a> Finder<'a> {
     fn find_in(
         &self,
         root: &Root,
-        folder: &std::path::Path,
+        folder: &Path,
         known: &BTreeSet<TableKey>,
         found: &mut FoundUnit,
     ) -> Result<(), UnitError> {
         let (atlas, pick) = (&self.config.atlas_name, &self.config.pick);
         match (root.setting, &root.workflow) {
-            (SourceRoot::Cat12, _) => {
-                let anat = folder.join("anat");
-                let files = tiv_candidates(&anat).map_err(|source| UnitError::unreadable(&anat, source))?;
-                let relative = |path: &PathBuf| crate::sources::relative(root.path(), path);
-                found.tiv.extend(files.into_iter().map(|path| (path.clone(), relative(&path))));
-            }
+            (SourceRoot::Cat12, _) => found.tiv.look_for_reports(root.path(), folder),
             (SourceRoot::Cat12Parcellated, _) => {
                 let is_known = |tissue: &Tissue| known.contains(&(TableName::Anatomical(*tissue), None));
                 let wanted = |tissue: &Tissue| self.config.tissues.contains(tissue) || is_known(tissue);
                 let tissues: Vec<Tissue> = Tissue::ALL.into_iter().filter(wanted).collect();
                 found.found.extend(cat12::find_tables(root.path(), folder, atlas, &tissues, pick)?);
+                found.tiv.look_beside_tables(root.path(), folder, atlas);
             }
             (SourceRoot::Qsiparc, Some(workflow)) => {
                 found.found.extend(qsiparc::find_tables(workflow, root.path(), folder, atlas, pick)?);

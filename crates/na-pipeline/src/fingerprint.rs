@@ -13,19 +13,31 @@ use crate::unit_error::UnitError;
 /// The largest file that is read, bytes.
 const LARGEST: u64 = 1 << 30;
 
+/// Bytes between two questions whether to stop.
+const PIECE: u64 = 8 << 20;
+
 /// Reads a file once; the fingerprint is that of exactly these bytes.
 ///
 /// # Errors
 /// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changed meanwhile.
 pub fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
+    read_unless(path, &|| false)
+}
+
+/// The same, and `should_stop` is asked before each piece of a large file.
+///
+/// # Errors
+/// As [`read_with_fingerprint`]; [`UnitError::Stopped`].
+pub fn read_unless(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     let unreadable = |source| UnitError::unreadable(path, source);
-    // Opening a FIFO waits for a writer that may never come.
-    check(path, &fs::metadata(path).map_err(unreadable)?)?;
-    let file = File::open(path).map_err(unreadable)?;
-    let before = file.metadata().map_err(unreadable)?;
-    check(path, &before)?;
+    let (file, before) = open(path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
-    (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let mut rest = (&file).take(LARGEST + 1);
+    while rest.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(unreadable)? > 0 {
+        if should_stop() {
+            return Err(UnitError::Stopped);
+        }
+    }
     let after = file.metadata().map_err(unreadable)?;
     let size = before.len();
     let mtime_ns = mtime_ns(&before).map_err(unreadable)?;
@@ -48,6 +60,23 @@ pub fn stat(path: &Path) -> io::Result<(u64, i64)> {
     Ok((metadata.len(), mtime_ns(&metadata)?))
 }
 
+/// Whether a file has a state that can be remembered: it is there, regular, not too large, and may be read.
+#[must_use]
+pub fn has_state(path: &Path) -> bool {
+    open(path).is_ok()
+}
+
+/// Opens a regular file.
+fn open(path: &Path) -> Result<(File, Metadata), UnitError> {
+    let unreadable = |source| UnitError::unreadable(path, source);
+    // Opening a FIFO waits for a writer that may never come.
+    check(path, &fs::metadata(path).map_err(unreadable)?)?;
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    check(path, &metadata)?;
+    Ok((file, metadata))
+}
+
 fn check(path: &Path, metadata: &Metadata) -> Result<(), UnitError> {
     if !metadata.is_file() {
         return Err(UnitError::NotAFile { path: path.to_owned() });
@@ -58,13 +87,13 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), UnitError> {
     Ok(())
 }
 
+/// Years before 1678 and after 2262 have no nanoseconds in 64 bits: the nearest that are stand for them.
 fn mtime_ns(metadata: &Metadata) -> io::Result<i64> {
     let modified = metadata.modified()?;
-    let ns = match modified.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map(|ns| -ns),
-    };
-    ns.map_err(io::Error::other)
+    Ok(match modified.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+    })
 }
 
 #[cfg(test)]
@@ -101,6 +130,51 @@ mod tests {
             assert_eq!(stat(&path).unwrap(), (fingerprint.size, fingerprint.mtime_ns));
         }
         assert_eq!(stat(&path).unwrap().1, -5_000_000_000);
+    }
+
+    #[test]
+    fn times_beyond_those_of_64_bits_are_the_nearest_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "abc").unwrap();
+        let century = Duration::from_secs(3_155_760_000);
+        for (time, ns) in [(UNIX_EPOCH + 4 * century, i64::MAX), (UNIX_EPOCH - 4 * century, i64::MIN)] {
+            let file = File::options().write(true).open(&path).unwrap();
+            if file.set_modified(time).is_err() || file.metadata().unwrap().modified().unwrap() != time {
+                // A file system without such years.
+                continue;
+            }
+            assert_eq!(stat(&path).unwrap(), (3, ns));
+            assert_eq!(read_with_fingerprint(&path).unwrap().1.mtime_ns, ns);
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_left_when_the_run_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        File::create(&path).unwrap().set_len(4 * PIECE).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let stops_at_two = || asked.replace(asked.get() + 1) == 1;
+        assert!(matches!(read_unless(&path, &stops_at_two), Err(UnitError::Stopped)));
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_says_where_to_and_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, target, way_out) in [
+            ("a_parc.tsv", "../.git/annex/objects/x/y", "git annex get"),
+            ("b_parc.tsv", "/mnt/archive/b_parc.tsv", "mount the disk"),
+        ] {
+            let path = folder.path().join(name);
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let error = read_with_fingerprint(&path).unwrap_err().to_string();
+            assert!([name, target, way_out].iter().all(|words| error.contains(words)), "{error}");
+            assert!(!has_state(&path));
+        }
+        assert!(!has_state(folder.path()) && !has_state(&folder.path().join("missing")));
     }
 
     #[test]

@@ -3,64 +3,91 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
-use na_model::{Modality, ReadAt, SourceFile, SourceKind, TivFinding};
+use na_model::{Modality, ReadAt, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::find::FoundUnit;
-use crate::fingerprint::read_with_fingerprint;
+use crate::fingerprint::read_unless;
 use crate::plan::PlannedUnit;
+use crate::same_name::FolderNames;
 use crate::sidecar::parse_sidecar;
 use crate::sources::FoundTable;
-use crate::tiv::{FoundTiv, tiv_from_tsv, tiv_from_xml};
-use crate::tsv::{ParsedTable, parse_table};
+use crate::tiv::{
+    Candidate, Evidence, Rank, Reading, TivFile, Volume, choose, image_of_report, is_volume, tiv_from_tsv,
+    tiv_from_xml,
+};
+use crate::tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 
 /// A unit that was read, and what the user should know of it.
 pub(crate) struct LoadedUnit {
     pub(crate) unit: EncodedUnit,
     pub(crate) notes: Vec<String>,
+    /// What a sidecar says whose table was made of another session's image: the run counts them.
+    pub(crate) of_other_session: Option<String>,
 }
 
-/// Reads a unit's files.
+/// Reads a unit's files; `None` if the run was asked to stop meanwhile.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    let mut loaded = LoadedUnit {
-        unit: EncodedUnit {
-            unit: planned.unit.clone(),
-            read_at: ReadAt::now().after(planned.known_read_at),
-            tiv: TivFinding::Unknown,
-            tables: Vec::new(),
-            sources: Vec::new(),
-        },
-        notes: Vec::new(),
-    };
-    let mut tiv_in_table = None;
-    for table in &found.found.tables {
-        if should_stop() {
-            return Ok(None);
-        }
-        let parsed = loaded.add_table(table)?;
-        if tiv_in_table.is_none() {
-            tiv_in_table = tiv_column(&parsed).map(|ml| FoundTiv::new(&table.path, ml));
-        }
+    match (Load { planned, found, should_stop, volumes: Vec::new() }).run() {
+        Err(UnitError::Stopped) => Ok(None),
+        loaded => loaded.map(Some),
     }
-    if planned.unit.modality == Modality::Anatomical {
-        loaded.add_tiv(found, tiv_in_table)?;
-    }
-    Ok(Some(loaded))
 }
 
-impl LoadedUnit {
-    fn add_table(&mut self, table: &FoundTable) -> Result<ParsedTable, UnitError> {
-        let (bytes, fingerprint) = read_with_fingerprint(&table.path)?;
-        let parsed = parse_table(&table.path, &bytes)?;
+struct Load<'a> {
+    planned: &'a PlannedUnit,
+    found: &'a FoundUnit,
+    should_stop: &'a dyn Fn() -> bool,
+    /// Every file that TIV may stand in, and what was read there.
+    volumes: Vec<Candidate>,
+}
+
+impl Load<'_> {
+    fn run(mut self) -> Result<LoadedUnit, UnitError> {
+        let mut loaded = LoadedUnit {
+            unit: EncodedUnit {
+                unit: self.planned.unit.clone(),
+                read_at: ReadAt::now().after(self.planned.known_read_at),
+                tiv: TivFinding::Unknown,
+                tables: Vec::new(),
+                sources: Vec::new(),
+            },
+            notes: self.found.tiv.notes.clone(),
+            of_other_session: None,
+        };
+        for table in &self.found.found.tables {
+            if (self.should_stop)() {
+                return Err(UnitError::Stopped);
+            }
+            self.add_table(table, &mut loaded)?;
+        }
+        if self.planned.unit.modality == Modality::Anatomical {
+            for file in self.found.tiv.iter() {
+                self.add_tiv_file(file, &mut loaded)?;
+            }
+            self.add_tiv(&mut loaded);
+        }
+        Ok(loaded)
+    }
+
+    fn add_table(&mut self, table: &FoundTable, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
+        let (bytes, fingerprint) = read_unless(&table.path, self.should_stop)?;
+        let parsed = parse_table_unless(&table.path, &bytes, self.should_stop)?;
+        drop(bytes);
+        loaded.notes.extend(parsed.notes.iter().cloned());
+        let root = match self.planned.unit.modality {
+            Modality::Anatomical => SourceRoot::Cat12Parcellated,
+            Modality::Diffusion => SourceRoot::Qsiparc,
+        };
         let mut source = SourceFile {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),
             map: table.map.clone(),
-            root: None,
+            root: Some(root),
             tiv: None,
             read_at: ReadAt::UNKNOWN,
             path: table.relative.clone(),
@@ -68,78 +95,198 @@ impl LoadedUnit {
             mask_entity: table.mask_entity.clone(),
             sidecar: None,
         };
-        let mut json = None;
-        if let (Some(path), Some(relative)) = (&table.sidecar, table.sidecar_relative()) {
-            let (bytes, fingerprint) = read_with_fingerprint(path)?;
-            source.sidecar = Some(parse_sidecar(path, &bytes)?);
-            json = Some(SourceFile {
-                kind: SourceKind::Sidecar,
-                path: relative,
-                fingerprint,
-                sidecar: None,
-                ..source.clone()
+        let json = self.read_sidecar(table, &source, loaded)?;
+        source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
+        if self.planned.unit.modality == Modality::Anatomical {
+            self.volumes.push(Candidate {
+                root,
+                path: table.path.clone(),
+                relative: table.relative.clone(),
+                reading: Reading::Volumes(own_volume(&parsed).into_iter().collect()),
             });
         }
-        self.unit.sources.push(source);
-        self.unit.sources.extend(json);
+        loaded.unit.sources.push(source);
+        loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let encoded =
             EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch, parsed.region_column)
-                .map_err(|error| {
-                    UnitError::form(&table.path, error.to_string(), "a table that Arrow can hold")
-                })?;
-        self.unit.tables.push(encoded);
-        Ok(parsed)
+                .map_err(|source| UnitError::NotCacheable { path: table.path.clone(), source })?;
+        loaded.unit.tables.push(encoded);
+        Ok(())
     }
 
-    fn add_tiv(&mut self, found: &FoundUnit, in_table: Option<FoundTiv>) -> Result<(), UnitError> {
-        let mut tiv = None;
-        for (path, relative) in &found.tiv {
-            let (bytes, fingerprint) = read_with_fingerprint(path)?;
-            let is_xml = path.extension().is_some_and(|extension| extension == "xml");
-            if tiv.is_none() {
-                let read = if is_xml { tiv_from_xml(path, &bytes) } else { tiv_from_tsv(path, &bytes) };
-                match read {
-                    Ok(ml) => tiv = ml.map(|ml| FoundTiv::new(path, ml)),
-                    // A report that was cut says nothing of the image: the next file may.
-                    Err(error) => self.notes.push(format!("{error}; TIV is looked for elsewhere")),
+    /// A table's sidecar, with what it says. One that cannot be read is a note, and still a source if it has a state.
+    fn read_sidecar(
+        &self,
+        table: &FoundTable,
+        source: &SourceFile,
+        loaded: &mut LoadedUnit,
+    ) -> Result<Option<SourceFile>, UnitError> {
+        let (Some(path), Some(relative)) = (&table.sidecar, table.sidecar_relative()) else {
+            return Ok(None);
+        };
+        let mut note = |error: UnitError| match error {
+            UnitError::Stopped => Err(error),
+            error => {
+                loaded.notes.push(format!("{error}; its table is loaded without it"));
+                Ok(())
+            }
+        };
+        let (bytes, fingerprint) = match read_unless(path, self.should_stop) {
+            Ok(read) => read,
+            Err(error) => return note(error).map(|()| None),
+        };
+        let sidecar = match parse_sidecar(path, &bytes) {
+            Ok(sidecar) => Some(sidecar),
+            Err(error) => note(error).map(|()| None)?,
+        };
+        if let Some(sidecar) = &sidecar {
+            check_atlas(table, path, sidecar)?;
+            loaded.of_other_session =
+                loaded.of_other_session.take().or_else(|| other_session(table, sidecar));
+        }
+        let kind = SourceKind::Sidecar;
+        Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))
+    }
+
+    /// Reads a file that TIV may stand in. One that cannot be read costs no measurement.
+    fn add_tiv_file(&mut self, file: &TivFile, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
+        let reading = match read_unless(&file.path, self.should_stop) {
+            Ok((bytes, fingerprint)) => {
+                loaded.unit.sources.push(SourceFile {
+                    kind: SourceKind::Tiv,
+                    table: None,
+                    map: None,
+                    root: Some(file.root),
+                    tiv: None,
+                    read_at: ReadAt::UNKNOWN,
+                    path: file.relative.clone(),
+                    fingerprint,
+                    mask_entity: None,
+                    sidecar: None,
+                });
+                // What is less trusted than what is there is not asked.
+                if self.volumes.iter().any(|read| read.has_volume_above(file.rank)) {
+                    Ok(Vec::new())
+                } else {
+                    volumes_in(file, &bytes)
                 }
             }
-            self.unit.sources.push(SourceFile {
-                kind: SourceKind::Tiv,
-                table: None,
-                map: None,
-                root: None,
-                tiv: None,
-                read_at: ReadAt::UNKNOWN,
-                path: relative.clone(),
-                fingerprint,
-                mask_entity: None,
-                sidecar: None,
-            });
-        }
-        match tiv.or(in_table) {
-            Some(found) => {
-                self.unit.tiv = TivFinding::Measured(found.millilitres);
-                self.notes.extend(found.notes);
+            Err(error) => Err(error),
+        };
+        let reading = match reading {
+            Ok(volumes) => Reading::Volumes(volumes),
+            Err(UnitError::Stopped) => return Err(UnitError::Stopped),
+            Err(error) => {
+                loaded.notes.push(format!("{error}; TIV is looked for elsewhere"));
+                Reading::Unreadable
             }
-            None => self.notes.push(format!(
-                "{}: no total intracranial volume was found: CAT12 writes it into cat_*.xml under CAT12_ROOT",
-                self.unit.unit
-            )),
-        }
+        };
+        let (root, path, relative) = (file.root, file.path.clone(), file.relative.clone());
+        self.volumes.push(Candidate { root, path, relative, reading });
         Ok(())
+    }
+
+    fn add_tiv(&self, loaded: &mut LoadedUnit) {
+        let sidecars = loaded.unit.sources.iter().filter_map(|source| source.sidecar.as_ref());
+        let originals: Vec<String> = sidecars.filter_map(|sidecar| sidecar.original_file.clone()).collect();
+        let looked = self.found.tiv.looked();
+        let known = &self.planned.known_tiv;
+        let choice = choose(&Evidence { candidates: &self.volumes, originals: &originals, looked, known });
+        loaded.unit.tiv = choice.finding;
+        loaded.notes.extend(choice.notes.into_iter().map(|note| format!("{}: {note}", self.planned.unit)));
+        match choice.finding {
+            TivFinding::Measured(volume) => {
+                let is_chosen = |source: &&mut SourceFile| {
+                    choice
+                        .source
+                        .as_ref()
+                        .is_some_and(|(root, path)| source.root == Some(*root) && source.path == *path)
+                };
+                if let Some(source) = loaded.unit.sources.iter_mut().find(is_chosen) {
+                    source.tiv = Some(volume);
+                }
+            }
+            TivFinding::Kept => self.keep_tiv_files(loaded),
+            TivFinding::Unknown => {}
+        }
+    }
+
+    /// Where the volume that stays was read from is remembered with it.
+    fn keep_tiv_files(&self, loaded: &mut LoadedUnit) {
+        for known in self.planned.known_tiv.iter().filter(|known| known.kind == SourceKind::Tiv) {
+            match loaded.unit.sources.iter_mut().find(|source| source.path == known.path) {
+                Some(source) => source.tiv = known.tiv,
+                None if known.tiv.is_some() || !self.has_looked_for(known) => {
+                    loaded.unit.sources.push(known.clone());
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn has_looked_for(&self, known: &SourceFile) -> bool {
+        self.found.tiv.looked().contains(&known.root.unwrap_or(SourceRoot::Cat12))
     }
 }
 
+fn volumes_in(file: &TivFile, bytes: &[u8]) -> Result<Vec<Volume>, UnitError> {
+    if matches!(file.rank, Rank::Table(_)) {
+        return tiv_from_tsv(&file.path, bytes);
+    }
+    let name = file.relative.rsplit('/').next().unwrap_or_default();
+    let image = image_of_report(name).unwrap_or_default();
+    let volume = tiv_from_xml(&file.path, bytes)?;
+    Ok(volume
+        .into_iter()
+        .map(|ml| Volume { rank: file.rank, image: image.to_owned(), millilitres: ml })
+        .collect())
+}
+
 /// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
-fn tiv_column(parsed: &ParsedTable) -> Option<f64> {
+fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
     let column = parsed.batch.column_by_name("vol_TIV")?;
     let first = (0..column.len()).find(|row| column.is_valid(*row))?;
-    let ml = match column.data_type() {
+    let millilitres = match column.data_type() {
         DataType::Float64 => column.as_primitive::<Float64Type>().value(first),
         #[expect(clippy::cast_precision_loss, reason = "no head has 2^53 mL")]
         DataType::Int64 => column.as_primitive::<Int64Type>().value(first) as f64,
         _ => return None,
     };
-    (ml.is_finite() && ml > 0.0).then_some(ml)
+    is_volume(millilitres).then(|| Volume { rank: Rank::OwnColumn, image: String::new(), millilitres })
 }
+
+/// Refuses a table that was made with another atlas than the one that it lies under.
+fn check_atlas(
+    table: &FoundTable,
+    sidecar_path: &std::path::Path,
+    sidecar: &Sidecar,
+) -> Result<(), UnitError> {
+    match &sidecar.atlas_name {
+        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
+            path: sidecar_path.to_owned(),
+            named: named.clone(),
+            asked: table.atlas.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Folders write an atlas' name as BIDS lets them: without `_`, `-` and blanks, sometimes in small letters.
+fn is_same_atlas(first: &str, second: &str) -> bool {
+    let bare = |name: &str| -> String {
+        let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    bare(first) == bare(second)
+}
+
+/// What a sidecar says of the image that its table was made from, if that is another session's.
+fn other_session(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
+    let original = sidecar.original_file.as_deref()?;
+    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
+    FolderNames::of(&table.relative).other_session(name)?;
+    Some(format!("{} was made of {name}", table.path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The loading of all units: threads read and encode, each unit is admitted in the plan's order, one writer commits.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use na_cache::{Cache, OwnedCache, UnitSender, Writer};
@@ -16,6 +16,7 @@ use crate::find::Finder;
 use crate::gate::Gate;
 use crate::load::{LoadedUnit, load};
 use crate::plan::{Plan, PlannedUnit};
+use crate::renamed::Renamed;
 use crate::session_list::SessionList;
 use crate::unit_error::UnitError;
 
@@ -81,7 +82,7 @@ impl Loading<'_> {
     fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
         let gate = Gate::new(self.plan.to_load.len(), WINDOW * n_jobs);
-        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: BTreeSet::new() });
+        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: Renamed::default() });
         let should_stop = || self.observer.should_stop() || sender.has_failed();
         let take = |number: usize, read| {
             let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +98,9 @@ impl Loading<'_> {
                 });
             }
         });
-        taken.into_inner().unwrap_or_else(PoisonError::into_inner).failed
+        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        taken.renamed.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        taken.failed
     }
 
     /// Reads a unit. `None` if the run is to stop.
@@ -119,6 +122,7 @@ impl Loading<'_> {
             Ok(None) => return false,
             Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
                 Ok(()) => {
+                    taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
                     loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
                     return sender.send(loaded.unit).is_ok();
                 }
@@ -137,7 +141,7 @@ impl Loading<'_> {
 struct Taken {
     admission: Admission,
     failed: Vec<UnitOutcome>,
-    renamed: BTreeSet<String>,
+    renamed: Renamed,
 }
 
 /// Whether units that are read again have regions that no other unit has.

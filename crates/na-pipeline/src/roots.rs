@@ -25,11 +25,6 @@ impl Root {
         &self.subjects.path
     }
 
-    /// What goes before a path under this root to make it one under the setting's folder.
-    pub(crate) fn prefix(&self) -> String {
-        self.workflow.as_ref().map(|workflow| format!("qsirecon-{workflow}/")).unwrap_or_default()
-    }
-
     /// The modality of the units that have files here.
     pub(crate) fn modality(&self) -> Modality {
         match self.setting {

@@ -1,25 +1,28 @@
 //! The JSON that `parcellate` writes beside a table.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use na_model::Sidecar;
+use na_model::{Number, Sidecar};
 use serde_json::Value;
 
 use crate::delimited::without_bom;
+use crate::pointer::check_content;
 use crate::unit_error::{UnitError, complaint, shorten};
 
-/// Reads a sidecar. Keys that are not known are passed over; a known key of another type is taken as its text.
+/// What Python writes where JSON has no number.
+const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+
+/// Reads a sidecar. Keys that are not known are passed over; a known key of another type is taken as its text; `NaN`
+/// and infinities, which are no JSON and which Python writes, are null.
 ///
 /// # Errors
 /// Bytes that are not JSON, with line and column; JSON that is not an object.
 pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
-    let bytes = without_bom(bytes);
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| UnitError::Syntax {
-        path: path.to_owned(),
-        line: error.line(),
-        character: error.column(),
-        problem: complaint(&error),
-    })?;
+    check_content(path, bytes)?;
+    let bytes = with_nulls(without_bom(bytes));
+    let bytes = bytes.as_ref();
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| syntax(path, bytes, &error))?;
     let Value::Object(keys) = &value else {
         return Err(UnitError::form(path, shorten(bytes), "a JSON object, { … }: write the file again"));
     };
@@ -39,6 +42,49 @@ pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
     })
 }
 
+/// The same text with `null` for what is no number in JSON. What stands in quotes stays.
+fn with_nulls(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !NO_NUMBERS.iter().any(|word| memchr::memmem::find(bytes, word).is_some()) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let mut rest = bytes;
+    let mut is_quoted = false;
+    while let Some((first, behind)) = rest.split_first() {
+        let word = NO_NUMBERS.iter().find(|word| !is_quoted && rest.starts_with(word));
+        if let Some(behind_word) = word.and_then(|word| rest.get(word.len()..)) {
+            out.extend_from_slice(b"null");
+            rest = behind_word;
+            continue;
+        }
+        out.push(*first);
+        rest = behind;
+        match first {
+            b'"' => is_quoted = !is_quoted,
+            // What is escaped ends no text.
+            b'\\' if is_quoted => {
+                if let Some((escaped, behind)) = rest.split_first() {
+                    out.push(*escaped);
+                    rest = behind;
+                }
+            }
+            _ => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn syntax(path: &Path, bytes: &[u8], error: &serde_json::Error) -> UnitError {
+    let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = line.get(..error.column()).unwrap_or(line);
+    UnitError::Syntax {
+        path: path.to_owned(),
+        line: error.line(),
+        character: String::from_utf8_lossy(before).chars().count(),
+        problem: complaint(error),
+    }
+}
+
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Null => None,
@@ -50,7 +96,7 @@ fn text(value: Option<&Value>) -> Option<String> {
 fn number(value: Option<&Value>) -> Option<f64> {
     match value? {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => Number::parse(text.trim()).map(Number::to_double),
         _ => None,
     }
 }
@@ -101,8 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn what_python_writes_for_no_number_is_null() {
+        let sidecar = parse(
+            "{\"mask_threshold\": NaN, \"atlas_threshold\": -Infinity, \"space\": \"NaN \\\"Infinity\\\"\", \
+             \"mask\": NaN, \"more\": [Infinity, {\"x\": NaN}], \"software_version\": \"\\\\\", \"timestamp\": NaN}",
+        )
+        .unwrap();
+        let expected = Sidecar {
+            space: Some("NaN \"Infinity\"".into()),
+            software_version: Some("\\".into()),
+            ..Sidecar::default()
+        };
+        assert_eq!(sidecar, expected);
+        assert!(parse("{\"mask\": NaNa}").is_err());
+    }
+
+    #[test]
     fn what_is_not_json_is_an_error_with_its_place() {
         let error = parse("{\n\"mask\": oops}").unwrap_err().to_string();
+        assert!(error.starts_with("x_parc.json, line 2, character 9"), "{error}");
+        let error = parse("{\n\"mäsk\": oops}").unwrap_err().to_string();
         assert!(error.starts_with("x_parc.json, line 2, character 9"), "{error}");
         let error = parse("{\"mask\": \"gm\"").unwrap_err().to_string();
         assert!(error.starts_with("x_parc.json, line 1, character 13"), "{error}");

@@ -1,7 +1,10 @@
 //! What fails one unit, and no other.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use na_cache::CacheError;
 
 /// The longest piece of a file that an error repeats, characters.
 const LONGEST_FOUND: usize = 60;
@@ -26,6 +29,26 @@ pub enum UnitError {
     NotAFile {
         /// What has the name.
         path: PathBuf,
+    },
+    /// A link whose file is not there.
+    #[error("{} is a link to {}, which is not there: {way_out}", path.display(), target.display())]
+    DeadLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+        /// What to do.
+        way_out: &'static str,
+    },
+    /// A few bytes of a version control in the place of the file itself.
+    #[error("{} is a pointer of {program}, not the file itself: {way_out}", path.display())]
+    Pointer {
+        /// The file.
+        path: PathBuf,
+        /// Who wrote it.
+        program: &'static str,
+        /// What to do.
+        way_out: &'static str,
     },
     /// A file far larger than any table.
     #[error("{} has {size} bytes, more than {limit}: it cannot be a table of one session", path.display())]
@@ -95,6 +118,52 @@ pub enum UnitError {
         /// The file.
         path: PathBuf,
     },
+    /// A copy that a file manager made, beside or in place of a table.
+    #[error(
+        "{} looks like a copy that a file manager or a cloud drive made: delete it, or give it the name of the table",
+        path.display()
+    )]
+    Copy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table whose own name says another session than its folder.
+    #[error(
+        "{} is of {named} by its name, and of {folder} by its folder: move it to its session, or rename it",
+        path.display()
+    )]
+    OtherSession {
+        /// The file.
+        path: PathBuf,
+        /// The session that its name says.
+        named: String,
+        /// The session that its folder says.
+        folder: String,
+    },
+    /// A sidecar that names another atlas than the table's folder or name.
+    #[error(
+        "{} says that its table was made with the atlas {named:?}, and the table lies under {asked:?}: move both to          their atlas, or make them again",
+        path.display()
+    )]
+    OtherAtlas {
+        /// The sidecar.
+        path: PathBuf,
+        /// The atlas that it names.
+        named: String,
+        /// The atlas that was asked for.
+        asked: String,
+    },
+    /// A table that the cache cannot hold.
+    #[error("{}: {source}", path.display())]
+    NotCacheable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: CacheError,
+    },
+    /// The run was asked to stop: the next one reads the unit again.
+    #[error("the run was asked to stop")]
+    Stopped,
     /// A file as a whole is not what it should be.
     #[error("{}: found {found}, expected {expected}", path.display())]
     Form {
@@ -138,7 +207,7 @@ pub enum UnitError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The byte in the line, from 1.
+        /// The character in the line, from 1.
         character: usize,
         /// What is wrong.
         problem: String,
@@ -153,8 +222,26 @@ fn way_out(source: &io::Error) -> &'static str {
 }
 
 impl UnitError {
+    /// A path that cannot be read, or the link there that leads nowhere.
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable { path: path.to_owned(), source }
+        match fs::read_link(path) {
+            Ok(target) if source.kind() == io::ErrorKind::NotFound => Self::dead_link(path, target),
+            _ => Self::Unreadable { path: path.to_owned(), source },
+        }
+    }
+
+    fn dead_link(path: &Path, target: PathBuf) -> Self {
+        let way_out = if target.components().any(|part| part.as_os_str() == "annex") {
+            "get its content (git annex get, or datalad get) and run again"
+        } else {
+            "mount the disk that it leads to, or put the file itself there"
+        };
+        Self::DeadLink { path: path.to_owned(), target, way_out }
+    }
+
+    pub(crate) fn old_mac_lines(path: &Path) -> Self {
+        let found = "lines that end with CR alone, as on old Macs";
+        Self::form(path, found, "lines that end with LF: save it again with the line ends of Unix")
     }
 
     pub(crate) fn form(path: &Path, found: impl Into<String>, expected: &'static str) -> Self {

@@ -33,11 +33,14 @@ impl Observer for StopsAt {
     }
 }
 
-/// Sessions of which there are no files.
+/// Sessions of which one has files.
 fn config(folder: &Path) -> Config {
     let list: String = (0..40).map(|n| format!("{n:04},1\n")).collect();
     fs::write(folder.join("sessions.csv"), format!("subject_code,session_id\n{list}")).unwrap();
-    fs::create_dir_all(folder.join("cat12")).unwrap();
+    let scans = folder.join("cat12/sub-0039/ses-1/anat/atlas-A");
+    fs::create_dir_all(&scans).unwrap();
+    let table = "index\tlabel\tmean\n1\tleft\t0.5\n";
+    fs::write(scans.join("sub-0039_ses-1_atlas-A_tissue-GM_parc.tsv"), table).unwrap();
     Config {
         sessions: SessionSource::List {
             path: folder.join("sessions.csv"),
@@ -64,7 +67,7 @@ fn config(folder: &Path) -> Config {
 fn while_it_looks_what_there_is_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
-    for at in [0, 1, 10, 39] {
+    for at in [0, 1, 10, 39, 60] {
         for of in [dry_run, run] {
             let observer = StopsAt::new(at);
             let report = of(&config, &observer).unwrap();
@@ -75,5 +78,5 @@ fn while_it_looks_what_there_is_to_do() {
         }
     }
     let report = run(&config, &StopsAt::new(usize::MAX)).unwrap();
-    assert_eq!((report.interrupted, report.outcomes.len()), (false, 40));
+    assert_eq!((report.interrupted, report.outcomes.len()), (false, 39));
 }

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use na_model::{BidsName, MapSource, TableName};
 
+use crate::same_name::FolderNames;
 use crate::unit_error::UnitError;
 
 pub mod cat12;
+mod copies;
 pub mod qsiparc;
 
 #[cfg(test)]
@@ -29,7 +31,9 @@ pub struct FoundTable {
     pub path: PathBuf,
     /// Its path under the root that the settings name, with `/` between folders.
     pub relative: String,
-    /// The JSON beside it, where there is one.
+    /// The atlas that it was looked for.
+    pub atlas: String,
+    /// What has the name of its JSON, where there is such: maybe a link that leads nowhere.
     pub sidecar: Option<PathBuf>,
     /// The mask entity of its name.
     pub mask_entity: Option<String>,
@@ -102,6 +106,8 @@ struct Candidate {
     bids: BidsName,
     sidecar: Option<PathBuf>,
     compressed: bool,
+    /// Whether a file manager made it of a table.
+    is_copy: bool,
 }
 
 /// A place that holds tables, and what the source makes of the names in it.
@@ -145,6 +151,7 @@ impl Search<'_> {
                 chosen.not_chosen.push(format!("{table} has {there} only"));
                 continue;
             }
+            files.iter().try_for_each(|file| self.check(file))?;
             let file = only(self.session_folder, &table, map.as_ref(), files)?;
             let path = file.folder.join(&file.file_name);
             if file.compressed {
@@ -152,10 +159,25 @@ impl Search<'_> {
             }
             let relative = format!("{prefix}{}", relative(self.root, &path));
             let mask_entity = file.bids.entity("mask").map(str::to_owned);
-            chosen.tables.push(FoundTable { table, map, path, relative, sidecar: file.sidecar, mask_entity });
+            let (atlas, sidecar) = (self.atlas.to_owned(), file.sidecar);
+            chosen.tables.push(FoundTable { table, map, path, relative, atlas, sidecar, mask_entity });
         }
         chosen.not_chosen.dedup();
         Ok(chosen)
+    }
+
+    /// Refuses copies, and files whose name is of another session than their folder.
+    fn check(&self, file: &Candidate) -> Result<(), UnitError> {
+        let path = file.folder.join(&file.file_name);
+        if file.is_copy {
+            return Err(UnitError::Copy { path });
+        }
+        let relative = relative(self.root, &path);
+        let folder = FolderNames::of(&relative);
+        match folder.other_session(&file.file_name) {
+            Some(named) => Err(UnitError::OtherSession { path, named, folder: folder.written() }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -167,20 +189,23 @@ fn candidates(
     let names = names_in(folder).map_err(|source| UnitError::unreadable(folder, source))?;
     let mut found = Vec::new();
     for name in &names {
-        let plain = name.strip_suffix(".gz").unwrap_or(name);
+        let original = copies::original(name);
+        let is_copy = original.is_some();
+        let of_table = original.as_deref().unwrap_or(name);
+        let plain = of_table.strip_suffix(".gz").unwrap_or(of_table);
         if !ENDINGS.iter().any(|ending| plain.ends_with(ending)) {
             continue;
         }
         let bids = BidsName::parse(plain);
         let Some(feeds) = wanted(&bids) else { continue };
-        let compressed = plain != name;
-        if compressed && names.contains(plain) {
+        let compressed = plain != of_table;
+        if compressed && !is_copy && names.contains(plain) {
             continue;
         }
         let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
         let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
         let folder = folder.to_owned();
-        let candidate = Candidate { folder, file_name: name.clone(), bids, sidecar, compressed };
+        let candidate = Candidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
         found.push((feeds, candidate));
     }
     Ok(found)

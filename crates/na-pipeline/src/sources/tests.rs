@@ -222,3 +222,35 @@ fn folders_that_cannot_be_listed_are_errors_with_their_path() {
         assert!(error.contains(&folder.join("anat").display().to_string()), "{error}");
     }
 }
+
+#[test]
+fn a_table_whose_name_is_of_another_session_than_its_folder_is_refused() {
+    for (file, named) in [
+        ("anat/atlas-A/sub-3_atlas-A_tissue-GM_parc.tsv", "sub-3"),
+        ("ses-2/anat/atlas-A/sub-1_ses-3_tissue-GM_parc.tsv", "sub-1/ses-3"),
+    ] {
+        let root = tree(&[&format!("sub-1/{file}")]);
+        let folder = if file.starts_with("ses-2") { "sub-1/ses-2" } else { "sub-1" };
+        let path = root.path().join(folder);
+        let found = cat12::find_tables(root.path(), &path, "A", &Tissue::ALL, &EntityPick::default());
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains(file) && error.contains(&format!("is of {named} by its name")), "{error}");
+        assert!(error.contains(&format!("and of {folder} by its folder")), "{error}");
+    }
+    let file = "anat/atlas-A/sub-0001_ses-9_atlas-A_tissue-GM_parc.tsv";
+    assert_eq!(relatives(anatomical(&[file], &EntityPick::default())), [format!("sub-1/{file}")]);
+}
+
+#[test]
+fn a_copy_of_a_table_is_named_as_one_and_never_taken() {
+    let table = "anat/atlas-A/sub-1_atlas-A_tissue-GM_parc.tsv";
+    for copy in ["Copy of sub-1_atlas-A_tissue-GM_parc.tsv", "sub-1_atlas-A_tissue-GM_parc (1).tsv"] {
+        let copy = format!("anat/atlas-A/{copy}");
+        for files in [&[copy.as_str()][..], &[table, copy.as_str()]] {
+            let error = anatomical(files, &EntityPick::default()).unwrap_err().to_string();
+            assert!(error.contains(&copy) && error.contains("looks like a copy"), "{error}");
+        }
+    }
+    let other = "anat/atlas-A/Copy of sub-1_atlas-B_tissue-GM_parc.tsv";
+    assert_eq!(relatives(anatomical(&[table, other], &EntityPick::default())), [format!("sub-1/{table}")]);
+}

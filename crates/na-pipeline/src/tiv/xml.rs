@@ -5,6 +5,8 @@ use std::path::Path;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::delimited::place_of;
+use crate::pointer::check_content;
 use crate::tiv::volume;
 use crate::unit_error::{UnitError, complaint};
 
@@ -14,6 +16,7 @@ use crate::unit_error::{UnitError, complaint};
 /// # Errors
 /// XML that is not well-formed as far as the number, with its place.
 pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError> {
+    check_content(path, bytes)?;
     // Only the number must be text: older reports hold paths in the system's own encoding.
     let text = String::from_utf8_lossy(bytes);
     let mut reader = Reader::from_str(&text);
@@ -43,7 +46,7 @@ pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError>
             }
             Event::End(_) => {
                 if depth == 3
-                    && let Some(ml) = number.take().and_then(|number| volume(number.as_bytes()))
+                    && let Some(ml) = number.take().and_then(|number| volume(&number))
                 {
                     return Ok(Some(ml));
                 }
@@ -72,10 +75,7 @@ fn spoil(number: &mut Option<String>) {
 }
 
 fn syntax(path: &Path, text: &str, position: u64, problem: String) -> UnitError {
-    let at = usize::try_from(position).unwrap_or(text.len());
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-    let character = 1 + before.iter().rev().take_while(|b| **b != b'\n').count();
+    let (line, character) = place_of(text, usize::try_from(position).unwrap_or(text.len()));
     UnitError::Syntax { path: path.to_owned(), line, character, problem }
 }
 
@@ -121,9 +121,11 @@ mod tests {
     #[test]
     fn a_cut_or_broken_report_is_an_error_with_its_place() {
         let error = tiv(&REPORT[..REPORT.find("12</vol_TIV>").unwrap()]).unwrap_err();
-        assert!(error.starts_with("cat_x.xml, line 3, character"), "{error}");
+        assert!(error.starts_with("cat_x.xml, line 3, character 34: "), "{error}");
         let error = tiv("<S>\n <a></b>\n</S>").unwrap_err();
-        assert!(error.starts_with("cat_x.xml, line 2, character"), "{error}");
+        assert!(error.starts_with("cat_x.xml, line 2, character 5: "), "{error}");
+        let error = tiv("<S>\n <é></b>\n</S>").unwrap_err();
+        assert!(error.starts_with("cat_x.xml, line 2, character 5: "), "{error}");
         let error = tiv(&format!("<S></{}></S>", "a\nb".repeat(1000))).unwrap_err();
         assert!(error.len() < 300 && error.lines().count() == 1, "{error}");
         assert!(tiv("<S><subjectmeasures><vol_TIV>1777.8").unwrap_err().contains("may be cut"));
