@@ -100,6 +100,28 @@ pub enum StoreError {
         /// All names that are there.
         all: Vec<String>,
     },
+    /// A subject or session that was asked for is not in the store.
+    #[error("there is no {what} {name}{} in {}{}", and_more(*more), output.display(), nearest_of(what, nearest, *known))]
+    UnknownSession {
+        /// `subject` or `session`.
+        what: &'static str,
+        /// The first that is not there.
+        name: String,
+        /// How many others are not there either.
+        more: usize,
+        /// The store.
+        output: PathBuf,
+        /// The nearest that are there, nearest first.
+        nearest: Vec<String>,
+        /// How many are there.
+        known: usize,
+    },
+    /// A list of what to read has nothing in it.
+    #[error("{what} is an empty list: nothing would be read; name some{}", or_leave_out(what))]
+    EmptyList {
+        /// What is empty: `sessions`, `subjects`, `regions`, `metrics`, or the `names` of features.
+        what: &'static str,
+    },
     /// The folder of a store is not there.
     #[error("{} is no folder: give the folder that a load wrote to (its --output)", output.display())]
     NoFolder {
@@ -167,6 +189,26 @@ fn nearest_and_all(nearest: &[String], all: &[String]) -> String {
         [] => format!("{nearest}; there is none yet: load some sessions first"),
         all => format!("{nearest}; there are: {}", all.join(", ")),
     }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " (nor another that was asked for)".to_owned(),
+        more => format!(" (nor {more} others that were asked for)"),
+    }
+}
+
+fn nearest_of(what: &str, nearest: &[String], known: usize) -> String {
+    match (nearest, known) {
+        ([], _) => "; there is none yet: load some sessions first".to_owned(),
+        ([only], 1) => format!("; the only {what} is {only}"),
+        (nearest, known) => format!("; of its {known} {what}s the nearest are {}", nearest.join(", ")),
+    }
+}
+
+fn or_leave_out(what: &str) -> &'static str {
+    if what == "names" { "" } else { ", or leave it out for all" }
 }
 
 fn parquet_way_out(source: &ParquetError) -> &'static str {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
 use arrow::datatypes::Float64Type;
 use na_cache::{OwnedCache, OwnerLock};
-use na_model::{Modality, SubjectCode};
+use na_model::{Modality, Session, SessionId, SubjectCode};
 use na_store::{CacheExport, FeatureStore, Origin, ReadOptions, StoreError, Unobserved};
 use support::{commit, export_all, record, session, unit};
 use tempfile::TempDir;
@@ -81,6 +81,8 @@ fn features_side_by_side_never_clash_however_many() {
         assert_eq!(batch.num_rows(), 3);
         let unique: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
+        let alone = store.features_batch(&["gm_mean"], &ReadOptions::default().without_metadata()).unwrap();
+        assert_eq!(self::names(&alone)[2..], ["gm_mean:a", "gm_mean:b", "gm_mean:c"]);
     });
 }
 
@@ -88,7 +90,7 @@ fn features_side_by_side_never_clash_however_many() {
 fn only_the_sessions_and_regions_asked_for_come() {
     both(|store| {
         let options = ReadOptions::default()
-            .subjects([SubjectCode::clean("2").unwrap(), SubjectCode::clean("9").unwrap()])
+            .subjects([SubjectCode::clean("2").unwrap()])
             .regions(["c", "a"])
             .without_metadata();
         let batch = store.feature_batch("gm_mean", &options).unwrap();
@@ -104,9 +106,9 @@ fn only_the_sessions_and_regions_asked_for_come() {
 #[test]
 fn a_long_table_comes_with_the_metrics_asked_for_and_its_keys() {
     both(|store| {
-        let options = ReadOptions::default().metrics(Vec::<String>::new()).without_metadata();
+        let options = ReadOptions::default().metrics(["mean"]).without_metadata();
         let scan = store.scan_long_with("anatomical_gm", &options).unwrap();
-        let keys = ["index", "label", "modality", "metric", "subject_code", "session_id", "tiv"];
+        let keys = ["index", "label", "mean", "modality", "metric", "subject_code", "session_id", "tiv"];
         let schema = scan.schema();
         assert_eq!(schema.fields().iter().map(|field| field.name()).collect::<Vec<_>>(), keys);
         for batch in scan {
@@ -118,6 +120,96 @@ fn a_long_table_comes_with_the_metrics_asked_for_and_its_keys() {
         let batch = store.scan_long_with("diffusion_NODDI", &volumes).unwrap().next().unwrap().unwrap();
         assert_eq!(batch.schema().fields().last().unwrap().name(), "tiv");
         assert_eq!(doubles(&batch, "tiv")[0], 1001.0);
+    });
+}
+
+#[test]
+fn who_is_not_in_the_store_is_an_error_that_names_the_nearest() {
+    let subject = |code: &str| SubjectCode::clean(code).unwrap();
+    let read = |store: &FeatureStore, options: &ReadOptions| {
+        let errors = [
+            store.scan_long_with("diffusion_NODDI", options).err(),
+            store.feature_batch("gm_mean", options).err(),
+            store.feature_batch("tiv", options).err(),
+            store.features_batch(&["gm_mean", "tiv"], options).err(),
+        ];
+        let errors = errors.map(|error| error.unwrap().to_string());
+        assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
+        errors[0].clone()
+    };
+    both(|store| {
+        let error = read(store, &ReadOptions::default().subjects([subject("2"), subject("22")]));
+        assert!(error.starts_with("there is no subject 0022 in "), "{error}");
+        assert!(error.ends_with("; of its 3 subjects the nearest are 0002, 0001, 0003"), "{error}");
+        let error = read(store, &ReadOptions::default().subjects(["x", "y", "z"].map(subject)));
+        assert!(
+            error.starts_with("there is no subject 000x (nor 2 others that were asked for) in "),
+            "{error}"
+        );
+        let visit = Session::new(subject("3"), SessionId::clean("2025").unwrap());
+        let error = read(store, &ReadOptions::default().sessions([session("1"), visit]));
+        assert!(error.starts_with("there is no session sub-0003/ses-2025 in "), "{error}");
+        assert!(error.contains("nearest are sub-0003/ses-1, "), "{error}");
+    });
+}
+
+#[test]
+fn who_is_there_and_has_no_rows_in_a_table_gives_none() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1", "2"]);
+    let units = vec![unit("1", Modality::Anatomical, 1.0), unit("2", Modality::Diffusion, 2.0)];
+    let cache = commit(&lock, &record, units);
+    let store = FeatureStore::open(output.path()).unwrap();
+    let options = ReadOptions::default().subjects([SubjectCode::clean("2").unwrap()]);
+    assert_eq!(store.feature_batch("gm_mean", &options).unwrap().num_rows(), 0);
+    export_all(&lock, cache, &record, false, &Unobserved).unwrap();
+    assert_eq!(store.feature_batch("gm_mean", &options).unwrap().num_rows(), 0);
+}
+
+#[test]
+fn who_is_in_a_table_is_known_without_metadata() {
+    let output = store(true);
+    std::fs::remove_file(output.path().join("metadata.parquet")).unwrap();
+    let store = FeatureStore::open(output.path()).unwrap();
+    let options = |code| ReadOptions::default().subjects([SubjectCode::clean(code).unwrap()]);
+    assert_eq!(store.feature_batch("gm_mean", &options("2")).unwrap().num_rows(), 1);
+    let error = store.feature_batch("gm_mean", &options("4")).unwrap_err().to_string();
+    assert!(error.contains("no subject 0004") && error.contains("0001, 0002, 0003"), "{error}");
+}
+
+#[test]
+fn an_empty_list_is_an_error_that_says_which() {
+    both(|store| {
+        let all = ReadOptions::default;
+        let wrong = [
+            (all().subjects([]), "subjects"),
+            (all().sessions([]), "sessions"),
+            (all().regions(Vec::<String>::new()), "regions"),
+            (all().metrics(Vec::<String>::new()), "metrics"),
+        ];
+        for (options, what) in wrong {
+            let empty = |error: Option<StoreError>| error.unwrap().to_string();
+            let errors = [
+                empty(store.scan_long_with("anatomical_gm", &options).err()),
+                empty(store.feature_batch("gm_mean", &options).err()),
+                empty(store.features_batch(&["gm_mean"], &options).err()),
+            ];
+            let expected =
+                format!("{what} is an empty list: nothing would be read; name some, or leave it out for all");
+            assert_eq!(errors, [expected.as_str(); 3]);
+        }
+        let error = store.features_batch::<&str>(&[], &all()).unwrap_err().to_string();
+        assert_eq!(error, "names is an empty list: nothing would be read; name some");
+    });
+}
+
+#[test]
+fn a_region_that_a_long_table_has_not_is_an_error_that_names_the_nearest() {
+    both(|store| {
+        let wrong = store.scan_long_with("anatomical_gm", &ReadOptions::default().regions(["a", "bb"]));
+        let error = wrong.err().unwrap().to_string();
+        assert!(error.contains("no region bb") && error.contains("there are: a, b, c"), "{error}");
     });
 }
 
@@ -273,8 +365,8 @@ fn frames_hold_what_batches_hold() {
         assert_eq!(store.load_metadata().unwrap().shape(), (3, 3));
         let both = store.load_features(&["gm_mean", "ct_mean"], &options).unwrap();
         assert_eq!(both.shape(), (3, 2 + 6 + 2));
-        let none =
-            store.load_feature("gm_mean", &options.from(Origin::Newest).sessions([session("9")])).unwrap();
-        assert_eq!(none.height(), 0);
+        let one =
+            store.load_feature("gm_mean", &options.from(Origin::Newest).sessions([session("2")])).unwrap();
+        assert_eq!(one.height(), 1);
     });
 }

@@ -103,14 +103,7 @@ impl FeatureStore {
         if let Ok(table) = TableName::parse(name) {
             return self.consistently(Origin::Newest, |snapshot| {
                 known_table(snapshot, name)?;
-                let merge = snapshot.merge(&table)?;
-                let old = merge.old.iter().flat_map(|old| &old.index.regions);
-                let cached = merge.forms.iter().flat_map(|form| form.regions.as_slice());
-                let mut labels: Vec<String> =
-                    old.chain(cached).filter_map(|region| region.label.clone()).collect();
-                labels.sort_unstable();
-                labels.dedup();
-                Ok(labels)
+                snapshot.labels(&table)
             });
         }
         Ok(self.feature_info(name)?.regions)
@@ -135,10 +128,14 @@ impl FeatureStore {
     /// Batches of a part of a long table, streaming. Only the columns and row groups that are needed are read.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// A name that is not there, of a table, subject, session, region or metric; an empty list; a store that cannot be
+    /// read.
     pub fn scan_long_with(&self, name: &str, options: &ReadOptions) -> Result<LongScan, StoreError> {
+        options.are_not_empty()?;
         self.consistently(options.origin, |snapshot| {
             let table = known_table(snapshot, name)?;
+            snapshot.has_sessions(options)?;
+            snapshot.has_regions(&table, options)?;
             LongScan::new(snapshot, &table, options)
         })
     }
@@ -147,10 +144,12 @@ impl FeatureStore {
     /// by subject and session. A column of the metadata that a region has the name of becomes `metadata:NAME`.
     ///
     /// # Errors
-    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    /// A name that is not there, of a feature, subject, session or region; an empty list; a store that cannot be read.
     pub fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        options.are_not_empty()?;
         self.consistently(options.origin, |snapshot| {
             let found = [snapshot.find_feature(name)?];
+            snapshot.has_sessions(options)?;
             let parts = snapshot.features(&found, options)?.into_iter().map(Part::alone).collect();
             joined(snapshot, parts, options)
         })
@@ -160,18 +159,24 @@ impl FeatureStore {
     /// `tiv` as asked for. There is a row for each session that any of them has.
     ///
     /// # Errors
-    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    /// A name that is not there, of a feature, subject, session or region; an empty list, also of features; a store that
+    /// cannot be read.
     pub fn features_batch<S: AsRef<str>>(
         &self,
         names: &[S],
         options: &ReadOptions,
     ) -> Result<RecordBatch, StoreError> {
+        options.are_not_empty()?;
+        if names.is_empty() {
+            return Err(StoreError::EmptyList { what: "names" });
+        }
         self.consistently(options.origin, |snapshot| {
             let mut seen = HashSet::new();
             let names: Vec<&str> =
                 names.iter().map(AsRef::as_ref).filter(|name| seen.insert(*name)).collect();
             let found =
                 names.iter().map(|name| snapshot.find_feature(name)).collect::<Result<Vec<_>, _>>()?;
+            snapshot.has_sessions(options)?;
             let batches = snapshot.features(&found, options)?.into_iter();
             let parts =
                 names.iter().zip(batches).map(|(name, batch)| Part::among_others(name, batch)).collect();
@@ -320,8 +325,8 @@ fn joined(
         let batch = snapshot.volumes()?.batch(&[]).map_err(&arrow)?;
         parts.push(Part::beside(batch, "metadata", &parts));
     }
-    match <[Part; 1]>::try_from(parts) {
-        Ok([Part { batch, .. }]) => Ok(batch),
-        Err(parts) => side_by_side(&parts, &snapshot.output),
+    match parts.as_slice() {
+        [part] if part.keeps_its_names() => Ok(part.batch.clone()),
+        parts => side_by_side(parts, &snapshot.output),
     }
 }

@@ -43,6 +43,11 @@ impl Part {
             .collect();
         Self { batch, names, has_rows: false }
     }
+
+    /// Whether its columns are called what the batch calls them.
+    pub(crate) fn keeps_its_names(&self) -> bool {
+        columns_of(&self.batch).eq(self.names.iter().cloned())
+    }
 }
 
 fn columns_of(batch: &RecordBatch) -> impl Iterator<Item = String> {

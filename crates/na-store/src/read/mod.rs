@@ -1,5 +1,6 @@
 //! Reading a store as it is: each unit from Parquet, or from the cache where the cache holds it newer or alone.
 
+mod asked_for;
 mod describe;
 mod feature_store;
 mod found;

@@ -17,15 +17,24 @@ pub(crate) fn unknown<'a>(
     all: impl IntoIterator<Item = &'a str>,
 ) -> StoreError {
     let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    let nearest = nearest(name, &all, ALIKE);
+    StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
+}
+
+/// The nearest names of many, however unlike they are.
+pub(crate) fn closest(name: &str, all: &[String]) -> Vec<String> {
+    nearest(name, all, 0.0)
+}
+
+fn nearest(name: &str, all: &[String], at_least: f64) -> Vec<String> {
     let lower = name.to_lowercase();
     let mut alike: Vec<(f64, &String)> = all
         .iter()
         .map(|other| (strsim::normalized_damerau_levenshtein(&lower, &other.to_lowercase()), other))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .filter(|(likeness, _)| *likeness >= at_least)
         .collect();
     alike.sort_by(|(first, _), (second, _)| second.total_cmp(first));
-    let nearest = alike.into_iter().take(NEAREST).map(|(_, other)| other.clone()).collect();
-    StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
+    alike.into_iter().take(NEAREST).map(|(_, other)| other.clone()).collect()
 }
 
 #[cfg(test)]

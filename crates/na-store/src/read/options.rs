@@ -18,6 +18,9 @@ pub enum Origin {
 
 /// Which rows and columns to read. The default is all sessions and regions, with metadata and without TIV.
 ///
+/// What is not in the store, and a list with nothing in it, is an error of the read: no row comes only where a session
+/// has none in that table.
+///
 /// ```
 /// use na_model::SubjectCode;
 /// use na_store::ReadOptions;
@@ -54,7 +57,7 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// Only these sessions; those that are not in the store give no row.
+    /// Only these sessions.
     #[must_use]
     pub fn sessions(mut self, sessions: impl IntoIterator<Item = Session>) -> Self {
         self.sessions = Some(sessions.into_iter().collect());
