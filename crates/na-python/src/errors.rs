@@ -7,12 +7,14 @@ use na_store::StoreError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
 
-/// `ValueError` for a name that is not there, `FileNotFoundError` for a folder or cache, `OSError` for a file that cannot
+/// `ValueError` for a name that is not there and for an empty list, `FileNotFoundError` for a folder or cache, `OSError` for a file that cannot
 /// be read, `RuntimeError` for the rest.
 pub(crate) fn of_store(error: StoreError) -> PyErr {
     let text = error.to_string();
     match error {
-        StoreError::UnknownName { .. } => PyValueError::new_err(text),
+        StoreError::UnknownName { .. } | StoreError::UnknownSession { .. } | StoreError::EmptyList { .. } => {
+            PyValueError::new_err(text)
+        }
         StoreError::NoFolder { .. } | StoreError::NoCache { .. } => PyFileNotFoundError::new_err(text),
         StoreError::Io { source, .. } => match source.kind() {
             io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),

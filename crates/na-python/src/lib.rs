@@ -5,6 +5,8 @@
 
 mod commands;
 mod errors;
+mod per_process;
+mod reading;
 mod selection;
 mod store;
 mod table;
@@ -12,12 +14,19 @@ mod table;
 use pyo3::prelude::*;
 
 /// What `neuroalign_preprocessing` is made of.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::commands::{export_cache, preprocess};
     #[pymodule_export]
     use crate::store::Store;
     #[pymodule_export]
     use crate::table::Table;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::reading::watch_forks(module.py())
+    }
 }

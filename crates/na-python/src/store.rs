@@ -1,73 +1,99 @@
 //! The store.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use na_model::{Modality, Session};
-use na_store::{CacheExport, FeatureStore};
+use na_store::{CacheExport, FeatureStore, StoreError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{of_model, of_store};
+use crate::per_process::PerProcess;
+use crate::reading::reading;
 use crate::selection::Selection;
 use crate::table::Table;
 
 /// A feature store that is open.
 #[pyclass(frozen, module = "neuroalign_preprocessing._native")]
-pub(crate) struct Store(FeatureStore);
+pub(crate) struct Store {
+    folder: PathBuf,
+    opened: PerProcess<Arc<FeatureStore>>,
+}
+
+impl Store {
+    fn opened(&self, py: Python<'_>) -> PyResult<Arc<FeatureStore>> {
+        self.opened
+            .with(py, || FeatureStore::open(&self.folder).map(Arc::new), |store| Arc::clone(store))
+            .map_err(of_store)
+    }
+
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&FeatureStore) -> Result<T, StoreError> + Send,
+    ) -> PyResult<T> {
+        let store = self.opened(py)?;
+        reading(py, || read(&store))?.map_err(of_store)
+    }
+}
 
 #[pymethods]
 impl Store {
     #[new]
-    fn new(folder: PathBuf) -> PyResult<Self> {
-        FeatureStore::open(folder).map(Self).map_err(of_store)
+    fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
+        let store = Self { folder, opened: PerProcess::new() };
+        store.opened(py)?;
+        Ok(store)
     }
 
     fn load_long(&self, py: Python<'_>, name: &str, selection: Selection) -> PyResult<Table> {
         let options = selection.options()?;
-        py.detach(|| self.0.scan_long_with(name, &options)).map(Table::streaming).map_err(of_store)
+        let rows = self.read(py, |store| store.scan_long_with(name, &options)?.read_all());
+        rows.map(|(schema, batches)| Table::new(schema, batches))
     }
 
     fn load_feature(&self, py: Python<'_>, name: &str, selection: Selection) -> PyResult<Table> {
         let options = selection.options()?;
-        py.detach(|| self.0.feature_batch(name, &options)).map(Table::whole).map_err(of_store)
+        self.read(py, |store| store.feature_batch(name, &options)).map(Table::from)
     }
 
     fn load_features(&self, py: Python<'_>, names: Vec<String>, selection: Selection) -> PyResult<Table> {
         let options = selection.options()?;
-        py.detach(|| self.0.features_batch(&names, &options)).map(Table::whole).map_err(of_store)
+        self.read(py, |store| store.features_batch(&names, &options)).map(Table::from)
     }
 
     fn load_tiv(&self, py: Python<'_>) -> PyResult<Table> {
-        py.detach(|| self.0.tiv_batch()).map(Table::whole).map_err(of_store)
+        self.read(py, |store| store.tiv_batch()).map(Table::from)
     }
 
     fn load_metadata(&self, py: Python<'_>) -> PyResult<Table> {
-        py.detach(|| self.0.metadata_batch()).map(Table::whole).map_err(of_store)
+        self.read(py, |store| store.metadata_batch()).map(Table::from)
     }
 
     fn list_long_formats(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        py.detach(|| self.0.list_long_formats()).map_err(of_store)
+        self.read(py, |store| store.list_long_formats())
     }
 
     fn list_features(&self, py: Python<'_>, modality: Option<&str>) -> PyResult<Vec<String>> {
         let modality: Option<Modality> =
             modality.map(str::parse).transpose().map_err(|error| of_model(&error))?;
-        py.detach(|| self.0.list_features(modality)).map_err(of_store)
+        self.read(py, |store| store.list_features(modality))
     }
 
     fn regions(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
-        py.detach(|| self.0.regions(name)).map_err(of_store)
+        self.read(py, |store| store.regions(name))
     }
 
     fn existing_sessions(&self, py: Python<'_>) -> PyResult<Vec<(String, Option<String>)>> {
-        let sessions = py.detach(|| self.0.existing_sessions()).map_err(of_store)?;
+        let sessions = self.read(py, |store| store.existing_sessions())?;
         let words =
             |session: Session| (session.subject.as_str().to_owned(), session.id_str().map(str::to_owned));
         Ok(sessions.into_iter().map(words).collect())
     }
 
     fn feature_info<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        let info = py.detach(|| self.0.feature_info(name)).map_err(of_store)?;
+        let info = self.read(py, |store| store.feature_info(name))?;
         let dict = PyDict::new(py);
         dict.set_item("name", info.name)?;
         dict.set_item("modality", info.modality.as_str())?;
@@ -88,7 +114,7 @@ impl Store {
     }
 
     fn summary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let summary = py.detach(|| self.0.summary()).map_err(of_store)?;
+        let summary = self.read(py, |store| store.summary())?;
         let dict = PyDict::new(py);
         dict.set_item("folder", summary.folder)?;
         dict.set_item("atlas_name", summary.atlas_name)?;
@@ -104,7 +130,7 @@ impl Store {
     }
 
     fn cache_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let status = py.detach(|| self.0.cache_status()).map_err(of_store)?;
+        let status = self.read(py, |store| store.cache_status())?;
         let dict = PyDict::new(py);
         dict.set_item("exists", status.is_some())?;
         dict.set_item(
@@ -127,7 +153,7 @@ impl Store {
         keep_cache: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let how = CacheExport { atlas_name, keep_cache };
-        let report = py.detach(|| self.0.export_cache(&how)).map_err(of_store)?;
+        let report = self.read(py, |store| store.export_cache(&how))?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;
         dict.set_item("n_features", report.manifest.wide_features.len())?;
@@ -137,6 +163,6 @@ impl Store {
     }
 
     fn clear_cache(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.0.clear_cache()).map_err(of_store)
+        self.read(py, |store| store.clear_cache())
     }
 }

@@ -2,25 +2,28 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow::array::{RecordBatch, RecordBatchIterator};
+use arrow::datatypes::SchemaRef;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyCapsule};
 
 /// Rows that any Arrow library takes over without a copy, once, through the
-/// [PyCapsule interface](https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html).
+/// [PyCapsule interface](https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html). They are read
+/// already: nothing of the store is open as long as a table lives.
 #[pyclass(frozen, module = "neuroalign_preprocessing._native")]
-pub(crate) struct Table(Mutex<Option<Box<dyn RecordBatchReader + Send>>>);
+pub(crate) struct Table(Mutex<Option<(SchemaRef, Vec<RecordBatch>)>>);
 
 impl Table {
-    pub(crate) fn streaming(reader: impl RecordBatchReader + Send + 'static) -> Self {
-        Self(Mutex::new(Some(Box::new(reader))))
+    pub(crate) fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self(Mutex::new(Some((schema, batches))))
     }
+}
 
-    pub(crate) fn whole(batch: RecordBatch) -> Self {
-        let schema = batch.schema();
-        Self::streaming(RecordBatchIterator::new([Ok(batch)], schema))
+impl From<RecordBatch> for Table {
+    fn from(batch: RecordBatch) -> Self {
+        Self::new(batch.schema(), vec![batch])
     }
 }
 
@@ -34,9 +37,10 @@ impl Table {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // The interface lets a producer that cannot cast ignore what types were wished for.
         drop(requested_schema);
-        let reader = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let reader = reader
-            .ok_or_else(|| PyValueError::new_err("this table was taken over already: load it again"))?;
-        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
+        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (schema, batches) =
+            rows.ok_or_else(|| PyValueError::new_err("this table was taken over already: load it again"))?;
+        let batches = RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
+        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(batches)), c"arrow_array_stream")
     }
 }

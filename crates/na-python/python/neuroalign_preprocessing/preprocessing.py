@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from neuroalign_preprocessing import _native
+from neuroalign_preprocessing import _arguments, _native
+from neuroalign_preprocessing._arguments import Session, Sessions
 
 if TYPE_CHECKING:
     import pandas
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureStore"]
 
-Session = tuple[str, "str | None"]
 Modality = Literal["anatomical", "diffusion"]
 Frame = Literal["pandas", "polars", "arrow"]
 
@@ -26,12 +26,21 @@ class FeatureStore:
 
     Every call reads one consistent state: each session from Parquet, or from the cache where the cache holds it newer
     or alone. Analysis can start while a load is running, or after a crash, without an export. A store can be shared
-    between threads; the interpreter is free while it reads.
+    between threads; the interpreter is free while it reads. Processes that are forked read on threads of their own, and
+    a store that is pickled or copied is a store of the same folder: it can be handed to ``multiprocessing``, ``joblib``
+    and loaders with workers. A fork waits for the reads of other threads.
 
     Parameters
     ----------
     folder
-        What a load wrote to (its ``--output``).
+        What a load wrote to (its ``--output``). It stays the same folder if the working directory changes.
+
+    Notes
+    -----
+    Where subjects, regions or metrics are asked for, one name or any iterable of names (list, tuple, set, generator, a
+    column of pandas, Polars, numpy or Arrow) says which; sessions are pairs ``(subject_code, session_id)``, or one pair.
+    None is all. Codes are text: a number is a ``TypeError``, as is a session that is no pair. A name that is not in the
+    store, and a list with nothing in it, is a ``ValueError``.
 
     Examples
     --------
@@ -40,11 +49,15 @@ class FeatureStore:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        # Not resolved: a link may lead elsewhere tomorrow.
+        self.folder = Path(folder).absolute()
         self._opened: _native.Store | None = None
 
     def __repr__(self) -> str:
         return f"FeatureStore({str(self.folder)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None}
 
     @property
     def _store(self) -> _native.Store:
@@ -54,19 +67,19 @@ class FeatureStore:
 
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Iterable[Session] | None = ...,
+        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
         subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
         metrics: Iterable[str] | None = ..., as_: Literal["pandas"] = ...,
     ) -> pandas.DataFrame: ...
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Iterable[Session] | None = ...,
+        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
         subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
         metrics: Iterable[str] | None = ..., as_: Literal["polars"],
     ) -> polars.DataFrame: ...
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Iterable[Session] | None = ...,
+        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
         subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
         metrics: Iterable[str] | None = ..., as_: Literal["arrow"],
     ) -> pyarrow.Table: ...
@@ -75,7 +88,7 @@ class FeatureStore:
         name: str,
         fallback_to_cache: bool = True,
         *,
-        sessions: Iterable[Session] | None = None,
+        sessions: Sessions | None = None,
         subjects: Iterable[str] | None = None,
         regions: Iterable[str] | None = None,
         metrics: Iterable[str] | None = None,
@@ -90,7 +103,7 @@ class FeatureStore:
         fallback_to_cache
             Whether sessions that the cache holds newer or alone come from it; otherwise only what was exported.
         sessions, subjects, regions, metrics
-            Only these: sessions as ``(subject_code, session_id)``, statistics by column. Only the columns and row
+            Only these, one or several: sessions as ``(subject_code, session_id)``, statistics by column. Only the columns and row
             groups that are needed are read.
         as_
             ``"pandas"``, ``"polars"`` or ``"arrow"``.
@@ -103,7 +116,9 @@ class FeatureStore:
         Raises
         ------
         ValueError
-            A name that is not there; the message lists the nearest and all.
+            A name that is not there, the message lists the nearest; an empty list.
+        TypeError
+            A number where a code is meant; a session that is no pair.
         FileNotFoundError
             The folder is not there.
         """
@@ -141,7 +156,7 @@ class FeatureStore:
         include_metadata: bool = True,
         include_tiv: bool = False,
         *,
-        sessions: Iterable[Session] | None = None,
+        sessions: Sessions | None = None,
         subjects: Iterable[str] | None = None,
         regions: Iterable[str] | None = None,
         as_: Frame = "pandas",
@@ -158,7 +173,7 @@ class FeatureStore:
         include_tiv
             Whether total intracranial volume follows, mL, as ``tiv``.
         sessions, subjects
-            Only these.
+            Only these, one or several.
         regions
             Only these, in this order.
         as_
@@ -172,7 +187,9 @@ class FeatureStore:
         Raises
         ------
         ValueError
-            A name that is not there; the message lists the nearest and all.
+            A name that is not there, the message lists the nearest; an empty list.
+        TypeError
+            A number where a code is meant; a session that is no pair.
         """
         selection = _selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
@@ -181,11 +198,11 @@ class FeatureStore:
 
     def load_features(
         self,
-        names: Sequence[str],
+        names: Iterable[str],
         include_metadata: bool = True,
         include_tiv: bool = False,
         *,
-        sessions: Iterable[Session] | None = None,
+        sessions: Sessions | None = None,
         subjects: Iterable[str] | None = None,
         regions: Iterable[str] | None = None,
         as_: Frame = "pandas",
@@ -195,7 +212,7 @@ class FeatureStore:
         Parameters
         ----------
         names
-            Their names.
+            Their names; one is enough.
         include_metadata, include_tiv, sessions, subjects, regions, as_
             As for :meth:`load_feature`.
 
@@ -208,12 +225,14 @@ class FeatureStore:
         Raises
         ------
         ValueError
-            A name that is not there; the message lists the nearest and all.
+            A name that is not there, the message lists the nearest; an empty list.
+        TypeError
+            A number where a code is meant; a session that is no pair.
         """
         selection = _selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
         )
-        return _frame(self._store.load_features(list(names), selection), as_)
+        return _frame(self._store.load_features(_arguments.names("names", names) or [], selection), as_)
 
     def load_tiv(self, *, as_: Frame = "pandas") -> Any:
         """Load ``subject_code, session_id, tiv``: total intracranial volume, mL, a row a session that has one."""
@@ -296,7 +315,7 @@ def _selection(
     origin: str = "newest",
     metadata: bool = True,
     tiv: bool = False,
-    sessions: Iterable[Session] | None = None,
+    sessions: Sessions | None = None,
     subjects: Iterable[str] | None = None,
     regions: Iterable[str] | None = None,
     metrics: Iterable[str] | None = None,
@@ -305,10 +324,10 @@ def _selection(
         "origin": origin,
         "metadata": metadata,
         "tiv": tiv,
-        "sessions": None if sessions is None else list(sessions),
-        "subjects": None if subjects is None else list(subjects),
-        "regions": None if regions is None else list(regions),
-        "metrics": None if metrics is None else list(metrics),
+        "sessions": _arguments.sessions(sessions),
+        "subjects": _arguments.names("subjects", subjects),
+        "regions": _arguments.names("regions", regions),
+        "metrics": _arguments.names("metrics", metrics),
     }
 
 
