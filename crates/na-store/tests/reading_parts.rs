@@ -11,7 +11,7 @@ use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
 use arrow::datatypes::Float64Type;
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::{Modality, Session, SessionId, SubjectCode};
-use na_store::{CacheExport, FeatureStore, Origin, ReadOptions, StoreError, Unobserved};
+use na_store::{CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved};
 use support::{commit, export_all, record, session, unit};
 use tempfile::TempDir;
 
@@ -365,8 +365,7 @@ fn frames_hold_what_batches_hold() {
         assert_eq!(store.load_metadata().unwrap().shape(), (3, 3));
         let both = store.load_features(&["gm_mean", "ct_mean"], &options).unwrap();
         assert_eq!(both.shape(), (3, 2 + 6 + 2));
-        let one =
-            store.load_feature("gm_mean", &options.from(Origin::Newest).sessions([session("2")])).unwrap();
+        let one = store.load_feature("gm_mean", &options.sessions([session("2")])).unwrap();
         assert_eq!(one.height(), 1);
     });
 }

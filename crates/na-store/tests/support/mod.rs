@@ -73,7 +73,11 @@ pub fn record(sessions: &[&str]) -> RunRecord {
             wide_metrics: WideMetrics::Default,
             compression: Compression::Zstd,
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: sessions.iter().map(row).collect() },
+        listing: Listing {
+            columns: vec!["AGE".to_owned()],
+            rows: sessions.iter().map(row).collect(),
+            left_out: Vec::new(),
+        },
         modalities: Modality::ALL.to_vec(),
     }
 }
