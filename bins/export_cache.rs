@@ -56,6 +56,7 @@ struct Options {
 
 /// Runs the command with these arguments, the program's name first; its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    crate::keep_quiet_about_caught_panics();
     match Options::try_parse_from(arguments) {
         Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),

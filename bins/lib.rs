@@ -31,7 +31,10 @@ pub mod preprocess;
 mod exit;
 mod logging;
 mod options;
+mod panics;
 mod progress;
 mod settings;
 mod signals;
 mod summary;
+
+pub use panics::keep_quiet_about_caught_panics;

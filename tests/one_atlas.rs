@@ -56,6 +56,28 @@ fn another_atlas_in_the_cache_is_an_error_too() {
 }
 
 #[test]
+fn a_cache_of_one_atlas_is_not_exported_into_a_store_of_another() {
+    let cohort = with_other_atlas();
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&[]).ended(1);
+    let cache = std::fs::read(cohort.path("data/processed/.cache.db")).unwrap();
+    cohort.remove("data/processed");
+    cohort.run(&["--atlas-name", "Other"]).ended(0);
+    let before = Store::read(&cohort.store());
+    std::fs::write(cohort.path("data/processed/.cache.db"), &cache).unwrap();
+    for manifest in ["data/processed/manifest.json", "kept.json"] {
+        cohort.export_cache(&[]).ended(1).says(&["holds atlas Other", ATLAS, "--output"]);
+        assert_eq!(std::fs::read(cohort.path("data/processed/.cache.db")).unwrap(), cache);
+        // The files say it, too.
+        if manifest.starts_with("data") {
+            std::fs::rename(cohort.path(manifest), cohort.path("kept.json")).unwrap();
+        }
+    }
+    std::fs::rename(cohort.path("kept.json"), cohort.path("data/processed/manifest.json")).unwrap();
+    Store::read(&cohort.store()).assert_same(&before);
+}
+
+#[test]
 fn a_region_that_disagrees_fails_its_unit_by_name_and_no_other() {
     let good = tsv(2.0);
     let cases = [

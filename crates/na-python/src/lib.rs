@@ -27,6 +27,8 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // This library's own hook: the interpreter and other modules have theirs.
+        neuroalign::keep_quiet_about_caught_panics();
         crate::reading::watch_forks(module.py())
     }
 }

@@ -12,7 +12,7 @@ use na_model::{AGE_COLUMN, Compression, Listing, Session};
 use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::METADATA_FILE;
-use crate::long::pieces::{Cells, Piece, Value, column};
+use crate::long::pieces::{Cells, Piece, Value, as_type, column};
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field};
@@ -153,12 +153,18 @@ impl MetadataTable {
         let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(table) };
         let fields = file.schema().fields().iter().skip(2);
         table.columns = fields
-            .map(|field| MetadataColumn { name: field.name().clone(), data_type: field.data_type().clone() })
+            .map(|field| MetadataColumn {
+                name: field.name().clone(),
+                data_type: known_type(field.data_type()),
+            })
             .collect();
         for row_group in 0..file.row_groups().len() {
             let batch = file.read_all(row_group)?;
+            let columns =
+                batch.columns().iter().skip(2).map(|column| as_type(column, &known_type(column.data_type())));
+            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow(file.path()))?;
             for (row, session) in sessions_of(&batch, file.path())?.into_iter().enumerate() {
-                let values = batch.columns().iter().skip(2).map(|column| value_at(column, row));
+                let values = columns.iter().map(|column| value_at(column, row));
                 table.values.insert(session.clone(), values.collect());
                 table.sessions.push(session);
             }
@@ -224,6 +230,14 @@ pub fn stored_sessions(output: &Path) -> Result<Vec<Session>, StoreError> {
 pub fn stored_metadata_columns(output: &Path) -> Result<Vec<String>, StoreError> {
     let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
     Ok(file.schema().fields().iter().skip(2).map(|field| field.name().clone()).collect())
+}
+
+/// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.
+fn known_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Int64 | DataType::Float64 => data_type.clone(),
+        _ => DataType::Utf8,
+    }
 }
 
 /// A value of a column as the metadata has it.

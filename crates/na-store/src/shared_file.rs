@@ -1,13 +1,15 @@
 //! A file that many threads read at once.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::pages::check_size;
 
 /// Parquet's own reader of [`File`] seeks, and all handles of one open file share their position: here each read says
 /// where.
@@ -15,13 +17,20 @@ use parquet::file::reader::{ChunkReader, Length};
 pub(crate) struct SharedFile {
     file: Arc<File>,
     length: u64,
+    /// What pages decompress to at most, bytes. None until that is known.
+    largest_page: Option<u64>,
 }
 
 impl SharedFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), length })
+        Ok(Self { file: Arc::new(file), length, largest_page: None })
+    }
+
+    /// The same file, of which pages are read now.
+    pub(crate) fn with_pages(self, largest_page: u64) -> Self {
+        Self { largest_page: Some(largest_page), ..self }
     }
 }
 
@@ -34,11 +43,21 @@ impl Length for SharedFile {
 impl ChunkReader for SharedFile {
     type T = BufReader<ReadFrom>;
 
+    /// Reads on from the footer's end, or from the beginning of a page.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(1 << 18, ReadFrom { file: Arc::clone(&self.file), position: start }))
+        let from = ReadFrom { file: Arc::clone(&self.file), position: start };
+        let mut reader = BufReader::with_capacity(1 << 18, from);
+        if let Some(largest) = self.largest_page {
+            check_size(reader.fill_buf()?, largest)?;
+        }
+        Ok(reader)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        let end = u64::try_from(length).ok().and_then(|length| start.checked_add(length));
+        if end.is_none_or(|end| end > self.length) {
+            return Err(ParquetError::EOF("a column is not where the file says".to_owned()));
+        }
         let mut bytes = vec![0; length];
         ReadFrom { file: Arc::clone(&self.file), position: start }.read_exact(&mut bytes)?;
         Ok(bytes.into())

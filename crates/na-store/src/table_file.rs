@@ -4,108 +4,123 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use na_model::Compression;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
 };
+use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::reader::ChunkReader;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use crate::chunk::{Chunk, closed, encode};
+use crate::decoding::caught;
 use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
 use crate::long::pieces::joined;
+use crate::pages::{OneGroup, fault, largest_page};
 use crate::shared_file::SharedFile;
+use crate::shown::{as_shown, shown_schema};
 use crate::wide::decode::{Window, can_decode, decode};
 
+/// Rows that are decoded at once, where a row group of somebody else's has more.
+const ROWS_AT_ONCE: usize = 1 << 20;
+
 /// An open Parquet file. What it shows does not change when another takes its place.
+///
+/// All decoding of the store's files is in here, below [`caught`]: a file that is damaged is an error that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct TableFile {
     path: PathBuf,
-    file: SharedFile,
-    metadata: ArrowReaderMetadata,
-    /// The same with text as dictionaries, for keys; made when it is needed.
-    keyed: Arc<OnceLock<ArrowReaderMetadata>>,
+    file: Arc<SharedFile>,
+    metadata: Arc<ParquetMetaData>,
+    schema: SchemaRef,
 }
 
 impl TableFile {
-    /// Opens a file; none where there is none.
+    /// Opens a file. None if there is none.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         let file = match SharedFile::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(StoreError::io("open", path))?,
         };
-        let damaged = |error: ParquetError| StoreError::damaged(path, error);
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
-        if !lies_within(metadata.metadata().row_groups(), file.len()) {
-            return Err(StoreError::damaged(path, "its columns are not where it says"));
-        }
-        Ok(Some(Self { path: path.to_owned(), file, metadata, keyed: Arc::default() }))
+        caught(path, || {
+            let damaged = |error: ParquetError| StoreError::damaged(path, error);
+            let read = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+            let metadata = Arc::clone(read.metadata());
+            if let Some(fault) = fault(&metadata, &file) {
+                return Err(StoreError::damaged(path, fault));
+            }
+            let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+            let file = Arc::new(file.with_pages(largest_page(chunks)));
+            let schema = Arc::new(shown_schema(read.schema()));
+            Ok(Some(Self { path: path.to_owned(), file, metadata, schema }))
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Its columns as they are shown: text is `Utf8`, whichever layout it has in the file, numbers have 64 bits.
     pub(crate) fn schema(&self) -> &SchemaRef {
-        self.metadata.schema()
+        &self.schema
     }
 
     pub(crate) fn n_rows(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default()
+        u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or_default()
     }
 
     pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
-        self.metadata.metadata().row_groups()
+        self.metadata.row_groups()
     }
 
     /// A value of the file's own metadata.
     pub(crate) fn note(&self, key: &str) -> Option<&str> {
-        let notes = self.metadata.metadata().file_metadata().key_value_metadata()?;
+        let notes = self.metadata.file_metadata().key_value_metadata()?;
         notes.iter().find(|note| note.key == key)?.value.as_deref()
     }
 
-    /// Some columns of a row group, in the file's order. Text comes as it is stored.
+    /// Whether its bytes are what would be written for such columns, so that row groups can be copied.
+    pub(crate) fn is_stored_as(&self, schema: &Schema) -> bool {
+        let stored = self.metadata.file_metadata().schema_descr().columns();
+        ArrowSchemaConverter::new().convert(schema).is_ok_and(|written| written.columns() == stored)
+    }
+
+    /// Some columns of a row group, in the file's order.
     pub(crate) fn read(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
-        self.read_as(&self.metadata, row_group, Some(columns))
+        let fields = self.schema.fields();
+        self.read_columns(fields, row_group, &places_of(fields, columns))
     }
 
     /// Some columns of a row group, text as dictionaries of `Int32` keys.
     pub(crate) fn read_keyed(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
-        if let Some(keyed) = self.keyed.get() {
-            return self.read_as(keyed, row_group, Some(columns));
-        }
-        let options = ArrowReaderOptions::new().with_schema(with_dictionaries(self.schema()));
-        let keyed = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)
-            .map_err(|error| StoreError::damaged(&self.path, error))?;
-        self.read_as(self.keyed.get_or_init(|| keyed), row_group, Some(columns))
+        let fields = with_dictionaries(self.schema.fields());
+        self.read_columns(&fields, row_group, &places_of(&fields, columns))
     }
 
     /// A row group, all columns.
     pub(crate) fn read_all(&self, row_group: usize) -> Result<RecordBatch, StoreError> {
-        self.read_as(&self.metadata, row_group, None)
+        let fields = self.schema.fields();
+        self.read_columns(fields, row_group, &(0..fields.len()).collect::<Vec<_>>())
     }
 
     /// Many short columns of a row group by their places, in the file's order.
     pub(crate) fn read_small(&self, row_group: usize, places: &[usize]) -> Result<RecordBatch, StoreError> {
         let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
-        let schema = self.schema().project(places).map_err(|error| damaged(&error))?;
+        let schema = self.schema.project(places).map_err(|error| damaged(&error))?;
         let group = self.row_groups().get(row_group);
         let chunks = places.iter().map(|place| group.and_then(|group| group.columns().get(*place)));
         let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
@@ -114,87 +129,76 @@ impl TableFile {
             columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
         });
         let (Some(group), Some(chunks)) = (group, chunks) else {
-            return self.read_columns(&self.metadata, row_group, |_| Some(places.to_vec()));
+            return self.read_columns(self.schema.fields(), row_group, places);
         };
         let ranges = chunks.iter().map(|chunk| chunk.byte_range());
         let start = ranges.clone().map(|(start, _)| start).min().unwrap_or_default();
         let end = ranges.map(|(start, length)| start + length).max().unwrap_or_default();
         let length = usize::try_from(end - start).map_err(|error| damaged(&error))?;
         let bytes = self.file.get_bytes(start, length).map_err(|error| damaged(&error))?;
-        let window = Arc::new(Window { bytes, start });
+        let largest_page = largest_page(chunks.iter().copied());
+        let window = Arc::new(Window { bytes, start, largest_page });
         let rows = usize::try_from(group.num_rows()).map_err(|error| damaged(&error))?;
         let columns = chunks
             .par_iter()
             .zip(schema.fields().par_iter())
             .with_min_len(32)
-            .map(|(chunk, field)| decode(&window, chunk, field.data_type(), rows))
-            .collect::<Result<Vec<ArrayRef>, ParquetError>>()
-            .map_err(|error| damaged(&error))?;
+            .map(|(chunk, field)| {
+                caught(&self.path, || {
+                    decode(&window, chunk, field.data_type(), rows).map_err(|error| damaged(&error))
+                })
+            })
+            .collect::<Result<Vec<ArrayRef>, StoreError>>()?;
         RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(&error))
     }
 
-    fn read_as(
-        &self,
-        metadata: &ArrowReaderMetadata,
-        row_group: usize,
-        columns: Option<&[&str]>,
-    ) -> Result<RecordBatch, StoreError> {
-        self.read_columns(metadata, row_group, |fields| {
-            let named = |columns: &[&str]| {
-                let named =
-                    fields.iter().enumerate().filter(|(_, field)| columns.contains(&field.name().as_str()));
-                named.map(|(place, _)| place).collect()
-            };
-            columns.map(named)
-        })
-    }
-
-    /// The columns at these places, or all.
+    /// The columns at these places, as these fields of all columns say.
     fn read_columns(
         &self,
-        metadata: &ArrowReaderMetadata,
+        fields: &Fields,
         row_group: usize,
-        places: impl Fn(&Fields) -> Option<Vec<usize>>,
+        places: &[usize],
     ) -> Result<RecordBatch, StoreError> {
         let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
-        let n_rows = self.row_groups().get(row_group).map_or(0, RowGroupMetaData::num_rows);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone());
-        let mask = match places(metadata.schema().fields()) {
-            None => ProjectionMask::all(),
-            Some(places) => ProjectionMask::roots(builder.parquet_schema(), places),
-        };
-        let reader = builder
-            .with_projection(mask)
-            .with_row_groups(vec![row_group])
-            .with_batch_size(usize::try_from(n_rows).unwrap_or_default().max(1))
-            .build()
-            .map_err(|error| damaged(&error))?;
-        let schema = reader.schema();
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(&error))?;
-        match <[RecordBatch; 1]>::try_from(batches) {
-            Ok([batch]) => Ok(batch),
-            Err(batches) => concat_batches(&schema, &batches).map_err(|error| damaged(&error)),
-        }
+        let no_group = || StoreError::damaged(&self.path, format!("no row group {row_group}"));
+        let group = self.row_groups().get(row_group).ok_or_else(no_group)?;
+        let rows = usize::try_from(group.num_rows()).map_err(|error| damaged(&error))?;
+        caught(&self.path, || {
+            let stored = self.metadata.file_metadata().schema_descr();
+            let mask = ProjectionMask::roots(stored, places.iter().copied());
+            let levels =
+                parquet_to_arrow_field_levels(stored, mask, Some(fields)).map_err(|error| damaged(&error))?;
+            let group = OneGroup { file: &self.file, metadata: &self.metadata, group };
+            let at_once = rows.clamp(1, ROWS_AT_ONCE);
+            let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, at_once, None)
+                .map_err(|error| damaged(&error))?;
+            let schema = reader.schema();
+            let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(&error))?;
+            let batch = match <[RecordBatch; 1]>::try_from(batches) {
+                Ok([batch]) => batch,
+                Err(batches) => concat_batches(&schema, &batches).map_err(|error| damaged(&error))?,
+            };
+            if batch.num_rows() != rows {
+                return Err(damaged(&"a row group has fewer rows than it says"));
+            }
+            let read: Fields = places.iter().filter_map(|place| fields.get(*place)).cloned().collect();
+            as_shown(batch, &read).map_err(|error| damaged(&error))
+        })
     }
 }
 
-/// Whether all columns are inside the file. The reader takes that for granted: where it is wrong, it panics.
-fn lies_within(row_groups: &[RowGroupMetaData], length: u64) -> bool {
-    row_groups.iter().flat_map(RowGroupMetaData::columns).all(|column| {
-        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        let bounds = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
-        let end = bounds.and_then(|(start, size)| start.checked_add(size));
-        end.is_some_and(|end| end <= length) && column.data_page_offset() >= 0 && column.num_values() >= 0
-    })
+fn places_of(fields: &Fields, names: &[&str]) -> Vec<usize> {
+    let named = |(_, field): &(usize, &FieldRef)| names.contains(&field.name().as_str());
+    fields.iter().enumerate().filter(named).map(|(place, _)| place).collect()
 }
 
-fn with_dictionaries(schema: &Schema) -> SchemaRef {
+fn with_dictionaries(fields: &Fields) -> Fields {
     let text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Utf8 => Field::clone(field).with_data_type(text.clone()),
-        _ => Field::clone(field),
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    let keyed = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8 => Arc::new(Field::clone(field).with_data_type(text.clone())),
+        _ => Arc::clone(field),
+    };
+    fields.iter().map(keyed).collect()
 }
 
 /// A column chunk on its way into a file.
@@ -320,7 +324,7 @@ impl<'a> TableWriter<'a> {
         };
         let mut group = self.writer.next_row_group().map_err(&failed)?;
         for column in metadata.columns() {
-            group.append_column(&from.file, closed(column.clone())).map_err(&failed)?;
+            group.append_column(from.file.as_ref(), closed(column.clone())).map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.written += 1;

@@ -1,83 +1,180 @@
-//! A store or a cache with bytes that are not what was written: it is read, or refused. Nothing panics, and an export
-//! that fails leaves the cache.
-//!
-//! `PROPTEST_CASES=10000 cargo test -p na-store --test damaged_files_are_refused` damages so often.
+//! A store or a cache with bytes that are not what was written: it is read, or refused by an error that names the file.
+//! Nothing panics, and an export that fails leaves the cache.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::Modality;
-use na_store::{CacheExport, ExportRequest, FeatureStore, ReadOptions, Unobserved, export};
-use proptest::prelude::*;
-use proptest::sample::Index;
+use na_store::{
+    CacheExport, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved, export,
+    for_each_stored_unit,
+};
 use support::{commit, export_all, record, unit};
+use tempfile::TempDir;
 
-/// A store with two sessions in Parquet and one in the cache.
-fn files() -> &'static Vec<(PathBuf, Vec<u8>)> {
-    static FILES: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
-    FILES.get_or_init(|| {
-        let output = tempfile::tempdir().unwrap();
-        let lock = OwnerLock::acquire(output.path()).unwrap();
-        let record = record(&["1", "2", "3"]);
-        let units = ["1", "2"].map(|subject| unit(subject, Modality::Anatomical, 1.0));
-        export_all(&lock, commit(&lock, &record, units.into()), &record, false, &Unobserved).unwrap();
-        drop(commit(&lock, &record, vec![unit("3", Modality::Anatomical, 3.0)]));
-        let mut files = Vec::new();
-        read(output.path(), output.path(), &mut files);
-        files.retain(|(path, _)| path != Path::new(".cache.lock"));
-        files.sort();
-        files
-    })
+/// Bits that are turned in each byte, one after the other: the highest, the lowest, all.
+const PATTERNS: [u8; 3] = [0x80, 0x01, 0xff];
+
+/// A store with two sessions in Parquet.
+fn exported() -> TempDir {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1", "2"]);
+    let units = ["1", "2"].map(|subject| unit(subject, Modality::Anatomical, 1.0));
+    export_all(&lock, commit(&lock, &record, units.into()), &record, false, &Unobserved).unwrap();
+    output
 }
 
-fn read(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+/// The same and a third session in the cache.
+fn exported_and_cached() -> TempDir {
+    let output = exported();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let third = vec![unit("3", Modality::Anatomical, 3.0)];
+    drop(commit(&lock, &record(&["1", "2", "3"]), third));
+    output
+}
+
+fn files(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            read(root, &path, files);
-        } else {
+            self::files(root, &path, files);
+        } else if path.file_name().unwrap() != ".cache.lock" {
             files.push((path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+}
+
+/// Turns bits of each byte of a file, one byte at a time, and reads it.
+fn each_byte(file: &str, read: impl Fn(&Path) -> Vec<Result<(), StoreError>> + Sync) {
+    let whole = exported();
+    let bytes = fs::read(whole.path().join(file)).unwrap();
+    assert!(read(whole.path()).iter().all(Result::is_ok));
+    let refused = |places: Range<usize>| {
+        let store = exported();
+        let path = store.path().join(file);
+        let mut refused = 0;
+        for (place, pattern) in places.flat_map(|place| PATTERNS.map(|pattern| (place, pattern))) {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= pattern;
+            fs::write(&path, damaged).unwrap();
+            for outcome in read(store.path()) {
+                if let Err(error) = outcome {
+                    let names = error.to_string().contains(path.to_str().unwrap());
+                    assert!(names, "byte {place} of {file} ^ {pattern:#x}: {error}");
+                    refused += 1;
+                }
+            }
+        }
+        refused
+    };
+    let refused: usize = std::thread::scope(|scope| {
+        let half = bytes.len() / 2;
+        let halves = [0..half, half..bytes.len()].map(|places| scope.spawn(|| refused(places)));
+        halves.into_iter().map(|half| half.join().unwrap()).sum()
+    });
+    assert!(refused > 0, "nothing of {file} is ever refused");
+}
+
+#[test]
+fn each_byte_of_a_long_table() {
+    each_byte("long/anatomical_gm.parquet", |output| {
+        let store = FeatureStore::open(output).unwrap();
+        let scan = store.scan_long("anatomical_gm").and_then(|scan| scan.read_all());
+        let rows = |(_, batches): (_, Vec<arrow::array::RecordBatch>)| {
+            assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 6);
+        };
+        vec![scan.map(rows), store.regions("anatomical_gm").map(drop)]
+    });
+}
+
+#[test]
+fn each_byte_of_a_feature() {
+    each_byte("wide/anatomical/gm_mean.parquet", |output| {
+        let store = FeatureStore::open(output).unwrap();
+        let feature = store.feature_batch("gm_mean", &ReadOptions::default().without_metadata());
+        vec![feature.map(|batch| assert_eq!(batch.num_rows(), 2)), store.feature_info("gm_mean").map(drop)]
+    });
+}
+
+#[test]
+fn each_byte_of_the_volumes() {
+    each_byte("tiv.parquet", |output| vec![FeatureStore::open(output).unwrap().tiv_batch().map(drop)]);
+}
+
+#[test]
+fn each_byte_of_the_metadata() {
+    each_byte("metadata.parquet", |output| {
+        vec![FeatureStore::open(output).unwrap().metadata_batch().map(drop)]
+    });
+}
+
+#[test]
+fn each_byte_of_the_sources() {
+    each_byte("sources.parquet", |output| vec![for_each_stored_unit(output, |_| Ok::<(), StoreError>(()))]);
+}
+
+/// What is done to a file.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    Turned,
+    Cut,
+    Filled,
+    Longer,
+}
+
+/// Reads and exports a store of which one file is damaged in one place; whatever comes of it, the cache's units are there.
+#[test]
+fn whichever_file_is_damaged_the_cache_is_exported_or_kept() {
+    let mut all = Vec::new();
+    let whole = exported_and_cached();
+    files(whole.path(), whole.path(), &mut all);
+    for (place, (file, bytes)) in all.iter().enumerate() {
+        for (kind, damage) in
+            [Damage::Turned, Damage::Cut, Damage::Filled, Damage::Longer].into_iter().enumerate()
+        {
+            // From each file's beginning to its end, each kind of damage at places of its own.
+            let n_places = 3;
+            for step in 0..n_places {
+                let at =
+                    (bytes.len() * (4 * step + kind) / (4 * n_places)).min(bytes.len().saturating_sub(1));
+                let output = tempfile::tempdir().unwrap();
+                for (other, (path, bytes)) in all.iter().enumerate() {
+                    let mut bytes = bytes.clone();
+                    if other == place && !bytes.is_empty() {
+                        match damage {
+                            Damage::Turned => bytes[at] ^= 0x80,
+                            Damage::Cut => bytes.truncate(at),
+                            Damage::Filled => bytes[at..].fill(0xff),
+                            Damage::Longer => bytes.insert(at, 0),
+                        }
+                    }
+                    let path = output.path().join(path);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, bytes).unwrap();
+                }
+                read_and_export(output.path(), &format!("{damage:?} at {at} of {}", file.display()));
+            }
         }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whichever_byte_is_wrong(file in any::<Index>(), at in any::<Index>(), kind in 0..4u8, byte: u8) {
-        let output = tempfile::tempdir().unwrap();
-        let damaged = file.index(files().len());
-        for (place, (path, bytes)) in files().iter().enumerate() {
-            let mut bytes = bytes.clone();
-            if place == damaged && !bytes.is_empty() {
-                let at = at.index(bytes.len());
-                match kind {
-                    0 => bytes[at] ^= byte | 1,
-                    1 => bytes.truncate(at),
-                    2 => bytes[at..].fill(byte),
-                    _ => bytes.insert(at, byte),
-                }
-            }
-            let path = output.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        let store = FeatureStore::open(output.path()).unwrap();
-        let _ = store.summary();
-        let _ = store.features_batch(&["gm_mean", "ct_mean"], &ReadOptions::default().with_tiv());
-        let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
-        let is_exported = store.export_cache(&CacheExport::default()).is_ok();
-        prop_assert!(is_exported || output.path().join(".cache.db").exists());
-        let lock = OwnerLock::acquire(output.path()).unwrap();
-        if let Ok(cache) = OwnedCache::open_or_create(&lock) {
-            let request = ExportRequest { record: record(&["1"]), outcomes: Vec::new(), keep_cache: true };
-            let _ = export(&lock, Some(cache), &request, &Unobserved);
-        }
+fn read_and_export(output: &Path, what: &str) {
+    let store = FeatureStore::open(output).unwrap();
+    let _ = store.summary();
+    let _ = store.features_batch(&["gm_mean", "ct_mean"], &ReadOptions::default().with_tiv());
+    let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
+    let is_exported = store.export_cache(&CacheExport::default()).is_ok();
+    assert!(is_exported || output.join(".cache.db").exists(), "{what}");
+    let lock = OwnerLock::acquire(output).unwrap();
+    if let Ok(cache) = OwnedCache::open_or_create(&lock) {
+        let request = ExportRequest { record: record(&["1"]), outcomes: Vec::new(), keep_cache: true };
+        let _ = export(&lock, Some(cache), &request, &Unobserved);
     }
 }

@@ -7,9 +7,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use arrow::compute::concat_batches;
 use na_cache::{Cache, OwnerLock};
 use na_model::Modality;
 use na_store::{ExportObserver, ExportStep, StoreError, Unobserved};
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::{commit, export_all, record, unit};
 
@@ -77,6 +79,71 @@ fn a_file_that_lost_rows_keeps_the_cache() {
     let report = export_all(&lock, cache, &second, false, &Unobserved).unwrap();
     assert_eq!(report.manifest.long_formats["anatomical_gm"].n_rows, 6);
     assert!(Cache::open_existing(output.path()).unwrap().is_none());
+}
+
+/// An export of two sessions over one of one, in which a file is replaced at a verification, the first or the second.
+/// The cache is kept, and the next export ends right.
+fn replaced_at_verification(verification: usize, file: &str, by: impl Fn(&Path) -> Vec<u8>) {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let path = output.path().join(file);
+    let first = record(&["1"]);
+    export_all(&lock, commit(&lock, &first, both("1", 1.0).into()), &first, false, &Unobserved).unwrap();
+    let other = by(&path);
+    let second = record(&["1", "2"]);
+    let cache = commit(&lock, &second, both("2", 2.0).into());
+    let n_verifications = Mutex::new(0);
+    let disk = At(|step: &ExportStep| {
+        if *step == ExportStep::Verification {
+            *n_verifications.lock().unwrap() += 1;
+            if *n_verifications.lock().unwrap() == verification {
+                fs::write(&path, &other).unwrap();
+            }
+        }
+    });
+    let error = export_all(&lock, cache, &second, false, &disk).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::NotVerified { path: named, .. } if *named == path),
+        "{file}: {error}"
+    );
+    assert_eq!(Cache::open_existing(output.path()).unwrap().unwrap().units().unwrap().len(), 2, "{file}");
+    let cache = commit(&lock, &second, Vec::new());
+    let report = export_all(&lock, cache, &second, false, &Unobserved).unwrap();
+    assert_eq!(report.manifest.n_sessions, 2, "{file}");
+}
+
+#[test]
+fn a_long_table_in_which_a_session_lost_a_region_keeps_the_cache() {
+    replaced_at_verification(1, "long/anatomical_gm.parquet", |_| {
+        let output = tempfile::tempdir().unwrap();
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let both_sessions = record(&["1", "2"]);
+        let units: Vec<_> = ["1", "2"].into_iter().flat_map(|subject| both(subject, 1.0)).collect();
+        export_all(&lock, commit(&lock, &both_sessions, units), &both_sessions, false, &Unobserved).unwrap();
+        let path = output.path().join("long/anatomical_gm.parquet");
+        let read = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+        let batches: Vec<_> = read.build().unwrap().map(Result::unwrap).collect();
+        let rows = concat_batches(&batches[0].schema(), &batches).unwrap();
+        let fewer = rows.slice(0, rows.num_rows() - 1);
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, fewer.schema(), None).unwrap();
+        writer.write(&fewer).unwrap();
+        writer.close().unwrap();
+        bytes
+    });
+}
+
+#[test]
+fn a_feature_that_lost_a_session_keeps_the_cache() {
+    replaced_at_verification(2, "wide/anatomical/gm_mean.parquet", |path| fs::read(path).unwrap());
+    replaced_at_verification(2, "wide/anatomical/tiv.parquet", |path| fs::read(path).unwrap());
+}
+
+#[test]
+fn metadata_sources_and_volumes_that_lost_rows_keep_the_cache() {
+    for file in ["metadata.parquet", "sources.parquet", "tiv.parquet"] {
+        replaced_at_verification(2, file, |path| fs::read(path).unwrap());
+    }
 }
 
 #[test]

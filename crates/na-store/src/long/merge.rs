@@ -150,7 +150,8 @@ impl LongMerge {
         let Some(old) = &self.old else { return Ok(Vec::new()) };
         let n_groups = old.file.row_groups().len();
         // Not the schemas as a whole: a file's has the file's notes too.
-        if old.file.schema().fields() != columns.schema.fields() {
+        let are_its = old.file.schema().fields() == columns.schema.fields();
+        if !are_its || !old.file.is_stored_as(&columns.schema) {
             return Ok(vec![Fate::Rewritten; n_groups]);
         }
         let mut fates = vec![Fate::Copied; n_groups];

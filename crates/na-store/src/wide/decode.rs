@@ -11,7 +11,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveAr
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType};
 use bytes::{Buf, Bytes};
-use parquet::basic::Compression as Codec;
+use parquet::basic::{Compression as Codec, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};
@@ -20,6 +20,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::chunk::with_bytes;
+use crate::pages::{CheckedPages, check_size};
 
 /// No page of such a chunk decompresses to more, bytes.
 const LARGEST_PAGE: usize = 1 << 26;
@@ -34,6 +35,8 @@ pub(crate) struct Window {
     pub(crate) bytes: Bytes,
     /// Where in the file it starts.
     pub(crate) start: u64,
+    /// What its pages decompress to at most, bytes.
+    pub(crate) largest_page: u64,
 }
 
 impl Window {
@@ -57,7 +60,9 @@ impl ChunkReader for Window {
     type T = Box<dyn Read + Send>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(Box::new(self.slice(start, None)?.reader()))
+        let bytes = self.slice(start, None)?;
+        check_size(&bytes, self.largest_page)?;
+        Ok(Box::new(bytes.reader()))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -67,8 +72,15 @@ impl ChunkReader for Window {
 
 /// Whether [`decode`] reads such a column.
 pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
-    matches!(chunk.compression(), Codec::ZSTD(_))
-        && matches!(data_type, DataType::Float64 | DataType::Int64 | DataType::Boolean | DataType::Utf8)
+    let is_stored_so = match data_type {
+        DataType::Float64 => chunk.column_type() == Type::DOUBLE,
+        DataType::Int64 => chunk.column_type() == Type::INT64,
+        DataType::Boolean => chunk.column_type() == Type::BOOLEAN,
+        DataType::Utf8 => chunk.column_type() == Type::BYTE_ARRAY,
+        _ => false,
+    };
+    is_stored_so
+        && matches!(chunk.compression(), Codec::ZSTD(_))
         && chunk.column_descr().max_def_level() == 1
         && chunk.column_descr().max_rep_level() == 0
 }
@@ -82,22 +94,23 @@ pub(crate) fn decode(
 ) -> Result<ArrayRef> {
     let bare = chunk.clone().into_builder().set_compression(Codec::UNCOMPRESSED).build()?;
     let pages = ZstdPages(SerializedPageReader::new(Arc::clone(window), &bare, rows, None)?);
-    let mut levels: Vec<i16> = Vec::with_capacity(rows);
+    let pages = CheckedPages::new(chunk, pages);
+    let mut levels: Vec<i16> = Vec::new();
     let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
     let short = || ParquetError::General("a column has fewer rows than its file says".to_owned());
     let array: ArrayRef = match (reader, data_type) {
         (ColumnReader::DoubleColumnReader(mut reader), DataType::Float64) => {
-            let mut values = Vec::with_capacity(rows);
+            let mut values = Vec::new();
             reader.read_records(rows, Some(&mut levels), None, &mut values)?;
             Arc::new(spread(&levels, values).ok_or_else(short)? as Float64Array)
         }
         (ColumnReader::Int64ColumnReader(mut reader), DataType::Int64) => {
-            let mut values = Vec::with_capacity(rows);
+            let mut values = Vec::new();
             reader.read_records(rows, Some(&mut levels), None, &mut values)?;
             Arc::new(spread(&levels, values).ok_or_else(short)? as Int64Array)
         }
         (ColumnReader::BoolColumnReader(mut reader), DataType::Boolean) => {
-            let mut values = Vec::with_capacity(rows);
+            let mut values = Vec::new();
             reader.read_records(rows, Some(&mut levels), None, &mut values)?;
             let mut values = values.into_iter();
             Arc::new(
@@ -109,7 +122,7 @@ pub(crate) fn decode(
             )
         }
         (ColumnReader::ByteArrayColumnReader(mut reader), DataType::Utf8) => {
-            let mut values = Vec::with_capacity(rows);
+            let mut values = Vec::new();
             reader.read_records(rows, Some(&mut levels), None, &mut values)?;
             let mut values = values.into_iter();
             let mut builder = StringBuilder::new();

@@ -1,0 +1,152 @@
+//! Files of a store that another program read and wrote back: text in pandas' and pyarrow's layouts, narrow numbers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use na_cache::OwnerLock;
+use na_model::Modality;
+use na_store::{
+    CacheExport, FeatureStore, ReadOptions, StoreError, StoredUnit, Unobserved, for_each_stored_unit,
+};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use support::{commit, export_all, record, unit};
+use tempfile::TempDir;
+
+const LONG: [&str; 2] = ["anatomical_gm", "diffusion_NODDI"];
+const FEATURES: [&str; 2] = ["gm_mean", "NODDI_noddi_icvf_mean"];
+
+fn exported() -> TempDir {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1", "2"]);
+    let units = ["1", "2"].into_iter().flat_map(|s| Modality::ALL.map(|modality| unit(s, modality, 3.0)));
+    export_all(&lock, commit(&lock, &record, units.collect()), &record, false, &Unobserved).unwrap();
+    output
+}
+
+fn parquet_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { parquet_files(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
+        .collect()
+}
+
+/// Writes a file anew as other programs do: its columns as they have them, and none of its notes.
+fn write_back(path: &Path, column: impl Fn(&ArrayRef) -> ArrayRef) {
+    let read = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let schema = Arc::new(Schema::new(read.schema().fields().clone()));
+    let batches: Vec<RecordBatch> = read.build().unwrap().map(Result::unwrap).collect();
+    let batch = concat_batches(&schema, &batches).unwrap();
+    let schema = batch.schema();
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .map(|(field, array)| (field.name().clone(), column(array), true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// All that readers see, in columns without their fields' notes.
+fn content(output: &Path) -> (Vec<Vec<(String, ArrayRef)>>, Vec<Vec<String>>, Vec<StoredUnit>) {
+    let store = FeatureStore::open(output).unwrap();
+    let options = ReadOptions::default().with_tiv();
+    let mut tables = Vec::new();
+    let mut add = |batch: RecordBatch| {
+        let names = batch.schema_ref().fields().iter().map(|field| field.name().clone());
+        tables.push(names.zip(batch.columns().iter().cloned()).collect::<Vec<_>>());
+    };
+    for table in LONG {
+        let (schema, batches) = store.scan_long_with(table, &options).unwrap().read_all().unwrap();
+        add(concat_batches(&schema, &batches).unwrap());
+    }
+    FEATURES.iter().for_each(|feature| add(store.feature_batch(feature, &options).unwrap()));
+    add(store.features_batch(&FEATURES, &options).unwrap());
+    add(store.metadata_batch().unwrap());
+    add(store.tiv_batch().unwrap());
+    let regions = LONG.iter().chain(&FEATURES).map(|name| store.regions(name).unwrap()).collect();
+    let mut units = Vec::new();
+    for_each_stored_unit(output, |unit| {
+        units.push(unit);
+        Ok::<(), StoreError>(())
+    })
+    .unwrap();
+    (tables, regions, units)
+}
+
+#[test]
+fn text_is_text_in_whichever_layout() {
+    let dictionary = |keys, values| DataType::Dictionary(Box::new(keys), Box::new(values));
+    let layouts = [
+        DataType::LargeUtf8,
+        DataType::Utf8View,
+        dictionary(DataType::Int8, DataType::Utf8),
+        dictionary(DataType::Int32, DataType::LargeUtf8),
+    ];
+    for layout in layouts {
+        let output = exported();
+        let before = content(output.path());
+        for path in parquet_files(output.path()) {
+            write_back(&path, |array| match array.data_type() {
+                // A column of text without a value is one of nulls in pandas.
+                DataType::Utf8 if array.null_count() == array.len() => cast(array, &DataType::Null).unwrap(),
+                DataType::Utf8 => cast(array, &layout).unwrap(),
+                _ => Arc::clone(array),
+            });
+        }
+        assert_eq!(content(output.path()), before, "{layout}");
+
+        // What comes next is merged with it, and all is the store's own again.
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let third = Modality::ALL.map(|modality| unit("3", modality, 9.0));
+        drop(commit(&lock, &record(&["1", "2", "3"]), third.into()));
+        drop(lock);
+        let store = FeatureStore::open(output.path()).unwrap();
+        let report = store.export_cache(&CacheExport::default()).unwrap();
+        assert_eq!(report.manifest.long_formats["anatomical_gm"].n_rows, 9);
+        assert_eq!(store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows(), 3);
+        let path = output.path().join("long/anatomical_gm.parquet");
+        let written = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+        assert_eq!(*written.schema().field_with_name("label").unwrap().data_type(), DataType::Utf8);
+    }
+}
+
+#[test]
+fn numbers_of_32_bits_are_read_and_merged_as_numbers_of_64() {
+    let output = exported();
+    for path in parquet_files(output.path()).iter().filter(|path| !path.ends_with("sources.parquet")) {
+        write_back(path, |array| match array.data_type() {
+            DataType::Int64 => cast(array, &DataType::Int32).unwrap(),
+            DataType::Float64 => cast(array, &DataType::Float32).unwrap(),
+            _ => Arc::clone(array),
+        });
+    }
+    let check = |store: &FeatureStore| {
+        let rows = store.scan_long("anatomical_gm").unwrap().next().unwrap().unwrap();
+        let index: Vec<i64> = rows["index"].as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(index[..3], [1, 2, 3]);
+        assert_eq!(rows["mean"].as_primitive::<Float64Type>().values()[..3], [3.0, 1.0, 21.0]);
+        let feature = store.feature_batch("gm_mean", &ReadOptions::default().with_tiv()).unwrap();
+        assert_eq!(feature["a"].as_primitive::<Float64Type>().value(0).to_bits(), 1.0_f64.to_bits());
+        assert_eq!(feature["AGE"].as_primitive::<Float64Type>().value(0).to_bits(), 30.0_f64.to_bits());
+        assert_eq!(feature["tiv"].as_primitive::<Float64Type>().value(0).to_bits(), 1003.0_f64.to_bits());
+    };
+    let store = FeatureStore::open(output.path()).unwrap();
+    check(&store);
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    drop(commit(&lock, &record(&["1", "2", "3"]), vec![unit("3", Modality::Anatomical, 9.0)]));
+    drop(lock);
+    store.export_cache(&CacheExport::default()).unwrap();
+    check(&store);
+}
