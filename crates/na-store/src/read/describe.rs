@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use na_cache::CacheStatus;
-use na_model::{Measure, Modality};
+use na_model::{Measure, Modality, WideFeature};
 
 use crate::error::StoreError;
 use crate::notes;
@@ -94,9 +94,9 @@ impl Snapshot {
             Found::File(entry) => {
                 let file = self.feature_file(entry)?;
                 let fields = file.schema().fields();
-                let unsaid = || StoreError::damaged(file.path(), "it does not say what it is");
                 Facts {
-                    kind: kind_of(&file).ok_or_else(unsaid)?,
+                    // What another program wrote back has no notes: the manifest says the same.
+                    kind: kind_of(&file).unwrap_or_else(|| kind_in_manifest(entry)),
                     unit: fields.get(2).and_then(|field| field.metadata().get("unit").cloned()),
                     n_sessions: usize::try_from(file.n_rows()).unwrap_or_default(),
                     regions: fields.iter().skip(2).map(|field| field.name().clone()).collect(),
@@ -114,10 +114,10 @@ impl Snapshot {
                 self.computed_facts(&found, feature.kind.clone(), unit, self.producers(table)?)?
             }
         };
-        let kind = facts.kind;
+        let (kind, place) = (facts.kind, facts.file.as_ref().unwrap_or(&self.output));
         let cached = self.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
         Ok(FeatureInfo {
-            modality: kind.modality.parse().map_err(|error| StoreError::damaged(&self.output, error))?,
+            modality: kind.modality.parse().map_err(|error| StoreError::damaged(place, error))?,
             name: kind.name,
             metric: kind.metric,
             tissue: kind.source_modality,
@@ -154,5 +154,18 @@ impl Snapshot {
             file: None,
             created_at: None,
         })
+    }
+}
+
+fn kind_in_manifest(entry: &WideFeature) -> FeatureKind {
+    FeatureKind {
+        name: entry.name.clone(),
+        modality: entry.modality.clone(),
+        metric: entry.metric.clone(),
+        source_modality: entry.source_modality.clone(),
+        workflow: entry.workflow.clone(),
+        model: entry.model.clone(),
+        param: entry.param.clone(),
+        desc: None,
     }
 }
