@@ -28,6 +28,7 @@
 pub mod export_cache;
 pub mod preprocess;
 
+mod env_file;
 mod exit;
 mod logging;
 mod options;

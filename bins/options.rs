@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 use na_pipeline::{Config, EntityPick, SessionListOptions, SessionSource};
 
-use crate::settings::{Settings, SettingsError, expand};
+use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,7 +132,7 @@ pub(crate) struct Options {
     /// Say more
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// Append log messages to this file
+    /// Append log messages to this file, or to a new one in this folder
     #[arg(short, long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
     /// Print a completion script for this shell
@@ -171,7 +171,7 @@ impl Options {
             wide_metrics: self.wide_metrics.as_deref().map(WideMetrics::parse),
             compression: self.compression,
             pick: self.pick(),
-            n_jobs: settings.number(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
+            n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
             keep_cache: self.keep_cache,
             force: self.force,
         })
@@ -208,11 +208,4 @@ fn parse_entity(text: &str) -> Result<(String, Option<String>), String> {
 
 fn parse_compression(text: &str) -> Result<Compression, String> {
     text.parse().map_err(|error: na_model::ModelError| error.to_string())
-}
-
-fn parse_jobs(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(jobs) if (1..=1024).contains(&jobs) => Ok(jobs),
-        _ => Err("expected a number from 1 to 1024".to_owned()),
-    }
 }

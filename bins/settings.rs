@@ -1,19 +1,26 @@
 //! Settings from the command line, over the environment, over `.env`.
 
 use std::collections::HashMap;
-use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use crate::env_file::{self, LineProblem};
+
+/// Threads that a run may be given.
+const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Why settings cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     /// The file named by `--env-file`, or `.env`, cannot be read.
-    #[error("cannot read the settings in {}: {problem}", path.display())]
-    File { path: PathBuf, problem: String },
+    #[error("cannot read the settings in {}: {source}; --env-file names another file", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// A line of it is no setting.
+    #[error("cannot read the settings in {}, line {}: {}", path.display(), at.line, at.problem)]
+    Line { path: PathBuf, at: LineProblem },
     /// `N_JOBS` is no number of threads.
-    #[error("{name} is {found:?}: expected a number above 0")]
-    NotANumber { name: &'static str, found: String },
+    #[error("{name} is {found:?}: {problem}")]
+    Jobs { name: &'static str, found: String, problem: String },
     /// Neither a session list nor `--discover`.
     #[error(
         "there is no session list: give --sessions FILE (or SESSIONS_CSV in the environment or in {}), or --discover \
@@ -32,22 +39,17 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the file that is asked for, or `.env` in the working directory where there is one.
+    /// Reads the file that is asked for, or `.env` in the working directory where there is such a file.
     pub(crate) fn read(asked: Option<&Path>) -> Result<Self, SettingsError> {
-        let path = asked.unwrap_or(Path::new(".env")).to_owned();
-        // The complaint repeats the line, however long it is.
-        let problem = |error: dotenvy::Error| {
-            let problem = error.to_string().replace(char::is_control, " ").chars().take(160).collect();
-            SettingsError::File { path: path.clone(), problem }
-        };
-        let entries = match dotenvy::from_path_iter(&path) {
-            Ok(entries) => entries,
-            Err(dotenvy::Error::Io(error)) if asked.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path, ..Self::default() });
-            }
-            Err(error) => return Err(problem(error)),
-        };
-        let file = entries.collect::<Result<_, _>>().map_err(problem)?;
+        let path = asked.map_or_else(|| PathBuf::from(".env"), expand);
+        // A folder called .env is a Python environment.
+        if asked.is_none()
+            && (path.is_dir() || fs::symlink_metadata(&path).is_err_and(|error| is_absent(&error)))
+        {
+            return Ok(Self { path, ..Self::default() });
+        }
+        let bytes = fs::read(&path).map_err(|source| SettingsError::File { path: path.clone(), source })?;
+        let file = env_file::parse(&bytes).map_err(|at| SettingsError::Line { path: path.clone(), at })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { file, folder, path })
     }
@@ -70,7 +72,7 @@ impl Settings {
     }
 
     /// A number of threads.
-    pub(crate) fn number(
+    pub(crate) fn jobs(
         &self,
         given: Option<usize>,
         name: &'static str,
@@ -79,11 +81,23 @@ impl Settings {
             return Ok(given);
         }
         let Some(found) = self.text(None, name) else { return Ok(None) };
-        match found.trim().parse() {
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(SettingsError::NotANumber { name, found }),
+        match parse_jobs(found.trim()) {
+            Ok(jobs) => Ok(Some(jobs)),
+            Err(problem) => Err(SettingsError::Jobs { name, found, problem }),
         }
     }
+}
+
+/// A number of threads, on the command line as in the environment.
+pub(crate) fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs) if JOBS.contains(&jobs) => Ok(jobs),
+        _ => Err(format!("expected a number from {} to {}", JOBS.start(), JOBS.end())),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 /// `~` is the user's home, as in a shell.
@@ -135,7 +149,7 @@ mod tests {
     #[test]
     fn a_long_line_is_not_repeated_whole() {
         let said = read(format!("N_JOBS 2 {}\n", "x".repeat(10_000)).as_bytes()).unwrap_err().to_string();
-        assert!(said.contains("N_JOBS 2") && said.len() < 1000, "{said}");
+        assert!(said.contains("line 1") && said.contains("N_JOBS 2") && said.len() < 1000, "{said}");
     }
 
     proptest! {
