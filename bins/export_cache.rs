@@ -46,6 +46,9 @@ struct Options {
     /// Say more
     #[arg(short, long)]
     verbose: bool,
+    /// Append log messages to this file, or to a new one in this folder
+    #[arg(short, long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -72,7 +75,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
     let bars = bars(!options.status);
-    logging::start(options.verbose, &bars, None)?;
+    logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     let status = cache_status(&output)?.ok_or_else(no_cache)?;
     if options.status {

@@ -1,8 +1,9 @@
 //! Where messages go: stderr, above the progress bar where there is one, and a file if one is asked for.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
@@ -11,11 +12,32 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::settings::expand;
+
 /// The crates whose messages are the program's own.
 const OWN: [&str; 5] = ["neuroalign", "na_pipeline", "na_store", "na_cache", "na_model"];
 
-/// Starts logging. With a bar, only what matters is shown beside it.
-pub(crate) fn start(verbose: bool, bars: &MultiProgress, file: Option<&Path>) -> io::Result<()> {
+/// What is too much to show: the log file and `--verbose` have it.
+pub(crate) const BEYOND_THE_FIRST: &str = "neuroalign::beyond_the_first";
+
+/// Why there is no log file.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the log file {} cannot be written: {source}; name another file, or a folder, with --log-file, or leave it out",
+    path.display()
+)]
+pub(crate) struct LogError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Starts logging for a command of this name. With a bar, only what matters is shown beside it.
+pub(crate) fn start(
+    command: &str,
+    verbose: bool,
+    bars: &MultiProgress,
+    file: Option<&Path>,
+) -> Result<(), LogError> {
     let level = match (verbose, bars.is_hidden()) {
         (true, _) => LevelFilter::DEBUG,
         (false, true) => LevelFilter::INFO,
@@ -26,11 +48,12 @@ pub(crate) fn start(verbose: bool, bars: &MultiProgress, file: Option<&Path>) ->
         .without_time()
         .with_ansi(false)
         .with_writer(AboveBars(bars.clone()))
-        .with_filter(own(level));
+        .with_filter(shown(verbose, level));
     let to_file = match file {
         Some(path) => {
-            let writer = std::sync::Mutex::new(File::options().create(true).append(true).open(path)?);
-            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(Mutex::new(open(path, command)?));
             Some(layer.with_filter(own(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO })))
         }
         None => None,
@@ -40,8 +63,48 @@ pub(crate) fn start(verbose: bool, bars: &MultiProgress, file: Option<&Path>) ->
     Ok(())
 }
 
+/// The file itself, at its end, or a new one in the folder of this name. The folders above it are made.
+fn open(path: &Path, command: &str) -> Result<File, LogError> {
+    let path = expand(path);
+    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let above = if is_folder { Some(path.as_path()) } else { path.parent() };
+    let in_folder = |folder: &Path| -> io::Result<()> {
+        if folder.as_os_str().is_empty() { Ok(()) } else { fs::create_dir_all(folder) }
+    };
+    above
+        .map_or(Ok(()), in_folder)
+        .and_then(|()| {
+            if is_folder {
+                new_in(&path, command)
+            } else {
+                File::options().create(true).append(true).open(&path)
+            }
+        })
+        .map_err(|source| LogError { path, source })
+}
+
+/// A file with the date and the time of day in its name. Jobs that start in one second get one each.
+fn new_in(folder: &Path, command: &str) -> io::Result<File> {
+    let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
+    let names = std::iter::once(format!("{command}-{now}.log"))
+        .chain((2..1000).map(|n| format!("{command}-{now}-{n}.log")));
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for name in names {
+        match File::options().create_new(true).append(true).open(folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            other => return other,
+        }
+    }
+    Err(taken)
+}
+
 fn own(level: LevelFilter) -> Targets {
     OWN.iter().fold(Targets::new(), |targets, name| targets.with_target(*name, level))
+}
+
+/// What is shown: all that is the program's own, but no flood.
+fn shown(verbose: bool, level: LevelFilter) -> Targets {
+    own(level).with_target(BEYOND_THE_FIRST, if verbose { level } else { LevelFilter::OFF })
 }
 
 struct AboveBars(MultiProgress);
@@ -61,5 +124,31 @@ impl Write for AboveBars {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_to_show_is_in_the_log_file_and_with_verbose() {
+        assert!(!shown(false, LevelFilter::INFO).would_enable(BEYOND_THE_FIRST, &Level::WARN));
+        assert!(shown(true, LevelFilter::DEBUG).would_enable(BEYOND_THE_FIRST, &Level::WARN));
+        assert!(own(LevelFilter::INFO).would_enable(BEYOND_THE_FIRST, &Level::WARN));
+        assert!(shown(false, LevelFilter::INFO).would_enable("neuroalign::progress", &Level::WARN));
+    }
+
+    #[test]
+    fn jobs_that_start_in_one_second_get_a_log_each() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..5 {
+            writeln!(new_in(folder.path(), "load").unwrap(), "a line").unwrap();
+        }
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 5);
+        assert!(files.iter().all(|file| fs::read_to_string(file).unwrap() == "a line\n"));
     }
 }

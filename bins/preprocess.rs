@@ -31,7 +31,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let started = Instant::now();
     let bars = bars(!options.no_progress && !options.dry_run);
-    logging::start(options.verbose, &bars, options.log_file.as_deref())?;
+    logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;
     let config = options.config(&settings)?;
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use na_pipeline::{Event, Observer, PlanSummary};
 use na_store::ExportStep;
 
+use crate::logging::BEYOND_THE_FIRST;
 use crate::signals::Signals;
 
 /// On a terminal a bar, elsewhere a line now and then.
@@ -57,8 +58,10 @@ impl Progress {
             bar.finish_and_clear();
         }
         let hidden = self.notes.load(Ordering::Relaxed).saturating_sub(NOTES_SHOWN);
-        if hidden > 0 {
-            tracing::warn!("{hidden} more warnings: --verbose shows them, --log-file keeps them");
+        match hidden {
+            0 => {}
+            1 => tracing::warn!("1 more warning: --verbose shows it, --log-file keeps it"),
+            more => tracing::warn!("{more} more warnings: --verbose shows them, --log-file keeps them"),
         }
     }
 
@@ -127,7 +130,7 @@ impl Observer for Progress {
                 if self.notes.fetch_add(1, Ordering::Relaxed) < NOTES_SHOWN {
                     tracing::warn!("{note}");
                 } else {
-                    tracing::debug!("{note}");
+                    tracing::warn!(target: BEYOND_THE_FIRST, "{note}");
                 }
             }
             Event::Clearing(files) => {
@@ -154,5 +157,54 @@ impl na_store::ExportObserver for Progress {
 
     fn should_stop(&self) -> bool {
         self.signals.came().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a run says of so many notes, a line each, with the place in the program that says it.
+    fn said(notes: usize) -> Vec<String> {
+        let lines = Lines::default();
+        let to_lines = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_ansi(false)
+            .with_writer(move || to_lines.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let progress = Progress::new(bars(false), Signals::default());
+            (0..notes).for_each(|n| progress.event(Event::Note(format!("note {n}"))));
+            progress.finish();
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn notes_beyond_the_first_are_counted_and_never_as_none() {
+        assert_eq!(said(0).len(), 0);
+        assert_eq!(said(NOTES_SHOWN).len(), NOTES_SHOWN);
+        let one_more = said(NOTES_SHOWN + 1);
+        assert!(one_more.iter().filter(|line| !line.contains(BEYOND_THE_FIRST)).count() == NOTES_SHOWN + 1);
+        assert!(one_more.last().unwrap().contains(" 1 more warning: "), "{one_more:?}");
+        assert!(said(NOTES_SHOWN + 5).last().unwrap().contains(" 5 more warnings: "));
     }
 }

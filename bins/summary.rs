@@ -49,7 +49,7 @@ impl Told<'_> {
         list(&mut text, "Missing", &report.outcomes, UnitStatus::Missing);
         list(&mut text, "Failed", &report.outcomes, UnitStatus::Failed);
         if count(UnitStatus::Failed) > 0 && !self.dry_run {
-            text.push_str("\nMend these files and run the same command again: it loads what is missing.\n");
+            text.push_str("\nFix these files and run the same command again: it loads what is missing.\n");
         }
         text.push('\n');
         text.push_str(&self.last_line(report));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use support::cohort::{Cohort, anatomical, tsv};
 use support::store::Store;
@@ -184,7 +185,6 @@ fn the_command_line_is_over_the_environment_and_that_over_the_file() {
     );
 
     let jobs = |value: &str| ran(cohort.command(&[]).env("N_JOBS", value));
-    jobs("0").ended(1).says(&["N_JOBS", "a number above 0"]);
     jobs("two").ended(1).says(&["N_JOBS", "\"two\""]);
     jobs("2").ended(0);
     let atlas = |arguments: &[&str]| ran(cohort.command(arguments).env("ATLAS_NAME", "Other"));
@@ -205,4 +205,117 @@ fn paths_of_a_settings_file_are_under_its_folder_and_a_tilde_is_home() {
     command.env("HOME", cohort.root()).args(["-o", "~/at_home", "--env-file"]).arg(cohort.path("home.env"));
     ran(&mut command).ended(0).says(&["1 diffusion"]);
     assert!(cohort.path("at_home/manifest.json").exists());
+}
+
+/// What was printed, with the time that it took masked.
+fn without_time(text: &str) -> String {
+    let masked = |line: &str| match line.strip_prefix("Time      ") {
+        Some(time) if time.ends_with(" s") => "Time      … s".to_owned(),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|line| masked(line) + "\n").collect()
+}
+
+#[test]
+fn a_clean_run_says_what_it_did_to_the_letter_and_nothing_else() {
+    let cohort = Cohort::of(&[A, B]);
+    let ran = cohort.run(&[]).ended(0);
+    assert_eq!(
+        without_time(&ran.stdout),
+        "Sessions  2
+Loaded    2 anatomical, 2 diffusion
+Skipped   0
+Missing   0
+Failed    0
+Tables    4
+  - anatomical_ct: 8 rows of 2 sessions
+  - anatomical_gm: 8 rows of 2 sessions
+  - anatomical_wm: 8 rows of 2 sessions
+  - diffusion_NODDI: 16 rows of 2 sessions
+Features  18
+Age       20.5 to 21.5 years
+Time      … s
+
+The store is in data/processed.
+"
+    );
+    assert_eq!(
+        ran.stderr,
+        " INFO 2 sessions: 4 units to load (0 of them changed), 0 there already, 0 missing, 0 failed
+ INFO 4 of 4 units are committed
+ INFO writing anatomical_gm
+ INFO writing anatomical_wm
+ INFO writing anatomical_ct
+ INFO writing diffusion_NODDI
+ INFO verifying what was written
+ INFO writing 3 features of anatomical_gm
+ INFO writing 3 features of anatomical_wm
+ INFO writing 3 features of anatomical_ct
+ INFO writing 8 features of diffusion_NODDI
+ INFO verifying what was written
+"
+    );
+    let again = cohort.run(&[]).ended(0);
+    assert_eq!(
+        without_time(&again.stdout),
+        "Sessions  2
+Loaded    0
+Skipped   2 anatomical, 2 diffusion
+Missing   0
+Failed    0
+Time      … s
+
+Nothing to do: the store in data/processed has it all.
+"
+    );
+    assert_eq!(
+        again.stderr,
+        " INFO 2 sessions: 0 units to load (0 of them changed), 4 there already, 0 missing, 0 failed\n"
+    );
+}
+
+#[test]
+fn files_are_to_be_fixed_only_where_one_failed() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.list_of(&[A, B, ("0003", "1")]);
+    let advice = "Fix these files and run the same command again";
+    cohort.run(&[]).ended(0).says(&["Missing   2"]).keeps_quiet_about(&["Fix these files"]);
+    cohort.write(&anatomical(B.0, B.1, "CT"), "no table\n");
+    cohort.run(&["--dry-run"]).ended(0).keeps_quiet_about(&["Fix these files"]);
+    cohort.run(&[]).ended(3).says(&["Failed    1", advice]);
+}
+
+#[test]
+fn a_modality_of_which_nothing_was_loaded_is_not_counted() {
+    let cohort = Cohort::of(&[A]);
+    let ran = cohort.run(&["--no-diffusion"]).ended(0);
+    assert!(ran.stdout.contains("\nLoaded    1 anatomical\nSkipped   0\n"), "{}", ran.stdout);
+    let ran = cohort.run(&[]).ended(0);
+    assert!(ran.stdout.contains("\nLoaded    1 diffusion\nSkipped   1 anatomical\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_second_signal_ends_a_command_at_once_with_its_status() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let cohort = Cohort::of(&[A]);
+        // A list that never ends holds the run: the first signal alone does not stop it.
+        cohort.remove("sessions.csv");
+        assert!(Command::new("mkfifo").arg(cohort.path("sessions.csv")).status().unwrap().success());
+        let mut child = cohort.command(&[]).spawn().unwrap();
+        let list = fs::File::options().write(true).open(cohort.path("sessions.csv")).unwrap();
+        let send = || Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+        assert!(send().unwrap().success());
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(send().unwrap().success());
+        let started = Instant::now();
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None if started.elapsed() > Duration::from_secs(10) => child.kill().unwrap(),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        assert_eq!(ended.code(), Some(code), "{signal}");
+        drop(list);
+    }
 }
