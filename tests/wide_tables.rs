@@ -178,3 +178,117 @@ fn features_follow_what_becomes_of_their_table() {
     cohort.run(&["--wide-metrics", "std"]).ended(0);
     assert!(cohort.path("data/processed/wide/diffusion/mine.txt").exists());
 }
+
+/// A table with whatever columns, a row a line.
+fn table(header: &str, rows: &[&str]) -> String {
+    [&[header], rows].concat().iter().map(|line| format!("{}\n", line.replace(' ', "\t"))).collect()
+}
+
+#[test]
+fn a_label_of_both_hemispheres_is_told_apart_by_them() {
+    for column in ["hemisphere", "hemi", "structure"] {
+        let cohort = Cohort::of(&[A, B]);
+        let header = format!("index label {column} mean");
+        let rows = ["1 V1 L 1.5", "1 V1 R 2.5", "2 V2 L 3.5"];
+        cohort.write(&anatomical(A.0, A.1, "GM"), &table(&header, &rows));
+        // Another order, and a region less.
+        cohort.write(&anatomical(B.0, B.1, "GM"), &table(&header, &["1 V1 R 4.5", "1 V1 L 5.5"]));
+        cohort.run(&[]).ended(0);
+        let feature = feature(&cohort, "gm_mean");
+        assert_eq!(feature.columns[2..], ["V1#L", "V1#R", "V2"], "{column}");
+        assert_eq!(numbers(&feature, "V1#L"), [Some(1.5), Some(5.5)]);
+        assert_eq!(numbers(&feature, "V1#R"), [Some(2.5), Some(4.5)]);
+        assert_eq!(cohort.standing(B.0, B.1, "anatomical").1, "anatomical_gm lacks 1 of 3 regions");
+    }
+}
+
+#[test]
+fn two_spellings_of_a_region_s_hemisphere_fail_the_unit() {
+    let header = "index label hemi mean";
+    for rows in [["1 V1 L 1.5", "1 V1 left 2.5"], ["1 V1 left 1.5", "2 V2 lh 2.5"]] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.write(&anatomical(A.0, A.1, "GM"), &table(header, &["1 V1 L 1.5", "2 V2 L 2.5"]));
+        cohort.write(&anatomical(B.0, B.1, "GM"), &table(header, &rows));
+        cohort.run(&["-j", "1"]).ended(3).says(&["1 \"V1\"", "\"left\"", "\"L\""]);
+        assert_eq!(feature(&cohort, "gm_mean").rows.len(), 1);
+    }
+    // Also in the first table that there is.
+    let cohort = Cohort::of(&[A]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &table(header, &["1 V1 L 1.5", "1 V1 left 2.5"]));
+    cohort.run(&[]).ended(3).says(&["spell its hemisphere in one way"]);
+}
+
+#[test]
+fn a_column_that_tells_no_hemisphere_changes_nothing() {
+    let cohort = Cohort::of(&[A, B]);
+    let header = "index label structure mean";
+    let rows = ["1 V1 CORTEX_LEFT 1.5", "2 V1 CORTEX_RIGHT 2.5", "3 acc Accumbens 3.5"];
+    cohort.write(&anatomical(A.0, A.1, "GM"), &table(header, &rows));
+    cohort.write(
+        &anatomical(B.0, B.1, "GM"),
+        &table("index label mean", &["1 V1 4.5", "2 V1 5.5", "3 acc 6.5"]),
+    );
+    cohort.run(&[]).ended(0);
+    let feature = feature(&cohort, "gm_mean");
+    assert_eq!(feature.columns[2..], ["V1#1", "V1#2", "acc"]);
+    assert_eq!(numbers(&feature, "acc"), [Some(3.5), Some(6.5)]);
+    assert_eq!(cohort.standing(B.0, B.1, "anatomical").0, "loaded");
+}
+
+#[test]
+fn a_session_list_s_hemisphere_is_no_region_s() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.list("subject_code,session_id,hemisphere,index\n0001,1,L,7\n0002,1,R,8\n");
+    for (subject, session) in [A, B] {
+        cohort.write(&anatomical(subject, session, "GM"), &table("label mean", &["V1 1.5", "V2 2.5"]));
+    }
+    cohort.run(&[]).ended(0);
+    assert_eq!(feature(&cohort, "gm_mean").columns[2..], ["V1", "V2"]);
+    cohort.run(&["--wide-metrics", "all"]).ended(0);
+    assert_eq!(cohort.standing(A.0, A.1, "anatomical").0, "loaded");
+}
+
+#[test]
+fn no_region_s_name_takes_another_s_column() {
+    let cohort = Cohort::of(&[A, B]);
+    for (subject, session) in [A, B] {
+        let rows = means(&[("1", "P1", "1.5"), ("2", "P1", "2.5"), ("3", "P1#1", "3.5")]);
+        cohort.write(&anatomical(subject, session, "GM"), &rows);
+    }
+    cohort.run(&[]).ended(0);
+    let feature = feature(&cohort, "gm_mean");
+    assert_eq!(feature.columns[2..], ["P1#1", "P1#2", "P1#3"]);
+    let values = ["P1#1", "P1#2", "P1#3"].map(|name| numbers(&feature, name)[0]);
+    assert_eq!(values, [Some(3.5), Some(2.5), Some(1.5)]);
+}
+
+#[test]
+fn a_table_without_indices_has_the_regions_of_the_others() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &table("label mean", &["a 1.5", "b 2.5"]));
+    cohort.write(&anatomical(B.0, B.1, "GM"), &means(&[("1", "a", "3.5"), ("2", "b", "4.5")]));
+    cohort.run(&[]).ended(0);
+    let feature = feature(&cohort, "gm_mean");
+    assert_eq!(feature.columns[2..], ["a", "b"]);
+    assert_eq!(numbers(&feature, "a"), [Some(1.5), Some(3.5)]);
+    for (subject, session) in [A, B] {
+        assert_eq!(cohort.standing(subject, session, "anatomical").0, "loaded");
+    }
+}
+
+#[test]
+fn a_row_without_label_is_known_by_its_name_in_every_run() {
+    let sessions = [A, B, ("0003", "1")];
+    let cohort = Cohort::of(&sessions);
+    for (place, (subject, session)) in sessions.into_iter().enumerate() {
+        let text = "index\tlabel\tname\tmean\n1\ta\tx\t1.5\n2\t\ty\t2.5\n";
+        cohort.write(&anatomical(subject, session, "GM"), text);
+        cohort.list_of(&sessions[..=place]);
+        cohort.run(&[]).ended(0);
+    }
+    let feature = feature(&cohort, "gm_mean");
+    assert_eq!(
+        (feature.columns[2..].to_vec(), feature.rows.len()),
+        (vec!["a".to_owned(), "y".to_owned()], 3)
+    );
+}

@@ -101,18 +101,3 @@ fn a_name_that_would_hide_its_table_is_refused_by_name() {
     cohort.run(&[]).ended(1).says(&["QSIPARC_PATH", "qsirecon-.hidden"]);
     assert!(!cohort.store().exists());
 }
-
-#[test]
-fn two_workflows_whose_features_would_have_one_name_are_told_apart_or_refused() {
-    let cohort = Cohort::of(&[("0001", "1")]);
-    let path = diffusion("W_a", "0001", "1", "fa").replace("model-noddi", "model-b");
-    cohort.write(&path, &tsv(1.0));
-    let path = diffusion("W", "0001", "1", "fa").replace("model-noddi", "model-a_b");
-    cohort.write(&path, &tsv(2.0));
-    let words =
-        ["W_a_b_fa_mean", "diffusion_W ", "diffusion_W_a ", "another --output", "--force --workflows"];
-    cohort.run(&[]).ended(1).says(&words);
-    cohort.export_cache(&["--status"]).ended(0).says(&["Diffusion sessions: 1"]);
-    cohort.run(&["--force", "--workflows", "NODDI,W"]).ended(0);
-    cohort.run(&["--workflows", "W_a", "-o", "another"]).ended(0);
-}

@@ -1,11 +1,11 @@
 //! Units as the cache stores them, made by the loading threads so that the writer only writes.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use na_model::{MapSource, ReadAt, Region, RegionSet, SourceFile, TableName, TivFinding, Unit};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
-use crate::CacheError;
 use crate::blob::pack;
+use crate::{CacheError, RegionColumns};
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct EncodedTable {
 }
 
 impl EncodedTable {
-    /// Encodes a table; `region_column` names its regions.
+    /// Encodes a table. Its regions are what [`RegionColumns`] finds; `_region_column` decides nothing any more.
     ///
     /// # Errors
     /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
@@ -42,14 +42,14 @@ impl EncodedTable {
         table: TableName,
         map: Option<MapSource>,
         batch: &RecordBatch,
-        region_column: &str,
+        _region_column: &str,
     ) -> Result<Self, CacheError> {
         Ok(Self {
             table,
             map,
             n_rows: batch.num_rows(),
             columns: batch.schema(),
-            regions: regions_of(batch, region_column),
+            regions: RegionColumns::of(batch).set(),
             data: pack(batch)?,
         })
     }
@@ -99,16 +99,4 @@ impl EncodedTable {
     pub fn size(&self) -> usize {
         self.data.len()
     }
-}
-
-fn regions_of(batch: &RecordBatch, region_column: &str) -> RegionSet {
-    let index = batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>());
-    let label = batch.column_by_name(region_column).and_then(|column| match column.data_type() {
-        DataType::Utf8 => column.as_string_opt::<i32>(),
-        _ => None,
-    });
-    RegionSet::new((0..batch.num_rows()).map(|row| Region {
-        index: index.filter(|column| column.is_valid(row)).map(|column| column.value(row)),
-        label: label.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned()),
-    }))
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use na_model::{
-    MapSource, Modality, ReadAt, Session, SessionId, StatisticKind, SubjectCode, TableName, TivFinding,
-    UNKNOWN, Unit, statistic_kind,
+    MapSource, Modality, ReadAt, Region, Session, SessionId, StatisticKind, SubjectCode, TableName,
+    TivFinding, UNKNOWN, Unit, statistic_kind,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -146,8 +146,7 @@ impl PandasCache {
                 Ok(batches) => batches,
                 Err(problem) => return Ok(Err(format!("{}: {table}: {problem}", unit.unit))),
             } {
-                let region_column = if batch.column_by_name("label").is_some() { "label" } else { "name" };
-                tables.push(EncodedTable::encode(table.clone(), map, &batch, region_column)?);
+                tables.push(EncodedTable::encode(table.clone(), map, &batch, "label")?);
             }
         }
         let tiv = tiv.map_or(TivFinding::Kept, TivFinding::Measured);
@@ -249,10 +248,11 @@ impl Rows {
         let text = |row: &[Value], name: &str| match self.place(name).and_then(|place| row.get(place)) {
             Some(Value::Text(text)) => Some(text.clone()),
             Some(Value::Integer(number)) => Some(number.to_string()),
+            Some(Value::Real(number)) => Some(number.to_string()),
             _ => None,
         };
         let mut by_map: BTreeMap<Option<MapSource>, Vec<&Vec<Value>>> = BTreeMap::new();
-        let mut regions: HashMap<(Option<MapSource>, String), &Vec<Value>> = HashMap::new();
+        let mut regions: HashMap<(Option<MapSource>, Region), &Vec<Value>> = HashMap::new();
         for row in &self.rows {
             let map = match table {
                 TableName::Anatomical(_) => None,
@@ -262,11 +262,20 @@ impl Rows {
                     desc: text(row, "desc").unwrap_or_else(|| UNKNOWN.to_owned()),
                 }),
             };
-            let words = ["index", "label", "name"].map(|name| text(row, name).unwrap_or_default());
-            let region = words.join(" ").trim().to_owned();
+            let hemisphere = |name: &str| Region::hemisphere_in(name, &text(row, name)?).map(str::to_owned);
+            let region = Region {
+                index: text(row, Region::INDEX_COLUMN).and_then(|index| index.parse().ok()),
+                label: Region::LABEL_COLUMNS.into_iter().find_map(|name| text(row, name)),
+                hemisphere: Region::HEMISPHERE_COLUMNS.into_iter().find_map(hemisphere),
+            };
             match regions.insert((map.clone(), region.clone()), row) {
                 Some(other) if other == row => continue,
-                Some(_) => return Err(format!("two rows of region {region} differ")),
+                Some(_) => {
+                    let index = region.index.map(|index| index.to_string());
+                    let words: Vec<String> =
+                        [index, region.label, region.hemisphere].into_iter().flatten().collect();
+                    return Err(format!("two rows of region {} differ", words.join(" ")));
+                }
                 None => by_map.entry(map).or_default().push(row),
             }
         }

@@ -2,7 +2,13 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::{MapSource, Modality, TableName, UNKNOWN};
+
+/// The longest name that a feature's file may have, bytes: what is left of a file system's 255 holds the names under
+/// which files are written.
+pub const LONGEST_FEATURE_FILE: usize = 200;
 
 /// Which rows of a long table a feature takes: all of a tissue's, or one map's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,19 +19,7 @@ pub struct FeatureSource {
     pub map: Option<MapSource>,
 }
 
-/// Bytes of a feature's file name, with its ending.
-pub const LONGEST_FEATURE_FILE: usize = 200;
-
 impl FeatureSource {
-    /// Bytes of the longest name that a file of these metrics' features has.
-    #[must_use]
-    pub fn longest_file_name(&self, metrics: &[&str]) -> usize {
-        let long = self.map.as_ref().map_or(0, |_| "_model-_param-_desc-".len());
-        let name =
-            |metric: &&str| self.feature(metric, true).file_path().rsplit('/').next().map_or(0, str::len);
-        metrics.iter().map(name).max().unwrap_or_default() + long
-    }
-
     /// The name of a metric of this source. `desc_in_name` where the param has several descriptions.
     #[must_use]
     pub fn feature(&self, metric: &str, desc_in_name: bool) -> FeatureName {
@@ -33,16 +27,36 @@ impl FeatureSource {
             (TableName::Anatomical(tissue), _) => format!("{tissue}_{metric}"),
             (TableName::Diffusion(workflow), None) => format!("{workflow}_{metric}"),
             (TableName::Diffusion(workflow), Some(map)) => {
-                let desc = if desc_in_name && map.desc != UNKNOWN {
-                    format!("_desc-{}", map.desc)
-                } else {
-                    String::new()
-                };
-                format!("{workflow}_{}_{}{desc}_{metric}", map.model, map.param)
+                format!("{workflow}_{}_{}{}_{metric}", map.model, map.param, desc(map, desc_in_name))
             }
         };
         FeatureName { modality: self.table.modality(), name }
     }
+
+    /// The name that says which part is what, for features whose names another source has too. None where a source has
+    /// no parts.
+    #[must_use]
+    pub fn long_feature(&self, metric: &str, desc_in_name: bool) -> Option<FeatureName> {
+        let (TableName::Diffusion(workflow), Some(map)) = (&self.table, &self.map) else { return None };
+        let desc = desc(map, desc_in_name);
+        let name = format!("{workflow}_model-{}_param-{}{desc}_{metric}", map.model, map.param);
+        Some(FeatureName { modality: self.table.modality(), name })
+    }
+
+    /// The longest name that a file of these metrics can get, short or long, bytes; 0 without metrics. A source is
+    /// let into a store only if that is [`LONGEST_FEATURE_FILE`] at most.
+    #[must_use]
+    pub fn longest_file_name<'a>(&self, metrics: impl IntoIterator<Item = &'a str>) -> usize {
+        let longest = |metric| {
+            let long = self.long_feature(metric, true).map_or(0, |name| name.file_name().len());
+            long.max(self.feature(metric, true).file_name().len())
+        };
+        metrics.into_iter().map(longest).max().unwrap_or_default()
+    }
+}
+
+fn desc(map: &MapSource, in_name: bool) -> String {
+    if in_name && map.desc != UNKNOWN { format!("_desc-{}", map.desc) } else { String::new() }
 }
 
 /// The name of a wide table, and of its file.
@@ -71,20 +85,48 @@ impl FeatureName {
         &self.name
     }
 
-    /// Its file under the store. A metric's name comes from a TSV's header and may hold anything: `/` and control
-    /// characters are written as `%` and their code.
+    /// The same name with a number behind it.
+    #[must_use]
+    pub fn numbered(&self, number: usize) -> Self {
+        Self { modality: self.modality, name: format!("{}_{number}", self.name) }
+    }
+
+    /// Its file under the store.
     #[must_use]
     pub fn file_path(&self) -> String {
-        let mut stem = String::with_capacity(self.name.len());
-        for c in self.name.chars() {
-            if c == '/' || c == '\\' || c.is_control() {
-                stem.push_str(&format!("%{:02X}", u32::from(c)));
-            } else {
-                stem.push(c);
-            }
-        }
-        format!("wide/{}/{stem}.parquet", self.modality)
+        format!("wide/{}/{}", self.modality, self.file_name())
     }
+
+    fn file_name(&self) -> String {
+        format!("{}.parquet", stem(&self.name))
+    }
+
+    /// What no two features have in common: where file systems or people do not tell case or the form of accents apart,
+    /// names of one key are one name.
+    #[must_use]
+    pub fn key(&self) -> String {
+        name_key(&self.name)
+    }
+}
+
+/// The [`key`](FeatureName::key) that a feature of this name would have.
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    stem(name).to_lowercase().nfc().collect()
+}
+
+/// A name as a file's. A metric's name comes from a TSV's header and may hold anything: `/` and control characters are
+/// written as `%` and their code.
+fn stem(name: &str) -> String {
+    let mut stem = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c == '/' || c == '\\' || c.is_control() {
+            stem.push_str(&format!("%{:02X}", u32::from(c)));
+        } else {
+            stem.push(c);
+        }
+    }
+    stem
 }
 
 impl fmt::Display for FeatureName {
@@ -119,5 +161,32 @@ mod tests {
         let path = diffusion(UNKNOWN).feature("../../x", false).file_path();
         assert_eq!(path, "wide/diffusion/AMICONODDI_noddi_icvf_..%2F..%2Fx.parquet");
         assert_eq!(FeatureName::tiv().file_path(), "wide/anatomical/tiv.parquet");
+    }
+
+    #[test]
+    fn the_long_name_says_which_part_is_what() {
+        let name = |desc, in_name| diffusion(desc).long_feature("mean", in_name).unwrap().to_string();
+        assert_eq!(name("modulated", false), "AMICONODDI_model-noddi_param-icvf_mean");
+        assert_eq!(name("modulated", true), "AMICONODDI_model-noddi_param-icvf_desc-modulated_mean");
+        let tissue = FeatureSource { table: TableName::parse("anatomical_gm").unwrap(), map: None };
+        assert_eq!(tissue.long_feature("mean", true), None);
+    }
+
+    #[test]
+    fn the_longest_file_name_is_that_of_the_longest_metric_in_its_longest_form() {
+        let name = "AMICONODDI_model-noddi_param-icvf_desc-modulated_median.parquet";
+        assert_eq!(diffusion("modulated").longest_file_name(["mean", "median"]), name.len());
+        assert_eq!(diffusion("modulated").longest_file_name([]), 0);
+        let tissue = FeatureSource { table: TableName::parse("anatomical_gm").unwrap(), map: None };
+        assert_eq!(tissue.longest_file_name(["a/b"]), "gm_a%2Fb.parquet".len());
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_in_the_form_of_an_accent_have_one_key() {
+        let key = |metric: &str| diffusion(UNKNOWN).feature(metric, false).key();
+        assert_eq!(key("ICVF"), key("icvf"));
+        assert_eq!(key("\u{e9}"), key("e\u{301}"));
+        assert_eq!(key("a/b"), key("a%2Fb"));
+        assert_ne!(key("a"), key("b"));
     }
 }

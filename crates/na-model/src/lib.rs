@@ -35,7 +35,7 @@ mod unit;
 
 pub use bids::BidsName;
 pub use error::ModelError;
-pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE};
+pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, name_key};
 pub use listing::{AGE_COLUMN, ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
 pub use measure::Measure;
@@ -46,7 +46,7 @@ pub use metric::{
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use number::Number;
 pub use read_at::ReadAt;
-pub use region::{Region, RegionSet};
+pub use region::{Region, RegionSet, matched_regions};
 pub use session::{Session, SessionId, SubjectCode, visible};
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot};

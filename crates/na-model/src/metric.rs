@@ -1,5 +1,7 @@
 //! The statistics that `parcellate` computes for a region.
 
+use std::collections::HashSet;
+
 /// What a known statistic must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatisticKind {
@@ -71,6 +73,7 @@ pub const TEXT_REGION_COLUMNS: &[&str] = &[
     "network_label_17network",
     "atlas_name",
     "hemisphere",
+    "hemi",
     "structure",
 ];
 
@@ -119,15 +122,17 @@ pub enum WideMetrics {
 }
 
 impl WideMetrics {
-    /// Reads `default`, `all` or a list with commas.
+    /// Reads `default`, `all` or a list with commas; a metric that is named twice counts once.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.trim() {
             "" | "default" => Self::Default,
             "all" => Self::All,
-            list => {
-                Self::Listed(list.split(',').map(|m| m.trim().to_owned()).filter(|m| !m.is_empty()).collect())
-            }
+            list => Self::Listed(
+                once_each(list.split(',').map(str::trim).filter(|metric| !metric.is_empty()))
+                    .map(str::to_owned)
+                    .collect(),
+            ),
         }
     }
 
@@ -152,8 +157,14 @@ impl WideMetrics {
                 crate::Modality::Diffusion => DEFAULT_DIFFUSION_METRICS.to_vec(),
             },
         };
-        wanted.into_iter().filter(|m| columns.contains(m)).collect()
+        once_each(wanted.into_iter().filter(|metric| columns.contains(metric))).collect()
     }
+}
+
+/// The words in their order, each where it comes first.
+fn once_each<'a>(words: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let mut seen = HashSet::new();
+    words.filter(move |word| seen.insert(*word))
 }
 
 #[cfg(test)]
@@ -171,5 +182,12 @@ mod tests {
         );
         assert_eq!(WideMetrics::parse("skewness, cv").choose(Modality::Diffusion, &columns), ["skewness"]);
         assert_eq!(WideMetrics::parse("skewness, cv").to_text(), "skewness,cv");
+    }
+
+    #[test]
+    fn a_metric_that_is_named_twice_counts_once() {
+        assert_eq!(WideMetrics::parse("mean, std,mean,,std").to_text(), "mean,std");
+        let by_hand = WideMetrics::Listed(vec!["mean".to_owned(), "mean".to_owned()]);
+        assert_eq!(by_hand.choose(Modality::Diffusion, &["mean"]), ["mean"]);
     }
 }

@@ -90,6 +90,14 @@ impl Admission {
                 .entry(table.table())
                 .or_insert_with(|| self.regions.get(table.table()).cloned().unwrap_or_default());
             if let Some((there, here)) = known.disagreement(table.regions()) {
+                if !known.as_slice().contains(there) {
+                    let problem = format!(
+                        "its region {} is also {}: spell its hemisphere in one way",
+                        describe(here),
+                        describe(there)
+                    );
+                    return Err(refuse(Bar::Regions, problem));
+                }
                 let problem = format!(
                     "its region {} is {} in the store; the atlas is another one, or another version of it",
                     describe(here),
@@ -131,7 +139,7 @@ impl Admission {
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
         let source = FeatureSource { table: table.table().clone(), map: table.map().cloned() };
         let metrics = self.metrics.choose(table.table().modality(), &table.numeric_columns());
-        match source.longest_file_name(&metrics) {
+        match source.longest_file_name(metrics) {
             longest if longest > LONGEST_FEATURE_FILE => Err(format!(
                 "the file of a feature of {} would have a name of {longest} bytes: no more than {LONGEST_FEATURE_FILE} are \
                  taken; shorten the workflow's name, or the model and param of the file's",
@@ -166,10 +174,14 @@ fn source_of(loaded: &LoadedUnit, table: &EncodedTable) -> String {
 }
 
 fn describe(region: &Region) -> String {
-    match (region.index, region.label.as_deref()) {
+    let name = match (region.index, region.label.as_deref()) {
         (Some(index), Some(label)) => format!("{index} {label:?}"),
         (None, Some(label)) => format!("{label:?} without index"),
         (Some(index), None) => format!("{index} without label"),
         (None, None) => "without index and label".to_owned(),
+    };
+    match &region.hemisphere {
+        Some(hemisphere) => format!("{name} in hemisphere {hemisphere:?}"),
+        None => name,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use na_model::{MapSource, Modality, TableName, Unit, UnitStatus};
+use na_model::{MapSource, Modality, TableName, Unit, UnitStatus, matched_regions};
 
 use crate::long::index::{LongIndex, Run};
 
@@ -11,6 +11,8 @@ pub(crate) struct Completeness<'a> {
     tables: Vec<(&'a TableName, &'a LongIndex)>,
     /// By unit: the runs of each table, as places in `tables`.
     held: HashMap<Unit, Vec<(usize, &'a Run)>>,
+    /// For each table, the region that each of its regions is, and how many that are.
+    regions: Vec<(Vec<usize>, usize)>,
 }
 
 impl<'a> Completeness<'a> {
@@ -23,7 +25,13 @@ impl<'a> Completeness<'a> {
                 held.entry(Unit::new(session.clone(), table.modality())).or_default().push((place, run));
             }
         }
-        Self { tables, held }
+        let regions = tables.iter().map(|(_, index)| {
+            let matched = matched_regions(&index.regions);
+            let n_regions = matched.iter().collect::<HashSet<_>>().len();
+            (matched, n_regions)
+        });
+        let regions = regions.collect();
+        Self { tables, held, regions }
     }
 
     /// Where a unit of the store stands, and why it is partial.
@@ -72,12 +80,13 @@ impl<'a> Completeness<'a> {
     fn lacking_regions(&self, held: &[(usize, &Run)]) -> Vec<String> {
         let mut lacking = BTreeSet::new();
         for (place, run) in held {
-            let Some((table, index)) = self.tables.get(*place) else { continue };
-            let regions: HashSet<usize> =
-                index.layouts.get(run.layout).into_iter().flatten().copied().collect();
-            let (all, missing) = (index.regions.len(), index.regions.len() - regions.len());
+            let table = self.tables.get(*place).zip(self.regions.get(*place));
+            let Some(((table, index), (matched, all))) = table else { continue };
+            let layout = index.layouts.get(run.layout).into_iter().flatten();
+            let regions: HashSet<&usize> = layout.filter_map(|region| matched.get(*region)).collect();
+            let missing = all - regions.len();
             if missing > 0 {
-                lacking.insert((*table, missing, all));
+                lacking.insert((*table, missing, *all));
             }
         }
         let describe = |(table, missing, all): (&TableName, usize, usize)| {

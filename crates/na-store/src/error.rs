@@ -62,19 +62,6 @@ pub enum StoreError {
         /// The atlas asked for.
         asked: String,
     },
-    /// Two sources of features would have the same name.
-    #[error(
-        "the features of {first} and of {second} would both be called {name}: load one of the workflows into another \
-         --output, and this one anew with --force --workflows"
-    )]
-    SameFeature {
-        /// The name.
-        name: String,
-        /// A source.
-        first: String,
-        /// The other.
-        second: String,
-    },
     /// What was written is not what was to be written. The cache is still there.
     #[error(
         "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",

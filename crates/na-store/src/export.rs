@@ -8,7 +8,6 @@ use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
 use na_model::{
     ExportSettings, FeatureName, Manifest, Session, TableName, UnitOutcome, WideFeature, WideMetrics,
 };
-use rayon::prelude::*;
 
 use crate::catalog::{self, count, long_entry, read_manifest, wide_entry};
 use crate::completeness::Completeness;
@@ -23,6 +22,7 @@ use crate::long::index::LongIndex;
 use crate::long::merge::{LongMerge, OldTable, Replaced};
 use crate::metadata::MetadataTable;
 use crate::notes;
+use crate::open_files::each_file;
 use crate::producers::producers;
 use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
@@ -30,7 +30,7 @@ use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 use crate::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::wide::chosen::metrics_of_features;
-use crate::wide::plan::{PlannedFeature, check_names, plan};
+use crate::wide::plan::{Giver, PlannedFeature, feature_plan};
 use crate::wide::write::WideWriter;
 
 /// What an export tells while it goes on, and asks.
@@ -113,7 +113,7 @@ pub struct ExportReport {
 /// is deleted.
 ///
 /// # Errors
-/// A store of another atlas; features whose names clash; anything that cannot be read or written. The cache is kept,
+/// A store of another atlas; anything that cannot be read or written. The cache is kept,
 /// and the next export begins anew.
 pub fn export(
     lock: &OwnerLock,
@@ -193,7 +193,7 @@ impl<'a> Export<'a> {
         for table in long_tables(output)? {
             if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
                 let index = LongIndex::read(&file)?;
-                old.insert(table, Arc::new(OldTable { file, index }));
+                old.insert(table, Arc::new(OldTable { file: file.closed(), index }));
             }
         }
         let old_metadata = MetadataTable::read(output)?;
@@ -216,14 +216,10 @@ impl<'a> Export<'a> {
         let old_metadata = std::mem::take(&mut self.old_metadata);
         let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &self.sessions());
         let metadata = Arc::new(metadata);
-        let planned = self.plan(&metadata)?;
-        check_names(
-            planned
-                .iter()
-                .flat_map(|table| table.features.iter().map(move |feature| (&table.merge.table, feature))),
-        )?;
+        let (planned, names) = self.plan(&metadata)?;
         let mut report_notes: Vec<String> =
             planned.iter().flat_map(|table| table.columns.notes.clone()).collect();
+        report_notes.extend(names);
         if let WideMetrics::Listed(metrics) = &settings.wide_metrics {
             let has = |metric: &String| {
                 planned.iter().flat_map(|table| &table.features).any(|feature| feature.metric == *metric)
@@ -278,7 +274,8 @@ impl<'a> Export<'a> {
         cached.chain(kept).chain(known).collect()
     }
 
-    fn plan(&self, metadata: &Arc<MetadataTable>) -> Result<Vec<Planned>, StoreError> {
+    /// The tables with their features, and what the user should know of the features' names.
+    fn plan(&self, metadata: &Arc<MetadataTable>) -> Result<(Vec<Planned>, Vec<String>), StoreError> {
         let cached = self.forms.iter().map(|form| &form.table);
         let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
         let replaced = Replaced::of(&self.units);
@@ -295,11 +292,22 @@ impl<'a> Export<'a> {
             );
             merge.producers = producers.remove(&table.to_string()).unwrap_or_default();
             let columns = merge.columns();
-            let metrics = &self.request.record.settings.wide_metrics;
-            let features = plan(table, &columns.schema, &merge.maps(), metrics);
-            Planned { merge, columns, features }
+            Planned { merge, columns, features: Vec::new() }
         });
-        Ok(planned.collect())
+        let mut planned: Vec<Planned> = planned.collect();
+        let givers: Vec<Giver<'_>> = planned
+            .iter()
+            .map(|Planned { merge, columns, .. }| Giver {
+                table: &merge.table,
+                schema: &columns.schema,
+                maps: merge.maps(),
+            })
+            .collect();
+        let mut plan = feature_plan(&givers, &self.request.record.settings.wide_metrics);
+        for table in &mut planned {
+            table.features = plan.features.remove(&table.merge.table).unwrap_or_default();
+        }
+        Ok((planned, plan.notes))
     }
 
     fn write_long(&self, planned: &[Planned]) -> Result<BTreeMap<TableName, Expected>, StoreError> {
@@ -324,6 +332,7 @@ impl<'a> Export<'a> {
             for (place, table) in (1..).zip(to_write) {
                 let Planned { merge, columns, .. } = table;
                 self.observer.step(&ExportStep::LongTable { table: merge.table.clone(), place, of });
+                let _open = merge.old.as_ref().map(|old| old.file.opened()).transpose()?;
                 let file =
                     merge.write(self.output, folders, settings, self.cache, columns, &|| self.go_on())?;
                 completion.add(vec![file])?;
@@ -339,14 +348,16 @@ impl<'a> Export<'a> {
         expected: &BTreeMap<TableName, Expected>,
     ) -> Result<BTreeMap<TableName, OldTable>, StoreError> {
         self.observer.step(&ExportStep::Verification);
-        let open = |(table, expected): (&TableName, &Expected)| {
+        let open = |(table, expected): &(&TableName, &Expected)| {
             let path = self.output.join(table.file_path());
             let file = TableFile::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
             let index = LongIndex::read(&file)?;
             verify_long(&path, expected, &index)?;
-            Ok((table.clone(), OldTable { file, index }))
+            Ok((TableName::clone(table), OldTable { file: file.closed(), index }))
         };
-        expected.par_iter().map(open).collect()
+        let expected: Vec<(&TableName, &Expected)> = expected.iter().collect();
+        let opened: Result<Vec<_>, StoreError> = each_file(&expected, open);
+        Ok(opened?.into_iter().collect())
     }
 
     fn write_features(
@@ -377,7 +388,7 @@ impl<'a> Export<'a> {
                     output: self.output,
                     folders,
                     table,
-                    file: &long.file,
+                    file: long.file.opened()?,
                     index: &long.index,
                     settings: &self.request.record.settings,
                 };
@@ -430,12 +441,11 @@ impl<'a> Export<'a> {
             .map(|feature| feature.name.file_path())
             .collect();
         paths.extend(has_tiv.then(|| FeatureName::tiv().file_path()));
-        let entry = |path: String| {
-            let place = self.output.join(&path);
-            let entry = TableFile::open(&place)?.and_then(|file| wide_entry(&path, &file));
+        each_file(&paths, |path| {
+            let place = self.output.join(path);
+            let entry = TableFile::open(&place)?.and_then(|file| wide_entry(path, &file));
             entry.ok_or_else(|| StoreError::damaged(&place, "it is gone"))
-        };
-        paths.into_par_iter().map(entry).collect()
+        })
     }
 
     /// The instant at which the store becomes the new one.

@@ -9,13 +9,16 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::handle::Handle;
 use crate::pages::check_size;
 
 /// Parquet's own reader of [`File`] seeks, and all handles of one open file share their position: here each read says
 /// where.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedFile {
-    file: Arc<File>,
+    handle: Arc<Handle>,
+    /// The file, where it stays open.
+    _open: Option<Arc<File>>,
     length: u64,
     /// What pages decompress to at most, bytes. None until that is known.
     largest_page: Option<u64>,
@@ -23,14 +26,24 @@ pub(crate) struct SharedFile {
 
 impl SharedFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let (handle, file) = Handle::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), length, largest_page: None })
+        Ok(Self { handle: Arc::new(handle), _open: Some(file), length, largest_page: None })
     }
 
     /// The same file, of which pages are read now.
     pub(crate) fn with_pages(self, largest_page: u64) -> Self {
         Self { largest_page: Some(largest_page), ..self }
+    }
+
+    /// The same file, open only while it is read.
+    pub(crate) fn closed(self) -> Self {
+        Self { _open: None, ..self }
+    }
+
+    /// The same file, open for as long as this lives.
+    pub(crate) fn opened(&self) -> io::Result<Self> {
+        Ok(Self { _open: Some(self.handle.file()?), ..self.clone() })
     }
 }
 
@@ -45,7 +58,7 @@ impl ChunkReader for SharedFile {
 
     /// Reads on from the footer's end, or from the beginning of a page.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        let from = ReadFrom { file: Arc::clone(&self.file), position: start };
+        let from = ReadFrom { file: self.handle.file()?, position: start };
         let mut reader = BufReader::with_capacity(1 << 18, from);
         if let Some(largest) = self.largest_page {
             check_size(reader.fill_buf()?, largest)?;
@@ -59,7 +72,7 @@ impl ChunkReader for SharedFile {
             return Err(ParquetError::EOF("a column is not where the file says".to_owned()));
         }
         let mut bytes = vec![0; length];
-        ReadFrom { file: Arc::clone(&self.file), position: start }.read_exact(&mut bytes)?;
+        ReadFrom { file: self.handle.file()?, position: start }.read_exact(&mut bytes)?;
         Ok(bytes.into())
     }
 }

@@ -70,6 +70,17 @@ impl TableFile {
         })
     }
 
+    /// The same file, open only while it is read: what is read of another that took its place is an error.
+    pub(crate) fn closed(self) -> Self {
+        Self { file: Arc::new(SharedFile::clone(&self.file).closed()), ..self }
+    }
+
+    /// The same file, open for as long as this lives.
+    pub(crate) fn opened(&self) -> Result<Self, StoreError> {
+        let file = self.file.opened().map_err(StoreError::io("open", &self.path))?;
+        Ok(Self { file: Arc::new(file), ..self.clone() })
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

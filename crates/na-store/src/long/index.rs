@@ -5,13 +5,17 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::Int32Type;
+use na_cache::RegionColumns;
 use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
 use crate::table_file::TableFile;
 
-const KEYS: [&str; 8] = ["subject_code", "session_id", "model", "param", "desc", "index", "label", "name"];
+const KEYS: [&str; 5] = ["subject_code", "session_id", "model", "param", "desc"];
+
+/// The first of the columns that the store adds: those before it are the files' own.
+const FIRST_ADDED: [&str; 2] = ["modality", "workflow"];
 
 /// Rows that follow each other and are of one map of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +42,9 @@ pub(crate) struct LongIndex {
 impl LongIndex {
     pub(crate) fn read(file: &TableFile) -> Result<Self, StoreError> {
         let mut builder = IndexBuilder::default();
+        let keys = keys(file);
         for row_group in 0..file.row_groups().len() {
-            builder.add_group(file, row_group)?;
+            builder.add_group(file, row_group, &keys)?;
         }
         Ok(builder.index)
     }
@@ -62,6 +67,14 @@ impl LongIndex {
     }
 }
 
+/// The columns that tell whose and of which region a row is. A session list's column may be called `hemisphere`, too: it
+/// names no region.
+fn keys(file: &TableFile) -> Vec<&str> {
+    let names = file.schema().fields().iter().map(|field| field.name().as_str());
+    let own = names.take_while(|name| !FIRST_ADDED.contains(name));
+    own.filter(|name| Region::COLUMNS.contains(name)).chain(KEYS).collect()
+}
+
 /// An index that is being made, out of row groups and of tables that are in no file yet.
 #[derive(Default)]
 pub(crate) struct IndexBuilder {
@@ -73,8 +86,8 @@ pub(crate) struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    fn add_group(&mut self, file: &TableFile, row_group: usize) -> Result<(), StoreError> {
-        let batch = file.read_keyed(row_group, &KEYS)?;
+    fn add_group(&mut self, file: &TableFile, row_group: usize, keys: &[&str]) -> Result<(), StoreError> {
+        let batch = file.read_keyed(row_group, keys)?;
         let columns =
             KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
         let mut start = 0;
@@ -141,7 +154,7 @@ impl IndexBuilder {
             };
             MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
         });
-        let layout = self.layout(rows.clone().map(|row| columns.region(row)));
+        let layout = self.layout(rows.clone().map(|row| columns.regions.region(row)));
         self.add_rows(row_group, rows, session, map, layout);
         Ok(())
     }
@@ -208,9 +221,7 @@ struct KeyColumns<'a> {
     model: Option<Text<'a>>,
     param: Option<Text<'a>>,
     desc: Option<Text<'a>>,
-    label: Option<Text<'a>>,
-    name: Option<Text<'a>>,
-    index: Option<&'a arrow::array::Int64Array>,
+    regions: RegionColumns<'a>,
 }
 
 impl<'a> KeyColumns<'a> {
@@ -222,9 +233,7 @@ impl<'a> KeyColumns<'a> {
             model: text("model"),
             param: text("param"),
             desc: text("desc"),
-            label: text("label"),
-            name: text("name"),
-            index: batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>()),
+            regions: RegionColumns::of(batch),
         })
     }
 
@@ -238,13 +247,5 @@ impl<'a> KeyColumns<'a> {
                 .into_iter()
                 .flatten()
                 .all(|column| column.same(first, second))
-    }
-
-    fn region(&self, row: usize) -> Region {
-        let text = |column: Option<Text<'a>>| column.and_then(|column| column.value(row));
-        Region {
-            index: self.index.filter(|index| index.is_valid(row)).map(|index| index.value(row)),
-            label: text(self.label).or_else(|| text(self.name)).map(str::to_owned),
-        }
     }
 }

@@ -4,12 +4,16 @@ use std::path::{Component, Path, PathBuf};
 
 use na_model::{FeatureName, Modality, TableName, Tissue, WideFeature, WideMetrics, Workflow};
 
+use crate::catalog;
 use crate::error::StoreError;
+use crate::long::columns::LongColumns;
+use crate::long::merge::LongMerge;
 use crate::notes;
 use crate::read::names::unknown;
 use crate::read::snapshot::Snapshot;
 use crate::table_file::TableFile;
-use crate::wide::plan::{FeatureKind, PlannedFeature};
+use crate::wide::names::{families, may_give};
+use crate::wide::plan::{FeatureKind, Giver, PlannedFeature, feature_plan};
 
 /// A feature that can be read.
 #[derive(Debug, Clone)]
@@ -30,17 +34,20 @@ impl Snapshot {
         if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
             names.push(FeatureName::tiv().to_string());
         }
-        for table in self.tables()?.iter().filter(|table| wanted(table.modality())) {
-            if self.is_parquet_alone() || !self.is_touched(table) {
-                let of_table = self.manifest.wide_features.values();
-                names.extend(
-                    of_table
-                        .filter(|entry| table_of(entry).as_ref() == Some(table))
-                        .map(|entry| entry.name.clone()),
-                );
+        for family in families(self.tables()?) {
+            if !family.iter().any(|table| wanted(table.modality())) {
+                continue;
+            }
+            if self.is_parquet_alone() || (!self.is_any_touched(&family) && self.has_the_same_metrics()) {
+                let exported = self.manifest.wide_features.values();
+                let is_of_family = |entry: &&WideFeature| {
+                    table_of(entry).is_some_and(|table| wanted(table.modality()) && family.contains(&table))
+                };
+                names.extend(exported.filter(is_of_family).map(|entry| entry.name.clone()));
             } else {
-                let planned = self.planned(table, &self.wide_metrics())?;
-                names.extend(planned.into_iter().map(|feature| feature.name.to_string()));
+                let planned = self.planned(&family, &self.wide_metrics())?.into_iter();
+                let planned = planned.filter(|(table, _)| wanted(table.modality()));
+                names.extend(planned.map(|(_, feature)| feature.name.to_string()));
             }
         }
         names.sort_unstable();
@@ -51,23 +58,21 @@ impl Snapshot {
         if name == FeatureName::tiv().as_str() && !self.volumes()?.0.is_empty() {
             return Ok(Found::Tiv);
         }
-        if let Some(entry) = self.manifest.wide_features.get(name)
-            && let Some(table) = table_of(entry)
-            && self.has_current_file(&table, entry)?
+        let entry = self.manifest.wide_features.get(name).and_then(|entry| Some((entry, table_of(entry)?)));
+        if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
+            return Ok(Found::File(WideFeature::clone(entry)));
+        }
+        let families = families(self.all_tables()?);
+        if let Some((entry, table)) = entry
+            && let Some(family) = families.iter().find(|family| family.contains(&table))
+            && self.has_current_file(&table, family, entry)?
         {
             return Ok(Found::File(entry.clone()));
         }
-        for table in self.tables()? {
-            let prefix = match &table {
-                TableName::Anatomical(tissue) => tissue.as_str(),
-                TableName::Diffusion(workflow) => workflow.as_str(),
-            };
-            if !name.starts_with(prefix) {
-                continue;
-            }
-            for metrics in [self.wide_metrics(), WideMetrics::All] {
-                let planned = self.planned(&table, &metrics)?;
-                if let Some(feature) = planned.into_iter().find(|feature| feature.name.as_str() == name) {
+        for metrics in [self.wide_metrics(), WideMetrics::All] {
+            for family in families.iter().filter(|family| family.iter().any(|table| may_give(table, name))) {
+                let mut planned = self.planned(family, &metrics)?.into_iter();
+                if let Some((table, feature)) = planned.find(|(_, feature)| feature.name.as_str() == name) {
                     return Ok(Found::Computed(table, feature));
                 }
             }
@@ -75,13 +80,49 @@ impl Snapshot {
         Err(unknown("feature", name, &self.output, self.feature_names(None)?.iter().map(String::as_str)))
     }
 
+    /// The features that the tables of a family give, as an export would name them now.
+    fn planned(
+        &self,
+        family: &[TableName],
+        metrics: &WideMetrics,
+    ) -> Result<Vec<(TableName, PlannedFeature)>, StoreError> {
+        let merges = family.iter().map(|table| self.merge(table)).collect::<Result<Vec<_>, StoreError>>()?;
+        let columns: Vec<LongColumns> = merges.iter().map(LongMerge::columns).collect();
+        let givers: Vec<Giver<'_>> = merges
+            .iter()
+            .zip(&columns)
+            .map(|(merge, columns)| Giver {
+                table: &merge.table,
+                schema: &columns.schema,
+                maps: merge.maps(),
+            })
+            .collect();
+        let planned = feature_plan(&givers, metrics).features.into_iter();
+        let with_table = |(table, features): (TableName, Vec<PlannedFeature>)| {
+            features.into_iter().map(move |feature| (table.clone(), feature))
+        };
+        Ok(planned.flat_map(with_table).collect())
+    }
+
+    fn is_any_touched(&self, family: &[TableName]) -> bool {
+        family.iter().any(|table| self.is_touched(table))
+    }
+
+    /// Whether an export would make features of the metrics that the last one made them of.
+    fn has_the_same_metrics(&self) -> bool {
+        let exported = catalog::wide_metrics(&self.manifest).map(WideMetrics::parse);
+        exported.is_some_and(|exported| exported == self.wide_metrics())
+    }
+
     /// While a cache is there, an export may be under way: a feature's file is then as new as its long table's only
-    /// where it says so.
-    fn has_current_file(&self, table: &TableName, entry: &WideFeature) -> Result<bool, StoreError> {
-        if self.is_parquet_alone() {
-            return Ok(true);
-        }
-        if self.is_touched(table) {
+    /// where it says so. Another table's features may also need its name by then.
+    fn has_current_file(
+        &self,
+        table: &TableName,
+        family: &[TableName],
+        entry: &WideFeature,
+    ) -> Result<bool, StoreError> {
+        if self.is_any_touched(family) {
             return Ok(false);
         }
         let (Some(long), Some(wide)) = (self.file(table)?, TableFile::open(&self.path_of(entry)?)?) else {

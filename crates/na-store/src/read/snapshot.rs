@@ -20,7 +20,6 @@ use crate::read::options::Origin;
 use crate::read::stamp::Stamp;
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
-use crate::wide::plan::{PlannedFeature, plan};
 
 /// What a store and its cache held when this was made. Files are opened when they are needed: that none of them changed
 /// until then, the [`Stamp`] tells.
@@ -76,8 +75,8 @@ impl Snapshot {
         self.cached.is_none() && self.exported
     }
 
-    /// The long tables: those that have rows.
-    pub(crate) fn tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
+    /// The long tables, also those that are going to lose all their rows.
+    pub(crate) fn all_tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
         let mut tables = BTreeSet::new();
         if self.exported {
             tables.extend(long_tables(&self.output)?);
@@ -85,8 +84,13 @@ impl Snapshot {
         if let Some(cached) = &self.cached {
             tables.extend(cached.forms.iter().map(|form| form.table.clone()));
         }
+        Ok(tables)
+    }
+
+    /// The long tables: those that have rows.
+    pub(crate) fn tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
         let mut with_rows = BTreeSet::new();
-        for table in tables {
+        for table in self.all_tables()? {
             if self.has_table(&table)? {
                 with_rows.insert(table);
             }
@@ -123,7 +127,7 @@ impl Snapshot {
         }
         let known = self.old.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(table) {
-            Some(old) => Ok(Some(old.file.clone())),
+            Some(old) => Ok(Some(old.file.opened()?)),
             None => TableFile::open(&self.output.join(table.file_path())),
         }
     }
@@ -136,7 +140,7 @@ impl Snapshot {
             return Ok(Some(Arc::clone(old)));
         }
         let index = LongIndex::read(&file)?;
-        let old = Arc::new(OldTable { file, index });
+        let old = Arc::new(OldTable { file: file.closed(), index });
         known().insert(table.clone(), Arc::clone(&old));
         Ok(Some(old))
     }
@@ -155,16 +159,6 @@ impl Snapshot {
     pub(crate) fn is_touched(&self, table: &TableName) -> bool {
         let replaced = self.cached.as_ref().map(|cached| cached.replaced.in_modality(table.modality()));
         replaced.is_some_and(|replaced| !replaced.is_empty())
-    }
-
-    /// The features that a table gives.
-    pub(crate) fn planned(
-        &self,
-        table: &TableName,
-        metrics: &WideMetrics,
-    ) -> Result<Vec<PlannedFeature>, StoreError> {
-        let merge = self.merge(table)?;
-        Ok(plan(table, &merge.columns().schema, &merge.maps(), metrics))
     }
 
     /// The metrics that become features.

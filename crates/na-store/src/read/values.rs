@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat, concat_batches, filter_record_batch};
-use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema};
+use arrow::datatypes::{FieldRef, Schema};
 use arrow::error::ArrowError;
-use na_cache::{CachedTable, CachedUnit};
+use na_cache::{CachedTable, CachedUnit, RegionColumns};
 use na_model::{Region, TableName, WideFeature};
 use rayon::prelude::*;
 
@@ -146,17 +146,10 @@ impl Snapshot {
             merge.kept_runs().for_each(|run| builder.add_run(&old.index, run));
             let mut groups: Vec<usize> = builder.index.runs.iter().map(|run| run.row_group).collect();
             groups.dedup();
-            let read = groups.par_iter().map(|group| Ok((*group, old.file.read(*group, &metrics)?)));
+            let file = old.file.opened()?;
+            let read = groups.par_iter().map(|group| Ok((*group, file.read(*group, &metrics)?)));
             batches.extend(read.collect::<Result<Vec<_>, StoreError>>()?);
         }
-        let is = |name: &str, data_type: DataType| {
-            columns.schema.field_with_name(name).is_ok_and(|field| *field.data_type() == data_type)
-        };
-        let keys = RegionKeys {
-            index: is("index", DataType::Int64),
-            label: is("label", DataType::Utf8),
-            name: is("name", DataType::Utf8),
-        };
         for form in &merge.forms {
             builder.add_regions(form.regions.as_slice());
         }
@@ -165,10 +158,10 @@ impl Snapshot {
         let mut last: Option<(Vec<ArrayRef>, usize)> = None;
         for CachedMaps { unit, tables } in self.cached_maps(merge, features, &metrics)? {
             for CachedTable { map, batch } in tables {
-                let key_columns = keys.columns(&batch).map_err(&arrow)?;
+                let key_columns = region_columns(&batch).map_err(&arrow)?;
                 let layout = match &last {
                     Some((known, layout)) if are_same(known, key_columns.columns()) => *layout,
-                    _ => builder.layout(keys.of(&key_columns)),
+                    _ => builder.layout(RegionColumns::of(&key_columns).regions()),
                 };
                 last = Some((key_columns.columns().to_vec(), layout));
                 builder.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, layout);
@@ -207,7 +200,7 @@ impl Snapshot {
         let wanted = |map: Option<&na_model::MapSource>| {
             features.iter().any(|(_, feature)| feature.map.as_ref() == map)
         };
-        let columns = [metrics, &RegionKeys::NAMES].concat();
+        let columns = [metrics, &Region::COLUMNS].concat();
         let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
             let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
             let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
@@ -234,37 +227,9 @@ fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
     some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
-/// The columns that name regions in the whole table: a column that is of another type there names none.
-struct RegionKeys {
-    index: bool,
-    label: bool,
-    name: bool,
-}
-
-impl RegionKeys {
-    const NAMES: [&str; 3] = ["index", "label", "name"];
-
-    /// The columns that name regions in a table.
-    fn columns(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let is_key = |(_, field): &(usize, &FieldRef)| Self::NAMES.contains(&field.name().as_str());
-        let places = batch.schema_ref().fields().iter().enumerate().filter(is_key).map(|(place, _)| place);
-        batch.project(&places.collect::<Vec<_>>())
-    }
-
-    fn of(&self, batch: &RecordBatch) -> Vec<Region> {
-        let text =
-            |is_key: bool, name: &str| batch.column_by_name(name).filter(|_| is_key)?.as_string_opt::<i32>();
-        let (label, name) = (text(self.label, "label"), text(self.name, "name"));
-        let index = batch.column_by_name("index").filter(|_| self.index);
-        let index = index.and_then(|column| column.as_primitive_opt::<Int64Type>());
-        let word = |row: usize| {
-            let columns = [label, name].into_iter().flatten();
-            columns.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned()).next()
-        };
-        let region = |row: usize| Region {
-            index: index.filter(|index| index.is_valid(row)).map(|index| index.value(row)),
-            label: word(row),
-        };
-        (0..batch.num_rows()).map(region).collect()
-    }
+/// The columns of a cached table that name its regions.
+fn region_columns(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let is_key = |(_, field): &(usize, &FieldRef)| Region::COLUMNS.contains(&field.name().as_str());
+    let places = batch.schema_ref().fields().iter().enumerate().filter(is_key).map(|(place, _)| place);
+    batch.project(&places.collect::<Vec<_>>())
 }

@@ -10,7 +10,7 @@ use crate::layout::{long_tables, wide_files};
 use crate::long::index::LongIndex;
 use crate::notes;
 use crate::table_file::TableFile;
-use crate::wide::plan::{FeatureKind, plan};
+use crate::wide::plan::{FeatureKind, Giver, feature_plan};
 
 /// The choice that gives exactly the features that are there, or else a list of their metrics; none without features.
 pub(crate) fn metrics_of_features(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
@@ -33,12 +33,15 @@ pub(crate) fn metrics_of_features(output: &Path) -> Result<Option<WideMetrics>, 
     for table in long_tables(output)? {
         if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
             let maps = LongIndex::read(&file)?.maps;
-            tables.push((table, file, maps));
+            tables.push((table, file.closed(), maps));
         }
     }
+    let givers: Vec<Giver<'_>> = tables
+        .iter()
+        .map(|(table, file, maps)| Giver { table, schema: file.schema(), maps: maps.clone() })
+        .collect();
     let gives_these = |metrics: &WideMetrics| {
-        let features =
-            tables.iter().flat_map(|(table, file, maps)| plan(table, file.schema(), maps, metrics));
+        let features = feature_plan(&givers, metrics).features.into_values().flatten();
         features.map(|feature| feature.name.to_string()).collect::<BTreeSet<_>>() == names
     };
     let known = [WideMetrics::Default, WideMetrics::All].into_iter().find(gives_these);

@@ -2,6 +2,7 @@
 
 pub(crate) mod chosen;
 pub(crate) mod decode;
+pub(crate) mod names;
 pub(crate) mod pivot;
 pub(crate) mod plan;
 pub(crate) mod regions;

@@ -1,13 +1,13 @@
-//! Which features a long table gives, and what they are called.
+//! Which features the long tables give.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::datatypes::{DataType, Schema};
 use na_model::{FeatureName, FeatureSource, MapSource, TableName, WideMetrics};
 use serde::{Deserialize, Serialize};
 
-use crate::error::StoreError;
 use crate::long::columns::tsv_columns;
+use crate::wide::names::{Unnamed, named};
 
 /// A feature to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +32,40 @@ pub(crate) struct FeatureKind {
     pub(crate) desc: Option<String>,
 }
 
-/// The features of a table with these columns and maps.
-pub(crate) fn plan(
-    table: &TableName,
-    schema: &Schema,
-    maps: &[Option<MapSource>],
-    metrics: &WideMetrics,
-) -> Vec<PlannedFeature> {
-    let columns = tsv_columns(table, schema);
+/// A long table that gives features.
+pub(crate) struct Giver<'a> {
+    pub(crate) table: &'a TableName,
+    pub(crate) schema: &'a Schema,
+    pub(crate) maps: Vec<Option<MapSource>>,
+}
+
+/// The features of a store.
+#[derive(Debug, Default)]
+pub(crate) struct FeaturePlan {
+    pub(crate) features: BTreeMap<TableName, Vec<PlannedFeature>>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The features of all tables of a store, or of tables whose features meet no others' (see [`families`]): what the tables
+/// hold decides, not the order in which it came.
+///
+/// [`families`]: crate::wide::names::families
+pub(crate) fn feature_plan(givers: &[Giver<'_>], metrics: &WideMetrics) -> FeaturePlan {
+    let (features, notes) = named(givers.iter().flat_map(|giver| unnamed(giver, metrics)).collect());
+    let mut plan = FeaturePlan { features: BTreeMap::new(), notes };
+    for (feature, name) in features {
+        let Unnamed { table, map, metric, .. } = feature;
+        let kind = kind(&table, map.as_ref(), &name, &metric);
+        plan.features.entry(table).or_default().push(PlannedFeature { name, map, metric, kind });
+    }
+    plan
+}
+
+/// What a table gives, map by map.
+fn unnamed(giver: &Giver<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
+    let table = giver.table;
+    let columns = tsv_columns(table, giver.schema);
     let numbers: Vec<&str> = columns
         .fields()
         .iter()
@@ -48,22 +74,19 @@ pub(crate) fn plan(
         .collect();
     let metrics = metrics.choose(table.modality(), &numbers);
     let mut descs: HashMap<(&str, &str), HashSet<&str>> = HashMap::new();
-    for map in maps.iter().flatten() {
+    for map in giver.maps.iter().flatten() {
         descs.entry((&map.model, &map.param)).or_default().insert(&map.desc);
     }
-    let mut features = Vec::new();
-    for map in maps {
-        let several = map.as_ref().is_some_and(|map| {
-            descs.get(&(map.model.as_str(), map.param.as_str())).is_some_and(|descs| descs.len() > 1)
-        });
-        let source = FeatureSource { table: table.clone(), map: map.clone() };
-        for metric in &metrics {
-            let name = source.feature(metric, several);
-            let kind = kind(table, map.as_ref(), &name, metric);
-            features.push(PlannedFeature { name, map: map.clone(), metric: (*metric).to_owned(), kind });
-        }
-    }
-    features
+    let several = |map: &Option<MapSource>| {
+        let descs = map.as_ref().and_then(|map| descs.get(&(map.model.as_str(), map.param.as_str())));
+        descs.is_some_and(|descs| descs.len() > 1)
+    };
+    let of_map = |map| {
+        let source = FeatureSource { table: table.clone(), map: Option::clone(map) };
+        let desc_in_name = several(map);
+        metrics.iter().map(move |metric| Unnamed::new(&source, metric, desc_in_name)).collect::<Vec<_>>()
+    };
+    giver.maps.iter().flat_map(of_map).collect()
 }
 
 fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: &str) -> FeatureKind {
@@ -83,32 +106,8 @@ fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: 
     }
 }
 
-/// Two sources whose features would have one name, or one file, are an error before anything is written.
-pub(crate) fn check_names<'a>(
-    features: impl IntoIterator<Item = (&'a TableName, &'a PlannedFeature)>,
-) -> Result<(), StoreError> {
-    let describe = |table: &TableName, feature: &PlannedFeature| match &feature.map {
-        None => table.to_string(),
-        Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
-    };
-    let tiv = FeatureName::tiv();
-    let mut seen: HashMap<String, String> =
-        HashMap::from([(tiv.to_string(), "total intracranial volume".to_owned())]);
-    let mut files: HashMap<String, String> =
-        HashMap::from([(tiv.file_path(), "total intracranial volume".to_owned())]);
-    for (table, feature) in features {
-        let this = describe(table, feature);
-        let name = feature.name.to_string();
-        let same_name = seen.insert(name.clone(), this.clone());
-        let same_file = files.insert(feature.name.file_path(), this.clone());
-        if let Some(first) = same_name.or(same_file) {
-            return Err(StoreError::SameFeature { name, first, second: this });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 mod tests {
     use arrow::datatypes::Field;
 
@@ -129,17 +128,13 @@ mod tests {
         Some(MapSource { model: model.into(), param: param.into(), desc: desc.into() })
     }
 
-    fn names(table: &str, maps: &[Option<MapSource>]) -> Vec<(TableName, PlannedFeature)> {
-        let table = TableName::parse(table).unwrap();
-        let planned = plan(&table, &schema(), maps, &WideMetrics::Default);
-        planned.into_iter().map(|feature| (table.clone(), feature)).collect()
-    }
-
     #[test]
     fn a_description_is_in_the_name_where_a_param_has_several() {
-        let features =
-            names("diffusion_W", &[map("m", "fa", "a"), map("m", "fa", "unknown"), map("m", "md", "a")]);
-        let names: Vec<String> = features.iter().map(|(_, feature)| feature.name.to_string()).collect();
+        let table = TableName::parse("diffusion_W").unwrap();
+        let maps = vec![map("m", "fa", "a"), map("m", "fa", "unknown"), map("m", "md", "a")];
+        let giver = Giver { table: &table, schema: &schema(), maps };
+        let plan = feature_plan(&[giver], &WideMetrics::Default);
+        let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
         assert_eq!(
             names,
             [
@@ -151,15 +146,6 @@ mod tests {
                 "W_m_md_voxel_count"
             ]
         );
-    }
-
-    #[test]
-    fn two_sources_with_one_name_are_an_error_that_names_both() {
-        let mut features = names("diffusion_A", &[map("b_c", "fa", "unknown")]);
-        check_names(features.iter().map(|(table, feature)| (table, feature))).unwrap();
-        features.extend(names("diffusion_A_b", &[map("c", "fa", "unknown")]));
-        let error =
-            check_names(features.iter().map(|(table, feature)| (table, feature))).unwrap_err().to_string();
-        assert!(error.contains("diffusion_A ") && error.contains("diffusion_A_b "), "{error}");
+        assert!(plan.notes.is_empty());
     }
 }

@@ -15,6 +15,7 @@ use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::long::index::LongIndex;
 use crate::notes;
+use crate::open_files::written_at_once;
 use crate::session_columns::session_arrays;
 use crate::table_file::{TableFile, TableWriter};
 use crate::wide::pivot::{Places, Source, feature_schema};
@@ -31,13 +32,19 @@ pub(crate) struct WideWriter<'a> {
     pub(crate) output: &'a Path,
     pub(crate) folders: &'a Folders,
     pub(crate) table: &'a TableName,
-    pub(crate) file: &'a TableFile,
+    pub(crate) file: TableFile,
     pub(crate) index: &'a LongIndex,
     pub(crate) settings: &'a ExportSettings,
 }
 
+/// A metric's values in some row groups, and where each row group starts among them.
+struct MetricValues {
+    values: ArrayRef,
+    starts: HashMap<usize, usize>,
+}
+
 impl<'a> WideWriter<'a> {
-    /// Writes these features, all of this table; a metric's files are completed while the next metric is read.
+    /// Writes these features, all of this table; some files of a metric are completed while the next ones are written.
     pub(crate) fn write(
         &self,
         features: &[PlannedFeature],
@@ -56,18 +63,23 @@ impl<'a> WideWriter<'a> {
             let of_map = |map: &Option<MapSource>| sources.iter().find(|source| source.map == *map);
             let sources: Vec<(&PlannedFeature, &Source)> =
                 features.into_iter().filter_map(|feature| Some((feature, of_map(&feature.map)?))).collect();
-            completion.add(self.write_metric(metric, &sources, &chunks, &mut known, go_on)?)?;
+            let mut read = None;
+            for sources in sources.chunks(written_at_once()) {
+                let files = self.write_some(metric, sources, &chunks, &mut known, &mut read, go_on)?;
+                completion.add(files)?;
+            }
         }
         Ok(())
     }
 
-    /// The features of a metric, all but complete.
-    fn write_metric<'s>(
+    /// Some features of a metric, all but complete. The metric's values are left in `read` where all fit at once.
+    fn write_some<'s>(
         &self,
         metric: &str,
         sources: &[(&PlannedFeature, &'s Source)],
         chunks: &[BTreeSet<Session>],
         known: &mut HashMap<&'s Option<MapSource>, Places>,
+        read: &mut Option<MetricValues>,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
     ) -> Result<Vec<TableWriter<'a>>, StoreError> {
         let data_type = self.data_type(metric)?;
@@ -77,17 +89,21 @@ impl<'a> WideWriter<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         for chunk in chunks {
             go_on()?;
-            let (values, starts) = self.read(metric, chunk)?;
+            let MetricValues { values, starts } = match read {
+                Some(values) => values,
+                None => read.insert(self.read(metric, chunk)?),
+            };
             // Another metric may have had other maps: what an export that was cut short had written is not written again.
             let new = sources.par_iter().filter(|(_, source)| !known.contains_key(&source.map));
-            let places = |source: &Source| source.places(|session| chunk.contains(session), &starts);
+            let places = |source: &Source| source.places(|session| chunk.contains(session), starts);
             let found: Vec<_> = new.map(|(_, source)| (&source.map, places(source))).collect();
             known.extend(found);
             writers.par_iter_mut().zip(sources).try_for_each(|(writer, (_, source))| {
-                known.get(&source.map).map_or(Ok(()), |places| self.write_rows(writer, places, &values))
+                known.get(&source.map).map_or(Ok(()), |places| self.write_rows(writer, places, values))
             })?;
             if chunks.len() > 1 {
                 known.clear();
+                *read = None;
             }
         }
         Ok(writers)
@@ -119,12 +135,8 @@ impl<'a> WideWriter<'a> {
         Ok(field.data_type().clone())
     }
 
-    /// A metric's values in the row groups that hold these sessions, and where each row group starts among them.
-    fn read(
-        &self,
-        metric: &str,
-        sessions: &BTreeSet<Session>,
-    ) -> Result<(ArrayRef, HashMap<usize, usize>), StoreError> {
+    /// A metric's values in the row groups that hold these sessions.
+    fn read(&self, metric: &str, sessions: &BTreeSet<Session>) -> Result<MetricValues, StoreError> {
         let wanted: Vec<bool> =
             self.index.sessions.iter().map(|session| sessions.contains(session)).collect();
         let runs = self.index.runs.iter().filter(|run| wanted.get(run.session) == Some(&true));
@@ -143,7 +155,7 @@ impl<'a> WideWriter<'a> {
         let arrays: Vec<&dyn Array> =
             batches.iter().filter_map(|batch| batch.columns().first()).map(AsRef::as_ref).collect();
         let values = concat(&arrays).map_err(StoreError::arrow(self.file.path()))?;
-        Ok((values, starts))
+        Ok(MetricValues { values, starts })
     }
 
     fn create(

@@ -1,0 +1,109 @@
+//! Which regions of a table are one, where some of its files tell less of them than others.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Region;
+
+/// For each region of a table, the place of the region that it is: its own, or where its file left its index, label or
+/// hemisphere out, that of the only one it can be. Several that it can be leave it a region of its own. The order of
+/// the regions decides nothing but the places.
+#[must_use]
+pub fn matched_regions(regions: &[Region]) -> Vec<usize> {
+    let mut by_index: HashMap<i64, Vec<usize>> = HashMap::new();
+    let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, region) in regions.iter().enumerate() {
+        if let Some(index) = region.index {
+            by_index.entry(index).or_default().push(place);
+        }
+        if let Some(label) = region.label.as_deref() {
+            by_label.entry(label).or_default().push(place);
+        }
+    }
+    // As a rule all files give the same: then none can tell more than another.
+    let kinds: HashSet<Given> = regions.iter().map(given).collect();
+    let fuller = |region: &Region| -> Vec<usize> {
+        if !kinds.iter().any(|kind| is_more(*kind, given(region))) {
+            return Vec::new();
+        }
+        let places = match (region.label.as_deref(), region.index) {
+            (Some(label), _) => by_label.get(label),
+            (None, Some(index)) => by_index.get(&index),
+            (None, None) => None,
+        };
+        let places = places.into_iter().flatten().copied();
+        places.filter(|place| regions.get(*place).is_some_and(|other| tells_more(other, region))).collect()
+    };
+    let all_fuller: Vec<Vec<usize>> = regions.iter().map(fuller).collect();
+    let is_fullest = |place: &usize| all_fuller.get(*place).is_some_and(Vec::is_empty);
+    all_fuller
+        .iter()
+        .enumerate()
+        .map(|(place, fuller)| {
+            let mut fullest = fuller.iter().copied().filter(is_fullest);
+            match (fullest.next(), fullest.next()) {
+                (Some(only), None) => only,
+                _ => place,
+            }
+        })
+        .collect()
+}
+
+/// Whether index, label and hemisphere are given.
+type Given = [bool; 3];
+
+fn given(region: &Region) -> Given {
+    [region.index.is_some(), region.label.is_some(), region.hemisphere.is_some()]
+}
+
+fn is_more(kind: Given, than: Given) -> bool {
+    kind != than && kind.iter().zip(than).all(|(given, needed)| *given || !needed)
+}
+
+/// Whether a region says all that another says, and more.
+fn tells_more(fuller: &Region, region: &Region) -> bool {
+    fn holds<T: PartialEq>(fuller: &Option<T>, value: &Option<T>) -> bool {
+        value.is_none() || fuller == value
+    }
+    fuller != region
+        && holds(&fuller.index, &region.index)
+        && holds(&fuller.label, &region.label)
+        && holds(&fuller.hemisphere, &region.hemisphere)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(index: i64, label: &str, hemisphere: &str) -> Region {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Region {
+            index: Some(index).filter(|index| *index != 0),
+            label: given(label),
+            hemisphere: given(hemisphere),
+        }
+    }
+
+    #[test]
+    fn a_region_whose_file_tells_less_is_the_only_one_that_it_can_be() {
+        let regions = [
+            region(1, "V1", "L"),
+            region(181, "V1", "R"),
+            region(2, "a", ""),
+            region(0, "a", ""),
+            region(1, "V1", ""),
+            region(0, "V1", "R"),
+            region(0, "V1", ""),
+            region(2, "", ""),
+        ];
+        assert_eq!(matched_regions(&regions), [0, 1, 2, 2, 0, 1, 6, 2]);
+        let mut reversed = regions.clone();
+        reversed.reverse();
+        assert_eq!(matched_regions(&reversed), [5, 1, 6, 7, 5, 5, 6, 7]);
+    }
+
+    #[test]
+    fn what_leads_to_one_region_over_another_is_that_region() {
+        let regions = [region(0, "V1", ""), region(1, "V1", ""), region(1, "V1", "L")];
+        assert_eq!(matched_regions(&regions), [2, 2, 2]);
+    }
+}
