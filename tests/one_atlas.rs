@@ -184,8 +184,8 @@ fn masks_thresholds_and_versions_that_differ_within_a_table_are_listed() {
         cohort.write(&path.replace(".tsv", ".json"), &json);
     }
     cohort.run(&[]).ended(0).says(&[
-        "anatomical_gm: its files differ in their masks: brain, gm",
-        "anatomical_gm: its files differ in their mask thresholds: 0.25, 0.5",
-        "anatomical_gm: its files differ in their parcellate versions: 0.2.1, 0.3.0",
+        "anatomical_gm: its files differ in their masks: brain (1 session), gm (1 session)",
+        "anatomical_gm: its files differ in their mask thresholds: 0.25 (1 session), 0.5 (1 session)",
+        "anatomical_gm: its files differ in their parcellate versions: 0.2.1 (1 session), 0.3.0 (1 session)",
     ]);
 }

@@ -1,6 +1,6 @@
 //! Units as the cache stores them, made by the loading threads so that the writer only writes.
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
@@ -31,6 +31,7 @@ pub struct EncodedTable {
     pub(crate) columns: SchemaRef,
     pub(crate) regions: RegionSet,
     pub(crate) data: Vec<u8>,
+    text_bytes: usize,
 }
 
 impl EncodedTable {
@@ -51,6 +52,7 @@ impl EncodedTable {
             columns: batch.schema(),
             regions: RegionColumns::of(batch).set(),
             data: pack(batch)?,
+            text_bytes: batch.columns().iter().map(text_bytes).sum(),
         })
     }
 
@@ -88,15 +90,20 @@ impl EncodedTable {
         fields.map(|field| field.name().as_str()).collect()
     }
 
-    /// Bytes of text.
-    #[must_use]
-    pub fn text_bytes(&self) -> usize {
-        0
-    }
-
     /// The size of its blob, bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.data.len()
     }
+
+    /// Text in its columns, bytes, each row with all of its own: what a row group that holds it takes in memory.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+}
+
+/// Bytes of text in a column.
+fn text_bytes(column: &ArrayRef) -> usize {
+    column.as_string_opt::<i32>().map_or(0, |text| text.iter().flatten().map(str::len).sum())
 }

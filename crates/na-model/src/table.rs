@@ -146,9 +146,15 @@ impl TableName {
     /// The columns that the store adds behind a TSV's own, in order.
     #[must_use]
     pub fn added_columns(&self) -> &'static [&'static str] {
-        match self {
-            Self::Anatomical(_) => &["modality", "metric", "subject_code", "session_id", "tiv"],
-            Self::Diffusion(_) => &["workflow", "model", "param", "desc", "subject_code", "session_id"],
+        Self::columns_added_to(self.modality())
+    }
+
+    /// The columns that the store adds to the tables of a modality, in order.
+    #[must_use]
+    pub fn columns_added_to(modality: Modality) -> &'static [&'static str] {
+        match modality {
+            Modality::Anatomical => &["modality", "metric", "subject_code", "session_id", "tiv"],
+            Modality::Diffusion => &["workflow", "model", "param", "desc", "subject_code", "session_id"],
         }
     }
 }

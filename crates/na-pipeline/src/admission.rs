@@ -9,7 +9,7 @@ use std::fmt;
 
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
-use na_store::{LONGEST_TEXT, RegionsInUse};
+use na_store::{LARGEST_TEXT, RegionsInUse};
 
 use crate::load::LoadedUnit;
 
@@ -152,9 +152,9 @@ impl Admission {
 
 fn check_text(table: &EncodedTable) -> Result<(), String> {
     let bytes = table.text_bytes();
-    if bytes > LONGEST_TEXT {
+    if bytes > LARGEST_TEXT {
         return Err(format!(
-            "a column of it holds {bytes} bytes of text: no more than {LONGEST_TEXT} of a session fit into a table"
+            "a column of it holds {bytes} bytes of text: no more than {LARGEST_TEXT} of a session fit into a table"
         ));
     }
     Ok(())

@@ -63,7 +63,7 @@ pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
 
 pub(crate) fn long_entry(table: &TableName, file: &TableFile, index: &LongIndex) -> LongFormat {
     let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let tsv = tsv_columns(table, file.schema());
+    let tsv = tsv_columns(file.schema());
     let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| statistic_kind(name).is_some());
     let metrics = metrics.filter(|name| *name != "vol_TIV").cloned();
     LongFormat {

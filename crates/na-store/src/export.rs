@@ -19,9 +19,12 @@ use crate::layout::{
 };
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
-use crate::long::merge::{LongMerge, OldTable, Replaced};
+use crate::long::merge::{Facts, LongMerge, OldTable};
+use crate::long::replaced::Replaced;
 use crate::metadata::MetadataTable;
+use crate::newest::take_out_older;
 use crate::notes;
+use crate::observer::{ExportObserver, ExportStep};
 use crate::open_files::each_file;
 use crate::producers::producers;
 use crate::sessions_tsv::{self, SessionRow};
@@ -32,55 +35,6 @@ use crate::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::wide::chosen::metrics_of_features;
 use crate::wide::plan::{Giver, PlannedFeature, feature_plan};
 use crate::wide::write::WideWriter;
-
-/// What an export tells while it goes on, and asks.
-pub trait ExportObserver: Sync {
-    /// A step begins.
-    fn step(&self, step: &ExportStep);
-
-    /// Whether to stop: the cache stays, and the next export begins anew.
-    fn should_stop(&self) -> bool;
-}
-
-/// A step of an export.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExportStep {
-    /// A long table is written: the how-manieth of how many.
-    LongTable {
-        /// Which.
-        table: TableName,
-        /// Its place, from 1.
-        place: usize,
-        /// How many are written.
-        of: usize,
-    },
-    /// The features of a table are written.
-    Features {
-        /// Of which table.
-        table: TableName,
-        /// How many.
-        n_features: usize,
-        /// The table's place, from 1.
-        place: usize,
-        /// How many tables' features are written.
-        of: usize,
-    },
-    /// The written files are opened again and compared with what was to be written.
-    Verification,
-}
-
-/// An export without an audience.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Unobserved;
-
-impl ExportObserver for Unobserved {
-    fn step(&self, _: &ExportStep) {}
-
-    fn should_stop(&self) -> bool {
-        false
-    }
-}
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
@@ -158,6 +112,7 @@ struct Export<'a> {
     forms: Vec<TableForm>,
     old: BTreeMap<TableName, Arc<OldTable>>,
     old_metadata: MetadataTable,
+    old_volumes: TivTable,
 }
 
 /// A long table with all that is decided about it before anything is written.
@@ -186,7 +141,9 @@ impl<'a> Export<'a> {
         }
         let (mut units, mut forms) = (Vec::new(), Vec::new());
         if let Some(cache) = cache {
-            units = cache.units()?.into_iter().map(Arc::new).collect();
+            let mut newest = cache.units()?;
+            take_out_older(output, &mut newest)?;
+            units = newest.into_iter().map(Arc::new).collect::<Vec<_>>();
             forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         }
         let mut old = BTreeMap::new();
@@ -197,6 +154,7 @@ impl<'a> Export<'a> {
             }
         }
         let old_metadata = MetadataTable::read(output)?;
+        let old_volumes = TivTable::read(output)?;
         Ok(Self {
             output,
             cache,
@@ -208,17 +166,22 @@ impl<'a> Export<'a> {
             forms,
             old,
             old_metadata,
+            old_volumes,
         })
     }
 
     fn run(mut self) -> Result<ExportReport, StoreError> {
         let settings = &self.request.record.settings;
+        let sessions = self.sessions();
         let old_metadata = std::mem::take(&mut self.old_metadata);
-        let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &self.sessions());
-        let metadata = Arc::new(metadata);
-        let (planned, names) = self.plan(&metadata)?;
-        let mut report_notes: Vec<String> =
-            planned.iter().flat_map(|table| table.columns.notes.clone()).collect();
+        let metadata = MetadataTable::merge(old_metadata, &self.request.record.listing, &sessions);
+        let mut volumes = std::mem::take(&mut self.old_volumes);
+        volumes.merge(&self.units);
+        let facts = Facts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
+        let (metadata, volumes) = (&facts.metadata, &facts.volumes);
+        let (planned, names) = self.plan(&facts)?;
+        let mut report_notes = metadata.notes.clone();
+        report_notes.extend(planned.iter().flat_map(|table| table.columns.notes.clone()));
         report_notes.extend(names);
         if let WideMetrics::Listed(metrics) = &settings.wide_metrics {
             let has = |metric: &String| {
@@ -228,11 +191,9 @@ impl<'a> Export<'a> {
             report_notes
                 .extend(none.map(|metric| format!("no table has the metric {metric}: it gives no feature")));
         }
-        let expected = self.write_long(&planned)?;
+        let expected = self.write_long(&planned, &mut report_notes)?;
         let tables = self.open_tables(&expected)?;
         self.write_features(&planned, &tables)?;
-        let mut volumes = TivTable::read(self.output)?;
-        volumes.merge(&self.units);
         volumes.write(self.output, &self.folders, settings, &metadata.sessions)?;
         metadata.write(self.output, &self.folders, settings.compression)?;
         let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
@@ -245,7 +206,7 @@ impl<'a> Export<'a> {
             &completeness,
         )?;
         report_notes.extend(written.provenance.differences());
-        let rows = self.session_rows(&metadata, &written, &tables);
+        let rows = self.session_rows(metadata, &written, &tables);
         sessions_tsv::write(self.output, &self.folders, &rows)?;
         self.folders.sync()?;
         self.observer.step(&ExportStep::Verification);
@@ -270,12 +231,12 @@ impl<'a> Export<'a> {
         let cached = self.units.iter().map(|unit| unit.unit.session.clone());
         let kept = self.old.values().flat_map(|old| old.index.sessions.iter().cloned());
         // A session of which the store has TIV alone is in no long table.
-        let known = self.old_metadata.sessions.iter().cloned();
+        let known = self.old_metadata.sessions.iter().chain(self.old_volumes.0.keys()).cloned();
         cached.chain(kept).chain(known).collect()
     }
 
     /// The tables with their features, and what the user should know of the features' names.
-    fn plan(&self, metadata: &Arc<MetadataTable>) -> Result<(Vec<Planned>, Vec<String>), StoreError> {
+    fn plan(&self, facts: &Facts) -> Result<(Vec<Planned>, Vec<String>), StoreError> {
         let cached = self.forms.iter().map(|form| &form.table);
         let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
         let replaced = Replaced::of(&self.units);
@@ -288,7 +249,7 @@ impl<'a> Export<'a> {
                 &replaced,
                 &self.units,
                 &self.forms,
-                Arc::clone(metadata),
+                facts.clone(),
             );
             merge.producers = producers.remove(&table.to_string()).unwrap_or_default();
             let columns = merge.columns();
@@ -310,7 +271,11 @@ impl<'a> Export<'a> {
         Ok((planned, plan.notes))
     }
 
-    fn write_long(&self, planned: &[Planned]) -> Result<BTreeMap<TableName, Expected>, StoreError> {
+    fn write_long(
+        &self,
+        planned: &[Planned],
+        report_notes: &mut Vec<String>,
+    ) -> Result<BTreeMap<TableName, Expected>, StoreError> {
         let mut expected = BTreeMap::new();
         let mut to_write = Vec::new();
         for table in planned {
@@ -333,8 +298,9 @@ impl<'a> Export<'a> {
                 let Planned { merge, columns, .. } = table;
                 self.observer.step(&ExportStep::LongTable { table: merge.table.clone(), place, of });
                 let _open = merge.old.as_ref().map(|old| old.file.opened()).transpose()?;
-                let file =
+                let (file, notes) =
                     merge.write(self.output, folders, settings, self.cache, columns, &|| self.go_on())?;
+                report_notes.extend(notes);
                 completion.add(vec![file])?;
             }
             completion.wait()

@@ -6,7 +6,8 @@ use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock, PandasCache, RunRecord
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
-use crate::export::{ExportObserver, ExportReport, ExportRequest, export, store_atlas, store_wide_metrics};
+use crate::export::{ExportReport, ExportRequest, export, store_atlas, store_wide_metrics};
+use crate::observer::ExportObserver;
 
 /// How to export what a cache holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -22,7 +22,8 @@ pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Resu
     };
     let units = cache.units()?.into_iter().map(|unit| unit.unit.session);
     let untold: HashSet<Session> = units.filter(|session| !told.contains(session)).collect();
-    let Listing { columns, mut rows, left_out } = earlier.listing;
+    let Listing { columns, mut rows, mut left_out } = earlier.listing;
+    left_out.extend(listing.left_out.iter().cloned());
     rows.retain(|row| untold.contains(&row.session));
     if columns.is_empty() || rows.is_empty() {
         return Ok(());

@@ -48,6 +48,7 @@
 mod catalog;
 mod chunk;
 mod clear;
+mod column_names;
 mod completeness;
 mod completion;
 mod current;
@@ -60,12 +61,16 @@ mod from_cache;
 mod handle;
 mod keep_metadata;
 mod layout;
+mod list_values;
 mod long;
 mod metadata;
+mod newest;
 mod notes;
+mod observer;
 mod open_files;
 mod pages;
 mod producers;
+mod provenance;
 mod read;
 mod regions_in_use;
 mod session_columns;
@@ -84,20 +89,16 @@ pub use current::is_current;
 pub use decoding::is_decoding;
 pub use durable::create_output;
 pub use error::StoreError;
-pub use export::{
-    ExportObserver, ExportReport, ExportRequest, ExportStep, Unobserved, export, store_atlas,
-    store_wide_metrics,
-};
+pub use export::{ExportReport, ExportRequest, export, store_atlas, store_wide_metrics};
 pub use from_cache::{CacheExport, cache_status, export_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;
+pub use long::pieces::LARGEST_TEXT;
 pub use metadata::{stored_metadata_columns, stored_sessions};
+pub use observer::{ExportObserver, ExportStep, Unobserved};
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use regions_in_use::{RegionsInUse, regions_in_use};
 pub use sessions_tsv::SessionRow;
 pub use sources::{StoredUnit, for_each_stored_unit};
-
-/// Bytes of text of one column of a unit.
-pub const LONGEST_TEXT: usize = 1 << 30;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,15 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use na_model::{AGE_COLUMN, Compression, Listing, Session};
+use na_model::{AGE_COLUMN, Compression, Listing, Number, Session};
 
+use crate::column_names::{Wanted, distinct_names};
 use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::METADATA_FILE;
-use crate::long::pieces::{Cells, Piece, Value, as_type, column};
+use crate::list_values::{to_text, type_of, typed_value, value_at};
+use crate::long::origin::{own_name, with_own_name};
+use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value, as_type, column, is_no_double};
+use crate::long::row_groups::ROW_GROUP;
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field};
@@ -20,21 +24,29 @@ use crate::table_file::{TableFile, TableWriter, double_field};
 /// A column of the session list with the type that all its values have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MetadataColumn {
+    /// What the store calls it.
     pub(crate) name: String,
+    /// What the list calls it.
+    own_name: String,
     data_type: DataType,
 }
 
 impl MetadataColumn {
-    pub(crate) fn field(&self) -> Field {
+    fn field(&self) -> Field {
+        with_own_name(self.field_as(&self.name), &self.own_name)
+    }
+
+    /// Its field in a table that calls it by this name.
+    pub(crate) fn field_as(&self, name: &str) -> Field {
         match self.name.as_str() {
-            AGE_COLUMN => double_field(AGE_COLUMN, Some("years")),
-            name => Field::new(name, self.data_type.clone(), true),
+            AGE_COLUMN => double_field(name, Some("years")),
+            _ => Field::new(name, self.data_type.clone(), true),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn for_test(name: &str) -> Self {
-        Self { name: name.to_owned(), data_type: DataType::Float64 }
+        Self { name: name.to_owned(), own_name: name.to_owned(), data_type: DataType::Float64 }
     }
 }
 
@@ -44,26 +56,38 @@ pub(crate) struct MetadataTable {
     pub(crate) columns: Vec<MetadataColumn>,
     pub(crate) sessions: Vec<Session>,
     values: HashMap<Session, Vec<Value>>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
 }
+
+/// What a list says of a session, a cell a column.
+type Words = HashMap<Session, Vec<Option<String>>>;
 
 impl MetadataTable {
     /// Brings a session list together with what the store knew. A list without columns (sessions that were discovered)
     /// changes nothing that is known.
-    pub(crate) fn merge(old: Self, listing: &Listing, in_store: &HashSet<Session>) -> Self {
-        let mut words: HashMap<Session, Vec<Option<String>>> = HashMap::new();
+    pub(crate) fn merge(mut old: Self, listing: &Listing, in_store: &HashSet<Session>) -> Self {
+        let mut notes = old.leave_out(&listing.left_out);
+        let mut words = Words::new();
         let mut sessions = Vec::with_capacity(in_store.len());
         let keeps_old = listing.columns.is_empty();
-        let names: Vec<String> = if keeps_old {
-            old.columns.iter().map(|column| column.name.clone()).collect()
+        let listed = listing.columns.iter().enumerate();
+        let (places, names): (Vec<usize>, Vec<String>) = listed
+            .filter(|(_, name)| !listing.left_out.contains(name))
+            .map(|(place, name)| (place, name.clone()))
+            .unzip();
+        let names = if keeps_old {
+            old.columns.iter().map(|column| column.own_name.clone()).collect()
         } else {
-            listing.columns.clone()
+            names
         };
         let mut seen = HashSet::new();
         for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
             if seen.insert(&row.session) {
                 sessions.push(row.session.clone());
                 if !keeps_old {
-                    words.insert(row.session.clone(), row.values.clone());
+                    let cells = places.iter().map(|place| row.values.get(*place).cloned().flatten());
+                    words.insert(row.session.clone(), cells.collect());
                 }
             }
         }
@@ -75,10 +99,10 @@ impl MetadataTable {
         // Columns that only sessions of earlier lists have stay, with theirs.
         let mut all_names = names;
         for column in &old.columns {
-            if !all_names.contains(&column.name)
+            if !all_names.contains(&column.own_name)
                 && sessions.iter().any(|s| !words.contains_key(s) && old.has(s))
             {
-                all_names.push(column.name.clone());
+                all_names.push(column.own_name.clone());
             }
         }
         for session in &sessions {
@@ -88,23 +112,91 @@ impl MetadataTable {
             let cell = |name: &String| old.value(session, name).and_then(to_text);
             words.insert(session.clone(), all_names.iter().map(cell).collect());
         }
-        Self::typed(all_names, sessions, &words)
+        let columns = old.named(all_names, &mut notes);
+        let mut merged = Self::typed(columns, sessions, &words, &mut notes);
+        merged.notes = notes;
+        merged
     }
 
-    fn typed(
-        names: Vec<String>,
-        sessions: Vec<Session>,
-        words: &HashMap<Session, Vec<Option<String>>>,
-    ) -> Self {
-        let columns: Vec<MetadataColumn> = names
-            .into_iter()
-            .enumerate()
-            .map(|(place, name)| {
-                let cells = sessions.iter().filter_map(|s| words.get(s)?.get(place)?.as_deref());
-                let data_type = if name == AGE_COLUMN { DataType::Float64 } else { type_of(cells) };
-                MetadataColumn { name, data_type }
-            })
+    /// Takes columns out, and says which.
+    fn leave_out(&mut self, names: &[String]) -> Vec<String> {
+        let stays =
+            |column: &MetadataColumn| !names.contains(&column.own_name) && !names.contains(&column.name);
+        let (stay, go): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.columns).into_iter().enumerate().partition(|(_, column)| stays(column));
+        if !go.is_empty() {
+            for values in self.values.values_mut() {
+                let kept = stay.iter().map(|(place, _)| values.get(*place).cloned().unwrap_or(Value::Null));
+                *values = kept.collect();
+            }
+        }
+        self.columns = stay.into_iter().map(|(_, column)| column).collect();
+        let note = |(_, column): (usize, MetadataColumn)| {
+            format!(
+                "the column {} leaves the store: it looks as if it told who somebody is; --keep-column {} keeps it",
+                column.name, column.own_name
+            )
+        };
+        go.into_iter().map(note).collect()
+    }
+
+    /// The columns of these names, with the types that they had so far: none for those without a value.
+    fn named(&self, own_names: Vec<String>, notes: &mut Vec<String>) -> Vec<MetadataColumn> {
+        let so_far = |own_name: &str| self.columns.iter().position(|column| column.own_name == own_name);
+        let known: Vec<Option<(usize, &MetadataColumn)>> = own_names
+            .iter()
+            .map(|name| so_far(name).and_then(|place| Some((place, self.columns.get(place)?))))
             .collect();
+        let sessions = [SUBJECT, SESSION].map(|name| Wanted { name, is_fixed: true, so_far: None });
+        let wanted = own_names.iter().zip(&known).map(|(name, known)| Wanted {
+            name,
+            is_fixed: name == AGE_COLUMN,
+            so_far: known.map(|(_, column)| column.name.as_str()),
+        });
+        let wanted: Vec<Wanted<'_>> = sessions.into_iter().chain(wanted).collect();
+        let names = distinct_names(&wanted).into_iter().skip(sessions.len());
+        let has_values = |place: usize| {
+            self.values.values().any(|values| values.get(place).is_some_and(|value| *value != Value::Null))
+        };
+        let columns = names.zip(own_names.iter().zip(known)).map(|(name, (own_name, known))| {
+            if name != *own_name {
+                notes.push(format!(
+                    "the session list's column {own_name} is called {name} in the store: some programs take {own_name} \
+                     and another of its columns for one"
+                ));
+            }
+            let data_type = match known {
+                Some((place, column)) if has_values(place) => column.data_type.clone(),
+                _ => DataType::Null,
+            };
+            MetadataColumn { name, own_name: own_name.clone(), data_type }
+        });
+        columns.collect()
+    }
+
+    /// The table of these words; the columns come with the types that they had so far, and never narrow.
+    fn typed(
+        mut columns: Vec<MetadataColumn>,
+        sessions: Vec<Session>,
+        words: &Words,
+        notes: &mut Vec<String>,
+    ) -> Self {
+        for (place, column) in columns.iter_mut().enumerate() {
+            let cells = || sessions.iter().filter_map(|session| words.get(session)?.get(place)?.as_deref());
+            column.data_type = match column.name.as_str() {
+                AGE_COLUMN => DataType::Float64,
+                _ => type_of(&column.data_type, cells()),
+            };
+            let is_rounded =
+                |cell| matches!(Number::parse(cell), Some(Number::Integer(value)) if is_no_double(value));
+            if column.data_type == DataType::Float64 && cells().any(is_rounded) {
+                notes.push(format!(
+                    "the session list's column {} has whole numbers of more digits than a double holds, and a number \
+                     that is not whole: its last digits are lost; write it as text to keep them (with a letter)",
+                    column.own_name
+                ));
+            }
+        }
         let values = sessions.iter().map(|session| {
             let cells = words.get(session);
             let value = |(place, column): (usize, &MetadataColumn)| {
@@ -114,12 +206,22 @@ impl MetadataTable {
             (session.clone(), columns.iter().enumerate().map(value).collect())
         });
         let values = values.collect();
-        Self { columns, sessions, values }
+        // A column without a value is one of text.
+        for column in columns.iter_mut().filter(|column| column.data_type == DataType::Null) {
+            column.data_type = DataType::Utf8;
+        }
+        Self { columns, sessions, values, notes: Vec::new() }
     }
 
     /// The metadata of a session, a value a column; nulls for one that no list had.
     pub(crate) fn values(&self, session: &Session) -> Vec<Value> {
         self.values.get(session).cloned().unwrap_or_else(|| vec![Value::Null; self.columns.len()])
+    }
+
+    /// What it says of a session in one column.
+    pub(crate) fn cell(&self, session: &Session, column: usize) -> Value {
+        let values = self.values.get(session);
+        values.and_then(|values| values.get(column)).cloned().unwrap_or(Value::Null)
     }
 
     /// All it says, in a form that can be compared.
@@ -132,8 +234,8 @@ impl MetadataTable {
         self.values.contains_key(session)
     }
 
-    fn value(&self, session: &Session, name: &str) -> Option<&Value> {
-        let place = self.columns.iter().position(|column| column.name == name)?;
+    fn value(&self, session: &Session, own_name: &str) -> Option<&Value> {
+        let place = self.columns.iter().position(|column| column.own_name == own_name)?;
         self.values.get(session)?.get(place)
     }
 
@@ -155,6 +257,7 @@ impl MetadataTable {
         table.columns = fields
             .map(|field| MetadataColumn {
                 name: field.name().clone(),
+                own_name: own_name(field).to_owned(),
                 data_type: known_type(field.data_type()),
             })
             .collect();
@@ -181,27 +284,44 @@ impl MetadataTable {
         let place = output.join(METADATA_FILE);
         let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
         let mut writer = TableWriter::create(&place, folders, &self.schema(), compression, &notes)?;
-        if !self.sessions.is_empty() {
-            writer.write_batch(&self.batch().map_err(StoreError::arrow(&place))?)?;
+        for sessions in self.row_groups() {
+            writer.write_batch(&self.batch_of(sessions).map_err(StoreError::arrow(&place))?)?;
         }
         writer.commit()
     }
 
+    /// The sessions in lists of about a row group each: of bounded rows and text.
+    fn row_groups(&self) -> Vec<&[Session]> {
+        let (mut lists, mut start, mut text) = (Vec::new(), 0, 0);
+        for (place, session) in self.sessions.iter().enumerate() {
+            let size = self.piece(session).text_bytes();
+            if place > start && (place - start >= ROW_GROUP || text + size > LARGEST_TEXT) {
+                lists.extend(self.sessions.get(start..place));
+                (start, text) = (place, 0);
+            }
+            text += size;
+        }
+        lists.extend(self.sessions.get(start..).filter(|rest| !rest.is_empty()));
+        lists
+    }
+
     /// The table, a row a session.
     pub(crate) fn batch(&self) -> Result<RecordBatch, ArrowError> {
-        let pieces: Vec<Piece> = self
-            .sessions
-            .iter()
-            .map(|session| {
-                let columns = session_cells(session).into_iter().chain(self.values(session)).map(Cells::Same);
-                Piece { rows: 1, columns: columns.collect() }
-            })
-            .collect();
+        self.batch_of(&self.sessions)
+    }
+
+    fn batch_of(&self, sessions: &[Session]) -> Result<RecordBatch, ArrowError> {
+        let pieces: Vec<Piece> = sessions.iter().map(|session| self.piece(session)).collect();
         let schema = self.schema();
         let columns =
             schema.fields().iter().enumerate().map(|(c, field)| column(&pieces, c, field.data_type()));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema, columns)
+    }
+
+    fn piece(&self, session: &Session) -> Piece {
+        let columns = session_cells(session).into_iter().chain(self.values(session)).map(Cells::Same);
+        Piece { rows: 1, columns: columns.collect() }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -223,13 +343,13 @@ pub fn stored_sessions(output: &Path) -> Result<Vec<Session>, StoreError> {
     Ok(sessions)
 }
 
-/// The metadata columns of a store.
+/// The metadata columns of a store, by the names that the session lists gave them.
 ///
 /// # Errors
 /// A store that cannot be read.
 pub fn stored_metadata_columns(output: &Path) -> Result<Vec<String>, StoreError> {
     let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
-    Ok(file.schema().fields().iter().skip(2).map(|field| field.name().clone()).collect())
+    Ok(file.schema().fields().iter().skip(2).map(|field| own_name(field).to_owned()).collect())
 }
 
 /// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.
@@ -237,77 +357,6 @@ fn known_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Int64 | DataType::Float64 => data_type.clone(),
         _ => DataType::Utf8,
-    }
-}
-
-/// A value of a column as the metadata has it.
-pub(crate) fn value_at(column: &ArrayRef, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    match column.data_type() {
-        DataType::Float64 => Value::Double(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Int64 => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Utf8 => {
-            let text: &StringArray = column.as_string();
-            Value::text(text.value(row))
-        }
-        _ => Value::Null,
-    }
-}
-
-fn to_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::Text(text) => Some(text.to_string()),
-        // The shortest text that reads as the same double, and as a double.
-        Value::Double(value) => Some(format!("{value:?}")),
-        Value::Integer(value) => Some(value.to_string()),
-    }
-}
-
-/// A number where all values are, else text. Leading zeros are part of a name, not of a number.
-fn type_of<'a>(cells: impl Iterator<Item = &'a str>) -> DataType {
-    let mut found = None;
-    for cell in cells.filter(|cell| !is_missing(cell)) {
-        let this = if !is_plain_number(cell) {
-            return DataType::Utf8;
-        } else if cell.parse::<i64>().is_ok() {
-            DataType::Int64
-        } else {
-            DataType::Float64
-        };
-        found = match found {
-            Some(DataType::Float64) => Some(DataType::Float64),
-            _ if this == DataType::Float64 => Some(this),
-            other => other.or(Some(this)),
-        };
-    }
-    found.unwrap_or(DataType::Utf8)
-}
-
-fn is_missing(cell: &str) -> bool {
-    matches!(cell, "NA" | "NaN" | "nan")
-}
-
-fn is_plain_number(cell: &str) -> bool {
-    let digits = cell.strip_prefix('-').unwrap_or(cell);
-    let leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-    // Over 17 digits a double no longer tells two of them apart: such a cell is a name.
-    let exact = cell.parse::<i64>().is_ok() || digits.bytes().filter(u8::is_ascii_digit).count() <= 17;
-    digits.starts_with(|c: char| c.is_ascii_digit())
-        && !leading_zero
-        && exact
-        && cell.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
-fn typed_value(cell: &str, data_type: &DataType) -> Value {
-    match data_type {
-        DataType::Int64 => cell.parse().map_or(Value::Null, Value::Integer),
-        DataType::Float64 => {
-            cell.parse().ok().filter(|value: &f64| value.is_finite()).map_or(Value::Null, Value::Double)
-        }
-        _ => Value::text(cell),
     }
 }
 
@@ -336,20 +385,94 @@ mod tests {
         }
     }
 
-    fn types(cells: &[&str]) -> DataType {
-        type_of(cells.iter().copied())
+    fn merged(old: MetadataTable, listing: &Listing) -> MetadataTable {
+        let mut all: HashSet<Session> = old.sessions.iter().cloned().collect();
+        all.extend(listing.rows.iter().map(|row| row.session.clone()));
+        let merged = MetadataTable::merge(old, listing, &all);
+        // As it comes back from its file.
+        let folder = tempfile::tempdir().unwrap();
+        merged.write(folder.path(), &Folders::default(), Compression::Zstd).unwrap();
+        let read = MetadataTable::read(folder.path()).unwrap();
+        assert_eq!(read.state(), merged.state());
+        MetadataTable { notes: merged.notes, ..read }
+    }
+
+    fn names(table: &MetadataTable) -> Vec<(&str, &str)> {
+        table.columns.iter().map(|column| (column.own_name.as_str(), column.name.as_str())).collect()
     }
 
     #[test]
-    fn a_column_is_a_number_where_all_its_values_are() {
-        assert_eq!(types(&["1", "-2", "NA"]), DataType::Int64);
-        assert_eq!(types(&["1", "2.5", "1e3"]), DataType::Float64);
-        assert_eq!(types(&["1", "x"]), DataType::Utf8);
-        assert_eq!(types(&["007", "1"]), DataType::Utf8);
-        assert_eq!(types(&["20240101123045678"]), DataType::Int64);
-        assert_eq!(types(&["12345678901234567890"]), DataType::Utf8);
-        assert_eq!(types(&["inf"]), DataType::Utf8);
-        assert_eq!(types(&[]), DataType::Utf8);
+    fn missing_spellings_are_null_in_number_columns_and_words_in_text_columns() {
+        let list = listing(
+            &["score", "answer", "none"],
+            &[("1", &["21.5", "None", "NA"]), ("2", &["N/A", "yes", "None"]), ("3", &["<NA>", "n/a", ""])],
+        );
+        let table = merged(MetadataTable::default(), &list);
+        assert_eq!(table.values(&session("1")), [Value::Double(21.5), Value::text("None"), Value::Null]);
+        assert_eq!(table.values(&session("2")), [Value::Null, Value::text("yes"), Value::Null]);
+        assert_eq!(table.values(&session("3")), [Value::Null, Value::Null, Value::Null]);
+    }
+
+    #[test]
+    fn a_columns_type_never_narrows_and_an_empty_one_has_none() {
+        let first = merged(
+            MetadataTable::default(),
+            &listing(&["a", "b", "c"], &[("1", &["1.5", "x", ""]), ("2", &["2.5", "y", ""])]),
+        );
+        let then =
+            merged(first, &listing(&["a", "b", "c"], &[("1", &["1", "1", "1"]), ("2", &["2", "2", "2"])]));
+        assert_eq!(then.values(&session("1")), [Value::Double(1.0), Value::text("1"), Value::Integer(1)]);
+    }
+
+    #[test]
+    fn digits_that_a_double_does_not_hold_are_told() {
+        let long = listing(&["code"], &[("1", &["202507271541123457"])]);
+        let first = merged(MetadataTable::default(), &long);
+        assert_eq!(first.notes, [""; 0]);
+        assert_eq!(first.values(&session("1")), [Value::Integer(202_507_271_541_123_457)]);
+        let then = merged(first, &listing(&["code"], &[("2", &["1.5"])]));
+        assert!(
+            then.notes.iter().any(|note| note.contains("column code has whole numbers")),
+            "{:?}",
+            then.notes
+        );
+    }
+
+    #[test]
+    fn columns_whose_names_differ_in_case_only_keep_the_names_they_got() {
+        let first = merged(
+            MetadataTable::default(),
+            &listing(&["AGE", "Age", "sex", "Sex", "Subject_Code"], &[("1", &["30", "31", "f", "F", "x"])]),
+        );
+        let expected = [
+            ("AGE", "AGE"),
+            ("Age", "Age_2"),
+            ("sex", "sex_2"),
+            ("Sex", "Sex"),
+            ("Subject_Code", "Subject_Code_2"),
+        ];
+        assert_eq!(names(&first), expected);
+        assert_eq!(first.notes.len(), 3);
+        let then = merged(first, &listing(&["sex", "Age", "SEX", "Sex"], &[("1", &["m", "32", "X", "M"])]));
+        assert_eq!(names(&then), [("sex", "sex_2"), ("Age", "Age_2"), ("SEX", "SEX_3"), ("Sex", "Sex")]);
+        let values = ["m", "X", "M"].map(Value::text);
+        let [m, x, large_m] = values;
+        assert_eq!(then.values(&session("1")), [m, Value::Integer(32), x, large_m]);
+    }
+
+    #[test]
+    fn a_column_that_must_not_be_there_leaves_all_sessions() {
+        let first = merged(
+            MetadataTable::default(),
+            &listing(&["DoB", "site"], &[("1", &["1950-01-01", "a"]), ("2", &["1960-01-01", "b"])]),
+        );
+        let mut list = listing(&["site"], &[("1", &["c"])]);
+        list.left_out = vec!["DoB".to_owned()];
+        let then = merged(first, &list);
+        assert_eq!(names(&then), [("site", "site")]);
+        assert_eq!(then.values(&session("2")), [Value::text("b")]);
+        assert!(then.notes.len() == 1 && then.notes[0].contains("DoB leaves the store"), "{:?}", then.notes);
+        assert_eq!(merged(then, &list).notes, [""; 0]);
     }
 
     #[test]

@@ -17,6 +17,13 @@ pub(crate) const FROM_STATE: &str = "neuroalign.from_state";
 /// What a feature is, as JSON.
 pub(crate) const FEATURE: &str = "neuroalign.feature";
 
+/// On a column of a long table: where it is from.
+pub(crate) const ORIGIN: &str = "neuroalign.origin";
+/// On a column: what it is called where it is from, if its name here is another.
+pub(crate) const OWN_NAME: &str = "neuroalign.own_name";
+/// On a column of a long table: that no session has a value in it.
+pub(crate) const EMPTY: &str = "neuroalign.empty";
+
 /// The instant, ISO 8601 in UTC.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()

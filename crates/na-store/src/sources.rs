@@ -1,6 +1,6 @@
 //! Where every value comes from: `sources.parquet`, a row a source file.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRe
 use na_cache::{Cache, CachedUnit};
 use na_model::{
     Compression, Fingerprint, MapSource, Measure, Modality, ModelError, ReadAt, Sidecar, SourceFile,
-    SourceKind, Unit, UnitStatus,
+    SourceKind, TivFinding, Unit, UnitStatus,
 };
 
 use crate::completeness::Completeness;
@@ -17,6 +17,7 @@ use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::SOURCES_FILE;
 use crate::notes;
+use crate::provenance::Provenance;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field, text_field, with_unit};
 
@@ -61,44 +62,6 @@ pub fn for_each_stored_unit<E: From<StoreError>>(
     current.map_or(Ok(()), each)
 }
 
-/// What a table's files say of how they were made, where they differ.
-#[derive(Debug, Default)]
-pub(crate) struct Provenance(BTreeMap<(String, &'static str), BTreeSet<String>>);
-
-impl Provenance {
-    fn add(&mut self, source: &SourceFile) {
-        let (SourceKind::Table, Some(table)) = (source.kind, &source.table) else { return };
-        let none = Sidecar::default();
-        let sidecar = source.sidecar.as_ref();
-        let words = sidecar.unwrap_or(&none);
-        let number =
-            |number: Option<f64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-        let mut note = |what, value: String| {
-            self.0.entry((table.clone(), what)).or_default().insert(value);
-        };
-        note("masks", source.mask_entity.clone().unwrap_or_else(|| "none".to_owned()));
-        if sidecar.is_some() {
-            note("mask thresholds", number(words.mask_threshold));
-            note("atlas thresholds", number(words.atlas_threshold));
-        }
-        let version =
-            if sidecar.is_some() { text(&words.software_version) } else { "unknown (no sidecar)".to_owned() };
-        note("parcellate versions", version);
-    }
-
-    /// A line for each table and kind of difference.
-    pub(crate) fn differences(&self) -> Vec<String> {
-        let several = self.0.iter().filter(|(_, values)| values.len() > 1);
-        several
-            .map(|((table, what), values)| {
-                let values: Vec<&str> = values.iter().map(String::as_str).collect();
-                format!("{table}: its files differ in their {what}: {}", values.join(", "))
-            })
-            .collect()
-    }
-}
-
 /// The sources of a store as they are going to be, and what was met on the way.
 pub(crate) struct WrittenSources {
     pub(crate) units: Vec<(Unit, UnitStatus, String)>,
@@ -123,22 +86,71 @@ pub(crate) fn write(
         n_waiting: 0,
         written: WrittenSources { units: Vec::new(), n_rows: 0, provenance: Provenance::default() },
     };
-    let replaced: HashSet<&Unit> = units.iter().map(|unit| &unit.unit).collect();
+    let mut cached: HashMap<&Unit, &Arc<CachedUnit>> = units.iter().map(|unit| (&unit.unit, unit)).collect();
     let mut add = |unit: &Unit, sources| {
         let (status, reason) = completeness.standing(unit);
         rows.add(StoredUnit { unit: unit.clone(), status, reason, sources })
     };
-    for_each_stored_unit(output, |stored| match replaced.contains(&stored.unit) {
-        true => Ok(()),
-        false => add(&stored.unit, stored.sources),
+    let of_cache = |unit: &CachedUnit| -> Result<Vec<SourceFile>, StoreError> {
+        Ok(cache.map(|cache| cache.sources(unit)).transpose()?.unwrap_or_default())
+    };
+    for_each_stored_unit(output, |stored| match cached.remove(&stored.unit) {
+        None => add(&stored.unit, stored.sources),
+        Some(unit) => add(&unit.unit, together(stored.sources, of_cache(unit)?, unit)),
     })?;
-    for unit in units {
-        let sources = cache.map(|cache| cache.sources(unit)).transpose()?.unwrap_or_default();
-        add(&unit.unit, sources)?;
+    for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
+        add(&unit.unit, of_cache(unit)?)?;
     }
     rows.flush()?;
     rows.writer.commit()?;
     Ok(rows.written)
+}
+
+/// The files of a unit that the store and the cache have: those of each map's table from where its rows come from, and
+/// those of total intracranial volume from where that does.
+fn together(stored: Vec<SourceFile>, cached: Vec<SourceFile>, unit: &CachedUnit) -> Vec<SourceFile> {
+    let comes_from_cache = |source: &SourceFile| {
+        let table = source.table_name();
+        unit.tables.iter().any(|info| Some(&info.table) == table.as_ref() && info.map == source.map)
+    };
+    let is_kept = unit.tiv == TivFinding::Kept;
+    let later_in = |files: &[SourceFile], source: &SourceFile, or_equal: bool| {
+        let same = files.iter().find(|other| other.kind == SourceKind::Tiv && other.path == source.path);
+        same.is_some_and(|other| {
+            other.read_at > source.read_at || (or_equal && other.read_at == source.read_at)
+        })
+    };
+    let volumes: HashMap<String, Option<f64>> =
+        stored.iter().map(|source| (source.path.clone(), source.tiv)).collect();
+    let (stays, comes): (Vec<bool>, Vec<bool>) = (
+        stored
+            .iter()
+            .map(|source| match source.kind {
+                SourceKind::Tiv => is_kept && !later_in(&cached, source, true),
+                _ => !comes_from_cache(source),
+            })
+            .collect(),
+        cached
+            .iter()
+            .map(|source| match source.kind {
+                SourceKind::Tiv => !is_kept || !later_in(&stored, source, false),
+                _ => comes_from_cache(source),
+            })
+            .collect(),
+    );
+    let chosen = |files: Vec<SourceFile>, chosen: Vec<bool>| -> Vec<SourceFile> {
+        files.into_iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(source, _)| source).collect()
+    };
+    let (mut all, mut new) = (chosen(stored, stays), chosen(cached, comes));
+    // One file has the volume: the other side's is not the store's.
+    for source in &mut new {
+        if is_kept {
+            source.tiv = volumes.get(&source.path).copied().flatten();
+        }
+    }
+    all.iter_mut().filter(|_| !is_kept).for_each(|source| source.tiv = None);
+    all.append(&mut new);
+    all
 }
 
 struct Rows<'a> {
@@ -150,7 +162,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn add(&mut self, unit: StoredUnit) -> Result<(), StoreError> {
-        unit.sources.iter().for_each(|source| self.written.provenance.add(source));
+        self.written.provenance.add(&unit.sources);
         self.written.units.push((unit.unit.clone(), unit.status, unit.reason.clone()));
         self.n_waiting += unit.sources.len();
         self.waiting.push(unit);

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use na_model::Compression;
@@ -29,7 +29,7 @@ use crate::decoding::caught;
 use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
-use crate::long::pieces::joined;
+use crate::long::pieces::LARGEST_TEXT;
 use crate::pages::{OneGroup, fault, largest_page};
 use crate::shared_file::SharedFile;
 use crate::shown::{as_shown, shown_schema};
@@ -120,6 +120,32 @@ impl TableFile {
     pub(crate) fn read_keyed(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
         let fields = with_dictionaries(self.schema.fields());
         self.read_columns(&fields, row_group, &places_of(&fields, columns))
+    }
+
+    /// The columns of a row group at these places, in their order, text as dictionaries of `Int32` keys.
+    pub(crate) fn read_keyed_at(
+        &self,
+        row_group: usize,
+        places: &[usize],
+    ) -> Result<RecordBatch, StoreError> {
+        let mut in_file = places.to_vec();
+        in_file.sort_unstable();
+        in_file.dedup();
+        let order: Vec<usize> = places.iter().filter_map(|place| in_file.binary_search(place).ok()).collect();
+        let batch = self.read_columns(&with_dictionaries(self.schema.fields()), row_group, &in_file)?;
+        batch.project(&order).map_err(|error| StoreError::damaged(&self.path, error))
+    }
+
+    /// The same, none for the columns that have no place.
+    pub(crate) fn read_places(
+        &self,
+        row_group: usize,
+        places: &[Option<usize>],
+    ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
+        let there: Vec<usize> = places.iter().flatten().copied().collect();
+        let batch = self.read_keyed_at(row_group, &there)?;
+        let mut columns = batch.columns().iter();
+        Ok(places.iter().map(|place| place.and_then(|_| columns.next().cloned())).collect())
     }
 
     /// A row group, all columns.
@@ -268,9 +294,11 @@ impl<'a> TableWriter<'a> {
                     let chunk = encode_doubles(Arc::clone(descriptor), &parts).map_err(&failed)?;
                     return Ok(Encoded::Here(chunk));
                 }
-                let array = joined(&parts).map_err(StoreError::arrow(place))?;
-                for leaf in compute_leaves(field, &array).map_err(&failed)? {
-                    writer.write(&leaf).map_err(&failed)?;
+                // Text may come as dictionaries, which are not joined to what they stand for.
+                for part in parts.iter().filter(|part| !part.is_empty()) {
+                    for leaf in compute_leaves(field, part).map_err(&failed)? {
+                        writer.write(&leaf).map_err(&failed)?;
+                    }
                 }
                 writer.close().map(Encoded::ByParquet).map_err(&failed)
             })
@@ -356,6 +384,8 @@ fn properties(schema: &Schema, compression: Compression, notes: &[(&str, String)
     // What holds for most columns is the default: a feature has hundreds.
     let mut builder = WriterProperties::builder()
         .set_dictionary_enabled(false)
+        // A text that repeats is written once, however long it is.
+        .set_dictionary_page_size_limit(LARGEST_TEXT)
         .set_encoding(Encoding::BYTE_STREAM_SPLIT)
         .set_statistics_enabled(EnabledStatistics::None)
         // With zstd, doubles are compressed by [`encode_doubles`].

@@ -11,8 +11,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
-    Compression, ExportSettings, ListedSession, Listing, MapSource, Modality, Session, TableName, TivFinding,
-    Unit, WideMetrics,
+    Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
+    SourceFile, SourceKind, TableName, TivFinding, Unit, WideMetrics,
 };
 use na_store::{
     ExportObserver, ExportRequest, ExportStep, FeatureStore, Origin, ReadOptions, StoreError, Unobserved,
@@ -23,13 +23,12 @@ use support::session;
 
 const SUBJECTS: [&str; 4] = ["1", "2", "3", "4"];
 
-/// A unit in all its variants: which columns and regions its tables have, and which values.
+/// A table in all its variants: which columns and regions it has, and which values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Content {
     value: f64,
     has_std: bool,
     has_third_region: bool,
-    has_second_map: bool,
 }
 
 impl Content {
@@ -56,22 +55,27 @@ impl Content {
         }
         RecordBatch::try_from_iter(columns).unwrap()
     }
-
-    fn tiv(self) -> Option<f64> {
-        (self.value > 0.1).then_some(1000.0 + self.value)
-    }
 }
 
-fn maps(modality: Modality, content: Content) -> Vec<(TableName, Option<MapSource>)> {
+/// A unit as it is read: some of its tables, and what it says of total intracranial volume.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    content: Content,
+    brings: [bool; 2],
+    tiv: TivFinding,
+    /// How much before now it was read, seconds.
+    ago: i64,
+}
+
+/// The tables of a modality, each with its map.
+fn maps(modality: Modality) -> [(TableName, Option<MapSource>); 2] {
     let map =
         |param: &str| Some(MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() });
+    let table = |name| TableName::parse(name).unwrap();
     match modality {
-        Modality::Anatomical => vec![(TableName::parse("anatomical_gm").unwrap(), None)],
+        Modality::Anatomical => [(table("anatomical_gm"), None), (table("anatomical_ct"), None)],
         Modality::Diffusion => {
-            let table = TableName::parse("diffusion_NODDI").unwrap();
-            let mut maps = vec![(table.clone(), map("icvf"))];
-            maps.extend(content.has_second_map.then(|| (table, map("od"))));
-            maps
+            [(table("diffusion_NODDI"), map("icvf")), (table("diffusion_NODDI"), map("od"))]
         }
     }
 }
@@ -81,7 +85,7 @@ enum Step {
     Commit {
         subject: usize,
         modality: Modality,
-        content: Content,
+        reading: Reading,
     },
     /// The session list is another: ages grow by so many years.
     Grow(u32),
@@ -95,16 +99,27 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let content = (0.0..1.0f64, any::<[bool; 3]>()).prop_map(|(value, [a, b, c])| Content {
+    let content = (0.0..1.0f64, any::<[bool; 2]>()).prop_map(|(value, [a, b])| Content {
         value,
         has_std: a,
         has_third_region: b,
-        has_second_map: c,
+    });
+    let tiv = prop_oneof![
+        Just(TivFinding::Kept),
+        Just(TivFinding::Unknown),
+        (1000.0..2000.0f64).prop_map(TivFinding::Measured)
+    ];
+    let ago = prop_oneof![3 => Just(0), 1 => 1..1000_i64];
+    let reading = (content, any::<[bool; 2]>(), tiv, ago).prop_map(|(content, brings, tiv, ago)| Reading {
+        content,
+        brings,
+        tiv,
+        ago,
     });
     let modality = prop_oneof![Just(Modality::Anatomical), Just(Modality::Diffusion)];
     prop_oneof![
-        6 => (0..SUBJECTS.len(), modality, content)
-            .prop_map(|(subject, modality, content)| Step::Commit { subject, modality, content }),
+        6 => (0..SUBJECTS.len(), modality, reading)
+            .prop_map(|(subject, modality, reading)| Step::Commit { subject, modality, reading }),
         1 => (1..5u32).prop_map(Step::Grow),
         2 => (0..8usize).prop_map(|after| Step::StoppedExport { after }),
         2 => any::<bool>().prop_map(|keep_cache| Step::Export { keep_cache }),
@@ -121,10 +136,54 @@ impl ExportObserver for StopAfter {
     }
 }
 
+/// What Parquet or a cache holds, in plain memory.
+#[derive(Debug, Clone, Default)]
+struct Layer {
+    /// When each unit was read last.
+    units: BTreeMap<(Session, Modality), ReadAt>,
+    maps: BTreeMap<(Session, Modality, usize), (Content, ReadAt)>,
+    /// What is said of volumes, and when that was read.
+    tiv: BTreeMap<Session, (TivFinding, ReadAt)>,
+}
+
+impl Layer {
+    /// Commits a unit to a cache.
+    fn commit(&mut self, subject: &str, modality: Modality, reading: Reading, read_at: ReadAt) {
+        let session = session(subject);
+        let known = self.units.get(&(session.clone(), modality));
+        let read_at = known.map_or(read_at, |known| read_at.after(*known));
+        self.units.insert((session.clone(), modality), read_at);
+        for map in (0..2).filter(|map| reading.brings[*map]) {
+            self.maps.insert((session.clone(), modality, map), (reading.content, read_at));
+        }
+        if modality == Modality::Anatomical && reading.tiv != TivFinding::Kept {
+            self.tiv.insert(session, (reading.tiv, read_at));
+        }
+    }
+
+    /// This with a cache over it: of each map the later, and the same of volumes.
+    fn under(&self, cache: &Self) -> Self {
+        let mut all = self.clone();
+        for (key, new) in &cache.maps {
+            if all.maps.get(key).is_none_or(|old| old.1 <= new.1) {
+                all.maps.insert(key.clone(), *new);
+            }
+        }
+        for (session, new) in &cache.tiv {
+            let read_at = cache.units[&(session.clone(), Modality::Anatomical)];
+            if all.tiv.get(session).is_none_or(|old| old.1 <= read_at) {
+                all.tiv.insert(session.clone(), *new);
+            }
+        }
+        all.units.extend(cache.units.clone());
+        all
+    }
+}
+
 /// What a store should hold, in plain memory.
 #[derive(Debug, Clone, Default)]
 struct Model {
-    units: BTreeMap<(Session, Modality), Content>,
+    layer: Layer,
     years: u32,
     /// The sessions whose metadata came with the last list that the store was told of.
     ages: BTreeMap<Session, f64>,
@@ -136,19 +195,20 @@ impl Model {
     /// `table → session → map → region → column → bits`, flattened.
     fn long(&self, table: &str) -> BTreeSet<String> {
         let mut rows = BTreeSet::new();
-        for ((session, modality), content) in &self.units {
-            for (map, (name, source)) in maps(*modality, *content).into_iter().enumerate() {
-                if name.to_string() != table {
-                    continue;
-                }
-                for (region, label) in content.regions().iter().enumerate() {
-                    let mean = content.mean(map, region).map(f64::to_bits);
-                    let std = content.has_std.then(|| content.value.to_bits());
-                    let tiv = content.tiv().filter(|_| *modality == Modality::Anatomical).map(f64::to_bits);
-                    let age = self.ages.get(session).copied().map(f64::to_bits);
-                    let param = source.as_ref().map_or("", |source| source.param.as_str());
-                    rows.insert(format!("{session} {param} {label} {mean:?} {std:?} {tiv:?} {age:?}"));
-                }
+        let volumes = self.volumes();
+        for ((session, modality, map), (content, _)) in &self.layer.maps {
+            let (name, source) = &maps(*modality)[*map];
+            if name.to_string() != table {
+                continue;
+            }
+            for (region, label) in content.regions().iter().enumerate() {
+                let mean = content.mean(*map, region).map(f64::to_bits);
+                let std = content.has_std.then(|| content.value.to_bits());
+                let tiv = volumes.get(session).filter(|_| *modality == Modality::Anatomical);
+                let tiv = tiv.copied().map(f64::to_bits);
+                let age = self.ages.get(session).copied().map(f64::to_bits);
+                let param = source.as_ref().map_or("", |source| source.param.as_str());
+                rows.insert(format!("{session} {param} {label} {mean:?} {std:?} {tiv:?} {age:?}"));
             }
         }
         rows
@@ -156,9 +216,8 @@ impl Model {
 
     /// A session's regions and their means.
     fn feature(&self, modality: Modality, map: usize) -> BTreeMap<Session, Cells> {
-        let of = |(session, of): &(Session, Modality), content: &Content| {
-            let has_map = maps(*of, *content).len() > map;
-            (*of == modality && has_map).then(|| {
+        let of = |(session, of, its): &(Session, Modality, usize), content: &Content| {
+            (*of == modality && *its == map).then(|| {
                 let regions = content.regions().iter().enumerate();
                 let cells = regions.map(|(region, label)| {
                     ((*label).to_owned(), content.mean(map, region).map(f64::to_bits))
@@ -166,8 +225,9 @@ impl Model {
                 (session.clone(), cells.collect::<Cells>())
             })
         };
+        let maps = self.layer.maps.iter();
         let mut rows: BTreeMap<Session, Cells> =
-            self.units.iter().filter_map(|(unit, content)| of(unit, content)).collect();
+            maps.filter_map(|(key, (content, _))| of(key, content)).collect();
         let regions: BTreeSet<String> = rows.values().flat_map(Cells::keys).cloned().collect();
         for cells in rows.values_mut() {
             regions.iter().for_each(|region| {
@@ -177,37 +237,57 @@ impl Model {
         rows
     }
 
+    fn volumes(&self) -> BTreeMap<Session, f64> {
+        let measured = |(session, (tiv, _)): (&Session, &(TivFinding, ReadAt))| {
+            Some((session.clone(), tiv.after(None)?))
+        };
+        self.layer.tiv.iter().filter_map(measured).collect()
+    }
+
     fn tiv(&self) -> BTreeMap<Session, Cells> {
-        let volumes = self.units.iter().filter(|((_, modality), _)| *modality == Modality::Anatomical);
-        volumes
-            .filter_map(|((session, _), content)| {
-                let tiv = content.tiv()?.to_bits();
-                Some((session.clone(), Cells::from([("tiv".to_owned(), Some(tiv))])))
-            })
-            .collect()
+        let cells = |(session, tiv): (Session, f64)| {
+            (session, Cells::from([("tiv".to_owned(), Some(tiv.to_bits()))]))
+        };
+        self.volumes().into_iter().map(cells).collect()
     }
 
     fn metadata(&self) -> BTreeMap<Session, Cells> {
-        let sessions: BTreeSet<&Session> = self.units.keys().map(|(session, _)| session).collect();
+        let sessions: BTreeSet<&Session> = self.layer.units.keys().map(|(session, _)| session).collect();
         let age = |session: &Session| self.ages.get(session).copied().map(f64::to_bits);
         sessions.into_iter().map(|s| (s.clone(), Cells::from([("AGE".to_owned(), age(s))]))).collect()
     }
 }
 
-/// A unit with the tables of its content.
-fn encoded(subject: &str, modality: Modality, content: Content) -> EncodedUnit {
-    let tables = maps(modality, content).into_iter().enumerate().map(|(map, (table, source))| {
-        EncodedTable::encode(table, source, &content.batch(map), "label").unwrap()
+/// A unit as it is read.
+fn encoded(subject: &str, modality: Modality, reading: Reading, read_at: ReadAt) -> EncodedUnit {
+    let brought = || maps(modality).into_iter().enumerate().filter(|(map, _)| reading.brings[*map]);
+    let tables = brought().map(|(map, (table, source))| {
+        EncodedTable::encode(table, source, &reading.content.batch(map), "label").unwrap()
     });
+    let source = |kind, table: Option<String>, map: Option<MapSource>| SourceFile {
+        kind,
+        path: format!("{subject}/{kind}{table:?}{map:?}"),
+        table,
+        map,
+        root: None,
+        tiv: None,
+        read_at,
+        fingerprint: Fingerprint { size: 1, mtime_ns: 1, hash: "x".to_owned() },
+        mask_entity: None,
+        sidecar: None,
+    };
+    let mut sources: Vec<SourceFile> =
+        brought().map(|(_, (table, map))| source(SourceKind::Table, Some(table.to_string()), map)).collect();
+    let tiv = if modality == Modality::Anatomical { reading.tiv } else { TivFinding::Kept };
+    if tiv != TivFinding::Kept {
+        sources.push(SourceFile { tiv: tiv.after(None), ..source(SourceKind::Tiv, None, None) });
+    }
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
-        read_at: na_model::ReadAt::now(),
-        tiv: match modality {
-            Modality::Anatomical => content.tiv().map_or(TivFinding::Unknown, TivFinding::Measured),
-            Modality::Diffusion => TivFinding::Kept,
-        },
+        read_at,
+        tiv,
         tables: tables.collect(),
-        sources: Vec::new(),
+        sources,
     }
 }
 
@@ -281,7 +361,7 @@ fn long(store: &FeatureStore, table: &str, options: &ReadOptions) -> BTreeSet<St
 fn check(store: &FeatureStore, model: &Model, origin: Origin) {
     let options = ReadOptions::default().without_metadata().from(origin);
     let long_options = ReadOptions::default().from(origin);
-    for table in ["anatomical_gm", "diffusion_NODDI"] {
+    for table in ["anatomical_gm", "anatomical_ct", "diffusion_NODDI"] {
         let expected = model.long(table);
         if expected.is_empty() {
             let is_unknown = matches!(
@@ -295,6 +375,7 @@ fn check(store: &FeatureStore, model: &Model, origin: Origin) {
     }
     let features = [
         ("gm_mean", Modality::Anatomical, 0),
+        ("ct_mean", Modality::Anatomical, 1),
         ("NODDI_noddi_icvf_mean", Modality::Diffusion, 0),
         ("NODDI_noddi_od_mean", Modality::Diffusion, 1),
     ];
@@ -332,17 +413,18 @@ fn check(store: &FeatureStore, model: &Model, origin: Origin) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: support::cases(24), ..ProptestConfig::default() })]
 
     #[test]
     fn after_any_steps_every_read_is_what_was_committed_last(steps in prop::collection::vec(step(), 1..14)) {
         let output = tempfile::tempdir().unwrap();
         let lock = OwnerLock::acquire(output.path()).unwrap();
         let kept_open = FeatureStore::open(output.path()).unwrap();
-        let (mut model, mut cached) = (Model::default(), Model::default());
+        let (mut model, mut parquet, mut cached) = (Model::default(), Layer::default(), Model::default());
+        let start = ReadAt::now();
         // None while an export that was stopped has left some files new and some old.
         let mut exported = Some(Model::default());
-        for step in steps {
+        for (place, step) in steps.into_iter().enumerate() {
             let cache = OwnedCache::open_or_create(&lock).unwrap();
             if let Step::Grow(years) = &step {
                 model.years += years;
@@ -354,27 +436,30 @@ proptest! {
             let request = |keep_cache| ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
             match step {
                 Step::Grow(_) => drop(cache),
-                Step::Commit { subject, modality, content } => {
+                Step::Commit { subject, modality, reading } => {
+                    let read_at = ReadAt(start.0 + 1_000_000 * (i64::try_from(place).unwrap() - reading.ago));
                     let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
-                    sender.send(encoded(SUBJECTS[subject], modality, content)).unwrap();
+                    sender.send(encoded(SUBJECTS[subject], modality, reading, read_at)).unwrap();
                     drop(sender);
                     writer.finish().unwrap();
-                    model.units.insert((session(SUBJECTS[subject]), modality), content);
-                    cached.units.insert((session(SUBJECTS[subject]), modality), content);
+                    cached.layer.commit(SUBJECTS[subject], modality, reading, read_at);
+                    model.layer = parquet.under(&cached.layer);
                 }
                 Step::StoppedExport { after } => {
                     let observer = StopAfter(AtomicUsize::new(after));
                     let is_done = export(&lock, Some(cache), &request(false), &observer).is_ok();
                     exported = is_done.then(|| model.clone());
                     if is_done {
-                        cached.units.clear();
+                        parquet = model.layer.clone();
+                        cached.layer = Layer::default();
                     }
                 }
                 Step::Export { keep_cache } => {
                     export(&lock, Some(cache), &request(keep_cache), &Unobserved).unwrap();
                     exported = Some(model.clone());
+                    parquet = model.layer.clone();
                     if !keep_cache {
-                        cached.units.clear();
+                        cached.layer = Layer::default();
                     }
                 }
             }

@@ -5,17 +5,15 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Int32Type, Schema};
 use na_cache::RegionColumns;
 use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
+use crate::long::origin::{ColumnOrigin, WrittenColumn, written_columns};
 use crate::table_file::TableFile;
 
 const KEYS: [&str; 5] = ["subject_code", "session_id", "model", "param", "desc"];
-
-/// The first of the columns that the store adds: those before it are the files' own.
-const FIRST_ADDED: [&str; 2] = ["modality", "workflow"];
 
 /// Rows that follow each other and are of one map of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +40,8 @@ pub(crate) struct LongIndex {
 impl LongIndex {
     pub(crate) fn read(file: &TableFile) -> Result<Self, StoreError> {
         let mut builder = IndexBuilder::default();
-        let keys = keys(file);
         for row_group in 0..file.row_groups().len() {
-            builder.add_group(file, row_group, &keys)?;
+            builder.add_group(file, row_group)?;
         }
         Ok(builder.index)
     }
@@ -67,12 +64,14 @@ impl LongIndex {
     }
 }
 
-/// The columns that tell whose and of which region a row is. A session list's column may be called `hemisphere`, too: it
-/// names no region.
-fn keys(file: &TableFile) -> Vec<&str> {
-    let names = file.schema().fields().iter().map(|field| field.name().as_str());
-    let own = names.take_while(|name| !FIRST_ADDED.contains(name));
-    own.filter(|name| Region::COLUMNS.contains(name)).chain(KEYS).collect()
+/// Where the columns are that say whose a row is, and of which region: a session list may have some of these names.
+pub(crate) fn key_places(schema: &Schema) -> Vec<usize> {
+    let is_key = |column: &WrittenColumn<'_>| match column.origin {
+        ColumnOrigin::Table => Region::COLUMNS.contains(&column.written),
+        ColumnOrigin::Store => KEYS.contains(&column.written),
+        _ => false,
+    };
+    written_columns(schema).into_iter().filter(is_key).map(|column| column.place).collect()
 }
 
 /// An index that is being made, out of row groups and of tables that are in no file yet.
@@ -86,8 +85,8 @@ pub(crate) struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    fn add_group(&mut self, file: &TableFile, row_group: usize, keys: &[&str]) -> Result<(), StoreError> {
-        let batch = file.read_keyed(row_group, keys)?;
+    fn add_group(&mut self, file: &TableFile, row_group: usize) -> Result<(), StoreError> {
+        let batch = file.read_keyed_at(row_group, &key_places(file.schema()))?;
         let columns =
             KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
         let mut start = 0;

@@ -3,27 +3,30 @@
 //! Row groups whose sessions stay as they are are copied without being decoded; those with a session that is replaced,
 //! or whose metadata changed, are written again; new sessions follow. A session is never split over row groups.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
 use na_cache::{Cache, CachedUnit, TableForm};
-use na_model::{ExportSettings, MapSource, Modality, RegionSet, Session, TableName};
+use na_model::{ExportSettings, MapSource, Region, RegionSet, Session, TableName};
 use rayon::prelude::*;
 
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::long::columns::{LongColumns, tsv_columns};
+use crate::list_values::value_at;
+use crate::long::columns::LongColumns;
 use crate::long::index::{LongIndex, Run};
-use crate::long::pieces::{Cells, Piece, Value, column_parts};
-use crate::metadata::{MetadataTable, value_at};
+use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value};
+use crate::long::replaced::{Replaced, ReplacedMaps};
+use crate::long::row_groups::{ROW_GROUP, RowGroups};
+use crate::metadata::MetadataTable;
 use crate::notes;
 use crate::producers::noted;
 use crate::table_file::{TableFile, TableWriter};
-
-/// Rows of a row group, about: large enough to compress, small enough that one in memory is nothing.
-pub(crate) const ROW_GROUP: usize = 32 * 1024;
+use crate::tiv::TivTable;
 
 /// A long table as it is on disk.
 pub(crate) struct OldTable {
@@ -31,19 +34,26 @@ pub(crate) struct OldTable {
     pub(crate) index: LongIndex,
 }
 
-/// A long table as it is going to be.
+/// A long table as it is going to be: what the cache has of a map of a session takes the place of the same in the file,
+/// and all else stays.
 #[derive(Clone)]
 pub(crate) struct LongMerge {
     pub(crate) table: TableName,
     pub(crate) old: Option<Arc<OldTable>>,
-    /// Sessions whose units of this modality come from the cache: what the file has of them goes.
-    pub(crate) replaced: Arc<HashSet<Session>>,
+    pub(crate) replaced: Arc<ReplacedMaps>,
     /// Units of the cache with this table, in the order they are written.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
-    pub(crate) metadata: Arc<MetadataTable>,
+    pub(crate) facts: Facts,
     /// Versions of `parcellate` that wrote the units' files.
     pub(crate) producers: BTreeSet<String>,
+}
+
+/// What is the same in all rows of a session, as it is going to be.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub(crate) metadata: Arc<MetadataTable>,
+    pub(crate) volumes: Arc<TivTable>,
 }
 
 /// What becomes of a row group.
@@ -51,23 +61,6 @@ pub(crate) struct LongMerge {
 enum Fate {
     Copied,
     Rewritten,
-}
-
-/// The sessions of each modality whose units come from the cache.
-pub(crate) struct Replaced(HashMap<Modality, Arc<HashSet<Session>>>);
-
-impl Replaced {
-    pub(crate) fn of(units: &[Arc<CachedUnit>]) -> Self {
-        let of = |modality| {
-            let units = units.iter().filter(|unit| unit.unit.modality == modality);
-            (modality, Arc::new(units.map(|unit| unit.unit.session.clone()).collect()))
-        };
-        Self(Modality::ALL.into_iter().map(of).collect())
-    }
-
-    pub(crate) fn in_modality(&self, modality: Modality) -> Arc<HashSet<Session>> {
-        self.0.get(&modality).map(Arc::clone).unwrap_or_default()
-    }
 }
 
 impl LongMerge {
@@ -78,24 +71,24 @@ impl LongMerge {
         replaced: &Replaced,
         units: &[Arc<CachedUnit>],
         forms: &[TableForm],
-        metadata: Arc<MetadataTable>,
+        facts: Facts,
     ) -> Self {
         let has_table = |unit: &&Arc<CachedUnit>| unit.tables.iter().any(|info| info.table == *table);
         Self {
             table: table.clone(),
             old,
-            replaced: replaced.in_modality(table.modality()),
+            replaced: replaced.in_table(table),
             units: units.iter().filter(has_table).cloned().collect(),
             forms: forms.iter().filter(|form| form.table == *table).cloned().collect(),
-            metadata,
+            facts,
             producers: BTreeSet::new(),
         }
     }
 
     pub(crate) fn columns(&self) -> LongColumns {
-        let old = self.old.as_ref().map(|old| tsv_columns(&self.table, old.file.schema()));
-        let forms = old.iter().chain(self.forms.iter().map(|form| form.columns.as_ref()));
-        LongColumns::merge(&self.table, forms, &self.metadata.columns)
+        let file = self.old.as_ref().map(|old| old.file.schema().as_ref());
+        let forms = self.forms.iter().map(|form| form.columns.as_ref());
+        LongColumns::merge(&self.table, file, forms, &self.facts.metadata.columns)
     }
 
     /// The maps that the table is going to have rows of.
@@ -132,11 +125,41 @@ impl LongMerge {
     }
 
     pub(crate) fn kept_runs(&self) -> impl Iterator<Item = &Run> {
-        self.old.iter().flat_map(|old| {
-            old.index.runs.iter().filter(|run| {
-                old.index.sessions.get(run.session).is_some_and(|session| !self.replaced.contains(session))
-            })
-        })
+        self.old.iter().flat_map(|old| old.index.runs.iter().filter(|run| self.is_kept(&old.index, run)))
+    }
+
+    /// The sessions of a row group that stay in part or whole, with the rows of each map that stays.
+    pub(crate) fn kept_sessions(&self, group: usize) -> Vec<KeptSession<'_>> {
+        let mut sessions: Vec<KeptSession<'_>> = Vec::new();
+        let Some(old) = &self.old else { return sessions };
+        for run in runs_of(&old.index, group).iter().filter(|run| self.is_kept(&old.index, run)) {
+            let (Some(session), Some(map)) =
+                (old.index.sessions.get(run.session), old.index.maps.get(run.map))
+            else {
+                continue;
+            };
+            match sessions.last_mut() {
+                Some(last) if last.session == session => last.maps.push((map, run.rows.clone())),
+                _ => sessions.push(KeptSession { session, maps: vec![(map, run.rows.clone())] }),
+            }
+        }
+        sessions
+    }
+
+    fn is_kept(&self, index: &LongIndex, run: &Run) -> bool {
+        let key = index.sessions.get(run.session).zip(index.maps.get(run.map));
+        key.is_some_and(|(session, map)| !self.replaced.contains(session, map))
+    }
+
+    /// The cache's units: those of sessions that have other maps in the file, which are written together, and the others.
+    pub(crate) fn units_apart(&self) -> (HashMap<&Session, &Arc<CachedUnit>>, Vec<&Arc<CachedUnit>>) {
+        let Some(old) = &self.old else { return (HashMap::new(), self.units.iter().collect()) };
+        let kept: HashSet<usize> = self.kept_runs().map(|run| run.session).collect();
+        let kept: HashSet<&Session> =
+            kept.into_iter().filter_map(|session| old.index.sessions.get(session)).collect();
+        let (beside, apart): (Vec<_>, Vec<_>) =
+            self.units.iter().partition(|unit| kept.contains(&unit.unit.session));
+        (beside.into_iter().map(|unit| (&unit.unit.session, unit)).collect(), apart)
     }
 
     /// Whether the file on disk is what it should be.
@@ -154,15 +177,10 @@ impl LongMerge {
         if !are_its || !old.file.is_stored_as(&columns.schema) {
             return Ok(vec![Fate::Rewritten; n_groups]);
         }
-        let mut fates = vec![Fate::Copied; n_groups];
-        let mut runs: BTreeMap<usize, Vec<&Run>> = BTreeMap::new();
-        for run in &old.index.runs {
-            runs.entry(run.row_group).or_default().push(run);
-        }
-        for (group, runs) in runs {
-            if self.changes(old, columns, group, &runs)? {
-                fates.iter_mut().skip(group).take(1).for_each(|fate| *fate = Fate::Rewritten);
-            }
+        let mut fates = Vec::with_capacity(n_groups);
+        for group in 0..n_groups {
+            let changes = self.changes(old, columns, group)?;
+            fates.push(if changes { Fate::Rewritten } else { Fate::Copied });
         }
         // New sessions fill up a last row group that was left small.
         if let (Some(last), Some(fate)) = (old.file.row_groups().last(), fates.last_mut()) {
@@ -174,36 +192,25 @@ impl LongMerge {
         Ok(fates)
     }
 
-    /// Whether a session of a row group goes, or its metadata are others now.
-    fn changes(
-        &self,
-        old: &OldTable,
-        columns: &LongColumns,
-        group: usize,
-        runs: &[&Run],
-    ) -> Result<bool, StoreError> {
-        let names: Vec<&str> = columns
-            .metadata
-            .iter()
-            .filter_map(|place| self.metadata.columns.get(*place))
-            .map(|column| column.name.as_str())
-            .collect();
-        let batch = if names.is_empty() { None } else { Some(old.file.read(group, &names)?) };
-        Ok(runs.iter().any(|run| {
-            let Some(session) = old.index.sessions.get(run.session) else { return true };
-            if self.replaced.contains(session) {
-                return true;
-            }
-            let Some(batch) = &batch else { return false };
-            let values = self.metadata.values(session);
-            columns.metadata.iter().zip(&names).any(|(place, name)| {
-                let written = batch.column_by_name(name).map(|column| value_at(column, run.rows.start));
-                written.as_ref() != values.get(*place)
-            })
+    /// Whether a session of a row group changes, or what is the same in all of its rows. The file's columns are these.
+    fn changes(&self, old: &OldTable, columns: &LongColumns, group: usize) -> Result<bool, StoreError> {
+        let runs = runs_of(&old.index, group);
+        let session = |run: &Run| old.index.sessions.get(run.session);
+        if runs.iter().any(|run| session(run).is_none_or(|session| self.replaced.has_session(session))) {
+            return Ok(true);
+        }
+        let facts = columns.facts();
+        let places: Vec<usize> = facts.iter().map(|(place, _)| *place).collect();
+        let written = old.file.read_keyed_at(group, &places)?;
+        let mut last = None;
+        Ok(runs.iter().filter(|run| last.replace(run.session) != Some(run.session)).any(|run| {
+            let Some(session) = session(run) else { return true };
+            let mut written = written.columns().iter().map(|column| value_at(column, run.rows.start));
+            !facts.iter().all(|(_, fact)| written.next() == Some(self.facts.value(session, *fact)))
         }))
     }
 
-    /// Writes the file, all but complete.
+    /// Writes the file, all but complete; beside it what the user should know.
     pub(crate) fn write<'f>(
         &self,
         output: &Path,
@@ -212,11 +219,12 @@ impl LongMerge {
         cache: Option<&Cache>,
         columns: &LongColumns,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
-    ) -> Result<TableWriter<'f>, StoreError> {
+    ) -> Result<(TableWriter<'f>, Vec<String>), StoreError> {
         let place = output.join(self.table.file_path());
         let notes = self.notes(settings);
         let writer = TableWriter::create(&place, folders, &columns.schema, settings.compression, &notes)?;
-        let mut rows = RowGroups { writer, columns, place: &place, waiting: Vec::new(), n_waiting: 0 };
+        let mut rows = RowGroups::new(writer, columns, &place);
+        let (beside, apart) = self.units_apart();
         if let Some(old) = &self.old {
             for (group, fate) in self.fates(columns)?.into_iter().enumerate() {
                 go_on()?;
@@ -225,33 +233,56 @@ impl LongMerge {
                         rows.flush()?;
                         rows.writer.copy_group(&old.file, group)?;
                     }
-                    Fate::Rewritten => self.rewrite(old, group, columns, &mut rows)?,
+                    Fate::Rewritten => self.rewrite(old, group, columns, cache, &beside, &mut rows)?,
                 }
             }
         }
         if let Some(cache) = cache {
-            let size = |unit: &Arc<CachedUnit>| -> usize {
-                unit.tables.iter().filter(|info| info.table == self.table).map(|info| info.n_rows).sum()
-            };
-            for units in row_groups_of(&self.units, size, ROW_GROUP.saturating_sub(rows.n_waiting)) {
-                go_on()?;
-                let sessions: Vec<Vec<Piece>> = units
-                    .par_iter()
-                    .map(|unit| self.cached_pieces(cache, unit, columns))
-                    .collect::<Result<_, StoreError>>()?;
-                sessions.into_iter().try_for_each(|pieces| rows.add_session(pieces))?;
-            }
+            self.add_units(cache, &apart, columns, &mut rows, go_on)?;
         }
-        rows.flush()?;
-        Ok(rows.writer)
+        let (writer, rounded) = rows.finish()?;
+        let notes = rounded.into_iter().map(|column| {
+            format!(
+                "{}: the column {column} has whole numbers of more digits than a double holds, and numbers that are \
+                 not whole in other sessions: its last digits are lost",
+                self.table
+            )
+        });
+        Ok((writer, notes.collect()))
+    }
+
+    /// Units from the cache, about a row group at once.
+    fn add_units(
+        &self,
+        cache: &Cache,
+        units: &[&Arc<CachedUnit>],
+        columns: &LongColumns,
+        rows: &mut RowGroups<'_, '_>,
+        go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
+    ) -> Result<(), StoreError> {
+        let mut rest = units;
+        // How large units are is known when some are read.
+        let mut at_once = rayon::current_num_threads();
+        while !rest.is_empty() {
+            go_on()?;
+            let (now, later) = rest.split_at(at_once.clamp(1, rest.len()));
+            let sessions: Vec<Vec<Piece>> = now
+                .par_iter()
+                .map(|unit| Ok(without_maps(self.cached_pieces(cache, unit, columns)?)))
+                .collect::<Result<_, StoreError>>()?;
+            let most = |size: fn(&Piece) -> usize| -> usize {
+                let of_session = |pieces: &Vec<Piece>| pieces.iter().map(size).sum::<usize>();
+                sessions.iter().map(of_session).max().unwrap_or_default().max(1)
+            };
+            at_once = (ROW_GROUP / most(|piece| piece.rows)).min(LARGEST_TEXT / most(Piece::text_bytes));
+            sessions.into_iter().try_for_each(|pieces| rows.add_session(pieces))?;
+            rest = later;
+        }
+        Ok(())
     }
 
     fn notes(&self, settings: &ExportSettings) -> Vec<(&'static str, String)> {
-        let mut regions = self
-            .old
-            .as_ref()
-            .map(|old| RegionSet::new(old.index.regions.iter().cloned()))
-            .unwrap_or_default();
+        let mut regions = RegionSet::new(self.kept_regions());
         self.forms.iter().for_each(|form| regions.extend(&form.regions));
         let mut producers = self.old.as_ref().map(|old| noted(&old.file)).unwrap_or_default();
         producers.extend(self.producers.iter().cloned());
@@ -265,84 +296,149 @@ impl LongMerge {
         ]
     }
 
+    /// The regions of rows that stay.
+    fn kept_regions(&self) -> Vec<Region> {
+        let Some(old) = &self.old else { return Vec::new() };
+        let layouts: BTreeSet<usize> = self.kept_runs().map(|run| run.layout).collect();
+        let places = layouts.into_iter().filter_map(|layout| old.index.layouts.get(layout)).flatten();
+        places.filter_map(|place| old.index.regions.get(*place)).cloned().collect()
+    }
+
     fn rewrite(
         &self,
         old: &OldTable,
         group: usize,
         columns: &LongColumns,
+        cache: Option<&Cache>,
+        beside: &HashMap<&Session, &Arc<CachedUnit>>,
         rows: &mut RowGroups<'_, '_>,
     ) -> Result<(), StoreError> {
-        let batch = old.file.read_all(group)?;
-        let mut session: Option<usize> = None;
-        let mut pieces = Vec::new();
-        for run in self.kept_runs().filter(|run| run.row_group == group) {
-            if session != Some(run.session) {
-                rows.add_session(std::mem::take(&mut pieces))?;
-                session = Some(run.session);
+        let read = old.file.read_places(group, &columns.of_rows())?;
+        for kept in self.kept_sessions(group) {
+            let facts = self.facts_cells(kept.session, columns);
+            let piece = |(map, rows): &(&Option<MapSource>, Range<usize>)| {
+                let cells = read.iter().zip(&facts).map(|(array, fact)| match (fact, array) {
+                    (Some(fact), _) => fact.clone(),
+                    (None, Some(array)) => Cells::Each(array.slice(rows.start, rows.len())),
+                    (None, None) => Cells::Same(Value::Null),
+                });
+                ((*map).clone(), Piece { rows: rows.len(), columns: cells.collect() })
+            };
+            let mut pieces: Vec<MapPiece> = kept.maps.iter().map(piece).collect();
+            if let Some((cache, unit)) = cache.zip(beside.get(kept.session)) {
+                pieces.extend(self.cached_pieces(cache, unit, columns)?);
+                pieces.sort_by(|(first, _), (second, _)| first.cmp(second));
             }
-            let Some(session) = old.index.sessions.get(run.session) else { continue };
-            let rows = batch.slice(run.rows.start, run.rows.len());
-            pieces.push(self.kept_piece(&rows, session, columns));
+            rows.add_session(without_maps(pieces))?;
         }
-        rows.add_session(pieces)
+        Ok(())
     }
 
-    fn kept_piece(&self, rows: &RecordBatch, session: &Session, columns: &LongColumns) -> Piece {
-        let column = |name: &str| match rows.column_by_name(name) {
-            Some(array) => Cells::Each(Arc::clone(array)),
-            None => Cells::Same(Value::Null),
-        };
-        let tsv = columns.tsv.iter().map(|tsv| column(&tsv.name));
-        let added = columns.added.iter().map(|name| column(name));
-        let cells = tsv.chain(added).chain(self.metadata_cells(session, columns)).collect();
-        Piece { rows: rows.num_rows(), columns: cells }
-    }
-
+    /// What the cache has of a unit, a piece a map.
     pub(crate) fn cached_pieces(
         &self,
         cache: &Cache,
         unit: &CachedUnit,
         columns: &LongColumns,
-    ) -> Result<Vec<Piece>, StoreError> {
+    ) -> Result<Vec<MapPiece>, StoreError> {
         let session = &unit.unit.session;
-        let tables = cache.read_table(unit, &self.table)?.into_iter();
-        Ok(tables
-            .map(|table| {
-                let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
-                    Some(array) => Cells::Each(Arc::clone(array)),
-                    None => Cells::Same(Value::Null),
-                });
-                let added = added_values(&self.table, table.map.as_ref(), session, unit.tiv.after(None));
-                let cells = tsv.chain(added.map(Cells::Same)).chain(self.metadata_cells(session, columns));
-                Piece { rows: table.batch.num_rows(), columns: cells.collect() }
-            })
-            .collect())
+        let facts = self.facts_cells(session, columns);
+        let piece = |table: na_cache::CachedTable| {
+            let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
+                Some(array) => Cells::Each(Arc::clone(array)),
+                None => Cells::Same(Value::Null),
+            });
+            let added = added_values(&self.table, table.map.as_ref(), session).map(Cells::Same);
+            let values = tsv.chain(added).chain(std::iter::repeat(Cells::Same(Value::Null)));
+            let cells = facts.iter().zip(values).map(|(fact, value)| fact.clone().unwrap_or(value));
+            let columns = cells.collect();
+            (table.map, Piece { rows: table.batch.num_rows(), columns })
+        };
+        Ok(cache.read_table(unit, &self.table)?.into_iter().map(piece).collect())
     }
 
-    fn metadata_cells(&self, session: &Session, columns: &LongColumns) -> impl Iterator<Item = Cells> {
-        let values = self.metadata.values(session);
-        let places = columns.metadata.clone().into_iter();
-        places.map(move |place| Cells::Same(values.get(place).cloned().unwrap_or(Value::Null)))
+    /// For each column what a session has in all of its rows, for those of which that is known.
+    fn facts_cells(&self, session: &Session, columns: &LongColumns) -> Vec<Option<Cells>> {
+        let mut cells = vec![None; columns.schema.fields().len()];
+        for (place, fact) in columns.facts() {
+            let value = self.facts.value(session, fact);
+            cells.iter_mut().skip(place).take(1).for_each(|cell| *cell = Some(Cells::Same(value.clone())));
+        }
+        cells
     }
 }
 
-/// The values of the store's own columns, as [`TableName::added_columns`] orders them.
+/// Something that is the same in all rows of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// Its total intracranial volume.
+    Volume,
+    /// What the session list says: a place in the metadata table's columns.
+    Metadata(usize),
+}
+
+impl Facts {
+    pub(crate) fn value(&self, session: &Session, fact: Fact) -> Value {
+        match fact {
+            Fact::Volume => self.volumes.0.get(session).map_or(Value::Null, |volume| Value::Double(*volume)),
+            Fact::Metadata(place) => self.metadata.cell(session, place),
+        }
+    }
+}
+
+impl OldTable {
+    /// Columns of the table's own files in a row group, under the names that those have.
+    pub(crate) fn read_tsv(
+        &self,
+        group: usize,
+        columns: &LongColumns,
+        written: &[&str],
+    ) -> Result<RecordBatch, StoreError> {
+        let there = written.iter().filter_map(|name| columns.of_tsv(name));
+        let (names, places): (Vec<&str>, Vec<usize>) =
+            there.filter_map(|(own_name, place)| Some((own_name, place?))).unzip();
+        let batch = self.file.read_keyed_at(group, &places)?;
+        let fields = batch.schema_ref().fields().iter().zip(names);
+        let fields = fields.map(|(field, name)| Field::clone(field).with_name(name)).collect::<Vec<_>>();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), batch.columns().to_vec(), &options)
+            .map_err(StoreError::arrow(self.file.path()))
+    }
+}
+
+/// A session of a row group that stays, with the rows of each map that stays.
+pub(crate) struct KeptSession<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) maps: Vec<(&'a Option<MapSource>, Range<usize>)>,
+}
+
+/// Rows of a map of a session.
+pub(crate) type MapPiece = (Option<MapSource>, Piece);
+
+pub(crate) fn without_maps(pieces: Vec<MapPiece>) -> Vec<Piece> {
+    pieces.into_iter().map(|(_, piece)| piece).collect()
+}
+
+/// The runs of a row group: an index has them in the order of the file.
+fn runs_of(index: &LongIndex, group: usize) -> &[Run] {
+    let first = index.runs.partition_point(|run| run.row_group < group);
+    let runs = index.runs.get(first..).unwrap_or_default();
+    runs.get(..runs.partition_point(|run| run.row_group == group)).unwrap_or_default()
+}
+
+/// The values of the store's own columns, as [`TableName::added_columns`] orders them; null for the volume, which is of
+/// the session.
 fn added_values(
     table: &TableName,
     map: Option<&MapSource>,
     session: &Session,
-    tiv: Option<f64>,
 ) -> impl Iterator<Item = Value> {
     let subject = Value::text(session.subject.as_str());
     let id = Value::optional_text(session.id_str());
     let values = match table {
-        TableName::Anatomical(tissue) => vec![
-            Value::text(tissue.as_str()),
-            Value::text(tissue.measured()),
-            subject,
-            id,
-            tiv.map_or(Value::Null, Value::Double),
-        ],
+        TableName::Anatomical(tissue) => {
+            vec![Value::text(tissue.as_str()), Value::text(tissue.measured()), subject, id, Value::Null]
+        }
         TableName::Diffusion(workflow) => {
             let word = |word: Option<&String>| Value::optional_text(word.map(String::as_str));
             vec![
@@ -356,53 +452,4 @@ fn added_values(
         }
     };
     values.into_iter()
-}
-
-/// Units in lists of about a row group each; the first list fills one that was begun.
-pub(crate) fn row_groups_of<T>(units: &[T], size: impl Fn(&T) -> usize, first: usize) -> Vec<&[T]> {
-    let (mut lists, mut start, mut room) = (Vec::new(), 0, first);
-    for (place, unit) in units.iter().enumerate() {
-        let rows = size(unit);
-        if rows > room && place > start {
-            lists.extend(units.get(start..place));
-            (start, room) = (place, ROW_GROUP);
-        }
-        room = room.saturating_sub(rows);
-    }
-    lists.extend(units.get(start..).filter(|rest| !rest.is_empty()));
-    lists
-}
-
-/// Sessions that wait until they fill a row group.
-struct RowGroups<'a, 'f> {
-    writer: TableWriter<'f>,
-    columns: &'a LongColumns,
-    place: &'a Path,
-    waiting: Vec<Piece>,
-    n_waiting: usize,
-}
-
-impl RowGroups<'_, '_> {
-    fn add_session(&mut self, pieces: Vec<Piece>) -> Result<(), StoreError> {
-        let rows: usize = pieces.iter().map(|piece| piece.rows).sum();
-        if self.n_waiting > 0 && self.n_waiting + rows > ROW_GROUP {
-            self.flush()?;
-        }
-        self.n_waiting += rows;
-        self.waiting.extend(pieces);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), StoreError> {
-        let pieces = std::mem::take(&mut self.waiting);
-        if std::mem::take(&mut self.n_waiting) == 0 {
-            return Ok(());
-        }
-        let fields = self.columns.schema.fields();
-        let arrow = StoreError::arrow(self.place);
-        self.writer.write_group(|place| match fields.get(place) {
-            Some(field) => column_parts(&pieces, place, field.data_type()).map_err(&arrow),
-            None => Err(StoreError::damaged(self.place, "a column is missing")),
-        })
-    }
 }

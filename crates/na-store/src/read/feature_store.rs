@@ -9,9 +9,10 @@ use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock};
 use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
-use crate::export::{ExportReport, Unobserved};
+use crate::export::ExportReport;
 use crate::from_cache::{CacheExport, cache_status, export_cache};
 use crate::layout::{METADATA_FILE, TIV_FILE};
+use crate::observer::Unobserved;
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
 use crate::read::matrix::{Part, side_by_side};
@@ -303,7 +304,7 @@ impl FeatureStore {
 
 fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError> {
     if let Ok(table) = TableName::parse(name)
-        && snapshot.has_table(&table)?
+        && snapshot.has_table(&table)
     {
         return Ok(table);
     }

@@ -4,29 +4,35 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchReader};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchReader};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::{Cache, CachedUnit};
-use na_model::{Measure, Session, TableName, statistic_kind};
+use na_model::{MapSource, Measure, Session, TableName, statistic_kind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::long::columns::{LongColumns, tsv_columns};
-use crate::long::index::sessions_of_rows;
-use crate::long::merge::{LongMerge, ROW_GROUP, row_groups_of};
-use crate::long::pieces::{Cells, Piece, Value, column};
+use crate::long::columns::LongColumns;
+use crate::long::index::{key_places, sessions_of_rows};
+use crate::long::merge::{Fact, KeptSession, LongMerge, MapPiece, without_maps};
+use crate::long::origin::{ColumnOrigin, written_columns};
+use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value, column};
+use crate::long::row_groups::row_groups_of;
 use crate::read::names::unknown;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
-use crate::session_columns::{SESSION, SUBJECT};
 use crate::table_file::{TableFile, double_field};
+use crate::tiv::TivTable;
 
 const TIV: &str = "tiv";
 const REGION_COLUMNS: [&str; 2] = ["label", "name"];
 
-/// Batches of a long table, of about 32,000 rows each. A session is never split over batches.
+/// Text of a batch, bytes, at which a session is split after all: no array holds twice as much.
+const MOST_TEXT_OF_A_SESSION: usize = 1 << 30;
+
+/// Batches of a long table, of about 32,000 rows each, fewer where they hold much text. A session is never split over
+/// batches, unless its text alone is over a gigabyte.
 ///
 /// It reads the state that the store had when the scan was asked for, whatever is exported meanwhile.
 pub struct LongScan {
@@ -43,26 +49,36 @@ enum Part {
 }
 
 /// Where a column comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum From {
     /// The table: a place among all its columns.
     Table(usize),
-    /// The metadata as it is now.
-    Metadata(usize),
-    /// The session's volume.
+    /// What is known of the session now.
+    Fact(Fact),
+    /// The session's volume, beside a table that has none.
     Volume,
+}
+
+/// A table with what the cache has of it.
+struct Merged {
+    merge: LongMerge,
+    columns: LongColumns,
+    cache: Cache,
+    /// Units of sessions of which rows of other maps stay: they are read together.
+    beside: HashMap<Session, Arc<CachedUnit>>,
 }
 
 struct Rows {
     file: Option<TableFile>,
     /// None where all is in the file as it should be.
-    merged: Option<(LongMerge, LongColumns, Cache)>,
-    volumes: Option<HashMap<Session, f64>>,
+    merged: Option<Merged>,
+    volumes: Option<Arc<TivTable>>,
     options: ReadOptions,
-    all: SchemaRef,
     /// The columns to make, and those of them to give.
     columns: Vec<(Field, From)>,
     given: Vec<usize>,
+    /// Those that tell the region.
+    regions: Vec<usize>,
 }
 
 impl LongScan {
@@ -78,36 +94,36 @@ impl LongScan {
             None => None,
             Some(cached) => {
                 let merge = snapshot.merge(table)?;
-                let size = |unit: &Arc<CachedUnit>| -> usize {
+                let size = |unit: &&Arc<CachedUnit>| -> usize {
                     unit.tables.iter().filter(|info| info.table == *table).map(|info| info.n_rows).sum()
                 };
+                let (beside, apart) = merge.units_apart();
+                let lists = row_groups_of(&apart, size).into_iter();
                 parts.extend(
-                    row_groups_of(&merge.units, size, ROW_GROUP)
-                        .into_iter()
-                        .map(|units| Part::Units(units.to_vec())),
+                    lists.map(|units| Part::Units(units.iter().map(|unit| Arc::clone(unit)).collect())),
                 );
-                let columns = merge.columns();
-                Some((merge, columns, cached.cache.clone()))
+                let beside =
+                    beside.into_iter().map(|(session, unit)| (session.clone(), Arc::clone(unit))).collect();
+                Some(Merged { columns: merge.columns(), merge, cache: cached.cache.clone(), beside })
             }
         };
         let all = match (&merged, &file) {
-            (Some((_, columns, _)), _) => Arc::clone(&columns.schema),
+            (Some(merged), _) => Arc::clone(&merged.columns.schema),
             (None, Some(file)) => Arc::clone(file.schema()),
             (None, None) => Arc::new(Schema::empty()),
         };
-        let volumes = (options.tiv && all.column_with_name(TIV).is_none())
-            .then(|| snapshot.volumes().map(|volumes| volumes.0))
-            .transpose()?;
+        let has_volumes = table.added_columns().contains(&TIV);
+        let volumes = (options.tiv && !has_volumes).then(|| snapshot.volumes()).transpose()?;
         let mut rows = Rows {
             file,
             merged,
             volumes,
             options: options.clone(),
-            all,
             columns: Vec::new(),
             given: Vec::new(),
+            regions: Vec::new(),
         };
-        rows.choose(snapshot, table)?;
+        rows.choose(snapshot, &all)?;
         let given = rows.given.iter().filter_map(|place| rows.columns.get(*place));
         let schema = Arc::new(Schema::new(given.map(|(field, _)| field.clone()).collect::<Vec<_>>()));
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
@@ -158,41 +174,44 @@ impl RecordBatchReader for LongScan {
 
 impl Rows {
     /// Decides which columns are read and which are given.
-    fn choose(&mut self, snapshot: &Snapshot, table: &TableName) -> Result<(), StoreError> {
-        let n_tsv = tsv_columns(table, &self.all).fields().len();
-        let first_metadata = n_tsv + table.added_columns().len();
+    fn choose(&mut self, snapshot: &Snapshot, all: &Schema) -> Result<(), StoreError> {
+        let written = written_columns(all);
         if let Some(metrics) = &self.options.metrics {
-            let known = self.all.fields().iter().take(n_tsv).map(|field| field.name().as_str());
-            let known: Vec<&str> = known.filter(|name| statistic_kind(name).is_some()).collect();
+            let of_table = written.iter().filter(|column| column.origin == ColumnOrigin::Table);
+            let known: Vec<&str> =
+                of_table.map(|column| column.written).filter(|name| statistic_kind(name).is_some()).collect();
             if let Some(wrong) = metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
                 return Err(unknown("metric", wrong, &snapshot.output, known));
             }
         }
         let metrics: Option<HashSet<&str>> =
             self.options.metrics.as_ref().map(|metrics| metrics.iter().map(String::as_str).collect());
-        let wanted = |place: usize, name: &str| {
-            if place >= first_metadata {
-                return self.options.metadata;
-            }
-            let is_statistic = place < n_tsv && statistic_kind(name).is_some();
-            metrics.as_ref().is_none_or(|metrics| !is_statistic || metrics.contains(name))
-        };
-        let metadata = self.merged.as_ref().map(|(_, columns, _)| columns.metadata.clone());
-        for (place, field) in self.all.fields().iter().enumerate() {
-            let is_wanted = wanted(place, field.name());
-            let names_regions =
-                self.options.regions.is_some() && REGION_COLUMNS.contains(&field.name().as_str());
+        let facts = self.merged.as_ref().map(|merged| merged.columns.facts()).unwrap_or_default();
+        for (column, field) in written.iter().zip(all.fields()) {
+            let is_wanted = match column.origin {
+                // The volume that is asked for has its name.
+                ColumnOrigin::Metadata => {
+                    self.options.metadata && (self.volumes.is_none() || column.written != TIV)
+                }
+                ColumnOrigin::Store => true,
+                ColumnOrigin::Table => metrics.as_ref().is_none_or(|metrics| {
+                    statistic_kind(column.written).is_none() || metrics.contains(column.written)
+                }),
+            };
+            let names_regions = self.options.regions.is_some()
+                && column.origin == ColumnOrigin::Table
+                && REGION_COLUMNS.contains(&column.written);
             if !is_wanted && !names_regions {
                 continue;
             }
-            let of_metadata = place.checked_sub(first_metadata);
-            let from = match metadata.as_ref().zip(of_metadata).and_then(|(places, of)| places.get(of)) {
-                Some(place) => From::Metadata(*place),
-                None => From::Table(place),
-            };
+            if names_regions {
+                self.regions.push(self.columns.len());
+            }
             if is_wanted {
                 self.given.push(self.columns.len());
             }
+            let fact = facts.iter().find(|(place, _)| *place == column.place);
+            let from = fact.map_or(From::Table(column.place), |(_, fact)| From::Fact(*fact));
             self.columns.push((Field::clone(field), from));
         }
         if self.volumes.is_some() {
@@ -202,11 +221,35 @@ impl Rows {
         Ok(())
     }
 
-    fn read(&self, part: &Part, schema: &SchemaRef) -> Result<Option<RecordBatch>, StoreError> {
-        let pieces = match part {
+    fn read(&self, part: &Part, schema: &SchemaRef) -> Result<Vec<RecordBatch>, StoreError> {
+        let sessions = match part {
             Part::RowGroup(group) => self.of_row_group(*group)?,
             Part::Units(units) => self.of_units(units)?,
         };
+        let mut batches = Vec::new();
+        let (mut waiting, mut text) = (Vec::new(), 0);
+        for session in sessions {
+            let size: usize = session.iter().map(Piece::text_bytes).sum();
+            if text + size > LARGEST_TEXT {
+                batches.extend(self.batch(&std::mem::take(&mut waiting), schema)?);
+                text = 0;
+            }
+            for piece in session {
+                let size = piece.text_bytes();
+                if text + size > MOST_TEXT_OF_A_SESSION {
+                    batches.extend(self.batch(&std::mem::take(&mut waiting), schema)?);
+                    text = 0;
+                }
+                text += size;
+                waiting.push(piece);
+            }
+        }
+        batches.extend(self.batch(&waiting, schema)?);
+        Ok(batches)
+    }
+
+    /// None where no row is left.
+    fn batch(&self, pieces: &[Piece], schema: &SchemaRef) -> Result<Option<RecordBatch>, StoreError> {
         if pieces.is_empty() {
             return Ok(None);
         }
@@ -216,104 +259,130 @@ impl Rows {
             .columns
             .iter()
             .enumerate()
-            .map(|(place, (field, _))| column(&pieces, place, field.data_type()).map_err(&arrow));
+            .map(|(place, (field, _))| column(pieces, place, field.data_type()).map_err(&arrow));
         let columns = columns.collect::<Result<Vec<ArrayRef>, StoreError>>()?;
         let fields = self.columns.iter().map(|(field, _)| field.clone());
         let made = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut batch = RecordBatch::try_new(made, columns).map_err(&arrow)?;
         if let Some(regions) = &self.options.regions {
-            batch = filter_record_batch(&batch, &of_regions(&batch, regions)).map_err(&arrow)?;
+            let of_regions = of_regions(&batch, &self.regions, regions);
+            batch = filter_record_batch(&batch, &of_regions).map_err(&arrow)?;
         }
         let batch = batch.project(&self.given).and_then(|batch| batch.with_schema(Arc::clone(schema)));
         Ok(Some(batch.map_err(&arrow)?).filter(|batch| batch.num_rows() > 0))
     }
 
-    fn of_row_group(&self, group: usize) -> Result<Vec<Piece>, StoreError> {
+    /// The sessions of a row group that stay, with what the cache has of them beside.
+    fn of_row_group(&self, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let tells_sessions =
-            self.merged.is_some() || self.volumes.is_some() || !self.options.wants_all_sessions();
-        let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
-        if tells_sessions {
-            let keys = file.read_keyed(group, &[SUBJECT, SESSION])?;
-            let is_replaced = |session: &Session| {
-                self.merged.as_ref().is_some_and(|(merge, _, _)| merge.replaced.contains(session))
+        let Some(merged) = &self.merged else { return self.of_exported(file, group) };
+        let kept = merged.merge.kept_sessions(group);
+        let kept: Vec<_> = kept.into_iter().filter(|kept| self.options.wants(kept.session)).collect();
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let arrays =
+            self.arrays(file, group, |place| merged.columns.in_file.get(place).copied().flatten())?;
+        let session = |kept: &KeptSession<'_>| {
+            let piece = |(map, rows): &(&Option<MapSource>, Range<usize>)| {
+                ((*map).clone(), self.kept(&arrays, Some(kept.session), rows))
             };
+            let mut pieces: Vec<MapPiece> = kept.maps.iter().map(piece).collect();
+            if let Some(unit) = merged.beside.get(kept.session) {
+                pieces.extend(self.of_unit(merged, unit)?);
+                pieces.sort_by(|(first, _), (second, _)| first.cmp(second));
+            }
+            Ok(without_maps(pieces))
+        };
+        kept.iter().map(session).collect()
+    }
+
+    /// The sessions of a row group of a table that is all in its file.
+    fn of_exported(&self, file: &TableFile, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
+        let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
+        let tells_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
+        if tells_sessions {
+            let keys = file.read_keyed_at(group, &key_places(file.schema()))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
-            let sessions =
-                sessions.filter(|(session, _)| self.options.wants(session) && !is_replaced(session));
+            let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));
             if kept.is_empty() {
                 return Ok(Vec::new());
             }
+        } else {
+            let rows = file.row_groups().get(group).map_or(0, |group| group.num_rows());
+            let rows = usize::try_from(rows).map_err(|error| StoreError::damaged(file.path(), error))?;
+            kept.push((None, 0..rows));
         }
-        let names: Vec<&str> = self
-            .columns
-            .iter()
-            .filter(|(_, from)| matches!(from, From::Table(_)))
-            .map(|(field, _)| field.name().as_str())
-            .collect();
-        let batch = file.read(group, &names)?;
-        if !tells_sessions {
-            kept.push((None, 0..batch.num_rows()));
-        }
-        Ok(kept.into_iter().map(|(session, rows)| self.kept(&batch, session.as_ref(), rows)).collect())
+        let arrays = self.arrays(file, group, Some)?;
+        Ok(kept.iter().map(|(session, rows)| vec![self.kept(&arrays, session.as_ref(), rows)]).collect())
     }
 
-    fn kept(&self, batch: &RecordBatch, session: Option<&Session>, rows: Range<usize>) -> Piece {
-        let metadata =
-            session.zip(self.merged.as_ref()).map(|(session, (merge, _, _))| merge.metadata.values(session));
-        let cells = self.columns.iter().map(|(field, from)| match from {
-            From::Table(_) => match batch.column_by_name(field.name()) {
-                Some(array) => Cells::Each(array.slice(rows.start, rows.len())),
-                None => Cells::Same(Value::Null),
-            },
-            From::Metadata(place) => {
-                let value = metadata.as_ref().and_then(|values| values.get(*place));
-                Cells::Same(value.cloned().unwrap_or(Value::Null))
-            }
-            From::Volume => self.volume(session),
+    /// For each column that is made its rows in a row group, for those that the file has.
+    fn arrays(
+        &self,
+        file: &TableFile,
+        group: usize,
+        in_file: impl Fn(usize) -> Option<usize>,
+    ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
+        let places = self.columns.iter().map(|(_, from)| match from {
+            From::Table(place) => in_file(*place),
+            From::Fact(_) | From::Volume => None,
+        });
+        let places: Vec<Option<usize>> = places.collect();
+        file.read_places(group, &places)
+    }
+
+    fn kept(&self, arrays: &[Option<ArrayRef>], session: Option<&Session>, rows: &Range<usize>) -> Piece {
+        let cells = self.columns.iter().zip(arrays).map(|((_, from), array)| match (from, array) {
+            (From::Fact(fact), _) => self.fact(session, *fact),
+            (From::Volume, _) => self.volume(session),
+            (From::Table(_), Some(array)) => Cells::Each(array.slice(rows.start, rows.len())),
+            (From::Table(_), None) => Cells::Same(Value::Null),
         });
         Piece { rows: rows.len(), columns: cells.collect() }
     }
 
-    fn of_units(&self, units: &[Arc<CachedUnit>]) -> Result<Vec<Piece>, StoreError> {
-        let Some((merge, columns, cache)) = &self.merged else { return Ok(Vec::new()) };
-        let n_before_metadata = columns.tsv.len() + columns.added.len();
-        let mut pieces = Vec::new();
-        for unit in units.iter().filter(|unit| self.options.wants(&unit.unit.session)) {
-            for piece in merge.cached_pieces(cache, unit, columns)? {
-                let cells = self.columns.iter().map(|(_, from)| {
-                    let place = match from {
-                        From::Table(place) => Some(*place),
-                        From::Metadata(place) => columns
-                            .metadata
-                            .iter()
-                            .position(|of| of == place)
-                            .map(|of| n_before_metadata + of),
-                        From::Volume => return self.volume(Some(&unit.unit.session)),
-                    };
-                    let cells = place.and_then(|place| piece.columns.get(place));
-                    cells.cloned().unwrap_or(Cells::Same(Value::Null))
-                });
-                pieces.push(Piece { rows: piece.rows, columns: cells.collect() });
-            }
-        }
-        Ok(pieces)
+    fn of_units(&self, units: &[Arc<CachedUnit>]) -> Result<Vec<Vec<Piece>>, StoreError> {
+        let Some(merged) = &self.merged else { return Ok(Vec::new()) };
+        let wanted = units.iter().filter(|unit| self.options.wants(&unit.unit.session));
+        wanted.map(|unit| Ok(without_maps(self.of_unit(merged, unit)?))).collect()
+    }
+
+    fn of_unit(&self, merged: &Merged, unit: &CachedUnit) -> Result<Vec<MapPiece>, StoreError> {
+        let session = Some(&unit.unit.session);
+        let pieces = merged.merge.cached_pieces(&merged.cache, unit, &merged.columns)?;
+        let chosen = |(map, piece): MapPiece| {
+            let cells = self.columns.iter().map(|(_, from)| match from {
+                From::Table(place) => piece.columns.get(*place).cloned().unwrap_or(Cells::Same(Value::Null)),
+                From::Fact(fact) => self.fact(session, *fact),
+                From::Volume => self.volume(session),
+            });
+            let columns = cells.collect();
+            (map, Piece { rows: piece.rows, columns })
+        };
+        Ok(pieces.into_iter().map(chosen).collect())
+    }
+
+    fn fact(&self, session: Option<&Session>, fact: Fact) -> Cells {
+        let facts = session.zip(self.merged.as_ref());
+        Cells::Same(facts.map_or(Value::Null, |(session, merged)| merged.merge.facts.value(session, fact)))
     }
 
     fn volume(&self, session: Option<&Session>) -> Cells {
-        let volume = session.zip(self.volumes.as_ref()).and_then(|(session, volumes)| volumes.get(session));
+        let volumes = session.zip(self.volumes.as_ref());
+        let volume = volumes.and_then(|(session, volumes)| volumes.0.get(session));
         Cells::Same(volume.map_or(Value::Null, |volume| Value::Double(*volume)))
     }
 }
 
-/// Which rows are of these regions.
-fn of_regions(batch: &RecordBatch, regions: &[String]) -> BooleanArray {
+/// Which rows are of these regions; some columns name them.
+fn of_regions(batch: &RecordBatch, columns: &[usize], regions: &[String]) -> BooleanArray {
     let regions: HashSet<&str> = regions.iter().map(String::as_str).collect();
-    let columns = REGION_COLUMNS.iter().filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>());
+    let columns = columns.iter().filter_map(|place| batch.columns().get(*place)?.as_string_opt::<i32>());
     let columns: Vec<_> = columns.collect();
     let named = |row: usize| {
-        let names = columns.iter().filter(|column| arrow::array::Array::is_valid(**column, row));
+        let names = columns.iter().filter(|column| column.is_valid(row));
         names.map(|column| column.value(row)).next().is_some_and(|name| regions.contains(name))
     };
     (0..batch.num_rows()).map(|row| Some(named(row))).collect()

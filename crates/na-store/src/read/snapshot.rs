@@ -13,8 +13,10 @@ use crate::error::StoreError;
 use crate::from_cache::record;
 use crate::layout::long_tables;
 use crate::long::index::LongIndex;
-use crate::long::merge::{LongMerge, OldTable, Replaced};
+use crate::long::merge::{Facts, LongMerge, OldTable};
+use crate::long::replaced::Replaced;
 use crate::metadata::MetadataTable;
+use crate::newest::take_out_older;
 use crate::producers::{noted, producers};
 use crate::read::options::Origin;
 use crate::read::stamp::Stamp;
@@ -31,6 +33,7 @@ pub(crate) struct Snapshot {
     exported: bool,
     old: Mutex<BTreeMap<TableName, Arc<OldTable>>>,
     metadata: OnceLock<Arc<MetadataTable>>,
+    volumes: OnceLock<Arc<TivTable>>,
 }
 
 /// What the cache held.
@@ -50,7 +53,8 @@ impl Snapshot {
         let stamp = Stamp::of(output)?;
         let cached = match origin {
             Origin::Parquet => None,
-            Origin::Newest | Origin::Cache => Cached::read(output)?,
+            Origin::Newest => Cached::read(output, true)?,
+            Origin::Cache => Cached::read(output, false)?,
         };
         let exported = origin != Origin::Cache;
         let manifest = store_manifest(output)?;
@@ -62,6 +66,7 @@ impl Snapshot {
             exported,
             old: Mutex::default(),
             metadata: OnceLock::new(),
+            volumes: OnceLock::new(),
         })
     }
 
@@ -89,24 +94,14 @@ impl Snapshot {
 
     /// The long tables: those that have rows.
     pub(crate) fn tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
-        let mut with_rows = BTreeSet::new();
-        for table in self.all_tables()? {
-            if self.has_table(&table)? {
-                with_rows.insert(table);
-            }
-        }
+        let mut with_rows = self.all_tables()?;
+        with_rows.retain(|table| self.has_table(table));
         Ok(with_rows)
     }
 
-    /// Whether a long table has rows: not where all of them are of sessions that no longer have it.
-    pub(crate) fn has_table(&self, table: &TableName) -> Result<bool, StoreError> {
-        if self.cached.as_ref().is_some_and(|cached| cached.forms.iter().any(|form| form.table == *table)) {
-            return Ok(true);
-        }
-        if !self.exported || !self.output.join(table.file_path()).is_file() {
-            return Ok(false);
-        }
-        Ok(!self.is_touched(table) || !self.merge(table)?.rows().is_empty())
+    /// Whether a long table has rows.
+    pub(crate) fn has_table(&self, table: &TableName) -> bool {
+        self.is_touched(table) || (self.exported && self.output.join(table.file_path()).is_file())
     }
 
     /// The versions of `parcellate` that wrote a table's files.
@@ -147,18 +142,18 @@ impl Snapshot {
 
     /// A long table as an export would merge it now.
     pub(crate) fn merge(&self, table: &TableName) -> Result<LongMerge, StoreError> {
-        let (none, metadata) = (Replaced::of(&[]), self.metadata()?);
+        let none = Replaced::default();
+        let facts = Facts { metadata: self.metadata()?, volumes: self.volumes()? };
         let (replaced, units, forms) = match &self.cached {
             Some(cached) => (&cached.replaced, cached.units.as_slice(), cached.forms.as_slice()),
             None => (&none, [].as_slice(), [].as_slice()),
         };
-        Ok(LongMerge::new(table, self.old(table)?, replaced, units, forms, metadata))
+        Ok(LongMerge::new(table, self.old(table)?, replaced, units, forms, facts))
     }
 
-    /// Whether the cache holds units that a table gets rows of, or loses rows by.
+    /// Whether the cache holds rows of a table.
     pub(crate) fn is_touched(&self, table: &TableName) -> bool {
-        let replaced = self.cached.as_ref().map(|cached| cached.replaced.in_modality(table.modality()));
-        replaced.is_some_and(|replaced| !replaced.is_empty())
+        self.cached.as_ref().is_some_and(|cached| !cached.replaced.in_table(table).is_empty())
     }
 
     /// The metrics that become features.
@@ -180,6 +175,7 @@ impl Snapshot {
             Some(cached) => {
                 let mut sessions: HashSet<Session> = old.sessions.iter().cloned().collect();
                 sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
+                sessions.extend(self.volumes()?.0.keys().cloned());
                 if self.exported && old.sessions.is_empty() {
                     for table in long_tables(&self.output)? {
                         let old = self.old(&table)?;
@@ -193,20 +189,28 @@ impl Snapshot {
     }
 
     /// Total intracranial volumes.
-    pub(crate) fn volumes(&self) -> Result<TivTable, StoreError> {
+    pub(crate) fn volumes(&self) -> Result<Arc<TivTable>, StoreError> {
+        if let Some(volumes) = self.volumes.get() {
+            return Ok(Arc::clone(volumes));
+        }
         let mut volumes = if self.exported { TivTable::read(&self.output)? } else { TivTable::default() };
         if let Some(cached) = &self.cached {
             volumes.merge(&cached.units);
         }
-        Ok(volumes)
+        Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
     }
 }
 
 impl Cached {
-    fn read(output: &Path) -> Result<Option<Self>, StoreError> {
+    /// What it holds; beside what is exported only what is newer than that.
+    fn read(output: &Path, with_exported: bool) -> Result<Option<Self>, StoreError> {
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
         let record = record(&cache, output, None)?;
-        let units: Vec<Arc<CachedUnit>> = cache.units()?.into_iter().map(Arc::new).collect();
+        let mut units = cache.units()?;
+        if with_exported {
+            take_out_older(output, &mut units)?;
+        }
+        let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         let replaced = Replaced::of(&units);
         Ok(Some(Self { cache, record, units, forms, replaced }))

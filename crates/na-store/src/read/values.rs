@@ -20,6 +20,7 @@ use crate::read::names::unknown;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
+use crate::tiv::TivTable;
 use crate::wide::pivot::{Source, feature_schema};
 use crate::wide::plan::PlannedFeature;
 
@@ -39,7 +40,7 @@ impl Snapshot {
             match found {
                 Found::Tiv => {
                     let path = self.output.join(crate::layout::TIV_FILE);
-                    let mut volumes = self.volumes()?;
+                    let mut volumes = TivTable::clone(self.volumes()?.as_ref());
                     volumes.0.retain(|session, _| options.wants(session));
                     batches.push((place, volumes.batch(&[]).map_err(StoreError::arrow(&path))?));
                 }
@@ -146,8 +147,8 @@ impl Snapshot {
             merge.kept_runs().for_each(|run| builder.add_run(&old.index, run));
             let mut groups: Vec<usize> = builder.index.runs.iter().map(|run| run.row_group).collect();
             groups.dedup();
-            let file = old.file.opened()?;
-            let read = groups.par_iter().map(|group| Ok((*group, file.read(*group, &metrics)?)));
+            let _open = old.file.opened()?;
+            let read = groups.par_iter().map(|group| Ok((*group, old.read_tsv(*group, &columns, &metrics)?)));
             batches.extend(read.collect::<Result<Vec<_>, StoreError>>()?);
         }
         for form in &merge.forms {
@@ -156,7 +157,9 @@ impl Snapshot {
         let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
         // One atlas has the same regions in every session: they come as the same arrays, and are looked at once.
         let mut last: Option<(Vec<ArrayRef>, usize)> = None;
-        for CachedMaps { unit, tables } in self.cached_maps(merge, features, &metrics)? {
+        let own_name = |metric: &'f str| columns.of_tsv(metric).map_or(metric, |(own_name, _)| own_name);
+        let own_names: Vec<&str> = metrics.iter().map(|metric| own_name(metric)).collect();
+        for CachedMaps { unit, tables } in self.cached_maps(merge, features, &own_names)? {
             for CachedTable { map, batch } in tables {
                 let key_columns = region_columns(&batch).map_err(&arrow)?;
                 let layout = match &last {
@@ -178,7 +181,8 @@ impl Snapshot {
         let mut values = HashMap::new();
         for metric in metrics {
             let data_type = columns.schema.field_with_name(metric).map_err(&arrow)?.data_type().clone();
-            let arrays = batches.iter().map(|(_, batch)| match batch.column_by_name(metric) {
+            let own_name = own_name(metric);
+            let arrays = batches.iter().map(|(_, batch)| match batch.column_by_name(own_name) {
                 Some(array) => as_type(array, &data_type),
                 None => Ok(arrow::array::new_null_array(&data_type, batch.num_rows())),
             });

@@ -65,7 +65,7 @@ pub(crate) fn feature_plan(givers: &[Giver<'_>], metrics: &WideMetrics) -> Featu
 /// What a table gives, map by map.
 fn unnamed(giver: &Giver<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
     let table = giver.table;
-    let columns = tsv_columns(table, giver.schema);
+    let columns = tsv_columns(giver.schema);
     let numbers: Vec<&str> = columns
         .fields()
         .iter()

@@ -1,16 +1,17 @@
 //! Units and exports for the store's tests.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
-    Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, WideMetrics,
+    Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
 };
 use na_store::{ExportObserver, ExportReport, ExportRequest, StoreError, export};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 pub fn session(subject: &str) -> Session {
     Session::new(SubjectCode::clean(subject).unwrap(), SessionId::clean("1").unwrap())
@@ -64,6 +65,49 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     }
 }
 
+/// A unit with these tables, each from a file of its own.
+pub fn unit_of(
+    subject: &str,
+    modality: Modality,
+    tables: Vec<(&str, Option<MapSource>, RecordBatch)>,
+    tiv: TivFinding,
+) -> EncodedUnit {
+    let read_at = ReadAt::now();
+    let source = |kind, table: Option<&str>, map: Option<MapSource>, tiv| SourceFile {
+        kind,
+        table: table.map(str::to_owned),
+        path: format!(
+            "sub-{subject}/{kind}{}{}.tsv",
+            table.unwrap_or_default(),
+            map.as_ref().map_or("", |map| &map.param)
+        ),
+        map,
+        fingerprint: Fingerprint { size: 1, mtime_ns: 2, hash: "x".to_owned() },
+        root: None,
+        tiv,
+        read_at,
+        mask_entity: None,
+        sidecar: None,
+    };
+    let mut sources: Vec<SourceFile> = tables
+        .iter()
+        .map(|(table, map, _)| source(SourceKind::Table, Some(table), map.clone(), None))
+        .collect();
+    if let TivFinding::Measured(volume) = tiv {
+        sources.push(source(SourceKind::Tiv, None, None, Some(volume)));
+    }
+    let encode = |(table, map, batch): (&str, Option<MapSource>, RecordBatch)| {
+        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch, "label").unwrap()
+    };
+    let tables = tables.into_iter().map(encode).collect();
+    EncodedUnit { unit: Unit::new(session(subject), modality), read_at, tiv, tables, sources }
+}
+
+/// A map of NODDI.
+pub fn noddi(param: &str) -> Option<MapSource> {
+    Some(MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() })
+}
+
 pub fn record(sessions: &[&str]) -> RunRecord {
     let row =
         |subject: &&str| ListedSession { session: session(subject), values: vec![Some("30".to_owned())] };
@@ -105,6 +149,34 @@ pub fn export_all(
 ) -> Result<ExportReport, StoreError> {
     let request = ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
     export(lock, Some(cache), &request, observer)
+}
+
+/// Commits units and exports them.
+pub fn load(lock: &OwnerLock, record: &RunRecord, units: Vec<EncodedUnit>) -> ExportReport {
+    let cache = commit(lock, record, units);
+    export_all(lock, cache, record, false, &na_store::Unobserved).unwrap()
+}
+
+/// A file of a store as one batch.
+pub fn read(path: &std::path::Path) -> RecordBatch {
+    let file = std::fs::File::open(path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+    arrow::compute::concat_batches(&schema, &batches).unwrap()
+}
+
+/// The cells of a column as text, by subject in the order of rows; nulls are empty.
+pub fn cells(batch: &RecordBatch, column: &str) -> Vec<(String, String)> {
+    let text = |name: &str| {
+        let column =
+            batch.column_by_name(name).unwrap_or_else(|| panic!("no {name} in {:?}", batch.schema()));
+        arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap()
+    };
+    let (subjects, values) = (text("subject_code"), text(column));
+    let (subjects, values) = (subjects.as_string::<i32>(), values.as_string::<i32>());
+    let value = |row: usize| if values.is_valid(row) { values.value(row).to_owned() } else { String::new() };
+    (0..batch.num_rows()).map(|row| (subjects.value(row).to_owned(), value(row))).collect()
 }
 
 /// How many cases a property is tried with: so many, or as `PROPTEST_CASES` says.
