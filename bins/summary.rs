@@ -212,6 +212,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_modality_of_which_there_is_none_is_not_shown() {
+        let counts = |anatomical, diffusion| {
+            by_modality(&BTreeMap::from([
+                (Modality::Anatomical, anatomical),
+                (Modality::Diffusion, diffusion),
+            ]))
+        };
+        assert_eq!(counts(0, 0), "0");
+        assert_eq!(counts(1200, 0), "1,200 anatomical");
+        assert_eq!(counts(1, 2), "1 anatomical, 2 diffusion");
+    }
+
+    #[test]
     fn large_numbers_can_be_read() {
         assert_eq!(
             ["0", "999", "1,000", "27,648", "1,234,567"],
