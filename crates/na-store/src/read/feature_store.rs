@@ -331,3 +331,79 @@ fn joined(
         parts => side_by_side(parts, &snapshot.output),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use na_model::{Compression, ExportSettings, WideMetrics};
+
+    use super::*;
+    use crate::durable::Folders;
+    use crate::tiv::TivTable;
+
+    fn volume(millilitres: f64) -> TivTable {
+        TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into())
+    }
+
+    /// Puts files with another volume in the place of those that are there.
+    fn replace(output: &Path, millilitres: f64) {
+        let settings = ExportSettings {
+            atlas_name: "A".to_owned(),
+            wide_metrics: WideMetrics::Default,
+            compression: Compression::Zstd,
+        };
+        volume(millilitres).write(output, &Folders::default(), &settings, &[]).unwrap();
+    }
+
+    #[test]
+    fn what_was_read_while_the_store_changed_is_read_again() {
+        let output = tempfile::tempdir().unwrap();
+        replace(output.path(), 1.0);
+        let store = FeatureStore::open(output.path()).unwrap();
+        let tries = Cell::new(0);
+        let next = || tries.replace(tries.get() + 1);
+        for origin in [Origin::Newest, Origin::Parquet] {
+            tries.set(0);
+            let read = store.consistently(origin, |snapshot| {
+                let first = snapshot.volumes()?;
+                if next() < 2 {
+                    replace(output.path(), f64::from(tries.get()));
+                }
+                Ok((first, snapshot.volumes()?))
+            });
+            assert_eq!(read.unwrap(), (volume(2.0), volume(2.0)));
+            assert_eq!(tries.get(), 3);
+        }
+    }
+
+    #[test]
+    fn an_error_counts_where_the_store_did_not_change() {
+        let output = tempfile::tempdir().unwrap();
+        let store = FeatureStore::open(output.path()).unwrap();
+        let tries = Cell::new(0);
+        let read: Result<(), _> = store.consistently(Origin::Newest, |snapshot| {
+            tries.set(tries.get() + 1);
+            if tries.get() < 3 {
+                replace(output.path(), f64::from(tries.get()));
+            }
+            Err(StoreError::damaged(&snapshot.output, "it is gone"))
+        });
+        assert!(matches!(read, Err(StoreError::Damaged { .. })));
+        assert_eq!(tries.get(), 3);
+    }
+
+    #[test]
+    fn a_store_that_never_stands_still_is_an_error() {
+        let output = tempfile::tempdir().unwrap();
+        let store = FeatureStore::open(output.path()).unwrap();
+        let tries = Cell::new(0_u16);
+        let read = store.consistently(Origin::Newest, |_| {
+            tries.set(tries.get() + 1);
+            replace(output.path(), f64::from(tries.get()));
+            Ok(())
+        });
+        assert!(matches!(read, Err(StoreError::Changing { .. })));
+        assert_eq!(usize::from(tries.get()), TRIES);
+    }
+}
