@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use na_cache::{Cache, CacheStatus};
+use na_cache::{Cache, CacheError, CacheStatus, HolderName};
 use na_store::{CacheExport, ExportReport, StoreError, cache_status, export_cache};
 use serde_json::json;
 
@@ -43,6 +43,9 @@ struct Options {
     /// The atlas, for a cache that does not say it
     #[arg(long, value_name = "NAME")]
     atlas_name: Option<String>,
+    /// The store's lock is of this process, which is gone: go on in its place (the refusal names it)
+    #[arg(long, value_name = "HOST:PID")]
+    take_over: Option<HolderName>,
     /// Say more
     #[arg(short, long)]
     verbose: bool,
@@ -77,23 +80,34 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let bars = bars(!options.status);
     logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
-    let status = cache_status(&output)?.ok_or_else(no_cache)?;
+    let status = match cache_status(&output) {
+        Err(StoreError::Cache(error)) if error.leaves_the_export() => Err(Hidden::of(&output, &error)),
+        status => Ok(status?.ok_or_else(no_cache)?),
+    };
+    let (shown, shown_json) = match &status {
+        Ok(status) => (status_box(status), status_json(status)),
+        Err(hidden) => (hidden.status_box(), hidden.status_json()),
+    };
     if options.status {
-        print(&if options.json { format!("{:#}\n", status_json(&status)) } else { status_box(&status) });
+        print(&if options.json { format!("{shown_json:#}\n") } else { shown });
         return Ok(Exit::Done);
     }
     if !options.json {
-        print(&status_box(&status));
+        print(&shown);
     }
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
-    let how = CacheExport { atlas_name: options.atlas_name.clone(), keep_cache: options.keep_cache };
+    let how = CacheExport {
+        atlas_name: options.atlas_name.clone(),
+        keep_cache: options.keep_cache,
+        take_over: options.take_over.clone(),
+    };
     let result = export_cache(&output, &how, &progress);
     progress.finish();
     match result {
         Ok(report) => {
             report.notes.iter().for_each(|note| tracing::warn!("{note}"));
-            print(&exported(options, &output, &status, &report));
+            print(&exported(options, &output, &shown_json, &report));
             Ok(Exit::Done)
         }
         Err(StoreError::Stopped) => {
@@ -104,11 +118,11 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
 }
 
-fn exported(options: &Options, output: &Path, status: &CacheStatus, report: &ExportReport) -> String {
+fn exported(options: &Options, output: &Path, status: &serde_json::Value, report: &ExportReport) -> String {
     let manifest = &report.manifest;
     if options.json {
         let value = json!({
-            "cache": status_json(status),
+            "cache": status,
             "output": output.display().to_string(),
             "tables": manifest.long_formats.keys().collect::<Vec<_>>(),
             "features": manifest.wide_features.len(),
@@ -145,8 +159,7 @@ fn status_json(status: &CacheStatus) -> serde_json::Value {
 /// What a cache holds, in the form that users know. MB are 1024² bytes.
 fn status_box(status: &CacheStatus) -> String {
     let rule = "=".repeat(60);
-    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-    let megabytes = status.size_bytes as f64 / (1024.0 * 1024.0);
+    let megabytes = megabytes(status.size_bytes);
     let mut text = format!(
         "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {megabytes:.2} MB\nAnatomical sessions: {}\nDiffusion \
          sessions: {}\n\nTables: {}\n",
@@ -160,4 +173,45 @@ fn status_box(status: &CacheStatus) -> String {
     }
     let _ = writeln!(text, "{rule}");
     text
+}
+
+/// A cache of which only its file can be seen from here.
+struct Hidden {
+    location: PathBuf,
+    size_bytes: u64,
+    why: String,
+}
+
+impl Hidden {
+    fn of(output: &Path, why: &CacheError) -> Self {
+        let location = Cache::path_in(output);
+        let size_bytes = std::fs::metadata(&location).map_or(0, |metadata| metadata.len());
+        Self { location, size_bytes, why: why.to_string() }
+    }
+
+    fn status_json(&self) -> serde_json::Value {
+        json!({
+            "location": self.location.display().to_string(),
+            "size_bytes": self.size_bytes,
+            "anatomical_sessions": null,
+            "diffusion_sessions": null,
+            "tables": null,
+            "problem": self.why,
+        })
+    }
+
+    fn status_box(&self) -> String {
+        let rule = "=".repeat(60);
+        format!(
+            "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {:.2} MB\nSessions: not counted: {}\n{rule}\n",
+            self.location.display(),
+            megabytes(self.size_bytes),
+            self.why
+        )
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / (1024.0 * 1024.0)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap_complete::Shell;
+use na_cache::HolderName;
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 use na_pipeline::{Config, EntityPick, SessionListOptions, SessionSource};
 
@@ -117,6 +118,10 @@ pub(crate) struct Options {
     #[arg(short, long, help_heading = "Store")]
     pub(crate) force: bool,
 
+    /// The store's lock is of this process, which is gone: go on in its place (the refusal names it)
+    #[arg(long, value_name = "HOST:PID", help_heading = "Store")]
+    pub(crate) take_over: Option<HolderName>,
+
     /// Threads [N_JOBS] [default: all cores]
     #[arg(short = 'j', long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) n_jobs: Option<usize>,
@@ -174,6 +179,7 @@ impl Options {
             n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
             keep_cache: self.keep_cache,
             force: self.force,
+            take_over: self.take_over.clone(),
         })
     }
 

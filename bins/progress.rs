@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use na_cache::Cancel;
 use na_pipeline::{Event, Observer, PlanSummary};
 use na_store::ExportStep;
 
@@ -148,6 +149,11 @@ impl Observer for Progress {
     fn should_stop(&self) -> bool {
         self.signals.came().is_some()
     }
+
+    fn cancel(&self) -> Cancel {
+        let signals = self.signals.clone();
+        Cancel::when(move || signals.came().is_some())
+    }
 }
 
 impl na_store::ExportObserver for Progress {
@@ -157,6 +163,11 @@ impl na_store::ExportObserver for Progress {
 
     fn should_stop(&self) -> bool {
         self.signals.came().is_some()
+    }
+
+    fn cancel(&self) -> Cancel {
+        let signals = self.signals.clone();
+        Cancel::when(move || signals.came().is_some())
     }
 }
 

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use support::Ran;
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
 use support::store::Store;
 
@@ -164,4 +166,129 @@ fn nothing_of_a_person_is_in_the_logs() {
     for word in ["47.25", "Alma", "hayfever", "Ann Other"] {
         assert!(!ran.stderr.contains(word) && !log.contains(word), "{word} in {}\n{log}", ran.stderr);
     }
+}
+
+fn is_root() -> bool {
+    Ran::of(Command::new("id").arg("-u").output().unwrap()).stdout.trim() == "0"
+}
+
+/// The same command, in a place where a folder cannot be written to. The user who may write everywhere needs a mount.
+fn without_writing(command: &Command, folder: &Path) -> Command {
+    let mut shell = if is_root() {
+        let mut shell = Command::new("unshare");
+        shell.args(["--mount", "sh", "-c"]);
+        shell.arg("mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && exec \"$@\"");
+        shell
+    } else {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "chmod 555 \"$0\"; \"$@\"; status=$?; chmod 755 \"$0\"; exit $status"]);
+        shell
+    };
+    shell.arg(folder).arg(command.get_program()).args(command.get_args());
+    like(shell, command)
+}
+
+/// The same command, as a user who may not read what is private to this one.
+fn as_another_user(command: &Command, private: &Path) -> Command {
+    if !is_root() {
+        fs::set_permissions(private, fs::Permissions::from_mode(0)).unwrap();
+    }
+    let mut shell = Command::new(if is_root() { "setpriv" } else { "env" });
+    if is_root() {
+        shell.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    shell.arg(command.get_program()).args(command.get_args());
+    like(shell, command)
+}
+
+fn like(mut shell: Command, command: &Command) -> Command {
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    shell
+}
+
+/// A store with a session in Parquet and another in its cache, as a load leaves it that was interrupted.
+fn half_exported() -> Cohort {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    cohort.list_of(&[("1", "1")]);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&[("1", "1"), ("2", "1")]);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&[]).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    // The reader's program and the folders on the way must be open to anybody.
+    fs::set_permissions(cohort.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    cohort
+}
+
+/// Not a test: what [`support::reader`] runs.
+#[test]
+fn reader() {
+    support::read_store();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_read_with_all_that_is_committed_and_nothing_is_made_in_it() {
+    let cohort = half_exported();
+    let files = ["", "-wal", "-shm"].map(|end| cohort.store().join(format!(".cache.db{end}")));
+    let check = |what: &str| {
+        let before: Vec<_> = below(&cohort.store()).into_iter().collect();
+        let bytes = || files.each_ref().map(|file| fs::read(file).ok());
+        let cache = bytes();
+        let mut status = support::export_cache(cohort.root());
+        status.args(["data/processed", "--status"]);
+        let status = Ran::of(without_writing(&status, &cohort.store()).output().unwrap());
+        assert_eq!(status.code, Some(0), "{what}: {status:?}");
+        status.says(&["CACHE STATUS", "Anatomical sessions: 1", "Diffusion sessions: 1"]);
+        let reader = without_writing(&support::reader(&cohort.store()), &cohort.store()).output().unwrap();
+        Ran::of(reader).ended(0).says(&["2 sessions", "2 sessions, again"]);
+        assert_eq!(below(&cohort.store()).into_iter().collect::<Vec<_>>(), before, "{what}");
+        let changed = cache[..2] != bytes()[..2];
+        assert!(!changed, "{what}: the cache changed");
+    };
+    check("after a load that ended");
+    // What a killed load leaves: the log holds a commit, and its index may be there or not.
+    let killed = rusqlite::Connection::open(&files[0]).unwrap();
+    killed.execute_batch("DELETE FROM outcomes; UPDATE units SET committed_at = committed_at").unwrap();
+    let left = files.each_ref().map(|file| fs::read(file).unwrap());
+    drop(killed);
+    for with_index in [true, false] {
+        for (file, left) in files.iter().zip(&left).take(if with_index { 3 } else { 2 }) {
+            fs::write(file, left).unwrap();
+        }
+        assert!(!left[1].is_empty());
+        check(if with_index { "after a kill" } else { "after a kill, without the log's index" });
+        files.iter().for_each(|file| drop(fs::remove_file(file)));
+    }
+}
+
+#[test]
+fn another_user_reads_what_is_exported_and_is_told_once_that_the_cache_is_private() {
+    let cohort = half_exported();
+    let cache = cohort.store().join(".cache.db");
+    assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o600);
+    Ran::of(support::reader(&cohort.store()).output().unwrap()).ended(0).says(&["2 sessions"]);
+    let before = below(&cohort.store());
+    // The program, where that user can run it.
+    let program = cohort.path("reader");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let command = support::reader(&cohort.store());
+    let mut theirs = Command::new(&program);
+    theirs.args(command.get_args());
+    let theirs = like(theirs, &command);
+    let read = Ran::of(as_another_user(&theirs, &cache).output().unwrap()).ended(0);
+    let read = read.says(&["1 sessions", "1 sessions, again"]);
+    assert_eq!(read.stderr.matches("may be read by the user alone").count(), 1, "{}", read.stderr);
+    let program = cohort.path("export-cache");
+    fs::copy(env!("CARGO_BIN_EXE_neuroalign-export-cache"), &program).unwrap();
+    let mut status = Command::new(&program);
+    status.arg(cohort.store()).arg("--status").current_dir(cohort.root());
+    let status = Ran::of(as_another_user(&status, &cache).output().unwrap()).ended(0);
+    status.says(&["CACHE STATUS", "may be read by the user alone"]);
+    assert_eq!(below(&cohort.store()), before);
 }

@@ -4,9 +4,10 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use support::Ran;
@@ -36,7 +37,11 @@ fn half_loaded() -> Cohort {
 
 /// A run that owns the output; while the cache is locked, it waits.
 fn start(cohort: &Cohort) -> Child {
-    let mut child = cohort.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = cohort.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until_it_owns(cohort, child)
+}
+
+fn until_it_owns(cohort: &Cohort, mut child: Child) -> Child {
     let owner = format!("{} ", child.id());
     while !fs::read_to_string(cohort.path(LOCK)).is_ok_and(|text| text.starts_with(&owner)) {
         assert_eq!(child.try_wait().unwrap(), None, "the run ended before it owned the output");
@@ -194,11 +199,97 @@ fn a_lock_of_another_machine_is_respected_and_the_way_out_said() {
     let database = || fs::read(cohort.store().join(".cache.db")).unwrap();
     let before = database();
     cohort.run(&[]).ended(1).says(&["process 4711 on another-machine", ".cache.lock"]);
+    for wrong in ["another-machine:4712", "another:4711"] {
+        cohort.run(&["--take-over", wrong]).ended(1).says(&[wrong, "another-machine:4711"]);
+        cohort.export_cache(&["--take-over", wrong]).ended(1).says(&[wrong, "another-machine:4711"]);
+    }
+    cohort.run(&["--take-over", "4711"]).ended(2).says(&["HOST:PID"]);
     cohort.export_cache(&["--status"]).ended(0);
     assert!(database() == before, "the cache changed");
     assert_eq!(fs::read_to_string(cohort.path(LOCK)).unwrap(), "4711 another-machine\n");
+    let way_out = ["--take-over", "another-machine:4711"];
+    cohort.export_cache(&[]).ended(1).says(&way_out);
+    cohort.export_cache(&[&way_out[..], &["--keep-cache"]].concat()).ended(0).says(&["as asked"]);
+    cohort.write(LOCK, "4711 another-machine\n");
+    cohort.run(&way_out).ended(0).says(&["as asked"]);
+    assert!(!cohort.path(LOCK).exists());
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_refused_and_nothing_written_where_it_leads() {
+    let cohort = half_loaded();
+    cohort.write("notes", "mine");
+    std::os::unix::fs::symlink(cohort.path("notes"), cohort.path(LOCK)).unwrap();
+    cohort.run(&[]).ended(1).says(&[".cache.lock is a link", "delete it"]);
+    cohort.export_cache(&[]).ended(1).says(&[".cache.lock is a link"]);
+    assert_eq!(fs::read_to_string(cohort.path("notes")).unwrap(), "mine");
     cohort.remove(LOCK);
+    fs::rename(cohort.path("data/processed/.cache.db"), cohort.path("elsewhere.db")).unwrap();
+    std::os::unix::fs::symlink(cohort.path("elsewhere.db"), cohort.path("data/processed/.cache.db")).unwrap();
+    let before = fs::read(cohort.path("elsewhere.db")).unwrap();
+    cohort.run(&[]).ended(1).says(&[".cache.db is a link"]);
+    assert!(fs::read(cohort.path("elsewhere.db")).unwrap() == before);
+}
+
+/// Sends a signal and waits for the end, which comes long before a program that holds the cache is given up on.
+fn interrupted(mut child: Child, signal: &str) -> Ran {
+    let sent = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
+    assert!(sent.success());
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(asked.elapsed() < Duration::from_secs(10), "it goes on waiting");
+        sleep(Duration::from_millis(10));
+    }
+    Ran::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_signal_ends_a_run_that_waits_for_a_program_which_holds_the_cache() {
+    let cohort = half_loaded();
+    cohort.run(&["-o", "expected"]).ended(0);
+    let other = cache(&cohort);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let run = start(&cohort);
+        // It is at the cache, or soon will be.
+        sleep(Duration::from_millis(300));
+        interrupted(run, signal).ended(code).says(&["Run the same command again"]);
+        let mut export = support::export_cache(cohort.root());
+        export.arg("data/processed").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let export = until_it_owns(&cohort, export.spawn().unwrap());
+        interrupted(export, signal).ended(code).says(&["Interrupted"]);
+    }
+    assert!(!cohort.path(LOCK).exists());
+    other.execute_batch("ROLLBACK").unwrap();
     cohort.run(&[]).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("expected")));
+}
+
+#[test]
+fn a_signal_ends_a_load_whose_commits_wait_for_a_program_that_holds_the_cache() {
+    let names: Vec<String> = (0..150).map(|n| format!("{n:04}")).collect();
+    let cohort = Cohort::of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    let mut run = cohort.command(&["--verbose", "--no-progress", "-j", "1"]);
+    let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("is committed")));
+    let other = cache(&cohort);
+    other.busy_timeout(Duration::from_secs(30)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let reads = std::thread::spawn(move || said.map(Result::unwrap).collect::<Vec<_>>());
+    let count = || other.query_row("SELECT count(*) FROM units", [], |row| row.get::<_, u32>(0)).unwrap();
+    let held = count();
+    assert!(held < 300, "the load ended too early to test anything");
+    sleep(Duration::from_millis(300));
+    interrupted(run, "TERM").ended(143).says(&["Run the same command again"]);
+    reads.join().unwrap();
+    assert_eq!(count(), held);
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    cohort.run(&[]).ended(0);
+    let sessions: Vec<String> = names.iter().map(|name| format!("{name}/1")).collect();
+    let sessions: Vec<&str> = sessions.iter().map(String::as_str).collect();
+    assert_eq!(Store::read(&cohort.store()).sessions_of(GM), rows_each(4, &sessions));
 }
 
 #[test]

@@ -43,21 +43,35 @@ pub fn record(command: &mut Command, below: &Path, log: &Path) {
 }
 
 fn preload(command: &mut Command, below: &Path) {
-    command.env("LD_PRELOAD", library()).env("FAULTS_BELOW", below);
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    command.env("LD_PRELOAD", LIBRARY.get_or_init(|| compiled("faults"))).env("FAULTS_BELOW", below);
 }
 
-/// The library, compiled once.
-fn library() -> &'static Path {
+/// Surroundings that a command finds itself in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings {
+    /// The error of every call that locks a file.
+    pub no_locks: Option<i32>,
+    /// The magic number that every file system has.
+    pub file_system: Option<u32>,
+}
+
+/// Lets a command run in these surroundings.
+pub fn surround(command: &mut Command, with: Surroundings) {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/faults.c");
-        let library =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}.so", std::process::id()));
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-lpthread");
-        assert!(compiler.status().unwrap().success(), "a C compiler is needed");
-        library
-    })
+    command.env("LD_PRELOAD", LIBRARY.get_or_init(|| compiled("surroundings")));
+    with.no_locks.map(|errno| command.env("SURROUNDINGS_ERRNO", errno.to_string()));
+    with.file_system.map(|magic| command.env("SURROUNDINGS_FILE_SYSTEM", magic.to_string()));
+}
+
+/// A library of `tests/faults`, compiled.
+fn compiled(name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(name).with_extension("c");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.so", std::process::id()));
+    let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-lpthread");
+    assert!(compiler.status().unwrap().success(), "a C compiler is needed");
+    library
 }
 
 /// The calls of a log, and how many calls could have failed.

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     reason = "helpers of tests"
 )]
 
@@ -101,4 +102,26 @@ fn command(program: &str, folder: &Path) -> Command {
         command.env_remove(name);
     });
     command
+}
+
+/// The store that a reader in a process of its own reads.
+const STORE_TO_READ: &str = "STORE_TO_READ";
+
+/// A process that reads a store twice: this test program, which runs its test `reader` alone. That test calls
+/// [`read_store`].
+pub fn reader(store: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "reader", "--nocapture", "--test-threads=1"]).env(STORE_TO_READ, store);
+    command
+}
+
+/// Says how many sessions a store has, in the process that [`reader`] starts; nothing elsewhere.
+pub fn read_store() {
+    let Some(store) = std::env::var_os(STORE_TO_READ) else { return };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let store = na_store::FeatureStore::open(store).unwrap();
+    for again in ["", ", again"] {
+        let batch = store.feature_batch("gm_mean", &na_store::ReadOptions::default()).unwrap();
+        println!("{} sessions{again}", batch.num_rows());
+    }
 }

@@ -11,10 +11,11 @@ use na_model::{
 };
 use rusqlite::Row;
 
-use crate::CacheError;
 use crate::connections::{Connections, InUse};
-use crate::open::{CACHE_FILE, read_only, read_only_at_once};
+use crate::open::CACHE_FILE;
+use crate::reading::{Opened, Rest, read_only, read_only_at_once};
 use crate::schema::SCHEMA_2;
+use crate::{CacheError, Cancel};
 
 /// An open cache. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub struct Cache {
     connections: Connections,
     pub(crate) column_sets: Arc<Mutex<HashMap<i64, SchemaRef>>>,
     version: i64,
+    rest: Option<Rest>,
 }
 
 /// What a run was asked to do: an export from the cache alone needs it.
@@ -79,8 +81,9 @@ pub struct TableForm {
 }
 
 impl Cache {
-    pub(crate) fn new(location: PathBuf, connections: Connections, version: i64) -> Self {
-        Self { location, connections, column_sets: Arc::default(), version }
+    pub(crate) fn new(location: PathBuf, opened: Opened) -> Self {
+        let Opened { connections, version, rest } = opened;
+        Self { location, connections, column_sets: Arc::default(), version, rest }
     }
 
     /// Where a cache of an output folder is.
@@ -92,11 +95,19 @@ impl Cache {
     /// Opens the cache of an output folder for reading; none where there is none.
     ///
     /// # Errors
-    /// A file that is no cache, or one of another version.
+    /// A file that is no cache, or one of another version; one that cannot be looked at from here now.
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
+        Self::open_until(output, &Cancel::never())
+    }
+
+    /// The same; waiting for a program that holds it ends when that is asked for.
+    ///
+    /// # Errors
+    /// [`CacheError::Stopped`]; all that [`Cache::open_existing`] fails with.
+    pub fn open_until(output: &Path, cancel: &Cancel) -> Result<Option<Self>, CacheError> {
         // Made and not yet filled: its owner is just starting, or was killed there.
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only(&location)?.map(|(connections, version)| Self::new(location, connections, version)))
+        Ok(read_only(&location, cancel)?.map(|opened| Self::new(location, opened)))
     }
 
     /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
@@ -106,8 +117,7 @@ impl Cache {
     /// A file that is no cache, or one of another version.
     pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
         let Some(location) = Self::filled(output)? else { return Ok(None) };
-        let opened = read_only_at_once(&location)?;
-        Ok(opened.map(|(connections, version)| Self::new(location, connections, version)))
+        Ok(read_only_at_once(&location)?.map(|opened| Self::new(location, opened)))
     }
 
     /// The file, where there is one with something in it.
@@ -118,6 +128,13 @@ impl Cache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(CacheError::io("open", &location, error)),
         }
+    }
+
+    /// Whether all that was read is of one instant: a cache without locks is read on trust that nobody writes to it, and
+    /// this looks whether somebody did.
+    #[must_use]
+    pub fn is_undisturbed(&self) -> bool {
+        self.rest.as_ref().is_none_or(Rest::is_undisturbed)
     }
 
     /// The file.

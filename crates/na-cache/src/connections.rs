@@ -21,8 +21,8 @@ pub(crate) type InUse = PooledConnection<Manager>;
 pub(crate) enum Manager {
     /// They are opened when they are needed.
     File(SqliteConnectionManager),
-    /// There is one, open already: what it reads is of the instant at which its transaction began.
-    Snapshot(Mutex<Option<Connection>>),
+    /// There is one, open already: what it holds, a lock or the instant of its transaction, no other would have.
+    Open(Mutex<Option<Connection>>),
 }
 
 impl Manager {
@@ -52,9 +52,9 @@ impl ManageConnection for Manager {
     fn connect(&self) -> rusqlite::Result<Connection> {
         match self {
             Self::File(manager) => manager.connect(),
-            Self::Snapshot(slot) => {
+            Self::Open(slot) => {
                 let connection = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-                connection.ok_or_else(|| rusqlite::Error::InvalidPath("a snapshot has one connection".into()))
+                connection.ok_or_else(|| rusqlite::Error::InvalidPath("there is one connection".into()))
             }
         }
     }

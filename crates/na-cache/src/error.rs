@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
+use crate::HolderName;
+
 /// Why the cache cannot be used. Each says what, where and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,8 +26,8 @@ pub enum CacheError {
     },
     /// A process of another machine left its lock; whether it still runs cannot be told from here.
     #[error(
-        "{} was locked by process {pid} on {host}, and whether that still runs cannot be seen from this machine: if it \
-         is gone, delete {} and run again",
+        "{} was locked by process {pid} on {host} ({}), and whether that still runs cannot be seen from here: if it is \
+         gone, run again with --take-over {host}:{pid}",
         output.display(),
         lock.display()
     )]
@@ -39,6 +41,96 @@ pub enum CacheError {
         /// The other machine.
         host: String,
     },
+    /// A process is to be taken over that is not the lock's holder.
+    #[error(
+        "{} was locked by {holder}, and --take-over names {asked}: name the holder, if it is gone",
+        output.display()
+    )]
+    OtherHolder {
+        /// The output folder.
+        output: PathBuf,
+        /// The process that was named.
+        asked: HolderName,
+        /// The holder.
+        holder: HolderName,
+    },
+    /// On a file system without locks, a process that runs is named by the lock file.
+    #[error(
+        "{} is in use by process {pid} on {host}: wait until it ends, or stop it; what it committed is safe; if that \
+         process is another program, delete {}, which says so",
+        output.display(),
+        lock.display()
+    )]
+    HeldByFile {
+        /// The output folder.
+        output: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+        /// The other process, as its lock says.
+        pid: String,
+        /// The machine it runs on.
+        host: String,
+    },
+    /// On a file system without locks, a lock file that names nobody.
+    #[error(
+        "{} is locked by {}, which does not say by whom: if nothing loads or exports there, delete it and run again",
+        output.display(),
+        lock.display()
+    )]
+    UnknownHolder {
+        /// The output folder.
+        output: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The lock was deleted or taken over while its owner was at work.
+    #[error(
+        "the lock of {} is no longer this run's ({}): nothing more is written; what was committed is safe, run again \
+         when nothing else loads there",
+        output.display(),
+        lost_to(lock, holder.as_ref())
+    )]
+    LockLost {
+        /// The output folder.
+        output: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+        /// Who has it now, as far as it says.
+        holder: Option<HolderName>,
+    },
+    /// A file that is written in place is a link. What it leads to is not touched.
+    #[error("{} is a link, and it is never written through one: delete it and run again", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The cache may be read by its owner alone.
+    #[error("{} may be read by the user alone who loads there", path.display())]
+    Private {
+        /// The cache.
+        path: PathBuf,
+    },
+    /// A load holds the cache, on a file system where nobody can look on.
+    #[error(
+        "{} is held by a load, and its file system lets nobody look on: it can be read when the load ends",
+        path.display()
+    )]
+    InUse {
+        /// The cache.
+        path: PathBuf,
+    },
+    /// A commit was cut short, and who only reads cannot take it back.
+    #[error(
+        "{} has a commit that was cut short: it can be read after the next run of somebody who may write there",
+        path.display()
+    )]
+    CutShort {
+        /// The cache.
+        path: PathBuf,
+    },
+    /// Somebody asked to stop while the cache was waited for.
+    #[error("stopped while another program held the cache; what was committed is safe")]
+    Stopped,
     /// A cache of another version of this program.
     #[error(
         "{} has schema {found}, this program knows schema {known}: export it with the version that wrote it \
@@ -144,7 +236,20 @@ fn way_out(source: &io::Error) -> &'static str {
     }
 }
 
+fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {
+    match holder {
+        Some(HolderName { host, pid }) => format!("{} names process {pid} on {host}", lock.display()),
+        None => format!("{} is gone", lock.display()),
+    }
+}
+
 impl CacheError {
+    /// Whether a reader can do without the cache: it cannot be looked at from here now, and what is exported can.
+    #[must_use]
+    pub fn leaves_the_export(&self) -> bool {
+        matches!(self, Self::Private { .. } | Self::InUse { .. } | Self::CutShort { .. })
+    }
+
     /// SQLite's answers, told apart where the way out differs.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase};

@@ -38,24 +38,29 @@
 
 mod blob;
 mod cache;
+mod cancel;
 mod connections;
 mod encoded;
 mod error;
+mod file_system;
 mod lock;
 mod open;
 mod owned;
 mod pandas_cache;
+mod reading;
 mod region_columns;
 mod remove;
 mod schema;
 mod status;
 mod tables;
+mod waiting;
 mod writer;
 
 pub use cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
+pub use cancel::Cancel;
 pub use encoded::{EncodedTable, EncodedUnit};
 pub use error::CacheError;
-pub use lock::{LOCK_FILE, OwnerLock};
+pub use lock::{Claim, HolderName, LOCK_FILE, OwnerLock, Ownership};
 pub use open::CACHE_FILE;
 pub use owned::OwnedCache;
 pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits};

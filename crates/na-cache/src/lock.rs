@@ -1,55 +1,141 @@
 //! One writer an output: a lock file that names who holds it.
 //!
-//! The kernel's lock on the file decides, so that a process that dies on this machine frees it. The text in the file is
-//! for people, and for network file systems where one machine does not see another's locks.
+//! The kernel's lock on the file decides, so that a process that dies on this machine frees it. Where a file system has
+//! no locks, that the file is there decides. The text in it is for people, and for telling a dead owner from one that
+//! cannot be seen from here: on a network file system one machine may not see another's locks.
+
+mod holder;
+mod ownership;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::CacheError;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::remove::delete;
+use crate::{CacheError, Cancel};
+pub use holder::HolderName;
+use holder::{Holder, read_text, write_text};
+pub use ownership::Ownership;
+use ownership::{identity, is_link, no_follow};
 
 /// The lock's name in the output folder.
 pub const LOCK_FILE: &str = ".cache.lock";
+
+/// The start of a dead owner's lock that is being taken away.
+pub(crate) const LEFT_LOCK: &str = ".cache.lock-left-";
+
+/// An owner writes its text at once after it made the file.
+const TEXT_COMES_WITHIN: Duration = Duration::from_millis(200);
+
+/// How an output folder is taken.
+#[derive(Debug, Clone, Default)]
+pub struct Claim {
+    /// The holder of a lock of which nobody can tell from here whether it still runs, and whom the user knows to be gone.
+    pub take_over: Option<HolderName>,
+    /// Ends all waiting for the cache while the lock is held.
+    pub cancel: Cancel,
+}
 
 /// The right to change an output folder. Dropping it gives the right back.
 #[derive(Debug)]
 pub struct OwnerLock {
     output: PathBuf,
     path: PathBuf,
+    ownership: Ownership,
+    cancel: Cancel,
     /// Open for as long as the lock is held: closing it would free the lock.
-    _file: File,
+    file: File,
 }
 
 impl OwnerLock {
     /// Takes an output folder, which must exist.
     ///
     /// # Errors
-    /// [`CacheError::Busy`] while another process has it; [`CacheError::HeldElsewhere`] where a process of another
-    /// machine left its lock; a folder that cannot be written to.
+    /// As [`OwnerLock::claim`].
     pub fn acquire(output: &Path) -> Result<Self, CacheError> {
+        Self::claim(output, &Claim::default())
+    }
+
+    /// Takes an output folder, which must exist, and clears what a power cut left of a cache that was being deleted.
+    ///
+    /// # Errors
+    /// [`CacheError::Busy`] while another process has it; [`CacheError::HeldElsewhere`] where nobody can tell from here
+    /// whether the lock's holder is gone, and [`CacheError::OtherHolder`] if the claim names another;
+    /// [`CacheError::Link`]; a folder that cannot be written to.
+    pub fn claim(output: &Path, claim: &Claim) -> Result<Self, CacheError> {
+        let lock = Self::take(output, claim, &Holder::this(output))?;
+        crate::remove::strays(output)?;
+        Ok(lock)
+    }
+
+    fn take(output: &Path, claim: &Claim, here: &Holder) -> Result<Self, CacheError> {
         let path = output.join(LOCK_FILE);
+        let held = |file: &mut File| {
+            let (output, holder) = (output.to_owned(), patient_holder(file));
+            let (pid, host) = holder.map_or_else(
+                || ("unknown".into(), "an unknown machine".into()),
+                |h| (h.name.pid, h.name.host),
+            );
+            CacheError::Busy { output, pid, host }
+        };
         loop {
-            let mut file = open(&path).map_err(|source| CacheError::io("open", &path, source))?;
+            let Some((mut file, is_new)) = open(&path)? else { continue };
             match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(busy(output, &mut file)),
-                Err(TryLockError::Error(source)) => return Err(CacheError::io("lock", &path, source)),
+                Ok(()) => {
+                    if !is_same_file(&file, &path) {
+                        continue;
+                    }
+                    if let Some(left) = Holder::parse(&read_text(&mut file)) {
+                        let is_gone = left.left_a_free_lock(here);
+                        judge(output, &path, &left, is_gone, claim)?;
+                    }
+                }
+                Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
+                Err(TryLockError::Error(source)) if !is_unsupported(&source) => {
+                    return Err(CacheError::io("lock", &path, source));
+                }
+                // Whoever makes the file has the lock.
+                Err(TryLockError::Error(_)) if is_new => {}
+                Err(TryLockError::Error(_)) => {
+                    let Some(left) = patient_holder(&mut file) else {
+                        return Err(CacheError::UnknownHolder { output: output.to_owned(), lock: path });
+                    };
+                    let alive = left.is_alive(here);
+                    if alive == Some(true) {
+                        let (pid, host) = (left.name.pid, left.name.host);
+                        return Err(CacheError::HeldByFile {
+                            output: output.to_owned(),
+                            lock: path,
+                            pid,
+                            host,
+                        });
+                    }
+                    judge(output, &path, &left, alive == Some(false), claim)?;
+                    set_aside(&path, &left, here)?;
+                    continue;
+                }
             }
-            if !is_same_file(&file, &path) {
-                continue;
-            }
-            let left = Holder::read(&mut file);
-            if let Some(holder) = left.filter(|holder| holder.host != this_host()) {
-                return Err(CacheError::HeldElsewhere {
-                    output: output.to_owned(),
-                    lock: path,
-                    pid: holder.pid,
-                    host: holder.host,
-                });
-            }
-            write_holder(&mut file).map_err(|source| CacheError::io("write", &path, source))?;
-            return Ok(Self { output: output.to_owned(), path, _file: file });
+            let text = here.text();
+            let written = write_text(&mut file, &text);
+            let ownership = written.and_then(|()| Ownership::of(output, &path, &file, text));
+            let ownership = ownership.map_err(|source| {
+                // Where the file alone is the lock, one without a text would be nobody's for ever.
+                let _ = fs::remove_file(&path);
+                CacheError::io("write", &path, source)
+            })?;
+            return Ok(Self {
+                output: output.to_owned(),
+                path,
+                ownership,
+                cancel: claim.cancel.clone(),
+                file,
+            });
         }
     }
 
@@ -58,123 +144,140 @@ impl OwnerLock {
     pub fn output(&self) -> &Path {
         &self.output
     }
+
+    /// What to ask before each commit.
+    #[must_use]
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
+    }
+
+    /// Whether its holder was asked to stop.
+    #[must_use]
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Whether the folder's file system keeps locks on parts of files, which SQLite works with.
+    pub(crate) fn record_locks_work(&self) -> bool {
+        record_locks_work(&self.file)
+    }
 }
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
-        // Deleted while still held: whoever opened it before finds another file under the name, and starts over.
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(path = %self.path.display(), %error, "the lock file stays");
+        // Deleted while still held: whoever opened it before finds another file under the name, and starts over. One that
+        // is somebody else's by now is left to them.
+        let deleted = self.ownership.check().map(|()| fs::remove_file(&self.path));
+        match deleted {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(path = %self.path.display(), %error, "the lock file stays"),
+            Err(error) => tracing::debug!(%error, "the lock file stays"),
         }
     }
 }
 
-struct Holder {
-    pid: String,
-    host: String,
-}
-
-impl Holder {
-    /// None where the line is not whole: a power cut can leave a part of it, or nothing but zeros.
-    fn read(file: &mut File) -> Option<Self> {
-        let mut text = String::new();
-        file.take(1024).read_to_string(&mut text).ok()?;
-        let mut words = text.strip_suffix('\n')?.split_whitespace();
-        let pid = words.next().filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))?;
-        Some(Self { pid: pid.to_owned(), host: words.next()?.to_owned() })
+/// Whether nobody writes to an output on a file system without locks, as its lock file says it. This process may read
+/// what it owns.
+pub(crate) fn nobody_else_writes(output: &Path) -> bool {
+    let here = Holder::this(output);
+    match ownership::open(&output.join(LOCK_FILE)) {
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Ok(mut file) => Holder::parse(&read_text(&mut file))
+            .is_some_and(|holder| holder.is_this_process(&here) || holder.is_alive(&here) == Some(false)),
     }
 }
 
-fn busy(output: &Path, file: &mut File) -> CacheError {
-    let holder = Holder::read(file)
-        .unwrap_or_else(|| Holder { pid: "unknown".into(), host: "an unknown machine".into() });
-    CacheError::Busy { output: output.to_owned(), pid: holder.pid, host: holder.host }
+/// Whether locks on parts of a file work. Locking a part by this file says nothing to whoever locks the whole.
+pub(crate) fn record_locks_work(file: &File) -> bool {
+    match rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            let _ = rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingUnlock);
+            true
+        }
+        Err(error) => !has_no_locks(error),
+    }
 }
 
-fn write_holder(file: &mut File) -> io::Result<()> {
-    use std::io::Seek;
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(format!("{} {}\n", std::process::id(), this_host()).as_bytes())?;
-    file.sync_all()
+fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || Errno::from_io_error(error).is_some_and(has_no_locks)
 }
 
-fn this_host() -> String {
-    gethostname::gethostname().to_string_lossy().split_whitespace().collect::<Vec<_>>().join("_")
+fn has_no_locks(error: Errno) -> bool {
+    [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP].contains(&error)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Says that a dead owner's lock is taken over; an error if it may be alive, and the claim does not name it.
+fn judge(output: &Path, lock: &Path, left: &Holder, is_gone: bool, claim: &Claim) -> Result<(), CacheError> {
+    let (output, HolderName { host, pid }) = (output.to_owned(), left.name.clone());
+    match &claim.take_over {
+        _ if is_gone => tracing::warn!(
+            "{} was locked by process {pid} on {host}, which is gone: its lock is taken over",
+            output.display()
+        ),
+        Some(asked) if *asked == left.name => tracing::warn!(
+            "{} was locked by process {pid} on {host}: its lock is taken over, as asked",
+            output.display()
+        ),
+        Some(asked) => {
+            return Err(CacheError::OtherHolder { output, asked: asked.clone(), holder: left.name.clone() });
+        }
+        None => return Err(CacheError::HeldElsewhere { output, lock: lock.to_owned(), pid, host }),
+    }
+    Ok(())
+}
+
+/// The holder, given a moment to write its name.
+fn patient_holder(file: &mut File) -> Option<Holder> {
+    let began = std::time::Instant::now();
+    loop {
+        let holder = Holder::parse(&read_text(file));
+        if holder.is_some() || began.elapsed() > TEXT_COMES_WITHIN {
+            return holder;
+        }
+        std::thread::sleep(TEXT_COMES_WITHIN / 20);
+    }
+}
+
+/// Takes a dead owner's file away. Two may find it at the same time, and the slower one must not take what the faster one
+/// made in its place.
+fn set_aside(path: &Path, left: &Holder, here: &Holder) -> Result<(), CacheError> {
+    let aside = path.with_file_name(format!("{LEFT_LOCK}{}-{}", here.name.host, here.name.pid));
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        renamed => renamed.map_err(|source| CacheError::io("take away", path, source))?,
+    }
+    let taken = ownership::open(&aside).map(|mut file| Holder::parse(&read_text(&mut file)));
+    if matches!(&taken, Ok(Some(holder)) if holder == left) {
+        return delete(&aside);
+    }
+    // If it cannot be given back, its owner stops at its next commit.
+    let _ = fs::hard_link(&aside, path);
+    delete(&aside)
+}
+
+/// The lock file, and whether this made it. None if it went away meanwhile.
+fn open(path: &Path) -> Result<Option<(File, bool)>, CacheError> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+    options.read(true).write(true).mode(0o600).custom_flags(no_follow());
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => return Ok(Some((file, true))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(source) => return Err(CacheError::io("create", path, source)),
     }
-    options.open(path)
+    match options.open(path) {
+        Ok(file) => Ok(Some((file, false))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_link(&error) => Err(CacheError::Link { path: path.to_owned() }),
+        Err(source) => Err(CacheError::io("open", path, source)),
+    }
 }
 
-#[cfg(unix)]
 fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(held), Ok(named)) => held.ino() == named.ino() && held.dev() == named.dev(),
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => identity(&held) == identity(&named),
         _ => false,
     }
 }
 
-#[cfg(not(unix))]
-fn is_same_file(_: &File, path: &Path) -> bool {
-    path.exists()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_second_owner_is_told_who_the_first_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = OwnerLock::acquire(folder.path()).unwrap();
-        let error = OwnerLock::acquire(folder.path()).unwrap_err();
-        let pid = std::process::id().to_string();
-        assert!(
-            matches!(&error, CacheError::Busy { pid: p, host, .. } if *p == pid && *host == this_host()),
-            "{error}"
-        );
-        drop(first);
-        assert!(!folder.path().join(LOCK_FILE).exists());
-        OwnerLock::acquire(folder.path()).unwrap();
-    }
-
-    #[test]
-    fn a_dead_process_of_this_machine_leaves_no_lock_and_one_of_another_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(LOCK_FILE);
-        fs::write(&path, format!("999999 {}\n", this_host())).unwrap();
-        drop(OwnerLock::acquire(folder.path()).unwrap());
-        fs::write(&path, "17 another-machine\n").unwrap();
-        let error = OwnerLock::acquire(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("process 17 on another-machine") && error.contains("delete"), "{error}");
-    }
-
-    #[test]
-    fn what_a_power_cut_left_of_a_lock_is_no_lock() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(LOCK_FILE);
-        for left in ["", "17", "17 another-mach", "\0\0\0\0\0\0\0\n", "\0\0 host\n"] {
-            fs::write(&path, left).unwrap();
-            drop(OwnerLock::acquire(folder.path()).unwrap());
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_user_reads_the_lock() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let _lock = OwnerLock::acquire(folder.path()).unwrap();
-        let mode = fs::metadata(folder.path().join(LOCK_FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-}
+mod tests;

@@ -1,25 +1,26 @@
 //! Opening `.cache.db`: which file, which journal, and whether it is ours.
 
+use std::ffi::CStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
-use crate::CacheError;
 use crate::connections::{Connections, Manager};
+use crate::file_system::FileSystem;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
+use crate::waiting::{PATIENCE, STEP, begin, until_free};
+use crate::{CacheError, OwnerLock};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
 
-/// A reader waits so long for a checkpoint, a writer for another program's transaction.
-const BUSY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
-
-const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
-const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+pub(crate) const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+pub(crate) const READ_WRITE: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Bytes. A table is a few hundred kilobytes: small pages only add frames to the log.
 const PAGE_SIZE: u32 = 32_768;
@@ -46,123 +47,147 @@ pub(crate) fn files(location: &Path) -> [PathBuf; 4] {
     })
 }
 
-/// A pool for reading; none where the owner has not made the tables yet. Reading changes nothing, not even the log.
-pub(crate) fn read_only(location: &Path) -> Result<Option<(Connections, i64)>, CacheError> {
-    let connection = connect_to_read(location)?;
-    if is_empty(&connection).map_err(|source| CacheError::sqlite(location, source))? {
-        return Ok(None);
-    }
-    let version = known_version(location, &connection)?;
-    drop(connection);
-    Ok(Some((pool(location, READ_ONLY, Journal::WriteAhead, 8)?, version)))
-}
-
-/// A single connection in a transaction that began when this returns: all it reads is of that instant. None where the
-/// owner has not made the tables yet.
-pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<(Connections, i64)>, CacheError> {
-    let sqlite = |source| CacheError::sqlite(location, source);
-    let connection = connect_to_read(location)?;
-    connection.execute_batch("BEGIN").map_err(sqlite)?;
-    // The first read is what fixes the instant.
-    if is_empty(&connection).map_err(sqlite)? {
-        return Ok(None);
-    }
-    let version = known_version(location, &connection)?;
-    let pool = Manager::Snapshot(Mutex::new(Some(connection))).pool(location, 1, BUSY)?;
-    Ok(Some((pool, version)))
-}
-
 /// A pool for the owner; the file is made where there is none.
-pub(crate) fn read_write(location: &Path) -> Result<(Connections, Journal), CacheError> {
+pub(crate) fn read_write(lock: &OwnerLock, location: &Path) -> Result<(Connections, Journal), CacheError> {
+    make_room(location)?;
+    let (connection, journal) = connect_to_write(lock, location)?;
     let sqlite = |source| CacheError::sqlite(location, source);
-    if !location.exists() {
-        // A log without its database is what a deletion left that was cut short.
-        remove_files(location)?;
-        create_private(location)?;
-    }
-    let flags = READ_WRITE;
-    let mut connection = connect(location, flags)?;
-    let empty = is_empty(&connection).map_err(sqlite)?;
-    if empty {
-        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(sqlite)?;
-    }
-    let version = if empty { 0 } else { known_version(location, &connection)? };
-    let journal = match probe_write_ahead(&connection) {
-        Ok(()) => Journal::WriteAhead,
-        // These say nothing of the file system.
-        Err(error)
-            if matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy)) =>
-        {
-            return Err(sqlite(error));
-        }
-        Err(error) => {
-            tracing::warn!(
-                path = %location.display(), %error,
-                "a write-ahead log does not work on this file system: using a rollback journal under an exclusive \
-                 lock; the cache cannot be looked at while this runs"
-            );
-            drop(connection);
-            connection = connect(location, flags)?;
-            configure(&connection, Journal::Rollback).map_err(sqlite)?;
-            Journal::Rollback
-        }
-    };
-    configure(&connection, journal).map_err(sqlite)?;
-    if empty {
-        let transaction = connection.transaction().map_err(sqlite)?;
+    let version =
+        if is_empty(&connection).map_err(sqlite)? { 0 } else { known_version(location, &connection)? };
+    if version == 0 {
+        let transaction = begin(&connection, location, lock.cancel())?;
         transaction.execute_batch(CREATE).map_err(sqlite)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sqlite)?;
         transaction.commit().map_err(sqlite)?;
     } else if version == SCHEMA_2 {
-        upgrade(&mut connection).map_err(sqlite)?;
+        upgrade(begin(&connection, location, lock.cancel())?).map_err(sqlite)?;
     }
-    drop(connection);
-    let size = if journal == Journal::WriteAhead { 4 } else { 1 };
-    Ok((pool(location, flags, journal, size)?, journal))
+    let connections = match journal {
+        Journal::WriteAhead => pool(location, READ_WRITE, 4)?,
+        Journal::Rollback => Manager::Open(Mutex::new(Some(connection))).pool(location, 1, PATIENCE)?,
+    };
+    Ok((connections, journal))
 }
 
-/// A connection that only reads. Where a power cut left a rollback journal, nobody can read before it is rolled back: a
-/// connection that may write does that first.
-pub(crate) fn connect_to_read(location: &Path) -> Result<Connection, CacheError> {
-    let sqlite = |source| CacheError::sqlite(location, source);
-    let connection = connect(location, READ_ONLY)?;
-    match is_empty(&connection) {
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) => {
-            is_empty(&connect(location, READ_WRITE)?).map_err(sqlite)?;
-            connect(location, READ_ONLY)
+/// The owner's first connection, with the journal that its file system allows.
+fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Journal), CacheError> {
+    // Our own lock keeps other writers away where the kernel keeps no locks: SQLite then does without. Its other way,
+    // locks that are files, would leave one when the process is killed, and keep the next run out.
+    let vfs = if lock.record_locks_work() { None } else { Some(c"unix-none") };
+    let kind = FileSystem::of(lock.output());
+    let problem = if vfs.is_some() {
+        "it keeps no locks".to_owned()
+    } else if !kind.may_share_memory() {
+        format!("it is no local one ({})", kind.name())
+    } else {
+        match write_ahead(lock, location) {
+            Ok(connection) => return Ok((connection, Journal::WriteAhead)),
+            // These say nothing of the file system.
+            Err(
+                error @ (CacheError::Full { .. }
+                | CacheError::Damaged { .. }
+                | CacheError::Locked { .. }
+                | CacheError::Stopped
+                | CacheError::UnknownSchema { .. }
+                | CacheError::OfPandas { .. }),
+            ) => return Err(error),
+            Err(error) => error.to_string(),
         }
-        _ => Ok(connection),
-    }
+    };
+    tracing::warn!(
+        path = %location.display(), problem,
+        "a write-ahead log does not work on this file system: using a rollback journal under an exclusive lock; the \
+         cache cannot be looked at while this runs"
+    );
+    rollback(lock, location, vfs).map(|connection| (connection, Journal::Rollback))
 }
 
-fn connect(location: &Path, flags: OpenFlags) -> Result<Connection, CacheError> {
-    let sqlite = |source| CacheError::sqlite(location, source);
-    let connection = Connection::open_with_flags(location, flags).map_err(sqlite)?;
-    connection.busy_timeout(BUSY).map_err(sqlite)?;
+fn write_ahead(lock: &OwnerLock, location: &Path) -> Result<Connection, CacheError> {
+    let connection = connect(location, READ_WRITE)?;
+    let is_new = until_free(location, lock.cancel(), || is_empty(&connection))?;
+    if is_new {
+        let set = connection.pragma_update(None, "page_size", PAGE_SIZE);
+        set.map_err(|source| CacheError::sqlite(location, source))?;
+    } else {
+        known_version(location, &connection)?;
+    }
+    until_free(location, lock.cancel(), || probe_write_ahead(&connection))?;
+    until_free(location, lock.cancel(), || configure_write_ahead(&connection))?;
     Ok(connection)
 }
 
-fn pool(location: &Path, flags: OpenFlags, journal: Journal, size: u32) -> Result<Connections, CacheError> {
+/// The only connection to a cache: it holds the lock from here on, and all there is to know of the file is its own.
+fn rollback(lock: &OwnerLock, location: &Path, vfs: Option<&CStr>) -> Result<Connection, CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
+    let connection = match vfs {
+        None => Connection::open_with_flags(location, READ_WRITE),
+        Some(vfs) => Connection::open_with_flags_and_vfs(location, READ_WRITE, vfs),
+    };
+    let connection = connection.map_err(sqlite)?;
+    connection.busy_timeout(STEP).map_err(sqlite)?;
+    // Before the first read: a log that is there is then read without memory that processes share.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(sqlite)?;
+    if until_free(location, lock.cancel(), || is_empty(&connection))? {
+        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(sqlite)?;
+    } else {
+        known_version(location, &connection)?;
+    }
+    until_free(location, lock.cancel(), || {
+        connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
+        configure(&connection)?;
+        connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")
+    })?;
+    Ok(connection)
+}
+
+/// Makes an empty file where there is none.
+fn make_room(location: &Path) -> Result<(), CacheError> {
+    match fs::symlink_metadata(location) {
+        Ok(metadata) if metadata.is_symlink() => Err(CacheError::Link { path: location.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A log without its database is what a deletion left that was cut short.
+            remove_files(location)?;
+            create_private(location)
+        }
+        Err(source) => Err(CacheError::io("look at", location, source)),
+    }
+}
+
+/// A pool for reading with SQLite's locks.
+pub(crate) fn pool_to_read(location: &Path) -> Result<Connections, CacheError> {
+    pool(location, READ_ONLY, 8)
+}
+
+pub(crate) fn connect(location: &Path, flags: OpenFlags) -> Result<Connection, CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
+    let connection = Connection::open_with_flags(location, flags).map_err(sqlite)?;
+    connection.busy_timeout(STEP).map_err(sqlite)?;
+    Ok(connection)
+}
+
+fn pool(location: &Path, flags: OpenFlags, size: u32) -> Result<Connections, CacheError> {
     let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
     let manager = SqliteConnectionManager::file(location).with_flags(flags).with_init(move |connection| {
-        connection.busy_timeout(BUSY)?;
-        if writes { configure(connection, journal) } else { Ok(()) }
+        if writes {
+            // Who writes waits where a transaction begins.
+            connection.busy_timeout(STEP)?;
+            configure_write_ahead(connection)
+        } else {
+            connection.busy_timeout(PATIENCE)
+        }
     });
-    Manager::File(manager).pool(location, size, BUSY)
+    Manager::File(manager).pool(location, size, PATIENCE)
+}
+
+fn configure_write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    configure(connection)
 }
 
 /// `FULL`: a commit that was acknowledged survives a power cut. With group commit it costs next to nothing.
-fn configure(connection: &Connection, journal: Journal) -> rusqlite::Result<()> {
-    match journal {
-        Journal::WriteAhead => {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        }
-        Journal::Rollback => {
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-            connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
-        }
-    }
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)
 }
@@ -180,7 +205,7 @@ fn probe_write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("COMMIT")
 }
 
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+pub(crate) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
@@ -189,15 +214,14 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// All or nothing: a cache whose upgrade is cut short is one of the version before.
-fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+fn upgrade(transaction: Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(UPGRADE_2)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }
 
 /// The schema, if it is one that this program reads.
-fn known_version(location: &Path, connection: &Connection) -> Result<i64, CacheError> {
+pub(crate) fn known_version(location: &Path, connection: &Connection) -> Result<i64, CacheError> {
     let found = version(connection).map_err(|source| CacheError::sqlite(location, source))?;
     if [SCHEMA_2, SCHEMA_VERSION].contains(&found) {
         return Ok(found);
@@ -244,7 +268,7 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
-    use super::BUSY;
+    use crate::waiting::PATIENCE;
     use crate::{Cache, CacheError, OwnedCache, OwnerLock};
 
     #[test]
@@ -258,7 +282,7 @@ mod tests {
         assert!(matches!(error, CacheError::Locked { .. }), "{error}");
         // One that goes away meanwhile: whoever waited long enough for it has the log, and never a journal instead.
         let goes_away = std::thread::spawn(move || {
-            std::thread::sleep(BUSY + BUSY / 2);
+            std::thread::sleep(PATIENCE + PATIENCE / 2);
             other.execute_batch("ROLLBACK").unwrap();
         });
         if let Ok(cache) = OwnedCache::open_or_create(&lock) {

@@ -4,21 +4,23 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use na_model::UnitOutcome;
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use crate::open::{Journal, read_write, remove_files};
+use crate::reading::Opened;
 use crate::schema::SCHEMA_VERSION;
+use crate::waiting::begin;
 use crate::{Cache, CacheError, OwnerLock, RunRecord};
 
 /// Where a cache is made anew that takes another's place.
-const BESIDE_FILE: &str = ".cache-taken-over.db";
+pub(crate) const BESIDE_FILE: &str = ".cache-taken-over.db";
 
 /// A cache that may be written to. It reads like any [`Cache`].
 #[derive(Debug, Clone)]
 pub struct OwnedCache<'lock> {
     cache: Cache,
     pub(crate) journal: Journal,
-    _lock: &'lock OwnerLock,
+    lock: &'lock OwnerLock,
 }
 
 impl Deref for OwnedCache<'_> {
@@ -49,9 +51,25 @@ impl<'lock> OwnedCache<'lock> {
     }
 
     fn at(lock: &'lock OwnerLock, location: PathBuf) -> Result<Self, CacheError> {
-        let (connections, journal) = read_write(&location)?;
-        let cache = Cache::new(location, connections, SCHEMA_VERSION);
-        Ok(Self { cache, journal, _lock: lock })
+        let (connections, journal) = read_write(lock, &location)?;
+        let opened = Opened { connections, version: SCHEMA_VERSION, rest: None };
+        let cache = Cache::new(location, opened);
+        Ok(Self { cache, journal, lock })
+    }
+
+    /// The lock that lets it be written to.
+    pub(crate) fn lock(&self) -> &'lock OwnerLock {
+        self.lock
+    }
+
+    /// Writes in one transaction, if the lock is still its owner's when that ends.
+    fn write(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), CacheError> {
+        let sqlite = |source| CacheError::sqlite(self.location(), source);
+        let connection = self.connection()?;
+        let transaction = begin(&connection, self.location(), self.lock.cancel())?;
+        write(&transaction).map_err(sqlite)?;
+        self.lock.ownership().check()?;
+        transaction.commit().map_err(sqlite)
     }
 
     /// Whether readers can look at it meanwhile: not where the file system has no write-ahead log.
@@ -65,8 +83,7 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn write_run_record(&self, record: &RunRecord) -> Result<(), CacheError> {
-        let mut connection = self.connection()?;
-        write_record(&mut connection, record).map_err(|source| CacheError::sqlite(self.location(), source))
+        self.write(|transaction| write_record(transaction, record))
     }
 
     /// Notes the missing and failed units of a run.
@@ -74,9 +91,7 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn write_outcomes(&self, outcomes: &[UnitOutcome]) -> Result<(), CacheError> {
-        let mut connection = self.connection()?;
-        let mut write = || {
-            let transaction = connection.transaction()?;
+        self.write(|transaction| {
             transaction.execute("DELETE FROM outcomes", [])?;
             let mut insert = transaction.prepare("INSERT INTO outcomes VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for outcome in outcomes {
@@ -89,10 +104,8 @@ impl<'lock> OwnedCache<'lock> {
                     outcome.reason
                 ])?;
             }
-            drop(insert);
-            transaction.commit()
-        };
-        write().map_err(|source| CacheError::sqlite(self.location(), source))
+            Ok(())
+        })
     }
 }
 
@@ -101,8 +114,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> rusqlite::Result<String>
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "DELETE FROM settings; DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;",
     )?;
@@ -125,6 +137,5 @@ fn write_record(connection: &mut rusqlite::Connection, record: &RunRecord) -> ru
         let metadata = to_json(&row.values)?;
         insert.execute(params![row.session.subject.as_str(), row.session.id_str(), metadata])?;
     }
-    drop(insert);
-    transaction.commit()
+    Ok(())
 }

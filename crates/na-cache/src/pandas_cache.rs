@@ -15,9 +15,10 @@ use na_model::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use crate::open::{connect_to_read, files, remove_files};
+use crate::open::{files, remove_files};
+use crate::reading::connect_to_read;
 use crate::schema::is_pandas;
-use crate::{Cache, CacheError, CacheStatus, EncodedTable, EncodedUnit, OwnerLock};
+use crate::{Cache, CacheError, CacheStatus, Cancel, EncodedTable, EncodedUnit, OwnerLock};
 
 /// A cache of the pandas package, open for reading.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl PandasCache {
         if !location.is_file() {
             return Ok(None);
         }
-        let connection = connect_to_read(&location)?;
+        let (connection, _) = connect_to_read(&location, &Cancel::never())?;
         let sqlite = |source| CacheError::sqlite(&location, source);
         if !is_pandas(&connection).map_err(sqlite)? {
             return Ok(None);
@@ -158,7 +159,8 @@ impl PandasCache {
     ///
     /// # Errors
     /// A file that cannot be deleted.
-    pub fn remove(self, _lock: &OwnerLock) -> Result<(), CacheError> {
+    pub fn remove(self, lock: &OwnerLock) -> Result<(), CacheError> {
+        lock.ownership().check()?;
         let location = self.location.clone();
         drop(self);
         remove_files(&location)

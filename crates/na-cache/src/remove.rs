@@ -1,9 +1,15 @@
 //! Deleting a cache, once everything in it is elsewhere.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use rusqlite::config::DbConfig;
 
-use crate::open::remove_files;
-use crate::{CacheError, OwnedCache};
+use crate::lock::LEFT_LOCK;
+use crate::open::{files, remove_files};
+use crate::owned::BESIDE_FILE;
+use crate::{Cache, CacheError, OwnedCache};
 
 impl OwnedCache<'_> {
     /// Deletes the cache with its log. The database goes first and durably: a log without it is nothing, it without
@@ -13,6 +19,7 @@ impl OwnedCache<'_> {
     /// A file that cannot be deleted.
     pub fn remove(self) -> Result<(), CacheError> {
         let location = self.location().to_owned();
+        self.lock().ownership().check()?;
         // Closing would copy the log into the file.
         for connection in self.idle_connections() {
             let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -20,5 +27,75 @@ impl OwnedCache<'_> {
         }
         drop(self);
         remove_files(&location)
+    }
+}
+
+/// Deletes what runs left that were cut short: a log whose database went, a cache that was made beside another's place, a
+/// lock that was set aside.
+///
+/// # Errors
+/// A file that cannot be deleted; a folder that cannot be listed.
+pub(crate) fn strays(output: &Path) -> Result<(), CacheError> {
+    let cache = Cache::path_in(output);
+    let is_gone =
+        |path: &Path| fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if is_gone(&cache) && files(&cache).iter().any(|file| !is_gone(file)) {
+        remove_files(&cache)?;
+    }
+    let beside = output.join(BESIDE_FILE);
+    if files(&beside).iter().any(|file| !is_gone(file)) {
+        remove_files(&beside)?;
+    }
+    let list = |source| CacheError::io("list", output, source);
+    for entry in fs::read_dir(output).map_err(list)? {
+        let entry = entry.map_err(list)?;
+        if entry.file_name().as_encoded_bytes().starts_with(LEFT_LOCK.as_bytes()) {
+            delete(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a file, if it is there.
+pub(crate) fn delete(path: &Path) -> Result<(), CacheError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheError::io("delete", path, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{CACHE_FILE, Cache, OwnedCache, OwnerLock};
+
+    #[test]
+    fn whoever_takes_the_output_clears_what_a_power_cut_left_of_a_cache() {
+        let output = tempfile::tempdir().unwrap();
+        let left = [
+            ".cache.db-wal",
+            ".cache.db-shm",
+            ".cache.db-journal",
+            ".cache-taken-over.db",
+            ".cache-taken-over.db-wal",
+            ".cache.lock-left-host-17",
+        ];
+        left.iter().for_each(|name| std::fs::write(output.path().join(name), "health data").unwrap());
+        drop(OwnerLock::acquire(output.path()).unwrap());
+        assert_eq!(std::fs::read_dir(output.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_log_of_a_cache_that_is_there_stays() {
+        let output = tempfile::tempdir().unwrap();
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let cache = OwnedCache::open_or_create(&lock).unwrap();
+        cache.write_outcomes(&[]).unwrap();
+        let log = output.path().join(format!("{CACHE_FILE}-wal"));
+        let bytes = std::fs::read(&log).unwrap();
+        assert!(!bytes.is_empty());
+        super::strays(output.path()).unwrap();
+        assert!(std::fs::read(&log).unwrap() == bytes);
+        drop(cache);
+        assert!(Cache::open_existing(output.path()).unwrap().is_some());
     }
 }

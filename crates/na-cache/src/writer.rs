@@ -14,7 +14,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::cache::{tiv_finding, tiv_word};
 use crate::owned::to_json;
 use crate::schema::columns_to_text;
-use crate::{CacheError, EncodedTable, EncodedUnit, OwnedCache};
+use crate::waiting::begin;
+use crate::{CacheError, Cancel, EncodedTable, EncodedUnit, OwnedCache, Ownership};
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
 const QUEUE: usize = 4;
@@ -66,15 +67,21 @@ impl Writer {
     ) -> Result<(Self, UnitSender), CacheError> {
         let (queue, waiting) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let mut connection = cache.connection()?;
+        let connection = cache.connection()?;
         let path = cache.location().to_owned();
+        let (ownership, cancel) = (cache.lock().ownership().clone(), cache.lock().cancel().clone());
         let sender = UnitSender { queue, failed: Arc::clone(&failed) };
         let thread = std::thread::Builder::new()
             .name("cache-writer".to_owned())
             .spawn(move || {
-                let mut commits =
-                    Commits { path, columns: Recent(VecDeque::new()), regions: Recent(VecDeque::new()) };
-                let result = commits.run(&mut connection, &waiting, on_commit);
+                let mut commits = Commits {
+                    path,
+                    ownership,
+                    cancel,
+                    columns: Recent(VecDeque::new()),
+                    regions: Recent(VecDeque::new()),
+                };
+                let result = commits.run(&connection, &waiting, on_commit);
                 failed.store(result.is_err(), Ordering::Relaxed);
                 result
             })
@@ -85,7 +92,8 @@ impl Writer {
     /// Waits until every unit that was sent is committed. All senders must be gone.
     ///
     /// # Errors
-    /// The commit that failed; what was committed before it is safe.
+    /// The commit that failed; what was committed before it is safe. [`CacheError::Stopped`] if that was asked for while
+    /// another program held the cache.
     pub fn finish(mut self) -> Result<(), CacheError> {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -105,6 +113,8 @@ impl Drop for Writer {
 
 struct Commits {
     path: PathBuf,
+    ownership: Ownership,
+    cancel: Cancel,
     columns: Recent<SchemaRef>,
     regions: Recent<RegionSet>,
 }
@@ -127,7 +137,7 @@ impl<T: Clone + PartialEq> Recent<T> {
 impl Commits {
     fn run(
         &mut self,
-        connection: &mut Connection,
+        connection: &Connection,
         waiting: &Receiver<EncodedUnit>,
         mut on_commit: impl FnMut(&Unit),
     ) -> Result<(), CacheError> {
@@ -135,19 +145,19 @@ impl Commits {
         while let Ok(first) = waiting.recv() {
             batch.push(first);
             batch.extend(waiting.try_iter().take(LARGEST_BATCH - 1));
-            self.commit(connection, &batch).map_err(|source| CacheError::sqlite(&self.path, source))?;
+            self.commit(connection, &batch)?;
             batch.drain(..).for_each(|unit| on_commit(&unit.unit));
         }
         Ok(())
     }
 
     /// The instant at which units become durable.
-    fn commit(&mut self, connection: &mut Connection, batch: &[EncodedUnit]) -> rusqlite::Result<()> {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        for unit in batch {
-            self.write_unit(&transaction, unit)?;
-        }
-        transaction.commit()
+    fn commit(&mut self, connection: &Connection, batch: &[EncodedUnit]) -> Result<(), CacheError> {
+        let transaction = begin(connection, &self.path, &self.cancel)?;
+        let written = batch.iter().try_for_each(|unit| self.write_unit(&transaction, unit));
+        written.map_err(|source| CacheError::sqlite(&self.path, source))?;
+        self.ownership.check()?;
+        transaction.commit().map_err(|source| CacheError::sqlite(&self.path, source))
     }
 
     /// Writes a unit. Tables of it that the cache has and that were not read now stay, with the files they are from.

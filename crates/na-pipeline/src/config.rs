@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use na_cache::HolderName;
 use na_model::{Compression, Modality, Tissue, WideMetrics};
 
 use crate::session_list::SessionListOptions;
@@ -54,6 +55,8 @@ pub struct Config {
     pub keep_cache: bool,
     /// Whether the store is emptied first.
     pub force: bool,
+    /// The holder of the output's lock whom the user knows to be gone.
+    pub take_over: Option<HolderName>,
 }
 
 impl Config {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use na_cache::Cancel;
 use na_model::{Unit, UnitOutcome};
 use na_store::ExportStep;
 
@@ -47,4 +48,9 @@ pub trait Observer: Sync {
 
     /// Whether to stop: what is committed is safe, and the next run goes on.
     fn should_stop(&self) -> bool;
+
+    /// The same, for what waits on other threads; none asks by default.
+    fn cancel(&self) -> Cancel {
+        Cancel::never()
+    }
 }

@@ -35,6 +35,7 @@
 //!     n_jobs: 2,
 //!     keep_cache: false,
 //!     force: false,
+//!     take_over: None,
 //! };
 //! let report = run(&config, &Quiet)?;
 //! println!("{} units were there already", report.plan.skipped);

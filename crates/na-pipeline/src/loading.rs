@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use na_cache::{Cache, OwnedCache, UnitSender, Writer};
+use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
 use na_model::{Modality, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{RegionsInUse, regions_in_use};
 use rayon::prelude::*;
@@ -59,7 +59,8 @@ impl Loading<'_> {
     pub(crate) fn run(&self, cache: &OwnedCache<'_>, admission: Admission) -> Result<Loaded, PipelineError> {
         let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = std::sync::mpsc::channel::<Unit>();
-        let failed = std::thread::scope(|scope| {
+        let mut failed = Vec::new();
+        let result = std::thread::scope(|scope| {
             scope.spawn(|| {
                 for unit in acknowledgements {
                     let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,10 +72,15 @@ impl Loading<'_> {
             let (writer, sender) = Writer::start(cache, move |unit| {
                 let _ = acknowledged.send(unit.clone());
             })?;
-            let failed = self.load_all(admission, &sender);
+            failed = self.load_all(admission, &sender);
             drop(sender);
-            writer.finish().map(|()| failed)
-        })?;
+            writer.finish()
+        });
+        match result {
+            // Asked to stop while another program held the cache: what was committed before counts.
+            Err(CacheError::Stopped) => {}
+            result => result?,
+        }
         Ok(Loaded { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
     }
 

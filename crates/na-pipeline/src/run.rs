@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
+use na_cache::{Cache, CacheError, Claim, OwnedCache, OwnerLock, RunRecord};
 use na_model::{ExportSettings, Modality, UnitOutcome, WideMetrics};
 use na_store::{ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
@@ -76,12 +76,18 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
         }
     }
     na_store::create_output(&config.output)?;
-    let lock = OwnerLock::acquire(&config.output)?;
+    let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
+    let lock = OwnerLock::claim(&config.output, &claim)?;
     if config.force {
         observer.event(Event::Clearing(na_store::contents(&config.output)?));
         na_store::clear(&lock)?;
     }
-    in_pool(config, || load_and_export(config, observer, &inputs, &lock))?
+    match in_pool(config, || load_and_export(config, observer, &inputs, &lock))? {
+        Err(PipelineError::Cache(CacheError::Stopped) | PipelineError::Store(StoreError::Stopped)) => {
+            Ok(stopped_before_loading())
+        }
+        result => result,
+    }
 }
 
 /// What a run reads before it looks into the store.
@@ -171,7 +177,7 @@ fn load_and_export(
     inputs: &Inputs,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
-    let existing = Cache::open_existing(&config.output)?;
+    let existing = Cache::open_until(&config.output, lock.cancel())?;
     let wide_metrics = checked_settings(config, existing.as_ref())?;
     let known = known(config, existing.as_ref())?;
     let list = inputs.sessions(config, &known, observer)?;

@@ -60,6 +60,7 @@ fn config(folder: &Path) -> Config {
         n_jobs: 1,
         keep_cache: false,
         force: false,
+        take_over: None,
     }
 }
 

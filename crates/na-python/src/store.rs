@@ -152,7 +152,7 @@ impl Store {
         atlas_name: Option<String>,
         keep_cache: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let how = CacheExport { atlas_name, keep_cache };
+        let how = CacheExport { atlas_name, keep_cache, ..CacheExport::default() };
         let report = self.read(py, |store| store.export_cache(&how))?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;

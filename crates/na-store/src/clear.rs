@@ -44,7 +44,7 @@ pub fn contents(output: &Path) -> Result<Vec<PathBuf>, StoreError> {
 /// # Errors
 /// A file that cannot be deleted.
 pub fn clear(lock: &OwnerLock) -> Result<(), StoreError> {
-    let folders = Folders::default();
+    let folders = Folders::of(lock);
     sweep_store(lock.output())?;
     contents(lock.output())?.iter().try_for_each(|path| folders.delete(path))?;
     folders.sync()

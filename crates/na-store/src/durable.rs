@@ -9,19 +9,33 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use na_cache::{OwnerLock, Ownership};
+
 use crate::error::StoreError;
 
 /// The start of a name under which a file is written. Fixed, so that the next export clears what a crash left.
 const PARTIAL: &str = ".partial-";
 
-/// The folders whose entries changed and are not synced yet.
+/// The folders whose entries changed and are not synced yet, in the hands of whoever may change them.
 #[derive(Debug, Default)]
-pub(crate) struct Folders(Mutex<BTreeSet<PathBuf>>);
+pub(crate) struct Folders {
+    changed: Mutex<BTreeSet<PathBuf>>,
+    ownership: Option<Ownership>,
+}
 
 impl Folders {
+    /// Folders of the output that is held: nothing is put in its place or deleted once the lock is another's.
+    pub(crate) fn of(lock: &OwnerLock) -> Self {
+        Self { ownership: Some(lock.ownership().clone()), ..Self::default() }
+    }
+
+    fn check_owner(&self) -> Result<(), StoreError> {
+        Ok(self.ownership.as_ref().map_or(Ok(()), Ownership::check)?)
+    }
+
     /// Makes every rename and deletion so far durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let changed = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
         for folder in changed {
             sync_folder(&folder).map_err(StoreError::io("sync", &folder))?;
         }
@@ -29,7 +43,7 @@ impl Folders {
     }
 
     fn note(&self, folder: &Path) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
     }
 
     /// Makes a folder and those above it.
@@ -51,6 +65,7 @@ impl Folders {
 
     /// Deletes a file if it is there.
     pub(crate) fn delete(&self, path: &Path) -> Result<(), StoreError> {
+        self.check_owner()?;
         match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => result.map_err(StoreError::io("delete", path))?,
@@ -105,6 +120,7 @@ impl<'a> DurableFile<'a> {
             file.into_inner().map_err(|error| StoreError::io("write", &self.partial)(error.into_error()))?;
         file.sync_all().map_err(StoreError::io("sync", &self.partial))?;
         drop(file);
+        self.folders.check_owner()?;
         fs::rename(&self.partial, &self.place).map_err(StoreError::io("rename to", &self.place))?;
         self.committed = true;
         self.folders.note(self.place.parent().unwrap_or(Path::new(".")));
@@ -168,6 +184,22 @@ mod tests {
         write_durably(&place, &folders, b"whole").unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"whole");
         folders.sync().unwrap();
+    }
+
+    #[test]
+    fn nothing_is_replaced_or_deleted_once_the_lock_is_another_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("file");
+        let lock = OwnerLock::acquire(folder.path()).unwrap();
+        let folders = Folders::of(&lock);
+        write_durably(&place, &folders, b"ours").unwrap();
+        fs::write(folder.path().join(na_cache::LOCK_FILE), "17 other boot=b0 fs=nfs\n").unwrap();
+        for result in [write_durably(&place, &folders, b"late"), folders.delete(&place)] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("process 17 on other"), "{error}");
+        }
+        assert_eq!(fs::read(&place).unwrap(), b"ours");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
     }
 
     #[test]

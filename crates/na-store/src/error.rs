@@ -39,7 +39,7 @@ pub enum StoreError {
     },
     /// The cache cannot be read or deleted.
     #[error(transparent)]
-    Cache(#[from] CacheError),
+    Cache(CacheError),
     /// A file of the store is not what the store writes.
     #[error("{} is damaged ({problem}): move it away and load its sessions again", path.display())]
     Damaged {
@@ -150,6 +150,15 @@ pub enum StoreError {
     /// The export was asked to stop. The cache is still there.
     #[error("stopped")]
     Stopped,
+}
+
+impl From<CacheError> for StoreError {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Stopped => Self::Stopped,
+            error => Self::Cache(error),
+        }
+    }
 }
 
 fn way_out(source: &io::Error) -> &'static str {

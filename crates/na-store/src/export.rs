@@ -75,7 +75,7 @@ pub fn export(
     request: &ExportRequest,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
-    let report = Export::prepare(lock.output(), cache.as_deref(), request, observer)?.run()?;
+    let report = Export::prepare(lock, cache.as_deref(), request, observer)?.run()?;
     if let Some(cache) = cache.filter(|_| !request.keep_cache) {
         cache.remove()?;
     }
@@ -124,11 +124,12 @@ struct Planned {
 
 impl<'a> Export<'a> {
     fn prepare(
-        output: &'a Path,
+        lock: &'a OwnerLock,
         cache: Option<&'a Cache>,
         request: &'a ExportRequest,
         observer: &'a dyn ExportObserver,
     ) -> Result<Self, StoreError> {
+        let output = lock.output();
         sweep_store(output)?;
         let manifest = read_manifest(output)?;
         let path = output.join(MANIFEST_FILE);
@@ -160,7 +161,7 @@ impl<'a> Export<'a> {
             cache,
             request,
             observer,
-            folders: Folders::default(),
+            folders: Folders::of(lock),
             manifest,
             units,
             forms,

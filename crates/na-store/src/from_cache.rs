@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock, PandasCache, RunRecord, Writer};
+use na_cache::{
+    Cache, CacheStatus, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, RunRecord, Writer,
+};
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
@@ -16,6 +18,8 @@ pub struct CacheExport {
     pub atlas_name: Option<String>,
     /// Whether the cache stays.
     pub keep_cache: bool,
+    /// The holder of a lock whom the user knows to be gone.
+    pub take_over: Option<HolderName>,
 }
 
 /// Exports what the cache of an output folder holds, as the run that filled it would have.
@@ -28,8 +32,12 @@ pub fn export_cache(
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
-    cache_status(output)?.ok_or_else(no_cache)?;
-    let lock = OwnerLock::acquire(output)?;
+    let cancel = observer.cancel();
+    match status_until(output, &cancel) {
+        Err(StoreError::Cache(error)) if error.leaves_the_export() => {}
+        status => status?.map(drop).ok_or_else(no_cache)?,
+    }
+    let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return take_over(&lock, pandas, how, observer);
     }
@@ -44,10 +52,21 @@ pub fn export_cache(
 /// # Errors
 /// A cache that cannot be read.
 pub fn cache_status(output: &Path) -> Result<Option<CacheStatus>, StoreError> {
+    status_until(output, &Cancel::never())
+}
+
+fn status_until(output: &Path, cancel: &Cancel) -> Result<Option<CacheStatus>, StoreError> {
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return Ok(Some(pandas.status()?));
     }
-    Ok(Cache::open_existing(output)?.map(|cache| cache.status()).transpose()?)
+    loop {
+        let Some(cache) = Cache::open_until(output, cancel)? else { return Ok(None) };
+        let status = cache.status();
+        // Somebody began to write: from now on there are locks to read with.
+        if cache.is_undisturbed() {
+            return Ok(Some(status?));
+        }
+    }
 }
 
 /// Exports the complete sessions of a cache that the pandas package left, each row once. The cache is not changed, and

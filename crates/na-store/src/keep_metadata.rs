@@ -30,7 +30,7 @@ pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Resu
     }
     let old = MetadataTable::read(lock.output())?;
     let sessions = old.sessions.iter().cloned().chain(rows.iter().map(|row| row.session.clone())).collect();
-    let folders = Folders::default();
+    let folders = Folders::of(lock);
     MetadataTable::merge(old, &Listing { columns, rows, left_out }, &sessions).write(
         lock.output(),
         &folders,

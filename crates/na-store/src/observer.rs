@@ -1,5 +1,6 @@
 //! Who looks on while an export goes on.
 
+use na_cache::Cancel;
 use na_model::TableName;
 
 /// What an export tells while it goes on, and asks.
@@ -9,6 +10,11 @@ pub trait ExportObserver: Sync {
 
     /// Whether to stop: the cache stays, and the next export begins anew.
     fn should_stop(&self) -> bool;
+
+    /// The same, for what waits on other threads; none asks by default.
+    fn cancel(&self) -> Cancel {
+        Cancel::never()
+    }
 }
 
 /// A step of an export.

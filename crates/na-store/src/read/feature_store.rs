@@ -296,8 +296,7 @@ impl FeatureStore {
         }
         *last = None;
         let snapshot = Arc::new(Snapshot::take(&self.output, origin)?);
-        // One with a cache is not kept: it would hold the write-ahead log.
-        *last = snapshot.is_parquet_alone().then(|| Arc::clone(&snapshot));
+        *last = snapshot.can_be_kept().then(|| Arc::clone(&snapshot));
         Ok(snapshot)
     }
 }

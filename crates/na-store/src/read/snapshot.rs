@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use na_cache::{Cache, CachedUnit, RunRecord, TableForm};
+use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Session, TableName, WideMetrics};
 
 use crate::catalog::store_manifest;
@@ -31,6 +31,8 @@ pub(crate) struct Snapshot {
     pub(crate) manifest: Manifest,
     pub(crate) cached: Option<Cached>,
     exported: bool,
+    /// Whether there is a cache that could not be looked at.
+    hidden: bool,
     old: Mutex<BTreeMap<TableName, Arc<OldTable>>>,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
@@ -51,10 +53,18 @@ impl Snapshot {
             return Err(StoreError::NoFolder { output: output.to_owned() });
         }
         let stamp = Stamp::of(output)?;
+        let mut hidden = false;
         let cached = match origin {
             Origin::Parquet => None,
-            Origin::Newest => Cached::read(output, true)?,
             Origin::Cache => Cached::read(output, false)?,
+            Origin::Newest => match Cached::read(output, true) {
+                Err(StoreError::Cache(error)) if error.leaves_the_export() => {
+                    say_once(output, &error);
+                    hidden = true;
+                    None
+                }
+                cached => cached?,
+            },
         };
         let exported = origin != Origin::Cache;
         let manifest = store_manifest(output)?;
@@ -64,6 +74,7 @@ impl Snapshot {
             manifest,
             cached,
             exported,
+            hidden,
             old: Mutex::default(),
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
@@ -72,7 +83,14 @@ impl Snapshot {
 
     /// Whether the store is still what it was when this was made.
     pub(crate) fn is_current(&self) -> Result<bool, StoreError> {
-        Ok(Stamp::of(&self.output)? == self.stamp)
+        let undisturbed = self.cached.as_ref().is_none_or(|cached| cached.cache.is_undisturbed());
+        Ok(undisturbed && Stamp::of(&self.output)? == self.stamp)
+    }
+
+    /// Whether it may be kept for the next read: one with a cache would hold the write-ahead log, and one whose cache is
+    /// hidden would not see it when it can be seen.
+    pub(crate) fn can_be_kept(&self) -> bool {
+        self.is_parquet_alone() && !self.hidden
     }
 
     /// Whether all there is to read is in Parquet.
@@ -214,6 +232,14 @@ impl Cached {
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         let replaced = Replaced::of(&units);
         Ok(Some(Self { cache, record, units, forms, replaced }))
+    }
+}
+
+/// Says why a cache is not read, once for each store: what follows is as true of the next read.
+fn say_once(output: &Path, why: &CacheError) {
+    static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(output.to_owned()) {
+        tracing::warn!("{why}; until then what is exported is read, and nothing that was committed since");
     }
 }
 

@@ -1,0 +1,229 @@
+//! Who holds an output, as the lock's text says it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::file_system::FileSystem;
+
+/// More than any lock's text, bytes.
+const LONGEST: u64 = 1024;
+
+/// A process, as `HOST:PID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HolderName {
+    /// The machine, by the name that it gives itself.
+    pub host: String,
+    /// The process there.
+    pub pid: String,
+}
+
+impl fmt::Display for HolderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.pid)
+    }
+}
+
+impl FromStr for HolderName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once(':') {
+            Some((host, pid)) if !host.is_empty() && is_pid(pid) => {
+                Ok(Self { host: host.to_owned(), pid: pid.to_owned() })
+            }
+            _ => Err("expected HOST:PID, as the refusal names them".to_owned()),
+        }
+    }
+}
+
+/// What a lock says of its holder. Texts of version 0.1 end after the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) name: HolderName,
+    /// The boot of the kernel that it runs on: containers of one machine have the same.
+    boot: Option<String>,
+    /// Where its process id counts: two containers can have the same id.
+    pids: Option<String>,
+    /// The file system as it saw it.
+    file_system: Option<FileSystem>,
+}
+
+impl Holder {
+    /// This process, for an output folder.
+    pub(crate) fn this(output: &Path) -> Self {
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
+        let host: Vec<&str> = host.split_whitespace().collect();
+        Self {
+            name: HolderName { host: host.join("_"), pid: std::process::id().to_string() },
+            boot: word_of(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")),
+            pids: word_of(std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string())),
+            file_system: Some(FileSystem::of(output)),
+        }
+    }
+
+    /// None if the line is not whole: a power cut can leave a part of it, or nothing but zeros.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.strip_suffix('\n')?.split_whitespace();
+        let pid = words.next().filter(|pid| is_pid(pid))?.to_owned();
+        let host = words.next()?.to_owned();
+        let mut holder = Self { name: HolderName { host, pid }, boot: None, pids: None, file_system: None };
+        for word in words {
+            match word.split_once('=') {
+                Some(("boot", id)) => holder.boot = Some(id.to_owned()),
+                Some(("pids", space)) => holder.pids = Some(space.to_owned()),
+                Some(("fs", kind)) => holder.file_system = Some(FileSystem::named(kind)),
+                // A later version may say more.
+                _ => {}
+            }
+        }
+        Some(holder)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{} {}", self.name.pid, self.name.host);
+        let kind = self.file_system.as_ref().map(|kind| kind.name().to_owned());
+        for (key, word) in [("boot", &self.boot), ("pids", &self.pids), ("fs", &kind)] {
+            if let Some(word) = word {
+                text.push_str(&format!(" {key}={word}"));
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    /// Whether this holder is gone, given that the kernel's lock on its file is free, as `here` sees it.
+    ///
+    /// One kernel sees all of its own locks; a file system that is local to both is on one machine only. Without a boot
+    /// the same machine must be meant, as before boots were written down.
+    pub(crate) fn left_a_free_lock(&self, here: &Self) -> bool {
+        let is_local = |holder: &Self| holder.file_system.as_ref().is_some_and(FileSystem::is_local);
+        match (&self.boot, &here.boot) {
+            (None, _) => self.name.host == here.name.host,
+            (Some(boot), Some(ours)) if boot == ours => true,
+            _ => is_local(self) && is_local(here),
+        }
+    }
+
+    /// Whether this holder's process is gone, as `here` sees it, where no kernel keeps locks. None if it counts its
+    /// processes elsewhere.
+    pub(crate) fn is_alive(&self, here: &Self) -> Option<bool> {
+        let same_count = self.boot.is_some()
+            && self.boot == here.boot
+            && self.pids == here.pids
+            && self.name.host == here.name.host;
+        let pid = self.name.pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.filter(|_| same_count)?;
+        Some(rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+    }
+
+    /// Whether it is this very process.
+    pub(crate) fn is_this_process(&self, here: &Self) -> bool {
+        self.name == here.name && self.boot == here.boot && self.pids == here.pids
+    }
+}
+
+/// The text of a lock file, as far as it can be read.
+pub(crate) fn read_text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    // What cannot be read is not whole.
+    let _ = file.rewind().and_then(|()| file.take(LONGEST).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+pub(crate) fn write_text(file: &mut File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn is_pid(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// None if this machine does not say.
+fn word_of(text: io::Result<String>) -> Option<String> {
+    let text = text.ok()?;
+    let word = text.trim();
+    (!word.is_empty() && !word.contains(char::is_whitespace)).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A holder as this process would be it elsewhere.
+    pub(crate) fn holder(host: &str, pid: &str, boot: Option<&str>, kind: Option<&str>) -> Holder {
+        Holder {
+            name: HolderName { host: host.to_owned(), pid: pid.to_owned() },
+            boot: boot.map(str::to_owned),
+            pids: Some("pid:[4026531836]".to_owned()),
+            file_system: kind.map(FileSystem::named),
+        }
+    }
+
+    #[test]
+    fn a_free_lock_is_a_dead_owners_only_where_no_other_machine_could_hold_it() {
+        let here = |kind| holder("here", "1", Some("b1"), Some(kind));
+        for (left, kind, is_gone, why) in [
+            (holder("other", "7", Some("b1"), Some("nfs")), "nfs", true, "a container of this machine"),
+            (holder("other", "7", Some("b0"), Some("ext4")), "ext4", true, "the same disk, booted again"),
+            (holder("here", "7", Some("b0"), Some("ext4")), "xfs", true, "both see a local type"),
+            (
+                holder("here", "7", Some("b0"), Some("nfs4")),
+                "ext4",
+                false,
+                "its owner saw it over the network",
+            ),
+            (holder("here", "7", Some("b0"), Some("ext4")), "nfs", false, "we see it over the network"),
+            (holder("here", "7", Some("b0"), None), "ext4", false, "a text without a type"),
+            (holder("here", "7", None, None), "nfs", true, "the text of version 0.1, this host"),
+            (holder("other", "7", None, None), "ext4", false, "the text of version 0.1, another host"),
+        ] {
+            assert_eq!(left.left_a_free_lock(&here(kind)), is_gone, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_process_is_gone_only_where_its_id_is_counted_as_ours_are() {
+        let here = holder("here", &std::process::id().to_string(), Some("b1"), None);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = child.id().to_string();
+        child.wait().unwrap();
+        assert_eq!(here.is_alive(&here), Some(true));
+        assert_eq!(holder("here", &gone, Some("b1"), None).is_alive(&here), Some(false));
+        for elsewhere in [
+            holder("other", &gone, Some("b1"), None),
+            holder("here", &gone, Some("b0"), None),
+            holder("here", &gone, None, None),
+            Holder { pids: Some("pid:[1]".to_owned()), ..holder("here", &gone, Some("b1"), None) },
+        ] {
+            assert_eq!(elsewhere.is_alive(&here), None, "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_as_it_was_written_also_that_of_version_0_1() {
+        let this = Holder::this(Path::new("/"));
+        assert_eq!(Holder::parse(&this.text()), Some(this.clone()));
+        assert!(this.text().starts_with(&format!("{} {} ", std::process::id(), this.name.host)));
+        let old = Holder::parse("17 another-machine\n").unwrap();
+        assert_eq!((old.name.to_string().as_str(), old.boot), ("another-machine:17", None));
+        for left in ["", "17", "17 another-mach", "\0\0\0\0\0\0\0\n", "\0\0 host\n"] {
+            assert_eq!(Holder::parse(left), None, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_the_refusal_prints() {
+        let name: HolderName = "host:with:colons:17".parse().unwrap();
+        assert_eq!((name.host.as_str(), name.pid.as_str()), ("host:with:colons", "17"));
+        assert_eq!(name.to_string(), "host:with:colons:17");
+        for wrong in ["", "host", "host:", ":17", "host:x", "17"] {
+            assert!(wrong.parse::<HolderName>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Waiting for another program that holds the cache, so that whoever asks to stop is heard.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use crate::{CacheError, Cancel};
+
+/// How long another program may hold the cache.
+pub(crate) const PATIENCE: Duration =
+    if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
+
+/// How long SQLite waits by itself. Nobody can ask it to stop meanwhile.
+pub(crate) const STEP: Duration = Duration::from_millis(50);
+
+/// Tries until the cache is free.
+///
+/// # Errors
+/// [`CacheError::Stopped`] when that is asked for; [`CacheError::Locked`] at the end of patience; any other answer.
+pub(crate) fn until_free<T>(
+    location: &Path,
+    cancel: &Cancel,
+    mut attempt: impl FnMut() -> rusqlite::Result<T>,
+) -> Result<T, CacheError> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if is_busy(&error) && began.elapsed() < PATIENCE => pause(cancel)?,
+            result => return result.map_err(|source| CacheError::sqlite(location, source)),
+        }
+    }
+}
+
+/// A breath before the next attempt: SQLite does not wait each time.
+pub(crate) fn pause(cancel: &Cancel) -> Result<(), CacheError> {
+    if cancel.is_asked() {
+        return Err(CacheError::Stopped);
+    }
+    std::thread::sleep(STEP / 10);
+    Ok(())
+}
+
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// A transaction that may write: the only place where a writer waits.
+pub(crate) fn begin<'c>(
+    connection: &'c Connection,
+    location: &Path,
+    cancel: &Cancel,
+) -> Result<Transaction<'c>, CacheError> {
+    until_free(location, cancel, || Transaction::new_unchecked(connection, TransactionBehavior::Immediate))
+}

@@ -1,0 +1,68 @@
+/* Preloaded into a command by the tests: a file system without locks, or of another kind.
+ *
+ * SURROUNDINGS_ERRNO        every call that locks a file, or asks for a lock, fails with this error
+ * SURROUNDINGS_FILE_SYSTEM  the magic number that every file system says it has
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int no_locks;
+static long kind;
+
+__attribute__((constructor)) static void start(void) {
+    const char *error = getenv("SURROUNDINGS_ERRNO"), *magic = getenv("SURROUNDINGS_FILE_SYSTEM");
+    no_locks = error ? atoi(error) : 0;
+    kind = magic ? strtol(magic, NULL, 0) : 0;
+}
+
+int flock(int fd, int operation) {
+    if (no_locks) {
+        errno = no_locks;
+        return -1;
+    }
+    return syscall(SYS_flock, fd, operation);
+}
+
+static int fcntl_any(int fd, int command, void *argument) {
+    switch (command) {
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        if (no_locks) {
+            errno = no_locks;
+            return -1;
+        }
+    }
+    return syscall(SYS_fcntl, fd, command, argument);
+}
+
+#define FCNTL(name)                                \
+    int name(int fd, int command, ...) {           \
+        va_list rest;                              \
+        va_start(rest, command);                   \
+        void *argument = va_arg(rest, void *);     \
+        va_end(rest);                              \
+        return fcntl_any(fd, command, argument);   \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+static int statfs_any(long result, struct statfs *found) {
+    if (result == 0 && kind) found->f_type = kind;
+    return result;
+}
+
+int statfs(const char *path, struct statfs *found) { return statfs_any(syscall(SYS_statfs, path, found), found); }
+int fstatfs(int fd, struct statfs *found) { return statfs_any(syscall(SYS_fstatfs, fd, found), found); }
+int statfs64(const char *path, struct statfs64 *found) { return statfs(path, (struct statfs *)found); }
+int fstatfs64(int fd, struct statfs64 *found) { return fstatfs(fd, (struct statfs *)found); }
