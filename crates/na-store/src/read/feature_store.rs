@@ -365,11 +365,11 @@ mod tests {
         for origin in [Origin::Newest, Origin::Parquet] {
             tries.set(0);
             let read = store.consistently(origin, |snapshot| {
-                let first = snapshot.volumes()?;
+                let first = TivTable::read(&snapshot.output)?;
                 if next() < 2 {
                     replace(output.path(), f64::from(tries.get()));
                 }
-                Ok((first, snapshot.volumes()?))
+                Ok((first, TivTable::read(&snapshot.output)?))
             });
             assert_eq!(read.unwrap(), (volume(2.0), volume(2.0)));
             assert_eq!(tries.get(), 3);
