@@ -60,21 +60,27 @@ fn a_cache_of_one_atlas_is_not_exported_into_a_store_of_another() {
     let cohort = with_other_atlas();
     cohort.stop_exports_at("long/anatomical_gm.parquet");
     cohort.run(&[]).ended(1);
-    let cache = std::fs::read(cohort.path("data/processed/.cache.db")).unwrap();
+    let cache = cohort.path("data/processed/.cache.db");
+    std::fs::copy(&cache, cohort.path("cache.db")).unwrap();
     cohort.remove("data/processed");
     cohort.run(&["--atlas-name", "Other"]).ended(0);
-    let before = Store::read(&cohort.store());
-    std::fs::write(cohort.path("data/processed/.cache.db"), &cache).unwrap();
-    for manifest in ["data/processed/manifest.json", "kept.json"] {
-        cohort.export_cache(&[]).ended(1).says(&["holds atlas Other", ATLAS, "--output"]);
-        assert_eq!(std::fs::read(cohort.path("data/processed/.cache.db")).unwrap(), cache);
-        // The files say it, too.
-        if manifest.starts_with("data") {
-            std::fs::rename(cohort.path(manifest), cohort.path("kept.json")).unwrap();
-        }
-    }
-    std::fs::rename(cohort.path("kept.json"), cohort.path("data/processed/manifest.json")).unwrap();
-    Store::read(&cohort.store()).assert_same(&before);
+    let store = Store::read(&cohort.store());
+    std::fs::copy(cohort.path("cache.db"), &cache).unwrap();
+    // The manifest says whose the store is, and where there is none, the files do.
+    let (manifest, aside) = (cohort.path("data/processed/manifest.json"), cohort.path("manifest.json"));
+    cohort.export_cache(&[]).ended(1).says(&["holds atlas Other", ATLAS, "--output"]);
+    std::fs::rename(&manifest, &aside).unwrap();
+    cohort.export_cache(&[]).ended(1).says(&["holds atlas Other", ATLAS, "--output"]);
+    std::fs::rename(&aside, &manifest).unwrap();
+    Store::read(&cohort.store()).assert_same(&store);
+
+    // In a folder of its own, the cache gives all that it held.
+    std::fs::rename(&cache, cohort.path("cache.db")).unwrap();
+    cohort.remove("data/processed");
+    std::fs::create_dir(cohort.store()).unwrap();
+    std::fs::rename(cohort.path("cache.db"), &cache).unwrap();
+    cohort.export_cache(&[]).ended(0);
+    assert_eq!(Store::read(&cohort.store()).sessions_of(GM), rows_each(4, &["0001/1", "0002/1"]));
 }
 
 #[test]

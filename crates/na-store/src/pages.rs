@@ -203,7 +203,15 @@ pub(crate) fn fault(metadata: &ParquetMetaData, file: &SharedFile) -> Option<&'s
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use bytes::Bytes;
+    use na_model::Compression;
+
     use super::*;
+    use crate::durable::Folders;
+    use crate::table_file::{TableFile, TableWriter};
 
     #[test]
     fn the_size_of_a_page_is_what_its_header_says() {
@@ -212,12 +220,133 @@ mod tests {
         assert_eq!(unpacked_size(&header), Some(300));
         check_size(&header, 300).unwrap();
         assert!(check_size(&header, 299).unwrap_err().to_string().contains("300 bytes"));
-        let huge = [0x15, 0x04, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f];
-        assert_eq!(unpacked_size(&huge), Some(i32::MAX.unsigned_abs().into()));
         for none in
             [&[][..], &[0x15, 0x00], &[0x15, 0x00, 0x25, 0x02], &[0x15, 0x00, 0x15, 0x01], &[0xff; 12]]
         {
             assert_eq!(unpacked_size(none), None);
+        }
+    }
+
+    /// A file of a column of doubles and one of text.
+    fn write(path: &Path) -> TableFile {
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("x", Arc::new(Float64Array::from(vec![0.5, 0.25])) as ArrayRef, true),
+            ("label", Arc::new(StringArray::from(vec!["left", "right"])) as ArrayRef, true),
+        ]);
+        let (batch, folders) = (batch.unwrap(), Folders::default());
+        let mut writer =
+            TableWriter::create(path, &folders, &batch.schema(), Compression::Zstd, &[]).unwrap();
+        writer.write_batch(&batch).unwrap();
+        writer.commit().unwrap();
+        TableFile::open(path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_page_that_says_gigabytes_is_refused_before_they_are_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        for column in [0, 1] {
+            let chunk = write(&path).row_groups()[0].columns()[column].clone();
+            let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+            let start = usize::try_from(start).unwrap();
+            let mut bytes = std::fs::read(&path).unwrap();
+            let huge = [NEXT_I32, 0x00, NEXT_I32, 0xfe, 0xff, 0xff, 0xff, 0x0f];
+            bytes[start..start + huge.len()].copy_from_slice(&huge);
+            std::fs::write(&path, bytes).unwrap();
+            let file = TableFile::open(&path).unwrap().unwrap();
+            for read in [file.read_all(0), file.read_small(0, &[column])] {
+                let error = read.unwrap_err().to_string();
+                assert!(error.contains("a page of 2147483647 bytes"), "{error}");
+                assert!(error.contains("x.parquet is damaged"), "{error}");
+            }
+        }
+    }
+
+    /// Pages that are there already.
+    struct Given(std::vec::IntoIter<Page>);
+
+    impl Iterator for Given {
+        type Item = Result<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.0.next().map(Ok)
+        }
+    }
+
+    impl PageReader for Given {
+        fn get_next_page(&mut self) -> Result<Option<Page>> {
+            self.next().transpose()
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A page of a dictionary, this many bytes long.
+    fn dictionary(num_values: u32, length: usize) -> Page {
+        Page::DictionaryPage {
+            buf: Bytes::from(vec![0; length]),
+            num_values,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        }
+    }
+
+    fn data(num_values: u32, encoding: Encoding) -> Page {
+        Page::DataPage {
+            buf: Bytes::from(vec![0; 16]),
+            num_values,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        }
+    }
+
+    fn data_v2(levels: u32) -> Page {
+        Page::DataPageV2 {
+            buf: Bytes::from(vec![0; 16]),
+            num_values: 2,
+            encoding: Encoding::PLAIN,
+            num_nulls: 0,
+            num_rows: 2,
+            def_levels_byte_len: levels,
+            rep_levels_byte_len: 1,
+            is_compressed: false,
+            statistics: None,
+        }
+    }
+
+    #[test]
+    fn pages_that_disagree_with_themselves_or_their_column_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = write(&folder.path().join("x.parquet")).row_groups()[0].columns()[1].clone();
+        let first_fault = |pages: Vec<Page>| {
+            let pages = CheckedPages::new(&text, Given(pages.into_iter()));
+            pages.filter_map(Result::err).map(|error| error.to_string()).next()
+        };
+        for good in [
+            vec![dictionary(2, 8), data(2, Encoding::RLE_DICTIONARY)],
+            vec![dictionary(0, 0), data(1, Encoding::PLAIN_DICTIONARY), data(1, Encoding::PLAIN)],
+            vec![data_v2(15)],
+        ] {
+            assert_eq!(first_fault(good), None);
+        }
+        for (bad, fault) in [
+            (vec![dictionary(u32::MAX, 8)], "a dictionary does not have the values"),
+            (vec![dictionary(3, 8)], "a dictionary does not have the values"),
+            (vec![dictionary(0, 8)], "a dictionary does not have the values"),
+            (vec![data(2, Encoding::RLE_DICTIONARY)], "a dictionary is missing"),
+            (vec![data(1, Encoding::PLAIN), data(2, Encoding::PLAIN)], "more values than its file says"),
+            (vec![data_v2(16)], "shorter than its levels"),
+            (vec![data_v2(u32::MAX)], "shorter than its levels"),
+        ] {
+            assert!(first_fault(bad).unwrap().contains(fault), "{fault}");
         }
     }
 }
