@@ -85,10 +85,15 @@ impl Halted {
     }
 }
 
-/// Units that a command says are in the cache.
-fn counted(status: &Ran) -> u64 {
+/// Units that a command says are in the cache. None if it says that a commit was cut short: it was killed in one.
+fn counted(status: &Ran) -> Option<u64> {
     let status = status.json();
-    ["anatomical_sessions", "diffusion_sessions"].iter().map(|key| status[*key].as_u64().unwrap()).sum()
+    let count = |key: &&str| status[*key].as_u64();
+    let counts: Option<Vec<u64>> = ["anatomical_sessions", "diffusion_sessions"].iter().map(count).collect();
+    if counts.is_none() {
+        assert!(status["problem"].as_str().unwrap().contains("a commit that was cut short"), "{status}");
+    }
+    Some(counts?.into_iter().sum())
 }
 
 fn left_of_the_cache(cohort: &Cohort) -> Vec<String> {
@@ -107,12 +112,13 @@ fn where_no_locks_are_kept_a_killed_load_is_gone_on_with_and_exported() {
         Halted::after(load(&cohort, with), 5).kill();
         assert!(cohort.path(LOCK).exists(), "a killed owner leaves its lock");
         let kept = counted(&export_cache(&cohort, with, &["--status", "--json"]).ended(0));
-        assert!((5..2 * SESSIONS as u64).contains(&kept), "{kept}");
+        assert!(kept.is_none_or(|kept| (5..2 * SESSIONS as u64).contains(&kept)), "{kept:?}");
         if errno == ENOSYS {
             export_cache(&cohort, with, &[]).ended(0).says(&["is gone", "The cache is deleted"]);
         }
         let ran = Ran::of(load(&cohort, with).arg("--json").output().unwrap()).ended(0);
-        assert_eq!(ran.units("skipped").iter().sum::<u64>(), kept);
+        let skipped = ran.units("skipped").iter().sum::<u64>();
+        assert!(skipped >= 5 && kept.is_none_or(|kept| kept == skipped), "{skipped} of {kept:?}");
         Store::read(&cohort.store()).assert_same(&expected);
         assert_eq!(left_of_the_cache(&cohort), [""; 0]);
         fs::remove_dir_all(cohort.store()).unwrap();
@@ -172,7 +178,7 @@ fn on_a_network_file_system_a_load_keeps_no_write_ahead_log_and_says_so_once() {
     export_cache(&cohort, with, &["--status", "--json"]).ended(0).says(&["\"anatomical_sessions\": null"]);
     first.kill();
     let kept = counted(&export_cache(&cohort, with, &["--status", "--json"]).ended(0));
-    assert!(kept >= 5);
+    assert!(kept.unwrap() >= 5, "a reader that may take a cut commit back");
     let ran = Ran::of(load(&cohort, with).output().unwrap()).ended(0);
     let warned = ran.stderr.matches("a write-ahead log does not work on this file system").count();
     assert_eq!(warned, 1, "{}", ran.stderr);

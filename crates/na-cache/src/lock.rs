@@ -62,7 +62,8 @@ impl OwnerLock {
         Self::claim(output, &Claim::default())
     }
 
-    /// Takes an output folder, which must exist, and clears what a power cut left of a cache that was being deleted.
+    /// Takes an output folder, which must exist, clears what a power cut left of a cache that was being
+    /// deleted, and takes back a commit that was cut short.
     ///
     /// # Errors
     /// [`CacheError::Busy`] while another process has it; [`CacheError::HeldElsewhere`] where nobody can tell from here
@@ -71,6 +72,7 @@ impl OwnerLock {
     pub fn claim(output: &Path, claim: &Claim) -> Result<Self, CacheError> {
         let lock = Self::take(output, claim, &Holder::this(output))?;
         crate::remove::strays(output)?;
+        crate::open::take_back(&lock);
         Ok(lock)
     }
 

@@ -12,7 +12,7 @@ use crate::connections::{Connections, Manager};
 use crate::file_system::FileSystem;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::waiting::{PATIENCE, STEP, begin, until_free};
-use crate::{CacheError, OwnerLock};
+use crate::{Cache, CacheError, OwnerLock};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
@@ -21,6 +21,9 @@ pub(crate) const READ_ONLY: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 pub(crate) const READ_WRITE: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// SQLite's way to files without locks.
+pub(crate) const NO_LOCKS: &CStr = c"unix-none";
 
 /// Bytes. A table is a few hundred kilobytes: small pages only add frames to the log.
 const PAGE_SIZE: u32 = 32_768;
@@ -73,7 +76,7 @@ pub(crate) fn read_write(lock: &OwnerLock, location: &Path) -> Result<(Connectio
 fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Journal), CacheError> {
     // Our own lock keeps other writers away where the kernel keeps no locks: SQLite then does without. Its other way,
     // locks that are files, would leave one when the process is killed, and keep the next run out.
-    let vfs = if lock.record_locks_work() { None } else { Some(c"unix-none") };
+    let vfs = if lock.record_locks_work() { None } else { Some(NO_LOCKS) };
     let kind = FileSystem::of(lock.output());
     let problem = if vfs.is_some() {
         "it keeps no locks".to_owned()
@@ -138,6 +141,22 @@ fn rollback(lock: &OwnerLock, location: &Path, vfs: Option<&CStr>) -> Result<Con
         connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")
     })?;
     Ok(connection)
+}
+
+/// Takes back a commit that was cut short. Who reads does that where locks work; without them nobody may but the owner,
+/// before anybody reads.
+pub(crate) fn take_back(lock: &OwnerLock) {
+    let location = Cache::path_in(lock.output());
+    let [_, _, _, journal] = files(&location);
+    let is_cut_short = fs::metadata(journal).is_ok_and(|journal| journal.len() > 0);
+    if !is_cut_short || lock.record_locks_work() {
+        return;
+    }
+    let connection = Connection::open_with_flags_and_vfs(&location, READ_WRITE, NO_LOCKS);
+    if let Err(error) = connection.and_then(|connection| is_empty(&connection)) {
+        // Whoever opens the cache is told; a run that begins anew need not.
+        tracing::debug!(path = %location.display(), %error, "a commit that was cut short is not taken back");
+    }
 }
 
 /// Makes an empty file where there is none.

@@ -16,7 +16,7 @@ use rustix::fs::Access;
 
 use crate::connections::{Connections, Manager};
 use crate::file_system::FileSystem;
-use crate::open::{READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read};
+use crate::open::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read};
 use crate::waiting::{PATIENCE, is_busy, pause};
 use crate::{CacheError, Cancel, lock};
 
@@ -159,12 +159,13 @@ impl Hindrance {
 }
 
 /// Reads a cache to which nobody writes, without locks. What is in a log needs its index, which is made in memory; where
-/// there is no log, none may be made.
+/// there is no log, none may be made. A journal is seen, and not rolled back: without locks that is its owner's to do.
 fn connect_at_rest(location: &Path) -> Result<(Connection, Option<Rest>), CacheError> {
     let rest = Rest::of(location);
+    let [_, log, _, journal] = files(location);
     let open = || {
-        let connection = if files(location).get(1).is_some_and(|log| log.exists()) {
-            let connection = Connection::open_with_flags_and_vfs(location, READ_ONLY, c"unix-none")?;
+        let connection = if log.exists() || journal.exists() {
+            let connection = Connection::open_with_flags_and_vfs(location, READ_ONLY, NO_LOCKS)?;
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection
@@ -216,6 +217,23 @@ mod tests {
 
     use super::*;
     use crate::{Cache, OwnedCache, OwnerLock};
+
+    #[test]
+    fn a_commit_that_was_cut_short_is_never_read_without_locks() {
+        let output = tempfile::tempdir().unwrap();
+        let location = Cache::path_in(output.path());
+        let writer = Connection::open(&location).unwrap();
+        writer.execute_batch("CREATE TABLE x (y); PRAGMA cache_size = 2; BEGIN").unwrap();
+        for _ in 0..200 {
+            writer.execute("INSERT INTO x VALUES (zeroblob(20000))", []).unwrap();
+        }
+        let [_, _, _, journal] = files(&location);
+        assert!(fs::metadata(journal).unwrap().len() > 0);
+        let error = connect_at_rest(&location).unwrap_err();
+        assert!(matches!(error, CacheError::CutShort { .. }), "{error}");
+        writer.execute_batch("ROLLBACK").unwrap();
+        connect_at_rest(&location).unwrap();
+    }
 
     #[test]
     fn a_cache_at_rest_is_read_whatever_its_folder_is_called_and_noticed_when_it_is_written_to() {

@@ -34,6 +34,14 @@ fn a_file_that_is_no_database_is_told_and_left_as_it_is() {
         }
         assert!(files(output.path()) == before);
     }
+    // Whoever opened it for writing would delete the log that stands beside it.
+    fs::write(output.path().join(format!("{CACHE_FILE}-wal")), &words).unwrap();
+    let before = files(output.path());
+    for error in read(output.path()) {
+        assert!(matches!(error, CacheError::Damaged { .. }), "{error}");
+    }
+    let after = files(output.path());
+    assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "{:?}", after.keys());
 }
 
 #[test]
@@ -74,6 +82,8 @@ fn a_commit_that_was_cut_short_is_taken_back_by_a_reader_that_may() {
     assert!(copy.path().join(format!("{CACHE_FILE}-journal")).exists());
     let reader = Cache::open_existing(copy.path()).unwrap().unwrap();
     assert_eq!(reader.units().unwrap(), []);
+    let journal = fs::metadata(copy.path().join(format!("{CACHE_FILE}-journal")));
+    assert!(journal.is_err(), "the journal is rolled back, and not passed over");
     let check = Connection::open(copy.path().join(CACHE_FILE)).unwrap();
     let left: i64 = check.query_row("SELECT count(*) FROM settings", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);

@@ -134,6 +134,20 @@ fn an_owner_notices_that_its_lock_was_deleted_replaced_or_taken_over() {
 }
 
 #[test]
+fn a_file_that_is_no_longer_under_the_lock_s_name_is_not_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(LOCK_FILE);
+    let (file, is_new) = open(&path).unwrap().unwrap();
+    assert!(is_new && is_same_file(&file, &path));
+    fs::remove_file(&path).unwrap();
+    assert!(!is_same_file(&file, &path));
+    fs::write(&path, "").unwrap();
+    assert!(!is_same_file(&file, &path), "another file on the same disk");
+    let (_, is_new) = open(&path).unwrap().unwrap();
+    assert!(!is_new);
+}
+
+#[test]
 fn however_many_take_and_drop_the_lock_there_is_one_holder_at_a_time() {
     // In memory where that is: what is synced is of no matter here.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
