@@ -67,7 +67,7 @@ fn a_hundred_maps_and_twenty_workflows_need_no_more_than_64_open_files() {
 /// Reads all features at once in this process, with 64 open files at most: it has this one test.
 fn read_all_limited(cohort: &Cohort) {
     let usual = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..usual.clone() }).unwrap();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..usual }).unwrap();
     let store = FeatureStore::open(cohort.store()).unwrap();
     let names = store.list_features(None).unwrap();
     let batch = store.features_batch(&names, &ReadOptions::default()).unwrap();

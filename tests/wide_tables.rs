@@ -120,6 +120,21 @@ fn a_region_has_one_row_repeats_are_left_out_and_others_fail_the_unit() {
 }
 
 #[test]
+fn rows_that_leave_the_index_out_are_of_the_region_that_has_their_label() {
+    let cohort = Cohort::of(&[A, B]);
+    let rows = means(&[("1", "a", ""), ("2", "b", "5.5"), ("", "a", "1.5"), ("", "b", "6.5")]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &rows);
+    cohort.write(&anatomical(B.0, B.1, "GM"), &means(&[("1", "a", "2.5"), ("2", "b", "")]));
+    cohort.run(&[]).ended(0);
+    let table = feature(&cohort, "gm_mean");
+    assert_eq!(
+        (numbers(&table, "a"), numbers(&table, "b")),
+        (vec![Some(1.5), Some(2.5)], vec![Some(5.5), None])
+    );
+    assert_eq!(Store::read(&cohort.store()).table("long/anatomical_gm.parquet").rows.len(), 6);
+}
+
+#[test]
 fn regions_that_only_some_sessions_have_are_columns_of_all() {
     let cohort = Cohort::of(&[A, B]);
     cohort.write(&anatomical(A.0, A.1, "GM"), &means(&[("1", "a", "1.5"), ("2", "b", "2.5")]));

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
@@ -196,8 +196,9 @@ fn regions_of_rows_that_are_gone_are_not_the_tables() {
     };
     load(&lock, &record(&["1"]), vec![with("wrong")]);
     load(&lock, &record(&["1"]), vec![with("right")]);
-    let regions = na_store::store_regions(output.path()).unwrap();
-    let labels: Vec<_> = regions.values().flat_map(|set| set.as_slice()).map(|r| r.label.clone()).collect();
+    let regions = na_store::regions_in_use(output.path(), None, &HashSet::new()).unwrap();
+    let labels: Vec<_> =
+        regions.others.values().flat_map(|set| set.as_slice()).map(|r| r.label.clone()).collect();
     assert_eq!(labels, [Some("right".to_owned())]);
     let store = FeatureStore::open(output.path()).unwrap();
     let feature = store.feature_batch("gm_mean", &ReadOptions::default().without_metadata()).unwrap();
