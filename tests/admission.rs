@@ -116,7 +116,7 @@ fn a_session_with_files_that_are_not_chosen_says_which_there_are() {
 
 /// What is odd about a session's table, and how its reason tells that it was refused for it.
 const TRAITS: &[(&str, Option<&str>)] = &[
-    ("regions", Some("is in the store")),
+    ("regions", Some("the atlas is another one")),
     ("feature name", Some("would have a name of")),
     ("region name", Some("can name a column")),
     ("many regions", Some("can be columns")),

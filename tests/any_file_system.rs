@@ -126,6 +126,32 @@ fn where_no_locks_are_kept_a_killed_load_is_gone_on_with_and_exported() {
 }
 
 #[test]
+fn where_no_locks_are_kept_the_next_run_takes_back_a_commit_that_was_cut_short() {
+    let (cohort, with) = (Cohort::of(&[("1", "1"), ("2", "1")]), without_locks(ENOLCK));
+    cohort.run(&["-o", "expected"]).ended(0);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    Ran::of(load(&cohort, with).output().unwrap()).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    let files = ["", "-journal"].map(|end| cohort.path(&format!("{CACHE}{end}")));
+    let killed = rusqlite::Connection::open(&files[0]).unwrap();
+    killed.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 2; BEGIN").unwrap();
+    // So much that pages go to the file before the commit.
+    killed.execute_batch("DELETE FROM tables; DELETE FROM units").unwrap();
+    for n in 0..300 {
+        let value = (format!("unfinished {n}"), "x".repeat(30_000));
+        killed.execute("INSERT INTO settings VALUES (?1, ?2)", value).unwrap();
+    }
+    let left = files.each_ref().map(|file| fs::read(file).unwrap());
+    drop(killed);
+    files.iter().zip(left).for_each(|(file, left)| fs::write(file, left).unwrap());
+    export_cache(&cohort, with, &["--status"]).ended(0).says(&["a commit that was cut short"]);
+    let ran = Ran::of(load(&cohort, with).arg("--json").output().unwrap()).ended(0);
+    assert_eq!(ran.units("skipped"), [2, 2], "what was committed before is there");
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("expected")));
+    assert_eq!(left_of_the_cache(&cohort), [""; 0]);
+}
+
+#[test]
 fn where_no_locks_are_kept_a_second_run_stops_and_names_the_first() {
     let (cohort, with) = (cohort(), without_locks(ENOLCK));
     let first = Halted::after(load(&cohort, with), 5);

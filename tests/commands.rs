@@ -162,7 +162,7 @@ fn a_dry_run_with_force_counts_what_force_would_load() {
 
 #[test]
 fn the_command_line_is_over_the_environment_and_that_over_the_file() {
-    let cohort = Cohort::of(&[A, B]);
+    let cohort = Cohort::of(&[A, B, ("0009", "1")]);
     for (name, subject) in [("file.csv", "0001"), ("environment.csv", "0002"), ("line.csv", "0009")] {
         cohort.write(name, &format!("subject_code,session_id\n{subject},1\n"));
     }

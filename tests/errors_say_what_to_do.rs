@@ -47,9 +47,10 @@ fn an_atlas_that_is_not_there_is_told_those_that_are() {
     let cohort = Cohort::of(&[("1", "1")]);
     says(cohort.run(&["--atlas-name", "Nope"]), &["Nope", "4S456Parcels", "--atlas-name"]);
     says(cohort.run(&["--atlas-name", "Nope", "--dry-run"]), &["Nope", "4S456Parcels"]);
-    // Sessions that are not there are no error, as long as the atlas is.
+    // Where nothing at all is found, the atlas is not to blame as long as it is there.
     cohort.list("subject_code,session_id\n9,9\n");
-    cohort.run(&[]).ended(0);
+    let ran = cohort.run(&[]).ended(1);
+    ran.says(&["nothing was found", "looked in", "sub-1"]).keeps_quiet_about(&["--atlas-name"]);
 }
 
 #[test]

@@ -51,11 +51,11 @@ impl FileSystem {
 
     /// Whether no other machine sees the same files.
     pub(crate) fn is_local(&self) -> bool {
-        // Elsewhere than on Linux nothing is known of it: SQLite is tried, as it is on what is local.
         LOCAL.iter().any(|(name, _)| *name == self.0)
     }
 
-    /// Whether a write-ahead log may be tried: its index is memory that processes of one machine share.
+    /// Whether a write-ahead log may be tried: its index is memory that processes of one machine share. Elsewhere than on
+    /// Linux the kind is not known, and SQLite says itself what does not work.
     pub(crate) fn may_share_memory(&self) -> bool {
         self.is_local() || cfg!(not(target_os = "linux"))
     }

@@ -18,7 +18,7 @@ use crate::way::{Keys, Kind, NameIndex, WAYS, Way};
 
 /// The claims of all sessions of a run on the folders of its roots.
 pub(crate) struct Claims<'a> {
-    known: &'a Known<'a>,
+    known: &'a Known,
     subjects: NameIndex,
     subject_keys: HashMap<&'a str, Keys>,
     visits: HashMap<&'a SubjectCode, Vec<(&'a Session, &'a WrittenIds)>>,
@@ -34,7 +34,7 @@ struct Rivals<'a> {
 }
 
 impl<'a> Claims<'a> {
-    pub(crate) fn new(list: &'a SessionList, known: &'a Known<'a>) -> Self {
+    pub(crate) fn new(list: &'a SessionList, known: &'a Known) -> Self {
         let mut subject_keys: HashMap<&str, Keys> = HashMap::new();
         let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
         for (row, written) in list.listing.rows.iter().zip(&list.as_written) {

@@ -38,7 +38,7 @@ pub enum PipelineError {
     },
     /// Not one session has files, and the store is empty.
     #[error(
-        "nothing was found for any of {sessions} sessions, and no store was made; looked in: {looked_in}; correct the roots, \
+        "nothing was found for any of {sessions} sessions, and no store was made or cleared; looked in: {looked_in}; correct the roots, \
          or the identifiers of the session list"
     )]
     NothingFound {

@@ -19,7 +19,7 @@ const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lo
 pub(crate) fn identify(
     rows: ListedRows,
     roots: &Roots,
-    known: &Known<'_>,
+    known: &Known,
     should_stop: &dyn Fn() -> bool,
 ) -> SessionList {
     let mut list = SessionList { notes: rows.notes, ..SessionList::default() };
@@ -47,7 +47,7 @@ struct Person {
 
 struct Identities<'a> {
     roots: &'a Roots,
-    known: &'a Known<'a>,
+    known: &'a Known,
 }
 
 impl Identities<'_> {

@@ -1,8 +1,8 @@
 //! Which sessions the store and its cache hold, and which folders their files are from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use na_cache::Cache;
 use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot, SubjectCode, Workflow};
@@ -19,22 +19,24 @@ type SessionFolder = (String, Option<String>);
 
 /// What the store knows before a run.
 #[derive(Debug, Default)]
-pub(crate) struct Known<'a> {
+pub(crate) struct Known {
     sessions: BTreeMap<SubjectCode, BTreeSet<Option<SessionId>>>,
     subjects_by_number: HashMap<String, Vec<SubjectCode>>,
     /// For those who ask whose a folder is, which few runs do.
     folders: OnceLock<FolderOwners>,
-    from: Option<(&'a Path, Option<&'a Cache>)>,
+    output: Option<PathBuf>,
+    cache: Mutex<Option<Arc<Cache>>>,
 }
 
 /// Whose files the store has from a folder.
 #[derive(Debug, Default)]
 struct FolderOwners(HashMap<RootKey, HashMap<String, BTreeSet<Session>>>);
 
-impl<'a> Known<'a> {
-    pub(crate) fn of(output: &'a Path, cache: Option<&'a Cache>) -> Result<Self, PipelineError> {
-        let mut known = Self { from: Some((output, cache)), ..Self::default() };
-        let cached = cache.map(Cache::units).transpose()?.unwrap_or_default();
+impl Known {
+    pub(crate) fn of(output: &Path, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
+        let mut known =
+            Self { output: Some(output.to_owned()), cache: Mutex::new(cache.cloned()), ..Self::default() };
+        let cached = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
         let stored = stored_sessions(output)?;
         for session in stored.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
             known.sessions.entry(session.subject).or_default().insert(session.id);
@@ -91,17 +93,26 @@ impl<'a> Known<'a> {
         Ok(owners.into_iter().flatten().collect())
     }
 
+    /// Closes the cache: where its file has one user at a time, the writer needs it.
+    pub(crate) fn close_cache(&self) {
+        *self.cache() = None;
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Option<Arc<Cache>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn folder_owners(&self) -> Result<&FolderOwners, PipelineError> {
         if let Some(owners) = self.folders.get() {
             return Ok(owners);
         }
         let mut owners = FolderOwners::default();
-        if let Some((output, cache)) = self.from {
-            if let Some(cache) = cache {
-                for unit in cache.units()? {
-                    owners.add(&unit.unit.session, unit.unit.modality, &cache.sources(&unit)?);
-                }
+        if let Some(cache) = self.cache().as_ref() {
+            for unit in cache.units()? {
+                owners.add(&unit.unit.session, unit.unit.modality, &cache.sources(&unit)?);
             }
+        }
+        if let Some(output) = &self.output {
             for_each_stored_unit::<StoreError>(output, |stored| {
                 owners.add(&stored.unit.session, stored.unit.modality, &stored.sources);
                 Ok(())

@@ -1,6 +1,7 @@
 //! The resumable run: list → find → read → commit → export.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, Claim, OwnedCache, OwnerLock, RunRecord};
 use na_model::{ExportSettings, Modality, UnitOutcome, WideMetrics};
@@ -45,13 +46,13 @@ pub struct RunReport {
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     let inputs = Inputs::read(config)?;
-    let cache = if config.force { None } else { Cache::open_existing(&config.output)? };
+    let cache = if config.force { None } else { Cache::open_existing(&config.output)?.map(Arc::new) };
     in_pool(config, || {
         let known = known(config, cache.as_ref())?;
         let list = inputs.sessions(config, &known, observer)?;
         let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
         let should_stop = || observer.should_stop();
-        let plan = plan(config, &finder, &list, cache.as_ref(), &should_stop)?;
+        let plan = plan(config, &finder, &list, cache.as_deref(), &should_stop)?;
         if observer.should_stop() {
             return Ok(stopped_before_loading());
         }
@@ -68,8 +69,8 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     let inputs = Inputs::read(config)?;
-    if !config.output.exists() {
-        // Where nothing is found, no store is made.
+    if config.force || !config.output.exists() {
+        // Where nothing is found, no store is made, and none is cleared.
         in_pool(config, || look_first(config, &inputs, observer))??;
         if observer.should_stop() {
             return Ok(stopped_before_loading());
@@ -110,7 +111,7 @@ impl Inputs {
     fn sessions(
         &self,
         config: &Config,
-        known: &Known<'_>,
+        known: &Known,
         observer: &dyn Observer,
     ) -> Result<SessionList, PipelineError> {
         let should_stop = || observer.should_stop();
@@ -129,7 +130,7 @@ impl Inputs {
     }
 }
 
-fn known<'a>(config: &'a Config, cache: Option<&'a Cache>) -> Result<Known<'a>, PipelineError> {
+fn known(config: &Config, cache: Option<&Arc<Cache>>) -> Result<Known, PipelineError> {
     if config.force { Ok(Known::default()) } else { Known::of(&config.output, cache) }
 }
 
@@ -147,7 +148,7 @@ fn check_found(
     inputs: &Inputs,
     finder: &Finder<'_>,
     plan: &Plan,
-    known: &Known<'_>,
+    known: &Known,
 ) -> Result<(), PipelineError> {
     if plan.lacks_tables() {
         check_atlas(config, &inputs.roots)?;
@@ -177,12 +178,12 @@ fn load_and_export(
     inputs: &Inputs,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
-    let existing = Cache::open_until(&config.output, lock.cancel())?;
-    let wide_metrics = checked_settings(config, existing.as_ref())?;
+    let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
+    let wide_metrics = checked_settings(config, existing.as_deref())?;
     let known = known(config, existing.as_ref())?;
     let list = inputs.sessions(config, &known, observer)?;
     let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
-    let plan = plan(config, &finder, &list, existing.as_ref(), &|| observer.should_stop())?;
+    let plan = plan(config, &finder, &list, existing.as_deref(), &|| observer.should_stop())?;
     if observer.should_stop() {
         return Ok(stopped_before_loading());
     }
@@ -197,10 +198,12 @@ fn load_and_export(
     }
     let loading =
         Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
-    let admission = loading.admission(existing.as_ref())?;
+    let admission = loading.admission(existing.as_deref())?;
     if let Some(cache) = &existing {
         na_store::keep_metadata(lock, cache, &record.listing)?;
     }
+    known.close_cache();
+    drop(existing);
     let cache = OwnedCache::open_or_create(lock)?;
     cache.write_run_record(&record)?;
     let loaded = loading.run(&cache, admission)?;
