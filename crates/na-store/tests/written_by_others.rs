@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, NullArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use na_cache::OwnerLock;
@@ -58,8 +58,15 @@ fn write_back(path: &Path, column: impl Fn(&ArrayRef) -> ArrayRef) {
     writer.close().unwrap();
 }
 
-/// All that readers see, in columns without their fields' notes.
-fn content(output: &Path) -> (Vec<Vec<(String, ArrayRef)>>, Vec<Vec<String>>, Vec<StoredUnit>) {
+/// All that readers see of a store: its tables' columns without their fields' notes, regions, and sources.
+#[derive(Debug, PartialEq)]
+struct Content {
+    tables: Vec<Vec<(String, ArrayRef)>>,
+    regions: Vec<Vec<String>>,
+    units: Vec<StoredUnit>,
+}
+
+fn content(output: &Path) -> Content {
     let store = FeatureStore::open(output).unwrap();
     let options = ReadOptions::default().with_tiv();
     let mut tables = Vec::new();
@@ -82,7 +89,7 @@ fn content(output: &Path) -> (Vec<Vec<(String, ArrayRef)>>, Vec<Vec<String>>, Ve
         Ok::<(), StoreError>(())
     })
     .unwrap();
-    (tables, regions, units)
+    Content { tables, regions, units }
 }
 
 #[test]
@@ -149,4 +156,23 @@ fn numbers_of_32_bits_are_read_and_merged_as_numbers_of_64() {
     drop(lock);
     store.export_cache(&CacheExport::default()).unwrap();
     check(&store);
+}
+
+#[test]
+fn metadata_of_other_types_are_text_and_no_null() {
+    let output = exported();
+    let path = output.path().join("metadata.parquet");
+    let names = ["subject_code", "session_id", "smoker"];
+    let read = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let batch = read.build().unwrap().next().unwrap().unwrap();
+    let smoker: ArrayRef = Arc::new(BooleanArray::from(vec![true, false]));
+    let columns = batch.columns().iter().take(2).chain([&smoker]);
+    let columns = names.into_iter().zip(columns).map(|(name, array)| (name, Arc::clone(array), true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let metadata = FeatureStore::open(output.path()).unwrap().metadata_batch().unwrap();
+    let smokers: Vec<_> = metadata["smoker"].as_string::<i32>().iter().collect();
+    assert_eq!(smokers, [Some("True"), Some("False")]);
 }
