@@ -18,8 +18,8 @@
 //!
 //! let store = FeatureStore::open(&output)?;
 //! assert_eq!(store.existing_sessions()?.len(), 3);
-//! let volumes = store.feature_batch("gm_volume_mm3", &ReadOptions::default().with_tiv())?;
-//! assert_eq!(volumes.num_rows(), 3);
+//! let volumes = store.load_feature("gm_volume_mm3", &ReadOptions::default().with_tiv())?;
+//! assert_eq!(volumes.height(), 3);
 //! let info = store.feature_info("gm_volume_mm3")?;
 //! assert_eq!((info.unit.as_str(), info.regions.len()), ("mm3", 384));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
