@@ -23,7 +23,7 @@ fn parse(text: &str) -> ParsedTable {
 
 fn unit(n: usize, texts: &[String]) -> EncodedUnit {
     let tables = TISSUES.iter().zip(texts).map(|(tissue, text)| {
-        EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &parse(text).batch, "label").unwrap()
+        EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &parse(text).batch).unwrap()
     });
     EncodedUnit {
         unit: Unit::new(support::session(n), Modality::Anatomical),

@@ -22,9 +22,8 @@ fn benches(criterion: &mut Criterion) {
     let parsed = support::parsed(&Content::anatomical(1));
     let table = TableName::parse("anatomical_gm");
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| {
-            table.clone().map(|table| EncodedTable::encode(table, None, black_box(&parsed.batch), "label"))
-        });
+        bencher
+            .iter(|| table.clone().map(|table| EncodedTable::encode(table, None, black_box(&parsed.batch))));
     });
     group.finish();
 }

@@ -86,7 +86,7 @@ fn rows_that_repeat_in_the_list_are_loaded_once() {
     let list = std::fs::read_to_string(cohort.path("sessions.csv")).unwrap();
     let rows = list.split_once('\n').unwrap().1;
     cohort.list(&format!("{list}{rows}{rows}"));
-    cohort.run(&[]).ended(0).says(&["4 rows are repetitions"]);
+    cohort.run(&[]).ended(0).says(&["Rows      6: 2 sessions, 4 repetitions"]);
     Store::read(&cohort.store()).assert_same(&expected);
 }
 
@@ -238,9 +238,17 @@ fn a_run_with_nothing_left_but_missing_sessions_is_done() {
 }
 
 #[test]
-fn a_cohort_of_missing_sessions_alone_is_done_too() {
+fn a_cohort_of_missing_sessions_alone_makes_no_store_and_changes_none() {
     let cohort = Cohort::empty();
     cohort.list_of(&[A, B]);
+    cohort.run(&[]).ended(1).says(&["nothing was found for any of 2 sessions", "looked in"]);
+    assert!(!cohort.store().exists());
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&[]).ended(0);
+    let store = Store::read(&cohort.store());
+    cohort.list_of(&[B, C]);
+    cohort.run(&["--force"]).ended(1).says(&["nothing was found"]);
+    Store::read(&cohort.store()).assert_same(&store);
     cohort.run(&[]).ended(0).says(&["Missing   4"]);
     cohort.run(&[]).ended(0).says(&["Missing   4"]);
 }

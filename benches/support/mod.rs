@@ -30,7 +30,7 @@ pub fn unit(n: usize, tissues: &[&str], regions: usize) -> EncodedUnit {
     let tables = tissues.iter().zip(0_u64..).map(|(tissue, place)| {
         let seed = u64::try_from(n).unwrap() * 3 + place;
         let table = parsed(&Content { regions, ..Content::anatomical(seed) });
-        EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &table.batch, "label").unwrap()
+        EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &table.batch).unwrap()
     });
     EncodedUnit {
         unit: Unit::new(session(n), Modality::Anatomical),

@@ -35,16 +35,11 @@ pub struct EncodedTable {
 }
 
 impl EncodedTable {
-    /// Encodes a table. Its regions are what [`RegionColumns`] finds; `_region_column` decides nothing any more.
+    /// Encodes a table. Its regions are what [`RegionColumns`] finds.
     ///
     /// # Errors
     /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
-    pub fn encode(
-        table: TableName,
-        map: Option<MapSource>,
-        batch: &RecordBatch,
-        _region_column: &str,
-    ) -> Result<Self, CacheError> {
+    pub fn encode(table: TableName, map: Option<MapSource>, batch: &RecordBatch) -> Result<Self, CacheError> {
         Ok(Self {
             table,
             map,
@@ -106,4 +101,25 @@ impl EncodedTable {
 /// Bytes of text in a column.
 fn text_bytes(column: &ArrayRef) -> usize {
     column.as_string_opt::<i32>().map_or(0, |text| text.iter().flatten().map(str::len).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Float64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn text_counts_in_each_row_and_numbers_do_not() {
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("label", Arc::new(StringArray::from(vec![Some("ab"), None, Some("é")])) as _, true),
+            ("remark", Arc::new(StringArray::from(vec!["xyz"; 3])) as _, true),
+            ("mean", Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0])) as _, true),
+        ]);
+        let table = TableName::parse("anatomical_gm").unwrap();
+        let encoded = EncodedTable::encode(table, None, &batch.unwrap()).unwrap();
+        assert_eq!(encoded.text_bytes(), 2 + 2 + 9);
+    }
 }

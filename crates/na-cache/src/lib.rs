@@ -25,7 +25,7 @@
 //!     unit: unit.clone(),
 //!     read_at: ReadAt::now(),
 //!     tiv: TivFinding::Measured(1500.0),
-//!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch, "label")?],
+//!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch)?],
 //!     sources: Vec::new(),
 //! })?;
 //! drop(sender);

@@ -147,7 +147,7 @@ impl PandasCache {
                 Ok(batches) => batches,
                 Err(problem) => return Ok(Err(format!("{}: {table}: {problem}", unit.unit))),
             } {
-                tables.push(EncodedTable::encode(table.clone(), map, &batch, "label")?);
+                tables.push(EncodedTable::encode(table.clone(), map, &batch)?);
             }
         }
         let tiv = tiv.map_or(TivFinding::Kept, TivFinding::Measured);

@@ -149,7 +149,7 @@ fn sources_of(content: &Content) -> Vec<SourceFile> {
 fn encoded(key: Key, content: &Content) -> EncodedUnit {
     let table = |((table, param), cells): (&(&str, Option<&str>), &Vec<Option<u64>>)| {
         let table = TableName::parse(table).unwrap();
-        EncodedTable::encode(table, map_of(*param), &batch_of(cells), "label").unwrap()
+        EncodedTable::encode(table, map_of(*param), &batch_of(cells)).unwrap()
     };
     EncodedUnit {
         unit: unit_of(key),

@@ -29,7 +29,7 @@ fn map(param: &str) -> MapSource {
 
 fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     let encode = |table: &str, map| {
-        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value), "label").unwrap()
+        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value)).unwrap()
     };
     let tables = match modality {
         Modality::Anatomical => vec![encode("anatomical_wm", None), encode("anatomical_gm", None)],

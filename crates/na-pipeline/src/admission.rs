@@ -9,7 +9,7 @@ use std::fmt;
 
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
-use na_store::{LARGEST_TEXT, RegionsInUse};
+use na_store::RegionsInUse;
 
 use crate::load::LoadedUnit;
 
@@ -18,6 +18,9 @@ const MOST_REGIONS: usize = 65_536;
 
 /// Columns of a table.
 const MOST_COLUMNS: usize = 16_384;
+
+/// Bytes of text of one session in one long table: no array of a reader holds 2 GiB.
+const MOST_TEXT: usize = 1 << 30;
 
 /// Bytes of a region's name, which is the name of a column.
 const LONGEST_LABEL: usize = 1_024;
@@ -78,13 +81,16 @@ impl Admission {
     /// Why it is not let in.
     pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), Refusal> {
         let mut coming: BTreeMap<&TableName, RegionSet> = BTreeMap::new();
+        let mut text: BTreeMap<&TableName, usize> = BTreeMap::new();
         for table in &loaded.unit.tables {
             let refuse = |bar, problem: String| Refusal {
                 bar,
                 reason: format!("{}: {problem}", source_of(loaded, table)),
             };
             self.check_width(table).map_err(|problem| refuse(Bar::Width, problem))?;
-            check_text(table).map_err(|problem| refuse(Bar::Text, problem))?;
+            let text = text.entry(table.table()).or_default();
+            *text += table.text_bytes();
+            check_text(*text).map_err(|problem| refuse(Bar::Text, problem))?;
             self.check_names(table).map_err(|problem| refuse(Bar::FeatureName, problem))?;
             let known = coming
                 .entry(table.table())
@@ -150,11 +156,11 @@ impl Admission {
     }
 }
 
-fn check_text(table: &EncodedTable) -> Result<(), String> {
-    let bytes = table.text_bytes();
-    if bytes > LARGEST_TEXT {
+/// Text of a session in one long table, with all its maps, bytes.
+fn check_text(bytes: usize) -> Result<(), String> {
+    if bytes > MOST_TEXT {
         return Err(format!(
-            "a column of it holds {bytes} bytes of text: no more than {LARGEST_TEXT} of a session fit into a table"
+            "with it the session has {bytes} bytes of text in a table: no more than {MOST_TEXT} fit"
         ));
     }
     Ok(())

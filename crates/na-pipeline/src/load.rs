@@ -107,9 +107,8 @@ impl Load<'_> {
         }
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
-        let encoded =
-            EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch, parsed.region_column)
-                .map_err(|source| UnitError::NotCacheable { path: table.path.clone(), source })?;
+        let encoded = EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch)
+            .map_err(|source| UnitError::NotCacheable { path: table.path.clone(), source })?;
         loaded.unit.tables.push(encoded);
         Ok(())
     }

@@ -73,7 +73,7 @@ proptest! {
                 unit: Unit::new(Session::new(SubjectCode::clean("1").unwrap(), None), Modality::Anatomical),
                 read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Kept,
-                tables: vec![EncodedTable::encode(name, None, &table.batch, "label").unwrap()],
+                tables: vec![EncodedTable::encode(name, None, &table.batch).unwrap()],
                 sources: Vec::new(),
             }).unwrap();
             drop(sender);

@@ -60,7 +60,7 @@ fn unit(session: Session, cells: &Cells) -> EncodedUnit {
         unit: Unit::new(session, Modality::Anatomical),
         read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Kept,
-        tables: vec![EncodedTable::encode(table, None, &batch.unwrap(), "label").unwrap()],
+        tables: vec![EncodedTable::encode(table, None, &batch.unwrap()).unwrap()],
         sources: Vec::new(),
     }
 }

@@ -262,7 +262,7 @@ impl Model {
 fn encoded(subject: &str, modality: Modality, reading: Reading, read_at: ReadAt) -> EncodedUnit {
     let brought = || maps(modality).into_iter().enumerate().filter(|(map, _)| reading.brings[*map]);
     let tables = brought().map(|(map, (table, source))| {
-        EncodedTable::encode(table, source, &reading.content.batch(map), "label").unwrap()
+        EncodedTable::encode(table, source, &reading.content.batch(map)).unwrap()
     });
     let source = |kind, table: Option<String>, map: Option<MapSource>| SourceFile {
         kind,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
-use na_model::{ListedSession, Listing, Modality, TivFinding};
+use na_model::{Compression, ListedSession, Listing, Modality, TivFinding};
 use na_store::{FeatureStore, LARGEST_TEXT};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::{load, record, session, unit_of};
@@ -50,10 +50,14 @@ fn listing(edition: usize) -> RunRecord {
 }
 
 fn unit(place: usize) -> EncodedUnit {
-    let labels = (0..REGIONS).map(|region| format!("region_{region}"));
+    unit_of_regions(place, REGIONS)
+}
+
+fn unit_of_regions(place: usize, regions: usize) -> EncodedUnit {
+    let labels = (0..regions).map(|region| format!("region_{region}"));
     let batch = RecordBatch::try_from_iter([
         ("label", Arc::new(StringArray::from_iter_values(labels)) as _),
-        ("mean", Arc::new(Float64Array::from(vec![1.5; REGIONS])) as _),
+        ("mean", Arc::new(Float64Array::from(vec![1.5; regions])) as _),
     ]);
     let tables = vec![("anatomical_gm", None, batch.unwrap())];
     unit_of(&subject(place), Modality::Anatomical, tables, TivFinding::Kept)
@@ -119,4 +123,16 @@ fn a_remark_in_every_row_is_held_and_written_once() {
     // A batch for each thread, and the one that is looked at.
     let threads = u64::try_from(std::thread::available_parallelism().unwrap().get()).unwrap();
     assert!(scan < 150_000 * (threads + 1), "{scan} kB for a scan");
+}
+
+#[test]
+fn a_remark_of_each_of_many_small_tables_is_written_once_without_compression_too() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut record = listing(0);
+    record.settings.compression = Compression::None;
+    load(&lock, &record, (0..SESSIONS).map(|place| unit_of_regions(place, 8)).collect());
+    let path = output.path().join("long/anatomical_gm.parquet");
+    let size = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+    assert!(size < SESSIONS * REMARK + 100_000, "{size} bytes");
 }

@@ -122,7 +122,7 @@ fn unit(subject: &str) -> EncodedUnit {
     let table = parse_table(Path::new("x.tsv"), text.as_bytes()).expect("a table");
     let encode = |name| {
         let name = TableName::parse(name).expect("a name");
-        EncodedTable::encode(name, None, &table.batch, table.region_column).expect("a blob")
+        EncodedTable::encode(name, None, &table.batch).expect("a blob")
     };
     let source = |table: &str| SourceFile {
         kind: SourceKind::Table,

@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(table) = &result {
         assert!(table.batch.num_rows() > 0);
         let name = TableName::parse("anatomical_gm").expect("a name");
-        EncodedTable::encode(name, None, &table.batch, table.region_column).expect("a blob");
+        EncodedTable::encode(name, None, &table.batch).expect("a blob");
     }
     names_the_file(result, "in/table.tsv");
 });

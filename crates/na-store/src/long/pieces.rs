@@ -12,8 +12,7 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
 /// The most text of a row group, bytes, each row with all of its own: so much of it has a reader in memory that knows no
-/// dictionaries. A session is never split: a unit whose tables have more than this for one long table must not be loaded.
-/// What the session list says of a session comes on top.
+/// dictionaries. A session is never split: one that has more has a row group of its own.
 pub const LARGEST_TEXT: usize = 64 << 20;
 
 /// A value that is the same in all rows of a piece.

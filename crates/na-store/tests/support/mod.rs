@@ -51,7 +51,7 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
     };
     let sources = tables.iter().map(|(table, map)| source(table, map)).collect();
     let encode = |(table, map): (&str, Option<MapSource>)| {
-        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value), "label").unwrap()
+        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value)).unwrap()
     };
     EncodedUnit {
         unit: Unit::new(session(subject), modality),
@@ -97,7 +97,7 @@ pub fn unit_of(
         sources.push(source(SourceKind::Tiv, None, None, Some(volume)));
     }
     let encode = |(table, map, batch): (&str, Option<MapSource>, RecordBatch)| {
-        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch, "label").unwrap()
+        EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch).unwrap()
     };
     let tables = tables.into_iter().map(encode).collect();
     EncodedUnit { unit: Unit::new(session(subject), modality), read_at, tiv, tables, sources }
