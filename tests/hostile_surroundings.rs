@@ -193,7 +193,7 @@ fn without_writing(command: &Command, folder: &Path) -> Command {
 /// The same command, as a user who may not read what is private to this one.
 fn as_another_user(command: &Command, private: &Path) -> Command {
     if !is_root() {
-        fs::set_permissions(private, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(private, fs::Permissions::from_mode(0o000)).unwrap();
     }
     let mut shell = Command::new(if is_root() { "setpriv" } else { "env" });
     if is_root() {

@@ -108,7 +108,7 @@ impl Load<'_> {
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let encoded = EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch)
-            .map_err(|source| UnitError::NotCacheable { path: table.path.clone(), source })?;
+            .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
         loaded.unit.tables.push(encoded);
         Ok(())
     }

@@ -159,7 +159,7 @@ pub enum UnitError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: CacheError,
+        source: Box<CacheError>,
     },
     /// The run was asked to stop: the next one reads the unit again.
     #[error("the run was asked to stop")]
