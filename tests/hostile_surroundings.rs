@@ -52,7 +52,7 @@ fn identifiers_never_lead_out_of_the_roots() {
 fn identifiers_that_cannot_be_are_left_out_with_their_line() {
     let cohort = Cohort::of(&[("1", "1")]);
     let long = "x".repeat(300);
-    for subject in [long.as_str(), "\"\u{200b}\"", "\"a\"\"b\"", "a\u{0}b", "\"a\tb\""] {
+    for subject in [long.as_str(), "\"\u{200b}\"", "\"a\"\"b\"", "a\u{1}b", "\"a\tb\""] {
         cohort.list(&format!("subject_code,session_id\n1,1\n{subject},1\n"));
         let ran = cohort.run(&[]).ended(0);
         assert!(ran.stderr.lines().all(|line| line.len() < 600), "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{FeatureName, FeatureSource, MapSource, TableName, name_key};
+use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, name_key};
 
 /// A feature before it has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,12 @@ impl Unnamed {
             short: source.feature(metric, desc_in_name),
             long: source.long_feature(metric, desc_in_name),
         }
+    }
+
+    /// Whether each name that it may get can be a file's.
+    pub(crate) fn can_be_a_file(&self) -> bool {
+        let source = FeatureSource { table: self.table.clone(), map: self.map.clone() };
+        source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
     }
 
     fn source(&self) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::datatypes::{DataType, Schema};
-use na_model::{FeatureName, FeatureSource, MapSource, TableName, WideMetrics};
+use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, WideMetrics};
 use serde::{Deserialize, Serialize};
 
 use crate::long::columns::tsv_columns;
@@ -52,7 +52,18 @@ pub(crate) struct FeaturePlan {
 ///
 /// [`families`]: crate::wide::names::families
 pub(crate) fn feature_plan(givers: &[Giver<'_>], metrics: &WideMetrics) -> FeaturePlan {
-    let (features, notes) = named(givers.iter().flat_map(|giver| unnamed(giver, metrics)).collect());
+    let all = givers.iter().flat_map(|giver| unnamed(giver, metrics));
+    // A metric that is asked for when the tables are there already must not keep their export from its end.
+    let (unnamed, too_long): (Vec<Unnamed>, Vec<Unnamed>) = all.partition(Unnamed::can_be_a_file);
+    let (features, mut notes) = named(unnamed);
+    notes.extend(too_long.first().map(|first| {
+        format!(
+            "features left out because the names of their files would have over {LONGEST_FEATURE_FILE} bytes: {}, such as \
+             that of the metric {}",
+            too_long.len(),
+            first.metric
+        )
+    }));
     let mut plan = FeaturePlan { features: BTreeMap::new(), notes };
     for (feature, name) in features {
         let Unnamed { table, map, metric, .. } = feature;
@@ -147,5 +158,17 @@ mod tests {
             ]
         );
         assert!(plan.notes.is_empty());
+    }
+
+    #[test]
+    fn a_metric_whose_files_can_have_no_name_is_left_out_and_told() {
+        let (table, metric) = (TableName::parse("anatomical_gm").unwrap(), "m".repeat(300));
+        let column = |name: &str| Field::new(name, DataType::Float64, true);
+        let schema = Schema::new(vec![column(&metric), column("mean")]);
+        let giver = Giver { table: &table, schema: &schema, maps: vec![None] };
+        let plan = feature_plan(&[giver], &WideMetrics::Listed(vec![metric, "mean".to_owned()]));
+        let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
+        assert_eq!(names, ["gm_mean"]);
+        assert!(plan.notes[0].contains("bytes: 1, such as"), "{:?}", plan.notes);
     }
 }
