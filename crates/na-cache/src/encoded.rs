@@ -1,6 +1,6 @@
 //! Units as the cache stores them, made by the loading threads so that the writer only writes.
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, SchemaRef};
 use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
@@ -100,7 +100,11 @@ impl EncodedTable {
 
 /// Bytes of text in a column.
 fn text_bytes(column: &ArrayRef) -> usize {
-    column.as_string_opt::<i32>().map_or(0, |text| text.iter().flatten().map(str::len).sum())
+    let of_offsets = |text: &StringArray| match text.value_offsets() {
+        [first, .., last] => usize::try_from(last - first).unwrap_or_default(),
+        _ => 0,
+    };
+    column.as_string_opt::<i32>().map_or(0, of_offsets)
 }
 
 #[cfg(test)]

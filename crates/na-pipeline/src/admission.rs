@@ -92,6 +92,11 @@ impl Admission {
             *text += table.text_bytes();
             check_text(*text).map_err(|problem| refuse(Bar::Text, problem))?;
             self.check_names(table).map_err(|problem| refuse(Bar::FeatureName, problem))?;
+            // As a rule a table has the regions that are known.
+            if !coming.contains_key(table.table()) && self.regions.get(table.table()) == Some(table.regions())
+            {
+                continue;
+            }
             let known = coming
                 .entry(table.table())
                 .or_insert_with(|| self.regions.get(table.table()).cloned().unwrap_or_default());

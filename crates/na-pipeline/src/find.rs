@@ -85,8 +85,9 @@ impl<'a> Finder<'a> {
                 let is_known = |tissue: &Tissue| known.contains(&(TableName::Anatomical(*tissue), None));
                 let wanted = |tissue: &Tissue| self.config.tissues.contains(tissue) || is_known(tissue);
                 let tissues: Vec<Tissue> = Tissue::ALL.into_iter().filter(wanted).collect();
-                found.found.extend(cat12::find_tables(root.path(), folder, atlas, &tissues, pick)?);
-                found.tiv.look_beside_tables(root.path(), folder, atlas);
+                let tables = cat12::find_tables(root.path(), folder, atlas, &tissues, pick)?;
+                found.tiv.look_beside_tables(root.path(), folder, atlas, &tables.listed);
+                found.found.extend(tables);
             }
             (SourceRoot::Qsiparc, Some(workflow)) => {
                 found.found.extend(qsiparc::find_tables(workflow, root.path(), folder, atlas, pick)?);

@@ -11,7 +11,7 @@ const EXTENSIONS: [&str; 6] = [".tsv", ".tsv.gz", ".json", ".xml", ".nii", ".nii
 /// 7 = 0007    CLMC-10 = CLMC_10 = CLMC10    50772 = 0050772    a ≠ A
 /// ```
 pub(crate) fn names_same(first: &str, second: &str) -> bool {
-    is_same_name(Kind::Subject, first, second)
+    first == second && !first.is_empty() || is_same_name(Kind::Subject, first, second)
 }
 
 /// The session that a file's folders say it is of.

@@ -39,7 +39,7 @@ impl Files {
             found: cat12::find_tables(&tables, &tables.join("sub-1"), "A", &Tissue::ALL, &pick).unwrap(),
             ..FoundUnit::default()
         };
-        found.tiv.look_beside_tables(&tables, &tables.join("sub-1"), "A");
+        found.tiv.look_beside_tables(&tables, &tables.join("sub-1"), "A", &[]);
         if cat12.is_dir() {
             found.tiv.look_for_reports(&cat12, &cat12.join("sub-1"));
         }

@@ -56,6 +56,8 @@ pub struct FoundTables {
     pub tables: Vec<FoundTable>,
     /// Tables and maps that have files, none of which is chosen: which there are.
     pub not_chosen: Vec<String>,
+    /// The folders that were listed, with the names in them: who looks for something else there need not list them again.
+    pub listed: Vec<(PathBuf, BTreeSet<String>)>,
 }
 
 impl FoundTables {
@@ -63,6 +65,7 @@ impl FoundTables {
     pub fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.not_chosen.extend(other.not_chosen);
+        self.listed.extend(other.listed);
     }
 }
 
@@ -131,6 +134,7 @@ impl Search<'_> {
         let scans = self.session_folder.join(self.scans);
         let of_atlas = scans.join(format!("atlas-{}", self.atlas));
         let mut found: BTreeMap<Feeds, Vec<Candidate>> = BTreeMap::new();
+        let mut chosen = FoundTables::default();
         for (folder, must_say_atlas) in [(of_atlas, false), (scans, true)] {
             let wanted = |bids: &BidsName| {
                 let atlas = match bids.entity("atlas") {
@@ -139,11 +143,12 @@ impl Search<'_> {
                 };
                 atlas.then(|| feeds(bids)).flatten()
             };
-            for (key, candidate) in candidates(&folder, wanted)? {
+            let names = names_in(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+            for (key, candidate) in candidates(&folder, &names, wanted) {
                 found.entry(key).or_default().push(candidate);
             }
+            chosen.listed.push((folder, names));
         }
-        let mut chosen = FoundTables::default();
         for ((table, map), mut files) in found {
             let there = self.pick.values_in(&files);
             self.pick.choose(&mut files);
@@ -181,14 +186,14 @@ impl Search<'_> {
     }
 }
 
-/// The files of a folder that are wanted. A folder that is missing has none.
+/// The files of a folder that are wanted.
 fn candidates(
     folder: &Path,
+    names: &BTreeSet<String>,
     wanted: impl Fn(&BidsName) -> Option<Feeds>,
-) -> Result<Vec<(Feeds, Candidate)>, UnitError> {
-    let names = names_in(folder).map_err(|source| UnitError::unreadable(folder, source))?;
+) -> Vec<(Feeds, Candidate)> {
     let mut found = Vec::new();
-    for name in &names {
+    for name in names {
         let original = copies::original(name);
         let is_copy = original.is_some();
         let of_table = original.as_deref().unwrap_or(name);
@@ -208,9 +213,10 @@ fn candidates(
         let candidate = Candidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
         found.push((feeds, candidate));
     }
-    Ok(found)
+    found
 }
 
+/// The names in a folder; none where it is missing.
 fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),

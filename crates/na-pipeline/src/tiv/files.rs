@@ -1,5 +1,6 @@
 //! The files of a session that total intracranial volume may stand in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,14 +37,23 @@ impl TivFiles {
     /// Looks for CAT12's reports, and tables of volumes beside them: under `CAT12_ROOT`.
     pub(crate) fn look_for_reports(&mut self, root: &Path, session_folder: &Path) {
         let anat = session_folder.join("anat");
-        self.look(SourceRoot::Cat12, root, &[anat.join("report"), anat], |_| true);
+        self.look(SourceRoot::Cat12, root, &[anat.join("report"), anat], &[], |_| true);
     }
 
-    /// Looks for tables of volumes where `parcellate` writes them: beside the tables of regions.
-    pub(crate) fn look_beside_tables(&mut self, root: &Path, session_folder: &Path, atlas: &str) {
+    /// Looks for tables of volumes where `parcellate` writes them: beside the tables of regions. What is `listed` already
+    /// is not listed again.
+    pub(crate) fn look_beside_tables(
+        &mut self,
+        root: &Path,
+        session_folder: &Path,
+        atlas: &str,
+        listed: &[(PathBuf, BTreeSet<String>)],
+    ) {
         let anat = session_folder.join("anat");
         let folders = [anat.join(format!("atlas-{atlas}")), anat];
-        self.look(SourceRoot::Cat12Parcellated, root, &folders, |rank| matches!(rank, Rank::Table(_)));
+        self.look(SourceRoot::Cat12Parcellated, root, &folders, listed, |rank| {
+            matches!(rank, Rank::Table(_))
+        });
     }
 
     /// A root that was looked at has no folder of the session.
@@ -68,12 +78,20 @@ impl TivFiles {
         root: SourceRoot,
         root_path: &Path,
         folders: &[PathBuf],
+        listed: &[(PathBuf, BTreeSet<String>)],
         is_wanted: impl Fn(Rank) -> bool,
     ) {
         let mut is_whole = true;
         for folder in folders {
             // What lies here costs no measurement: what cannot be listed is told, and the tables are loaded.
-            if let Err(error) = self.look_in(root, root_path, folder, &is_wanted) {
+            let known = listed.iter().find(|(listed, names)| listed == folder && !names.is_empty());
+            let looked = match known {
+                Some((_, names)) => {
+                    self.take(root, root_path, folder, names.iter().map(String::as_str), &is_wanted)
+                }
+                None => self.look_in(root, root_path, folder, &is_wanted),
+            };
+            if let Err(error) = looked {
                 let error = UnitError::unreadable(folder, error);
                 self.notes.push(format!("{error}; total intracranial volume is not looked for there"));
                 is_whole = false;
@@ -97,10 +115,23 @@ impl TivFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => return Ok(()),
             entries => entries?,
         };
-        let mut found = Vec::new();
+        let mut names = BTreeSet::new();
         for entry in entries {
-            let file_name = entry?.file_name();
-            let Some(name) = file_name.to_str() else { continue };
+            names.extend(entry?.file_name().into_string());
+        }
+        self.take(root, root_path, folder, names.iter().map(String::as_str), is_wanted)
+    }
+
+    fn take<'n>(
+        &mut self,
+        root: SourceRoot,
+        root_path: &Path,
+        folder: &Path,
+        names: impl Iterator<Item = &'n str>,
+        is_wanted: &impl Fn(Rank) -> bool,
+    ) -> io::Result<()> {
+        let mut found = Vec::new();
+        for name in names {
             let Some(rank) = rank_of_file(name).filter(|rank| is_wanted(*rank)) else { continue };
             let path = folder.join(name);
             let relative = under(root_path, &path);
@@ -193,7 +224,7 @@ mod tests {
             "sub-1/anat/cat_sub-1_T1w.xml",
         ]);
         let mut files = TivFiles::default();
-        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A");
+        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A", &[]);
         let expected = ["sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv", "sub-1/anat/sub-1_tiv.tsv"];
         assert_eq!(found(&files), expected);
         assert_eq!(files.looked(), [SourceRoot::Cat12Parcellated]);
@@ -228,7 +259,7 @@ mod tests {
         std::os::unix::fs::symlink(".", root.path().join("sub-1/anat/report")).unwrap();
         let mut files = TivFiles::default();
         files.look_for_reports(root.path(), &root.path().join("sub-1"));
-        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A");
+        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A", &[]);
         assert_eq!(files.iter().count(), 2, "{files:?}");
     }
 }

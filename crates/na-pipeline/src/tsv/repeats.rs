@@ -9,11 +9,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::array_value_to_string;
+use na_model::Region;
 
 use crate::unit_error::{UnitError, shorten};
-
-/// The columns that tell the two regions of one label apart: the first that is there counts.
-const HEMISPHERES: [&str; 3] = ["hemisphere", "hemi", "structure"];
 
 /// Rows between two questions whether to stop.
 const ROWS_A_QUESTION: usize = 1 << 12;
@@ -86,7 +84,7 @@ impl<'a> Regions<'a> {
         Self {
             index: batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>()),
             label: batch.column_by_name(region_column),
-            hemisphere: HEMISPHERES.iter().find_map(|name| batch.column_by_name(name)),
+            hemisphere: Region::HEMISPHERE_COLUMNS.iter().find_map(|name| batch.column_by_name(name)),
         }
     }
 

@@ -53,7 +53,11 @@ impl Cells {
         match self {
             Self::Same(Value::Text(text)) => text.len().saturating_mul(rows),
             Self::Same(_) => 0,
-            Self::Each(array) => texts(array).map_or(0, |texts| texts.flatten().map(str::len).sum()),
+            Self::Each(array) => match array.as_string_opt::<i32>().map(StringArray::value_offsets) {
+                Some([first, .., last]) => usize::try_from(last - first).unwrap_or_default(),
+                Some(_) => 0,
+                None => texts(array).map_or(0, |texts| texts.flatten().map(str::len).sum()),
+            },
         }
     }
 }
