@@ -82,9 +82,17 @@ impl SessionId {
 /// ```
 #[must_use]
 pub fn visible(written: &str, prefix: &str) -> String {
+    // Most names are plain: nothing in them is composed, nothing is invisible but blanks.
+    if written.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return bare(written, prefix).to_owned();
+    }
     let seen: String = written.chars().filter(|c| !is_invisible(*c)).nfc().collect();
+    bare(&seen, prefix).to_owned()
+}
+
+fn bare<'a>(seen: &'a str, prefix: &str) -> &'a str {
     let trimmed = seen.trim();
-    trimmed.strip_prefix(prefix).unwrap_or(trimmed).trim().to_owned()
+    trimmed.strip_prefix(prefix).unwrap_or(trimmed).trim()
 }
 
 fn clean(written: &str, prefix: &str) -> Result<String, ModelError> {

@@ -1,6 +1,6 @@
 //! The three ways in which a folder's name is an identifier's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use na_model::{SessionId, SubjectCode, visible};
 
@@ -115,7 +115,8 @@ pub(crate) fn number(code: &str) -> Option<String> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NameIndex {
     names: Vec<String>,
-    by_key: BTreeMap<(Way, String), BTreeSet<usize>>,
+    /// For each of [`WAYS`], the positions of the names that have a key.
+    by_key: [HashMap<String, Vec<usize>>; 3],
 }
 
 impl NameIndex {
@@ -123,9 +124,9 @@ impl NameIndex {
         let mut index = Self::default();
         for (name, keys) in names {
             let position = index.names.len();
-            for way in WAYS {
+            for (way, by_key) in WAYS.into_iter().zip(&mut index.by_key) {
                 for key in keys.by(way) {
-                    index.by_key.entry((way, key.to_owned())).or_default().insert(position);
+                    by_key.entry(key.to_owned()).or_default().push(position);
                 }
             }
             index.names.push(name);
@@ -140,7 +141,8 @@ impl NameIndex {
 
     /// The names that a way leads to.
     pub(crate) fn by(&self, way: Way, keys: &Keys) -> Vec<&str> {
-        let found = keys.by(way).into_iter().filter_map(|key| self.by_key.get(&(way, key.to_owned())));
+        let of_way = WAYS.into_iter().zip(&self.by_key).filter(|(its, _)| *its == way);
+        let found = of_way.flat_map(|(_, by_key)| keys.by(way).into_iter().filter_map(|key| by_key.get(key)));
         let positions: BTreeSet<usize> = found.flatten().copied().collect();
         positions.into_iter().filter_map(|position| self.names.get(position)).map(String::as_str).collect()
     }
