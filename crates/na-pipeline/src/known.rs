@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use na_cache::Cache;
 use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot, SubjectCode, Workflow};
-use na_store::{StoreError, for_each_stored_unit, stored_sessions};
+use na_store::{StoreError, for_each_stored_unit, stored_metadata};
 
 use crate::error::PipelineError;
 use crate::way::number;
@@ -21,6 +21,8 @@ type SessionFolder = (String, Option<String>);
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     sessions: BTreeMap<SubjectCode, BTreeSet<Option<SessionId>>>,
+    /// The metadata columns of the store, by the names that the session lists gave them.
+    pub(crate) metadata_columns: Vec<String>,
     subjects_by_number: HashMap<String, Vec<SubjectCode>>,
     /// For those who ask whose a folder is, which few runs do.
     folders: OnceLock<FolderOwners>,
@@ -37,8 +39,9 @@ impl Known {
         let mut known =
             Self { output: Some(output.to_owned()), cache: Mutex::new(cache.cloned()), ..Self::default() };
         let cached = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
-        let stored = stored_sessions(output)?;
-        for session in stored.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
+        let stored = stored_metadata(output)?;
+        known.metadata_columns = stored.columns;
+        for session in stored.sessions.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
             known.sessions.entry(session.subject).or_default().insert(session.id);
         }
         for subject in known.sessions.keys() {

@@ -48,17 +48,11 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let inputs = Inputs::read(config)?;
     let cache = if config.force { None } else { Cache::open_existing(&config.output)?.map(Arc::new) };
     in_pool(config, || {
-        let known = known(config, cache.as_ref())?;
-        let list = inputs.sessions(config, &known, observer)?;
-        let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
-        let should_stop = || observer.should_stop();
-        let plan = plan(config, &finder, &list, cache.as_deref(), &should_stop)?;
-        if observer.should_stop() {
+        let Some(work) = Work::look(config, &inputs, cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
-        }
-        check_found(config, &inputs, &finder, &plan, &known)?;
-        plan.tell(observer);
-        Ok(report(&list, &plan, Loaded::default(), None, false))
+        };
+        work.plan.tell(observer);
+        Ok(report(&work.list, &work.plan, Loaded::default(), None, false))
     })?
 }
 
@@ -69,10 +63,11 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     let inputs = Inputs::read(config)?;
+    let mut work = None;
     if config.force || !config.output.exists() {
         // Where nothing is found, no store is made, and none is cleared.
-        in_pool(config, || look_first(config, &inputs, observer))??;
-        if observer.should_stop() {
+        work = in_pool(config, || Work::look(config, &inputs, None, observer))??;
+        if work.is_none() {
             return Ok(stopped_before_loading());
         }
     }
@@ -83,7 +78,7 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
         observer.event(Event::Clearing(na_store::contents(&config.output)?));
         na_store::clear(&lock)?;
     }
-    match in_pool(config, || load_and_export(config, observer, &inputs, &lock))? {
+    match in_pool(config, || load_and_export(config, observer, &inputs, work, &lock))? {
         Err(PipelineError::Cache(CacheError::Stopped) | PipelineError::Store(StoreError::Stopped)) => {
             Ok(stopped_before_loading())
         }
@@ -108,12 +103,7 @@ impl Inputs {
     }
 
     /// The sessions of the run, with what is to be said of them.
-    fn sessions(
-        &self,
-        config: &Config,
-        known: &Known,
-        observer: &dyn Observer,
-    ) -> Result<SessionList, PipelineError> {
+    fn sessions(&self, config: &Config, known: &Known, observer: &dyn Observer) -> SessionList {
         let should_stop = || observer.should_stop();
         let mut list = match &self.rows {
             Some(rows) => identify(rows.clone(), &self.roots, known, &should_stop),
@@ -124,22 +114,38 @@ impl Inputs {
             SessionSource::List { options, .. } => options,
             SessionSource::Discover => &default,
         };
-        let stored = na_store::stored_metadata_columns(&config.output)?;
-        list.listing.left_out = stored.into_iter().filter(|column| options.leaves_out(column)).collect();
-        Ok(list)
+        let stored = known.metadata_columns.iter();
+        list.listing.left_out = stored.filter(|column| options.leaves_out(column)).cloned().collect();
+        list
     }
 }
 
-fn known(config: &Config, cache: Option<&Arc<Cache>>) -> Result<Known, PipelineError> {
-    if config.force { Ok(Known::default()) } else { Known::of(&config.output, cache) }
+/// What a run has to do, and for whom.
+struct Work {
+    known: Known,
+    list: SessionList,
+    plan: Plan,
 }
 
-fn look_first(config: &Config, inputs: &Inputs, observer: &dyn Observer) -> Result<(), PipelineError> {
-    let known = Known::default();
-    let list = inputs.sessions(config, &known, observer)?;
-    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
-    let plan = plan(config, &finder, &list, None, &|| observer.should_stop())?;
-    if observer.should_stop() { Ok(()) } else { check_found(config, inputs, &finder, &plan, &known) }
+impl Work {
+    /// Looks what there is to do; `None` if the run is to stop.
+    fn look(
+        config: &Config,
+        inputs: &Inputs,
+        cache: Option<&Arc<Cache>>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Self>, PipelineError> {
+        let known = if config.force { Known::default() } else { Known::of(&config.output, cache)? };
+        let list = inputs.sessions(config, &known, observer);
+        let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+        let plan = plan(config, &finder, &list, cache.map(AsRef::as_ref), &|| observer.should_stop())?;
+        if observer.should_stop() {
+            return Ok(None);
+        }
+        check_found(config, inputs, &finder, &plan, &known)?;
+        drop(finder);
+        Ok(Some(Self { known, list, plan }))
+    }
 }
 
 /// An empty store for which nothing is found is a wrong setting, not a result.
@@ -176,18 +182,17 @@ fn load_and_export(
     config: &Config,
     observer: &dyn Observer,
     inputs: &Inputs,
+    work: Option<Work>,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
     let wide_metrics = checked_settings(config, existing.as_deref())?;
-    let known = known(config, existing.as_ref())?;
-    let list = inputs.sessions(config, &known, observer)?;
-    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
-    let plan = plan(config, &finder, &list, existing.as_deref(), &|| observer.should_stop())?;
-    if observer.should_stop() {
-        return Ok(stopped_before_loading());
-    }
-    check_found(config, inputs, &finder, &plan, &known)?;
+    // What was seen before the store was locked holds where the store is still empty.
+    let work = match work.filter(|_| existing.is_none()) {
+        Some(work) if na_store::contents(&config.output)?.is_empty() => Some(work),
+        _ => Work::look(config, inputs, existing.as_ref(), observer)?,
+    };
+    let Some(Work { known, list, plan }) = work else { return Ok(stopped_before_loading()) };
     let notes = inputs.roots.notes.iter().chain(&list.notes);
     notes.for_each(|note| observer.event(Event::Note(note.clone())));
     plan.tell(observer);
@@ -196,6 +201,7 @@ fn load_and_export(
     if nothing_to_do && na_store::is_current(&config.output, &record, &plan.outcomes)? {
         return Ok(report(&list, &plan, Loaded::default(), None, false));
     }
+    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
     let loading =
         Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
     let admission = loading.admission(existing.as_deref())?;

@@ -93,11 +93,6 @@ impl Keys {
 /// The ways in the order in which they are tried.
 pub(crate) const WAYS: [Way; 3] = [Way::Code, Way::Letters, Way::Number];
 
-/// Whether two names, as files and folders write them, are of one subject or session in any way.
-pub(crate) fn is_same_name(kind: Kind, one: &str, other: &str) -> bool {
-    Keys::of_folder(kind, one).way_to(&Keys::of_folder(kind, other)).is_some()
-}
-
 fn letters(code: &str) -> String {
     code.chars().filter(|c| c.is_alphanumeric()).collect()
 }

@@ -257,14 +257,8 @@ impl<'a> Export<'a> {
             Planned { merge, columns, features: Vec::new() }
         });
         let mut planned: Vec<Planned> = planned.collect();
-        let givers: Vec<Giver<'_>> = planned
-            .iter()
-            .map(|Planned { merge, columns, .. }| Giver {
-                table: &merge.table,
-                schema: &columns.schema,
-                maps: merge.maps(),
-            })
-            .collect();
+        let givers: Vec<Giver<'_>> =
+            planned.iter().map(|table| Giver::of(&table.merge, &table.columns)).collect();
         let mut plan = feature_plan(&givers, &self.request.record.settings.wide_metrics);
         for table in &mut planned {
             table.features = plan.features.remove(&table.merge.table).unwrap_or_default();

@@ -94,7 +94,7 @@ pub use from_cache::{CacheExport, cache_status, export_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;
 pub use long::pieces::LARGEST_TEXT;
-pub use metadata::{stored_metadata_columns, stored_sessions};
+pub use metadata::{StoredMetadata, stored_metadata};
 pub use observer::{ExportObserver, ExportStep, Unobserved};
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use regions_in_use::{RegionsInUse, regions_in_use};

@@ -15,8 +15,8 @@ use crate::error::StoreError;
 use crate::layout::METADATA_FILE;
 use crate::list_values::{to_text, type_of, typed_value, value_at};
 use crate::long::origin::{own_name, with_own_name};
-use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value, as_type, column, is_no_double};
-use crate::long::row_groups::ROW_GROUP;
+use crate::long::pieces::{Cells, Piece, Value, as_type, column, is_no_double};
+use crate::long::row_groups::row_groups_of;
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field};
@@ -284,44 +284,31 @@ impl MetadataTable {
         let place = output.join(METADATA_FILE);
         let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
         let mut writer = TableWriter::create(&place, folders, &self.schema(), compression, &notes)?;
-        for sessions in self.row_groups() {
-            writer.write_batch(&self.batch_of(sessions).map_err(StoreError::arrow(&place))?)?;
+        for pieces in row_groups_of(&self.pieces(), |piece| (piece.rows, piece.text_bytes())) {
+            writer.write_batch(&self.batch_of(pieces).map_err(StoreError::arrow(&place))?)?;
         }
         writer.commit()
     }
 
-    /// The sessions in lists of about a row group each: of bounded rows and text.
-    fn row_groups(&self) -> Vec<&[Session]> {
-        let (mut lists, mut start, mut text) = (Vec::new(), 0, 0);
-        for (place, session) in self.sessions.iter().enumerate() {
-            let size = self.piece(session).text_bytes();
-            if place > start && (place - start >= ROW_GROUP || text + size > LARGEST_TEXT) {
-                lists.extend(self.sessions.get(start..place));
-                (start, text) = (place, 0);
-            }
-            text += size;
-        }
-        lists.extend(self.sessions.get(start..).filter(|rest| !rest.is_empty()));
-        lists
-    }
-
     /// The table, a row a session.
     pub(crate) fn batch(&self) -> Result<RecordBatch, ArrowError> {
-        self.batch_of(&self.sessions)
+        self.batch_of(&self.pieces())
     }
 
-    fn batch_of(&self, sessions: &[Session]) -> Result<RecordBatch, ArrowError> {
-        let pieces: Vec<Piece> = sessions.iter().map(|session| self.piece(session)).collect();
+    fn batch_of(&self, pieces: &[Piece]) -> Result<RecordBatch, ArrowError> {
         let schema = self.schema();
         let columns =
-            schema.fields().iter().enumerate().map(|(c, field)| column(&pieces, c, field.data_type()));
+            schema.fields().iter().enumerate().map(|(c, field)| column(pieces, c, field.data_type()));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema, columns)
     }
 
-    fn piece(&self, session: &Session) -> Piece {
-        let columns = session_cells(session).into_iter().chain(self.values(session)).map(Cells::Same);
-        Piece { rows: 1, columns: columns.collect() }
+    fn pieces(&self) -> Vec<Piece> {
+        let piece = |session: &Session| {
+            let columns = session_cells(session).into_iter().chain(self.values(session)).map(Cells::Same);
+            Piece { rows: 1, columns: columns.collect() }
+        };
+        self.sessions.iter().map(piece).collect()
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -330,26 +317,29 @@ impl MetadataTable {
     }
 }
 
-/// The sessions that a store has something of, as its `metadata.parquet` lists them.
+/// Whom a store has something of, and what it is told of them: `metadata.parquet` without its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredMetadata {
+    /// The sessions, in the file's order.
+    pub sessions: Vec<Session>,
+    /// The metadata columns, by the names that the session lists gave them.
+    pub columns: Vec<String>,
+}
+
+/// Whom a store has something of; nobody if nothing was exported.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub fn stored_sessions(output: &Path) -> Result<Vec<Session>, StoreError> {
-    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
+pub fn stored_metadata(output: &Path) -> Result<StoredMetadata, StoreError> {
+    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else {
+        return Ok(StoredMetadata::default());
+    };
     let mut sessions = Vec::new();
     for row_group in 0..file.row_groups().len() {
         sessions.extend(sessions_of(&file.read(row_group, &[SUBJECT, SESSION])?, file.path())?);
     }
-    Ok(sessions)
-}
-
-/// The metadata columns of a store, by the names that the session lists gave them.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn stored_metadata_columns(output: &Path) -> Result<Vec<String>, StoreError> {
-    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(Vec::new()) };
-    Ok(file.schema().fields().iter().skip(2).map(|field| own_name(field).to_owned()).collect())
+    let columns = file.schema().fields().iter().skip(2).map(|field| own_name(field).to_owned()).collect();
+    Ok(StoredMetadata { sessions, columns })
 }
 
 /// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.

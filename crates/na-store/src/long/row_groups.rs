@@ -70,16 +70,16 @@ impl<'a, 'f> RowGroups<'a, 'f> {
     }
 }
 
-/// Things in lists of about a row group each.
-pub(crate) fn row_groups_of<T>(things: &[T], size: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let (mut lists, mut start, mut room) = (Vec::new(), 0, ROW_GROUP);
+/// Things in lists of about a row group each; `size` is the rows of a thing and its text, bytes.
+pub(crate) fn row_groups_of<T>(things: &[T], size: impl Fn(&T) -> (usize, usize)) -> Vec<&[T]> {
+    let (mut lists, mut start, mut n_rows, mut n_text) = (Vec::new(), 0, 0, 0);
     for (place, thing) in things.iter().enumerate() {
-        let rows = size(thing);
-        if rows > room && place > start {
+        let (rows, text) = size(thing);
+        if place > start && (n_rows + rows > ROW_GROUP || n_text + text > LARGEST_TEXT) {
             lists.extend(things.get(start..place));
-            (start, room) = (place, ROW_GROUP);
+            (start, n_rows, n_text) = (place, 0, 0);
         }
-        room = room.saturating_sub(rows);
+        (n_rows, n_text) = (n_rows + rows, n_text + text);
     }
     lists.extend(things.get(start..).filter(|rest| !rest.is_empty()));
     lists

@@ -88,15 +88,8 @@ impl Snapshot {
     ) -> Result<Vec<(TableName, PlannedFeature)>, StoreError> {
         let merges = family.iter().map(|table| self.merge(table)).collect::<Result<Vec<_>, StoreError>>()?;
         let columns: Vec<LongColumns> = merges.iter().map(LongMerge::columns).collect();
-        let givers: Vec<Giver<'_>> = merges
-            .iter()
-            .zip(&columns)
-            .map(|(merge, columns)| Giver {
-                table: &merge.table,
-                schema: &columns.schema,
-                maps: merge.maps(),
-            })
-            .collect();
+        let givers: Vec<Giver<'_>> =
+            merges.iter().zip(&columns).map(|(merge, columns)| Giver::of(merge, columns)).collect();
         let planned = feature_plan(&givers, metrics).features.into_iter();
         let with_table = |(table, features): (TableName, Vec<PlannedFeature>)| {
             features.into_iter().map(move |feature| (table.clone(), feature))

@@ -94,8 +94,10 @@ impl LongScan {
             None => None,
             Some(cached) => {
                 let merge = snapshot.merge(table)?;
-                let size = |unit: &&Arc<CachedUnit>| -> usize {
-                    unit.tables.iter().filter(|info| info.table == *table).map(|info| info.n_rows).sum()
+                // How much text there is, is known when the units are read.
+                let size = |unit: &&Arc<CachedUnit>| {
+                    let of_table = unit.tables.iter().filter(|info| info.table == *table);
+                    (of_table.map(|info| info.n_rows).sum(), 0)
                 };
                 let (beside, apart) = merge.units_apart();
                 let lists = row_groups_of(&apart, size).into_iter();

@@ -6,7 +6,8 @@ use arrow::datatypes::{DataType, Schema};
 use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, WideMetrics};
 use serde::{Deserialize, Serialize};
 
-use crate::long::columns::tsv_columns;
+use crate::long::columns::{LongColumns, tsv_columns};
+use crate::long::merge::LongMerge;
 use crate::wide::names::{Unnamed, named};
 
 /// A feature to be.
@@ -37,6 +38,13 @@ pub(crate) struct Giver<'a> {
     pub(crate) table: &'a TableName,
     pub(crate) schema: &'a Schema,
     pub(crate) maps: Vec<Option<MapSource>>,
+}
+
+impl<'a> Giver<'a> {
+    /// What a table gives that has these columns.
+    pub(crate) fn of(merge: &'a LongMerge, columns: &'a LongColumns) -> Self {
+        Self { table: &merge.table, schema: &columns.schema, maps: merge.maps() }
+    }
 }
 
 /// The features of a store.
