@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::connections::{Connections, Manager};
 use crate::file_system::FileSystem;
+use crate::remove::delete;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::waiting::{PATIENCE, STEP, begin, until_free};
 use crate::{Cache, CacheError, OwnerLock};
@@ -260,12 +261,7 @@ pub(crate) fn remove_files(location: &Path) -> Result<(), CacheError> {
         synced.map_err(|source| CacheError::io("sync", folder, source))
     };
     for (place, path) in files(location).into_iter().enumerate() {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(CacheError::io("delete", &path, error));
-            }
-            _ => {}
-        }
+        delete(&path)?;
         if place == 0 {
             sync()?;
         }

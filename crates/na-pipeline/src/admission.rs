@@ -196,3 +196,15 @@ fn describe(region: &Region) -> String {
         None => name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_no_array_could_hold_with_the_rest_is_refused() {
+        assert_eq!(check_text(MOST_TEXT), Ok(()));
+        let problem = check_text(MOST_TEXT + 1).unwrap_err();
+        assert!(problem.contains("1073741825 bytes of text"), "{problem}");
+    }
+}
