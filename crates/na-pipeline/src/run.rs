@@ -232,7 +232,8 @@ fn load_and_export(
 /// What the run is asked to do, checked against what is there: one store, one atlas.
 fn checked_settings(config: &Config, cache: Option<&Cache>) -> Result<WideMetrics, PipelineError> {
     let asked = &config.atlas_name;
-    if let Some(store) = na_store::store_atlas(&config.output)?.filter(|store| store != asked) {
+    let stored = na_store::stored_settings(&config.output)?;
+    if let Some(store) = stored.atlas_name.filter(|store| store != asked) {
         return Err(
             StoreError::OtherAtlas { output: config.output.clone(), store, asked: asked.clone() }.into()
         );
@@ -251,7 +252,7 @@ fn checked_settings(config: &Config, cache: Option<&Cache>) -> Result<WideMetric
     match (&config.wide_metrics, earlier) {
         (Some(metrics), _) => Ok(metrics.clone()),
         (None, Some(earlier)) => Ok(earlier.wide_metrics),
-        (None, None) => Ok(na_store::store_wide_metrics(&config.output)?.unwrap_or_default()),
+        (None, None) => Ok(stored.wide_metrics.unwrap_or_default()),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn brought_together(kind: Kind, folders: &BTreeMap<String, Places>) -
         for keys in names.map(|name| Keys::of_folder(kind, name)) {
             for way in [Way::Letters, Way::Number] {
                 for key in keys.by(way) {
-                    alike.entry((way, key.to_owned())).or_default().insert(code);
+                    alike.entry((way, key.into_owned())).or_default().insert(code);
                 }
             }
         }

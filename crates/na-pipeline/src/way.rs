@@ -1,6 +1,8 @@
 //! The three ways in which a folder's name is an identifier's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use na_model::{SessionId, SubjectCode, visible};
 
@@ -40,53 +42,44 @@ impl Kind {
     }
 }
 
-/// What a name is compared by, in each way.
+/// What a name is compared by: its forms, as it is written and cleaned, of which each way takes what it compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
-    codes: BTreeSet<String>,
-    letters: BTreeSet<String>,
-    number: Option<String>,
+    forms: Vec<String>,
 }
 
 impl Keys {
     /// The keys of a folder's name.
     pub(crate) fn of_folder(kind: Kind, name: &str) -> Self {
         let visible = visible(name, kind.prefix());
-        let clean = kind.clean(name);
-        Self {
-            letters: clean
-                .iter()
-                .chain([&visible])
-                .map(|text| letters(text))
-                .filter(|l| !l.is_empty())
-                .collect(),
-            number: number(&visible),
-            codes: clean.into_iter().chain([visible]).collect(),
-        }
+        let clean = kind.clean(name).filter(|clean| *clean != visible);
+        Self { forms: clean.into_iter().chain([visible]).collect() }
     }
 
     /// The keys of an identifier, with the form in which a list or folder writes it.
     pub(crate) fn of_code(clean: &str, written: Option<&str>) -> Self {
-        let forms = || [Some(clean), written].into_iter().flatten();
-        Self {
-            codes: forms().map(str::to_owned).collect(),
-            letters: forms().map(letters).filter(|letters| !letters.is_empty()).collect(),
-            number: number(clean).or_else(|| written.and_then(number)),
-        }
+        let written = written.filter(|written| *written != clean);
+        Self { forms: [Some(clean), written].into_iter().flatten().map(str::to_owned).collect() }
     }
 
     /// The keys of one way.
-    pub(crate) fn by(&self, way: Way) -> Vec<&str> {
+    pub(crate) fn by(&self, way: Way) -> Vec<Cow<'_, str>> {
+        let forms = self.forms.iter();
         match way {
-            Way::Code => self.codes.iter().map(String::as_str).collect(),
-            Way::Letters => self.letters.iter().map(String::as_str).collect(),
-            Way::Number => self.number.iter().map(String::as_str).collect(),
+            Way::Code => forms.map(|form| Cow::Borrowed(form.as_str())).collect(),
+            Way::Letters => {
+                forms.map(|form| letters(form)).filter(|l| !l.is_empty()).map(Cow::Owned).collect()
+            }
+            Way::Number => forms.filter_map(|form| number(form)).take(1).map(Cow::Owned).collect(),
         }
     }
 
     /// The surest way in which two names are one; `None` if they are not.
     pub(crate) fn way_to(&self, other: &Self) -> Option<Way> {
-        WAYS.into_iter().find(|way| self.by(*way).iter().any(|key| other.by(*way).contains(key)))
+        WAYS.into_iter().find(|way| {
+            let others = other.by(*way);
+            self.by(*way).iter().any(|key| others.contains(key))
+        })
     }
 }
 
@@ -110,23 +103,16 @@ pub(crate) fn number(code: &str) -> Option<String> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NameIndex {
     names: Vec<String>,
-    /// For each of [`WAYS`], the positions of the names that have a key.
-    by_key: [HashMap<String, Vec<usize>>; 3],
+    keys: Vec<Keys>,
+    /// For each of [`WAYS`], the positions of the names that have a key: made when the way is first asked, as hardly any
+    /// name needs more than the first.
+    by_key: [OnceLock<HashMap<String, Vec<usize>>>; 3],
 }
 
 impl NameIndex {
     pub(crate) fn new(names: impl IntoIterator<Item = (String, Keys)>) -> Self {
-        let mut index = Self::default();
-        for (name, keys) in names {
-            let position = index.names.len();
-            for (way, by_key) in WAYS.into_iter().zip(&mut index.by_key) {
-                for key in keys.by(way) {
-                    by_key.entry(key.to_owned()).or_default().push(position);
-                }
-            }
-            index.names.push(name);
-        }
-        index
+        let (names, keys) = names.into_iter().unzip();
+        Self { names, keys, by_key: Default::default() }
     }
 
     /// All names, in the order in which they were given.
@@ -137,9 +123,22 @@ impl NameIndex {
     /// The names that a way leads to.
     pub(crate) fn by(&self, way: Way, keys: &Keys) -> Vec<&str> {
         let of_way = WAYS.into_iter().zip(&self.by_key).filter(|(its, _)| *its == way);
-        let found = of_way.flat_map(|(_, by_key)| keys.by(way).into_iter().filter_map(|key| by_key.get(key)));
-        let positions: BTreeSet<usize> = found.flatten().copied().collect();
+        let by_key = of_way.map(|(_, by_key)| by_key.get_or_init(|| self.positions(way)));
+        let found = by_key.flat_map(|by_key| keys.by(way).into_iter().filter_map(|key| by_key.get(&*key)));
+        let mut positions: Vec<usize> = found.flatten().copied().collect();
+        positions.sort_unstable();
+        positions.dedup();
         positions.into_iter().filter_map(|position| self.names.get(position)).map(String::as_str).collect()
+    }
+
+    fn positions(&self, way: Way) -> HashMap<String, Vec<usize>> {
+        let mut positions: HashMap<String, Vec<usize>> = HashMap::with_capacity(self.names.len());
+        for (position, keys) in self.keys.iter().enumerate() {
+            for key in keys.by(way) {
+                positions.entry(key.into_owned()).or_default().push(position);
+            }
+        }
+        positions
     }
 
     /// The surest way that leads to any name, and the names it leads to.

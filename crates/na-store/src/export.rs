@@ -82,23 +82,26 @@ pub fn export(
     Ok(report)
 }
 
-/// The atlas of a store; none where there is no store yet.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn store_atlas(output: &Path) -> Result<Option<String>, StoreError> {
-    catalog::atlas(output, read_manifest(output)?.as_ref())
+/// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredSettings {
+    /// The atlas.
+    pub atlas_name: Option<String>,
+    /// The metrics that have features.
+    pub wide_metrics: Option<WideMetrics>,
 }
 
-/// The wide metrics that a store was last written with, as its manifest says, or as its features show.
+/// What a store was last written with.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub fn store_wide_metrics(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
-    match read_manifest(output)? {
-        Some(manifest) => Ok(catalog::wide_metrics(&manifest).map(WideMetrics::parse)),
-        None => metrics_of_features(output),
-    }
+pub fn stored_settings(output: &Path) -> Result<StoredSettings, StoreError> {
+    let manifest = read_manifest(output)?;
+    let wide_metrics = match &manifest {
+        Some(manifest) => catalog::wide_metrics(manifest).map(WideMetrics::parse),
+        None => metrics_of_features(output)?,
+    };
+    Ok(StoredSettings { atlas_name: catalog::atlas(output, manifest.as_ref())?, wide_metrics })
 }
 
 struct Export<'a> {

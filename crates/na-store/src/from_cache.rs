@@ -8,7 +8,7 @@ use na_cache::{
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
-use crate::export::{ExportReport, ExportRequest, export, store_atlas, store_wide_metrics};
+use crate::export::{ExportReport, ExportRequest, export, stored_settings};
 use crate::observer::ExportObserver;
 
 /// How to export what a cache holds.
@@ -113,9 +113,10 @@ pub(crate) fn record(
             }
         };
     }
-    let known = store_atlas(output)?;
-    let atlas_name = atlas_name.map(str::to_owned).or(known).unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
-    let wide_metrics = store_wide_metrics(output)?.unwrap_or_default();
+    let stored = stored_settings(output)?;
+    let atlas_name = atlas_name.map(str::to_owned).or(stored.atlas_name);
+    let atlas_name = atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
+    let wide_metrics = stored.wide_metrics.unwrap_or_default();
     let settings = ExportSettings { atlas_name, wide_metrics, compression: Compression::default() };
     Ok(RunRecord { settings, listing: Listing::default(), modalities: Vec::new() })
 }

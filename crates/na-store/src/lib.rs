@@ -89,7 +89,7 @@ pub use current::is_current;
 pub use decoding::is_decoding;
 pub use durable::create_output;
 pub use error::StoreError;
-pub use export::{ExportReport, ExportRequest, export, store_atlas, store_wide_metrics};
+pub use export::{ExportReport, ExportRequest, StoredSettings, export, stored_settings};
 pub use from_cache::{CacheExport, cache_status, export_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::MANIFEST_FILE;

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Compression, Fingerprint, MapSource, Measure, Modality, ModelError, ReadAt, Sidecar, SourceFile,
-    SourceKind, TivFinding, Unit, UnitStatus,
+    Compression, Fingerprint, MapSource, Measure, ModelError, ReadAt, Sidecar, SourceFile, SourceKind,
+    TivFinding, Unit, UnitStatus,
 };
 
 use crate::completeness::Completeness;
@@ -244,57 +246,82 @@ fn batch_of(units: &[StoredUnit]) -> Result<RecordBatch, StoreError> {
     RecordBatch::try_new(schema(), columns).map_err(StoreError::arrow(Path::new(SOURCES_FILE)))
 }
 
+/// The columns of a batch, each looked up once: a store has a row for each of very many files.
+struct Columns<'a>(HashMap<&'a str, &'a ArrayRef>);
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
+        Self(names.zip(batch.columns()).collect())
+    }
+
+    /// The cells of a column of text; none of a column that a version before this one did not write.
+    fn text(&self, name: &str) -> impl Fn(usize) -> Option<&'a str> {
+        let column = self.0.get(name).and_then(|column| column.as_string_opt::<i32>());
+        move |row| column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    }
+
+    fn number<T: ArrowPrimitiveType>(&self, name: &str) -> impl Fn(usize) -> Option<T::Native> {
+        let column = self.0.get(name).and_then(|column| column.as_primitive_opt::<T>());
+        move |row| column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    }
+}
+
 /// The rows of a batch, each as a unit with one source.
 fn rows_of(batch: &RecordBatch, path: &Path) -> Result<Vec<StoredUnit>, StoreError> {
     let sessions = sessions_of(batch, path)?;
-    let text = |name: &str, row: usize| {
-        let column: &StringArray = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-        column.is_valid(row).then(|| column.value(row).to_owned())
-    };
-    let integer = |name: &str, row: usize| {
-        let column = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
-        column.is_valid(row).then(|| column.value(row))
-    };
-    let double = |name: &str, row: usize| {
-        let column = batch.column_by_name(name)?.as_primitive_opt::<Float64Type>()?;
-        column.is_valid(row).then(|| column.value(row))
-    };
+    let columns = Columns::of(batch);
+    let [modality, status, reason, kind] =
+        ["modality", "status", "reason", "kind"].map(|name| columns.text(name));
+    let [table, model, param, desc] = ["table", "model", "param", "desc"].map(|name| columns.text(name));
+    let [file, root, hash, mask_entity] =
+        ["path", "root", "hash", "mask_entity"].map(|name| columns.text(name));
+    let [original_file, mask, atlas_name] =
+        ["original_file", "mask", "atlas_name"].map(|name| columns.text(name));
+    let [space, software_version, timestamp] =
+        ["space", "software_version", "timestamp"].map(|name| columns.text(name));
+    let [mask_threshold, atlas_threshold, tiv] =
+        ["mask_threshold", "atlas_threshold", "tiv"].map(|name| columns.number::<Float64Type>(name));
+    let [size, mtime_ns, read_at] =
+        ["size", "mtime_ns", "read_at"].map(|name| columns.number::<Int64Type>(name));
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let word = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let unit = |(row, session)| -> Result<StoredUnit, ModelError> {
-        let word = |name| text(name, row).unwrap_or_default();
-        let modality: Modality = word("modality").parse()?;
-        let kind: SourceKind = word("kind").parse()?;
-        let map =
-            text("param", row).map(|param| MapSource { model: word("model"), param, desc: word("desc") });
+        let map = param(row).map(|param| MapSource {
+            model: word(model(row)),
+            param: param.to_owned(),
+            desc: word(desc(row)),
+        });
         let sidecar = Sidecar {
-            original_file: text("original_file", row),
-            mask: text("mask", row),
-            mask_threshold: double("mask_threshold", row),
-            atlas_threshold: double("atlas_threshold", row),
-            atlas_name: text("atlas_name", row),
-            space: text("space", row),
-            software_version: text("software_version", row),
-            timestamp: text("timestamp", row),
+            original_file: owned(original_file(row)),
+            mask: owned(mask(row)),
+            mask_threshold: mask_threshold(row),
+            atlas_threshold: atlas_threshold(row),
+            atlas_name: owned(atlas_name(row)),
+            space: owned(space(row)),
+            software_version: owned(software_version(row)),
+            timestamp: owned(timestamp(row)),
         };
         let source = SourceFile {
-            kind,
-            table: text("table", row),
+            kind: kind(row).unwrap_or_default().parse()?,
+            table: owned(table(row)),
             map,
-            root: text("root", row).map(|root| root.parse()).transpose()?,
-            path: word("path"),
-            tiv: double("tiv", row),
-            read_at: integer("read_at", row).map_or(ReadAt::UNKNOWN, ReadAt),
+            root: root(row).map(str::parse).transpose()?,
+            path: word(file(row)),
+            tiv: tiv(row),
+            read_at: read_at(row).map_or(ReadAt::UNKNOWN, ReadAt),
             fingerprint: Fingerprint {
-                size: integer("size", row).and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-                mtime_ns: integer("mtime_ns", row).unwrap_or_default(),
-                hash: word("hash"),
+                size: size(row).and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+                mtime_ns: mtime_ns(row).unwrap_or_default(),
+                hash: word(hash(row)),
             },
-            mask_entity: text("mask_entity", row),
+            mask_entity: owned(mask_entity(row)),
             sidecar: Some(sidecar).filter(|sidecar| *sidecar != Sidecar::default()),
         };
         Ok(StoredUnit {
-            unit: Unit::new(session, modality),
-            status: word("status").parse()?,
-            reason: word("reason"),
+            unit: Unit::new(session, modality(row).unwrap_or_default().parse()?),
+            status: status(row).unwrap_or_default().parse()?,
+            reason: word(reason(row)),
             sources: vec![source],
         })
     };

@@ -11,6 +11,9 @@ use crate::same_name::FolderNames;
 use crate::tiv::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
+/// Where CAT12 writes its reports under `anat`, unless it is told to write all into one folder.
+const REPORT: &str = "report";
+
 /// A file that the volume may stand in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TivFile {
@@ -30,14 +33,24 @@ pub(crate) struct TivFiles {
     looked: Vec<SourceRoot>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
-    real_folders: Vec<PathBuf>,
+    /// The folders that files were taken from.
+    folders: Vec<PathBuf>,
 }
 
 impl TivFiles {
     /// Looks for CAT12's reports, and tables of volumes beside them: under `CAT12_ROOT`.
     pub(crate) fn look_for_reports(&mut self, root: &Path, session_folder: &Path) {
         let anat = session_folder.join("anat");
-        self.look(SourceRoot::Cat12, root, &[anat.join("report"), anat], &[], |_| true);
+        let report = anat.join(REPORT);
+        match names_in(&anat) {
+            // What the listing does not name need not be asked for.
+            Ok(names) => {
+                let has_report = names.iter().any(|name| name.eq_ignore_ascii_case(REPORT));
+                let folders = if has_report { vec![report, anat.clone()] } else { vec![anat.clone()] };
+                self.look(SourceRoot::Cat12, root, &folders, &[(anat, names)], |_| true);
+            }
+            Err(_) => self.look(SourceRoot::Cat12, root, &[report, anat], &[], |_| true),
+        }
     }
 
     /// Looks for tables of volumes where `parcellate` writes them: beside the tables of regions. What is `listed` already
@@ -86,10 +99,10 @@ impl TivFiles {
             // What lies here costs no measurement: what cannot be listed is told, and the tables are loaded.
             let known = listed.iter().find(|(listed, names)| listed == folder && !names.is_empty());
             let looked = match known {
-                Some((_, names)) => {
-                    self.take(root, root_path, folder, names.iter().map(String::as_str), &is_wanted)
+                Some((_, names)) => self.take(root, root_path, folder, names, &is_wanted),
+                None => {
+                    names_in(folder).and_then(|names| self.take(root, root_path, folder, &names, &is_wanted))
                 }
-                None => self.look_in(root, root_path, folder, &is_wanted),
             };
             if let Err(error) = looked {
                 let error = UnitError::unreadable(folder, error);
@@ -103,31 +116,12 @@ impl TivFiles {
         self.files.sort_by(|a, b| (a.rank, &a.relative, a.root).cmp(&(b.rank, &b.relative, b.root)));
     }
 
-    fn look_in(
+    fn take(
         &mut self,
         root: SourceRoot,
         root_path: &Path,
         folder: &Path,
-        is_wanted: &impl Fn(Rank) -> bool,
-    ) -> io::Result<()> {
-        let entries = match fs::read_dir(folder) {
-            // A link that leads nowhere is no folder that is missing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => return Ok(()),
-            entries => entries?,
-        };
-        let mut names = BTreeSet::new();
-        for entry in entries {
-            names.extend(entry?.file_name().into_string());
-        }
-        self.take(root, root_path, folder, names.iter().map(String::as_str), is_wanted)
-    }
-
-    fn take<'n>(
-        &mut self,
-        root: SourceRoot,
-        root_path: &Path,
-        folder: &Path,
-        names: impl Iterator<Item = &'n str>,
+        names: &BTreeSet<String>,
         is_wanted: &impl Fn(Rank) -> bool,
     ) -> io::Result<()> {
         let mut found = Vec::new();
@@ -147,13 +141,35 @@ impl TivFiles {
             return Ok(());
         }
         // `report` may be a link to the folder above, and both roots may be one.
-        let real = fs::canonicalize(folder)?;
-        if !self.real_folders.contains(&real) {
-            self.real_folders.push(real);
+        let mut is_seen = false;
+        if !self.folders.is_empty() {
+            let real = fs::canonicalize(folder)?;
+            for seen in &self.folders {
+                is_seen = is_seen || fs::canonicalize(seen)? == real;
+            }
+        }
+        if !is_seen {
+            self.folders.push(folder.to_owned());
             self.files.append(&mut found);
         }
         Ok(())
     }
+}
+
+/// The names in a folder; none where it is missing.
+fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let entries = match fs::read_dir(folder) {
+        // A link that leads nowhere is no folder that is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
+            return Ok(BTreeSet::new());
+        }
+        entries => entries?,
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
 }
 
 fn under(root: &Path, path: &Path) -> String {
