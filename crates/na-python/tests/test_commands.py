@@ -4,6 +4,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from conftest import COHORT, command, load
 
 
@@ -34,10 +36,10 @@ def test_an_interrupt_stops_cleanly(tmp_path):
         time.sleep(0.05 + 0.002 * wait)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate()
-        assert "Traceback" not in err
-        if running.returncode == 130:
+        # Too early it meets Python while it starts, too late nobody.
+        if running.returncode == 130 and "Traceback" not in err:
             break
-        # It came before the command listened, or after it was done.
-        assert running.returncode in (0, -signal.SIGINT), err
-    assert running.returncode == 130
+        assert running.returncode == 0 or "KeyboardInterrupt" in err or running.returncode == -signal.SIGINT, err
+    else:
+        pytest.fail("no interrupt met the command while it loaded")
     assert load(tmp_path / "store").returncode == 0
