@@ -169,3 +169,20 @@ fn a_run_that_finds_nobody_makes_no_store_and_says_where_it_looked() {
     cohort.list("subject_code,session_id\n0100,1\n");
     cohort.run(&[]).ended(0).says(&["Missing"]);
 }
+
+#[test]
+fn the_age_that_is_chosen_is_age_over_a_store_that_took_the_other() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.list("subject_code,session_id,AGE,Age@Scan\n0001,1,30,31.5\n0002,1,40,41.5\n");
+    cohort.run(&[]).ended(0);
+    assert_eq!(cells(&cohort, "AGE"), ["30.0", "40.0"]);
+    for header in ["AGE,Age@Scan\n0001,1,30,31.5\n0002,1,40,41.5", "Age@Scan,AGE\n0001,1,31.5,30\n0002,1,41.5,40"]
+    {
+        cohort.list(&format!("subject_code,session_id,{header}\n"));
+        cohort.run(&["--age-column", "Age@Scan"]).ended(0).says(&["AGE is called AGE_2", "31.5 to 41.5 years"]);
+        assert_eq!(cells(&cohort, "AGE"), ["31.5", "41.5"], "{header}");
+        assert_eq!(cells(&cohort, "AGE_2"), ["30.0", "40.0"], "{header}");
+    }
+    let gm = Store::read(&cohort.store()).table("long/anatomical_gm.parquet").clone();
+    assert_eq!((gm.doubles("AGE")[0], gm.doubles("AGE_2")[0]), (Some(31.5), Some(30.0)));
+}

@@ -131,10 +131,24 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         let cells = if rows.has_semicolons { with_points(cells) } else { cells };
         let name = rows.header.get(column).map(String::as_str).unwrap_or_default();
         if Some(column) == choice.age {
-            list.add_age(path, name, &cells)?;
-        } else {
-            list.add(name, cells.into_iter().map(|cell| (!is_missing_text(&cell)).then_some(cell)));
+            list.add_age(path, name, &rows.header, &cells)?;
+            continue;
         }
+        let own = name;
+        let name = match choice.age.and_then(|age| rows.header.get(age)) {
+            // AGE is the age alone, wherever in the list another column of that name stands.
+            Some(age) if own == AGE_COLUMN => {
+                let free = free_name(AGE_COLUMN, &rows.header);
+                list.notes.push(format!(
+                    "{}: its column {AGE_COLUMN} is called {free} in the store, where {AGE_COLUMN} is the age that the \
+                     column {age} holds",
+                    path.display()
+                ));
+                free
+            }
+            _ => own.to_owned(),
+        };
+        list.add(&name, cells.into_iter().map(|cell| (!is_missing_text(&cell)).then_some(cell)));
     }
     Ok(list)
 }
@@ -146,7 +160,13 @@ impl ListedRows {
     }
 
     /// Age in years under its own name; where some cells are no numbers, all as they are written beside it.
-    fn add_age(&mut self, path: &Path, name: &str, cells: &[String]) -> Result<(), PipelineError> {
+    fn add_age(
+        &mut self,
+        path: &Path,
+        name: &str,
+        header: &[String],
+        cells: &[String],
+    ) -> Result<(), PipelineError> {
         let ages: Vec<Age> = cells.iter().map(|cell| Age::parse(cell)).collect();
         let no_numbers = ages.iter().filter(|age| matches!(age, Age::Text)).count();
         if no_numbers > 0 && ages.iter().all(|age| age.number().is_none()) {
@@ -172,16 +192,36 @@ impl ListedRows {
         self.add(AGE_COLUMN, cells.iter().map(|cell| in_years(cell, unit)));
         let at_least = ages.iter().filter(|age| matches!(age, Age::AtLeast(_))).count();
         if no_numbers + at_least > 0 {
+            let mut texts_name = format!("{name}_text");
+            if has_name(header, &texts_name) {
+                texts_name = free_name(&texts_name, header);
+            }
             self.notes.push(format!(
                 "{}: {no_numbers} ages are no numbers and are null in {AGE_COLUMN}, {at_least} are written with a + and \
-                 count as the number before it; {name}_text has all as they are written",
+                 count as the number before it; {texts_name} has all as they are written",
                 path.display()
             ));
             let texts = cells.iter().map(|cell| (!is_missing_in_list(cell)).then(|| cell.clone()));
-            self.add(&format!("{name}_text"), texts);
+            self.add(&texts_name, texts);
         }
         Ok(())
     }
+}
+
+/// A name with the next number that makes it no column's of the list, whatever its case.
+fn free_name(name: &str, header: &[String]) -> String {
+    let mut number = 2;
+    loop {
+        let numbered = format!("{name}_{number}");
+        if !has_name(header, &numbered) {
+            return numbered;
+        }
+        number += 1;
+    }
+}
+
+fn has_name(header: &[String], name: &str) -> bool {
+    header.iter().any(|column| column.to_lowercase() == name.to_lowercase())
 }
 
 /// A column of numbers with a comma in place of the decimal point, with points; any other column as it is.

@@ -238,3 +238,22 @@ fn folders_and_missing_files_are_named() {
     fs::create_dir(&path).unwrap();
     assert!(read_session_list(&path, &options).unwrap_err().to_string().contains("it is a folder"));
 }
+
+#[test]
+fn the_age_that_is_chosen_is_age_wherever_a_column_of_that_name_stands() {
+    for (header, row) in
+        [("AGE,Age@Scan", "30,31.5"), ("Age@Scan,AGE", "31.5,30"), ("AGE,Age@Scan,age_2", "30,31.5,x")]
+    {
+        let content = format!("subject_code,{header}\n1,{row}\n");
+        let list = read_with(&content, |options| options.age_column = Some("Age@Scan".into())).unwrap();
+        let value = |name: &str| {
+            let place = list.columns.iter().position(|column| column == name).unwrap();
+            list.rows[0].values[place].as_deref()
+        };
+        let other = if header.ends_with("_2") { "AGE_3" } else { "AGE_2" };
+        assert_eq!((value("AGE"), value(other)), (Some("31.5"), Some("30")), "{header}");
+        assert!(list.notes.iter().any(|note| note.contains(other)), "{:?}", list.notes);
+    }
+    let list = read("subject_code,Age,age_text\n1,89+,old\n").unwrap();
+    assert_eq!(list.columns, ["AGE", "Age_text_2", "age_text"]);
+}
