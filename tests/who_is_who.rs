@@ -256,3 +256,35 @@ fn rows_of_one_session_that_differ_fail_it_and_no_other() {
         assert_eq!(sessions(&cohort, GM), ["0009/1"]);
     }
 }
+
+#[test]
+fn a_folder_of_somebody_who_stands_beside_the_listed_one_is_not_taken_in_another_root() {
+    for (listed_as, other) in [("x_yz", "xyz"), ("00050", "0050")] {
+        let cohort = Cohort::of(&[(listed_as, "1"), (other, "1"), ("0008", "1")]);
+        cohort.list(&listed(&[(listed_as, "1"), ("0008", "1")]));
+        // TIV and diffusion are there of the other alone.
+        cohort.remove(&format!("cat12/sub-{listed_as}"));
+        cohort.remove(&format!("parcellated/qsirecon-NODDI/sub-{listed_as}"));
+        let claimed = |root: &str| format!("{root}/sub-{other} could be that of sub-{listed_as} and of");
+        cohort.run(&[]).ended(3).says(&[&claimed("cat12"), &claimed("qsirecon-NODDI")]);
+        for table in [GM, NODDI] {
+            assert_eq!(sessions(&cohort, table), ["0008/1"], "{listed_as}");
+        }
+        // Who is nowhere beside it could be the same.
+        for root in ["parcellated/cat12", "parcellated/qsirecon-NODDI"] {
+            let _ = fs::remove_dir_all(cohort.path(&format!("{root}/sub-{other}")));
+        }
+        cohort.run(&[]).ended(0);
+        assert_eq!(sessions(&cohort, GM).len(), 2, "{listed_as}");
+    }
+}
+
+#[test]
+fn a_visit_that_stands_beside_the_listed_one_is_not_taken_in_another_root() {
+    let cohort = Cohort::of(&[("0007", "1-0"), ("0007", "10")]);
+    cohort.list(&listed(&[("0007", "1-0")]));
+    cohort.remove("parcellated/qsirecon-NODDI/sub-0007/ses-1-0");
+    cohort.run(&[]).ended(3).says(&["ses-10 could be that of sub-0007/ses-1_0 and of ses-10"]);
+    assert_eq!(sessions(&cohort, GM), ["0007/1_0"]);
+    assert!(sessions(&cohort, NODDI).is_empty());
+}

@@ -1,7 +1,8 @@
 //! Whose a folder is: one folder, one session.
 //!
 //! A folder that is found by more than its code ([`Way::Letters`], [`Way::Number`]) is a session's only if no other has an
-//! equal or better claim: the sessions of the whole list, and those that have files from it in the store.
+//! equal or better claim: the sessions of the whole list, those that have files from it in the store, and whoever has a
+//! folder of that very name beside the session's own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -11,13 +12,14 @@ use na_model::{Session, SubjectCode};
 
 use crate::folders::Folders;
 use crate::known::{Known, RootKey};
-use crate::roots::{Root, list_sessions};
+use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
 use crate::unit_error::UnitError;
 use crate::way::{Keys, Kind, NameIndex, WAYS, Way};
 
 /// The claims of all sessions of a run on the folders of its roots.
 pub(crate) struct Claims<'a> {
+    roots: &'a Roots,
     known: &'a Known,
     subjects: NameIndex,
     subject_keys: HashMap<&'a str, Keys>,
@@ -34,7 +36,7 @@ struct Rivals<'a> {
 }
 
 impl<'a> Claims<'a> {
-    pub(crate) fn new(list: &'a SessionList, known: &'a Known) -> Self {
+    pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, known: &'a Known) -> Self {
         let mut subject_keys: HashMap<&str, Keys> = HashMap::new();
         let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
         for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
@@ -45,7 +47,7 @@ impl<'a> Claims<'a> {
         }
         let subjects =
             NameIndex::new(subject_keys.iter().map(|(code, keys)| ((*code).to_owned(), keys.clone())));
-        Self { known, subjects, subject_keys, visits, found_by: Mutex::default() }
+        Self { roots, known, subjects, subject_keys, visits, found_by: Mutex::default() }
     }
 
     /// The folder of a session under a root; `None` if there is none.
@@ -75,6 +77,9 @@ impl<'a> Claims<'a> {
                     claimants.insert(other.to_owned());
                 }
             }
+            if self.roots.all.iter().any(|root| rivals.stands_beside(&keys, &root.subjects)) {
+                claimants.extend(Kind::Subject.clean(name));
+            }
             rivals.refuse(&named, claimants)?;
         }
         let Some(id) = session.id_str() else {
@@ -82,13 +87,14 @@ impl<'a> Claims<'a> {
             return Ok(Some(folder));
         };
         let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+        let of_subject = keys;
         let keys = Keys::of_code(id, written.session.as_deref());
         let named = session.to_string();
         let Some((visit_way, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
         if visit_way > Way::Code {
             let rivals = Rivals { kind: Kind::Session, way: visit_way, folders: &visits, name: visit };
-            let of_subject = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
-            let listed = of_subject.iter().filter_map(|(other, written)| {
+            let visits = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
+            let listed = visits.iter().filter_map(|(other, written)| {
                 let id = other.id_str()?;
                 Some((id.to_owned(), Keys::of_code(id, written.session.as_deref())))
             });
@@ -103,11 +109,23 @@ impl<'a> Claims<'a> {
                     claimants.insert(other.to_owned());
                 }
             }
+            if self.visits_of(&of_subject).any(|visits| rivals.stands_beside(&keys, &visits)) {
+                claimants.extend(Kind::Session.clean(visit));
+            }
             rivals.refuse(&named, claimants)?;
         }
         let path = visits.path_of(visit);
         self.count(way.max(visit_way), session, &path);
         Ok(Some(path))
+    }
+
+    /// The folders of a subject's visits, root by root.
+    fn visits_of(&self, subject: &Keys) -> impl Iterator<Item = Folders> {
+        let found = self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
+        let folders =
+            found.flat_map(|(root, names)| names.into_iter().map(|name| root.subjects.path_of(name)));
+        // One that cannot be listed fails the units that need it.
+        folders.filter_map(|folder| list_sessions(&folder).ok())
     }
 
     fn owners(&self, root: &RootKey, subject: &str, visit: Option<&str>) -> Result<Vec<&Session>, UnitError> {
@@ -167,6 +185,13 @@ impl Rivals<'_> {
             way <= self.way && names.contains(&self.name)
         };
         near.filter(|other| *other != mine).filter(finds_it).map(str::to_owned).collect()
+    }
+
+    /// Whether a folder of this name stands beside the identifier's own: then it is somebody else's, here too.
+    fn stands_beside(&self, mine: &Keys, folders: &Folders) -> bool {
+        let own = folders.index.by(Way::Code, mine);
+        let named = folders.index.by(Way::Code, &Keys::of_folder(self.kind, self.name));
+        !own.is_empty() && named.iter().any(|name| !own.contains(name))
     }
 
     /// Whether an identifier that has files from this folder in the store has a claim as good.

@@ -137,7 +137,7 @@ impl Work {
     ) -> Result<Option<Self>, PipelineError> {
         let known = if config.force { Known::default() } else { Known::of(&config.output, cache)? };
         let list = inputs.sessions(config, &known, observer);
-        let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+        let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known));
         let plan = plan(config, &finder, &list, cache.map(AsRef::as_ref), &|| observer.should_stop())?;
         if observer.should_stop() {
             return Ok(None);
@@ -201,7 +201,7 @@ fn load_and_export(
     if nothing_to_do && na_store::is_current(&config.output, &record, &plan.outcomes)? {
         return Ok(report(&list, &plan, Loaded::default(), None, false));
     }
-    let finder = Finder::new(config, &inputs.roots, Claims::new(&list, &known));
+    let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known));
     let loading =
         Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
     let admission = loading.admission(existing.as_deref())?;
