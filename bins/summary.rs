@@ -66,7 +66,8 @@ impl Told<'_> {
         }
         let _ = writeln!(text, "{:<10}{}", "Features", number(manifest.wide_features.len()));
         if let Some((youngest, oldest)) = export.age_range {
-            let _ = writeln!(text, "{:<10}{youngest} to {oldest} years", "Age");
+            let unit = if export.ages_in_years { " years" } else { ", in an unknown unit" };
+            let _ = writeln!(text, "{:<10}{youngest} to {oldest}{unit}", "Age");
         }
     }
 
@@ -119,6 +120,7 @@ impl Told<'_> {
                 "tables": tables,
                 "features": export.manifest.wide_features.len(),
                 "age_range": export.age_range.map(|(youngest, oldest)| [youngest, oldest]),
+                "ages_in_years": export.ages_in_years,
                 "notes": export.notes,
             })
         });

@@ -176,13 +176,43 @@ fn the_age_that_is_chosen_is_age_over_a_store_that_took_the_other() {
     cohort.list("subject_code,session_id,AGE,Age@Scan\n0001,1,30,31.5\n0002,1,40,41.5\n");
     cohort.run(&[]).ended(0);
     assert_eq!(cells(&cohort, "AGE"), ["30.0", "40.0"]);
-    for header in ["AGE,Age@Scan\n0001,1,30,31.5\n0002,1,40,41.5", "Age@Scan,AGE\n0001,1,31.5,30\n0002,1,41.5,40"]
+    for header in
+        ["AGE,Age@Scan\n0001,1,30,31.5\n0002,1,40,41.5", "Age@Scan,AGE\n0001,1,31.5,30\n0002,1,41.5,40"]
     {
         cohort.list(&format!("subject_code,session_id,{header}\n"));
-        cohort.run(&["--age-column", "Age@Scan"]).ended(0).says(&["AGE is called AGE_2", "31.5 to 41.5 years"]);
+        cohort
+            .run(&["--age-column", "Age@Scan"])
+            .ended(0)
+            .says(&["AGE is called AGE_2", "31.5 to 41.5 years"]);
         assert_eq!(cells(&cohort, "AGE"), ["31.5", "41.5"], "{header}");
         assert_eq!(cells(&cohort, "AGE_2"), ["30.0", "40.0"], "{header}");
     }
     let gm = Store::read(&cohort.store()).table("long/anatomical_gm.parquet").clone();
     assert_eq!((gm.doubles("AGE")[0], gm.doubles("AGE_2")[0]), (Some(31.5), Some(30.0)));
+}
+
+#[test]
+fn an_age_in_a_unit_that_nobody_knows_is_nowhere_called_years() {
+    const GM: &str = "long/anatomical_gm.parquet";
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.write("visits.tsv", "participant_id\tage\nsub-0001\t3\nsub-0002\t4\n");
+    let units = || [METADATA, GM].map(|file| unit_of(&cohort.store().join(file), "AGE").unwrap_or_default());
+    cohort.write("visits.json", "{\"age\": {\"Units\": \"decades\"}}");
+    let list = ["-s", "visits.tsv"];
+    cohort.stop_exports_at(METADATA);
+    cohort.run(&list).ended(1);
+    cohort.let_exports_pass(METADATA);
+    // The cache remembers it.
+    cohort.export_cache(&[]).ended(0);
+    assert_eq!(units(), ["unknown", "unknown"]);
+    cohort.write("visits.json", "{\"age\": {\"Units\": \"deca");
+    let ran = cohort.run(&[&list[..], &["--keep-cache"]].concat()).ended(0);
+    ran.says(&["visits.json", "unknown unit"]);
+    assert_eq!(units(), ["unknown", "unknown"]);
+    cohort.remove("visits.json");
+    cohort.run(&list).ended(0).says(&["3 to 4 years"]).keeps_quiet_about(&["unknown"]);
+    assert_eq!(units(), ["years", "years"]);
+    cohort.write("visits.json", "{\"age\": {\"Units\": \"decades\"}}");
+    cohort.run(&list).ended(0).says(&["Age       3 to 4, in an unknown unit"]);
+    assert_eq!(units(), ["unknown", "unknown"]);
 }

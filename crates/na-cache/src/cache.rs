@@ -180,13 +180,18 @@ impl Cache {
             let values = serde_json::from_str(&metadata).map_err(|error| self.damaged(error))?;
             Ok(ListedSession { session, values })
         });
-        let left_out =
-            self.query("SELECT value FROM settings WHERE key = 'left_out'", |row| row.get::<_, String>(0))?;
+        let setting = |key: &str| {
+            self.query(&format!("SELECT value FROM settings WHERE key = '{key}'"), |row| {
+                row.get::<_, String>(0)
+            })
+        };
+        let left_out = setting("left_out")?;
         let left_out = left_out.first().map(|text| serde_json::from_str(text)).transpose();
         Ok(Listing {
             columns,
             rows: rows.collect::<Result<_, CacheError>>()?,
             left_out: left_out.map_err(|error| self.damaged(error))?.unwrap_or_default(),
+            unknown_age_unit: !setting("unknown_age_unit")?.is_empty(),
         })
     }
 

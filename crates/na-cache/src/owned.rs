@@ -128,6 +128,9 @@ fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::
     ] {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
     }
+    if record.listing.unknown_age_unit {
+        transaction.execute("INSERT INTO settings VALUES ('unknown_age_unit', '')", [])?;
+    }
     for name in &record.listing.columns {
         transaction.execute("INSERT INTO metadata_columns (name) VALUES (?1)", [name])?;
     }

@@ -173,6 +173,7 @@ fn record_of(number: u8) -> RunRecord {
         },
         listing: Listing {
             left_out: Vec::new(),
+            unknown_age_unit: false,
             columns: vec!["AGE".into(), "a\"b".into()],
             rows: (0..number % 4).map(row).collect(),
         },

@@ -150,6 +150,7 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
         },
         listing: Listing {
             left_out: Vec::new(),
+            unknown_age_unit: false,
             columns: vec!["AGE".into(), "a \"quoted\" column".into()],
             rows: vec![
                 ListedSession { session: session("9", "01"), values: vec![Some("007".into()), None] },

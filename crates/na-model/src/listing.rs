@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Session;
 
-/// The column that age has everywhere in the store, years.
+/// The column that age has everywhere in the store: years, unless the list counts it in a unit that nobody knows.
 pub const AGE_COLUMN: &str = "AGE";
 
 /// Sessions in the order of the session list, with their metadata as it was written.
@@ -17,6 +17,9 @@ pub struct Listing {
     /// Columns that must not be in the store, whoever had them: they look like direct identifiers.
     #[serde(default)]
     pub left_out: Vec<String>,
+    /// Whether [`AGE_COLUMN`] is in a unit that nobody knows, and not in years.
+    #[serde(default)]
+    pub unknown_age_unit: bool,
 }
 
 /// A row of the session list.

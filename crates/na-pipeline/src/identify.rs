@@ -24,6 +24,7 @@ pub(crate) fn identify(
 ) -> SessionList {
     let mut list = SessionList { notes: rows.notes, ..SessionList::default() };
     list.listing.columns = rows.columns;
+    list.listing.unknown_age_unit = rows.unknown_age_unit;
     list.counts.rows = rows.rows.len();
     let has_sessions = rows.has_sessions && rows.rows.iter().any(|row| !is_missing_in_list(&row.session));
     let finder = Identities { roots, known };

@@ -86,6 +86,8 @@ pub struct ListedRows {
     pub rows: Vec<ListedRow>,
     /// Whether there is a column of sessions.
     pub has_sessions: bool,
+    /// Whether ages are in a unit that nobody knows.
+    pub unknown_age_unit: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -116,6 +118,7 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         columns: Vec::new(),
         rows: Vec::with_capacity(rows.rows.len()),
         has_sessions: choice.session.is_some(),
+        unknown_age_unit: false,
         notes: choice.notes,
     };
     for row in &rows.rows {
@@ -176,19 +179,9 @@ impl ListedRows {
             );
             return Err(form(path, problem));
         }
-        let unit = AgeUnit::beside(path, name);
-        match unit {
-            AgeUnit::Years => {}
-            AgeUnit::Fraction { name: unit, .. } => self.notes.push(format!(
-                "{}: {name} is in {unit}, as the JSON beside it says: {AGE_COLUMN} is in years",
-                path.display()
-            )),
-            AgeUnit::Unknown => self.notes.push(format!(
-                "{}: the JSON beside it counts {name} in something else than years, months, weeks or days: {AGE_COLUMN} \
-                 has the numbers as they are, in an unknown unit",
-                path.display()
-            )),
-        }
+        let (unit, note) = AgeUnit::beside(path, name);
+        self.notes.extend(note);
+        self.unknown_age_unit = unit == AgeUnit::Unknown;
         self.add(AGE_COLUMN, cells.iter().map(|cell| in_years(cell, unit)));
         let at_least = ages.iter().filter(|age| matches!(age, Age::AtLeast(_))).count();
         if no_numbers + at_least > 0 {

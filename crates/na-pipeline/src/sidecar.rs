@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use na_model::{Number, Sidecar};
+use na_model::{Number, Sidecar, is_missing};
 use serde_json::Value;
 
-use crate::delimited::without_bom;
+use crate::delimited::{text_of, without_bom};
 use crate::pointer::check_content;
 use crate::unit_error::{UnitError, complaint, shorten};
 
@@ -19,13 +19,7 @@ const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
 /// # Errors
 /// Bytes that are not JSON, with line and column; JSON that is not an object.
 pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
-    check_content(path, bytes)?;
-    let bytes = with_nulls(without_bom(bytes));
-    let bytes = bytes.as_ref();
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| syntax(path, bytes, &error))?;
-    let Value::Object(keys) = &value else {
-        return Err(UnitError::form(path, shorten(bytes), "a JSON object, { … }: write the file again"));
-    };
+    let keys = parse_json(path, bytes)?;
     let atlas = keys.get("parcellation_scheme");
     Ok(Sidecar {
         original_file: text(keys.get("original_file")),
@@ -40,6 +34,20 @@ pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
         software_version: text(keys.get("software_version")),
         timestamp: text(keys.get("timestamp")),
     })
+}
+
+/// A JSON object as people and Python write it: behind a byte order mark, and with null for `NaN` and infinities.
+pub(crate) fn parse_json(path: &Path, bytes: &[u8]) -> Result<Value, UnitError> {
+    check_content(path, bytes)?;
+    if let Err((_, found @ "UTF-16 text")) = text_of(bytes) {
+        return Err(UnitError::form(path, found, "UTF-8 text: save it again as UTF-8"));
+    }
+    let bytes = with_nulls(without_bom(bytes));
+    let bytes = bytes.as_ref();
+    match serde_json::from_slice(bytes).map_err(|error| syntax(path, bytes, &error))? {
+        value @ Value::Object(_) => Ok(value),
+        _ => Err(UnitError::form(path, shorten(bytes), "a JSON object, { … }: write the file again")),
+    }
 }
 
 /// The same text with `null` for what is no number in JSON. What stands in quotes stays.
@@ -88,7 +96,8 @@ fn syntax(path: &Path, bytes: &[u8], error: &serde_json::Error) -> UnitError {
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
+        // A missing word says nothing: it names no other atlas, and no other session.
+        Value::String(text) => Some(text.clone()).filter(|text| !is_missing(text.trim())),
         other => Some(other.to_string()),
     }
 }
@@ -160,6 +169,17 @@ mod tests {
         };
         assert_eq!(sidecar, expected);
         assert!(parse("{\"mask\": NaNa}").is_err());
+    }
+
+    #[test]
+    fn a_missing_word_says_nothing() {
+        for word in ["", " ", "n/a", "N/A", "None", "null", "nan"] {
+            let sidecar = parse(&format!(
+                "{{\"parcellation_scheme\": {{\"name\": \"{word}\"}}, \"mask\": \"{word}\", \
+                 \"original_file\": \"{word}\", \"software_version\": \"{word}\"}}"
+            ));
+            assert_eq!(sidecar.unwrap(), Sidecar::default(), "{word:?}");
+        }
     }
 
     #[test]

@@ -142,7 +142,8 @@ pub enum UnitError {
     },
     /// A sidecar that names another atlas than the table's folder or name.
     #[error(
-        "{} says that its table was made with the atlas {named:?}, and the table lies under {asked:?}: move both to          their atlas, or make them again",
+        "{} says that its table was made with the atlas {named:?}, and the table lies under {asked:?}: move both to their \
+         atlas, or make them again",
         path.display()
     )]
     OtherAtlas {

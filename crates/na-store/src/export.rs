@@ -54,8 +54,10 @@ pub struct ExportReport {
     pub manifest: Manifest,
     /// The rows of `sessions.tsv`.
     pub sessions: Vec<SessionRow>,
-    /// The youngest and the oldest age, years.
+    /// The youngest and the oldest age.
     pub age_range: Option<(f64, f64)>,
+    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    pub ages_in_years: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -227,7 +229,13 @@ impl<'a> Export<'a> {
             verify_rows(&self.output.join(TIV_FILE), n_volumes)?;
         }
         let manifest = self.commit(&tables, features, has_tiv)?;
-        Ok(ExportReport { manifest, sessions: rows, age_range: metadata.age_range(), notes: report_notes })
+        Ok(ExportReport {
+            manifest,
+            sessions: rows,
+            age_range: metadata.age_range(),
+            ages_in_years: metadata.ages_are_in_years(),
+            notes: report_notes,
+        })
     }
 
     /// The sessions that the store is going to have something of.

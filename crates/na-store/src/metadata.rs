@@ -19,7 +19,10 @@ use crate::long::pieces::{Cells, Piece, Value, as_type, column, is_no_double};
 use crate::long::row_groups::row_groups_of;
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
-use crate::table_file::{TableFile, TableWriter, double_field};
+use crate::table_file::{TableFile, TableWriter, double_field, unit_of};
+
+/// What stands in a field's unit where nobody knows it.
+const UNKNOWN_UNIT: &str = "unknown";
 
 /// A column of the session list with the type that all its values have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(crate) struct MetadataColumn {
     /// What the list calls it.
     own_name: String,
     data_type: DataType,
+    /// Whether nobody knows the unit of an age that it holds.
+    has_unknown_unit: bool,
 }
 
 impl MetadataColumn {
@@ -39,6 +44,7 @@ impl MetadataColumn {
     /// Its field in a table that calls it by this name.
     pub(crate) fn field_as(&self, name: &str) -> Field {
         match self.name.as_str() {
+            AGE_COLUMN if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
             AGE_COLUMN => double_field(name, Some("years")),
             _ => Field::new(name, self.data_type.clone(), true),
         }
@@ -46,7 +52,12 @@ impl MetadataColumn {
 
     #[cfg(test)]
     pub(crate) fn for_test(name: &str) -> Self {
-        Self { name: name.to_owned(), own_name: name.to_owned(), data_type: DataType::Float64 }
+        Self {
+            name: name.to_owned(),
+            own_name: name.to_owned(),
+            data_type: DataType::Float64,
+            has_unknown_unit: false,
+        }
     }
 }
 
@@ -81,6 +92,7 @@ impl MetadataTable {
         } else {
             names
         };
+        let names_ages = names.iter().any(|name| name == AGE_COLUMN) && !keeps_old;
         let mut seen = HashSet::new();
         for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
             if seen.insert(&row.session) {
@@ -96,6 +108,9 @@ impl MetadataTable {
             old.sessions.iter().enumerate().map(|(place, session)| (session, place)).collect();
         left.sort_by_key(|session| (earlier.get(session).copied().unwrap_or(usize::MAX), (*session).clone()));
         sessions.extend(left.into_iter().cloned());
+        let tells_ages = names_ages && !words.is_empty();
+        let keeps_ages = !tells_ages
+            || sessions.iter().any(|session| !words.contains_key(session) && old.has_age(session));
         // Columns that only sessions of earlier lists have stay, with theirs.
         let mut all_names = names;
         for column in &old.columns {
@@ -112,7 +127,12 @@ impl MetadataTable {
             let cell = |name: &String| old.value(session, name).and_then(to_text);
             words.insert(session.clone(), all_names.iter().map(cell).collect());
         }
-        let columns = old.named(all_names, &mut notes);
+        let mut columns = old.named(all_names, &mut notes);
+        // Ages of two lists stand in one column: its unit is known where that of each is.
+        let was_unknown = !old.ages_are_in_years();
+        for column in columns.iter_mut().filter(|column| column.own_name == AGE_COLUMN) {
+            column.has_unknown_unit = tells_ages && listing.unknown_age_unit || keeps_ages && was_unknown;
+        }
         let mut merged = Self::typed(columns, sessions, &words, &mut notes);
         merged.notes = notes;
         merged
@@ -169,7 +189,7 @@ impl MetadataTable {
                 Some((place, column)) if has_values(place) => column.data_type.clone(),
                 _ => DataType::Null,
             };
-            MetadataColumn { name, own_name: own_name.clone(), data_type }
+            MetadataColumn { name, own_name: own_name.clone(), data_type, has_unknown_unit: false }
         });
         columns.collect()
     }
@@ -239,7 +259,16 @@ impl MetadataTable {
         self.values.get(session)?.get(place)
     }
 
-    /// The youngest and the oldest age, years.
+    fn has_age(&self, session: &Session) -> bool {
+        self.value(session, AGE_COLUMN).is_some_and(|age| *age != Value::Null)
+    }
+
+    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    pub(crate) fn ages_are_in_years(&self) -> bool {
+        !self.columns.iter().any(|column| column.has_unknown_unit)
+    }
+
+    /// The youngest and the oldest age.
     pub(crate) fn age_range(&self) -> Option<(f64, f64)> {
         let ages = self.sessions.iter().filter_map(|session| match self.value(session, AGE_COLUMN)? {
             Value::Double(age) => Some(*age),
@@ -259,6 +288,7 @@ impl MetadataTable {
                 name: field.name().clone(),
                 own_name: own_name(field).to_owned(),
                 data_type: known_type(field.data_type()),
+                has_unknown_unit: unit_of(field) == Some(UNKNOWN_UNIT),
             })
             .collect();
         for row_group in 0..file.row_groups().len() {

@@ -46,7 +46,7 @@ fn list(columns: &[(&str, &str)], subjects: &[&str]) -> RunRecord {
     };
     let columns = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rows = subjects.iter().map(row).collect();
-    RunRecord { listing: Listing { columns, rows, left_out: Vec::new() }, ..record(&[]) }
+    RunRecord { listing: Listing { columns, rows, ..Listing::default() }, ..record(&[]) }
 }
 
 fn column(output: &Path, file: &str, name: &str) -> Vec<(String, String)> {

@@ -45,6 +45,7 @@ fn listing(edition: usize) -> RunRecord {
         columns: vec!["remark".to_owned()],
         rows: (0..SESSIONS).map(row).collect(),
         left_out: Vec::new(),
+        unknown_age_unit: false,
     };
     RunRecord { listing, ..record(&[]) }
 }

@@ -153,7 +153,7 @@ fn record() -> RunRecord {
             wide_metrics: WideMetrics::Default,
             compression: Compression::default(),
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: ["0001", "0002"].map(row).into() },
+        listing: Listing { columns: vec!["AGE".to_owned()], rows: ["0001", "0002"].map(row).into(), ..Listing::default() },
         modalities: vec![Modality::Anatomical],
     }
 }

@@ -1,9 +1,15 @@
 //! Ages: numbers in years, whatever else the column holds.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use na_model::{Number, is_missing_in_list};
+use na_model::{AGE_COLUMN, Number, is_missing_in_list};
 use serde_json::Value;
+
+use crate::fingerprint::read_with_fingerprint;
+use crate::sidecar::parse_json;
+use crate::unit_error::UnitError;
 
 /// Weeks of a year, as BIDS converters count them.
 const WEEKS: f64 = 52.1775;
@@ -18,30 +24,83 @@ pub(super) enum AgeUnit {
         name: &'static str,
         of_a_year: f64,
     },
-    /// A word that says nothing.
+    /// A word that says nothing, or a file that cannot be read.
     Unknown,
 }
 
 impl AgeUnit {
-    /// The unit of a column, from `participants.json` or the JSON of the list's own name. Years unless one says otherwise.
-    pub(super) fn beside(list: &Path, column: &str) -> Self {
-        let own = list.with_extension("json");
-        let participants = list.with_file_name("participants.json");
-        let said = [own, participants].iter().find_map(|path| {
-            let keys: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-            let column = keys.get(column)?;
-            column.get("Units").or_else(|| column.get("units"))?.as_str().map(str::to_lowercase)
-        });
-        match said.as_deref().map(str::trim) {
-            None | Some("" | "year" | "years" | "yr" | "yrs" | "y" | "a" | "year(s)") => Self::Years,
-            Some("month" | "months" | "mo" | "month(s)") => {
-                Self::Fraction { name: "months", of_a_year: 12.0 }
+    /// The unit of a column, from the JSON of the list's own name or `participants.json`, and what the user should know
+    /// of it. Years unless one says otherwise; a file that is there and cannot be read may say otherwise.
+    pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
+        let said = [own_json(list), list.with_file_name("participants.json")]
+            .iter()
+            .find_map(|json| unit_in(json, column).transpose().map(|said| (json.clone(), said)));
+        let (json, said) = match said {
+            None => return (Self::Years, None),
+            Some((_, Err(error))) => {
+                let note = format!(
+                    "{error}; it may say in which unit ages are: {AGE_COLUMN} has the numbers of {column} as they are, in an \
+                     unknown unit"
+                );
+                return (Self::Unknown, Some(note));
             }
-            Some("week" | "weeks" | "wk" | "week(s)") => Self::Fraction { name: "weeks", of_a_year: WEEKS },
-            Some("day" | "days" | "d" | "day(s)") => Self::Fraction { name: "days", of_a_year: DAYS },
-            Some(_) => Self::Unknown,
+            Some((json, Ok(said))) => (json, said),
+        };
+        let unit = said.as_str().map(|text| Self::of_word(&text.trim().to_lowercase()));
+        let unit = unit.unwrap_or(Self::Unknown);
+        let json = json.display();
+        let note = match unit {
+            Self::Years => None,
+            Self::Fraction { name, .. } => {
+                Some(format!("{column} is in {name}, as {json} says: {AGE_COLUMN} is in years"))
+            }
+            Self::Unknown => Some(format!(
+                "{json} counts {column} in something else than years, months, weeks or days: {AGE_COLUMN} has the numbers as \
+                 they are, in an unknown unit; \"Units\": \"years\" (or months, weeks, days) says it"
+            )),
+        };
+        (unit, note)
+    }
+
+    fn of_word(word: &str) -> Self {
+        match word {
+            "" | "year" | "years" | "yr" | "yrs" | "y" | "a" | "year(s)" => Self::Years,
+            "month" | "months" | "mo" | "month(s)" => Self::Fraction { name: "months", of_a_year: 12.0 },
+            "week" | "weeks" | "wk" | "week(s)" => Self::Fraction { name: "weeks", of_a_year: WEEKS },
+            "day" | "days" | "d" | "day(s)" => Self::Fraction { name: "days", of_a_year: DAYS },
+            _ => Self::Unknown,
         }
     }
+}
+
+/// The JSON of a list's own name: `visits.json` for `visits.tsv` and `visits.tsv.gz`.
+fn own_json(list: &Path) -> PathBuf {
+    let is_compressed = list.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+    let plain = if is_compressed { list.with_extension("") } else { list.to_owned() };
+    plain.with_extension("json")
+}
+
+/// What a JSON says of a column's unit; `None` if it says nothing, or is not there.
+fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        _ => {}
+    }
+    let (bytes, _) = read_with_fingerprint(path)?;
+    let keys = parse_json(path, &bytes)?;
+    let unit = in_any_case(&keys, column).and_then(|column| in_any_case(column, "Units"));
+    Ok(unit.filter(|unit| !unit.is_null()).cloned())
+}
+
+/// What a JSON has under a key: as it is written, or else in another case.
+fn in_any_case<'j>(keys: &'j Value, key: &str) -> Option<&'j Value> {
+    let any_case = || {
+        let keys = keys.as_object()?.iter();
+        keys.filter(|(name, _)| name.to_lowercase() == key.to_lowercase()).map(|(_, value)| value).next()
+    };
+    keys.get(key).or_else(any_case)
 }
 
 /// An age as the list writes it.
@@ -115,13 +174,65 @@ mod tests {
         ] {
             let json = format!("{{\"age\": {{\"Units\": \"{said}\"}}}}");
             std::fs::write(folder.path().join("participants.json"), json).unwrap();
-            let years = in_years("90", AgeUnit::beside(&list, "age")).unwrap();
+            let years = in_years("90", AgeUnit::beside(&list, "age").0).unwrap();
             assert!(
                 expected.is_some_and(|e| years.starts_with(e.trim_end_matches("..."))),
                 "{said}: {years}"
             );
         }
-        assert_eq!(AgeUnit::beside(&list, "age"), AgeUnit::Unknown);
-        assert_eq!(AgeUnit::beside(&list, "other"), AgeUnit::Years);
+        let (unit, note) = AgeUnit::beside(&list, "age");
+        assert_eq!(unit, AgeUnit::Unknown);
+        assert!(note.unwrap().contains("unknown unit"));
+        assert_eq!(AgeUnit::beside(&list, "other"), (AgeUnit::Years, None));
+    }
+
+    const MONTHS: AgeUnit = AgeUnit::Fraction { name: "months", of_a_year: 12.0 };
+
+    #[test]
+    fn the_unit_is_read_as_people_write_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("visits.tsv.gz");
+        for json in [
+            "\u{feff}{\"age\": {\"Units\": \"months\"}}",
+            "{\"iq\": {\"mean\": NaN}, \"age\": {\"Units\": \"months\"}}",
+            "{\"Age\": {\"units\": \" Months \"}}",
+        ] {
+            std::fs::write(folder.path().join("visits.json"), json).unwrap();
+            assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS, "{json}");
+        }
+        std::fs::write(
+            folder.path().join("visits.json"),
+            "{\"Age\": {\"Units\": \"weeks\"}, \"age\": {\"Units\": \"months\"}}",
+        )
+        .unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+        // One that says nothing of the unit leaves it to the other.
+        std::fs::write(folder.path().join("visits.json"), "{\"age\": {\"Units\": null}}").unwrap();
+        std::fs::write(folder.path().join("participants.json"), "{\"age\": {\"Units\": \"months\"}}")
+            .unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+    }
+
+    #[test]
+    fn a_json_that_cannot_be_read_is_told_and_ages_are_not_taken_for_years() {
+        let folder = tempfile::tempdir().unwrap();
+        let (list, json) = (folder.path().join("list.csv"), folder.path().join("participants.json"));
+        let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (content, word) in [
+            (&utf16[..], "UTF-16"),
+            (b"{\"age\": {\"Units\": \"months\",}}", "line 1"),
+            (b"{\"age\": {\"Units\": \"mon", "line 1"),
+            (b"[]", "a JSON object"),
+            (b"{\"age\": {\"Units\": [12]}}", "\"Units\": \"years\""),
+        ] {
+            std::fs::write(&json, content).unwrap();
+            let (unit, note) = AgeUnit::beside(&list, "age");
+            let note = note.unwrap();
+            assert_eq!(unit, AgeUnit::Unknown, "{note}");
+            assert!(note.contains("participants.json") && note.contains(word), "{word}: {note}");
+        }
+        std::fs::remove_file(&json).unwrap();
+        std::fs::create_dir(&json).unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, AgeUnit::Unknown);
     }
 }

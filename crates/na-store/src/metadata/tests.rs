@@ -10,6 +10,7 @@ fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
     let cell = |cell: &&str| (!cell.is_empty()).then(|| (*cell).to_owned());
     Listing {
         left_out: Vec::new(),
+        unknown_age_unit: false,
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: rows
             .iter()
@@ -139,4 +140,28 @@ fn discovered_sessions_change_no_metadata() {
     let new = MetadataTable::merge(old, &discovered, &all);
     assert_eq!(new.values(&session("1")), [Value::Double(30.0)]);
     assert_eq!(new.values(&session("2")), [Value::Null]);
+}
+
+#[test]
+fn an_age_in_a_unit_that_nobody_knows_is_not_called_years() {
+    let unit = |table: &MetadataTable| {
+        let field = table.schema().field_with_name("AGE").unwrap().clone();
+        field.metadata().get("unit").cloned().unwrap()
+    };
+    let mut list = listing(&["AGE"], &[("1", &["3"]), ("2", &["4"])]);
+    list.unknown_age_unit = true;
+    let first = merged(MetadataTable::default(), &list);
+    assert_eq!((unit(&first), first.ages_are_in_years()), ("unknown".to_owned(), false));
+    let folder = tempfile::tempdir().unwrap();
+    first.write(folder.path(), &Folders::default(), Compression::Zstd).unwrap();
+    let read = || MetadataTable::read(folder.path()).unwrap();
+    assert_eq!(unit(&read()), "unknown");
+    let all: HashSet<Session> = ["1", "2"].map(session).into();
+    // Lists that say nothing of some ages leave them as they are.
+    for list in [listing(&[], &[("1", &[])]), listing(&["AGE"], &[("1", &["33"])])] {
+        assert_eq!(unit(&MetadataTable::merge(read(), &list, &all)), "unknown");
+    }
+    let years = listing(&["AGE"], &[("1", &["33"]), ("2", &["44"])]);
+    let then = MetadataTable::merge(read(), &years, &all);
+    assert_eq!((unit(&then), then.ages_are_in_years()), ("years".to_owned(), true));
 }

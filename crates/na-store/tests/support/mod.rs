@@ -121,6 +121,7 @@ pub fn record(sessions: &[&str]) -> RunRecord {
             columns: vec!["AGE".to_owned()],
             rows: sessions.iter().map(row).collect(),
             left_out: Vec::new(),
+            unknown_age_unit: false,
         },
         modalities: Modality::ALL.to_vec(),
     }
