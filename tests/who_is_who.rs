@@ -288,3 +288,26 @@ fn a_visit_that_stands_beside_the_listed_one_is_not_taken_in_another_root() {
     assert_eq!(sessions(&cohort, GM), ["0007/1_0"]);
     assert!(sessions(&cohort, NODDI).is_empty());
 }
+
+#[test]
+fn a_code_in_clothing_that_cannot_come_off_is_nobody_else_s() {
+    let cohort = Cohort::of(&[("8", "1"), ("80", "1"), ("AB1", "1")]);
+    cohort.list(&listed(&[("8.0", "1"), ("AB1", "1")]));
+    cohort.run(&[]).ended(0).says(&["1 subject codes", "such as 8.0, and no folder is called so", "as text"]);
+    assert_eq!(sessions(&cohort, GM), ["0AB1/1"]);
+    assert_eq!(cohort.standing("08_0", "1", "anatomical").0, "missing");
+
+    let cohort = Cohort::of(&[("0007", "1"), ("0007", "10"), ("0007", "baseline")]);
+    cohort.list(&listed(&[("0007", "1.0"), ("0007", "baseline")]));
+    cohort.run(&[]).ended(0).says(&["1 session ids", "such as 1.0, and no folder is called so"]);
+    assert_eq!(sessions(&cohort, GM), ["0007/baseline"]);
+    assert_eq!(cohort.standing("0007", "1_0", "diffusion").0, "missing");
+}
+
+#[test]
+fn identifiers_of_a_semicolon_list_have_decimal_commas() {
+    let cohort = Cohort::of(&[("8", "1"), ("80", "1"), ("9", "2"), ("90", "20")]);
+    cohort.list("subject_code;session_id;AGE\n8,0;1,0;30,5\n9,0;2,0;40\n2,02E+11;1,0;50\n");
+    cohort.run(&[]).ended(3).says(&["8.0 as 8", "1.0 as 1", "line 4", "digits were lost"]);
+    assert_eq!(sessions(&cohort, GM), ["0008/1", "0009/2"]);
+}

@@ -1,6 +1,6 @@
 //! What spreadsheets do to identifiers: `7` becomes `7.0` where a column has a gap, long ones become `2.02E+11`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::session_list::SessionList;
 
@@ -8,7 +8,9 @@ use crate::session_list::SessionList;
 pub(crate) struct Clothing {
     is_worn: bool,
     taken_off: Cell<usize>,
-    example: std::cell::RefCell<Option<String>>,
+    /// Codes that may wear it, in a column that does not as a whole.
+    left_on: Cell<usize>,
+    example: RefCell<Option<String>>,
 }
 
 impl Clothing {
@@ -17,25 +19,33 @@ impl Clothing {
         let mut codes = codes.peekable();
         let is_worn =
             codes.peek().is_some() && codes.all(|code| is_digits(undressed(&code).unwrap_or(&code)));
-        Self { is_worn, taken_off: Cell::new(0), example: std::cell::RefCell::default() }
+        Self { is_worn, taken_off: Cell::default(), left_on: Cell::default(), example: RefCell::default() }
     }
 
     /// The code without its clothing; `None` if it wears none.
     pub(crate) fn taken_off(&self, code: &str) -> Option<String> {
-        let bare = undressed(code).filter(|_| self.is_worn)?;
-        self.taken_off.set(self.taken_off.get() + 1);
-        self.example.borrow_mut().get_or_insert_with(|| format!("{code} as {bare}"));
-        Some(bare.to_owned())
+        let bare = undressed(code)?;
+        let counted = if self.is_worn { &self.taken_off } else { &self.left_on };
+        counted.set(counted.get() + 1);
+        let example = || if self.is_worn { format!("{code} as {bare}") } else { code.to_owned() };
+        self.example.borrow_mut().get_or_insert_with(example);
+        self.is_worn.then(|| bare.to_owned())
     }
 
     pub(crate) fn note(&self, what: &str, list: &mut SessionList) {
-        if let Some(example) = self.example.borrow().as_ref() {
-            let n = self.taken_off.get();
-            list.notes.push(format!(
+        let example = self.example.borrow();
+        let Some(example) = example.as_ref() else { return };
+        list.notes.push(match (self.taken_off.get(), self.left_on.get()) {
+            (0, n) => format!(
+                "{n} {what} of the session list end in .0, as spreadsheets write whole numbers, and others of the column are \
+                 no numbers: they are read as they are, such as {example}, and no folder is called so; if .0 is no part of \
+                 them, write the list again with this column as text"
+            ),
+            (n, _) => format!(
                 "{n} {what} of the session list end in .0, as spreadsheets write whole numbers: they are read without it, \
                  such as {example}"
-            ));
-        }
+            ),
+        });
     }
 }
 

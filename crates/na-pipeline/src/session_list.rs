@@ -121,11 +121,16 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         unknown_age_unit: false,
         notes: choice.notes,
     };
+    // What Excel writes with a decimal comma is a number in these columns as well.
+    let identifier = |cell: &str| match rows.has_semicolons {
+        true => with_point_if_number(cell),
+        false => cell.to_owned(),
+    };
     for row in &rows.rows {
         list.rows.push(ListedRow {
             line: rows.line(row),
-            subject: row.cell(choice.subject).to_owned(),
-            session: choice.session.map(|column| row.cell(column).to_owned()).unwrap_or_default(),
+            subject: identifier(row.cell(choice.subject)),
+            session: choice.session.map(|column| identifier(row.cell(column))).unwrap_or_default(),
             values: Vec::with_capacity(choice.kept.len()),
         });
     }
@@ -219,21 +224,34 @@ fn has_name(header: &[String], name: &str) -> bool {
 
 /// A column of numbers with a comma in place of the decimal point, with points; any other column as it is.
 fn with_points(cells: Vec<String>) -> Vec<String> {
-    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-    let has_comma = |cell: &str| {
-        let bytes = cell.as_bytes();
-        let mut commas = bytes.iter().enumerate().filter(|(_, byte)| **byte == b',').map(|(index, _)| index);
-        let between =
-            |index: usize| is_digit(bytes.get(index.wrapping_sub(1))) && is_digit(bytes.get(index + 1));
-        commas.next().is_some_and(between) && commas.next().is_none()
-    };
-    let with_point = |cell: &str| if has_comma(cell) { cell.replace(',', ".") } else { cell.to_owned() };
+    let with_point =
+        |cell: &str| if has_decimal_comma(cell) { cell.replace(',', ".") } else { cell.to_owned() };
     let is_number = |cell: &String| is_missing_in_list(cell) || Number::parse(&with_point(cell)).is_some();
-    if cells.iter().any(|cell| has_comma(cell)) && cells.iter().all(is_number) {
+    if cells.iter().any(|cell| has_decimal_comma(cell)) && cells.iter().all(is_number) {
         cells.iter().map(|cell| with_point(cell)).collect()
     } else {
         cells
     }
+}
+
+/// An identifier with a point for its decimal comma, if nothing but a number is in it: `8,0`, `2,02E+11`.
+fn with_point_if_number(cell: &str) -> String {
+    let is_of_number = |byte: u8| byte.is_ascii_digit() || b",eE+-".contains(&byte);
+    if has_decimal_comma(cell) && cell.bytes().all(is_of_number) {
+        cell.replace(',', ".")
+    } else {
+        cell.to_owned()
+    }
+}
+
+/// Whether the one comma of a cell stands between digits.
+fn has_decimal_comma(cell: &str) -> bool {
+    let ends_in_digit = |text: &str| text.bytes().next_back().is_some_and(|byte| byte.is_ascii_digit());
+    let starts_with_digit = |text: &str| text.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+    let is_between = |(before, behind): (&str, &str)| {
+        ends_in_digit(before) && starts_with_digit(behind) && !behind.contains(',')
+    };
+    cell.split_once(',').is_some_and(is_between)
 }
 
 #[cfg(test)]

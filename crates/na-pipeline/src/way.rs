@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use na_model::{SessionId, SubjectCode, visible};
 
+use crate::clothing::undressed;
+
 /// How a folder was found for an identifier, the surest way first. Each is tried only where those before it found
 /// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +48,8 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
     forms: Vec<String>,
+    /// Whether the zero of a spreadsheet's `8.0` would count as a digit: then only the whole name is compared.
+    may_be_clothed: bool,
 }
 
 impl Keys {
@@ -53,13 +57,18 @@ impl Keys {
     pub(crate) fn of_folder(kind: Kind, name: &str) -> Self {
         let visible = visible(name, kind.prefix());
         let clean = kind.clean(name).filter(|clean| *clean != visible);
-        Self { forms: clean.into_iter().chain([visible]).collect() }
+        let may_be_clothed = undressed(&visible).is_some();
+        Self { forms: clean.into_iter().chain([visible]).collect(), may_be_clothed }
     }
 
     /// The keys of an identifier, with the form in which a list or folder writes it.
     pub(crate) fn of_code(clean: &str, written: Option<&str>) -> Self {
         let written = written.filter(|written| *written != clean);
-        Self { forms: [Some(clean), written].into_iter().flatten().map(str::to_owned).collect() }
+        let may_be_clothed = written.is_some_and(|written| undressed(written).is_some());
+        Self {
+            forms: [Some(clean), written].into_iter().flatten().map(str::to_owned).collect(),
+            may_be_clothed,
+        }
     }
 
     /// The keys of one way.
@@ -67,6 +76,7 @@ impl Keys {
         let forms = self.forms.iter();
         match way {
             Way::Code => forms.map(|form| Cow::Borrowed(form.as_str())).collect(),
+            Way::Letters | Way::Number if self.may_be_clothed => Vec::new(),
             Way::Letters => {
                 forms.map(|form| letters(form)).filter(|l| !l.is_empty()).map(Cow::Owned).collect()
             }
@@ -174,6 +184,22 @@ mod tests {
         assert_eq!(way(Kind::Session, "1", "01"), Some(Way::Number));
         assert_eq!(way(Kind::Session, "2-1", "21"), Some(Way::Letters));
         assert_eq!(way(Kind::Session, "12", "1"), None);
+        assert_eq!(way(Kind::Session, "1-0", "10"), Some(Way::Letters));
+    }
+
+    #[test]
+    fn the_zero_of_a_spreadsheet_is_no_digit_of_a_name() {
+        for (kind, written, folder) in [
+            (Kind::Subject, "8.0", "80"),
+            (Kind::Subject, "80", "8.0"),
+            (Kind::Subject, "8.00", "800"),
+            (Kind::Session, "1.0", "10"),
+            (Kind::Session, "10", "1.0"),
+        ] {
+            assert_eq!(way(kind, written, folder), None, "{written} {folder}");
+        }
+        assert_eq!(way(Kind::Subject, "8.0", "8.0"), Some(Way::Code));
+        assert_eq!(way(Kind::Session, "1.0", "1_0"), Some(Way::Code));
     }
 
     #[test]
