@@ -95,6 +95,38 @@ fn a_pick_leaves_tables_alone_that_have_nothing_to_pick_from() {
 }
 
 #[test]
+fn a_table_that_is_there_and_not_chosen_is_told() {
+    let cohort = Cohort::of(&[A, B]);
+    for (subject, session) in [A, B] {
+        for tissue in ["GM", "WM"] {
+            let plain = anatomical(subject, session, tissue);
+            let masked = with(&plain, if tissue == "GM" { "mask-gm" } else { "mask-wm" });
+            cohort.write(&masked, &std::fs::read_to_string(cohort.path(&plain)).unwrap());
+        }
+        cohort.remove(&anatomical(subject, session, "WM"));
+    }
+    let pick = ["--mask", "gm"];
+    let says = "2 units have tables that are not chosen";
+    cohort.run(&pick).ended(0).says(&[says, "anatomical_wm has mask-wm only"]);
+    let told = |reason: &str| {
+        reason.starts_with("anatomical_wm has mask-wm only: --entity, --mask and --space choose others")
+    };
+    for _ in 0..2 {
+        for (subject, session) in [A, B] {
+            let (status, reason) = cohort.standing(subject, session, "anatomical");
+            assert!(status == "partial" && told(&reason), "{status} {reason}");
+            assert_eq!(cohort.standing(subject, session, "diffusion").0, "loaded");
+        }
+        // It is told again, and there is nothing to do.
+        cohort.run(&pick).ended(0).says(&[says, "Nothing to do"]);
+    }
+    cohort.remove(&with(&anatomical(A.0, A.1, "WM"), "mask-wm"));
+    cohort.run(&pick).ended(0).says(&["1 units have tables that are not chosen"]);
+    let (status, reason) = cohort.standing(A.0, A.1, "anatomical");
+    assert!(status == "loaded" && reason == "n/a", "{status} {reason}");
+}
+
+#[test]
 fn a_picked_file_replaces_the_other_in_the_store() {
     let cohort = Cohort::of(&[A]);
     cohort.run(&[]).ended(0);

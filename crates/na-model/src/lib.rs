@@ -52,4 +52,4 @@ pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot};
 pub use table::{MapSource, TableName, Tissue, UNKNOWN, Workflow};
 pub use tiv::TivFinding;
-pub use unit::{Modality, Unit, UnitOutcome, UnitStatus};
+pub use unit::{CHOOSE_OTHERS, Modality, Unit, UnitOutcome, UnitStatus};

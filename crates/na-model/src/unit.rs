@@ -71,6 +71,9 @@ impl fmt::Display for Unit {
     }
 }
 
+/// Why tables that are there are not in the store: the end of a reason in `sessions.tsv`.
+pub const CHOOSE_OTHERS: &str = "--entity, --mask and --space choose others";
+
 /// Where a unit stands, as `sessions.tsv` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -121,7 +121,8 @@ impl<'a> Claims<'a> {
 
     /// The folders of a subject's visits, root by root.
     fn visits_of(&self, subject: &Keys) -> impl Iterator<Item = Folders> {
-        let found = self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
+        let found =
+            self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
         let folders =
             found.flat_map(|(root, names)| names.into_iter().map(|name| root.subjects.path_of(name)));
         // One that cannot be listed fails the units that need it.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Modality, ReadAt, Session, SourceFile, SourceKind, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,
+    CHOOSE_OTHERS, Modality, ReadAt, Session, SourceFile, SourceKind, TableName, TivFinding, Unit,
+    UnitOutcome, UnitStatus,
 };
 use na_store::{StoreError, for_each_stored_unit};
 use rayon::prelude::*;
@@ -16,6 +17,7 @@ use crate::error::PipelineError;
 use crate::event::PlanSummary;
 use crate::find::{Finder, FoundUnit, TableKey};
 use crate::session_list::SessionList;
+use crate::sources::NotChosen;
 
 /// What is known of units is large: so many are compared at once.
 const UNITS_AT_ONCE: usize = 512;
@@ -25,7 +27,7 @@ const UNITS_AT_ONCE: usize = 512;
 pub(crate) struct Plan {
     /// Units whose sources changed, then new ones, each in the list's order.
     pub(crate) to_load: Vec<PlannedUnit>,
-    /// Units that are missing, or failed before anything was read.
+    /// Units that are missing, that failed before anything was read, or of which some tables are not chosen.
     pub(crate) outcomes: Vec<UnitOutcome>,
     pub(crate) summary: PlanSummary,
     pub(crate) skipped: BTreeMap<Modality, usize>,
@@ -87,6 +89,8 @@ impl KnownUnit {
 /// A unit with what became of it.
 struct Decided {
     decision: Decision,
+    /// Tables that are there beside what is chosen, in words.
+    not_chosen: Option<String>,
     is_known: bool,
     tables: BTreeSet<TableKey>,
     tiv: Vec<SourceFile>,
@@ -189,8 +193,8 @@ impl Planner<'_> {
             let is_known = known.is_some();
             let known = known.unwrap_or_default();
             // Cancelled: the decisions are not looked at.
-            let decision = if (self.should_stop)() {
-                Decision::Skip
+            let (decision, not_chosen) = if (self.should_stop)() {
+                (Decision::Skip, None)
             } else {
                 self.decide(&unit, is_known.then_some(&known))
             };
@@ -198,27 +202,30 @@ impl Planner<'_> {
                 Decision::Load { .. } => (known.tables(), known.tiv()),
                 _ => Default::default(),
             };
-            (unit, Decided { decision, is_known, tables, tiv, read_at: known.read_at() })
+            (unit, Decided { decision, not_chosen, is_known, tables, tiv, read_at: known.read_at() })
         });
         let decisions: Vec<(Unit, Decided)> = decisions.collect();
         self.decided.extend(decisions);
     }
 
-    fn decide(&self, unit: &Unit, known: Option<&KnownUnit>) -> Decision {
+    /// What becomes of a unit, and which of its tables that the store has not are there and not chosen.
+    fn decide(&self, unit: &Unit, known: Option<&KnownUnit>) -> (Decision, Option<String>) {
         if let Some(reason) = self.list.refused.get(&unit.session) {
-            return Decision::Failed(reason.clone());
+            return (Decision::Failed(reason.clone()), None);
         }
         let index = self.indices.get(&unit.session);
         let Some(written) = index.and_then(|index| self.list.as_written.get(*index)) else {
-            return Decision::Skip;
+            return (Decision::Skip, None);
         };
         let tables = known.map(KnownUnit::tables).unwrap_or_default();
         let found = match self.finder.find(unit, written, &tables) {
             Ok(found) => found,
-            Err(error) => return Decision::Failed(error.to_string()),
+            Err(error) => return (Decision::Failed(error.to_string()), None),
         };
         let has_tables = !found.found.tables.is_empty();
-        match known {
+        let is_new = |one: &NotChosen| !tables.contains(&(one.table.clone(), one.map.clone()));
+        let not_chosen = told(&found.found.not_chosen, is_new);
+        let decision = match known {
             None if found.is_empty() => Decision::Missing(why_missing(unit, &found)),
             None => Decision::Load { has_tables },
             Some(_) if found.is_empty() => Decision::Kept(why_kept(unit, &found)),
@@ -227,7 +234,8 @@ impl Planner<'_> {
                 Ok(false) => Decision::Skip,
                 Err(error) => Decision::Failed(error.to_string()),
             },
-        }
+        };
+        (decision, not_chosen)
     }
 
     fn plan(mut self) -> Plan {
@@ -243,6 +251,16 @@ impl Planner<'_> {
         }
         plan.to_load.sort_by_key(|unit| !unit.is_changed);
         plan.notes.extend(self.finder.claims.notes());
+        let partial = || plan.outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Partial);
+        let note = partial().next().map(|first| {
+            format!(
+                "{} units have tables that are not chosen, and are in the store without them, such as {}: {}",
+                partial().count(),
+                first.unit,
+                first.reason
+            )
+        });
+        plan.notes.extend(note);
         plan
     }
 }
@@ -263,20 +281,22 @@ fn newest(mut cached: Vec<SourceFile>, unit: &CachedUnit, stored: Vec<SourceFile
 }
 
 fn why_missing(unit: &Unit, found: &FoundUnit) -> String {
-    match found.found.not_chosen.as_slice() {
-        [] => format!("no {} tables were found", unit.modality),
-        there => format!("{}: --entity, --mask and --space choose others", there.join(", ")),
-    }
+    let not_chosen = told(&found.found.not_chosen, |_| true);
+    not_chosen.unwrap_or_else(|| format!("no {} tables were found", unit.modality))
 }
 
 fn why_kept(unit: &Unit, found: &FoundUnit) -> String {
-    match found.found.not_chosen.as_slice() {
-        [] => format!("{unit}: its files are gone; what the store has of it stays"),
-        there => format!(
-            "{unit}: {}: --entity, --mask and --space choose others; what the store has of it stays",
-            there.join(", ")
-        ),
+    match told(&found.found.not_chosen, |_| true) {
+        None => format!("{unit}: its files are gone; what the store has of it stays"),
+        Some(not_chosen) => format!("{unit}: {not_chosen}; what the store has of it stays"),
     }
+}
+
+/// What is there of tables of which nothing is chosen; `None` if there is no such table.
+fn told(all: &[NotChosen], is_meant: impl Fn(&NotChosen) -> bool) -> Option<String> {
+    let meant: BTreeSet<String> = all.iter().filter(|one| is_meant(one)).map(ToString::to_string).collect();
+    let meant: Vec<String> = meant.into_iter().collect();
+    (!meant.is_empty()).then(|| format!("{}: {CHOOSE_OTHERS}", meant.join(", ")))
 }
 
 impl Plan {
@@ -292,6 +312,11 @@ impl Plan {
 
     fn add(&mut self, index: usize, unit: Unit, decided: Decided) {
         let fail = |status, reason| UnitOutcome { unit: unit.clone(), status, reason };
+        if let (Decision::Load { .. } | Decision::Skip, Some(reason)) =
+            (&decided.decision, decided.not_chosen)
+        {
+            self.outcomes.push(fail(UnitStatus::Partial, reason));
+        }
         match decided.decision {
             Decision::Load { has_tables } => {
                 self.has_tables |= has_tables;

@@ -32,7 +32,7 @@ pub struct RunReport {
     pub loaded: BTreeMap<Modality, usize>,
     /// Units that were there already, by modality.
     pub skipped: BTreeMap<Modality, usize>,
-    /// Missing and failed units.
+    /// Missing and failed units, and those of which some tables are not chosen.
     pub outcomes: Vec<UnitOutcome>,
     /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use na_cache::RunRecord;
-use na_model::UnitOutcome;
+use na_model::{CHOOSE_OTHERS, UnitOutcome};
 
 use crate::catalog::{read_manifest, wide_metrics};
 use crate::error::StoreError;
@@ -34,14 +34,8 @@ pub fn is_current(output: &Path, record: &RunRecord, outcomes: &[UnitOutcome]) -
         return Ok(false);
     }
     let Ok(text) = std::fs::read_to_string(output.join(SESSIONS_FILE)) else { return Ok(false) };
-    let told: BTreeSet<Vec<&str>> = text
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>())
-        .filter(|cells| cells.get(3).is_some_and(|status| matches!(*status, "missing" | "failed")))
-        .map(|cells| {
-            cells.into_iter().enumerate().filter(|(place, _)| *place != 4).map(|(_, cell)| cell).collect()
-        })
-        .collect();
+    let told: BTreeSet<Vec<&str>> =
+        text.lines().map(|line| line.split('\t').collect::<Vec<_>>()).filter_map(told_of).collect();
     let now: Vec<Vec<String>> = outcomes
         .iter()
         .map(|outcome| {
@@ -61,4 +55,18 @@ pub fn is_current(output: &Path, record: &RunRecord, outcomes: &[UnitOutcome]) -
     let now: BTreeSet<Vec<&str>> =
         now.iter().map(|cells| cells.iter().map(String::as_str).collect()).collect();
     Ok(told == now)
+}
+
+/// What a run said of a unit, without its tables, and without what the tables themselves say of a partial one.
+fn told_of(cells: Vec<&str>) -> Option<Vec<&str>> {
+    let [subject, session, modality, status, _, reason] = cells[..] else { return None };
+    let reason = match status {
+        "missing" | "failed" => reason,
+        "partial" => {
+            let end = reason.find(CHOOSE_OTHERS)? + CHOOSE_OTHERS.len();
+            reason.get(..end)?
+        }
+        _ => return None,
+    };
+    Some(vec![subject, session, modality, status, reason])
 }

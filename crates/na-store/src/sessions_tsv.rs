@@ -53,11 +53,18 @@ pub(crate) fn rows(
             .map(|(table, _)| table.clone())
             .collect();
         let (status, reason) = match (outcomes.get(&unit), stored_units.get(&unit)) {
-            (Some(outcome), _) => (outcome.status, outcome.reason.as_str()),
-            (None, Some(stored)) => *stored,
-            (None, None) => (UnitStatus::Missing, INTERRUPTED),
+            (Some(outcome), _) if outcome.status != UnitStatus::Partial => {
+                (outcome.status, outcome.reason.clone())
+            }
+            // What is not chosen, and what it lacks otherwise.
+            (Some(outcome), Some((_, lacks))) => {
+                let reasons = [outcome.reason.as_str(), *lacks].into_iter().filter(|text| !text.is_empty());
+                (UnitStatus::Partial, reasons.collect::<Vec<_>>().join("; "))
+            }
+            (None, Some((status, reason))) => (*status, (*reason).to_owned()),
+            (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
         };
-        rows.push(SessionRow { unit, status, tables, reason: reason.to_owned() });
+        rows.push(SessionRow { unit, status, tables, reason });
     }
     rows
 }

@@ -1,6 +1,7 @@
 //! Finds the files of one unit, without reading them. Each kind of input is one module.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,13 +50,30 @@ impl FoundTable {
     }
 }
 
+/// A table, or a map of it, that has files, none of which is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChosen {
+    /// The long table that it would feed.
+    pub table: TableName,
+    /// Which map it is of, for diffusion tables.
+    pub map: Option<MapSource>,
+    /// What the files have of the entities that are asked for: `run-2, run-3`.
+    pub there: String,
+}
+
+impl fmt::Display for NotChosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has {} only", self.table, self.there)
+    }
+}
+
 /// The tables of a session under a root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundTables {
     /// One file a table or map, sorted.
     pub tables: Vec<FoundTable>,
-    /// Tables and maps that have files, none of which is chosen: which there are.
-    pub not_chosen: Vec<String>,
+    /// Tables and maps that have files, none of which is chosen.
+    pub not_chosen: Vec<NotChosen>,
     /// The folders that were listed, with the names in them: who looks for something else there need not list them again.
     pub listed: Vec<(PathBuf, BTreeSet<String>)>,
 }
@@ -153,7 +171,7 @@ impl Search<'_> {
             let there = self.pick.values_in(&files);
             self.pick.choose(&mut files);
             if files.is_empty() {
-                chosen.not_chosen.push(format!("{table} has {there} only"));
+                chosen.not_chosen.push(NotChosen { table, map, there });
                 continue;
             }
             files.iter().try_for_each(|file| self.check(file))?;
@@ -167,7 +185,6 @@ impl Search<'_> {
             let (atlas, sidecar) = (self.atlas.to_owned(), file.sidecar);
             chosen.tables.push(FoundTable { table, map, path, relative, atlas, sidecar, mask_entity });
         }
-        chosen.not_chosen.dedup();
         Ok(chosen)
     }
 
@@ -255,12 +272,15 @@ fn only(
     }
 }
 
+/// Entities that tell tables and maps apart: whoever chose by them would lose the others.
+const OF_TABLES: [&str; 6] = ["tissue", "param", "scalar", "model", "desc", "atlas"];
+
 /// Which entities tell files apart, and the options that choose.
 fn way_out(files: &[Candidate]) -> String {
     let keys: BTreeSet<&str> =
         files.iter().flat_map(|file| file.bids.entities().map(|(key, _)| key)).collect();
     let mut ways = Vec::new();
-    for key in keys {
+    for key in keys.into_iter().filter(|key| !OF_TABLES.contains(key)) {
         let values: BTreeSet<&str> = files.iter().map(|f| f.bids.entity(key).unwrap_or("none")).collect();
         if values.len() > 1 {
             let option = match key {
@@ -273,7 +293,7 @@ fn way_out(files: &[Candidate]) -> String {
         }
     }
     if ways.is_empty() {
-        return "their entities are the same: keep one of them".to_owned();
+        return "no option chooses between them: keep one of them".to_owned();
     }
     format!("choose with {}", ways.join(", "))
 }

@@ -112,7 +112,9 @@ fn of_several_files_none_is_taken_before_one_is_picked() {
     assert_eq!(picked(&[("run", Some("2"))]), [format!("sub-1/{}", files[2])]);
     assert_eq!(picked(&[("mask", Some("x"))]), Vec::<String>::new());
     let found = anatomical(&files[1..], &pick(&[("run", Some("1"))])).unwrap();
-    assert_eq!(found.not_chosen, ["anatomical_gm has run-2 only"]);
+    let table = TableName::Anatomical(Tissue::Gm);
+    assert_eq!(found.not_chosen, [NotChosen { table, map: None, there: "run-2".to_owned() }]);
+    assert_eq!(found.not_chosen[0].to_string(), "anatomical_gm has run-2 only");
     assert!(anatomical(&files, &pick(&[("run", None)])).is_err());
 }
 
@@ -124,6 +126,18 @@ fn spaces_are_picked_by_their_own_option_and_twins_cannot_be() {
     let twins = ["anat/atlas-A/sub-1_atlas-A_tissue-GM_parc.tsv", "anat/sub-1_atlas-A_tissue-GM_parc.tsv"];
     let error = anatomical(&twins, &EntityPick::default()).unwrap_err().to_string();
     assert!(twins.iter().all(|file| error.contains(file)) && error.contains("keep one"), "{error}");
+}
+
+#[test]
+fn no_option_is_advised_that_would_lose_other_tables() {
+    let tissues = ["anat/atlas-A/sub-1_tissue-GM_parc.tsv", "anat/atlas-A/sub-1_tissue-gm_parc.tsv"];
+    let params =
+        ["sub-1_param-fa_parc.tsv", "sub-1_scalar-fa_parc.tsv", "sub-1_model-unknown_param-fa_parc.tsv"];
+    let errors = [anatomical(&tissues, &EntityPick::default()), diffusion(&params, &EntityPick::default())];
+    for error in errors {
+        let error = error.unwrap_err().to_string();
+        assert!(!error.contains("--entity") && error.contains("keep one of them"), "{error}");
+    }
 }
 
 #[test]
