@@ -177,3 +177,39 @@ fn tiv_is_a_feature_like_others() {
     let volumes = store.table("tiv.parquet").doubles("tiv");
     assert!(volumes.iter().all(|ml| ml.is_some_and(|ml| (1400.0..1500.0).contains(&ml))), "{volumes:?}");
 }
+
+#[test]
+fn a_row_of_another_session_is_no_candidate_and_is_named() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    for subject in ["0001", "0002"] {
+        cohort.remove(&tiv_path(subject, "1"));
+        cohort.write(
+            &format!("cat12/sub-{subject}/ses-1/anat/sub-{subject}_ses-1_tiv.tsv"),
+            "source_file\tvol_TIV\n/a/cat_sub-0001_ses-1_T1w.xml\t1401\n/a/cat_sub-0003_ses-1_T1w.xml\t1603\n",
+        );
+    }
+    cohort.run(&[]).ended(0).says(&[
+        "rows are of other sessions",
+        "sub-0001_ses-1_T1w",
+        "sub-0003_ses-1_T1w",
+    ]);
+    let tiv = Store::read(&cohort.store()).by_session("tiv.parquet", "tiv");
+    assert_eq!(tiv.keys().collect::<Vec<_>>(), ["0001/1"]);
+    assert!(tiv["0001/1"].ends_with(" 1401.0"));
+}
+
+#[test]
+fn a_report_of_another_visit_than_the_tables_is_none_where_no_folder_says_a_visit() {
+    let cohort = Cohort::of(&[("0001", "")]);
+    cohort.remove("parcellated/cat12/sub-0001");
+    for tissue in ["GM", "WM"] {
+        let plain = anatomical("0001", "", tissue);
+        cohort.write(&plain.replace("sub-0001_atlas", "sub-0001_ses-1_atlas"), &tsv(3.0));
+    }
+    cohort.remove(&tiv_path("0001", ""));
+    cohort.write(&tiv_path("0001", "").replace("sub-0001_T1w", "sub-0001_ses-2_T1w"), TIV);
+    cohort.run(&[]).ended(0).says(&["it is of ses-2, and the tables are of ses-1"]);
+    assert!(!cohort.store().join("tiv.parquet").exists());
+}
+
+const TIV: &str = "<S><subjectmeasures><vol_TIV>1500</vol_TIV></subjectmeasures></S>\n";

@@ -311,3 +311,60 @@ fn identifiers_of_a_semicolon_list_have_decimal_commas() {
     cohort.run(&[]).ended(3).says(&["8.0 as 8", "1.0 as 1", "line 4", "digits were lost"]);
     assert_eq!(sessions(&cohort, GM), ["0008/1", "0009/2"]);
 }
+
+#[test]
+fn tables_of_two_visits_in_a_folder_without_visits_fail_naming_both() {
+    let cohort = Cohort::of(&[("0007", ""), ("0008", "")]);
+    for (tissue, visit) in [("GM", "1"), ("WM", "2")] {
+        let plain = anatomical("0007", "", tissue);
+        let text = fs::read_to_string(cohort.path(&plain)).unwrap();
+        cohort.write(&plain.replace("sub-0007_atlas", &format!("sub-0007_ses-{visit}_atlas")), &text);
+        cohort.remove(&plain);
+    }
+    cohort.run(&[]).ended(3).says(&[
+        "sub-0007_ses-1_",
+        "sub-0007_ses-2_",
+        "of ses-1 by its name",
+        "of ses-2",
+    ]);
+    assert_eq!(sessions(&cohort, GM), ["0008/∅"]);
+    // Two spellings of one visit are one.
+    let second = anatomical("0007", "", "WM").replace("sub-0007_atlas", "sub-0007_ses-2_atlas");
+    let text = fs::read_to_string(cohort.path(&second)).unwrap();
+    cohort.remove(&second);
+    cohort.write(&second.replace("_ses-2_", "_ses-01_"), &text);
+    cohort.run(&[]).ended(0);
+    assert_eq!(sessions(&cohort, GM), ["0007/∅", "0008/∅"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_dead_link_fails_its_unit_and_says_so() {
+    use std::os::unix::fs::symlink;
+    let in_root = |folder: &str| format!("parcellated/cat12/{folder}");
+    for folder in
+        ["sub-0007", "sub-0007/ses-1", "sub-0007/ses-1/anat", "sub-0007/ses-1/anat/atlas-4S456Parcels"]
+    {
+        let cohort = Cohort::of(&[("0007", "1"), ("0008", "1")]);
+        let path = cohort.path(&in_root(folder));
+        fs::remove_dir_all(&path).unwrap();
+        symlink("/mnt/not-mounted/scans", &path).unwrap();
+        let says = [&in_root(folder), "is a link to /mnt/not-mounted/scans", "mount the disk"];
+        cohort.run(&[]).ended(3).says(&says);
+        assert_eq!(cohort.standing("0007", "1", "anatomical").0, "failed", "{folder}");
+        assert_eq!(cohort.standing("0007", "1", "diffusion").0, "loaded", "{folder}");
+        assert_eq!(sessions(&cohort, GM), ["0008/1"], "{folder}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dead_link_that_holds_volumes_alone_costs_no_measurement_and_one_of_a_workflow_is_told() {
+    use std::os::unix::fs::symlink;
+    let cohort = Cohort::of(&[("0007", "1")]);
+    cohort.remove("cat12/sub-0007");
+    symlink("/mnt/not-mounted", cohort.path("cat12/sub-0007")).unwrap();
+    symlink("/mnt/not-mounted", cohort.path("parcellated/qsirecon-DSI")).unwrap();
+    cohort.run(&[]).ended(0).says(&["cat12/sub-0007 is a link", "qsirecon-DSI is a link", "mount the disk"]);
+    assert_eq!(sessions(&cohort, GM), ["0007/1"]);
+}

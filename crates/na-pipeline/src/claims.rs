@@ -66,7 +66,7 @@ impl<'a> Claims<'a> {
         let keys = Keys::of_code(code, Some(&written.subject));
         let named = format!("sub-{code}");
         let Some((way, name)) = only(&root.subjects, &keys, &named)? else { return Ok(None) };
-        let folder = root.subjects.path_of(name);
+        let folder = root.subjects.reached(name)?;
         if way > Way::Code {
             let rivals = Rivals { kind: Kind::Subject, way, folders: &root.subjects, name };
             let mut claimants =
@@ -114,7 +114,7 @@ impl<'a> Claims<'a> {
             }
             rivals.refuse(&named, claimants)?;
         }
-        let path = visits.path_of(visit);
+        let path = visits.reached(visit)?;
         self.count(way.max(visit_way), session, &path);
         Ok(Some(path))
     }

@@ -8,8 +8,9 @@ use na_model::{MapSource, Modality, SourceRoot, TableName, Tissue, Unit};
 use crate::claims::Claims;
 use crate::config::Config;
 use crate::roots::{Root, Roots};
+use crate::same_name::{names_same, visit_of};
 use crate::session_list::WrittenIds;
-use crate::sources::{FoundTables, cat12, qsiparc};
+use crate::sources::{FoundTable, FoundTables, cat12, qsiparc};
 use crate::tiv::TivFiles;
 use crate::unit_error::UnitError;
 
@@ -27,6 +28,21 @@ impl FoundUnit {
     pub(crate) fn is_empty(&self) -> bool {
         self.found.tables.is_empty() && self.tiv.is_empty()
     }
+}
+
+/// Refuses the tables of two visits in folders that have no visits; a report of another visit than theirs is no candidate.
+fn one_visit(found: &mut FoundUnit) -> Result<(), UnitError> {
+    let named = |table: &FoundTable| {
+        let name = table.path.file_name()?.to_str()?;
+        Some((table.path.clone(), visit_of(name)?.to_owned()))
+    };
+    let mut all = found.found.tables.iter().filter_map(named);
+    let Some((first, first_visit)) = all.next() else { return Ok(()) };
+    if let Some((second, second_visit)) = all.find(|(_, visit)| !names_same(visit, &first_visit)) {
+        return Err(UnitError::SeveralVisits { first, first_visit, second, second_visit });
+    }
+    found.tiv.leave_out_other_visits(&first_visit);
+    Ok(())
 }
 
 /// Who finds the files of a run's units.
@@ -54,11 +70,27 @@ impl<'a> Finder<'a> {
             if !self.asks_for(root, known) {
                 continue;
             }
-            match self.claims.locate(root, &unit.session, written)? {
+            let located = match self.claims.locate(root, &unit.session, written) {
+                // What lies there alone costs no measurement.
+                Err(error @ (UnitError::DeadLink { .. } | UnitError::Unreadable { .. }))
+                    if root.setting == SourceRoot::Cat12 =>
+                {
+                    found
+                        .tiv
+                        .notes
+                        .push(format!("{error}; total intracranial volume is not looked for there"));
+                    continue;
+                }
+                located => located?,
+            };
+            match located {
                 Some(folder) => self.find_in(root, &folder, known, &mut found)?,
                 None if root.setting == SourceRoot::Cat12 => found.tiv.has_no_folder(SourceRoot::Cat12),
                 None => {}
             }
+        }
+        if unit.session.id.is_none() {
+            one_visit(&mut found)?;
         }
         Ok(found)
     }

@@ -1,10 +1,12 @@
 //! Listing the folders of subjects, sessions and workflows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::PipelineError;
+use crate::unit_error::UnitError;
 use crate::way::{Keys, Kind, NameIndex};
 
 /// Folders whose names start with a prefix, without it, sorted.
@@ -13,6 +15,8 @@ pub(crate) struct Listed {
     pub(crate) names: Vec<String>,
     /// Folders with the prefix whose names are no text: they cannot be told apart and are left out.
     pub(crate) unreadable: Vec<PathBuf>,
+    /// Names among the others that are links to something that cannot be reached: nobody knows that it is no folder.
+    pub(crate) dead: BTreeSet<String>,
 }
 
 /// The folders, or links to folders, in a folder whose names start with a prefix.
@@ -23,13 +27,20 @@ pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<Listed> {
         let file_name = entry.file_name();
         let Some(bare) = file_name.as_encoded_bytes().strip_prefix(prefix.as_bytes()) else { continue };
         let kind = entry.file_type()?;
-        // A link that leads nowhere, or round in circles, is no folder.
-        let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-        if !is_folder || bare.is_empty() {
+        let target = kind.is_symlink().then(|| fs::metadata(entry.path()));
+        let is_dead = matches!(target, Some(Err(_)));
+        let is_folder =
+            kind.is_dir() || target.is_some_and(|target| target.is_ok_and(|target| target.is_dir()));
+        if !(is_folder || is_dead) || bare.is_empty() {
             continue;
         }
         match file_name.to_str().and_then(|name| name.strip_prefix(prefix)) {
-            Some(name) => listed.names.push(name.to_owned()),
+            Some(name) => {
+                if is_dead {
+                    listed.dead.insert(name.to_owned());
+                }
+                listed.names.push(name.to_owned());
+            }
             None => listed.unreadable.push(entry.path()),
         }
     }
@@ -57,15 +68,45 @@ pub(crate) struct Folders {
     pub(crate) path: PathBuf,
     kind_prefix: &'static str,
     pub(crate) index: NameIndex,
+    dead: BTreeSet<String>,
 }
 
 impl Folders {
-    pub(crate) fn new(path: &Path, kind: Kind, names: Vec<String>) -> Self {
-        let keyed = names.into_iter().map(|name| {
+    pub(crate) fn new(path: &Path, kind: Kind, listed: Listed) -> Self {
+        let keyed = listed.names.into_iter().map(|name| {
             let keys = Keys::of_folder(kind, &name);
             (name, keys)
         });
-        Self { path: path.to_owned(), kind_prefix: kind.prefix(), index: NameIndex::new(keyed) }
+        Self {
+            path: path.to_owned(),
+            kind_prefix: kind.prefix(),
+            index: NameIndex::new(keyed),
+            dead: listed.dead,
+        }
+    }
+
+    /// The path of a folder that a unit is to be read from.
+    ///
+    /// # Errors
+    /// A link that leads nowhere: the disk with the unit's files may not be there.
+    pub(crate) fn reached(&self, name: &str) -> Result<PathBuf, UnitError> {
+        let path = self.path_of(name);
+        if !self.dead.contains(name) {
+            return Ok(path);
+        }
+        match fs::metadata(&path) {
+            Err(source) => Err(UnitError::unreadable(&path, source)),
+            Ok(_) => Ok(path),
+        }
+    }
+
+    /// What is to be said of links among them that lead nowhere.
+    pub(crate) fn note_of_dead(&self) -> Option<String> {
+        let first = self.reached(self.dead.first()?).err()?;
+        Some(match self.dead.len() {
+            1 => first.to_string(),
+            n => format!("{n} folders in {} lead nowhere, such as this: {first}", self.path.display()),
+        })
     }
 
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
@@ -79,7 +120,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_to_folders_count_and_files_and_loops_do_not() {
+    fn links_to_folders_count_and_files_do_not_and_what_cannot_be_reached_is_told() {
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().unwrap();
         for folder in ["real/ses-1", "sub-b"] {
@@ -89,7 +130,14 @@ mod tests {
         symlink("sub-loop", root.path().join("sub-loop")).unwrap();
         symlink("nowhere", root.path().join("sub-gone")).unwrap();
         fs::write(root.path().join("sub-file"), "").unwrap();
-        assert_eq!(folders_in(root.path(), "sub-").unwrap().names, ["a", "b"]);
+        let listed = folders_in(root.path(), "sub-").unwrap();
+        assert_eq!(listed.names, ["a", "b", "gone", "loop"]);
+        let folders = Folders::new(root.path(), Kind::Subject, listed);
+        assert!(folders.reached("a").is_ok() && folders.reached("b").is_ok());
+        let gone = folders.reached("gone").unwrap_err().to_string();
+        assert!(gone.contains("sub-gone is a link to nowhere") && gone.contains("mount the disk"), "{gone}");
+        assert!(folders.reached("loop").unwrap_err().to_string().contains("sub-loop"));
+        assert!(folders.note_of_dead().unwrap().starts_with("2 folders in"));
     }
 
     #[cfg(unix)]

@@ -167,7 +167,7 @@ impl Load<'_> {
                 if self.volumes.iter().any(|read| read.has_volume_above(file.rank)) {
                     Ok(Vec::new())
                 } else {
-                    volumes_in(file, &bytes)
+                    volumes_in(file, &bytes, &mut loaded.notes)
                 }
             }
             Err(error) => Err(error),
@@ -228,9 +228,22 @@ impl Load<'_> {
     }
 }
 
-fn volumes_in(file: &TivFile, bytes: &[u8]) -> Result<Vec<Volume>, UnitError> {
+fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<Vec<Volume>, UnitError> {
     if matches!(file.rank, Rank::Table(_)) {
-        return tiv_from_tsv(&file.path, bytes);
+        let folder = FolderNames::of(&file.relative);
+        let (volumes, of_others): (Vec<Volume>, Vec<Volume>) = tiv_from_tsv(&file.path, bytes)?
+            .into_iter()
+            .partition(|volume| folder.other_session(&volume.image).is_none());
+        notes.extend(of_others.first().map(|other| {
+            format!(
+                "{}: {} rows are of other sessions by their source_file, such as {}; total intracranial volume is not taken \
+                 from them",
+                file.path.display(),
+                of_others.len(),
+                other.image
+            )
+        }));
+        return Ok(volumes);
     }
     let name = file.relative.rsplit('/').next().unwrap_or_default();
     let image = image_of_report(name).unwrap_or_default();

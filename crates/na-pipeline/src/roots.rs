@@ -83,7 +83,8 @@ impl Roots {
             self.notes.push(format!("{setting} is {}: no sub-* folders are there{hint}", path.display()));
         }
         self.pass_over(&listed.unreadable);
-        let subjects = Folders::new(path, Kind::Subject, listed.names);
+        let subjects = Folders::new(path, Kind::Subject, listed);
+        self.notes.extend(subjects.note_of_dead());
         self.all.push(Root { setting, workflow: None, subjects });
         Ok(())
     }
@@ -107,7 +108,8 @@ impl Roots {
         for (workflow, folder) in all {
             let listed = list_root(SourceRoot::Qsiparc.as_str(), &folder, Kind::Subject.prefix())?;
             self.pass_over(&listed.unreadable);
-            let subjects = Folders::new(&folder, Kind::Subject, listed.names);
+            let subjects = Folders::new(&folder, Kind::Subject, listed);
+            self.notes.extend(subjects.note_of_dead());
             self.all.push(Root { setting: SourceRoot::Qsiparc, workflow: Some(workflow), subjects });
         }
         Ok(())
@@ -127,5 +129,5 @@ impl Roots {
 /// The sessions' folders of a subject's folder.
 pub(crate) fn list_sessions(subject: &Path) -> std::io::Result<Folders> {
     let listed = folders_in(subject, Kind::Session.prefix())?;
-    Ok(Folders::new(subject, Kind::Session, listed.names))
+    Ok(Folders::new(subject, Kind::Session, listed))
 }

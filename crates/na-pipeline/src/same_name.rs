@@ -59,6 +59,11 @@ impl<'a> FolderNames<'a> {
     }
 }
 
+/// The visit that a file's own name says it is of.
+pub(crate) fn visit_of(file_name: &str) -> Option<&str> {
+    entity(file_name, "ses-").and_then(|visit| values(visit).next())
+}
+
 fn written(subject: Option<&str>, session: Option<&str>) -> String {
     let parts = [subject.map(|name| format!("sub-{name}")), session.map(|name| format!("ses-{name}"))];
     parts.into_iter().flatten().collect::<Vec<_>>().join("/")

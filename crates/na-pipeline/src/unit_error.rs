@@ -140,6 +140,22 @@ pub enum UnitError {
         /// The session that its folder says.
         folder: String,
     },
+    /// Tables of two visits in a folder that has no visits.
+    #[error(
+        "{} is of ses-{first_visit} by its name, and {} of ses-{second_visit}: put each visit's tables into a folder of its own",
+        first.display(),
+        second.display()
+    )]
+    SeveralVisits {
+        /// A table.
+        first: PathBuf,
+        /// Its visit.
+        first_visit: String,
+        /// Another table.
+        second: PathBuf,
+        /// Its visit.
+        second_visit: String,
+    },
     /// A sidecar that names another atlas than the table's folder or name.
     #[error(
         "{} says that its table was made with the atlas {named:?}, and the table lies under {asked:?}: move both to their \

@@ -236,7 +236,10 @@ fn candidates(
 /// The names in a folder; none where it is missing.
 fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        // A link that leads nowhere is no folder that is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
+            return Ok(BTreeSet::new());
+        }
         entries => entries?,
     };
     let mut names = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! Tables of QSIRecon's maps, as `parcellate` writes them: `qsirecon-WORKFLOW/…/dwi/atlas-A/*_param-P_parc.tsv`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use na_model::{MapSource, SourceRoot, TableName, UNKNOWN, Workflow};
@@ -25,6 +26,10 @@ pub(crate) fn list_workflows(qsiparc_root: &Path) -> Result<(Workflows, Vec<Stri
     let mut workflows = Vec::new();
     for name in listed.names {
         let folder = qsiparc_root.join(format!("{PREFIX}{name}"));
+        if let Some(error) = listed.dead.contains(&name).then(|| fs::metadata(&folder).err()).flatten() {
+            left_out.push(format!("{}; its tables are left out", UnitError::unreadable(&folder, error)));
+            continue;
+        }
         match Workflow::new(&name) {
             Ok(workflow) => workflows.push((workflow, folder)),
             Err(error) => left_out.push(format!("{} is left out: {error}", folder.display())),

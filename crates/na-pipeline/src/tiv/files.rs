@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use na_model::SourceRoot;
 
-use crate::same_name::FolderNames;
+use crate::same_name::{FolderNames, names_same, visit_of};
 use crate::tiv::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
@@ -72,6 +72,21 @@ impl TivFiles {
     /// A root that was looked at has no folder of the session.
     pub(crate) fn has_no_folder(&mut self, root: SourceRoot) {
         self.looked.push(root);
+    }
+
+    /// Leaves out files whose names say another visit than the tables' do, where no folder says one.
+    pub(crate) fn leave_out_other_visits(&mut self, visit: &str) {
+        let notes = &mut self.notes;
+        self.files.retain(|file| {
+            let named = file.path.file_name().and_then(|name| visit_of(name.to_str()?));
+            let Some(other) = named.filter(|named| !names_same(named, visit)) else { return true };
+            notes.push(format!(
+                "{}: its name says that it is of ses-{other}, and the tables are of ses-{visit}; total intracranial volume is \
+                 not taken from it",
+                file.path.display()
+            ));
+            false
+        });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
