@@ -34,8 +34,6 @@ pub struct ParsedTable {
     /// The columns in the file's order, a row a region; `Int64`, `Float64`, `Boolean`, `Utf8`, or `Null` for a
     /// column without values that has no known type.
     pub batch: RecordBatch,
-    /// The column that names the regions: `label` or `name`.
-    pub region_column: &'static str,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -77,7 +75,7 @@ pub fn parse_table_unless(
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| UnitError::form(path, error.to_string(), "columns of one length"))?;
     let (batch, note) = without_repeats(path, batch, region_column, should_stop)?;
-    Ok(ParsedTable { batch, region_column, notes: note.into_iter().collect() })
+    Ok(ParsedTable { batch, notes: note.into_iter().collect() })
 }
 
 /// The first line, and the lines behind it without empty ones at the end.
