@@ -272,8 +272,8 @@ fn no_region_s_name_takes_another_s_column() {
     }
     cohort.run(&[]).ended(0);
     let feature = feature(&cohort, "gm_mean");
-    assert_eq!(feature.columns[2..], ["P1#1", "P1#2", "P1#3"]);
-    let values = ["P1#1", "P1#2", "P1#3"].map(|name| numbers(&feature, name)[0]);
+    assert_eq!(feature.columns[2..], ["P1#1", "P1#2", "P1#4"]);
+    let values = ["P1#1", "P1#2", "P1#4"].map(|name| numbers(&feature, name)[0]);
     assert_eq!(values, [Some(3.5), Some(2.5), Some(1.5)]);
 }
 

@@ -32,9 +32,10 @@ pub(crate) fn column_names(regions: &[Region]) -> Vec<String> {
             names.give(region, format!("{stem}#{part}"));
         }
     }
+    // A number behind a label is read as an index: what has none gets one that is nobody's.
+    let indices: HashSet<i64> = regions.iter().filter_map(|region| region.index).collect();
     for (stem, group) in &groups {
-        let indices: HashSet<Option<i64>> = group.iter().map(|region| region.index).collect();
-        let mut numbers = (1..).filter(|number| !indices.contains(&Some(*number)));
+        let mut numbers = (1..).filter(|number| !indices.contains(number));
         for region in group {
             while !names.of.contains_key(region) {
                 let number = numbers.next().unwrap_or_default();
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn no_name_meets_another_column_s() {
-        assert_eq!(names(&[(1, "P1", ""), (2, "P1", ""), (3, "P1#1", "")]), ["P1#3", "P1#2", "P1#1"]);
+        assert_eq!(names(&[(1, "P1", ""), (2, "P1", ""), (3, "P1#1", "")]), ["P1#4", "P1#2", "P1#1"]);
         assert_eq!(names(&[(1, "4", ""), (4, "", "")]), ["4", "4#4"]);
         assert_eq!(
             names(&[(5, "subject_code", ""), (6, "session_id", "")]),
@@ -197,5 +198,10 @@ mod tests {
     fn a_region_without_index_or_hemisphere_is_the_one_of_its_label() {
         assert_eq!(names(&[(1, "a", ""), (0, "a", ""), (2, "b", "L"), (2, "b", "")]), ["a", "a", "b", "b"]);
         assert_eq!(names(&[(1, "a", ""), (2, "a", ""), (0, "a", "")]), ["a#1", "a#2", "a#3"]);
+        // 3 is the index of another region.
+        assert_eq!(
+            names(&[(1, "a", ""), (2, "a", ""), (0, "a", ""), (3, "b", "")]),
+            ["a#1", "a#2", "a#4", "b"]
+        );
     }
 }
