@@ -29,6 +29,12 @@ fn text(bytes: &[u8]) -> Result<&str, LineProblem> {
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         LineProblem { line, problem: "it is no UTF-8: save the file as UTF-8".to_owned() }
     })?;
+    let is_of_old_macs = |line: &str| line.trim_end_matches('\r').contains('\r');
+    if let Some((line, _)) = (1..).zip(text.split('\n')).find(|(_, line)| is_of_old_macs(line)) {
+        let problem =
+            "lines end with CR alone, as on old Macs: save the file with line ends of Unix or Windows";
+        return Err(LineProblem { line, problem: problem.to_owned() });
+    }
     Ok(text.trim_start_matches('\u{feff}'))
 }
 
@@ -271,6 +277,10 @@ mod tests {
         }
         assert_eq!(problem(b"A=b\nB=\xff\n").0, 2);
         assert!(problem(b"\xff\xfeA\0=\0").1.contains("UTF-16"));
+        for (text, line) in [("A=b\rB=c\r", 1), ("\u{feff}A=b\rB=c", 1), ("A=b\r\n\nB=c\rC=d\r\n", 3)] {
+            let (found, said) = problem(text);
+            assert!(found == line && said.contains("CR alone"), "{text:?}: line {found}: {said}");
+        }
     }
 
     #[test]
