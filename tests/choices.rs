@@ -324,3 +324,24 @@ fn discovered_sessions_are_loaded_like_listed_ones() {
     cohort.run(&["--discover"]).ended(0);
     assert_eq!(Store::read(&cohort.store()).by_session("metadata.parquet", "sex")["0002/1"], "M");
 }
+
+#[test]
+fn metrics_that_no_table_has_are_refused_before_anything() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&["--wide-metrics", "Mean,Std"]).ended(1).says(&["(Mean, Std)", "the nearest", "mean", "std"]);
+    assert!(!cohort.store().exists());
+    cohort.run(&["--wide-metrics", "mean,Std"]).ended(0).says(&["no table has the metric Std"]);
+    let before = features(&cohort, "data/processed");
+    for more in [&[][..], &["--force"], &["--dry-run"]] {
+        cohort.run(&[&["--wide-metrics", "Mean"], more].concat()).ended(1).says(&["(Mean)", "mean"]);
+        assert_eq!(features(&cohort, "data/processed"), before);
+    }
+    // Nothing of it is remembered.
+    cohort.run(&[]).ended(0).says(&["Nothing to do"]);
+    assert_eq!(features(&cohort, "data/processed"), before);
+    // A table's own column that nobody knows is one.
+    let extra = |line: &str| format!("{line}\t{}", if line.starts_with("index") { "odd" } else { "1.5" });
+    let table: Vec<String> = tsv(3.0).lines().map(extra).collect();
+    cohort.write(&anatomical(B.0, B.1, "CT"), &(table.join("\n") + "\n"));
+    cohort.run(&["--wide-metrics", "odd"]).ended(0);
+}

@@ -94,6 +94,17 @@ pub enum PipelineError {
         /// The workflows that are there, with commas.
         known: String,
     },
+    /// Metrics that are asked for and that no table has.
+    #[error(
+        "no table has one of the metrics that --wide-metrics names ({asked}): the nearest that there are, are {nearest}; \
+         nothing was changed"
+    )]
+    UnknownMetrics {
+        /// The metrics asked for, with commas.
+        asked: String,
+        /// Columns that tables have, with commas.
+        nearest: String,
+    },
     /// The cache holds units of another atlas.
     #[error(
         "the cache in {} holds atlas {cached}, not {asked}: finish that run first (--atlas-name {cached}, or \

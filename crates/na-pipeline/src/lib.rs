@@ -68,6 +68,7 @@ mod identify;
 mod known;
 mod load;
 mod loading;
+mod metrics_asked;
 mod plan;
 mod pointer;
 mod renamed;

@@ -17,6 +17,7 @@ use crate::find::Finder;
 use crate::identify::identify;
 use crate::known::Known;
 use crate::loading::{Loaded, Loading};
+use crate::metrics_asked::check_metrics;
 use crate::plan::{Plan, plan};
 use crate::roots::Roots;
 use crate::session_list::{ListedRows, RowCounts, SessionList, SessionListOptions, read_session_list};
@@ -143,6 +144,7 @@ impl Work {
             return Ok(None);
         }
         check_found(config, inputs, &finder, &plan, &known)?;
+        check_metrics(config, &finder, &list, &|| observer.should_stop())?;
         drop(finder);
         Ok(Some(Self { known, list, plan }))
     }

@@ -91,6 +91,8 @@ pub struct StoredSettings {
     pub atlas_name: Option<String>,
     /// The metrics that have features.
     pub wide_metrics: Option<WideMetrics>,
+    /// The columns of its long tables, table by table.
+    pub columns: Vec<String>,
 }
 
 /// What a store was last written with.
@@ -103,7 +105,9 @@ pub fn stored_settings(output: &Path) -> Result<StoredSettings, StoreError> {
         Some(manifest) => catalog::wide_metrics(manifest).map(WideMetrics::parse),
         None => metrics_of_features(output)?,
     };
-    Ok(StoredSettings { atlas_name: catalog::atlas(output, manifest.as_ref())?, wide_metrics })
+    let tables = manifest.iter().flat_map(|manifest| manifest.long_formats.values());
+    let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
+    Ok(StoredSettings { atlas_name: catalog::atlas(output, manifest.as_ref())?, wide_metrics, columns })
 }
 
 struct Export<'a> {

@@ -96,6 +96,7 @@ pub use layout::MANIFEST_FILE;
 pub use long::pieces::LARGEST_TEXT;
 pub use metadata::{StoredMetadata, stored_metadata};
 pub use observer::{ExportObserver, ExportStep, Unobserved};
+pub use read::names::closest as nearest_names;
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use regions_in_use::{RegionsInUse, regions_in_use};
 pub use sessions_tsv::SessionRow;

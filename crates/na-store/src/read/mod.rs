@@ -8,7 +8,7 @@ mod found;
 mod frames;
 mod long_scan;
 mod matrix;
-mod names;
+pub(crate) mod names;
 mod options;
 mod snapshot;
 mod stamp;

@@ -21,8 +21,9 @@ pub(crate) fn unknown<'a>(
     StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
 }
 
-/// The nearest names of many, however unlike they are.
-pub(crate) fn closest(name: &str, all: &[String]) -> Vec<String> {
+/// The nearest names of many to one that is not among them, however unlike they are.
+#[must_use]
+pub fn closest(name: &str, all: &[String]) -> Vec<String> {
     nearest(name, all, 0.0)
 }
 
