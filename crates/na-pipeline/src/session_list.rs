@@ -178,6 +178,19 @@ impl ListedRows {
         let ages: Vec<Age> = cells.iter().map(|cell| Age::parse(cell)).collect();
         let no_numbers = ages.iter().filter(|age| matches!(age, Age::Text)).count();
         if no_numbers > 0 && ages.iter().all(|age| age.number().is_none()) {
+            let is_comma = |cell: &&String| Number::parse(&with_point_if_number(cell)).is_some();
+            if cells
+                .iter()
+                .zip(&ages)
+                .filter(|(_, age)| matches!(age, Age::Text))
+                .all(|(cell, _)| is_comma(&cell))
+            {
+                let problem = format!(
+                    "its column {name} is taken for age and has a comma in place of the decimal point: write the list again \
+                     with points, or with semicolons between its cells"
+                );
+                return Err(form(path, problem));
+            }
             let problem = format!(
                 "its column {name} is taken for age and holds words and not one number: --age-column names another, \
                  --metadata-columns leaves it out"

@@ -41,18 +41,15 @@ impl Choice {
             .filter(|index| *index != subject && Some(*index) != session && !columns.name(*index).is_empty())
             .collect();
         let age = columns.age(options, &others)?;
+        let kept_by_name = columns.kept_by_name(&others, options)?;
         let kept = match &options.metadata_columns {
             Some(wanted) => {
                 let identifiers = [Some(columns.name(subject)), session.map(|index| columns.name(index))];
-                columns.chosen(
-                    &others,
-                    wanted,
-                    &identifiers,
-                    age.filter(|_| options.age_column.is_some()),
-                    age,
-                )?
+                let age_by_name = age.filter(|_| options.age_column.is_some());
+                let by_name = kept_by_name.into_iter().chain(age_by_name);
+                columns.chosen(&others, wanted, &identifiers, by_name, age)?
             }
-            None => columns.without_direct_identifiers(&others, age, options, &mut notes)?,
+            None => columns.without_direct_identifiers(&others, age, options, &mut notes),
         };
         Ok(Self { subject, session, age: age.filter(|age| kept.contains(age)), kept, notes })
     }
@@ -149,16 +146,30 @@ impl Columns<'_> {
         }
     }
 
-    /// The columns that `--metadata-columns` names, and the one that `--age-column` does.
+    /// The columns that `--keep-column` names.
+    fn kept_by_name(
+        &self,
+        others: &[usize],
+        options: &SessionListOptions,
+    ) -> Result<Vec<usize>, PipelineError> {
+        if let Some(wrong) = options.keep_columns.iter().find(|name| !self.header.contains(name)) {
+            let problem = format!("--keep-column {wrong} is not among its columns {}", self.names(others));
+            return Err(form(self.path, problem));
+        }
+        let is_named = |index: &usize| options.keep_columns.iter().any(|name| name == self.name(*index));
+        Ok(others.iter().copied().filter(is_named).collect())
+    }
+
+    /// The columns that `--metadata-columns` names, and those that other options name.
     fn chosen(
         &self,
         others: &[usize],
         wanted: &[String],
         identifiers: &[Option<&str>],
-        named_age: Option<usize>,
+        by_name: impl Iterator<Item = usize>,
         age: Option<usize>,
     ) -> Result<Vec<usize>, PipelineError> {
-        let mut kept: Vec<usize> = named_age.into_iter().collect();
+        let mut kept: Vec<usize> = by_name.collect();
         for wanted in wanted.iter().map(|wanted| wanted.trim()) {
             if identifiers.contains(&Some(wanted)) || wanted.is_empty() {
                 continue;
@@ -181,11 +192,7 @@ impl Columns<'_> {
         age: Option<usize>,
         options: &SessionListOptions,
         notes: &mut Vec<String>,
-    ) -> Result<Vec<usize>, PipelineError> {
-        if let Some(wrong) = options.keep_columns.iter().find(|name| !self.header.contains(name)) {
-            let problem = format!("--keep-column {wrong} is not among its columns {}", self.names(others));
-            return Err(form(self.path, problem));
-        }
+    ) -> Vec<usize> {
         let is_left_out = |index: &&usize| Some(**index) != age && is_left_out(self.name(**index), options);
         let (left_out, kept): (Vec<usize>, Vec<usize>) = others.iter().partition(is_left_out);
         if !left_out.is_empty() {
@@ -195,7 +202,7 @@ impl Columns<'_> {
                 self.names(&left_out)
             ));
         }
-        Ok(kept)
+        kept
     }
 }
 

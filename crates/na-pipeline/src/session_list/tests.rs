@@ -257,3 +257,24 @@ fn the_age_that_is_chosen_is_age_wherever_a_column_of_that_name_stands() {
     let list = read("subject_code,Age,age_text\n1,89+,old\n").unwrap();
     assert_eq!(list.columns, ["AGE", "Age_text_2", "age_text"]);
 }
+
+#[test]
+fn a_column_that_is_kept_by_name_is_kept_beside_those_that_are_chosen() {
+    let content = "subject_code,Group,Name,site\n1,a,b,c\n";
+    let with = |keep: &str| {
+        read_with(content, |options| {
+            options.metadata_columns = Some(vec!["Group".into()]);
+            options.keep_columns = vec![keep.into()];
+        })
+    };
+    assert_eq!(with("Name").unwrap().columns, ["Group", "Name"]);
+    says(&with("Nmae"), &["--keep-column Nmae is not among its columns Group, Name, site"]);
+}
+
+#[test]
+fn ages_with_decimal_commas_where_commas_are_no_points_are_said_to_be_so() {
+    let error = read("subject_code,age\n1,\"30,5\"\n2,\"41,25\"\n3,n/a\n");
+    says(&error, &["its column age", "comma in place of the decimal point", "semicolons"]);
+    assert!(!error.unwrap_err().contains("30,5"));
+    says(&read("subject_code,age\n1,\"30,5\"\n2,old\n"), &["not one number"]);
+}
