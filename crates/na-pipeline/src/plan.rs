@@ -294,8 +294,13 @@ fn why_kept(unit: &Unit, found: &FoundUnit) -> String {
 
 /// What is there of tables of which nothing is chosen; `None` if there is no such table.
 fn told(all: &[NotChosen], is_meant: impl Fn(&NotChosen) -> bool) -> Option<String> {
-    let meant: BTreeSet<String> = all.iter().filter(|one| is_meant(one)).map(ToString::to_string).collect();
-    let meant: Vec<String> = meant.into_iter().collect();
+    let mut meant: Vec<String> = Vec::new();
+    for one in all.iter().filter(|one| is_meant(one)).map(ToString::to_string) {
+        // Maps of one table have the same words.
+        if !meant.contains(&one) {
+            meant.push(one);
+        }
+    }
     (!meant.is_empty()).then(|| format!("{}: {CHOOSE_OTHERS}", meant.join(", ")))
 }
 
