@@ -217,6 +217,24 @@ fn sessions_that_left_the_list_keep_their_rows_and_their_metadata() {
 }
 
 #[test]
+fn a_session_with_a_report_and_no_table_keeps_its_metadata_when_it_leaves_the_list() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.remove(&format!("parcellated/cat12/sub-{}", A.0));
+    cohort.remove(&format!("parcellated/qsirecon-NODDI/sub-{}", A.0));
+    cohort.run(&[]).ended(0);
+    let told = || {
+        let store = Store::read(&cohort.store());
+        ["AGE", "sex"].map(|column| store.by_session("metadata.parquet", column))
+    };
+    let before = told();
+    assert!(before[0]["0001/1"].ends_with(" 20.5") && before[1]["0001/1"] == "F");
+    cohort.list("subject_code,session_id,AGE,sex\n0002,1,21.5,M\n");
+    cohort.write(&anatomical(B.0, B.1, "GM"), &tsv(77.0));
+    cohort.run(&[]).ended(0);
+    assert_eq!(told(), before);
+}
+
+#[test]
 fn sessions_that_left_the_list_after_a_crash_keep_their_metadata_too() {
     for arguments in [&[][..], &["--discover"]] {
         let cohort = Cohort::of(&[A, B]);

@@ -4,12 +4,15 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use support::Ran;
 use support::cohort::{Cohort, anatomical, tsv};
+#[cfg(target_os = "linux")]
+use support::faults;
 use support::store::Store;
 
 const SESSIONS: usize = 60;
@@ -144,6 +147,98 @@ fn a_signal_stops_the_run_within_a_second_and_says_how_to_go_on() {
         assert!(committed(&cohort) < 2 * SESSIONS);
         cohort.run(&[]).ended(0);
         Store::read(&cohort.store()).assert_same(&expected);
+    }
+}
+
+/// Starts a command that waits in its export, where it has begun to write the file of the store whose name ends so.
+#[cfg(target_os = "linux")]
+fn held(cohort: &Cohort, mut command: Command, file: &str) -> Child {
+    let gate = cohort.path("gate");
+    faults::hold(&mut command, &cohort.store(), file, &gate);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !gate.exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it wrote {file}");
+        sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+/// Sends SIGTERM, and waits until the process has taken it.
+#[cfg(target_os = "linux")]
+fn terminate(child: &Child) {
+    let sent = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+    assert!(sent.success());
+    let status = format!("/proc/{}/status", child.id());
+    let is_pending = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let signals = text.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
+        u64::from_str_radix(signals.trim(), 16).unwrap() >> 14 & 1 == 1
+    };
+    while is_pending() {
+        sleep(Duration::from_millis(2));
+    }
+    sleep(Duration::from_millis(100));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_during_the_export_ends_either_command_and_leaves_the_cache() {
+    let sessions = [("0001", "1"), ("0002", "1"), ("0003", "1")];
+    let cohort = Cohort::of(&sessions);
+    let expected = undisturbed(&cohort);
+    let load = || {
+        let mut command = cohort.command(&["--no-progress"]);
+        command.arg("-o").arg(cohort.store());
+        (command, "Run the same command again")
+    };
+    let export = || {
+        let mut command = support::export_cache(cohort.root());
+        command.arg(cohort.store());
+        (command, "the cache is as it was")
+    };
+    // While a long table is written, and while features are.
+    for file in ["anatomical_gm.parquet", "gm_mean.parquet"] {
+        for (command, way_on) in [load(), export()] {
+            let child = held(&cohort, command, file);
+            terminate(&child);
+            cohort.remove("gate");
+            Ran::of(child.wait_with_output().unwrap()).ended(143).says(&[way_on]);
+            assert_eq!(committed(&cohort), 2 * sessions.len(), "{file}");
+            assert!(!cohort.path("data/processed/manifest.json").exists(), "{file}");
+        }
+    }
+    let next = cohort.run(&["--json"]).ended(0);
+    assert_eq!((next.units("skipped"), next.units("loaded")), ([3, 3], [0, 0]));
+    Store::read(&cohort.store()).assert_same(&expected);
+    assert!(!cohort.path("data/processed/.cache.db").exists());
+}
+
+/// The files below a folder that an export had not finished.
+#[cfg(target_os = "linux")]
+fn unfinished(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let below = entries.flat_map(|path| if path.is_dir() { unfinished(&path) } else { vec![path] });
+    below.filter(|path| path.file_name().unwrap().as_encoded_bytes().starts_with(b".partial-")).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_export_left_half_written_goes_though_the_next_run_does_not_write_it() {
+    let cohort = Cohort::of(&[("0001", "1")]);
+    for (file, without) in [
+        ("anatomical_ct.parquet", &["--no-ct", "--force"][..]),
+        ("gm_std.parquet", &["--wide-metrics", "mean"]),
+    ] {
+        let mut command = cohort.command(&["--no-progress", "--force"]);
+        command.arg("-o").arg(cohort.store());
+        let mut child = held(&cohort, command, file);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        cohort.remove("gate");
+        assert!(unfinished(&cohort.store()).iter().any(|path| path.to_str().unwrap().ends_with(file)));
+        cohort.run(without).ended(0);
+        assert!(!cohort.store().join("long").join(file).exists());
+        assert_eq!(unfinished(&cohort.store()), Vec::<std::path::PathBuf>::new(), "{file}");
     }
 }
 

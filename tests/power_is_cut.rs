@@ -7,12 +7,13 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use support::Ran;
-use support::cohort::Cohort;
-use support::disk::{Disk, Random};
+use support::cohort::{Cohort, anatomical, tsv};
+use support::disk::{Disk, Left, Random};
 use support::faults::{self, Call};
 use support::store::Store;
 
@@ -25,12 +26,12 @@ struct Recorded {
     ran: Ran,
 }
 
-fn run(cohort: &Cohort, out: &Path) -> Recorded {
+fn run(cohort: &Cohort, out: &Path, store: &str) -> Recorded {
     let log = cohort.path("log");
     let _ = fs::remove_file(&log);
     let before = Disk::of(out);
     let mut command = cohort.command(&ARGUMENTS);
-    command.arg("-o").arg(out.join("store"));
+    command.arg("-o").arg(out.join(store));
     faults::record(&mut command, out, &log);
     let ran = Ran::of(command.output().unwrap()).ended(0);
     let (calls, _) = faults::calls(&fs::read(&log).unwrap());
@@ -68,7 +69,7 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
     let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap());
     let out = cohort.path("out");
     fs::create_dir(&out).unwrap();
-    let first = run(&cohort, &out);
+    let first = run(&cohort, &out, "store");
     let expected = Store::read(&out.join("store"));
     // A store that has a session of three, whose load and merge are cut too.
     let merged = cohort.path("merged");
@@ -77,14 +78,14 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
     cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
     one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(merged.join("store"));
     Ran::of(one.output().unwrap()).ended(0);
-    let second = run(&cohort, &merged);
+    let second = run(&cohort, &merged, "store");
     Store::read(&merged.join("store")).assert_same(&expected);
 
     let mut random = Random(7);
     for n in 0..cuts {
         let (recorded, out) = if n % 2 == 0 { (&first, &out) } else { (&second, &merged) };
         let (left, acknowledged) = cut(&cohort, recorded, out, &mut random, 0);
-        let recovery = run(&cohort, &left);
+        let recovery = run(&cohort, &left, "store");
         let kept = skipped(&recovery.ran);
         let before = if n % 2 == 0 { 0 } else { 2 };
         assert!(kept >= acknowledged.max(before), "cut {n}: {kept} units are left of {acknowledged}");
@@ -92,9 +93,51 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
         // Every third time the power goes again, while the program recovers.
         if n % 3 == 0 {
             let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
-            let last = run(&cohort, &again);
+            let last = run(&cohort, &again, "store");
             assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
             Store::read(&again.join("store")).assert_same(&expected);
         }
+    }
+}
+
+/// From the manifest on, the end of a run is a few calls that nothing may come between: whatever a cut there leaves is
+/// tried. The store had a session before; the cache is of a run that was interrupted, and one of its units changed since.
+#[test]
+fn whatever_a_cut_leaves_from_the_manifest_on_ends_in_the_same_store() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1"), ("3", "1")]);
+    let out = cohort.path("data");
+    cohort.list_of(&[("1", "1")]);
+    cohort.run(&ARGUMENTS).ended(0);
+    cohort.list_of(&[("1", "1"), ("2", "1")]);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&ARGUMENTS).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    let size = |file: &str| fs::metadata(cohort.store().join(file)).map_or(0, |metadata| metadata.len());
+    assert!(size(".cache.db") > 0 && size(".cache.db-wal") == 0, "older units are in the database itself");
+    cohort.list_of(&[("1", "1"), ("2", "1"), ("3", "1")]);
+    cohort.write(&anatomical("2", "1", "GM"), &tsv(77.0));
+    let recorded = run(&cohort, &out, "processed");
+    let expected = Store::read(&cohort.store());
+
+    let is_manifest =
+        |call: &Call| matches!(call, Call::Rename(_, to) if to.ends_with("processed/manifest.json"));
+    let from = recorded.calls.iter().position(is_manifest).unwrap();
+    let mut disk = recorded.before;
+    let mut left: BTreeSet<Left> = BTreeSet::new();
+    for (place, call) in recorded.calls.iter().enumerate() {
+        if place >= from {
+            left.extend(disk.cuts());
+        }
+        disk.call(call);
+    }
+    left.extend(disk.cuts());
+    assert!(left.len() > 4, "{} ends", left.len());
+    for (n, left) in left.iter().enumerate() {
+        let folder = cohort.path(&format!("left-{n}"));
+        fs::create_dir(&folder).unwrap();
+        left.write(&out, &folder);
+        let mut next = cohort.command(&ARGUMENTS);
+        Ran::of(next.arg("-o").arg(folder.join("processed")).output().unwrap()).ended(0);
+        Store::read(&folder.join("processed")).assert_same(&expected);
     }
 }

@@ -5,6 +5,8 @@
  * FAULTS_AT      the how-manieth call fails, from 1
  * FAULTS_ERRNO   with which error
  * FAULTS_ON      if set, all calls after it fail too
+ * FAULTS_HOLD    the end of a path: the first call that opens such a file to write makes the file FAULTS_GATE, and waits
+ *                until that is gone
  *
  * A record is a line of fields between spaces: kind, place or size, path; W is followed by its bytes.
  */
@@ -24,7 +26,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *paths[FDS];
-static const char *below;
+static const char *below, *held, *gate;
 static long at, calls;
 static int error, on, log_fd = -1;
 
@@ -33,6 +35,8 @@ __attribute__((constructor)) static void start(void) {
     at = getenv("FAULTS_AT") ? atol(getenv("FAULTS_AT")) : 0;
     error = getenv("FAULTS_ERRNO") ? atoi(getenv("FAULTS_ERRNO")) : EIO;
     on = getenv("FAULTS_ON") != NULL;
+    held = getenv("FAULTS_HOLD");
+    gate = getenv("FAULTS_GATE");
     if (getenv("FAULTS_LOG"))
         log_fd = syscall(SYS_openat, AT_FDCWD, getenv("FAULTS_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -91,13 +95,28 @@ static int opened(int fd, const char *path, int flags, int was_there) {
     return fd;
 }
 
+/* Whether this call is to wait; no other does then. */
+static int is_held(const char *path, int flags) {
+    size_t length = strlen(path), end = held ? strlen(held) : 0;
+    if (!held || !(flags & (O_WRONLY | O_RDWR)) || length < end || strcmp(path + length - end, held)) return 0;
+    held = NULL;
+    return 1;
+}
+
+static void wait_at_gate(void) {
+    syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, gate, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (syscall(SYS_faccessat, AT_FDCWD, gate, F_OK) == 0) usleep(1000);
+}
+
 static int open_any(int dir, const char *path, int flags, mode_t mode) {
     if (!watched(path)) return syscall(SYS_openat, dir, path, flags, mode);
     pthread_mutex_lock(&lock);
     int was_there = syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
     int fd = (flags & (O_WRONLY | O_RDWR | O_CREAT)) && fails() ? -1 : syscall(SYS_openat, dir, path, flags, mode);
     opened(fd, path, flags, was_there);
+    int waits = fd >= 0 && is_held(path, flags);
     pthread_mutex_unlock(&lock);
+    if (waits) wait_at_gate();
     return fd;
 }
 

@@ -1,6 +1,6 @@
 //! A disk that keeps only what was synced, and of the rest whatever it likes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -91,6 +91,28 @@ enum Kept {
     Lost,
 }
 
+/// What is left of a folder after a cut: files with their bytes, folders without.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Left(BTreeMap<PathBuf, Option<Vec<u8>>>);
+
+impl Left {
+    /// Writes what is left of `folder` to another.
+    pub fn write(&self, folder: &Path, to: &Path) {
+        for (name, content) in &self.0 {
+            let place = to.join(name.strip_prefix(folder).unwrap());
+            // Names are sorted: a folder comes before what is in it. Without it nobody finds that.
+            if !place.parent().is_some_and(Path::is_dir) {
+                continue;
+            }
+            match content {
+                None if place.is_dir() => {}
+                None => fs::create_dir(place).unwrap(),
+                Some(content) => fs::write(place, content).unwrap(),
+            }
+        }
+    }
+}
+
 /// Files and names as a program sees them, and what of them is durable.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
@@ -166,6 +188,29 @@ impl Disk {
         }
     }
 
+    /// Whether something stands under a name.
+    pub fn has(&self, path: &Path) -> bool {
+        self.names.contains_key(path)
+    }
+
+    /// Files with bytes that are not durable.
+    pub fn unsynced_files(&self) -> BTreeSet<&Path> {
+        let is_pending = |node: &Node| match node {
+            Node::File(file) => !self.files[*file].pending.is_empty(),
+            Node::Folder => false,
+        };
+        let files = self.names.iter().filter(|(_, node)| is_pending(node));
+        files.map(|(path, _)| path.as_path()).collect()
+    }
+
+    /// Names that are made, moved or taken away, and not durably so.
+    pub fn unsynced_names(&self) -> BTreeSet<&Path> {
+        let names = self.pending.iter().map(|entry| match entry {
+            Entry::Link(path, _) | Entry::Rename(_, path, _) | Entry::Unlink(path) => path.as_path(),
+        });
+        names.collect()
+    }
+
     /// The power is cut: writes what is left of `folder` to another.
     pub fn cut(&self, random: &mut Random, folder: &Path, to: &Path) {
         let mood = random.below(4);
@@ -182,17 +227,26 @@ impl Disk {
                 entry.apply(&mut names);
             }
         }
-        for (name, node) in &names {
-            let place = to.join(name.strip_prefix(folder).unwrap());
-            // Names are sorted: a folder comes before what is in it. Without it nobody finds that.
-            if !place.parent().is_some_and(Path::is_dir) {
-                continue;
-            }
-            match node {
-                Node::Folder if place.is_dir() => {}
-                Node::Folder => fs::create_dir(place).unwrap(),
-                Node::File(file) => fs::write(place, self.files[*file].content(&mut is_kept)).unwrap(),
-            }
-        }
+        self.left(&names, &mut is_kept).write(folder, to);
+    }
+
+    /// All that a cut may leave which loses every byte that is not synced, and of the names that are not: all, none, or
+    /// all but one change, which alone is kept.
+    pub fn cuts(&self) -> BTreeSet<Left> {
+        let of = |kept: &[Entry]| {
+            let mut names = self.durable.clone();
+            kept.iter().for_each(|entry| entry.apply(&mut names));
+            self.left(&names, &mut || Kept::Lost)
+        };
+        let each = self.pending.chunks(1).map(of);
+        [of(&[]), of(&self.pending)].into_iter().chain(each).collect()
+    }
+
+    fn left(&self, names: &BTreeMap<PathBuf, Node>, is_kept: &mut dyn FnMut() -> Kept) -> Left {
+        let mut content = |node: &Node| match node {
+            Node::Folder => None,
+            Node::File(file) => Some(self.files[*file].content(is_kept)),
+        };
+        Left(names.iter().map(|(name, node)| (name.clone(), content(node))).collect())
     }
 }

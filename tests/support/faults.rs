@@ -1,5 +1,6 @@
 //! Commands whose calls to the file system are written down, or fail.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -42,9 +43,17 @@ pub fn record(command: &mut Command, below: &Path, log: &Path) {
     command.env("FAULTS_LOG", log);
 }
 
+/// Lets a command wait where it opened a file to write whose path ends so: it makes the file `gate`, and goes on when
+/// that is gone.
+pub fn hold(command: &mut Command, below: &Path, end: &str, gate: &Path) {
+    preload(command, below);
+    command.env("FAULTS_HOLD", end).env("FAULTS_GATE", gate);
+}
+
 fn preload(command: &mut Command, below: &Path) {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    command.env("LD_PRELOAD", LIBRARY.get_or_init(|| compiled("faults"))).env("FAULTS_BELOW", below);
+    let library = LIBRARY.get_or_init(|| compiled("faults", include_str!("../faults/faults.c")));
+    command.env("LD_PRELOAD", library).env("FAULTS_BELOW", below);
 }
 
 /// Surroundings that a command finds itself in.
@@ -59,17 +68,19 @@ pub struct Surroundings {
 /// Lets a command run in these surroundings.
 pub fn surround(command: &mut Command, with: Surroundings) {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    command.env("LD_PRELOAD", LIBRARY.get_or_init(|| compiled("surroundings")));
+    let library = LIBRARY.get_or_init(|| compiled("surroundings", include_str!("../faults/surroundings.c")));
+    command.env("LD_PRELOAD", library);
     with.no_locks.map(|errno| command.env("SURROUNDINGS_ERRNO", errno.to_string()));
     with.file_system.map(|magic| command.env("SURROUNDINGS_FILE_SYSTEM", magic.to_string()));
 }
 
 /// A library of `tests/faults`, compiled.
-fn compiled(name: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(name).with_extension("c");
+fn compiled(name: &str, source: &str) -> PathBuf {
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.so", std::process::id()));
+    let written = library.with_extension("c");
+    fs::write(&written, source).unwrap();
     let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-lpthread");
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(written).arg("-lpthread");
     assert!(compiler.status().unwrap().success(), "a C compiler is needed");
     library
 }

@@ -179,14 +179,27 @@ fn a_session_of_volume_alone_that_leaves_the_list_keeps_its_metadata() {
 fn a_cohort_that_grows_session_by_session_has_one_row_group() {
     let output = tempfile::tempdir().unwrap();
     let lock = OwnerLock::acquire(output.path()).unwrap();
-    let subjects: Vec<String> = (1..=12).map(|subject| subject.to_string()).collect();
+    let subjects: Vec<String> = (1..=30).map(|subject| subject.to_string()).collect();
     for subject in &subjects {
         load(&lock, &record(&[subject]), vec![gm(subject, 1.0, TivFinding::Kept)]);
     }
     let file = std::fs::File::open(output.path().join("long/anatomical_gm.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.metadata().num_row_groups(), 1);
-    assert_eq!(reader.metadata().file_metadata().num_rows(), 36);
+    assert_eq!(reader.metadata().file_metadata().num_rows(), 90);
+}
+
+#[test]
+fn what_an_export_that_was_cut_short_left_goes_with_the_next_wherever_it_is() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1"]);
+    load(&lock, &record, vec![gm("1", 1.0, TivFinding::Kept), maps("1", &[("icvf", 1.0)])]);
+    let left = ["", "long", "long/diffusion", "wide/anatomical", "wide/diffusion"]
+        .map(|folder| output.path().join(folder).join(".partial-other.parquet"));
+    left.iter().for_each(|path| std::fs::write(path, "half").unwrap());
+    load(&lock, &record, vec![gm("1", 2.0, TivFinding::Kept)]);
+    left.iter().for_each(|path| assert!(!path.exists(), "{}", path.display()));
 }
 
 #[test]
