@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{MapSource, Modality, TivFinding, WideMetrics};
-use na_store::{FeatureStore, ReadOptions};
+use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use support::{load, noddi, read, record, unit_of};
+use support::{commit, export_all, load, noddi, read, record, unit_of};
 
 const REGIONS: u32 = 1000;
 
@@ -80,15 +81,16 @@ fn list(cohort: &Cohort) -> RunRecord {
     record
 }
 
+fn told(subject: u32) -> Told {
+    Told { version: 1, age: f64::from(20 + subject), tiv: 1400.0 + f64::from(subject) }
+}
+
 /// A store of four loads, a row group each.
 fn four_loads(lock: &OwnerLock) -> Cohort {
     let mut cohort = Cohort::new();
     for number in 0..LOADS.len() {
         let subjects = of_load(number);
-        cohort.extend(subjects.iter().map(|subject| {
-            let told = Told { version: 1, age: f64::from(20 + subject), tiv: 1400.0 + f64::from(*subject) };
-            (*subject, told)
-        }));
+        cohort.extend(subjects.iter().map(|subject| (*subject, told(*subject))));
         let units = subjects.iter().map(|subject| gm(*subject, &cohort[subject])).collect();
         load(lock, &list(&cohort), units);
     }
@@ -241,6 +243,41 @@ fn changed_metadata_and_volumes_reach_their_rows_and_rewrite_no_other_row_group(
     assert_eq!(row_groups(output.path(), LONG), [32_000, 32_000, 16_000]);
     let sites = support::cells(&read(&output.path().join(LONG)), "site");
     assert!(sites.iter().all(|(_, site)| site == "north"));
+}
+
+/// Counts how often an export asks whether to stop while it writes long tables.
+#[derive(Default)]
+struct Asked {
+    writes_long: AtomicBool,
+    times: AtomicUsize,
+}
+
+impl ExportObserver for Asked {
+    fn step(&self, step: &ExportStep) {
+        self.writes_long.store(matches!(step, ExportStep::LongTable { .. }), Ordering::Relaxed);
+    }
+
+    fn should_stop(&self) -> bool {
+        if self.writes_long.load(Ordering::Relaxed) {
+            self.times.fetch_add(1, Ordering::Relaxed);
+        }
+        false
+    }
+}
+
+#[test]
+fn whether_to_stop_is_asked_at_each_row_group() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut cohort: Cohort = (1..=80).map(|subject| (subject, told(subject))).collect();
+    let units = cohort.iter().map(|(subject, told)| gm(*subject, told)).collect();
+    for (units, changed) in [(units, 1), (Vec::new(), 1), (Vec::new(), 80)] {
+        cohort.get_mut(&changed).unwrap().age += 0.5;
+        let (asked, record) = (Asked::default(), list(&cohort));
+        export_all(&lock, commit(&lock, &record, units), &record, false, &asked).unwrap();
+        assert!(asked.times.into_inner() >= 3);
+        assert_eq!(row_groups(output.path(), LONG), [32_000, 32_000, 16_000]);
+    }
 }
 
 #[test]
