@@ -4,7 +4,8 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -215,7 +216,7 @@ fn a_signal_during_the_export_ends_either_command_and_leaves_the_cache() {
 
 /// The files below a folder that an export had not finished.
 #[cfg(target_os = "linux")]
-fn unfinished(folder: &Path) -> Vec<std::path::PathBuf> {
+fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let below = entries.flat_map(|path| if path.is_dir() { unfinished(&path) } else { vec![path] });
     below.filter(|path| path.file_name().unwrap().as_encoded_bytes().starts_with(b".partial-")).collect()
@@ -239,7 +240,7 @@ fn what_a_killed_export_left_half_written_goes_though_the_next_run_does_not_writ
         // Somebody does without what was loaded: with the cache, the next run would write the table.
         cohort.remove("data/processed/.cache.db");
         cohort.run(without).ended(0);
-        assert_eq!(unfinished(&cohort.store()), Vec::<std::path::PathBuf>::new(), "{file}");
+        assert_eq!(unfinished(&cohort.store()), Vec::<PathBuf>::new(), "{file}");
     }
 }
 
