@@ -154,6 +154,24 @@ pub enum CacheError {
         /// The cache.
         path: PathBuf,
     },
+    /// Another program's database, or no file at all, in the cache's place.
+    #[error(
+        "{} is not a cache of this program, and the cache is to be there: move it away, or give another --output",
+        path.display()
+    )]
+    Foreign {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Something that is no lock in the lock's place.
+    #[error(
+        "{} is not a lock of this program, and the lock is to be there: move it away, or give another --output",
+        path.display()
+    )]
+    NoLock {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no SQLite database, or a damaged one.
     #[error("{} is not a readable cache ({problem}): move it away and run again to load what it held", path.display())]
     Damaged {

@@ -44,6 +44,7 @@ mod encoded;
 mod error;
 mod file_system;
 mod lock;
+mod mark;
 mod open;
 mod owned;
 mod pandas_cache;

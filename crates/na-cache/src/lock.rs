@@ -93,9 +93,14 @@ impl OwnerLock {
                     if !is_same_file(&file, &path) {
                         continue;
                     }
-                    if let Some(left) = Holder::parse(&read_text(&mut file)) {
-                        let is_gone = left.left_a_free_lock(here);
-                        judge(output, &path, &left, is_gone, claim)?;
+                    let text = read_text(&mut file);
+                    match Holder::parse(&text) {
+                        Some(left) => {
+                            let is_gone = left.left_a_free_lock(here);
+                            judge(output, &path, &left, is_gone, claim)?;
+                        }
+                        None if Holder::may_be_cut_short(&text) => {}
+                        None => return Err(CacheError::NoLock { path }),
                     }
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&mut file)),

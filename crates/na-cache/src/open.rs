@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::connections::{Connections, Manager};
 use crate::file_system::FileSystem;
+use crate::mark::{commit_marked, is_own};
 use crate::remove::delete;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::waiting::{PATIENCE, STEP, begin, until_free};
@@ -61,10 +62,11 @@ pub(crate) fn read_write(lock: &OwnerLock, location: &Path) -> Result<(Connectio
     if version == 0 {
         let transaction = begin(&connection, location, lock.cancel())?;
         transaction.execute_batch(CREATE).map_err(sqlite)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sqlite)?;
-        transaction.commit().map_err(sqlite)?;
+        commit_marked(transaction).map_err(sqlite)?;
     } else if version == SCHEMA_2 {
-        upgrade(begin(&connection, location, lock.cancel())?).map_err(sqlite)?;
+        let transaction = begin(&connection, location, lock.cancel())?;
+        transaction.execute_batch(UPGRADE_2).map_err(sqlite)?;
+        commit_marked(transaction).map_err(sqlite)?;
     }
     let connections = match journal {
         Journal::WriteAhead => pool(location, READ_WRITE, 4)?,
@@ -93,6 +95,7 @@ fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Jo
                 | CacheError::Locked { .. }
                 | CacheError::Stopped
                 | CacheError::UnknownSchema { .. }
+                | CacheError::Foreign { .. }
                 | CacheError::OfPandas { .. }),
             ) => return Err(error),
             Err(error) => error.to_string(),
@@ -233,18 +236,14 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// All or nothing: a cache whose upgrade is cut short is one of the version before.
-fn upgrade(transaction: Transaction<'_>) -> rusqlite::Result<()> {
-    transaction.execute_batch(UPGRADE_2)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    transaction.commit()
-}
-
-/// The schema, if it is one that this program reads.
+/// The schema, if it is one that this program reads, of a database that is its own.
 pub(crate) fn known_version(location: &Path, connection: &Connection) -> Result<i64, CacheError> {
     let found = version(connection).map_err(|source| CacheError::sqlite(location, source))?;
     if [SCHEMA_2, SCHEMA_VERSION].contains(&found) {
-        return Ok(found);
+        return match is_own(connection).map_err(|source| CacheError::sqlite(location, source))? {
+            true => Ok(found),
+            false => Err(CacheError::Foreign { path: location.to_owned() }),
+        };
     }
     if found == 0 && is_pandas(connection).map_err(|source| CacheError::sqlite(location, source))? {
         return Err(CacheError::OfPandas { path: location.to_owned() });

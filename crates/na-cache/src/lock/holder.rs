@@ -82,6 +82,14 @@ impl Holder {
         Some(holder)
     }
 
+    /// Whether a text that does not parse can be what a power cut left of one: nothing, zeros, or a first part. Any other
+    /// is somebody else's file.
+    pub(crate) fn may_be_cut_short(text: &str) -> bool {
+        let rest = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let is_one_line = !text.trim_end_matches('\n').contains('\n');
+        is_one_line && (rest.is_empty() || rest.starts_with(['\0', ' ', '\n']))
+    }
+
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{} {}", self.name.pid, self.name.host);
         let kind = self.file_system.as_ref().map(|kind| kind.name().to_owned());

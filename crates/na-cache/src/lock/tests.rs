@@ -80,6 +80,16 @@ fn what_a_power_cut_left_of_a_lock_is_no_lock() {
 }
 
 #[test]
+fn another_s_file_in_the_lock_s_place_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for notes in ["to do: lock the door\n", "1,2,3\n", "17: the door\n18: the window\n"] {
+        let error = take(folder.path(), notes, &this()).unwrap_err();
+        assert!(matches!(error, CacheError::NoLock { .. }), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join(LOCK_FILE)).unwrap(), notes);
+    }
+}
+
+#[test]
 fn only_the_user_reads_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let _lock = OwnerLock::acquire(folder.path()).unwrap();
