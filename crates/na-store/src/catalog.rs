@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use na_model::{LongFormat, MANIFEST_VERSION, Manifest, Session, TableName, WideFeature, statistic_kind};
@@ -9,10 +10,11 @@ use serde_json::{Value, json};
 
 use crate::durable::{Folders, write_durably};
 use crate::error::StoreError;
-use crate::layout::{MANIFEST_FILE, TIV_FILE, long_tables, wide_files};
+use crate::layout::{MANIFEST_FILE, TIV_FILE};
 use crate::long::columns::tsv_columns;
 use crate::long::index::LongIndex;
 use crate::notes;
+use crate::ownership::{Owned, version_of};
 use crate::table_file::TableFile;
 use crate::wide::plan::FeatureKind;
 
@@ -23,14 +25,15 @@ const OWN: &str = "neuroalign";
 pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreError> {
     let path = output.join(MANIFEST_FILE);
     let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if [ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) => {
+            return Ok(None);
+        }
         bytes => bytes.map_err(StoreError::io("read", &path))?,
     };
     let value = serde_json::from_slice::<Value>(&bytes);
-    let version = value.as_ref().ok().and_then(|value| value.get("version")?.as_str());
-    if let Some(version) = version.filter(|version| *version != MANIFEST_VERSION) {
-        let problem = format!("it has version {version}, this program knows {MANIFEST_VERSION}");
-        return Err(StoreError::damaged(&path, problem));
+    let version = value.as_ref().ok().and_then(|value| version_of(value.get("version")));
+    if let Some(found) = version.filter(|version| version != MANIFEST_VERSION) {
+        return Err(StoreError::OtherVersion { path, found, known: MANIFEST_VERSION });
     }
     match value.and_then(serde_json::from_value::<Manifest>) {
         Ok(manifest) => Ok(Some(manifest)),
@@ -47,7 +50,7 @@ pub(crate) fn atlas(output: &Path, manifest: Option<&Manifest>) -> Result<Option
         let known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
         return Ok(known.then(|| manifest.atlas_name.clone()));
     }
-    for table in long_tables(output)? {
+    for table in Owned::named_by(output, None).long_tables()? {
         let file = TableFile::open(&output.join(table.file_path()))?;
         if let Some(atlas) = file.as_ref().and_then(|file| file.note(notes::ATLAS)) {
             return Ok(Some(atlas.to_owned()));
@@ -109,19 +112,20 @@ pub fn store_manifest(output: &Path) -> Result<Manifest, StoreError> {
 fn rebuild(output: &Path) -> Result<Manifest, StoreError> {
     let mut long_formats = BTreeMap::new();
     let mut sessions = HashSet::new();
-    for table in long_tables(output)? {
+    let owned = Owned::named_by(output, None);
+    for table in owned.long_tables()? {
         let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
         let index = LongIndex::read(&file)?;
         long_formats.insert(table.to_string(), long_entry(&table, &file, &index));
         sessions.extend(index.sessions);
     }
     let mut wide_features = BTreeMap::new();
-    for path in wide_files(output)? {
+    for path in owned.wide_files()? {
         let entry = TableFile::open(&output.join(&path))?.and_then(|file| wide_entry(&path, &file));
         wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
     }
     let atlas_name = atlas(output, None)?.unwrap_or_default();
-    let has_tiv = output.join(TIV_FILE).is_file();
+    let has_tiv = owned.has(TIV_FILE)?;
     Ok(manifest(None, atlas_name, None, long_formats, wide_features, &sessions, has_tiv))
 }
 

@@ -104,7 +104,7 @@ impl<'a> DurableFile<'a> {
         let mut name = std::ffi::OsString::from(PARTIAL);
         name.push(place.file_name().unwrap_or_default());
         let partial = folder.join(name);
-        let file = File::create(&partial).map_err(StoreError::io("create", &partial))?;
+        let file = create_new(&partial).map_err(StoreError::io("create", &partial))?;
         let durable = Self { place: place.to_owned(), partial, folders, committed: false };
         Ok((durable, BufWriter::with_capacity(1 << 18, file)))
     }
@@ -143,7 +143,12 @@ pub(crate) fn write_durably(place: &Path, folders: &Folders, content: &[u8]) -> 
     durable.commit(file)
 }
 
-/// Deletes what exports that were cut short left in a folder and those below it.
+/// Whether a file of this name is one that is being written, or was.
+pub(crate) fn is_partial(name: &str) -> bool {
+    name.starts_with(PARTIAL)
+}
+
+/// Deletes what exports that were cut short left in a folder, links themselves and not what they lead to.
 pub(crate) fn sweep(folder: &Path) -> Result<(), StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -152,11 +157,22 @@ pub(crate) fn sweep(folder: &Path) -> Result<(), StoreError> {
     for entry in entries {
         let entry = entry.map_err(StoreError::io("list", folder))?;
         let kind = entry.file_type().map_err(StoreError::io("look at", &entry.path()))?;
-        if kind.is_file() && entry.file_name().as_encoded_bytes().starts_with(PARTIAL.as_bytes()) {
+        if !kind.is_dir() && entry.file_name().to_str().is_some_and(is_partial) {
             fs::remove_file(entry.path()).map_err(StoreError::io("delete", &entry.path()))?;
         }
     }
     Ok(())
+}
+
+/// A file that was not there. What a killed run left under its name goes first; a link is not followed.
+fn create_new(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            File::create_new(path)
+        }
+        created => created,
+    }
 }
 
 #[cfg(unix)]
@@ -200,6 +216,31 @@ mod tests {
         }
         assert_eq!(fs::read(&place).unwrap(), b"ours");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_never_written_through() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let [place, partial, mine] = ["file", ".partial-file", "mine"].map(|name| folder.path().join(name));
+        let (folders, is_link) = (Folders::default(), |path: &Path| path.is_symlink());
+        for target in [&mine, &folder.path().join("nothing")] {
+            fs::write(&mine, "mine").unwrap();
+            let _ = fs::remove_file(&place);
+            symlink(target, &place).unwrap();
+            symlink(target, &partial).unwrap();
+            write_durably(&place, &folders, b"ours").unwrap();
+            assert!(!is_link(&place) && !is_link(&partial));
+            symlink(target, &partial).unwrap();
+            sweep(folder.path()).unwrap();
+            assert!(!is_link(&partial));
+            assert_eq!(
+                (fs::read(&place).unwrap(), fs::read(&mine).unwrap()),
+                (b"ours".to_vec(), b"mine".to_vec())
+            );
+            assert!(!folder.path().join("nothing").exists());
+        }
     }
 
     #[test]

@@ -48,6 +48,28 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
+    /// Something that is not the store's where a file of the store is to be.
+    #[error(
+        "{} is not this program's, and a file of the store is to be there: move it away, or give another --output",
+        path.display()
+    )]
+    Foreign {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A store whose form this program does not know.
+    #[error(
+        "{} has version {found}, this program knows {known}: use the program that wrote it, or give another --output",
+        path.display()
+    )]
+    OtherVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+        /// The version that is known.
+        known: &'static str,
+    },
     /// The store is of another atlas.
     #[error(
         "{} holds atlas {store}, not {asked}: a store has one atlas; give --output another folder, or --atlas-name \

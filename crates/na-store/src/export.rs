@@ -14,9 +14,7 @@ use crate::completeness::Completeness;
 use crate::completion::Completion;
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::layout::{
-    MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables, sweep_store, wide_files,
-};
+use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store, wide_places};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
 use crate::long::merge::{Facts, LongMerge, OldTable};
@@ -26,6 +24,7 @@ use crate::newest::take_out_older;
 use crate::notes;
 use crate::observer::{ExportObserver, ExportStep};
 use crate::open_files::each_file;
+use crate::ownership::Owned;
 use crate::producers::producers;
 use crate::sessions_tsv::{self, SessionRow};
 use crate::sources::{self, WrittenSources};
@@ -117,6 +116,7 @@ struct Export<'a> {
     observer: &'a dyn ExportObserver,
     folders: Folders,
     manifest: Option<Manifest>,
+    owned: Owned,
     units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
     old: BTreeMap<TableName, Arc<OldTable>>,
@@ -131,6 +131,14 @@ struct Planned {
     features: Vec<PlannedFeature>,
 }
 
+impl Planned {
+    /// Where its files and those of its features are.
+    fn places(&self) -> impl Iterator<Item = String> {
+        let features = self.features.iter().map(|feature| feature.name.file_path());
+        std::iter::once(self.merge.table.file_path()).chain(features)
+    }
+}
+
 impl<'a> Export<'a> {
     fn prepare(
         lock: &'a OwnerLock,
@@ -139,8 +147,10 @@ impl<'a> Export<'a> {
         observer: &'a dyn ExportObserver,
     ) -> Result<Self, StoreError> {
         let output = lock.output();
-        sweep_store(output)?;
         let manifest = read_manifest(output)?;
+        let owned = Owned::named_by(output, manifest.as_ref());
+        owned.check()?;
+        sweep_store(output)?;
         let path = output.join(MANIFEST_FILE);
         if manifest.is_none() && path.exists() {
             tracing::warn!(path = %path.display(), "the manifest is broken and is made again from the files");
@@ -157,7 +167,7 @@ impl<'a> Export<'a> {
             forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         }
         let mut old = BTreeMap::new();
-        for table in long_tables(output)? {
+        for table in owned.long_tables()? {
             if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
                 let index = LongIndex::read(&file)?;
                 old.insert(table, Arc::new(OldTable { file: file.closed(), index }));
@@ -172,6 +182,7 @@ impl<'a> Export<'a> {
             observer,
             folders: Folders::of(lock),
             manifest,
+            owned,
             units,
             forms,
             old,
@@ -190,6 +201,7 @@ impl<'a> Export<'a> {
         let facts = Facts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
         let (metadata, volumes) = (&facts.metadata, &facts.volumes);
         let (planned, names) = self.plan(&facts)?;
+        planned.iter().flat_map(Planned::places).try_for_each(|place| self.owned.check_place(&place))?;
         let mut report_notes = metadata.notes.clone();
         report_notes.extend(planned.iter().flat_map(|table| table.columns.notes.clone()));
         report_notes.extend(names);
@@ -376,9 +388,9 @@ impl<'a> Export<'a> {
 
     /// Whether a feature's file was made from the long table as it is now.
     fn is_current(&self, feature: &PlannedFeature, long: &TableFile) -> Result<bool, StoreError> {
-        let Some(file) = TableFile::open(&self.output.join(feature.name.file_path()))? else {
-            return Ok(false);
-        };
+        let path = feature.name.file_path();
+        let file = if self.owned.has(&path)? { TableFile::open(&self.output.join(path))? } else { None };
+        let Some(file) = file else { return Ok(false) };
         let state = long.note(notes::STATE).filter(|state| !state.is_empty());
         let kind = file.note(notes::FEATURE).and_then(|text| serde_json::from_str(text).ok());
         Ok(state.is_some() && file.note(notes::FROM_STATE) == state && kind.as_ref() == Some(&feature.kind))
@@ -457,10 +469,9 @@ impl<'a> Export<'a> {
     fn delete_obsolete(&self, manifest: &Manifest) -> Result<(), StoreError> {
         let current: HashSet<&str> =
             manifest.wide_features.values().map(|entry| entry.file_path.as_str()).collect();
-        for path in wide_files(self.output)?.iter().filter(|path| !current.contains(path.as_str())) {
-            let place = self.output.join(path);
-            if TableFile::open(&place)?.is_some_and(|file| file.note(notes::FEATURE).is_some()) {
-                self.folders.delete(&place)?;
+        for path in wide_places(self.output)?.iter().filter(|path| !current.contains(path.as_str())) {
+            if self.owned.has(path)? {
+                self.folders.delete(&self.output.join(path))?;
             }
         }
         self.folders.sync()

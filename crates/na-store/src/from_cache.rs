@@ -10,6 +10,7 @@ use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 use crate::error::StoreError;
 use crate::export::{ExportReport, ExportRequest, export, stored_settings};
 use crate::observer::ExportObserver;
+use crate::ownership::check_output;
 
 /// How to export what a cache holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub fn export_cache(
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
     let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
+    check_output(output)?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return take_over(&lock, pandas, how, observer);
     }

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use na_cache::{CACHE_FILE, LOCK_FILE};
 use na_model::{Modality, TableName};
 
-use crate::durable::sweep;
+use crate::durable::{is_partial, sweep};
 use crate::error::StoreError;
 
 /// The commit point.
@@ -16,8 +17,61 @@ pub(crate) const METADATA_FILE: &str = "metadata.parquet";
 pub(crate) const SOURCES_FILE: &str = "sources.parquet";
 pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
 
-/// The long tables whose files are there, in the store's order, whatever the manifest says.
-pub(crate) fn long_tables(output: &Path) -> Result<Vec<TableName>, StoreError> {
+/// Files at the top that the store writes or deletes, beside the cache's.
+const TOP: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
+
+/// The folders of tables.
+const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
+
+/// Whether a path leads to a place where the store of a folder is written, however it is spelled and through whichever
+/// links; what is there now is not looked at.
+#[must_use]
+pub fn is_place(output: &Path, path: &Path) -> bool {
+    if TOP.iter().any(|name| is_same_file(&output.join(name), path)) {
+        return true;
+    }
+    let folders = std::iter::once(output.to_owned()).chain(FOLDERS.map(|folder| output.join(folder)));
+    let folders: Vec<PathBuf> = folders.map(|folder| resolved(&folder)).collect();
+    let itself = path.parent().map(resolved).zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    [itself, Some(resolved(path))].into_iter().flatten().any(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let place = folders.iter().position(|folder| path.parent() == Some(folder));
+        place.is_some_and(|place| match place {
+            0 => TOP.contains(&name) || is_partial(name) || is_of_cache(name),
+            _ => name.ends_with(".parquet") || is_partial(name),
+        })
+    })
+}
+
+fn is_of_cache(name: &str) -> bool {
+    name == LOCK_FILE || name.starts_with(CACHE_FILE) || name.starts_with(".cache-taken-over.db")
+}
+
+/// A path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let above = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match (above.canonicalize(), above.parent(), above.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        (Err(_), _, _) => path.to_owned(),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        identity(one).is_some_and(|one| Some(one) == identity(other))
+    }
+    #[cfg(not(unix))]
+    {
+        one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    }
+}
+
+/// The long tables for which there are files, by their names alone, in the store's order.
+pub(crate) fn long_places(output: &Path) -> Result<Vec<TableName>, StoreError> {
     let mut tables = Vec::new();
     for (folder, prefix) in [("long", ""), ("long/diffusion", "diffusion_")] {
         for stem in parquet_files(&output.join(folder))? {
@@ -29,8 +83,8 @@ pub(crate) fn long_tables(output: &Path) -> Result<Vec<TableName>, StoreError> {
     Ok(tables)
 }
 
-/// The features whose files are there, as paths under the store.
-pub(crate) fn wide_files(output: &Path) -> Result<Vec<String>, StoreError> {
+/// The files where features are, by their names alone, as paths under the store.
+pub(crate) fn wide_places(output: &Path) -> Result<Vec<String>, StoreError> {
     let mut files = Vec::new();
     for modality in Modality::ALL {
         let folder = format!("wide/{modality}");
@@ -43,9 +97,8 @@ pub(crate) fn wide_files(output: &Path) -> Result<Vec<String>, StoreError> {
 
 /// Deletes what exports that were cut short left.
 pub(crate) fn sweep_store(output: &Path) -> Result<(), StoreError> {
-    ["", "long", "long/diffusion", "wide/anatomical", "wide/diffusion"]
-        .iter()
-        .try_for_each(|folder| sweep(&output.join(folder)))
+    sweep(output)?;
+    FOLDERS.iter().try_for_each(|folder| sweep(&output.join(folder)))
 }
 
 /// The stems of the Parquet files of a folder, sorted; none where there is no folder.
@@ -67,4 +120,64 @@ fn parquet_files(folder: &Path) -> Result<Vec<String>, StoreError> {
     }
     stems.sort_unstable();
     Ok(stems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("store/long")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn what_a_store_writes_is_a_place_of_it_however_it_is_spelled() {
+        let folder = store();
+        let output = folder.path().join("store");
+        for place in [
+            "manifest.json",
+            "../store/sessions.tsv",
+            "long/../metadata.parquet",
+            ".cache.db-wal",
+            ".cache.lock",
+            ".partial-x",
+            "long/anatomical_gm.parquet",
+            "wide/anatomical/gm_mean.parquet",
+        ] {
+            assert!(is_place(&output, &output.join(place)), "{place}");
+        }
+        for other in
+            ["list.csv", "long/list.csv", "../sessions.tsv", "sessions.tsv/below", "logs/manifest.json"]
+        {
+            assert!(!is_place(&output, &output.join(other)), "{other}");
+        }
+        assert!(is_place(
+            &folder.path().join("not yet/there"),
+            &folder.path().join("not yet/there/tiv.parquet")
+        ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_places_too() {
+        use std::os::unix::fs::symlink;
+        let folder = store();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("list.tsv"), "mine").unwrap();
+        fs::create_dir(path("disk")).unwrap();
+        fs::remove_dir(path("store/long")).unwrap();
+        symlink(path("disk"), path("store/long")).unwrap();
+        symlink(path("store"), path("link")).unwrap();
+        symlink(path("store/sessions.tsv"), path("list")).unwrap();
+        assert!(is_place(&path("link"), &path("store/tiv.parquet")));
+        assert!(is_place(&path("store"), &path("link/tiv.parquet")));
+        assert!(is_place(&path("store"), &path("disk/anatomical_gm.parquet")));
+        assert!(!is_place(&path("store"), &path("list.tsv")));
+        symlink(path("list.tsv"), path("store/sessions.tsv")).unwrap();
+        for spelling in ["list", "list.tsv", "link/sessions.tsv"] {
+            assert!(is_place(&path("store"), &path(spelling)), "{spelling}");
+        }
+    }
 }

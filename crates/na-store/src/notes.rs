@@ -4,6 +4,8 @@
 pub(crate) const ATLAS: &str = "neuroalign.atlas_name";
 /// The program's version.
 pub(crate) const VERSION: &str = "neuroalign.version";
+/// The name that the file was written under.
+pub(crate) const FILE: &str = "neuroalign.file";
 /// When the file was written.
 pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
 /// A name for this state of a long table, other after each write.

@@ -7,9 +7,9 @@ use na_cache::Cache;
 use na_model::{MapSource, RegionSet, Session, TableName, Unit};
 
 use crate::error::StoreError;
-use crate::layout::long_tables;
 use crate::long::index::LongIndex;
 use crate::notes;
+use crate::ownership::Owned;
 use crate::table_file::TableFile;
 
 /// The regions of each long table, those of some units apart.
@@ -49,7 +49,7 @@ pub fn regions_in_use(
             }
         }
     }
-    for table in long_tables(output)? {
+    for table in Owned::of(output)?.long_tables()? {
         let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
         let is_apart = apart.iter().any(|unit| unit.modality == table.modality());
         let noted = file.note(notes::REGIONS).and_then(|text| serde_json::from_str::<RegionSet>(text).ok());

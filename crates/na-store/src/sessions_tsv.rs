@@ -12,6 +12,9 @@ use crate::layout::SESSIONS_FILE;
 /// The reason of a listed unit of which nothing is known: the run ended before it came to it.
 pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
+/// The first line, by which a file is known as the store's.
+pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
+
 /// What stands in a cell that has nothing to say, as BIDS writes it.
 pub(crate) const NONE: &str = "n/a";
 
@@ -70,7 +73,7 @@ pub(crate) fn rows(
 }
 
 pub(crate) fn write(output: &Path, folders: &Folders, rows: &[SessionRow]) -> Result<(), StoreError> {
-    let mut text = String::from("subject_code\tsession_id\tmodality\tstatus\ttables\treason\n");
+    let mut text = format!("{HEADER}\n");
     for row in rows {
         let session = &row.unit.session;
         let tables: Vec<String> = row.tables.iter().map(|table| cell(&table.to_string())).collect();

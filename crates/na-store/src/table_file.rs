@@ -30,6 +30,7 @@ use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
 use crate::long::pieces::LARGEST_TEXT;
+use crate::notes;
 use crate::pages::{OneGroup, fault, largest_page};
 use crate::shared_file::SharedFile;
 use crate::shown::{as_shown, shown_schema};
@@ -264,6 +265,8 @@ impl<'a> TableWriter<'a> {
         notes: &[(&str, String)],
     ) -> Result<Self, StoreError> {
         let (durable, file) = DurableFile::create(place, folders)?;
+        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let notes = &[notes, &[(notes::FILE, name)]].concat();
         let small = (compression == Compression::Zstd)
             .then(|| Arc::new(properties(schema, Compression::None, notes)));
         let properties = properties(schema, compression, notes);

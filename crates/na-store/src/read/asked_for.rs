@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashSet};
 use na_model::{Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
-use crate::layout::long_tables;
 use crate::long::index::LongIndex;
 use crate::read::names::{closest, unknown};
 use crate::read::options::ReadOptions;
@@ -41,8 +40,8 @@ impl Snapshot {
         }
         // A store of another program may have tables with sessions that its metadata do not name.
         let mut known: BTreeSet<Session> = metadata.sessions.iter().cloned().collect();
-        for table in long_tables(&self.output)? {
-            let Some(file) = self.file(&table)? else { continue };
+        for table in &self.in_parquet {
+            let Some(file) = self.file(table)? else { continue };
             let sessions = LongIndex::read(&file)?.sessions;
             missing.strike(&sessions);
             if missing.is_empty() {

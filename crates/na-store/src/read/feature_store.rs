@@ -72,7 +72,7 @@ impl FeatureStore {
     /// A store or a cache that cannot be read.
     pub fn list_long_formats(&self) -> Result<Vec<String>, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
-            Ok(snapshot.tables()?.iter().map(TableName::to_string).collect())
+            Ok(snapshot.tables().iter().map(TableName::to_string).collect())
         })
     }
 
@@ -220,7 +220,7 @@ impl FeatureStore {
             let manifest: &Manifest = &snapshot.manifest;
             let cached = snapshot.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
             let atlas_name = cached.unwrap_or(&manifest.atlas_name).clone();
-            let tables = snapshot.tables()?;
+            let tables = snapshot.tables();
             let was_exported = !manifest.long_formats.is_empty();
             Ok(StoreSummary {
                 folder: self.output.clone(),
@@ -307,7 +307,7 @@ fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError>
     {
         return Ok(table);
     }
-    let names: Vec<String> = snapshot.tables()?.iter().map(TableName::to_string).collect();
+    let names: Vec<String> = snapshot.tables().iter().map(TableName::to_string).collect();
     Err(unknown("long table", name, &snapshot.output, names.iter().map(String::as_str)))
 }
 

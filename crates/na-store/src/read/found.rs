@@ -34,7 +34,7 @@ impl Snapshot {
         if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
             names.push(FeatureName::tiv().to_string());
         }
-        for family in families(self.tables()?) {
+        for family in families(self.tables()) {
             if !family.iter().any(|table| wanted(table.modality())) {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Snapshot {
         if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
             return Ok(Found::File(WideFeature::clone(entry)));
         }
-        let families = families(self.all_tables()?);
+        let families = families(self.all_tables());
         if let Some((entry, table)) = entry
             && let Some(family) = families.iter().find(|family| family.contains(&table))
             && self.has_current_file(&table, family, entry)?

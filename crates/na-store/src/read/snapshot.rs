@@ -11,12 +11,12 @@ use na_model::{Manifest, Session, TableName, WideMetrics};
 use crate::catalog::store_manifest;
 use crate::error::StoreError;
 use crate::from_cache::record;
-use crate::layout::long_tables;
 use crate::long::index::LongIndex;
 use crate::long::merge::{Facts, LongMerge, OldTable};
 use crate::long::replaced::Replaced;
 use crate::metadata::MetadataTable;
 use crate::newest::take_out_older;
+use crate::ownership::Owned;
 use crate::producers::{noted, producers};
 use crate::read::options::Origin;
 use crate::read::stamp::Stamp;
@@ -31,6 +31,8 @@ pub(crate) struct Snapshot {
     pub(crate) manifest: Manifest,
     pub(crate) cached: Option<Cached>,
     exported: bool,
+    /// The store's own long tables, where what is exported is read.
+    pub(crate) in_parquet: BTreeSet<TableName>,
     /// Whether there is a cache that could not be looked at.
     hidden: bool,
     old: Mutex<BTreeMap<TableName, Arc<OldTable>>>,
@@ -68,12 +70,17 @@ impl Snapshot {
         };
         let exported = origin != Origin::Cache;
         let manifest = store_manifest(output)?;
+        let in_parquet = match exported {
+            true => Owned::named_by(output, Some(&manifest)).long_tables()?.into_iter().collect(),
+            false => BTreeSet::new(),
+        };
         Ok(Self {
             output: output.to_owned(),
             stamp,
             manifest,
             cached,
             exported,
+            in_parquet,
             hidden,
             old: Mutex::default(),
             metadata: OnceLock::new(),
@@ -99,27 +106,21 @@ impl Snapshot {
     }
 
     /// The long tables, also those that are going to lose all their rows.
-    pub(crate) fn all_tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
-        let mut tables = BTreeSet::new();
-        if self.exported {
-            tables.extend(long_tables(&self.output)?);
-        }
-        if let Some(cached) = &self.cached {
-            tables.extend(cached.forms.iter().map(|form| form.table.clone()));
-        }
-        Ok(tables)
+    pub(crate) fn all_tables(&self) -> BTreeSet<TableName> {
+        let cached = self.cached.iter().flat_map(|cached| &cached.forms);
+        self.in_parquet.iter().chain(cached.map(|form| &form.table)).cloned().collect()
     }
 
     /// The long tables: those that have rows.
-    pub(crate) fn tables(&self) -> Result<BTreeSet<TableName>, StoreError> {
-        let mut with_rows = self.all_tables()?;
+    pub(crate) fn tables(&self) -> BTreeSet<TableName> {
+        let mut with_rows = self.all_tables();
         with_rows.retain(|table| self.has_table(table));
-        Ok(with_rows)
+        with_rows
     }
 
     /// Whether a long table has rows.
     pub(crate) fn has_table(&self, table: &TableName) -> bool {
-        self.is_touched(table) || (self.exported && self.output.join(table.file_path()).is_file())
+        self.is_touched(table) || self.in_parquet.contains(table)
     }
 
     /// The versions of `parcellate` that wrote a table's files.
@@ -135,7 +136,7 @@ impl Snapshot {
 
     /// The exported file of a long table.
     pub(crate) fn file(&self, table: &TableName) -> Result<Option<TableFile>, StoreError> {
-        if !self.exported {
+        if !self.in_parquet.contains(table) {
             return Ok(None);
         }
         let known = self.old.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,8 +196,8 @@ impl Snapshot {
                 sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
                 sessions.extend(self.volumes()?.0.keys().cloned());
                 if self.exported && old.sessions.is_empty() {
-                    for table in long_tables(&self.output)? {
-                        let old = self.old(&table)?;
+                    for table in &self.in_parquet {
+                        let old = self.old(table)?;
                         sessions.extend(old.iter().flat_map(|old| &old.index.sessions).cloned());
                     }
                 }

@@ -6,16 +6,17 @@ use std::path::Path;
 use na_model::{FeatureName, WideMetrics};
 
 use crate::error::StoreError;
-use crate::layout::{long_tables, wide_files};
 use crate::long::index::LongIndex;
 use crate::notes;
+use crate::ownership::Owned;
 use crate::table_file::TableFile;
 use crate::wide::plan::{FeatureKind, Giver, feature_plan};
 
 /// The choice that gives exactly the features that are there, or else a list of their metrics; none without features.
 pub(crate) fn metrics_of_features(output: &Path) -> Result<Option<WideMetrics>, StoreError> {
     let (mut names, mut metrics) = (BTreeSet::new(), BTreeSet::new());
-    for path in wide_files(output)? {
+    let owned = Owned::of(output)?;
+    for path in owned.wide_files()? {
         let file = TableFile::open(&output.join(path))?;
         let kind = file.as_ref().and_then(|file| file.note(notes::FEATURE));
         let Some(kind) = kind.and_then(|text| serde_json::from_str::<FeatureKind>(text).ok()) else {
@@ -30,7 +31,7 @@ pub(crate) fn metrics_of_features(output: &Path) -> Result<Option<WideMetrics>, 
         return Ok(None);
     }
     let mut tables = Vec::new();
-    for table in long_tables(output)? {
+    for table in owned.long_tables()? {
         if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
             let maps = LongIndex::read(&file)?.maps;
             tables.push((table, file.closed(), maps));
