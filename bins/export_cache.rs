@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::logging;
+use crate::places;
 use crate::progress::{Progress, bars};
 use crate::settings::expand;
 use crate::signals::Signals;
@@ -77,6 +78,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         return Ok(Exit::Done);
     }
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
+    places::check(&output, "--log-file", options.log_file.as_deref())?;
     let bars = bars(!options.status);
     logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };

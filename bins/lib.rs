@@ -33,6 +33,7 @@ mod exit;
 mod logging;
 mod options;
 mod panics;
+mod places;
 mod progress;
 mod settings;
 mod signals;

@@ -9,9 +9,9 @@ use na_pipeline::{RunReport, dry_run, run};
 use crate::exit::{Exit, complain, print, usage};
 use crate::options::Options;
 use crate::progress::{Progress, bars};
-use crate::settings::Settings;
+use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::{logging, summary};
+use crate::{logging, places, summary};
 
 /// Runs the command with these arguments, the program's name first; its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -30,6 +30,9 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         return Ok(Exit::Done);
     }
     let started = Instant::now();
+    let output = expand(&options.output);
+    places::check(&output, "--log-file", options.log_file.as_deref())?;
+    places::check(&output, "--env-file", options.env_file.as_deref())?;
     let bars = bars(!options.no_progress && !options.dry_run);
     logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;

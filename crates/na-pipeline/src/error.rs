@@ -18,6 +18,18 @@ pub enum PipelineError {
         /// Why.
         source: io::Error,
     },
+    /// The session list lies where a file of the store is to be.
+    #[error(
+        "the session list {} lies where the store in {} is written: move it away, or give another --output",
+        path.display(),
+        output.display()
+    )]
+    SessionListInStore {
+        /// The session list.
+        path: PathBuf,
+        /// The store.
+        output: PathBuf,
+    },
     /// The session list as a whole is not what it should be.
     #[error("the session list {}: {problem}", path.display())]
     SessionListForm {

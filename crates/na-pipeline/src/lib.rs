@@ -69,6 +69,7 @@ mod known;
 mod load;
 mod loading;
 mod metrics_asked;
+mod places;
 mod plan;
 mod pointer;
 mod renamed;

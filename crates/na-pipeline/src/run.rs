@@ -18,6 +18,7 @@ use crate::identify::identify;
 use crate::known::Known;
 use crate::loading::{Loaded, Loading};
 use crate::metrics_asked::check_metrics;
+use crate::places::{check_list, check_tables};
 use crate::plan::{Plan, plan};
 use crate::roots::Roots;
 use crate::session_list::{ListedRows, RowCounts, SessionList, SessionListOptions, read_session_list};
@@ -46,12 +47,17 @@ pub struct RunReport {
 /// # Errors
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
+    check_list(config)?;
     let inputs = Inputs::read(config)?;
+    na_store::check_output(&config.output)?;
     let cache = if config.force { None } else { Cache::open_existing(&config.output)?.map(Arc::new) };
     in_pool(config, || {
         let Some(work) = Work::look(config, &inputs, cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
         };
+        if !work.plan.to_load.is_empty() {
+            check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
+        }
         work.plan.tell(observer);
         Ok(report(&work.list, &work.plan, Loaded::default(), None, false))
     })?
@@ -63,6 +69,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// Whatever keeps the run from going on. What was committed is safe, and the next run goes on from there. Units that
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
+    check_list(config)?;
     let inputs = Inputs::read(config)?;
     let mut work = None;
     if config.force || !config.output.exists() {
@@ -75,7 +82,9 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     na_store::create_output(&config.output)?;
     let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
     let lock = OwnerLock::claim(&config.output, &claim)?;
+    na_store::check_output(&config.output)?;
     if config.force {
+        check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
         observer.event(Event::Clearing(na_store::contents(&config.output)?));
         na_store::clear(&lock)?;
     }
@@ -203,6 +212,7 @@ fn load_and_export(
     if nothing_to_do && na_store::is_current(&config.output, &record, &plan.outcomes)? {
         return Ok(report(&list, &plan, Loaded::default(), None, false));
     }
+    check_tables(config, &inputs.roots, &wide_metrics)?;
     let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known));
     let loading =
         Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
