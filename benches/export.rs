@@ -29,10 +29,10 @@ fn benches(criterion: &mut Criterion) {
                     let lock = OwnerLock::acquire(output.path()).unwrap();
                     let mut record = support::record(SESSIONS);
                     record.settings.wide_metrics = WideMetrics::parse(metrics);
-                    let request = ExportRequest { record, outcomes: Vec::new(), keep_cache: false };
+                    let request = ExportRequest::new(record);
                     let start = Instant::now();
                     let opened = OwnedCache::open_or_create(&lock).unwrap();
-                    export(&lock, Some(opened), &request, &Unobserved).unwrap();
+                    export(&lock, opened, &request, &Unobserved).unwrap();
                     taken += start.elapsed();
                 }
                 taken

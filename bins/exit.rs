@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use na_pipeline::PipelineError;
+use na_store::StoreError;
+
 /// Exit statuses, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -36,10 +39,19 @@ pub(crate) fn print(text: &str) {
 }
 
 /// What keeps a command from running, once and plainly.
-pub(crate) fn complain(error: &dyn std::error::Error) -> Exit {
+pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "error: {error}");
-    Exit::CouldNotRun
+    let of_store = match error.downcast_ref::<PipelineError>() {
+        Some(PipelineError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    // An option is missing, which the store alone knows.
+    if matches!(of_store, Some(StoreError::WithdrawalsNotTold { .. })) {
+        Exit::Usage
+    } else {
+        Exit::CouldNotRun
+    }
 }
 
 /// Arguments that make no sense, help and version: clap knows where each goes.

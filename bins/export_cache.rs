@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use na_cache::{Cache, CacheError, CacheStatus, HolderName};
-use na_store::{CacheExport, ExportReport, StoreError, cache_status, export_cache};
+use na_pipeline::withdraw;
+use na_store::{
+    CacheExport, ExportReport, StoreError, Withdrawal, cache_status, check_withdrawals, discard_fresh_load,
+    export_cache,
+};
 use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::logging;
+use crate::options::withdrawn;
 use crate::places;
 use crate::progress::{Progress, bars};
-use crate::settings::expand;
+use crate::settings::{Settings, expand};
 use crate::signals::Signals;
+use crate::summary::tell_withdrawn;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +31,10 @@ Examples:
       what is committed as Parquet, now; the cache goes when all of it is verified
   neuroalign-export-cache data/processed --keep-cache
       the same, and the cache stays
+  neuroalign-export-cache data/processed --withdrawn withdrawn.csv
+      nothing is left of these participants, in the store and in its cache
+  neuroalign-export-cache data/processed --discard
+      a load with --force that was cut short goes, and the store stays as it was before it
 
 Exit status: 0 done, 1 could not run (also: there is no cache), 2 usage, 130 interrupted (143 by SIGTERM).";
 
@@ -41,6 +51,12 @@ struct Options {
     /// Keep the cache after the export
     #[arg(long)]
     keep_cache: bool,
+    /// Let go of a load with --force that has not come to its end; the store stays as it is
+    #[arg(long, conflicts_with_all = ["status", "keep_cache", "atlas_name"])]
+    discard: bool,
+    /// Who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left [WITHDRAWN]
+    #[arg(long, value_name = "FILE", conflicts_with = "status")]
+    withdrawn: Option<PathBuf>,
     /// The atlas, for a cache that does not say it
     #[arg(long, value_name = "NAME")]
     atlas_name: Option<String>,
@@ -79,8 +95,26 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
     places::check(&output, "--log-file", options.log_file.as_deref())?;
+    places::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
     logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
+    let settings = Settings::read(None)?;
+    let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
+    if !options.status && !withdrawn.is_told() {
+        check_withdrawals(&output)?;
+    }
+    let signals = Signals::listen()?;
+    let progress = Progress::new(bars, signals.clone());
+    if !options.status {
+        let withdrew = withdraw(&output, &withdrawn, options.take_over.clone(), &progress)?;
+        tell_withdrawn(&withdrew, false);
+        // Where there is nothing else to do, that was it.
+        if options.withdrawn.is_some() && matches!(cache_status(&output), Ok(None)) {
+            progress.finish();
+            print(&withdrawal(options, &output, withdrew.taken_out));
+            return Ok(Exit::Done);
+        }
+    }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     let status = match cache_status(&output) {
         Err(StoreError::Cache(error)) if error.leaves_the_export() => Err(Hidden::of(&output, &error)),
@@ -97,11 +131,20 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     if !options.json {
         print(&shown);
     }
-    let signals = Signals::listen()?;
-    let progress = Progress::new(bars, signals.clone());
+    if options.discard {
+        discard_fresh_load(&output, options.take_over.clone(), &progress)?;
+        let value = json!({ "cache": shown_json, "output": output.display().to_string(), "discarded": true });
+        print(&if options.json {
+            format!("{value:#}\n")
+        } else {
+            format!("\nDiscarded: the store in {} is as it was before that load.\n", output.display())
+        });
+        return Ok(Exit::Done);
+    }
     let how = CacheExport {
         atlas_name: options.atlas_name.clone(),
         keep_cache: options.keep_cache,
+        knows_withdrawals: withdrawn.is_told(),
         take_over: options.take_over.clone(),
     };
     let result = export_cache(&output, &how, &progress);
@@ -118,6 +161,18 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn withdrawal(options: &Options, output: &Path, taken_out: Withdrawal) -> String {
+    let Withdrawal { n_subjects, n_sessions } = taken_out;
+    if options.json {
+        let value = json!({
+            "output": output.display().to_string(),
+            "withdrawn": { "n_subjects": n_subjects, "n_sessions": n_sessions },
+        });
+        return format!("{value:#}\n");
+    }
+    format!("{n_sessions} sessions of {n_subjects} subjects who withdrew were in {}.\n", output.display())
 }
 
 fn exported(options: &Options, output: &Path, status: &serde_json::Value, report: &ExportReport) -> String {
@@ -152,6 +207,7 @@ fn status_json(status: &CacheStatus) -> serde_json::Value {
     json!({
         "location": status.location.display().to_string(),
         "size_bytes": status.size_bytes,
+        "fresh_load": status.fresh,
         "anatomical_sessions": status.anatomical_sessions,
         "diffusion_sessions": status.diffusion_sessions,
         "tables": status.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -172,6 +228,12 @@ fn status_box(status: &CacheStatus) -> String {
     );
     for table in &status.tables {
         let _ = writeln!(text, "  - {table}");
+    }
+    if status.fresh {
+        let _ = writeln!(
+            text,
+            "\nIt is of a fresh load (--force): the store is as it was until all of that is loaded."
+        );
     }
     let _ = writeln!(text, "{rule}");
     text

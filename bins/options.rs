@@ -1,12 +1,14 @@
 //! The arguments of `neuroalign-preprocess`, and the run they ask for.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use na_cache::HolderName;
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
-use na_pipeline::{Config, EntityPick, SessionListOptions, SessionSource};
+use na_pipeline::{Config, EntityPick, Labels, NOBODY, SessionListOptions, SessionSource, Withdrawn};
 
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 
@@ -21,9 +23,13 @@ Examples:
       what there would be to do, for every session under the roots
   neuroalign-preprocess --no-diffusion --wide-metrics mean,std -j 4
       anatomical tables only, two metrics as features, four threads
+  neuroalign-preprocess --prune --dry-run
+      what would leave the store because its files are gone
+  neuroalign-preprocess --reload --participant-label 0007 0012
+      two subjects read again
 
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
-CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS. Paths in .env are under its folder.
+CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
 
 Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed, 130 interrupted (143 by SIGTERM).";
 
@@ -114,9 +120,31 @@ pub(crate) struct Options {
     /// Keep the cache after the export
     #[arg(long, help_heading = "Store")]
     pub(crate) keep_cache: bool,
-    /// Clear this store's tables and cache first, and load everything anew
-    #[arg(short, long, help_heading = "Store")]
+    /// Load everything anew; it takes the place of the whole store when all of it is loaded, and not before
+    #[arg(short, long, conflicts_with_all = ["prune", "prune_unlisted", "reload"], help_heading = "Store")]
     pub(crate) force: bool,
+
+    /// Read the chosen sessions again, whatever is known of their files
+    #[arg(long, help_heading = "What goes and what stays")]
+    pub(crate) reload: bool,
+    /// Only these subjects of the list (with or without sub-; with commas, or repeated)
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', num_args = 1.., help_heading = "What goes and what stays")]
+    pub(crate) participant_label: Vec<String>,
+    /// Only these visits (with or without ses-; with commas, or repeated)
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', num_args = 1.., help_heading = "What goes and what stays")]
+    pub(crate) session_label: Vec<String>,
+    /// Let go of what this run looks for and does not find any more; without it that stays
+    #[arg(long, help_heading = "What goes and what stays")]
+    pub(crate) prune: bool,
+    /// Let go of the sessions that are not in today's list
+    #[arg(long, help_heading = "What goes and what stays")]
+    pub(crate) prune_unlisted: bool,
+    /// Who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left [WITHDRAWN]
+    #[arg(long, value_name = "FILE", help_heading = "What goes and what stays")]
+    pub(crate) withdrawn: Option<PathBuf>,
+    /// Do what would be refused because much would go (--force, --prune, other roots)
+    #[arg(short, long, help_heading = "What goes and what stays")]
+    pub(crate) yes: bool,
 
     /// The store's lock is of this process, which is gone: go on in its place (the refusal names it)
     #[arg(long, value_name = "HOST:PID", help_heading = "Store")]
@@ -146,6 +174,25 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The arguments, if they go together.
+    pub(crate) fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let options = Self::try_parse_from(arguments)?;
+        let conflict = |problem: &str| Err(Self::command().error(ErrorKind::ArgumentConflict, problem));
+        let has_labels = !options.participant_label.is_empty() || !options.session_label.is_empty();
+        if options.force && has_labels {
+            return conflict(
+                "--force loads the whole list anew: to read some sessions again, use --reload with --participant-label and \
+                 --session-label",
+            );
+        }
+        if options.prune_unlisted && options.discover {
+            return conflict(
+                "--prune-unlisted needs a session list; with --discover, --prune lets go of what is gone",
+            );
+        }
+        Ok(options)
+    }
+
     /// The run that these arguments and the settings below them ask for.
     pub(crate) fn config(&self, settings: &Settings) -> Result<Config, SettingsError> {
         let list = settings.path(self.sessions.as_deref(), "SESSIONS_CSV").filter(|_| !self.discover);
@@ -179,8 +226,22 @@ impl Options {
             n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
             keep_cache: self.keep_cache,
             force: self.force,
+            prune: self.prune,
+            prune_unlisted: self.prune_unlisted,
+            reload: self.reload,
+            labels: Labels {
+                participants: self.participant_label.clone(),
+                sessions: self.session_label.clone(),
+            },
+            withdrawn: self.withdrawn(settings)?,
+            yes: self.yes,
             take_over: self.take_over.clone(),
         })
+    }
+
+    /// Who withdrew, as the command line or the settings say.
+    pub(crate) fn withdrawn(&self, settings: &Settings) -> Result<Withdrawn, SettingsError> {
+        withdrawn(self.withdrawn.as_deref(), settings)
     }
 
     fn session_list_options(&self) -> SessionListOptions {
@@ -197,8 +258,19 @@ impl Options {
         let named = [("mask", &self.mask), ("space", &self.space)];
         let named =
             named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), or_none(value.as_deref()?))));
-        EntityPick { wanted: named.chain(self.entity.iter().cloned()).collect() }
+        EntityPick { wanted: named.chain(self.entity.iter().cloned()).collect(), ..EntityPick::default() }
     }
+}
+
+/// Who withdrew, as an option or the settings say.
+pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Withdrawn, SettingsError> {
+    let is_nobody = given.map_or_else(
+        || settings.text(None, "WITHDRAWN").is_some_and(|text| text == NOBODY),
+        |given| given == Path::new(NOBODY),
+    );
+    let path = if is_nobody { Some(PathBuf::from(NOBODY)) } else { settings.path(given, "WITHDRAWN") };
+    let Some(path) = path else { return Ok(Withdrawn::default()) };
+    Withdrawn::read(&path).map_err(|source| SettingsError::Withdrawn(Box::new(source)))
 }
 
 fn or_none(value: &str) -> Option<String> {

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
-use clap::{CommandFactory, Parser};
-use na_pipeline::{RunReport, dry_run, run};
+use clap::CommandFactory;
+use na_pipeline::{RunReport, dry_run, run, withdraw, would_withdraw};
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::options::Options;
@@ -16,7 +16,7 @@ use crate::{logging, places, summary};
 /// Runs the command with these arguments, the program's name first; its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
-    match Options::try_parse_from(arguments) {
+    match Options::parse_checked(arguments) {
         Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),
     }
@@ -33,19 +33,29 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let output = expand(&options.output);
     places::check(&output, "--log-file", options.log_file.as_deref())?;
     places::check(&output, "--env-file", options.env_file.as_deref())?;
+    places::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.no_progress && !options.dry_run);
     logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;
+    let withdrawn = options.withdrawn(&settings)?;
+    let output = expand(&options.output);
+    let signals = Signals::listen()?;
+    let progress = Progress::new(bars, signals.clone());
+    // First of all, and whatever becomes of the rest: it needs neither list nor roots.
+    let withdrew = match options.dry_run {
+        true => would_withdraw(&output, &withdrawn)?,
+        false => withdraw(&output, &withdrawn, options.take_over.clone(), &progress)?,
+    };
+    summary::tell_withdrawn(&withdrew, options.dry_run);
     let config = options.config(&settings)?;
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }
-    let signals = Signals::listen()?;
-    let progress = Progress::new(bars, signals.clone());
     let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
     progress.finish();
     let report = result?;
-    let told = summary::Told { config: &config, dry_run: options.dry_run, elapsed: started.elapsed() };
+    let told =
+        summary::Told { config: &config, dry_run: options.dry_run, withdrew, elapsed: started.elapsed() };
     print(&if options.json { told.json(&report) } else { told.text(&report) });
     Ok(exit(&report, &signals))
 }

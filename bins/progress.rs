@@ -134,10 +134,6 @@ impl Observer for Progress {
                     tracing::warn!(target: BEYOND_THE_FIRST, "{note}");
                 }
             }
-            Event::Clearing(files) => {
-                tracing::warn!("--force: {} files of the store and its cache are deleted", files.len());
-                files.iter().for_each(|file| tracing::info!("deleting {}", file.display()));
-            }
             Event::Planned(plan) => self.planned(plan),
             Event::Committed(unit) => self.committed(&unit),
             Event::Failed(outcome) => tracing::warn!("{}: {}", outcome.unit, outcome.reason),

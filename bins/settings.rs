@@ -28,6 +28,8 @@ pub(crate) enum SettingsError {
         env_file.display()
     )]
     NoSessions { env_file: PathBuf },
+    #[error(transparent)]
+    Withdrawn(Box<na_pipeline::PipelineError>),
 }
 
 /// Values by name, and where they are from.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use na_model::{Modality, UnitOutcome, UnitStatus};
-use na_pipeline::{Config, RunReport};
+use na_model::{Leaving, Modality, Unit, UnitOutcome, UnitStatus};
+use na_pipeline::{Config, RunReport, Withdrew};
 use na_store::ExportReport;
 use serde_json::json;
 
@@ -16,6 +16,7 @@ const LISTED: usize = 20;
 pub(crate) struct Told<'a> {
     pub(crate) config: &'a Config,
     pub(crate) dry_run: bool,
+    pub(crate) withdrew: Withdrew,
     pub(crate) elapsed: Duration,
 }
 
@@ -42,12 +43,30 @@ impl Told<'_> {
         let count = |status| report.outcomes.iter().filter(|outcome| outcome.status == status).count();
         line("Missing", &number(count(UnitStatus::Missing)));
         line("Failed", &number(count(UnitStatus::Failed)));
+        let withdrawal = self.withdrew.taken_out;
+        if withdrawal.n_sessions > 0 {
+            let what =
+                if self.dry_run { "would be taken out" } else { "were taken out, nothing of them is left" };
+            let (subjects, n) = (thousands(withdrawal.n_subjects), thousands(withdrawal.n_sessions));
+            let _ = writeln!(text, "{:<10}{n} sessions of {subjects} subjects {what}", "Withdrawn");
+        }
+        let removed = report.removals.iter().len();
+        if removed > 0 {
+            let name = if self.dry_run { "Would go" } else { "Gone" };
+            let _ = writeln!(text, "{name:<10}{} units, whole or in part", number(removed));
+        }
+        let let_go = &report.let_go;
+        if !let_go.is_empty() && (self.dry_run || report.export.is_some()) {
+            let name = if self.dry_run { "Would go" } else { "Gone" };
+            let _ = writeln!(text, "{name:<10}{let_go}");
+        }
         if let Some(export) = &report.export {
             self.store(&mut text, export);
         }
         let _ = writeln!(text, "{:<10}{:.1} s", "Time", self.elapsed.as_secs_f64());
         list(&mut text, "Missing", &report.outcomes, UnitStatus::Missing);
         list(&mut text, "Failed", &report.outcomes, UnitStatus::Failed);
+        lines(&mut text, if self.dry_run { "Would go" } else { "Gone" }, report.removals.lines());
         if count(UnitStatus::Failed) > 0 && !self.dry_run {
             text.push_str("\nFix these files and run the same command again: it loads what is missing.\n");
         }
@@ -83,6 +102,13 @@ impl Told<'_> {
             return format!(
                 "Interrupted: {} units are safe in {output}. Run the same command again to go on.",
                 number(safe)
+            );
+        }
+        if report.export.is_none() && !report.let_go.is_empty() && !self.dry_run {
+            return format!(
+                "The store in {output} is as it was: {} of it could not be loaded again. Run the same command again when \
+                 they can be read, or with --yes to let them go.",
+                report.let_go
             );
         }
         match (&report.export, self.dry_run) {
@@ -124,6 +150,24 @@ impl Told<'_> {
                 "notes": export.notes,
             })
         });
+        let removed = |(unit, leaving): (&Unit, &Leaving)| {
+            let mut value = json!(unit_of(unit));
+            if let (Leaving::Parts(parts), Some(value)) = (leaving, value.as_object_mut()) {
+                let tables = parts.tables.iter().map(|(table, map)| {
+                    json!({ "name": table.to_string(), "map": map.as_ref().map(ToString::to_string) })
+                });
+                value.insert("tables".to_owned(), tables.collect());
+                value.insert("tiv".to_owned(), parts.volume.into());
+            }
+            value
+        };
+        let let_go: Vec<_> = report
+            .let_go
+            .units
+            .iter()
+            .chain(&report.let_go.failed)
+            .map(|unit| json!(unit_of(unit)))
+            .collect();
         let value = json!({
             "output": self.config.output.display().to_string(),
             "dry_run": self.dry_run,
@@ -135,6 +179,7 @@ impl Told<'_> {
                 "without_id": report.rows.without_id,
                 "repeated": report.rows.repeated,
                 "unusable": report.rows.unusable,
+                "withdrawn": report.rows.withdrawn,
             },
             "to_load": report.plan.to_load,
             "changed": report.plan.changed,
@@ -142,11 +187,44 @@ impl Told<'_> {
             "skipped": counts(&report.skipped),
             "missing": count(UnitStatus::Missing),
             "failed": count(UnitStatus::Failed),
+            "withdrawn": {
+                "n_subjects": self.withdrew.taken_out.n_subjects,
+                "n_sessions": self.withdrew.taken_out.n_sessions,
+                "near_misses": self.withdrew.near_misses,
+            },
+            "removed": report.removals.iter().map(removed).collect::<Vec<_>>(),
+            "let_go": let_go,
             "outcomes": report.outcomes.iter().map(outcome).collect::<Vec<_>>(),
             "store": store,
             "seconds": self.elapsed.as_secs_f64(),
         });
         format!("{value:#}\n")
+    }
+}
+
+fn unit_of(unit: &Unit) -> serde_json::Value {
+    json!({
+        "subject_code": unit.session.subject.as_str(),
+        "session_id": unit.session.id_str(),
+        "modality": unit.modality.as_str(),
+    })
+}
+
+/// What the user should know of a withdrawal.
+pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
+    if withdrew.taken_out.n_sessions > 0 && !dry_run {
+        tracing::warn!(
+            "{} sessions of {} subjects who withdrew were taken out of the store; logs, copies and backups are not reached",
+            withdrew.taken_out.n_sessions,
+            withdrew.taken_out.n_subjects
+        );
+    }
+    if withdrew.near_misses > 0 {
+        tracing::warn!(
+            "{} lines of the list of withdrawals have the letters and digits of a subject and not its code: they mean nobody; \
+             write the codes as the store has them if they are meant",
+            withdrew.near_misses
+        );
     }
 }
 
@@ -158,6 +236,7 @@ fn rows(report: &RunReport) -> Option<String> {
         (counts.without_id, "without an id"),
         (counts.repeated, "repetitions"),
         (counts.unusable, "with an unusable id"),
+        (counts.withdrawn, "withdrawn"),
     ];
     let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(n)));
     let others: Vec<String> = others.collect();
@@ -180,12 +259,22 @@ fn list(text: &mut String, title: &str, outcomes: &[UnitOutcome], status: UnitSt
     if outcomes.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{title}:");
-    for outcome in outcomes.iter().take(LISTED) {
-        let _ = writeln!(text, "  {}: {}", outcome.unit, outcome.reason);
+    lines(text, title, outcomes.into_iter().map(|outcome| format!("{}: {}", outcome.unit, outcome.reason)));
+}
+
+/// Some lines below a title, and how many more there are.
+fn lines(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
+        return;
     }
-    if let Some(more) = outcomes.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        let _ = writeln!(text, "  and {} more: see sessions.tsv in the store", number(more));
+    let _ = writeln!(text, "\n{title}:");
+    for line in lines.by_ref().take(LISTED) {
+        let _ = writeln!(text, "  {line}");
+    }
+    match lines.count() {
+        0 => {}
+        more => drop(writeln!(text, "  and {} more: see sessions.tsv in the store, or --json", number(more))),
     }
 }
 

@@ -170,7 +170,7 @@ fn the_command_line_is_over_the_environment_and_that_over_the_file() {
     cohort.write(".env", &env);
     let outcome = |environment: Option<&str>, arguments: &[&str]| {
         let mut command = cohort.command(arguments);
-        command.args(["--force", "--json"]).envs(environment.map(|value| ("SESSIONS_CSV", value)));
+        command.args(["--force", "--yes", "--json"]).envs(environment.map(|value| ("SESSIONS_CSV", value)));
         let _ = ran(&mut command).ended(0);
         cohort.session_rows()[0][0].clone()
     };

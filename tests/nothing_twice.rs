@@ -176,7 +176,7 @@ fn force_after_a_crash_replaces_everything() {
     cohort.let_exports_pass("sources.parquet");
     cohort.write("data/processed/notes.txt", "mine");
     cohort.list_of(&[A, C]);
-    let forced = cohort.run(&["--force", "--json"]).ended(0).says(&["--force"]);
+    let forced = cohort.run(&["--force", "--yes", "--json"]).ended(0);
     assert_eq!((forced.units("loaded"), forced.units("skipped")), ([2, 2], [0, 0]));
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
     assert!(cohort.path("data/processed/notes.txt").exists(), "--force deletes what is not the store's");

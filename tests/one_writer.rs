@@ -140,8 +140,9 @@ fn a_cache_of_another_version_is_refused_and_left_as_it_is() {
     cohort.run(&[]).ended(1).says(&words);
     cohort.export_cache(&["--status"]).ended(1).says(&words);
     cohort.export_cache(&[]).ended(1).says(&words);
+    // What cannot be read may be all that is left of something: nothing is cleared for a load that begins anew.
+    cohort.run(&["--force"]).ended(1).says(&words);
     assert!(fs::read(cohort.store().join(".cache.db")).unwrap() == before, "the cache changed");
-    cohort.run(&["--force"]).ended(0).says(&["2 anatomical, 2 diffusion"]);
 }
 
 #[test]
@@ -267,7 +268,7 @@ fn a_signal_ends_a_run_that_waits_for_a_program_which_holds_the_cache() {
 
 #[test]
 fn a_signal_ends_a_load_whose_commits_wait_for_a_program_that_holds_the_cache() {
-    let names: Vec<String> = (0..150).map(|n| format!("{n:04}")).collect();
+    let names: Vec<String> = (0..500).map(|n| format!("{n:04}")).collect();
     let cohort = Cohort::of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
     let mut run = cohort.command(&["--verbose", "--no-progress", "-j", "1"]);
     let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -279,7 +280,7 @@ fn a_signal_ends_a_load_whose_commits_wait_for_a_program_that_holds_the_cache() 
     let reads = std::thread::spawn(move || said.map(Result::unwrap).collect::<Vec<_>>());
     let count = || other.query_row("SELECT count(*) FROM units", [], |row| row.get::<_, u32>(0)).unwrap();
     let held = count();
-    assert!(held < 300, "the load ended too early to test anything");
+    assert!(held < 1000, "the load ended too early to test anything");
     sleep(Duration::from_millis(300));
     interrupted(run, "TERM").ended(143).says(&["Run the same command again"]);
     reads.join().unwrap();

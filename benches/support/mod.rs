@@ -43,19 +43,19 @@ pub fn unit(n: usize, tissues: &[&str], regions: usize) -> EncodedUnit {
 
 pub fn record(sessions: usize) -> RunRecord {
     let row = |n| ListedSession { session: session(n), values: vec![Some(format!("{}.5", 20 + n % 60))] };
-    RunRecord {
-        settings: ExportSettings {
+    RunRecord::new(
+        ExportSettings {
             atlas_name: table::ATLAS.to_owned(),
             wide_metrics: WideMetrics::Default,
             compression: Compression::default(),
         },
-        listing: Listing {
+        Listing {
             columns: vec!["AGE".to_owned()],
             rows: (0..sessions).map(row).collect(),
             ..Listing::default()
         },
-        modalities: vec![Modality::Anatomical],
-    }
+        vec![Modality::Anatomical],
+    )
 }
 
 /// Commits sessions to the cache of a folder.
@@ -73,6 +73,6 @@ pub fn load(output: &Path, sessions: usize, tissues: &[&str]) {
 pub fn export_all(output: &Path, sessions: usize, keep_cache: bool) {
     let lock = OwnerLock::acquire(output).unwrap();
     let cache = OwnedCache::open_or_create(&lock).unwrap();
-    let request = ExportRequest { record: record(sessions), outcomes: Vec::new(), keep_cache };
-    export(&lock, Some(cache), &request, &Unobserved).unwrap();
+    let request = ExportRequest { keep_cache, ..ExportRequest::new(record(sessions)) };
+    export(&lock, cache, &request, &Unobserved).unwrap();
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::SchemaRef;
 use na_model::{
     ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, RegionSet, Session, SourceFile,
-    TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
+    SourceRoot, TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
 };
 use rusqlite::Row;
 
@@ -36,6 +36,24 @@ pub struct RunRecord {
     pub listing: Listing,
     /// The modalities asked for.
     pub modalities: Vec<Modality>,
+    /// The entities that choose between several files of one table, each with its value; none is a file without it.
+    pub choices: BTreeMap<String, Option<String>>,
+    /// The roots that were read from, for people.
+    pub roots: BTreeMap<SourceRoot, PathBuf>,
+    /// Whether the run was told who withdrew, or that nobody did: every later one has to be.
+    pub knows_withdrawals: bool,
+    /// Whether the store is loaded anew: what the cache holds then takes the place of the whole store, at the commit and
+    /// not before.
+    pub fresh: bool,
+}
+
+impl RunRecord {
+    /// A record of a run that adds to a store, without choices and roots.
+    #[must_use]
+    pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
+        let (choices, roots) = (BTreeMap::new(), BTreeMap::new());
+        Self { settings, listing, modalities, choices, roots, knows_withdrawals: false, fresh: false }
+    }
 }
 
 /// A committed unit, without its tables' rows.
@@ -167,7 +185,17 @@ impl Cache {
             },
             listing: self.listing()?,
             modalities: modalities.map_err(|error| self.damaged(error))?,
+            choices: self.parsed(value("choices"))?,
+            roots: self.parsed(value("roots"))?,
+            knows_withdrawals: value("knows_withdrawals").is_some(),
+            fresh: value("fresh").is_some(),
         }))
+    }
+
+    /// JSON of a setting; nothing where a version before this one did not write it.
+    fn parsed<T: Default + serde::de::DeserializeOwned>(&self, text: Option<&str>) -> Result<T, CacheError> {
+        let parsed = text.map(serde_json::from_str).transpose();
+        Ok(parsed.map_err(|error| self.damaged(error))?.unwrap_or_default())
     }
 
     fn listing(&self) -> Result<Listing, CacheError> {
@@ -185,14 +213,10 @@ impl Cache {
                 row.get::<_, String>(0)
             })
         };
-        let left_out = setting("left_out")?;
-        let left_out = left_out.first().map(|text| serde_json::from_str(text)).transpose();
-        Ok(Listing {
-            columns,
-            rows: rows.collect::<Result<_, CacheError>>()?,
-            left_out: left_out.map_err(|error| self.damaged(error))?.unwrap_or_default(),
-            unknown_age_unit: !setting("unknown_age_unit")?.is_empty(),
-        })
+        let left_out = self.parsed(setting("left_out")?.first().map(String::as_str))?;
+        let unknown_age_unit = !setting("unknown_age_unit")?.is_empty();
+        let rows = rows.collect::<Result<_, CacheError>>()?;
+        Ok(Listing { columns, rows, left_out, unknown_age_unit })
     }
 
     /// The missing and failed units of the last run that came to its end.
@@ -372,7 +396,7 @@ impl Cache {
 }
 
 /// The session in a row's first two columns.
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+pub(crate) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     let (subject, id): (String, Option<String>) = (row.get(0)?, row.get(1)?);
     Session::from_store(&subject, id.as_deref()).map_err(|error| conversion(0, error))
 }
@@ -383,6 +407,14 @@ where
 {
     let word = row.get_ref(column)?.as_str()?;
     word.parse().map_err(|error| conversion(column, error))
+}
+
+/// The files that a unit was read from.
+pub(crate) fn sources_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<SourceFile>> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
+    })
 }
 
 /// How a finding is stored: the word, and the volume beside it.

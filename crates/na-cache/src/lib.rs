@@ -39,6 +39,7 @@
 mod blob;
 mod cache;
 mod cancel;
+mod commit;
 mod connections;
 mod encoded;
 mod error;
@@ -55,10 +56,12 @@ mod schema;
 mod status;
 mod tables;
 mod waiting;
+mod withdraw;
 mod writer;
 
 pub use cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
 pub use cancel::Cancel;
+pub use commit::Commit;
 pub use encoded::{EncodedTable, EncodedUnit};
 pub use error::CacheError;
 pub use lock::{Claim, HolderName, LOCK_FILE, OwnerLock, Ownership};
@@ -68,4 +71,5 @@ pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits};
 pub use region_columns::RegionColumns;
 pub use status::CacheStatus;
 pub use tables::CachedTable;
+pub use withdraw::withdraw_from_pandas_cache;
 pub use writer::{UnitSender, Writer};

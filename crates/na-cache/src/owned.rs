@@ -63,7 +63,10 @@ impl<'lock> OwnedCache<'lock> {
     }
 
     /// Writes in one transaction, if the lock is still its owner's when that ends.
-    fn write(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), CacheError> {
+    pub(crate) fn write(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), CacheError> {
         let sqlite = |source| CacheError::sqlite(self.location(), source);
         let connection = self.connection()?;
         let transaction = begin(&connection, self.location(), self.lock.cancel())?;
@@ -125,11 +128,19 @@ fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::
         ("compression", record.settings.compression.as_str()),
         ("modalities", &modalities.join(",")),
         ("left_out", &to_json(&record.listing.left_out)?),
+        ("choices", &to_json(&record.choices)?),
+        ("roots", &to_json(&record.roots)?),
     ] {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
     }
     if record.listing.unknown_age_unit {
         transaction.execute("INSERT INTO settings VALUES ('unknown_age_unit', '')", [])?;
+    }
+    if record.knows_withdrawals {
+        transaction.execute("INSERT INTO settings VALUES ('knows_withdrawals', 'true')", [])?;
+    }
+    if record.fresh {
+        transaction.execute("INSERT INTO settings VALUES ('fresh', 'true')", [])?;
     }
     for name in &record.listing.columns {
         transaction.execute("INSERT INTO metadata_columns (name) VALUES (?1)", [name])?;

@@ -90,6 +90,7 @@ impl PandasCache {
         let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         let [file, log, _, _] = files(&self.location);
         Ok(CacheStatus {
+            fresh: false,
             location: self.location.clone(),
             size_bytes: size(&file) + size(&log),
             anatomical_sessions: of(Modality::Anatomical),

@@ -15,6 +15,9 @@ pub struct CacheStatus {
     pub location: PathBuf,
     /// The file and its write-ahead log, bytes.
     pub size_bytes: u64,
+    /// Whether it is of a fresh load, which takes the store's place when all of its list is loaded: readers see nothing of
+    /// it before.
+    pub fresh: bool,
     /// Anatomical units that are committed.
     pub anatomical_sessions: usize,
     /// Diffusion units that are committed.
@@ -44,6 +47,7 @@ impl Cache {
         Ok(CacheStatus {
             location: self.location.clone(),
             size_bytes: size(&file) + size(&log),
+            fresh: !self.query("SELECT 1 FROM settings WHERE key = 'fresh'", |_| Ok(()))?.is_empty(),
             anatomical_sessions,
             diffusion_sessions,
             tables,

@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::cache::{tiv_finding, tiv_word};
+use crate::cache::{sources_of, tiv_finding, tiv_word};
 use crate::owned::to_json;
 use crate::schema::columns_to_text;
 use crate::waiting::begin;
@@ -268,15 +268,8 @@ impl Earlier {
                 params![session.subject.as_str(), session.id_str(), unit.unit.modality.as_str()],
                 |row| {
                     let tiv = tiv_finding(row.get_ref(2)?.as_str()?, row.get(3)?);
-                    let sources = row.get_ref(4)?.as_str()?;
-                    let sources = serde_json::from_str(sources).map_err(|error| {
-                        rusqlite::Error::FromSqlConversionFailure(
-                            4,
-                            rusqlite::types::Type::Text,
-                            error.into(),
-                        )
-                    })?;
-                    Ok(Self { key: row.get(0)?, read_at: ReadAt(row.get(1)?), tiv, sources })
+                    let (key, read_at) = (row.get(0)?, ReadAt(row.get(1)?));
+                    Ok(Self { key, read_at, tiv, sources: sources_of(row, 4)? })
                 },
             );
         row.optional()

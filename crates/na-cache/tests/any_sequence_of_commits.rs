@@ -165,20 +165,20 @@ fn record_of(number: u8) -> RunRecord {
         session: unit_of((subject, None, Modality::Anatomical)).session,
         values: vec![Some(format!("{number}é\n")), None],
     };
-    RunRecord {
-        settings: ExportSettings {
+    RunRecord::new(
+        ExportSettings {
             atlas_name: format!("atlas '{number}'"),
             wide_metrics: WideMetrics::Default,
             compression: Compression::Zstd,
         },
-        listing: Listing {
+        Listing {
             left_out: Vec::new(),
             unknown_age_unit: false,
             columns: vec!["AGE".into(), "a\"b".into()],
             rows: (0..number % 4).map(row).collect(),
         },
-        modalities: Modality::ALL.to_vec(),
-    }
+        Modality::ALL.to_vec(),
+    )
 }
 
 fn outcome_of(key: Key) -> UnitOutcome {

@@ -29,7 +29,7 @@ fn record() -> RunRecord {
         wide_metrics: WideMetrics::default(),
         compression: Compression::default(),
     };
-    RunRecord { settings, listing: Listing::default(), modalities: vec![Modality::Anatomical] }
+    RunRecord::new(settings, Listing::default(), vec![Modality::Anatomical])
 }
 
 /// All that an owner writes to its cache; the answers.

@@ -142,13 +142,13 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
     let lock = OwnerLock::acquire(output.path()).unwrap();
     let cache = OwnedCache::open_or_create(&lock).unwrap();
     assert_eq!(cache.run_record().unwrap(), None);
-    let record = RunRecord {
-        settings: ExportSettings {
+    let record = RunRecord::new(
+        ExportSettings {
             atlas_name: "AICHA384".into(),
             wide_metrics: WideMetrics::parse("mean,cv"),
             compression: Compression::Lz4,
         },
-        listing: Listing {
+        Listing {
             left_out: Vec::new(),
             unknown_age_unit: false,
             columns: vec!["AGE".into(), "a \"quoted\" column".into()],
@@ -157,8 +157,8 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
                 ListedSession { session: session("1", ""), values: vec![None, Some("é\n".into())] },
             ],
         },
-        modalities: vec![Modality::Anatomical],
-    };
+        vec![Modality::Anatomical],
+    );
     cache.write_run_record(&record).unwrap();
     cache.write_run_record(&record).unwrap();
     let outcome = UnitOutcome {

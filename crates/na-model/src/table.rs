@@ -101,7 +101,8 @@ impl fmt::Display for Workflow {
 }
 
 /// A long table: `anatomical_<tissue>` or `diffusion_<WORKFLOW>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum TableName {
     /// One tissue of the anatomical sessions.
     Anatomical(Tissue),
@@ -168,6 +169,20 @@ impl fmt::Display for TableName {
     }
 }
 
+impl From<TableName> for String {
+    fn from(table: TableName) -> Self {
+        table.to_string()
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = ModelError;
+
+    fn try_from(name: String) -> Result<Self, ModelError> {
+        Self::parse(&name)
+    }
+}
+
 impl FromStr for TableName {
     type Err = ModelError;
 
@@ -185,6 +200,12 @@ pub struct MapSource {
     pub param: String,
     /// The description entity; [`UNKNOWN`] where the file name has none.
     pub desc: String,
+}
+
+impl fmt::Display for MapSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "model {}, param {}, desc {}", self.model, self.param, self.desc)
+    }
 }
 
 #[cfg(test)]

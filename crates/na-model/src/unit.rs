@@ -71,6 +71,9 @@ impl fmt::Display for Unit {
     }
 }
 
+/// How a reason begins that says why something of a unit stays though its file is gone.
+pub const KEPT: &str = "kept: ";
+
 /// Why tables that are there are not in the store: the end of a reason in `sessions.tsv`.
 pub const CHOOSE_OTHERS: &str = "--entity, --mask and --space choose others";
 

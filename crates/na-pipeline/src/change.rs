@@ -26,12 +26,7 @@ impl Changes {
     pub(crate) fn of(config: &Config) -> Self {
         let output = config.output.ancestors().find_map(device);
         let tick = |root: &Path| if device(root) == output { TICK } else { TICK_ELSEWHERE };
-        let roots = [
-            (SourceRoot::Cat12, config.cat12_root.as_deref()),
-            (SourceRoot::Cat12Parcellated, config.cat12_parcellated_root.as_deref()),
-            (SourceRoot::Qsiparc, config.qsiparc.as_deref()),
-        ];
-        Self { ticks: roots.into_iter().filter_map(|(name, root)| Some((name, tick(root?)))).collect() }
+        Self { ticks: config.roots().map(|(setting, root)| (setting, tick(root))).collect() }
     }
 
     /// Whether a unit has files that it was not read from, or one of its files is not what it was.

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use na_model::{Session, SubjectCode};
 
 use crate::folders::Folders;
-use crate::known::{Known, RootKey};
+use crate::known::{FolderName, Known, RootKey};
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
 use crate::unit_error::UnitError;
@@ -27,6 +27,16 @@ pub(crate) struct Claims<'a> {
     found_by: Mutex<BTreeMap<Way, BTreeMap<Session, PathBuf>>>,
 }
 
+/// A folder that is a session's under a root, and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) root: RootKey,
+    pub(crate) path: PathBuf,
+    /// Its name, as [`FolderName`] has it.
+    pub(crate) name: FolderName,
+    pub(crate) way: Way,
+}
+
 /// Others that claim a folder, and the words for the error.
 struct Rivals<'a> {
     kind: Kind,
@@ -39,11 +49,11 @@ impl<'a> Claims<'a> {
     pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, known: &'a Known) -> Self {
         let mut subject_keys: HashMap<&str, Keys> = HashMap::new();
         let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
-        for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
-            let subject = &row.session.subject;
+        for (session, written) in list.claimants() {
+            let subject = &session.subject;
             let keys = Keys::of_code(subject.as_str(), Some(&written.subject));
             subject_keys.entry(subject.as_str()).or_insert(keys);
-            visits.entry(subject).or_default().push((&row.session, written));
+            visits.entry(subject).or_default().push((session, written));
         }
         let subjects =
             NameIndex::new(subject_keys.iter().map(|(code, keys)| ((*code).to_owned(), keys.clone())));
@@ -60,7 +70,7 @@ impl<'a> Claims<'a> {
         root: &Root,
         session: &Session,
         written: &WrittenIds,
-    ) -> Result<Option<PathBuf>, UnitError> {
+    ) -> Result<Option<Located>, UnitError> {
         let key: RootKey = (root.setting, root.workflow.clone());
         let code = session.subject.as_str();
         let keys = Keys::of_code(code, Some(&written.subject));
@@ -84,7 +94,8 @@ impl<'a> Claims<'a> {
         }
         let Some(id) = session.id_str() else {
             self.count(way, session, &folder);
-            return Ok(Some(folder));
+            let name = (name.to_owned(), None);
+            return Ok(Some(Located { root: key, path: folder, name, way }));
         };
         let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
         let of_subject = keys;
@@ -114,9 +125,33 @@ impl<'a> Claims<'a> {
             }
             rivals.refuse(&named, claimants)?;
         }
-        let path = visits.reached(visit)?;
-        self.count(way.max(visit_way), session, &path);
-        Ok(Some(path))
+        let (path, way) = (visits.reached(visit)?, way.max(visit_way));
+        self.count(way, session, &path);
+        Ok(Some(Located { root: key, path, name: (name.to_owned(), Some(visit.to_owned())), way }))
+    }
+
+    /// The listed sessions that a folder could be of by a surer way than this one.
+    pub(crate) fn near(
+        &self,
+        (subject, visit): &FolderName,
+        than: Way,
+    ) -> Vec<(&'a Session, &'a WrittenIds)> {
+        let of_subject = Keys::of_folder(Kind::Subject, subject);
+        let of_visit = visit.as_deref().map(|visit| Keys::of_folder(Kind::Session, visit));
+        let mut codes: BTreeSet<&str> = BTreeSet::new();
+        for way in WAYS.into_iter().filter(|way| *way < than) {
+            codes.extend(self.subjects.by(way, &of_subject));
+        }
+        let visits = self.visits.iter().filter(|(subject, _)| codes.contains(subject.as_str()));
+        let is_near = |(session, written): &&(&Session, &WrittenIds)| match (session.id_str(), &of_visit) {
+            (Some(id), Some(folder)) => {
+                let keys = Keys::of_code(id, written.session.as_deref());
+                keys.way_to(folder).is_some_and(|way| way < than)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        visits.flat_map(|(_, visits)| visits).filter(is_near).copied().collect()
     }
 
     /// The folders of a subject's visits, root by root.

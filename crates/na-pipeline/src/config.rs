@@ -1,12 +1,16 @@
 //! Everything a run depends on, validated once. Nothing below looks at a command line or an environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use na_cache::HolderName;
-use na_model::{Compression, Modality, Tissue, WideMetrics};
+use na_model::{Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics};
 
+use na_store::Choices;
+
+use crate::labels::Labels;
 use crate::session_list::SessionListOptions;
 use crate::sources::EntityPick;
+use crate::withdrawn::Withdrawn;
 
 /// Where the sessions of a run come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +57,54 @@ pub struct Config {
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,
-    /// Whether the store is emptied first.
+    /// Whether everything is loaded as if there were no store, and takes the place of the whole store at the commit.
     pub force: bool,
+    /// Whether what was looked for and is gone from disk leaves the store.
+    pub prune: bool,
+    /// Whether sessions that are not listed leave the store.
+    pub prune_unlisted: bool,
+    /// Whether the chosen sessions are read again, whatever is known of their files.
+    pub reload: bool,
+    /// Which of the listed sessions are loaded.
+    pub labels: Labels,
+    /// Who withdrew.
+    pub withdrawn: Withdrawn,
+    /// Whether the user agrees to what a run would else refuse because much would be lost.
+    pub yes: bool,
     /// The holder of the output's lock whom the user knows to be gone.
     pub take_over: Option<HolderName>,
 }
 
 impl Config {
+    /// A run of all that there is into a store, on one thread, without any root yet.
+    #[must_use]
+    pub fn new(sessions: SessionSource, output: PathBuf) -> Self {
+        Self {
+            sessions,
+            cat12_root: None,
+            cat12_parcellated_root: None,
+            qsiparc: None,
+            output,
+            tissues: Tissue::ALL.to_vec(),
+            diffusion: true,
+            workflows: None,
+            atlas_name: DEFAULT_ATLAS.to_owned(),
+            wide_metrics: None,
+            compression: Compression::default(),
+            pick: EntityPick::default(),
+            n_jobs: 1,
+            keep_cache: false,
+            force: false,
+            prune: false,
+            prune_unlisted: false,
+            reload: false,
+            labels: Labels::default(),
+            withdrawn: Withdrawn::default(),
+            yes: false,
+            take_over: None,
+        }
+    }
+
     /// The modalities that the settings ask for.
     #[must_use]
     pub fn modalities(&self) -> Vec<Modality> {
@@ -69,5 +114,36 @@ impl Config {
             .into_iter()
             .filter_map(|(modality, asked)| asked.then_some(modality))
             .collect()
+    }
+
+    /// The entities that choose between several files of one table.
+    pub(crate) fn choices(&self) -> Choices {
+        self.pick.wanted.iter().cloned().collect()
+    }
+
+    /// The roots that are given.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = (SourceRoot, &Path)> {
+        [
+            (SourceRoot::Cat12, self.cat12_root.as_deref()),
+            (SourceRoot::Cat12Parcellated, self.cat12_parcellated_root.as_deref()),
+            (SourceRoot::Qsiparc, self.qsiparc.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(setting, root)| Some((setting, root?)))
+    }
+
+    /// Whether the run looks for a table: its root is given, and it is chosen.
+    pub(crate) fn looks_for(&self, table: &TableName) -> bool {
+        match table {
+            TableName::Anatomical(tissue) => {
+                self.cat12_parcellated_root.is_some() && self.tissues.contains(tissue)
+            }
+            TableName::Diffusion(workflow) => {
+                let workflows = self.workflows.as_ref();
+                self.qsiparc.is_some()
+                    && self.diffusion
+                    && workflows.is_none_or(|names| names.iter().any(|name| name == workflow.as_str()))
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
+use na_model::SourceRoot;
 use na_store::StoreError;
 
 /// Why a run cannot go on.
@@ -130,6 +131,116 @@ pub enum PipelineError {
         cached: String,
         /// The atlas asked for.
         asked: String,
+    },
+    /// The list of withdrawals cannot be read.
+    #[error("the list of withdrawals {}: {problem}; nothing was done", path.display())]
+    Withdrawals {
+        /// The list.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// A label that no listed session answers to.
+    #[error(
+        "{option} {label}: no session of the list answers to it{}",
+        near.as_ref().map(|near| format!("; is {near} meant?")).unwrap_or_default()
+    )]
+    UnknownLabel {
+        /// The option.
+        option: &'static str,
+        /// The label as it was given.
+        label: String,
+        /// A code with the same letters and digits.
+        near: Option<String>,
+    },
+    /// Another choice of files than the store was made with.
+    #[error(
+        "{table} of the store in {} was made with {entity}-{stored}, and this run asks for {entity}-{asked}: rows of both \
+         would be one table; leave the choice out, use --force to load all anew, or another --output",
+        output.display()
+    )]
+    OtherChoice {
+        /// The store.
+        output: PathBuf,
+        /// The table.
+        table: String,
+        /// The entity of its files' names.
+        entity: String,
+        /// The value that was chosen, or `none`.
+        stored: String,
+        /// The value asked for, or `none`.
+        asked: String,
+    },
+    /// The roots are others than the last time, and most of what is known is something else there.
+    #[error(
+        "{changed} of {known} known units are something else than before, and {setting} was {} the last time and is {} now: is \
+         this another dataset? Use another --output for it, or --yes to replace what the store has",
+        before.display(), now.display()
+    )]
+    OtherRoots {
+        /// Known units whose content is another.
+        changed: usize,
+        /// Known units that were found.
+        known: usize,
+        /// A setting that changed.
+        setting: SourceRoot,
+        /// What it was.
+        before: PathBuf,
+        /// What it is.
+        now: PathBuf,
+    },
+    /// A fresh load of something else has not come to its end.
+    #[error(
+        "a load with --force has not come to its end in {}, and it is of {differs} than this run: run it again with --force, \
+         which begins anew, or let go of it with neuroalign-export-cache {} --discard; the store is as it was before it",
+        output.display(), output.display()
+    )]
+    FreshUnfinished {
+        /// The store.
+        output: PathBuf,
+        /// In what the two differ.
+        differs: &'static str,
+    },
+    /// A fresh load would let go of what is not loaded again.
+    #[error(
+        "{let_go}, which the store in {} has, were not loaded again: the store is as it was. --force --yes lets them go, without \
+         loading again; neuroalign-export-cache {} --discard lets go of what was loaded",
+        output.display(), output.display()
+    )]
+    WouldLetGo {
+        /// The store.
+        output: PathBuf,
+        /// How many units and sessions, with examples.
+        let_go: String,
+    },
+    /// What is to be pruned is more than a tenth of the store.
+    #[error(
+        "{pruned} of the {known} units in {} would lose something or go, which is over a tenth: {examples}; --yes does it, and \
+         --dry-run lists all of them",
+        output.display()
+    )]
+    WouldPrune {
+        /// The store.
+        output: PathBuf,
+        /// Units that would lose something.
+        pruned: usize,
+        /// Units of the store.
+        known: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// A root without anything that the store has, which is to be pruned by what is there.
+    #[error(
+        "{setting} is {}: {problem}, and --prune takes what is not there for gone; is it mounted?",
+        path.display()
+    )]
+    NotMounted {
+        /// The setting that names it.
+        setting: SourceRoot,
+        /// The root.
+        path: PathBuf,
+        /// What is missing there.
+        problem: &'static str,
     },
     /// The machine gives no threads.
     #[error("cannot start {n_jobs} threads ({problem}): try a smaller --n-jobs")]

@@ -1,7 +1,5 @@
 //! What a run tells while it goes on. A binary decides how it looks.
 
-use std::path::PathBuf;
-
 use na_cache::Cancel;
 use na_model::{Unit, UnitOutcome};
 use na_store::ExportStep;
@@ -12,8 +10,6 @@ use na_store::ExportStep;
 pub enum Event {
     /// Something that the user should know, and that stops nothing.
     Note(String),
-    /// The store's files that are about to be deleted, because the run begins anew.
-    Clearing(Vec<PathBuf>),
     /// What there is to do is known.
     Planned(PlanSummary),
     /// A unit is durable.

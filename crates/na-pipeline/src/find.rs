@@ -5,12 +5,13 @@ use std::path::Path;
 
 use na_model::{MapSource, Modality, SourceRoot, TableName, Tissue, Unit};
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Located};
 use crate::config::Config;
+use crate::known::RootKey;
 use crate::roots::{Root, Roots};
 use crate::same_name::{names_same, visit_of};
 use crate::session_list::WrittenIds;
-use crate::sources::{FoundTable, FoundTables, cat12, qsiparc};
+use crate::sources::{EntityPick, FoundTable, FoundTables, cat12, qsiparc};
 use crate::tiv::TivFiles;
 use crate::unit_error::UnitError;
 
@@ -22,6 +23,8 @@ pub(crate) type TableKey = (TableName, Option<MapSource>);
 pub(crate) struct FoundUnit {
     pub(crate) found: FoundTables,
     pub(crate) tiv: TivFiles,
+    /// The folders that are its.
+    pub(crate) located: Vec<Located>,
 }
 
 impl FoundUnit {
@@ -49,12 +52,18 @@ fn one_visit(found: &mut FoundUnit) -> Result<(), UnitError> {
 pub(crate) struct Finder<'a> {
     config: &'a Config,
     roots: &'a Roots,
+    pick: &'a EntityPick,
     pub(crate) claims: Claims<'a>,
 }
 
 impl<'a> Finder<'a> {
-    pub(crate) fn new(config: &'a Config, roots: &'a Roots, claims: Claims<'a>) -> Self {
-        Self { config, roots, claims }
+    pub(crate) fn new(
+        config: &'a Config,
+        roots: &'a Roots,
+        claims: Claims<'a>,
+        pick: &'a EntityPick,
+    ) -> Self {
+        Self { config, roots, pick, claims }
     }
 
     /// The files of a unit. `known` are tables that the store has of it: they are looked for even if this run does not
@@ -84,7 +93,10 @@ impl<'a> Finder<'a> {
                 located => located?,
             };
             match located {
-                Some(folder) => self.find_in(root, &folder, known, &mut found)?,
+                Some(located) => {
+                    self.find_in(root, &located.path, known, &mut found)?;
+                    found.located.push(located);
+                }
                 None if root.setting == SourceRoot::Cat12 => found.tiv.has_no_folder(SourceRoot::Cat12),
                 None => {}
             }
@@ -93,6 +105,11 @@ impl<'a> Finder<'a> {
             one_visit(&mut found)?;
         }
         Ok(found)
+    }
+
+    /// The root of paths in the store.
+    pub(crate) fn root(&self, (setting, workflow): &RootKey) -> Option<&Root> {
+        self.roots.all.iter().find(|root| root.setting == *setting && root.workflow == *workflow)
     }
 
     /// Whether a run asks for what a root holds, or the store has something from it.
@@ -110,7 +127,7 @@ impl<'a> Finder<'a> {
         known: &BTreeSet<TableKey>,
         found: &mut FoundUnit,
     ) -> Result<(), UnitError> {
-        let (atlas, pick) = (&self.config.atlas_name, &self.config.pick);
+        let (atlas, pick) = (&self.config.atlas_name, self.pick);
         match (root.setting, &root.workflow) {
             (SourceRoot::Cat12, _) => found.tiv.look_for_reports(root.path(), folder),
             (SourceRoot::Cat12Parcellated, _) => {

@@ -15,7 +15,7 @@ use crate::way::number;
 pub(crate) type RootKey = (SourceRoot, Option<Workflow>);
 
 /// The folder of a session's files under a root: the names behind `sub-` and `ses-`.
-type SessionFolder = (String, Option<String>);
+pub(crate) type FolderName = (String, Option<String>);
 
 /// What the store knows before a run.
 #[derive(Debug, Default)]
@@ -35,11 +35,12 @@ pub(crate) struct Known {
 struct FolderOwners(HashMap<RootKey, HashMap<String, BTreeSet<Session>>>);
 
 impl Known {
-    pub(crate) fn of(output: &Path, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
+    /// What a store and its cache hold; of a fresh load the cache alone counts.
+    pub(crate) fn of(output: Option<&Path>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
         let mut known =
-            Self { output: Some(output.to_owned()), cache: Mutex::new(cache.cloned()), ..Self::default() };
+            Self { output: output.map(Path::to_owned), cache: Mutex::new(cache.cloned()), ..Self::default() };
         let cached = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
-        let stored = stored_metadata(output)?;
+        let stored = output.map(stored_metadata).transpose()?.unwrap_or_default();
         known.metadata_columns = stored.columns;
         for session in stored.sessions.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
             known.sessions.entry(session.subject).or_default().insert(session.id);
@@ -139,7 +140,7 @@ impl FolderOwners {
 }
 
 /// The root and folder that a source's path lies in. A version before this one did not write the root.
-fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, SessionFolder)> {
+pub(crate) fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, FolderName)> {
     let root = source.root.unwrap_or(match (modality, source.kind) {
         (Modality::Diffusion, _) => SourceRoot::Qsiparc,
         (Modality::Anatomical, SourceKind::Tiv) => SourceRoot::Cat12,

@@ -6,7 +6,6 @@
 //! nothing, and looks at no environment.
 //!
 //! ```no_run
-//! use na_model::{Compression, Tissue};
 //! use na_pipeline::{Config, Event, Observer, SessionSource, run};
 //!
 //! struct Quiet;
@@ -20,22 +19,10 @@
 //! }
 //!
 //! let config = Config {
-//!     sessions: SessionSource::Discover,
 //!     cat12_root: Some("cat12".into()),
 //!     cat12_parcellated_root: Some("parcellated/cat12".into()),
-//!     qsiparc: None,
-//!     output: "data/processed".into(),
-//!     tissues: Tissue::ALL.to_vec(),
-//!     diffusion: false,
-//!     workflows: None,
-//!     atlas_name: "4S456Parcels".to_owned(),
-//!     wide_metrics: None,
-//!     compression: Compression::Zstd,
-//!     pick: Default::default(),
 //!     n_jobs: 2,
-//!     keep_cache: false,
-//!     force: false,
-//!     take_over: None,
+//!     ..Config::new(SessionSource::Discover, "data/processed".into())
 //! };
 //! let report = run(&config, &Quiet)?;
 //! println!("{} units were there already", report.plan.skipped);
@@ -61,17 +48,23 @@ mod delimited;
 mod discover;
 mod error;
 mod event;
+mod evicted;
 mod find;
 mod folders;
+mod fresh;
 mod gate;
+mod gone;
 mod identify;
 mod known;
+mod labels;
 mod load;
 mod loading;
 mod metrics_asked;
 mod places;
 mod plan;
+mod planner;
 mod pointer;
+mod prune;
 mod renamed;
 mod roots;
 mod run;
@@ -79,11 +72,16 @@ mod same_name;
 mod together;
 mod unit_error;
 mod way;
+mod withdrawn;
+mod work;
 
 pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
+pub use fresh::LetGo;
+pub use labels::Labels;
 pub use run::{RunReport, dry_run, run};
 pub use session_list::{RowCounts, SessionListOptions};
 pub use sources::EntityPick;
 pub use unit_error::UnitError;
+pub use withdrawn::{Meant, NOBODY, Participant, Withdrawn, Withdrew, withdraw, would_withdraw};

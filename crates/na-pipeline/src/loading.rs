@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::find::Finder;
+use crate::fresh::Base;
 use crate::gate::Gate;
 use crate::load::{LoadedUnit, load};
 use crate::plan::{Plan, PlannedUnit};
@@ -42,10 +43,11 @@ pub(crate) struct Loaded {
 
 impl Loading<'_> {
     /// Who may come in, seen before the first is committed.
-    pub(crate) fn admission(&self, cache: Option<&Cache>) -> Result<Admission, PipelineError> {
+    pub(crate) fn admission(&self, base: Base, cache: Option<&Cache>) -> Result<Admission, PipelineError> {
         let changed: HashSet<Unit> =
             self.plan.to_load.iter().filter(|unit| unit.is_changed).map(|unit| unit.unit.clone()).collect();
-        let in_use = regions_in_use(&self.config.output, cache, &changed)?;
+        let store = (base == Base::Stored).then_some(self.config.output.as_path());
+        let in_use = regions_in_use(store, cache, &changed)?;
         let unreadable = if adds_regions(&in_use) { self.unreadable() } else { HashSet::new() };
         Ok(Admission::new(in_use, self.metrics.clone(), |unit| unreadable.contains(unit)))
     }

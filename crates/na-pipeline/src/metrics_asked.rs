@@ -17,10 +17,11 @@ use crate::session_list::SessionList;
 /// The longest header that is looked at, bytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// Refuses a list of metrics of which no table has one, in the store or on disk: every feature would go, and none come.
+/// Refuses a list of metrics of which no table has one, among the columns of the store or on disk: every feature would go, and none come.
 /// Where nothing is there yet, nothing is known.
 pub(crate) fn check_metrics(
     config: &Config,
+    stored: &[String],
     finder: &Finder<'_>,
     list: &SessionList,
     should_stop: &dyn Fn() -> bool,
@@ -32,7 +33,7 @@ pub(crate) fn check_metrics(
         there.extend(columns);
         asked.iter().any(|metric| there.contains(metric))
     };
-    if asked.is_empty() || !config.force && has_any(na_store::stored_settings(&config.output)?.columns) {
+    if asked.is_empty() || has_any(stored.to_vec()) {
         return Ok(());
     }
     for (row, written) in list.listing.rows.iter().zip(&list.as_written) {

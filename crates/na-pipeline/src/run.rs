@@ -1,27 +1,24 @@
 //! The resumable run: list → find → read → commit → export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use na_cache::{Cache, CacheError, Claim, OwnedCache, OwnerLock, RunRecord};
-use na_model::{ExportSettings, Modality, UnitOutcome, WideMetrics};
+use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
+use na_model::{Modality, Removals, Session, Unit, UnitOutcome};
 use na_store::{ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
-use crate::atlases::check_atlas;
 use crate::claims::Claims;
-use crate::config::{Config, SessionSource};
-use crate::discover::discover;
+use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::find::Finder;
-use crate::identify::identify;
-use crate::known::Known;
+use crate::fresh::{Base, LetGo, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
-use crate::metrics_asked::check_metrics;
 use crate::places::{check_list, check_tables};
-use crate::plan::{Plan, plan};
-use crate::roots::Roots;
-use crate::session_list::{ListedRows, RowCounts, SessionList, SessionListOptions, read_session_list};
+use crate::plan::Plan;
+use crate::prune::{check_share, pruned};
+use crate::session_list::{RowCounts, SessionList};
+use crate::work::{Inputs, Work, tell_notes};
 
 /// How a run ended, and what it did.
 #[derive(Debug)]
@@ -34,12 +31,17 @@ pub struct RunReport {
     pub loaded: BTreeMap<Modality, usize>,
     /// Units that were there already, by modality.
     pub skipped: BTreeMap<Modality, usize>,
-    /// Missing and failed units, and those of which some tables are not chosen.
+    /// Missing and failed units.
     pub outcomes: Vec<UnitOutcome>,
     /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,
     /// Whether the run was asked to stop before its end.
     pub interrupted: bool,
+    /// What left the store, or would.
+    pub removals: Removals,
+    /// What the store has and a fresh load did not load again; where it has any, and no export is told, the store is as it
+    /// was.
+    pub let_go: LetGo,
 }
 
 /// Looks what there is to do, and does nothing.
@@ -48,18 +50,35 @@ pub struct RunReport {
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
+    if !config.withdrawn.is_told() {
+        na_store::check_withdrawals(&config.output)?;
+    }
     let inputs = Inputs::read(config)?;
     na_store::check_output(&config.output)?;
-    let cache = if config.force { None } else { Cache::open_existing(&config.output)?.map(Arc::new) };
+    let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
+    let base = Base::of(config, cache.as_deref())?;
+    if base == Base::Anew {
+        // What was committed to another load is brought into the store before one begins anew.
+        cache = cache.filter(|cache| matches!(cache.run_record(), Ok(Some(record)) if record.fresh));
+    }
     in_pool(config, || {
-        let Some(work) = Work::look(config, &inputs, cache.as_ref(), observer)? else {
+        let Some(work) = Work::look(config, &inputs, base, cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
         };
         if !work.plan.to_load.is_empty() {
             check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
         }
         work.plan.tell(observer);
-        Ok(report(&work.list, &work.plan, Loaded::default(), None, false))
+        let mut removals = pruned(config, &inputs.roots, &work.list, &work.plan)?;
+        work.plan.add_evicted(&mut removals, |_| false);
+        let cached = cache.as_ref().map(|cache| cache.units()).transpose()?.unwrap_or_default();
+        let units = work.plan.units().chain(cached.iter().map(units_with_tables)).collect();
+        let let_go = match base {
+            Base::Stored => LetGo::default(),
+            Base::Anew => LetGo::of(config, &units, &work.plan.outcomes)?,
+        };
+        let report = report(&work.list, &work.plan, Loaded::default(), None, false);
+        Ok(RunReport { removals, let_go, ..report })
     })?
 }
 
@@ -70,11 +89,14 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
+    if !config.withdrawn.is_told() {
+        na_store::check_withdrawals(&config.output)?;
+    }
     let inputs = Inputs::read(config)?;
     let mut work = None;
     if config.force || !config.output.exists() {
-        // Where nothing is found, no store is made, and none is cleared.
-        work = in_pool(config, || Work::look(config, &inputs, None, observer))??;
+        // Where nothing is found, no store is made, and none is touched.
+        work = in_pool(config, || Work::look(config, &inputs, Base::Anew, None, observer))??;
         if work.is_none() {
             return Ok(stopped_before_loading());
         }
@@ -85,99 +107,13 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     na_store::check_output(&config.output)?;
     if config.force {
         check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
-        observer.event(Event::Clearing(na_store::contents(&config.output)?));
-        na_store::clear(&lock)?;
     }
-    match in_pool(config, || load_and_export(config, observer, &inputs, work, &lock))? {
+    match in_pool(config, || begin(config, observer, &inputs, work, &lock))? {
         Err(PipelineError::Cache(CacheError::Stopped) | PipelineError::Store(StoreError::Stopped)) => {
             Ok(stopped_before_loading())
         }
         result => result,
     }
-}
-
-/// What a run reads before it looks into the store.
-struct Inputs {
-    /// `None` where sessions are discovered.
-    rows: Option<ListedRows>,
-    roots: Roots,
-}
-
-impl Inputs {
-    fn read(config: &Config) -> Result<Self, PipelineError> {
-        let rows = match &config.sessions {
-            SessionSource::List { path, options } => Some(read_session_list(path, options)?),
-            SessionSource::Discover => None,
-        };
-        Ok(Self { rows, roots: Roots::list(config)? })
-    }
-
-    /// The sessions of the run, with what is to be said of them.
-    fn sessions(&self, config: &Config, known: &Known, observer: &dyn Observer) -> SessionList {
-        let should_stop = || observer.should_stop();
-        let mut list = match &self.rows {
-            Some(rows) => identify(rows.clone(), &self.roots, known, &should_stop),
-            None => discover(&self.roots, &should_stop),
-        };
-        let default = SessionListOptions::default();
-        let options = match &config.sessions {
-            SessionSource::List { options, .. } => options,
-            SessionSource::Discover => &default,
-        };
-        let stored = known.metadata_columns.iter();
-        list.listing.left_out = stored.filter(|column| options.leaves_out(column)).cloned().collect();
-        list
-    }
-}
-
-/// What a run has to do, and for whom.
-struct Work {
-    known: Known,
-    list: SessionList,
-    plan: Plan,
-}
-
-impl Work {
-    /// Looks what there is to do; `None` if the run is to stop.
-    fn look(
-        config: &Config,
-        inputs: &Inputs,
-        cache: Option<&Arc<Cache>>,
-        observer: &dyn Observer,
-    ) -> Result<Option<Self>, PipelineError> {
-        let known = if config.force { Known::default() } else { Known::of(&config.output, cache)? };
-        let list = inputs.sessions(config, &known, observer);
-        let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known));
-        let plan = plan(config, &finder, &list, cache.map(AsRef::as_ref), &|| observer.should_stop())?;
-        if observer.should_stop() {
-            return Ok(None);
-        }
-        check_found(config, inputs, &finder, &plan, &known)?;
-        check_metrics(config, &finder, &list, &|| observer.should_stop())?;
-        drop(finder);
-        Ok(Some(Self { known, list, plan }))
-    }
-}
-
-/// An empty store for which nothing is found is a wrong setting, not a result.
-fn check_found(
-    config: &Config,
-    inputs: &Inputs,
-    finder: &Finder<'_>,
-    plan: &Plan,
-    known: &Known,
-) -> Result<(), PipelineError> {
-    if plan.lacks_tables() {
-        check_atlas(config, &inputs.roots)?;
-    }
-    if !plan.found_nothing() || !known.is_empty() {
-        return Ok(());
-    }
-    let looked_in = config.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
-    Err(PipelineError::NothingFound {
-        sessions: plan.summary.sessions,
-        looked_in: looked_in.collect::<Vec<_>>().join("; "),
-    })
 }
 
 /// Rayon's work of a run stays on the run's own threads.
@@ -189,35 +125,80 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
     Ok(pool.install(work))
 }
 
-fn load_and_export(
+/// What comes first under the lock: a commit that was cut short is finished, and what a load that begins anew would lose is
+/// brought into the store.
+fn begin(
     config: &Config,
     observer: &dyn Observer,
     inputs: &Inputs,
     work: Option<Work>,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
-    let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
-    let wide_metrics = checked_settings(config, existing.as_deref())?;
-    // What was seen before the store was locked holds where the store is still empty.
-    let work = match work.filter(|_| existing.is_none()) {
-        Some(work) if na_store::contents(&config.output)?.is_empty() => Some(work),
-        _ => Work::look(config, inputs, existing.as_ref(), observer)?,
-    };
-    let Some(Work { known, list, plan }) = work else { return Ok(stopped_before_loading()) };
-    let notes = inputs.roots.notes.iter().chain(&list.notes);
-    notes.for_each(|note| observer.event(Event::Note(note.clone())));
-    plan.tell(observer);
-    let record = record(config, &list, wide_metrics.clone());
-    let nothing_to_do = plan.to_load.is_empty() && existing.is_none();
-    if nothing_to_do && na_store::is_current(&config.output, &record, &plan.outcomes)? {
-        return Ok(report(&list, &plan, Loaded::default(), None, false));
+    let exporting = Exporting(observer);
+    if config.force {
+        make_room(lock, &exporting)?;
+    } else if na_store::finish_commit(lock, &exporting)?.is_some() {
+        observer
+            .event(Event::Note("what an earlier run had begun to put in its place is there now".to_owned()));
     }
-    check_tables(config, &inputs.roots, &wide_metrics)?;
-    let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known));
-    let loading =
-        Loading { config, finder: &finder, list: &list, plan: &plan, metrics: wide_metrics, observer };
-    let admission = loading.admission(existing.as_deref())?;
-    if let Some(cache) = &existing {
+    let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
+    let base = Base::of(config, existing.as_deref())?;
+    // What was seen before the store was locked holds where there is nothing to add to.
+    let mut work = match work.filter(|_| existing.is_none()) {
+        Some(work) if base == Base::Anew || na_store::contents(&config.output)?.is_empty() => Some(work),
+        _ => Work::look(config, inputs, base, existing.as_ref(), observer)?,
+    };
+    let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+    if !config.withdrawn.is_told() && begun.as_ref().is_some_and(|record| record.knows_withdrawals) {
+        return Err(StoreError::WithdrawalsNotTold { output: config.output.clone() }.into());
+    }
+    drop(existing);
+    if let (Some(looked), Some(begun)) = (&work, begun.filter(|begun| begun.fresh)) {
+        looked.known.close_cache();
+        if goes_on(config, lock, &begun, &looked.list)? {
+            observer.event(Event::Note("going on with the load that --force began".to_owned()));
+        } else {
+            observer.event(Event::Note(
+                "beginning anew: the load that --force began was of something else".to_owned(),
+            ));
+            work = Work::look(config, inputs, base, None, observer)?;
+        }
+    }
+    match work {
+        None => Ok(stopped_before_loading()),
+        Some(work) => load_and_export(config, observer, inputs, &work, base, lock),
+    }
+}
+
+fn load_and_export(
+    config: &Config,
+    observer: &dyn Observer,
+    inputs: &Inputs,
+    work: &Work,
+    base: Base,
+    lock: &OwnerLock,
+) -> Result<RunReport, PipelineError> {
+    let Work { known, list, plan, pick, .. } = work;
+    tell_notes(inputs, list, observer);
+    plan.tell(observer);
+    let mut removals = pruned(config, &inputs.roots, list, plan)?;
+    check_share(config, plan, &removals)?;
+    let record = work.record(config, base);
+    let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
+    let nothing_to_do =
+        plan.to_load.is_empty() && existing.is_none() && removals.is_empty() && base == Base::Stored;
+    if nothing_to_do
+        && plan.evicted.is_empty()
+        && na_store::is_current(&config.output, &record, &plan.all_outcomes(&[]))?
+    {
+        return Ok(report(list, plan, Loaded::default(), None, false));
+    }
+    check_tables(config, &inputs.roots, &work.wide_metrics)?;
+    let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
+    let metrics = work.wide_metrics.clone();
+    let loading = Loading { config, finder: &finder, list, plan, metrics, observer };
+    let admission = loading.admission(base, existing.as_deref())?;
+    if let Some(cache) = existing.as_ref().filter(|_| base == Base::Stored) {
         na_store::keep_metadata(lock, cache, &record.listing)?;
     }
     known.close_cache();
@@ -226,58 +207,49 @@ fn load_and_export(
     cache.write_run_record(&record)?;
     let loaded = loading.run(&cache, admission)?;
     if observer.should_stop() {
-        return Ok(report(&list, &plan, loaded, None, true));
+        return Ok(report(list, plan, loaded, None, true));
     }
-    let outcomes: Vec<UnitOutcome> = plan.outcomes.iter().chain(&loaded.failed).cloned().collect();
+    let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
+    let withdrawn: BTreeSet<Session> = list.withdrawn.iter().map(|(session, _)| session.clone()).collect();
+    outcomes.iter_mut().for_each(|outcome| na_store::leave_untold(&mut outcome.reason, &withdrawn));
     cache.write_outcomes(&outcomes)?;
-    let request = ExportRequest { record, outcomes, keep_cache: config.keep_cache };
-    match na_store::export(lock, Some(cache), &request, &Exporting(observer)) {
+    let let_go = match base {
+        Base::Stored => LetGo::default(),
+        Base::Anew => {
+            let units: HashMap<Unit, bool> = cache.units()?.iter().map(units_with_tables).collect();
+            let let_go = LetGo::of(config, &units, &outcomes)?;
+            if !config.yes && !let_go.units.is_empty() {
+                let (output, let_go) = (config.output.clone(), let_go.to_string());
+                return Err(PipelineError::WouldLetGo { output, let_go });
+            }
+            let has_none = units.is_empty() && !let_go.is_empty();
+            if has_none || (!config.yes && !let_go.failed.is_empty()) {
+                return Ok(RunReport { let_go, ..report(list, plan, loaded, None, false) });
+            }
+            let_go
+        }
+    };
+    let has_failed = |unit: &Unit| loaded.failed.iter().any(|outcome| outcome.unit == *unit);
+    let notes = plan.add_evicted(&mut removals, has_failed);
+    notes.into_iter().for_each(|note| observer.event(Event::Note(note)));
+    let request = ExportRequest {
+        outcomes,
+        keep_cache: config.keep_cache,
+        removals: removals.clone(),
+        ..ExportRequest::new(record)
+    };
+    match na_store::export(lock, cache, &request, &Exporting(observer)) {
         Ok(export) => {
             export.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
-            Ok(report(&list, &plan, loaded, Some(export), false))
+            Ok(RunReport { removals, let_go, ..report(list, plan, loaded, Some(export), false) })
         }
-        Err(StoreError::Stopped) => Ok(report(&list, &plan, loaded, None, true)),
+        Err(StoreError::Stopped) => Ok(report(list, plan, loaded, None, true)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// What the run is asked to do, checked against what is there: one store, one atlas.
-fn checked_settings(config: &Config, cache: Option<&Cache>) -> Result<WideMetrics, PipelineError> {
-    let asked = &config.atlas_name;
-    let stored = na_store::stored_settings(&config.output)?;
-    if let Some(store) = stored.atlas_name.filter(|store| store != asked) {
-        return Err(
-            StoreError::OtherAtlas { output: config.output.clone(), store, asked: asked.clone() }.into()
-        );
-    }
-    let earlier = match cache {
-        Some(cache) if !cache.units()?.is_empty() => cache.run_record()?.map(|record| record.settings),
-        _ => None,
-    };
-    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.atlas_name != *asked) {
-        return Err(PipelineError::OtherAtlasCached {
-            output: config.output.clone(),
-            cached: earlier.atlas_name.clone(),
-            asked: asked.clone(),
-        });
-    }
-    match (&config.wide_metrics, earlier) {
-        (Some(metrics), _) => Ok(metrics.clone()),
-        (None, Some(earlier)) => Ok(earlier.wide_metrics),
-        (None, None) => Ok(stored.wide_metrics.unwrap_or_default()),
-    }
-}
-
-fn record(config: &Config, list: &SessionList, wide_metrics: WideMetrics) -> RunRecord {
-    RunRecord {
-        settings: ExportSettings {
-            atlas_name: config.atlas_name.clone(),
-            wide_metrics,
-            compression: config.compression,
-        },
-        listing: list.listing.clone(),
-        modalities: config.modalities(),
-    }
+fn units_with_tables(cached: &CachedUnit) -> (Unit, bool) {
+    (cached.unit.clone(), !cached.tables.is_empty())
 }
 
 impl Plan {
@@ -306,6 +278,8 @@ fn report(
         outcomes: plan.outcomes.iter().cloned().chain(loaded.failed).collect(),
         export,
         interrupted,
+        removals: Removals::default(),
+        let_go: LetGo::default(),
     }
 }
 

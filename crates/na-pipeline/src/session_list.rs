@@ -13,6 +13,7 @@ mod rows;
 
 use age::{Age, AgeUnit, in_years};
 use choice::{Choice, is_left_out};
+pub(crate) use choice::{SESSION as SESSION_COLUMNS, SUBJECT as SUBJECT_COLUMNS};
 use rows::{Rows, form};
 
 /// What the command line says of the session list's columns.
@@ -56,6 +57,8 @@ pub struct SessionList {
     pub as_written: Vec<WrittenIds>,
     /// Sessions that cannot be told from others, or whose digits were lost, with the reason.
     pub refused: std::collections::BTreeMap<Session, String>,
+    /// Sessions of people who withdrew: nothing of them is loaded.
+    pub withdrawn: Vec<(Session, WrittenIds)>,
     /// What became of the rows.
     pub counts: RowCounts,
     /// What the user should know.
@@ -75,6 +78,8 @@ pub struct RowCounts {
     pub repeated: usize,
     /// Rows whose identifier is none.
     pub unusable: usize,
+    /// Sessions of people who withdrew.
+    pub withdrawn: usize,
 }
 
 /// A session list's rows: identifiers as written, metadata as it is kept.

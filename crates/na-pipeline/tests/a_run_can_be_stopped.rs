@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use na_model::{Compression, Tissue};
-use na_pipeline::{Config, EntityPick, Event, Observer, SessionListOptions, SessionSource, dry_run, run};
+use na_pipeline::{Config, Event, Observer, SessionListOptions, SessionSource, dry_run, run};
 
 /// Asks to stop when it was asked so many times.
 struct StopsAt {
@@ -41,26 +40,12 @@ fn config(folder: &Path) -> Config {
     fs::create_dir_all(&scans).unwrap();
     let table = "index\tlabel\tmean\n1\tleft\t0.5\n";
     fs::write(scans.join("sub-0039_ses-1_atlas-A_tissue-GM_parc.tsv"), table).unwrap();
+    let list =
+        SessionSource::List { path: folder.join("sessions.csv"), options: SessionListOptions::default() };
     Config {
-        sessions: SessionSource::List {
-            path: folder.join("sessions.csv"),
-            options: SessionListOptions::default(),
-        },
-        cat12_root: None,
         cat12_parcellated_root: Some(folder.join("cat12")),
-        qsiparc: None,
-        output: folder.join("store"),
-        tissues: Tissue::ALL.to_vec(),
-        diffusion: false,
-        workflows: None,
         atlas_name: "A".to_owned(),
-        wide_metrics: None,
-        compression: Compression::default(),
-        pick: EntityPick::default(),
-        n_jobs: 1,
-        keep_cache: false,
-        force: false,
-        take_over: None,
+        ..Config::new(list, folder.join("store"))
     }
 }
 

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use na_model::{LongFormat, MANIFEST_VERSION, Manifest, Session, TableName, WideFeature, statistic_kind};
+use na_model::{
+    LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature, statistic_kind,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::durable::{Folders, write_durably};
@@ -17,9 +20,37 @@ use crate::notes;
 use crate::ownership::{Owned, version_of};
 use crate::table_file::TableFile;
 use crate::wide::plan::FeatureKind;
+use crate::withdraw::Withdrawal;
 
 /// The key beside the entries that is this program's own.
 const OWN: &str = "neuroalign";
+
+/// The key beside the entries that says how many withdrew.
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+
+/// Entities that choose between several files of one table, each with its value; none is a file without it.
+pub type Choices = BTreeMap<String, Option<String>>;
+
+/// What stands under [`OWN`]: what a store remembers of how it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Own {
+    pub(crate) version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wide_metrics: Option<String>,
+    /// Which of several files was a table, by its name.
+    pub(crate) choices: BTreeMap<TableName, Choices>,
+    /// Where the files were read from last, for people.
+    pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
+}
+
+impl Own {
+    /// What a manifest remembers; nothing of one that somebody else wrote.
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        let own = manifest.extra.get(OWN).cloned().map(serde_json::from_value);
+        own.and_then(Result::ok).unwrap_or_default()
+    }
+}
 
 /// Reads the manifest; none where there is none, or none that can be understood.
 pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreError> {
@@ -126,14 +157,14 @@ fn rebuild(output: &Path) -> Result<Manifest, StoreError> {
     }
     let atlas_name = atlas(output, None)?.unwrap_or_default();
     let has_tiv = owned.has(TIV_FILE)?;
-    Ok(manifest(None, atlas_name, None, long_formats, wide_features, &sessions, has_tiv))
+    Ok(manifest(None, atlas_name, Own::default(), long_formats, wide_features, &sessions, has_tiv))
 }
 
 /// A manifest; it keeps what an older one says that is not of the files.
 pub(crate) fn manifest(
     old: Option<&Manifest>,
     atlas_name: String,
-    wide_metrics: Option<String>,
+    own: Own,
     long_formats: BTreeMap<String, LongFormat>,
     wide_features: BTreeMap<String, WideFeature>,
     sessions: &HashSet<Session>,
@@ -142,11 +173,8 @@ pub(crate) fn manifest(
     let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
     let now = notes::now();
     let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
-    let mut own = json!({ "version": crate::VERSION });
-    if let (Some(metrics), Value::Object(own)) = (wide_metrics, &mut own) {
-        own.insert("wide_metrics".to_owned(), Value::String(metrics));
-    }
-    extra.insert(OWN.to_owned(), own);
+    let own = Own { version: crate::VERSION.to_owned(), ..own };
+    extra.insert(OWN.to_owned(), serde_json::to_value(own).unwrap_or(Value::Null));
     Manifest {
         version: MANIFEST_VERSION.to_owned(),
         created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
@@ -159,6 +187,27 @@ pub(crate) fn manifest(
         has_tiv,
         extra,
     }
+}
+
+/// Adds those who were taken out now to those who were before. Counts, and never codes.
+pub(crate) fn add_withdrawal(manifest: &mut Manifest, now: Withdrawal) {
+    let before = manifest.extra.get(WITHDRAWN).cloned();
+    let at = before.as_ref().and_then(|before| before.get("at").cloned());
+    let before: Withdrawal =
+        before.and_then(|before| serde_json::from_value(before).ok()).unwrap_or_default();
+    let is_new = now != Withdrawal::default();
+    let value = json!({
+        "n_subjects": before.n_subjects + now.n_subjects,
+        "n_sessions": before.n_sessions + now.n_sessions,
+        "at": at.filter(|_| !is_new).unwrap_or_else(|| notes::now().into()),
+    });
+    manifest.extra.insert(WITHDRAWN.to_owned(), value);
+}
+
+/// What stays of a manifest when its store is loaded anew.
+pub(crate) fn begun_anew(old: Manifest) -> Manifest {
+    let extra = old.extra.into_iter().filter(|(key, _)| key == WITHDRAWN).collect();
+    Manifest { created_at: notes::now(), extra, ..old }
 }
 
 pub(crate) fn write_manifest(

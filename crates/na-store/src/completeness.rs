@@ -72,7 +72,7 @@ impl<'a> Completeness<'a> {
         }
         let describe = |(table, map): (&TableName, Option<&MapSource>)| match map {
             None => table.to_string(),
-            Some(map) => format!("{table} (model {}, param {}, desc {})", map.model, map.param, map.desc),
+            Some(map) => format!("{table} ({map})"),
         };
         lacking.into_iter().map(describe).collect()
     }

@@ -1,9 +1,10 @@
 //! Files that are there whole or not at all, also after a power cut.
 //!
 //! A file is written under another name beside its place, synced, and renamed. A rename is durable when its folder is
-//! synced: [`Folders`] remembers which, so that hundreds of files cost a handful of syncs.
+//! synced: [`Folders`] remembers which, so that hundreds of files cost a handful of syncs. Where an export takes something
+//! away, all files wait beside their places until all of them are whole and verified.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -20,13 +21,60 @@ const PARTIAL: &str = ".partial-";
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
     changed: Mutex<BTreeSet<PathBuf>>,
+    /// Files that are whole and wait beside their places, by place. None where a file goes into its place at once.
+    waiting: Mutex<Option<BTreeMap<PathBuf, PathBuf>>>,
+    /// Files that go once the store does without them.
+    leaving: Mutex<BTreeSet<PathBuf>>,
     ownership: Option<Ownership>,
 }
 
 impl Folders {
     /// Folders of the output that is held: nothing is put in its place or deleted once the lock is another's.
     pub(crate) fn of(lock: &OwnerLock) -> Self {
-        Self { ownership: Some(lock.ownership().clone()), ..Self::default() }
+        let mut folders = Self::default();
+        folders.ownership = Some(lock.ownership().clone());
+        folders
+    }
+
+    /// The same; files wait beside their places until [`Folders::publish`].
+    pub(crate) fn waiting(mut self) -> Self {
+        self.waiting = Mutex::new(Some(BTreeMap::new()));
+        self
+    }
+
+    /// Where the file of a place is now.
+    pub(crate) fn now_at(&self, place: &Path) -> PathBuf {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let partial = waiting.as_ref().and_then(|waiting| waiting.get(place));
+        partial.map_or_else(|| place.to_owned(), PathBuf::clone)
+    }
+
+    /// Puts the files that wait into their places, durably. Files that come later go there at once.
+    pub(crate) fn publish(&self) -> Result<(), StoreError> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for (place, partial) in waiting.into_iter().flatten() {
+            self.put(&partial, &place)?;
+        }
+        self.sync()
+    }
+
+    fn put(&self, partial: &Path, place: &Path) -> Result<(), StoreError> {
+        self.check_owner()?;
+        fs::rename(partial, place).map_err(StoreError::io("rename to", place))?;
+        self.note(place.parent().unwrap_or(Path::new(".")));
+        Ok(())
+    }
+
+    /// Notes a file that goes once the store does without it.
+    pub(crate) fn let_go(&self, path: &Path) {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
+
+    /// Deletes the files that go, durably.
+    pub(crate) fn delete_leaving(&self) -> Result<(), StoreError> {
+        let leaving = std::mem::take(&mut *self.leaving.lock().unwrap_or_else(PoisonError::into_inner));
+        leaving.iter().try_for_each(|path| self.delete(path))?;
+        self.sync()
     }
 
     fn check_owner(&self) -> Result<(), StoreError> {
@@ -77,6 +125,15 @@ impl Folders {
     }
 }
 
+impl Drop for Folders {
+    fn drop(&mut self) {
+        let waiting = self.waiting.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        for partial in waiting.iter().flat_map(BTreeMap::values) {
+            let _ = fs::remove_file(partial);
+        }
+    }
+}
+
 /// Makes a folder, and those above it, so that a power cut does not take them away with all that is in them.
 ///
 /// # Errors
@@ -120,10 +177,14 @@ impl<'a> DurableFile<'a> {
             file.into_inner().map_err(|error| StoreError::io("write", &self.partial)(error.into_error()))?;
         file.sync_all().map_err(StoreError::io("sync", &self.partial))?;
         drop(file);
-        self.folders.check_owner()?;
-        fs::rename(&self.partial, &self.place).map_err(StoreError::io("rename to", &self.place))?;
+        let mut waiting = self.folders.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = waiting.as_mut() {
+            waiting.insert(self.place.clone(), self.partial.clone());
+        } else {
+            drop(waiting);
+            self.folders.put(&self.partial, &self.place)?;
+        }
         self.committed = true;
-        self.folders.note(self.place.parent().unwrap_or(Path::new(".")));
         Ok(())
     }
 }
@@ -200,6 +261,30 @@ mod tests {
         write_durably(&place, &folders, b"whole").unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"whole");
         folders.sync().unwrap();
+    }
+
+    #[test]
+    fn files_wait_until_all_of_them_are_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        fs::write(&first, "old").unwrap();
+        let folders = Folders::default().waiting();
+        write_durably(&first, &folders, b"new").unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"old");
+        assert_eq!(fs::read(folders.now_at(&first)).unwrap(), b"new");
+        drop(folders);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what was not published is gone");
+        let folders = Folders::default().waiting();
+        write_durably(&first, &folders, b"new").unwrap();
+        write_durably(&second, &folders, b"new").unwrap();
+        folders.publish().unwrap();
+        assert_eq!((fs::read(&first).unwrap(), folders.now_at(&first)), (b"new".to_vec(), first.clone()));
+        write_durably(&first, &folders, b"last").unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"last");
+        folders.let_go(&second);
+        assert!(second.exists());
+        folders.delete_leaving().unwrap();
+        assert!(!second.exists());
     }
 
     #[test]

@@ -154,6 +154,36 @@ pub enum StoreError {
         /// The atlas asked for.
         asked: String,
     },
+    /// The cache is of a fresh load that has not come to its end: it is no part of the store yet.
+    #[error(
+        "the cache in {} is of a load with --force that has not come to its end, and the store is as it was before: run that \
+         load again to go on, or let go of it with neuroalign-export-cache {} --discard",
+        output.display(), output.display()
+    )]
+    FreshLoad {
+        /// The store.
+        output: PathBuf,
+    },
+    /// Participants were taken out of the store, and nobody says who may not come back.
+    #[error(
+        "participants who withdrew were taken out of the store in {}: give the list of them with --withdrawn FILE (or WITHDRAWN), \
+         or --withdrawn none if there is nobody any more who may not come back",
+        output.display()
+    )]
+    WithdrawalsNotTold {
+        /// The store.
+        output: PathBuf,
+    },
+    /// There is no fresh load to let go of.
+    #[error(
+        "nothing was discarded: the cache in {} is of no load with --force that has not come to its end; \
+         neuroalign-export-cache {} exports what it holds",
+        output.display(), output.display()
+    )]
+    NothingToDiscard {
+        /// The store.
+        output: PathBuf,
+    },
     /// Polars cannot take what was read.
     #[cfg(feature = "polars")]
     #[error("{}: {source}", output.display())]

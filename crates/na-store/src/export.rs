@@ -1,20 +1,22 @@
 //! From the cache into Parquet: merge, verify, commit, and only then let the cache go.
+//!
+//! Where nothing leaves the store, each file goes into its place when it is whole: the cache has what the others lack, and
+//! an export that is cut short is done again. Where something leaves, all files wait until every one is verified, the
+//! commit is noted in the cache, and only then the first is renamed: from there on whoever comes next finishes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{
-    ExportSettings, FeatureName, Manifest, Session, TableName, UnitOutcome, WideFeature, WideMetrics,
-};
+use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, RunRecord, TableForm};
+use na_model::{FeatureName, Manifest, Removals, Session, TableName, UnitOutcome, WideFeature, WideMetrics};
 
-use crate::catalog::{self, count, long_entry, read_manifest, wide_entry};
+use crate::catalog::{self, count, read_manifest, wide_entry};
 use crate::completeness::Completeness;
 use crate::completion::Completion;
 use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store, wide_places};
+use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
 use crate::long::merge::{Facts, LongMerge, OldTable};
@@ -26,14 +28,17 @@ use crate::observer::{ExportObserver, ExportStep};
 use crate::open_files::each_file;
 use crate::ownership::Owned;
 use crate::producers::producers;
+use crate::removed::{is_of_nothing, take_out_of_cache, take_out_volumes};
 use crate::sessions_tsv::{self, SessionRow};
-use crate::sources::{self, WrittenSources};
+use crate::sources::{self, Leavers, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 use crate::verify::{Expected, verify_features, verify_long, verify_rows};
-use crate::wide::chosen::metrics_of_features;
 use crate::wide::plan::{Giver, PlannedFeature, feature_plan};
 use crate::wide::write::WideWriter;
+use crate::withdraw::Withdrawal;
+
+mod commit;
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
@@ -44,6 +49,29 @@ pub struct ExportRequest {
     pub outcomes: Vec<UnitOutcome>,
     /// Whether the cache stays.
     pub keep_cache: bool,
+    /// What leaves the store.
+    pub removals: Removals,
+    /// How many of them withdrew.
+    pub withdrawal: Withdrawal,
+}
+
+impl ExportRequest {
+    /// An export that adds what the cache holds, takes nothing out, and deletes the cache.
+    #[must_use]
+    pub fn new(record: RunRecord) -> Self {
+        Self {
+            record,
+            outcomes: Vec::new(),
+            keep_cache: false,
+            removals: Removals::default(),
+            withdrawal: Withdrawal::default(),
+        }
+    }
+
+    /// Whether anything leaves the store: files then wait until all are verified.
+    fn takes_away(&self) -> bool {
+        self.record.fresh || !self.removals.is_empty()
+    }
 }
 
 /// What a store holds after an export.
@@ -72,46 +100,45 @@ pub struct ExportReport {
 /// and the next export begins anew.
 pub fn export(
     lock: &OwnerLock,
-    cache: Option<OwnedCache<'_>>,
+    cache: OwnedCache<'_>,
     request: &ExportRequest,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
-    let report = Export::prepare(lock, cache.as_deref(), request, observer)?.run()?;
-    if let Some(cache) = cache.filter(|_| !request.keep_cache) {
+    let report = Export::prepare(lock, &cache, request, observer)?.run()?;
+    if !request.keep_cache {
         cache.remove()?;
+    } else if request.takes_away() {
+        cache.end_commit(&request.removals)?;
     }
     Ok(report)
 }
 
-/// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoredSettings {
-    /// The atlas.
-    pub atlas_name: Option<String>,
-    /// The metrics that have features.
-    pub wide_metrics: Option<WideMetrics>,
-    /// The columns of its long tables, table by table.
-    pub columns: Vec<String>,
-}
-
-/// What a store was last written with.
+/// Finishes the commit of an export that was cut short after its first rename; `None` if there is none. Whoever writes to a
+/// store does this first.
 ///
 /// # Errors
-/// A store that cannot be read.
-pub fn stored_settings(output: &Path) -> Result<StoredSettings, StoreError> {
-    let manifest = read_manifest(output)?;
-    let wide_metrics = match &manifest {
-        Some(manifest) => catalog::wide_metrics(manifest).map(WideMetrics::parse),
-        None => metrics_of_features(output)?,
+/// A cache that cannot be read; all that [`export`] fails with.
+pub fn finish_commit(
+    lock: &OwnerLock,
+    observer: &dyn ExportObserver,
+) -> Result<Option<ExportReport>, StoreError> {
+    let begun = match Cache::open_until(lock.output(), lock.cancel()) {
+        // The pandas package begins no commit.
+        Ok(None) | Err(CacheError::OfPandas { .. }) => None,
+        Ok(Some(cache)) => cache.commit_begun()?.zip(cache.run_record()?),
+        Err(error) => return Err(error.into()),
     };
-    let tables = manifest.iter().flat_map(|manifest| manifest.long_formats.values());
-    let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-    Ok(StoredSettings { atlas_name: catalog::atlas(output, manifest.as_ref())?, wide_metrics, columns })
+    let Some((Commit { removals, keep_cache }, record)) = begun else { return Ok(None) };
+    tracing::info!("finishing what an earlier run began to put in its place");
+    let cache = OwnedCache::open_or_create(lock)?;
+    let request =
+        ExportRequest { outcomes: cache.outcomes()?, keep_cache, removals, ..ExportRequest::new(record) };
+    export(lock, cache, &request, observer).map(Some)
 }
 
 struct Export<'a> {
     output: &'a Path,
-    cache: Option<&'a Cache>,
+    cache: &'a OwnedCache<'a>,
     request: &'a ExportRequest,
     observer: &'a dyn ExportObserver,
     folders: Folders,
@@ -142,7 +169,7 @@ impl Planned {
 impl<'a> Export<'a> {
     fn prepare(
         lock: &'a OwnerLock,
-        cache: Option<&'a Cache>,
+        cache: &'a OwnedCache<'a>,
         request: &'a ExportRequest,
         observer: &'a dyn ExportObserver,
     ) -> Result<Self, StoreError> {
@@ -151,44 +178,56 @@ impl<'a> Export<'a> {
         let owned = Owned::named_by(output, manifest.as_ref());
         owned.check()?;
         sweep_store(output)?;
-        let path = output.join(MANIFEST_FILE);
-        if manifest.is_none() && path.exists() {
-            tracing::warn!(path = %path.display(), "the manifest is broken and is made again from the files");
-        }
-        let asked = &request.record.settings.atlas_name;
-        if let Some(store) = catalog::atlas(output, manifest.as_ref())?.filter(|store| store != asked) {
-            return Err(StoreError::OtherAtlas { output: output.to_owned(), store, asked: asked.clone() });
-        }
-        let (mut units, mut forms) = (Vec::new(), Vec::new());
-        if let Some(cache) = cache {
-            let mut newest = cache.units()?;
-            take_out_older(output, &mut newest)?;
-            units = newest.into_iter().map(Arc::new).collect::<Vec<_>>();
-            forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
-        }
-        let mut old = BTreeMap::new();
-        for table in owned.long_tables()? {
-            if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
-                let index = LongIndex::read(&file)?;
-                old.insert(table, Arc::new(OldTable { file: file.closed(), index }));
-            }
-        }
-        let old_metadata = MetadataTable::read(output)?;
-        let old_volumes = TivTable::read(output)?;
-        Ok(Self {
+        let folders = Folders::of(lock);
+        let folders = if request.takes_away() { folders.waiting() } else { folders };
+        let mut export = Self {
             output,
             cache,
             request,
             observer,
-            folders: Folders::of(lock),
+            folders,
             manifest,
             owned,
-            units,
-            forms,
-            old,
-            old_metadata,
-            old_volumes,
-        })
+            units: Vec::new(),
+            forms: Vec::new(),
+            old: BTreeMap::new(),
+            old_metadata: MetadataTable::default(),
+            old_volumes: TivTable::default(),
+        };
+        let mut units = cache.units()?;
+        if request.record.fresh {
+            export.manifest = export.manifest.map(catalog::begun_anew);
+        } else {
+            export.read_store()?;
+            take_out_older(output, &mut units)?;
+        }
+        take_out_of_cache(&mut units, &request.removals);
+        export.units = units.into_iter().map(Arc::new).collect();
+        export.forms = cache.table_forms(export.units.iter().map(AsRef::as_ref))?;
+        Ok(export)
+    }
+
+    /// What is in the store already.
+    fn read_store(&mut self) -> Result<(), StoreError> {
+        let (output, manifest) = (self.output, self.manifest.as_ref());
+        let path = output.join(MANIFEST_FILE);
+        if manifest.is_none() && path.exists() {
+            tracing::warn!(path = %path.display(), "the manifest is broken and is made again from the files");
+        }
+        let asked = &self.request.record.settings.atlas_name;
+        if let Some(store) = catalog::atlas(output, manifest)?.filter(|store| store != asked) {
+            return Err(StoreError::OtherAtlas { output: output.to_owned(), store, asked: asked.clone() });
+        }
+        for table in self.owned.long_tables()? {
+            if let Some(file) = TableFile::open(&output.join(table.file_path()))? {
+                let index = LongIndex::read(&file)?;
+                self.old.insert(table, Arc::new(OldTable { file: file.closed(), index }));
+            }
+        }
+        self.old_metadata = MetadataTable::read(output)?;
+        self.old_volumes = TivTable::read(output)?;
+        take_out_volumes(&mut self.old_volumes, &self.request.removals);
+        Ok(())
     }
 
     fn run(mut self) -> Result<ExportReport, StoreError> {
@@ -226,6 +265,7 @@ impl<'a> Export<'a> {
             self.cache,
             &self.units,
             &completeness,
+            &Leavers { removals: &self.request.removals, all_that_is_stored: self.request.record.fresh },
         )?;
         report_notes.extend(written.provenance.differences());
         let rows = self.session_rows(metadata, &written, &tables);
@@ -239,10 +279,10 @@ impl<'a> Export<'a> {
         let rows_of_features = expected.values().flat_map(Expected::feature_rows);
         let rows_of_features = rows_of_features.chain(has_tiv.then_some((of_volumes.as_str(), n_volumes)));
         verify_features(self.output, rows_of_features, &features)?;
-        verify_rows(&self.output.join(METADATA_FILE), count(metadata.sessions.len()))?;
-        verify_rows(&self.output.join(SOURCES_FILE), written.n_rows)?;
+        verify_rows(&self.now_at(METADATA_FILE), count(metadata.sessions.len()))?;
+        verify_rows(&self.now_at(SOURCES_FILE), written.n_rows)?;
         if has_tiv {
-            verify_rows(&self.output.join(TIV_FILE), n_volumes)?;
+            verify_rows(&self.now_at(TIV_FILE), n_volumes)?;
         }
         let manifest = self.commit(&tables, features, has_tiv)?;
         Ok(ExportReport {
@@ -256,20 +296,34 @@ impl<'a> Export<'a> {
 
     /// The sessions that the store is going to have something of.
     fn sessions(&self) -> HashSet<Session> {
-        let cached = self.units.iter().map(|unit| unit.unit.session.clone());
-        let kept = self.old.values().flat_map(|old| old.index.sessions.iter().cloned());
+        let removals = &self.request.removals;
+        let cached =
+            self.units.iter().filter(|unit| removals.of(&unit.unit).is_none() || !is_of_nothing(unit));
+        let mut sessions: HashSet<Session> = cached.map(|unit| unit.unit.session.clone()).collect();
         // A session of which the store has TIV alone is in no long table.
-        let known = self.old_metadata.sessions.iter().chain(self.old_volumes.0.keys()).cloned();
-        cached.chain(kept).chain(known).collect()
+        sessions.extend(self.old_volumes.0.keys().cloned());
+        let replaced = Replaced::of(&[], removals);
+        for (table, old) in &self.old {
+            let leaving = replaced.in_table(table);
+            sessions.extend(old.index.sessions_that_stay(&leaving));
+        }
+        let leaves = |session: &Session| removals.iter().any(|(unit, _)| unit.session == *session);
+        let known = self.old_metadata.sessions.iter().filter(|session| !leaves(session));
+        sessions.extend(known.cloned());
+        sessions
+    }
+
+    /// The file of the store that is going to stand at a path.
+    fn now_at(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folders.now_at(&self.output.join(path))
     }
 
     /// The tables with their features, and what the user should know of the features' names.
     fn plan(&self, facts: &Facts) -> Result<(Vec<Planned>, Vec<String>), StoreError> {
         let cached = self.forms.iter().map(|form| &form.table);
         let tables: BTreeSet<&TableName> = self.old.keys().chain(cached).collect();
-        let replaced = Replaced::of(&self.units);
-        let mut producers =
-            self.cache.map(|cache| producers(cache, &self.units)).transpose()?.unwrap_or_default();
+        let replaced = Replaced::of(&self.units, &self.request.removals);
+        let mut producers = producers(self.cache, &self.units)?;
         let planned = tables.into_iter().map(|table| {
             let mut merge = LongMerge::new(
                 table,
@@ -303,7 +357,7 @@ impl<'a> Export<'a> {
         for table in planned {
             let rows = table.merge.rows();
             if rows.is_empty() {
-                self.folders.delete(&self.output.join(table.merge.table.file_path()))?;
+                self.folders.let_go(&self.output.join(table.merge.table.file_path()));
                 continue;
             }
             let features =
@@ -337,7 +391,7 @@ impl<'a> Export<'a> {
     ) -> Result<BTreeMap<TableName, OldTable>, StoreError> {
         self.observer.step(&ExportStep::Verification);
         let open = |(table, expected): &(&TableName, &Expected)| {
-            let path = self.output.join(table.file_path());
+            let path = self.now_at(table.file_path());
             let file = TableFile::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
             let index = LongIndex::read(&file)?;
             verify_long(&path, expected, &index)?;
@@ -430,51 +484,10 @@ impl<'a> Export<'a> {
             .collect();
         paths.extend(has_tiv.then(|| FeatureName::tiv().file_path()));
         each_file(&paths, |path| {
-            let place = self.output.join(path);
+            let place = self.now_at(path);
             let entry = TableFile::open(&place)?.and_then(|file| wide_entry(path, &file));
             entry.ok_or_else(|| StoreError::damaged(&place, "it is gone"))
         })
-    }
-
-    /// The instant at which the store becomes the new one.
-    fn commit(
-        &self,
-        tables: &BTreeMap<TableName, OldTable>,
-        features: Vec<WideFeature>,
-        has_tiv: bool,
-    ) -> Result<Manifest, StoreError> {
-        let settings: &ExportSettings = &self.request.record.settings;
-        let long_formats = tables
-            .iter()
-            .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
-            .collect();
-        let sessions: HashSet<Session> =
-            tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
-        let manifest = catalog::manifest(
-            self.manifest.as_ref(),
-            settings.atlas_name.clone(),
-            Some(settings.wide_metrics.to_text()),
-            long_formats,
-            features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
-            &sessions,
-            has_tiv,
-        );
-        catalog::write_manifest(self.output, &self.folders, &manifest)?;
-        self.folders.sync()?;
-        self.delete_obsolete(&manifest)?;
-        Ok(manifest)
-    }
-
-    /// Features that no table gives any more. Files that this program did not write are left alone.
-    fn delete_obsolete(&self, manifest: &Manifest) -> Result<(), StoreError> {
-        let current: HashSet<&str> =
-            manifest.wide_features.values().map(|entry| entry.file_path.as_str()).collect();
-        for path in wide_places(self.output)?.iter().filter(|path| !current.contains(path.as_str())) {
-            if self.owned.has(path)? {
-                self.folders.delete(&self.output.join(path))?;
-            }
-        }
-        self.folders.sync()
     }
 
     fn go_on(&self) -> Result<(), StoreError> {

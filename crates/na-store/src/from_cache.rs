@@ -8,9 +8,11 @@ use na_cache::{
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
-use crate::export::{ExportReport, ExportRequest, export, stored_settings};
+use crate::export::{ExportReport, ExportRequest, export, finish_commit};
 use crate::observer::ExportObserver;
 use crate::ownership::check_output;
+use crate::stored_settings::stored_settings;
+use crate::withdraw::check_withdrawals;
 
 /// How to export what a cache holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct CacheExport {
     pub atlas_name: Option<String>,
     /// Whether the cache stays.
     pub keep_cache: bool,
+    /// Whether it was told who withdrew: a store that knows of withdrawals is not written to without.
+    pub knows_withdrawals: bool,
     /// The holder of a lock whom the user knows to be gone.
     pub take_over: Option<HolderName>,
 }
@@ -38,15 +42,66 @@ pub fn export_cache(
         Err(StoreError::Cache(error)) if error.leaves_the_export() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
+    if !how.knows_withdrawals {
+        check_withdrawals(output)?;
+    }
     let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
     check_output(output)?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return take_over(&lock, pandas, how, observer);
     }
+    if let Some(report) = finish_commit(&lock, observer)? {
+        return Ok(report);
+    }
     let cache = OwnedCache::open_or_create(&lock)?;
     let record = record(&cache, output, how.atlas_name.as_deref())?;
-    let request = ExportRequest { record, outcomes: cache.outcomes()?, keep_cache: how.keep_cache };
-    export(&lock, Some(cache), &request, observer)
+    if record.knows_withdrawals && !how.knows_withdrawals {
+        return Err(StoreError::WithdrawalsNotTold { output: output.to_owned() });
+    }
+    if record.fresh {
+        return Err(StoreError::FreshLoad { output: output.to_owned() });
+    }
+    let outcomes = cache.outcomes()?;
+    let request = ExportRequest { outcomes, keep_cache: how.keep_cache, ..ExportRequest::new(record) };
+    export(&lock, cache, &request, observer)
+}
+
+/// Deletes the cache of a fresh load that has not come to its end: the store stays as it was before it.
+///
+/// # Errors
+/// A cache that is of no such load, or whose commit has begun: that is finished instead. A load that is running; a file
+/// that cannot be deleted.
+pub fn discard_fresh_load(
+    output: &Path,
+    take_over: Option<HolderName>,
+    observer: &dyn ExportObserver,
+) -> Result<(), StoreError> {
+    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let nothing = || StoreError::NothingToDiscard { output: output.to_owned() };
+    if finish_commit(&lock, observer)?.is_some() {
+        return Err(nothing());
+    }
+    match Cache::open_until(output, lock.cancel())?.map(|cache| cache.run_record()).transpose()?.flatten() {
+        Some(record) if record.fresh => Ok(OwnedCache::open_or_create(&lock)?.remove()?),
+        _ => Err(nothing()),
+    }
+}
+
+/// Brings what a cache holds into the store, whoever filled it, so that a load can begin anew beside it.
+///
+/// # Errors
+/// A cache that cannot be read; all that [`export`] fails with.
+pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), StoreError> {
+    if let Some(pandas) = PandasCache::open_existing(lock.output())? {
+        return take_over(lock, pandas, &CacheExport::default(), observer).map(drop);
+    }
+    let cache = OwnedCache::open_or_create(lock)?;
+    if cache.units()?.is_empty() {
+        return Ok(cache.remove()?);
+    }
+    let outcomes = cache.outcomes()?;
+    let record = record(&cache, lock.output(), None)?;
+    export(lock, cache, &ExportRequest { outcomes, ..ExportRequest::new(record) }, observer).map(drop)
 }
 
 /// What the cache of an output folder holds, also one that the pandas package left; none where there is none.
@@ -91,8 +146,7 @@ fn take_over(
     drop(sender);
     writer.finish()?;
     let record = record(&cache, lock.output(), how.atlas_name.as_deref())?;
-    let request = ExportRequest { record, outcomes: Vec::new(), keep_cache: false };
-    let mut report = export(lock, Some(cache), &request, observer)?;
+    let mut report = export(lock, cache, &ExportRequest::new(record), observer)?;
     if !how.keep_cache {
         pandas.remove(lock)?;
     }
@@ -120,5 +174,5 @@ pub(crate) fn record(
     let atlas_name = atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
     let wide_metrics = stored.wide_metrics.unwrap_or_default();
     let settings = ExportSettings { atlas_name, wide_metrics, compression: Compression::default() };
-    Ok(RunRecord { settings, listing: Listing::default(), modalities: Vec::new() })
+    Ok(RunRecord::new(settings, Listing::default(), Vec::new()))
 }

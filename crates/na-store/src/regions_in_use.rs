@@ -30,12 +30,12 @@ impl RegionsInUse {
     }
 }
 
-/// The regions of a store and its cache; those of the units in `apart` for themselves.
+/// The regions of a store, where there is one to add to, and of its cache; those of the units in `apart` for themselves.
 ///
 /// # Errors
 /// A store or a cache that cannot be read.
 pub fn regions_in_use(
-    output: &Path,
+    store: Option<&Path>,
     cache: Option<&Cache>,
     apart: &HashSet<Unit>,
 ) -> Result<RegionsInUse, StoreError> {
@@ -49,6 +49,7 @@ pub fn regions_in_use(
             }
         }
     }
+    let Some(output) = store else { return Ok(in_use) };
     for table in Owned::of(output)?.long_tables()? {
         let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
         let is_apart = apart.iter().any(|unit| unit.modality == table.modality());

@@ -1,9 +1,11 @@
 //! What became of each session: `sessions.tsv`, a row a session and modality, for people and for other programs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::path::Path;
 
-use na_model::{Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
+use na_cache::Cache;
+use na_model::{CHOOSE_OTHERS, KEPT, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
 
 use crate::durable::{Folders, write_durably};
 use crate::error::StoreError;
@@ -39,14 +41,16 @@ pub(crate) fn rows(
     outcomes: &[UnitOutcome],
     tables: &BTreeMap<TableName, HashSet<Session>>,
 ) -> Vec<SessionRow> {
-    let outcomes: HashMap<&Unit, &UnitOutcome> =
-        outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let stored_units: HashMap<&Unit, (UnitStatus, &str)> =
         stored.iter().map(|(unit, status, reason)| (unit, (*status, reason.as_str()))).collect();
     let asked = listed.iter().flat_map(|session| modalities.iter().map(|m| Unit::new(session.clone(), *m)));
+    let told = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
+    let told: Vec<Unit> = told.map(|outcome| outcome.unit.clone()).collect();
+    let by_unit: HashMap<&Unit, &UnitOutcome> =
+        outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let mut seen: HashSet<Unit> = HashSet::new();
     let mut rows = Vec::new();
-    for unit in asked.chain(stored.iter().map(|(unit, _, _)| unit.clone())) {
+    for unit in asked.chain(stored.iter().map(|(unit, _, _)| unit.clone())).chain(told) {
         if !seen.insert(unit.clone()) {
             continue;
         }
@@ -55,21 +59,88 @@ pub(crate) fn rows(
             .filter(|(table, sessions)| table.modality() == unit.modality && sessions.contains(&unit.session))
             .map(|(table, _)| table.clone())
             .collect();
-        let (status, reason) = match (outcomes.get(&unit), stored_units.get(&unit)) {
-            (Some(outcome), _) if outcome.status != UnitStatus::Partial => {
-                (outcome.status, outcome.reason.clone())
+        let (status, reason) = match (by_unit.get(&unit), stored_units.get(&unit)) {
+            // What is told of a unit that the store has, and what it lacks otherwise.
+            (Some(told), Some((status, lacks))) if is_in_store(told.status) => {
+                let reasons = [told.reason.as_str(), *lacks].into_iter().filter(|reason| !reason.is_empty());
+                let is_partial = told.status == UnitStatus::Partial;
+                let status = if is_partial { UnitStatus::Partial } else { *status };
+                (status, reasons.collect::<Vec<_>>().join(NEXT))
             }
-            // What is not chosen, and what it lacks otherwise.
-            (Some(outcome), Some((_, lacks))) => {
-                let reasons = [outcome.reason.as_str(), *lacks].into_iter().filter(|text| !text.is_empty());
-                (UnitStatus::Partial, reasons.collect::<Vec<_>>().join("; "))
-            }
-            (None, Some((status, reason))) => (*status, (*reason).to_owned()),
+            (Some(told), _) if !is_in_store(told.status) => (told.status, told.reason.clone()),
+            (_, Some((status, reason))) => (*status, (*reason).to_owned()),
             (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
         };
         rows.push(SessionRow { unit, status, tables, reason });
     }
     rows
+}
+
+fn is_in_store(status: UnitStatus) -> bool {
+    matches!(status, UnitStatus::Loaded | UnitStatus::Partial)
+}
+
+/// What stands between two reasons.
+const NEXT: &str = "; ";
+
+/// What the store tells of missing and failed units, of those that stay though files of them are gone (as loaded), and of
+/// those of which some tables are not chosen (as partial); where a load was cut short after it came to its outcomes,
+/// those.
+///
+/// # Errors
+/// A file or cache that cannot be read.
+pub fn earlier_outcomes(output: &Path, cache: Option<&Cache>) -> Result<Vec<UnitOutcome>, StoreError> {
+    let mut outcomes = cache.map(Cache::outcomes).transpose()?.unwrap_or_default();
+    let known: HashSet<Unit> = outcomes.iter().map(|outcome| outcome.unit.clone()).collect();
+    outcomes.extend(read(output)?.into_iter().filter(|outcome| !known.contains(&outcome.unit)));
+    Ok(outcomes)
+}
+
+/// All units that the file has a row of.
+pub(crate) fn units(output: &Path) -> Result<Vec<Unit>, StoreError> {
+    Ok(text(output)?.lines().skip(1).filter_map(unit_of).collect())
+}
+
+fn text(output: &Path) -> Result<String, StoreError> {
+    let path = output.join(SESSIONS_FILE);
+    match std::fs::read_to_string(&path) {
+        // A file that is no text any more tells of nothing.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            Ok(String::new())
+        }
+        text => text.map_err(StoreError::io("read", &path)),
+    }
+}
+
+fn unit_of(line: &str) -> Option<Unit> {
+    let mut cells = line.split('\t');
+    let (subject, id, modality) = (cells.next()?, cells.next()?, cells.next()?);
+    let session = Session::from_store(subject, (id != NONE).then_some(id)).ok()?;
+    Some(Unit::new(session, modality.parse().ok()?))
+}
+
+/// The outcomes that the file tells of. A line that somebody changed into none tells of nothing.
+pub(crate) fn read(output: &Path) -> Result<Vec<UnitOutcome>, StoreError> {
+    Ok(text(output)?.lines().skip(1).filter_map(outcome_of).collect())
+}
+
+fn outcome_of(line: &str) -> Option<UnitOutcome> {
+    let unit = unit_of(line)?;
+    let mut cells = line.split('\t').skip(3);
+    let (status, _tables, reason) = (cells.next()?, cells.next()?, cells.next()?);
+    match status.parse().ok()? {
+        status @ (UnitStatus::Missing | UnitStatus::Failed) => {
+            let reason = if reason == NONE { String::new() } else { reason.to_owned() };
+            Some(UnitOutcome { unit, status, reason })
+        }
+        UnitStatus::Loaded | UnitStatus::Partial => {
+            let told = reason.split(NEXT).filter(|one| one.starts_with(KEPT) || one.ends_with(CHOOSE_OTHERS));
+            let reason = told.collect::<Vec<_>>().join(NEXT);
+            let is_partial = reason.ends_with(CHOOSE_OTHERS);
+            let status = if is_partial { UnitStatus::Partial } else { UnitStatus::Loaded };
+            (!reason.is_empty()).then_some(UnitOutcome { unit, status, reason })
+        }
+    }
 }
 
 pub(crate) fn write(output: &Path, folders: &Folders, rows: &[SessionRow]) -> Result<(), StoreError> {

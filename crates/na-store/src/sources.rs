@@ -10,8 +10,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Compression, Fingerprint, MapSource, Measure, ModelError, ReadAt, Sidecar, SourceFile, SourceKind,
-    TivFinding, Unit, UnitStatus,
+    Compression, Fingerprint, MapSource, Measure, ModelError, ReadAt, Removals, Sidecar, SourceFile,
+    SourceKind, TivFinding, Unit, UnitStatus,
 };
 
 use crate::completeness::Completeness;
@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::layout::SOURCES_FILE;
 use crate::notes;
 use crate::provenance::Provenance;
+use crate::removed::sources_that_stay;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field, text_field, with_unit};
 
@@ -71,14 +72,21 @@ pub(crate) struct WrittenSources {
     pub(crate) provenance: Provenance,
 }
 
+/// What does not stay of what is stored.
+pub(crate) struct Leavers<'a> {
+    pub(crate) removals: &'a Removals,
+    pub(crate) all_that_is_stored: bool,
+}
+
 /// Writes the file: what is kept of the old one, then the cache's units.
 pub(crate) fn write(
     output: &Path,
     folders: &Folders,
     compression: Compression,
-    cache: Option<&Cache>,
+    cache: &Cache,
     units: &[Arc<CachedUnit>],
     completeness: &Completeness<'_>,
+    leaving: &Leavers<'_>,
 ) -> Result<WrittenSources, StoreError> {
     let place = output.join(SOURCES_FILE);
     let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
@@ -94,12 +102,18 @@ pub(crate) fn write(
         rows.add(StoredUnit { unit: unit.clone(), status, reason, sources })
     };
     let of_cache = |unit: &CachedUnit| -> Result<Vec<SourceFile>, StoreError> {
-        Ok(cache.map(|cache| cache.sources(unit)).transpose()?.unwrap_or_default())
+        Ok(sources_that_stay(&unit.unit, cache.sources(unit)?, leaving.removals))
     };
-    for_each_stored_unit(output, |stored| match cached.remove(&stored.unit) {
-        None => add(&stored.unit, stored.sources),
-        Some(unit) => add(&unit.unit, together(stored.sources, of_cache(unit)?, unit)),
-    })?;
+    if !leaving.all_that_is_stored {
+        for_each_stored_unit(output, |stored| {
+            let sources = sources_that_stay(&stored.unit, stored.sources, leaving.removals);
+            match cached.remove(&stored.unit) {
+                None if sources.is_empty() => Ok(()),
+                None => add(&stored.unit, sources),
+                Some(unit) => add(&unit.unit, together(sources, of_cache(unit)?, unit)),
+            }
+        })?;
+    }
     for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
         add(&unit.unit, of_cache(unit)?)?;
     }

@@ -105,6 +105,19 @@ impl TableFile {
         notes.iter().find(|note| note.key == key)?.value.as_deref()
     }
 
+    /// How its pages are compressed; `None` of a file without columns or with a codec that is none of ours.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        match self.row_groups().first()?.columns().first()?.compression() {
+            Codec::SNAPPY => Some(Compression::Snappy),
+            Codec::ZSTD(_) => Some(Compression::Zstd),
+            Codec::LZ4_RAW => Some(Compression::Lz4),
+            Codec::GZIP(_) => Some(Compression::Gzip),
+            Codec::BROTLI(_) => Some(Compression::Brotli),
+            Codec::UNCOMPRESSED => Some(Compression::None),
+            _ => None,
+        }
+    }
+
     /// Whether its bytes are what would be written for such columns, so that row groups can be copied.
     pub(crate) fn is_stored_as(&self, schema: &Schema) -> bool {
         let stored = self.metadata.file_metadata().schema_descr().columns();

@@ -67,8 +67,8 @@ impl TivTable {
     ) -> Result<(), StoreError> {
         let (path, feature) = (output.join(TIV_FILE), output.join(FeatureName::tiv().file_path()));
         if self.0.is_empty() {
-            folders.delete(&path)?;
-            return folders.delete(&feature);
+            [path, feature].iter().for_each(|path| folders.let_go(path));
+            return Ok(());
         }
         let batch = self.batch(sessions).map_err(StoreError::arrow(&path))?;
         let notes = [

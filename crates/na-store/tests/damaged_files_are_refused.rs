@@ -174,7 +174,7 @@ fn read_and_export(output: &Path, what: &str) {
     assert!(is_exported || output.join(".cache.db").exists(), "{what}");
     let lock = OwnerLock::acquire(output).unwrap();
     if let Ok(cache) = OwnedCache::open_or_create(&lock) {
-        let request = ExportRequest { record: record(&["1"]), outcomes: Vec::new(), keep_cache: true };
-        let _ = export(&lock, Some(cache), &request, &Unobserved);
+        let request = ExportRequest { keep_cache: true, ..ExportRequest::new(record(&["1"])) };
+        let _ = export(&lock, cache, &request, &Unobserved);
     }
 }

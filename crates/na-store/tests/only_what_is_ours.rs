@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use na_cache::OwnerLock;
+use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
-    CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved, check_output, check_tables, clear,
-    contents, export_cache,
+    CacheExport, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved, check_output,
+    check_tables, contents, export_cache,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -81,8 +81,13 @@ fn export(output: &Path) -> Result<(), StoreError> {
     export_cache(output, &CacheExport::default(), &Unobserved).map(drop)
 }
 
-fn clear_all(output: &Path) -> Result<(), StoreError> {
-    clear(&OwnerLock::acquire(output).unwrap())
+/// Puts what the cache holds in the place of the whole store.
+fn begin_anew(output: &Path) -> Result<(), StoreError> {
+    let lock = OwnerLock::acquire(output).unwrap();
+    check_output(output)?;
+    let cache = OwnedCache::open_or_create(&lock)?;
+    let record = RunRecord { fresh: true, ..record(&["1", "2", "3"]) };
+    na_store::export(&lock, cache, &ExportRequest::new(record), &Unobserved).map(drop)
 }
 
 /// The long tables of the store.
@@ -117,7 +122,7 @@ fn a_file_of_somebody_else_where_the_store_would_write_is_refused_before_anythin
             errors.push(checked.unwrap_err());
         } else {
             errors.push(check_output(output.path()).unwrap_err());
-            errors.push(clear_all(output.path()).unwrap_err());
+            errors.push(begin_anew(output.path()).unwrap_err());
         }
         for error in errors {
             assert!(
@@ -186,12 +191,12 @@ fn files_of_somebody_else_at_other_places_are_left_alone_and_are_no_tables() {
     check(true);
     assert!(bytes() == before);
     // Beginning anew takes the store's files alone.
-    clear_all(output.path()).unwrap();
+    cached(output.path(), "3");
+    begin_anew(output.path()).unwrap();
     assert!(bytes() == before);
     assert_eq!(fs::read_to_string(output.path().join("wide/notes.txt")).unwrap(), "mine");
-    assert!(contents(output.path()).is_err(), "without a manifest a damaged table may be the store's");
-    fs::remove_file(output.path().join("long/diffusion/broken.parquet")).unwrap();
-    assert_eq!(contents(output.path()).unwrap(), Vec::<PathBuf>::new());
+    let rows = |feature| store.feature_batch(feature, &ReadOptions::default()).unwrap().num_rows();
+    assert_eq!(rows("gm_mean"), 1);
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn what_the_manifest_names_is_the_store_s_whoever_wrote_it() {
     // A table of other columns is no one's that the store could have written.
     own_table(&path("metadata.parquet"));
     let before = all_of(output.path());
-    let error = clear_all(output.path()).unwrap_err();
+    let error = begin_anew(output.path()).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     assert!(all_of(output.path()) == before);
 }
@@ -268,7 +273,7 @@ fn a_store_whose_manifest_has_another_version_is_refused_whole() {
         for error in [
             check_output(output.path()).unwrap_err(),
             export(output.path()).unwrap_err(),
-            clear_all(output.path()).unwrap_err(),
+            begin_anew(output.path()).unwrap_err(),
             contents(output.path()).unwrap_err(),
             store.list_long_formats().unwrap_err(),
             store.feature_batch("gm_mean", &ReadOptions::default()).unwrap_err(),

@@ -297,15 +297,15 @@ fn record(years: u32) -> RunRecord {
         session: session(subject),
         values: vec![Some(age(place).to_string())],
     });
-    RunRecord {
-        settings: ExportSettings {
+    RunRecord::new(
+        ExportSettings {
             atlas_name: "A".to_owned(),
             wide_metrics: WideMetrics::Default,
             compression: Compression::None,
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: rows.collect(), ..Listing::default() },
-        modalities: Modality::ALL.to_vec(),
-    }
+        Listing { columns: vec!["AGE".to_owned()], rows: rows.collect(), ..Listing::default() },
+        Modality::ALL.to_vec(),
+    )
 }
 
 /// The ages that the session list of these years has.
@@ -433,7 +433,7 @@ proptest! {
             cached.ages.clone_from(&model.ages);
             let record = record(model.years);
             cache.write_run_record(&record).unwrap();
-            let request = |keep_cache| ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
+            let request = |keep_cache| ExportRequest { keep_cache, ..ExportRequest::new(record.clone()) };
             match step {
                 Step::Grow(_) => drop(cache),
                 Step::Commit { subject, modality, reading } => {
@@ -447,7 +447,7 @@ proptest! {
                 }
                 Step::StoppedExport { after } => {
                     let observer = StopAfter(AtomicUsize::new(after));
-                    let is_done = export(&lock, Some(cache), &request(false), &observer).is_ok();
+                    let is_done = export(&lock, cache, &request(false), &observer).is_ok();
                     exported = is_done.then(|| model.clone());
                     if is_done {
                         parquet = model.layer.clone();
@@ -455,7 +455,7 @@ proptest! {
                     }
                 }
                 Step::Export { keep_cache } => {
-                    export(&lock, Some(cache), &request(keep_cache), &Unobserved).unwrap();
+                    export(&lock, cache, &request(keep_cache), &Unobserved).unwrap();
                     exported = Some(model.clone());
                     parquet = model.layer.clone();
                     if !keep_cache {

@@ -46,9 +46,9 @@ impl Exported {
     fn export(&self, units: Vec<na_cache::EncodedUnit>) {
         let lock = OwnerLock::acquire(self.output.path()).unwrap();
         let cache = commit(&lock, &self.record, units);
-        let request =
-            ExportRequest { record: self.record.clone(), outcomes: self.outcomes.clone(), keep_cache: false };
-        export(&lock, Some(cache), &request, &Unobserved).unwrap();
+        let outcomes = self.outcomes.clone();
+        let request = ExportRequest { outcomes, ..ExportRequest::new(self.record.clone()) };
+        export(&lock, cache, &request, &Unobserved).unwrap();
     }
 
     fn is_current(&self) -> bool {

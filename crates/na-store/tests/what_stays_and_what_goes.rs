@@ -216,7 +216,7 @@ fn regions_of_rows_that_are_gone_are_not_the_tables() {
     };
     load(&lock, &record(&["1"]), vec![with("wrong")]);
     load(&lock, &record(&["1"]), vec![with("right")]);
-    let regions = na_store::regions_in_use(output.path(), None, &HashSet::new()).unwrap();
+    let regions = na_store::regions_in_use(Some(output.path()), None, &HashSet::new()).unwrap();
     let labels: Vec<_> =
         regions.others.values().flat_map(|set| set.as_slice()).map(|r| r.label.clone()).collect();
     assert_eq!(labels, [Some("right".to_owned())]);

@@ -43,8 +43,8 @@ pub fn files() -> &'static [(PathBuf, Vec<u8>)] {
             writer.finish().expect("a commit");
             cache
         };
-        let request = ExportRequest { record: record(), outcomes: Vec::new(), keep_cache: false };
-        export(&lock, Some(commit("0001")), &request, &Unobserved).expect("an export");
+        let request = ExportRequest::new(record());
+        export(&lock, commit("0001"), &request, &Unobserved).expect("an export");
         drop(commit("0002"));
         drop(lock);
         let mut files = Vec::new();
@@ -147,13 +147,13 @@ fn unit(subject: &str) -> EncodedUnit {
 
 fn record() -> RunRecord {
     let row = |subject| ListedSession { session: session(subject), values: vec![Some("31.5".to_owned())] };
-    RunRecord {
-        settings: ExportSettings {
+    RunRecord::new(
+        ExportSettings {
             atlas_name: "4S456Parcels".to_owned(),
             wide_metrics: WideMetrics::Default,
             compression: Compression::default(),
         },
-        listing: Listing { columns: vec!["AGE".to_owned()], rows: ["0001", "0002"].map(row).into(), ..Listing::default() },
-        modalities: vec![Modality::Anatomical],
-    }
+        Listing { columns: vec!["AGE".to_owned()], rows: ["0001", "0002"].map(row).into(), ..Listing::default() },
+        vec![Modality::Anatomical],
+    )
 }

@@ -65,6 +65,7 @@ fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
         index: 0,
         is_changed: false,
         known_read_at: na_model::ReadAt::UNKNOWN,
+        has_tables: true,
         unit: Unit::new(session, Modality::Anatomical),
         known: BTreeSet::new(),
         known_tiv: known_tiv.to_vec(),

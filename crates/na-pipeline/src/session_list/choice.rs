@@ -8,8 +8,9 @@ use super::direct_identifiers::{is_bare_id, is_direct_identifier};
 use super::rows::{Rows, form};
 use crate::error::PipelineError;
 
-const SUBJECT: &[&str] = &["subject_code", "SubjectCode", "participant_id", "subject", "sub", "id"];
-const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
+pub(crate) const SUBJECT: &[&str] =
+    &["subject_code", "SubjectCode", "participant_id", "subject", "sub", "id"];
+pub(crate) const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
 /// What each column is for, as positions in the header.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use na_model::{BidsName, MapSource, TableName};
+use na_store::Choices;
 
 use crate::same_name::FolderNames;
 use crate::unit_error::UnitError;
@@ -92,12 +93,16 @@ impl FoundTables {
 pub struct EntityPick {
     /// Entities and the values they must have; none is a file without the entity.
     pub wanted: Vec<(String, Option<String>)>,
+    /// What the store remembers of its tables: which file was each of them.
+    pub remembered: BTreeMap<TableName, Choices>,
 }
 
 impl EntityPick {
     /// The values that files have of the entities that are asked for: `run-2, run-3`.
-    fn values_in(&self, files: &[Candidate]) -> String {
-        let keys: Vec<&str> = self.wanted.iter().map(|(entity, _)| entity.as_str()).collect();
+    fn values_in(&self, table: &TableName, files: &[Candidate]) -> String {
+        let remembered = self.remembered.get(table).into_iter().flat_map(BTreeMap::keys);
+        let keys: Vec<&str> =
+            self.wanted.iter().map(|(entity, _)| entity).chain(remembered).map(String::as_str).collect();
         let entities = files.iter().flat_map(|file| file.bids.entities());
         let values: BTreeSet<String> = entities
             .filter(|(key, _)| keys.contains(key))
@@ -108,8 +113,9 @@ impl EntityPick {
 
     /// Leaves those of a table's files that are picked. An entity that none of them has does not choose between them:
     /// a mask for grey matter says nothing of maps without masks.
-    fn choose(&self, files: &mut Vec<Candidate>) {
-        for (entity, value) in &self.wanted {
+    fn choose(&self, table: &TableName, files: &mut Vec<Candidate>) {
+        let remembered = self.remembered.get(table).into_iter().flatten();
+        for (entity, value) in remembered.chain(self.wanted.iter().map(|(entity, value)| (entity, value))) {
             if files.iter().any(|file| file.bids.entity(entity).is_some()) {
                 files.retain(|file| file.bids.entity(entity) == value.as_deref());
             }
@@ -168,8 +174,8 @@ impl Search<'_> {
             chosen.listed.push((folder, names));
         }
         for ((table, map), mut files) in found {
-            let there = self.pick.values_in(&files);
-            self.pick.choose(&mut files);
+            let there = self.pick.values_in(&table, &files);
+            self.pick.choose(&table, &mut files);
             if files.is_empty() {
                 chosen.not_chosen.push(NotChosen { table, map, there });
                 continue;

@@ -13,7 +13,10 @@ fn tree(files: &[&str]) -> tempfile::TempDir {
 }
 
 fn pick(wanted: &[(&str, Option<&str>)]) -> EntityPick {
-    EntityPick { wanted: wanted.iter().map(|(key, value)| ((*key).into(), value.map(Into::into))).collect() }
+    EntityPick {
+        wanted: wanted.iter().map(|(key, value)| ((*key).into(), value.map(Into::into))).collect(),
+        ..EntityPick::default()
+    }
 }
 
 /// Finds tissue tables of atlas A in `sub-1`, given file names under its folder.

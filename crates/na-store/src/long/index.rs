@@ -1,7 +1,7 @@
 //! Which rows of a long table are whose.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
@@ -11,6 +11,7 @@ use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
 use crate::long::origin::{ColumnOrigin, WrittenColumn, written_columns};
+use crate::long::replaced::ReplacedMaps;
 use crate::table_file::TableFile;
 
 const KEYS: [&str; 5] = ["subject_code", "session_id", "model", "param", "desc"];
@@ -50,6 +51,16 @@ impl LongIndex {
     pub(crate) fn regions_of_layout(&self, layout: usize) -> RegionSet {
         let regions = self.layouts.get(layout).into_iter().flatten();
         RegionSet::new(regions.filter_map(|region| self.regions.get(*region)).cloned())
+    }
+
+    /// The sessions that have rows left when some leave.
+    pub(crate) fn sessions_that_stay(&self, leaving: &ReplacedMaps) -> HashSet<Session> {
+        let stays = |run: &&Run| {
+            let key = self.sessions.get(run.session).zip(self.maps.get(run.map));
+            key.is_some_and(|(session, map)| !leaving.contains(session, map))
+        };
+        let sessions: HashSet<usize> = self.runs.iter().filter(stays).map(|run| run.session).collect();
+        sessions.into_iter().filter_map(|session| self.sessions.get(session)).cloned().collect()
     }
 
     /// Rows for each session and map.

@@ -216,7 +216,7 @@ impl LongMerge {
         output: &Path,
         folders: &'f Folders,
         settings: &ExportSettings,
-        cache: Option<&Cache>,
+        cache: &Cache,
         columns: &LongColumns,
         go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
     ) -> Result<(TableWriter<'f>, Vec<String>), StoreError> {
@@ -237,9 +237,7 @@ impl LongMerge {
                 }
             }
         }
-        if let Some(cache) = cache {
-            self.add_units(cache, &apart, columns, &mut rows, go_on)?;
-        }
+        self.add_units(cache, &apart, columns, &mut rows, go_on)?;
         let (writer, rounded) = rows.finish()?;
         let notes = rounded.into_iter().map(|column| {
             format!(
@@ -309,7 +307,7 @@ impl LongMerge {
         old: &OldTable,
         group: usize,
         columns: &LongColumns,
-        cache: Option<&Cache>,
+        cache: &Cache,
         beside: &HashMap<&Session, &Arc<CachedUnit>>,
         rows: &mut RowGroups<'_, '_>,
     ) -> Result<(), StoreError> {
@@ -325,7 +323,7 @@ impl LongMerge {
                 ((*map).clone(), Piece { rows: rows.len(), columns: cells.collect() })
             };
             let mut pieces: Vec<MapPiece> = kept.maps.iter().map(piece).collect();
-            if let Some((cache, unit)) = cache.zip(beside.get(kept.session)) {
+            if let Some(unit) = beside.get(kept.session) {
                 pieces.extend(self.cached_pieces(cache, unit, columns)?);
                 pieces.sort_by(|(first, _), (second, _)| first.cmp(second));
             }

@@ -1,51 +1,75 @@
-//! What a cache brings in the place of what the store has: maps of tables of sessions, and nothing else.
+//! What does not stay of a long table: what a cache brings anew, and what leaves the store. Maps of tables of sessions,
+//! and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::CachedUnit;
-use na_model::{MapSource, Session, TableName};
+use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
-/// What the cache brings of each long table.
+/// What does not stay of each long table.
 #[derive(Default)]
-pub(crate) struct Replaced(HashMap<TableName, Arc<ReplacedMaps>>);
+pub(crate) struct Replaced {
+    tables: HashMap<TableName, Arc<ReplacedMaps>>,
+    /// Units that leave whole, whatever tables they have.
+    leaving: HashSet<Unit>,
+}
 
-/// What the cache brings of a long table.
+/// What does not stay of a long table.
 #[derive(Debug, Default)]
-pub(crate) struct ReplacedMaps(HashMap<Session, Vec<Option<MapSource>>>);
+pub(crate) struct ReplacedMaps {
+    maps: HashMap<Session, Vec<Option<MapSource>>>,
+    leaving: HashSet<Session>,
+}
 
 impl Replaced {
-    pub(crate) fn of(units: &[Arc<CachedUnit>]) -> Self {
+    pub(crate) fn of(units: &[Arc<CachedUnit>], removals: &Removals) -> Self {
         let mut tables: HashMap<&TableName, ReplacedMaps> = HashMap::new();
         for unit in units {
             for info in &unit.tables {
-                let sessions = &mut tables.entry(&info.table).or_default().0;
-                match sessions.get_mut(&unit.unit.session) {
-                    Some(maps) => maps.push(info.map.clone()),
-                    None => drop(sessions.insert(unit.unit.session.clone(), vec![info.map.clone()])),
-                }
+                tables.entry(&info.table).or_default().add(&unit.unit.session, info.map.clone());
             }
         }
-        Self(tables.into_iter().map(|(table, maps)| (table.clone(), Arc::new(maps))).collect())
+        let mut leaving = HashSet::new();
+        for (unit, of_unit) in removals.iter() {
+            match of_unit {
+                Leaving::All => drop(leaving.insert(unit.clone())),
+                Leaving::Parts(parts) => parts.tables.iter().for_each(|(table, map)| {
+                    tables.entry(table).or_default().add(&unit.session, map.clone());
+                }),
+            }
+        }
+        let tables = tables.into_iter().map(|(table, maps)| (table.clone(), Arc::new(maps))).collect();
+        Self { tables, leaving }
     }
 
     pub(crate) fn in_table(&self, table: &TableName) -> Arc<ReplacedMaps> {
-        self.0.get(table).map(Arc::clone).unwrap_or_default()
+        let known = self.tables.get(table).map(Arc::clone).unwrap_or_default();
+        let leaving = self.leaving.iter().filter(|unit| unit.modality == table.modality());
+        let leaving: HashSet<Session> = leaving.map(|unit| unit.session.clone()).collect();
+        if leaving.is_empty() { known } else { Arc::new(ReplacedMaps { maps: known.maps.clone(), leaving }) }
     }
 }
 
 impl ReplacedMaps {
+    fn add(&mut self, session: &Session, map: Option<MapSource>) {
+        match self.maps.get_mut(session) {
+            Some(maps) => maps.push(map),
+            None => drop(self.maps.insert(session.clone(), vec![map])),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.maps.is_empty() && self.leaving.is_empty()
     }
 
-    /// Whether any map of a session comes from the cache.
+    /// Whether any map of a session does not stay.
     pub(crate) fn has_session(&self, session: &Session) -> bool {
-        self.0.contains_key(session)
+        self.maps.contains_key(session) || self.leaving.contains(session)
     }
 
-    /// Whether a map of a session comes from the cache.
+    /// Whether a map of a session does not stay.
     pub(crate) fn contains(&self, session: &Session, map: &Option<MapSource>) -> bool {
-        self.0.get(session).is_some_and(|maps| maps.contains(map))
+        self.leaving.contains(session) || self.maps.get(session).is_some_and(|maps| maps.contains(map))
     }
 }

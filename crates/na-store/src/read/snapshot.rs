@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Session, TableName, WideMetrics};
+use na_model::{Manifest, Modality, Removals, Session, TableName, Unit, WideMetrics};
 
 use crate::catalog::store_manifest;
 use crate::error::StoreError;
@@ -20,6 +20,7 @@ use crate::ownership::Owned;
 use crate::producers::{noted, producers};
 use crate::read::options::Origin;
 use crate::read::stamp::Stamp;
+use crate::removed::{take_out_of_cache, take_out_volumes};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 
@@ -47,6 +48,10 @@ pub(crate) struct Cached {
     units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
     replaced: Replaced,
+    /// Whether its commit takes something away, and has begun.
+    has_begun: bool,
+    /// What that takes away.
+    removals: Removals,
 }
 
 impl Snapshot {
@@ -56,7 +61,7 @@ impl Snapshot {
         }
         let stamp = Stamp::of(output)?;
         let mut hidden = false;
-        let cached = match origin {
+        let mut cached = match origin {
             Origin::Parquet => None,
             Origin::Cache => Cached::read(output, false)?,
             Origin::Newest => match Cached::read(output, true) {
@@ -68,7 +73,13 @@ impl Snapshot {
                 cached => cached?,
             },
         };
-        let exported = origin != Origin::Cache;
+        let mut exported = origin != Origin::Cache;
+        if cached.as_ref().is_some_and(|cached| cached.record.fresh) {
+            // A fresh load is the store once its commit has begun, and nothing before.
+            let has_begun = cached.as_ref().is_some_and(|cached| cached.has_begun);
+            exported = exported && !has_begun;
+            cached = cached.filter(|_| has_begun);
+        }
         let manifest = store_manifest(output)?;
         let in_parquet = match exported {
             true => Owned::named_by(output, Some(&manifest)).long_tables()?.into_iter().collect(),
@@ -192,13 +203,23 @@ impl Snapshot {
         let metadata = match &self.cached {
             None => old,
             Some(cached) => {
-                let mut sessions: HashSet<Session> = old.sessions.iter().cloned().collect();
+                let leaves = |session: &&Session| {
+                    Modality::ALL
+                        .iter()
+                        .any(|m| cached.removals.of(&Unit::new((*session).clone(), *m)).is_some())
+                };
+                let is_empty = cached.removals.is_empty();
+                let stay = old.sessions.iter().filter(|session| is_empty || !leaves(session));
+                let mut sessions: HashSet<Session> = stay.cloned().collect();
                 sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
                 sessions.extend(self.volumes()?.0.keys().cloned());
-                if self.exported && old.sessions.is_empty() {
+                if self.exported && (old.sessions.is_empty() || !is_empty) {
+                    let leaving = Replaced::of(&[], &cached.removals);
                     for table in &self.in_parquet {
                         let old = self.old(table)?;
-                        sessions.extend(old.iter().flat_map(|old| &old.index.sessions).cloned());
+                        let stay =
+                            old.iter().map(|old| old.index.sessions_that_stay(&leaving.in_table(table)));
+                        sessions.extend(stay.flatten());
                     }
                 }
                 MetadataTable::merge(old, &cached.record.listing, &sessions)
@@ -214,6 +235,7 @@ impl Snapshot {
         }
         let mut volumes = if self.exported { TivTable::read(&self.output)? } else { TivTable::default() };
         if let Some(cached) = &self.cached {
+            take_out_volumes(&mut volumes, &cached.removals);
             volumes.merge(&cached.units);
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
@@ -225,14 +247,18 @@ impl Cached {
     fn read(output: &Path, with_exported: bool) -> Result<Option<Self>, StoreError> {
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
         let record = record(&cache, output, None)?;
+        let commit = cache.commit_begun()?;
+        let has_begun = commit.is_some();
+        let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
-        if with_exported {
+        if with_exported && !record.fresh {
             take_out_older(output, &mut units)?;
         }
+        take_out_of_cache(&mut units, &removals);
         let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
-        let replaced = Replaced::of(&units);
-        Ok(Some(Self { cache, record, units, forms, replaced }))
+        let replaced = Replaced::of(&units, &removals);
+        Ok(Some(Self { cache, record, units, forms, replaced, has_begun, removals }))
     }
 }
 

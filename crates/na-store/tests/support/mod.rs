@@ -111,20 +111,20 @@ pub fn noddi(param: &str) -> Option<MapSource> {
 pub fn record(sessions: &[&str]) -> RunRecord {
     let row =
         |subject: &&str| ListedSession { session: session(subject), values: vec![Some("30".to_owned())] };
-    RunRecord {
-        settings: ExportSettings {
+    RunRecord::new(
+        ExportSettings {
             atlas_name: "A".to_owned(),
             wide_metrics: WideMetrics::Default,
             compression: Compression::Zstd,
         },
-        listing: Listing {
+        Listing {
             columns: vec!["AGE".to_owned()],
             rows: sessions.iter().map(row).collect(),
             left_out: Vec::new(),
             unknown_age_unit: false,
         },
-        modalities: Modality::ALL.to_vec(),
-    }
+        Modality::ALL.to_vec(),
+    )
 }
 
 pub fn commit<'lock>(
@@ -148,8 +148,8 @@ pub fn export_all(
     keep_cache: bool,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
-    let request = ExportRequest { record: record.clone(), outcomes: Vec::new(), keep_cache };
-    export(lock, Some(cache), &request, observer)
+    let request = ExportRequest { keep_cache, ..ExportRequest::new(record.clone()) };
+    export(lock, cache, &request, observer)
 }
 
 /// Commits units and exports them.

@@ -1,0 +1,124 @@
+//! Taking sessions out of a cache so that no byte of them is left in its files.
+
+use std::collections::BTreeSet;
+
+use na_model::Session;
+use rusqlite::{Connection, Transaction, params};
+
+use crate::cache::session;
+use crate::open::{READ_WRITE, connect};
+use crate::waiting::{begin, until_free};
+use crate::{Cache, CacheError, OwnedCache, OwnerLock};
+
+impl Cache {
+    /// All sessions that it names: of its units, of the list of its run, and of that run's outcomes.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn mentioned_sessions(&self) -> Result<BTreeSet<Session>, CacheError> {
+        let sessions = self.query(
+            "SELECT subject_code, session_id FROM units UNION SELECT subject_code, session_id FROM listed_sessions
+             UNION SELECT subject_code, session_id FROM outcomes",
+            session,
+        )?;
+        Ok(sessions.into_iter().collect())
+    }
+}
+
+impl OwnedCache<'_> {
+    /// Takes sessions out, with their place in the list and the outcomes; `tell` may change the reasons that others have.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn withdraw(
+        &self,
+        sessions: &BTreeSet<Session>,
+        tell: impl Fn(&mut String),
+    ) -> Result<(), CacheError> {
+        let mut outcomes = self.outcomes()?;
+        outcomes.retain(|outcome| !sessions.contains(&outcome.unit.session));
+        outcomes.iter_mut().for_each(|outcome| tell(&mut outcome.reason));
+        let connection = self.connection()?;
+        overwrite_what_is_deleted(&connection)
+            .map_err(|source| CacheError::sqlite(self.location(), source))?;
+        drop(connection);
+        self.write(|transaction| {
+            ["units", "listed_sessions"].iter().try_for_each(|table| delete(transaction, table, sessions))
+        })?;
+        self.write_outcomes(&outcomes)?;
+        let connection = self.connection()?;
+        let cancel = self.lock().cancel();
+        until_free(self.location(), cancel, || leave_no_trace(&connection))
+    }
+}
+
+/// Takes sessions out of a cache that the pandas package left; `is_withdrawn` is asked for each by its codes as they
+/// stand there.
+///
+/// # Errors
+/// A cache that cannot be read or written.
+pub fn withdraw_from_pandas_cache(
+    lock: &OwnerLock,
+    is_withdrawn: impl Fn(Option<&str>, Option<&str>) -> bool,
+) -> Result<(), CacheError> {
+    let location = Cache::path_in(lock.output());
+    let sqlite = |source| CacheError::sqlite(&location, source);
+    let connection = connect(&location, READ_WRITE)?;
+    overwrite_what_is_deleted(&connection).map_err(sqlite)?;
+    let transaction = begin(&connection, &location, lock.cancel())?;
+    withdraw_rows(&transaction, &is_withdrawn).map_err(sqlite)?;
+    lock.ownership().check()?;
+    transaction.commit().map_err(sqlite)?;
+    until_free(&location, lock.cancel(), || leave_no_trace(&connection))
+}
+
+/// Every table with these columns is one of sessions: the package has one for each tissue and workflow.
+fn withdraw_rows(
+    transaction: &Transaction<'_>,
+    is_withdrawn: &impl Fn(Option<&str>, Option<&str>) -> bool,
+) -> rusqlite::Result<()> {
+    let mut tables = transaction.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS (
+             SELECT 1 FROM pragma_table_info(sqlite_schema.name) WHERE name = 'subject_code')",
+    )?;
+    let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    for table in tables {
+        let table = format!("\"{}\"", table.replace('"', "\"\""));
+        let has_sessions = transaction.prepare(&format!("SELECT session_id FROM {table}")).is_ok();
+        let id = if has_sessions { "session_id" } else { "NULL" };
+        let written = format!("SELECT DISTINCT CAST(subject_code AS TEXT), CAST({id} AS TEXT) FROM {table}");
+        let mut written = transaction.prepare(&written)?;
+        let written = written
+            .query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let withdrawn = written.iter().filter(|(code, id)| is_withdrawn(code.as_deref(), id.as_deref()));
+        for (code, session) in withdrawn {
+            transaction.execute(
+                &format!(
+                    "DELETE FROM {table} WHERE CAST(subject_code AS TEXT) IS ?1 AND CAST({id} AS TEXT) IS ?2"
+                ),
+                params![code, session],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn delete(transaction: &Transaction<'_>, table: &str, sessions: &BTreeSet<Session>) -> rusqlite::Result<()> {
+    let sql = format!("DELETE FROM {table} WHERE subject_code = ?1 AND session_id IS ?2");
+    let mut delete = transaction.prepare(&sql)?;
+    sessions
+        .iter()
+        .try_for_each(|session| delete.execute(params![session.subject.as_str(), session.id_str()]).map(drop))
+}
+
+fn overwrite_what_is_deleted(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "secure_delete", true)
+}
+
+/// Writes the file anew without its free space, and empties the log.
+fn leave_no_trace(connection: &Connection) -> rusqlite::Result<()> {
+    overwrite_what_is_deleted(connection)?;
+    connection.execute_batch("VACUUM")?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}

@@ -1,0 +1,196 @@
+//! What leaves a store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{MapSource, Modality, Session, SourceFile, SourceKind, TableName, Unit};
+
+/// What leaves a store, by unit. All else of a unit stays.
+///
+/// ```
+/// use na_model::{Modality, Removals, Session, SubjectCode, TableName, Unit};
+///
+/// let session = Session::new(SubjectCode::clean("7")?, None);
+/// let table = TableName::parse("anatomical_gm")?;
+/// let mut removals = Removals::default();
+/// removals.add_table(Unit::new(session.clone(), Modality::Anatomical), table.clone(), None);
+/// assert!(removals.takes_table(&session, &table, None));
+/// assert!(!removals.takes_table(&session, &TableName::parse("anatomical_wm")?, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(Unit, Leaving)>", into = "Vec<(Unit, Leaving)>")]
+pub struct Removals(BTreeMap<Unit, Leaving>);
+
+/// What leaves of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leaving {
+    /// Everything.
+    All,
+    /// Some of it.
+    Parts(Parts),
+}
+
+/// Parts of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// Tables, or maps of tables.
+    pub tables: BTreeSet<(TableName, Option<MapSource>)>,
+    /// Whether total intracranial volume is among them.
+    pub volume: bool,
+}
+
+impl Parts {
+    /// Takes what is known of their files out of what is known of a unit's.
+    pub fn take_out(&self, sources: &mut Vec<SourceFile>) {
+        sources.retain(|source| match source.kind {
+            SourceKind::Tiv => !self.volume,
+            SourceKind::Table | SourceKind::Sidecar => {
+                source.table_name().is_none_or(|table| !self.tables.contains(&(table, source.map.clone())))
+            }
+        });
+        if self.volume {
+            sources.iter_mut().for_each(|source| source.tiv = None);
+        }
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.tables.iter().map(|(table, map)| match map {
+            None => table.to_string(),
+            Some(map) => format!("{table} ({map})"),
+        });
+        let volume = self.volume.then(|| "total intracranial volume".to_owned());
+        f.write_str(&tables.chain(volume).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Removals {
+    /// Takes a unit out whole.
+    pub fn add_unit(&mut self, unit: Unit) {
+        self.0.insert(unit, Leaving::All);
+    }
+
+    /// Takes a table of a unit out, or one map of it.
+    pub fn add_table(&mut self, unit: Unit, table: TableName, map: Option<MapSource>) {
+        if let Leaving::Parts(parts) = self.parts(unit) {
+            parts.tables.insert((table, map));
+        }
+    }
+
+    /// Takes the total intracranial volume of a unit's session out.
+    pub fn add_volume(&mut self, unit: Unit) {
+        if let Leaving::Parts(parts) = self.parts(unit) {
+            parts.volume = true;
+        }
+    }
+
+    fn parts(&mut self, unit: Unit) -> &mut Leaving {
+        self.0.entry(unit).or_insert_with(|| Leaving::Parts(Parts::default()))
+    }
+
+    /// Whether nothing leaves.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The units, in their order, with what leaves of each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Unit, &Leaving)> {
+        self.0.iter()
+    }
+
+    /// A line a unit: `sub-0007/ses-1 anatomical: anatomical_gm`, or the unit alone where it leaves whole.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(unit, leaving)| match leaving {
+            Leaving::All => unit.to_string(),
+            Leaving::Parts(parts) => format!("{unit}: {parts}"),
+        })
+    }
+
+    /// What leaves of a unit. None if all of it stays.
+    #[must_use]
+    pub fn of(&self, unit: &Unit) -> Option<&Leaving> {
+        self.0.get(unit)
+    }
+
+    /// Whether a unit leaves whole.
+    #[must_use]
+    pub fn takes_unit(&self, unit: &Unit) -> bool {
+        self.0.get(unit) == Some(&Leaving::All)
+    }
+
+    /// Whether a session's rows of a table, or of one map of it, leave.
+    #[must_use]
+    pub fn takes_table(&self, session: &Session, table: &TableName, map: Option<&MapSource>) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        match self.0.get(&Unit::new(session.clone(), table.modality())) {
+            None => false,
+            Some(Leaving::All) => true,
+            Some(Leaving::Parts(parts)) => {
+                parts.tables.iter().any(|(name, of)| name == table && of.as_ref() == map)
+            }
+        }
+    }
+
+    /// Whether the total intracranial volume of a unit's session leaves.
+    #[must_use]
+    pub fn takes_volume(&self, unit: &Unit) -> bool {
+        match self.0.get(unit) {
+            None => false,
+            Some(Leaving::All) => unit.modality == Modality::Anatomical,
+            Some(Leaving::Parts(parts)) => parts.volume,
+        }
+    }
+}
+
+impl From<Vec<(Unit, Leaving)>> for Removals {
+    fn from(units: Vec<(Unit, Leaving)>) -> Self {
+        Self(units.into_iter().collect())
+    }
+}
+
+impl From<Removals> for Vec<(Unit, Leaving)> {
+    fn from(removals: Removals) -> Self {
+        removals.0.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SubjectCode, Workflow};
+
+    #[test]
+    fn what_leaves_is_told_apart_from_what_stays_and_survives_being_written_down() {
+        let session = |code| Session::new(SubjectCode::clean(code).unwrap(), None);
+        let unit = |code, modality| Unit::new(session(code), modality);
+        let noddi = TableName::Diffusion(Workflow::new("NODDI").unwrap());
+        let map = |param: &str| MapSource { model: "n".into(), param: param.into(), desc: String::new() };
+        let mut removals = Removals::default();
+        removals.add_table(unit("1", Modality::Diffusion), noddi.clone(), Some(map("od")));
+        removals.add_unit(unit("2", Modality::Diffusion));
+        removals.add_table(unit("2", Modality::Diffusion), noddi.clone(), Some(map("od")));
+        let lines: Vec<String> = removals.lines().collect();
+        assert_eq!(
+            lines,
+            ["sub-0001 diffusion: diffusion_NODDI (model n, param od, desc )", "sub-0002 diffusion"]
+        );
+        let read: Removals = serde_json::from_str(&serde_json::to_string(&removals).unwrap()).unwrap();
+        assert_eq!(read, removals);
+        let takes = |code, param| removals.takes_table(&session(code), &noddi, Some(&map(param)));
+        assert_eq!([takes("1", "od"), takes("1", "icvf"), takes("2", "icvf")], [true, false, true]);
+        assert!(!removals.takes_unit(&unit("1", Modality::Diffusion)));
+        assert!(removals.takes_unit(&unit("2", Modality::Diffusion)));
+        assert!(removals.of(&unit("2", Modality::Anatomical)).is_none());
+        removals.add_volume(unit("3", Modality::Anatomical));
+        assert!(removals.takes_volume(&unit("3", Modality::Anatomical)));
+        assert!(!removals.takes_volume(&unit("2", Modality::Diffusion)));
+    }
+}

@@ -1,0 +1,60 @@
+//! What the store has of a unit, and what of it is no longer on disk.
+
+use std::collections::BTreeSet;
+
+use na_model::{KEPT, SourceFile, SourceKind, SourceRoot};
+
+use crate::config::Config;
+use crate::find::{FoundUnit, TableKey};
+
+/// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub(crate) tables: BTreeSet<TableKey>,
+    /// Whether the file is gone that total intracranial volume was taken from.
+    pub(crate) volume: bool,
+    /// Tables that are there, and of which another file is chosen: what there is.
+    not_chosen: Vec<String>,
+}
+
+impl Gone {
+    pub(crate) fn of(config: &Config, found: &FoundUnit, known: &[SourceFile]) -> Self {
+        let mut gone = Self::default();
+        let there: BTreeSet<TableKey> =
+            found.found.tables.iter().map(|table| (table.table.clone(), table.map.clone())).collect();
+        let tables = known.iter().filter(|source| source.kind == SourceKind::Table);
+        for key in tables.filter_map(|source| Some((source.table_name()?, source.map.clone()))) {
+            let other =
+                found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
+            if let Some(other) = other {
+                gone.not_chosen.push(other.to_string());
+            } else if config.looks_for(&key.0) && !there.contains(&key) {
+                gone.tables.insert(key);
+            }
+        }
+        gone.volume = known.iter().filter(|source| source.tiv.is_some()).any(|source| match source.kind {
+            SourceKind::Tiv => is_gone(source, found),
+            _ => source.table_name().is_some_and(|table| gone.tables.contains(&(table, source.map.clone()))),
+        });
+        gone
+    }
+
+    /// Why a unit stays as it is though files of it are gone; `None` if they are all there.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let tables = self.tables.iter().map(|(table, map)| match map {
+            None => format!("{table}: its file is gone"),
+            Some(map) => format!("{table} ({map}): its file is gone"),
+        });
+        let volume = self.volume.then(|| "total intracranial volume: its file is gone".to_owned());
+        let reasons: Vec<String> = tables.chain(volume).chain(self.not_chosen.iter().cloned()).collect();
+        (!reasons.is_empty()).then(|| format!("{KEPT}{}", reasons.join(", ")))
+    }
+}
+
+/// Whether a file that the volume was looked for in is not there, where it was looked for.
+pub(crate) fn is_gone(source: &SourceFile, found: &FoundUnit) -> bool {
+    let root = source.root.unwrap_or(SourceRoot::Cat12);
+    source.kind == SourceKind::Tiv
+        && found.tiv.looked().contains(&root)
+        && !found.tiv.iter().any(|file| file.root == root && file.relative == source.path)
+}

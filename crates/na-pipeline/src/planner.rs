@@ -1,0 +1,320 @@
+//! Comparing what is on disk with what the store knows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use na_cache::{Cache, CachedUnit};
+use na_model::{
+    CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, TableName, TivFinding, Unit, UnitStatus,
+};
+use na_store::{StoreError, for_each_stored_unit};
+use rayon::prelude::*;
+
+use crate::change::Changes;
+use crate::config::{Config, SessionSource};
+use crate::error::PipelineError;
+use crate::evicted::WeakClaims;
+use crate::find::{Finder, FoundUnit};
+use crate::gone::{Gone, is_gone};
+use crate::known::folder_of;
+use crate::plan::{Decided, Decision, KnownUnit, Plan, Remains};
+use crate::session_list::{SessionList, WrittenIds};
+use crate::sources::NotChosen;
+use crate::unit_error::UnitError;
+
+/// What is known of units is large: so many are compared at once.
+const UNITS_AT_ONCE: usize = 512;
+
+/// What a run compares, and with what.
+pub(crate) struct Planner<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) finder: &'a Finder<'a>,
+    pub(crate) list: &'a SessionList,
+    /// The sessions that labels choose; all without labels.
+    pub(crate) chosen: Option<HashSet<Session>>,
+    /// The store; none where all is loaded anew.
+    pub(crate) store: Option<&'a Path>,
+    pub(crate) cache: Option<&'a Cache>,
+    pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    planner: &'a Planner<'a>,
+    indices: HashMap<&'a Session, usize>,
+    modalities: Vec<Modality>,
+    changes: Changes,
+    weak: WeakClaims,
+    stored: BTreeSet<Unit>,
+    seen: HashSet<Unit>,
+    waiting: Vec<(Unit, Option<KnownUnit>)>,
+    decided: HashMap<Unit, Decided>,
+}
+
+impl Planner<'_> {
+    /// What there is to do.
+    pub(crate) fn plan(&self) -> Result<Plan, PipelineError> {
+        let rows = self.list.listing.rows.iter().enumerate();
+        let mut comparison = Comparison {
+            planner: self,
+            indices: rows.map(|(index, row)| (&row.session, index)).collect(),
+            modalities: self.config.modalities(),
+            changes: Changes::of(self.config),
+            weak: WeakClaims::default(),
+            stored: BTreeSet::new(),
+            seen: HashSet::new(),
+            waiting: Vec::new(),
+            decided: HashMap::new(),
+        };
+        comparison.known()?;
+        for row in &self.list.listing.rows {
+            for modality in comparison.modalities.clone() {
+                comparison.add(Unit::new(row.session.clone(), modality), None);
+            }
+        }
+        comparison.decide_waiting();
+        Ok(comparison.plan())
+    }
+}
+
+impl Comparison<'_> {
+    /// Units that the store or its cache has. What the cache has of a unit replaces the same in the store.
+    fn known(&mut self) -> Result<(), PipelineError> {
+        let cache = self.planner.cache;
+        let units = cache.map(Cache::units).transpose()?.unwrap_or_default();
+        let mut cached: HashMap<&Unit, &CachedUnit> = units.iter().map(|unit| (&unit.unit, unit)).collect();
+        if let Some(store) = self.planner.store {
+            let mut files: HashMap<TableName, bool> = HashMap::new();
+            for_each_stored_unit::<StoreError>(store, |stored| {
+                let mut sources = stored.sources;
+                // A table's file that someone deleted takes its rows with it.
+                sources.retain(|source| {
+                    source.table_name().is_none_or(|table| {
+                        let path = store.join(table.file_path());
+                        *files.entry(table).or_insert_with(|| path.is_file())
+                    })
+                });
+                if let Some((cache, unit)) = cache.zip(cached.remove(&stored.unit)) {
+                    sources = newest(cache.sources(unit)?, unit, sources);
+                }
+                self.add_stored(stored.unit, sources);
+                Ok(())
+            })?;
+        }
+        let Some(cache) = cache else { return Ok(()) };
+        for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
+            self.add_stored(unit.unit.clone(), cache.sources(unit)?);
+        }
+        Ok(())
+    }
+
+    fn add_stored(&mut self, unit: Unit, sources: Vec<SourceFile>) {
+        self.weak.add(&unit, &sources);
+        self.stored.insert(unit.clone());
+        // Units of sessions that are not listed today stay as they are.
+        let is_looked_for = self.indices.contains_key(&unit.session) || self.looks_for_all();
+        if is_looked_for && self.modalities.contains(&unit.modality) && !sources.is_empty() {
+            self.add(unit, Some(KnownUnit { sources }));
+        }
+    }
+
+    /// Whether the store's sessions are looked for that are not listed: those whose folders are gone are not discovered.
+    fn looks_for_all(&self) -> bool {
+        self.planner.config.prune && self.planner.config.sessions == SessionSource::Discover
+    }
+
+    fn add(&mut self, unit: Unit, known: Option<KnownUnit>) {
+        let chosen = self.planner.chosen.as_ref();
+        if chosen.is_some_and(|chosen| !chosen.contains(&unit.session)) {
+            return;
+        }
+        if self.seen.insert(unit.clone()) {
+            self.waiting.push((unit, known));
+        }
+        if self.waiting.len() >= UNITS_AT_ONCE {
+            self.decide_waiting();
+        }
+    }
+
+    fn decide_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let decisions = waiting.into_par_iter().map(|(unit, known)| {
+            // Cancelled: the decisions are not looked at.
+            let decided = if (self.planner.should_stop)() {
+                Decided::of(Decision::Skip, known.as_ref())
+            } else {
+                self.decide(&unit, known.as_ref())
+            };
+            (unit, decided)
+        });
+        let decisions: Vec<(Unit, Decided)> = decisions.collect();
+        self.decided.extend(decisions);
+    }
+
+    fn decide(&self, unit: &Unit, known: Option<&KnownUnit>) -> Decided {
+        let failed = |reason| Decided::of(Decision::Failed(reason), known);
+        if let Some(reason) = self.planner.list.refused.get(&unit.session) {
+            return failed(reason.clone());
+        }
+        let index = self.indices.get(&unit.session);
+        let written = index.and_then(|index| self.planner.list.as_written.get(*index));
+        let of_code = WrittenIds {
+            subject: unit.session.subject.as_str().to_owned(),
+            session: unit.session.id_str().map(str::to_owned),
+        };
+        let written = written.unwrap_or(&of_code);
+        let tables = known.map(KnownUnit::tables).unwrap_or_default();
+        let found = match self.planner.finder.find(unit, written, &tables) {
+            Ok(found) => found,
+            Err(error) => return failed(error.to_string()),
+        };
+        let has_tables = !found.found.tables.is_empty();
+        let is_new = |one: &NotChosen| !tables.contains(&(one.table.clone(), one.map.clone()));
+        let not_chosen = told(&found.found.not_chosen, is_new);
+        let Some(known) = known else {
+            let decision = match found.is_empty() {
+                true => Decision::Missing(why_missing(unit, &found)),
+                false => Decision::Load { has_tables, differs: false },
+            };
+            return Decided { not_chosen, ..Decided::of(decision, None) };
+        };
+        let gone = Gone::of(self.planner.config, &found, &known.sources);
+        let decision = if found.is_empty() {
+            Decision::Kept(why_kept(unit, &found))
+        } else {
+            match self.planner.changes_of(&self.changes, &found, known, &gone) {
+                Ok((true, differs)) => Decision::Load { has_tables, differs },
+                Ok((false, _)) => Decision::Skip,
+                Err(error) => return failed(error.to_string()),
+            }
+        };
+        let mut decided = Decided { not_chosen, ..Decided::of(decision, Some(known)) };
+        if self.planner.config.prune {
+            // What is gone is no longer known: the volume is then looked for in what is there.
+            decided.tiv.retain(|source| !is_gone(source, &found));
+        }
+        let all = known.tables();
+        let has_volume = known.sources.iter().any(|source| source.tiv.is_some());
+        decided.remains =
+            if all.is_subset(&gone.tables) && (gone.volume || !has_volume) && found.tiv.is_empty() {
+                Remains::Nothing
+            } else {
+                Remains::Something
+            };
+        decided.gone = gone;
+        for source in &known.sources {
+            let Some(((root, _), _)) = folder_of(source, unit.modality) else { continue };
+            let is_there = found.located.iter().any(|located| located.root.0 == root);
+            decided.roots.insert(root, is_there);
+        }
+        decided
+    }
+
+    fn plan(mut self) -> Plan {
+        let prunes = self.planner.config.prune;
+        let mut plan = Plan { stored: std::mem::take(&mut self.stored), prunes, ..Plan::default() };
+        let comes_in = |unit: &Unit| {
+            let decision = self.decided.get(unit).map(|decided| &decided.decision);
+            matches!(decision, Some(Decision::Load { .. } | Decision::Skip))
+        };
+        plan.evicted = self.weak.evicted(self.planner.finder, comes_in);
+        plan.summary.sessions = self.planner.list.listing.rows.len();
+        for (index, row) in self.planner.list.listing.rows.iter().enumerate() {
+            for modality in &self.modalities {
+                let unit = Unit::new(row.session.clone(), *modality);
+                if let Some(decided) = self.decided.remove(&unit) {
+                    plan.add(index, unit, decided);
+                }
+            }
+        }
+        self.decided.drain().for_each(|(unit, decided)| plan.add_unlisted(unit, decided));
+        plan.gone.sort_by(|(first, ..), (second, ..)| first.cmp(second));
+        plan.to_load.sort_by_key(|unit| !unit.is_changed);
+        plan.notes.extend(self.planner.finder.claims.notes());
+        let partial = || plan.outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Partial);
+        let note = partial().next().map(|first| {
+            format!(
+                "{} units have tables that are not chosen, and are in the store without them, such as {}: {}",
+                partial().count(),
+                first.unit,
+                first.reason
+            )
+        });
+        plan.notes.extend(note);
+        plan
+    }
+}
+
+impl Planner<'_> {
+    /// Whether a known unit is to be read again, and whether its content is another.
+    fn changes_of(
+        &self,
+        changes: &Changes,
+        found: &FoundUnit,
+        known: &KnownUnit,
+        gone: &Gone,
+    ) -> Result<(bool, bool), UnitError> {
+        let differs = changes.any(found, &known.sources)?;
+        let loses_volume = self.config.prune && gone.volume;
+        Ok((differs || self.config.reload || loses_volume, differs))
+    }
+}
+
+impl Decided {
+    fn of(decision: Decision, known: Option<&KnownUnit>) -> Self {
+        let (tables, tiv) = match (&decision, known) {
+            (Decision::Load { .. }, Some(known)) => (known.tables(), known.tiv()),
+            _ => Default::default(),
+        };
+        Self {
+            decision,
+            not_chosen: None,
+            is_known: known.is_some(),
+            tables,
+            tiv,
+            read_at: known.map(KnownUnit::read_at).unwrap_or_default(),
+            gone: Gone::default(),
+            remains: Remains::Something,
+            roots: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is known of a unit that the cache and the store have: the cache's files, and those of the store that it has not
+/// read again.
+fn newest(mut cached: Vec<SourceFile>, unit: &CachedUnit, stored: Vec<SourceFile>) -> Vec<SourceFile> {
+    let is_known = |source: &SourceFile| match source.kind {
+        SourceKind::Tiv => unit.tiv != TivFinding::Kept,
+        SourceKind::Table | SourceKind::Sidecar => unit
+            .tables
+            .iter()
+            .any(|table| source.table_name().as_ref() == Some(&table.table) && source.map == table.map),
+    };
+    let paths: HashSet<String> = cached.iter().map(|source| source.path.clone()).collect();
+    cached.extend(stored.into_iter().filter(|source| !is_known(source) && !paths.contains(&source.path)));
+    cached
+}
+
+fn why_missing(unit: &Unit, found: &FoundUnit) -> String {
+    let not_chosen = told(&found.found.not_chosen, |_| true);
+    not_chosen.unwrap_or_else(|| format!("no {} tables were found", unit.modality))
+}
+
+fn why_kept(unit: &Unit, found: &FoundUnit) -> String {
+    match told(&found.found.not_chosen, |_| true) {
+        None => format!("{unit}: its files are gone; what the store has of it stays"),
+        Some(not_chosen) => format!("{unit}: {not_chosen}; what the store has of it stays"),
+    }
+}
+
+/// What is there of tables of which nothing is chosen; `None` if there is no such table.
+fn told(all: &[NotChosen], is_meant: impl Fn(&NotChosen) -> bool) -> Option<String> {
+    let mut meant: Vec<String> = Vec::new();
+    for one in all.iter().filter(|one| is_meant(one)).map(ToString::to_string) {
+        // Maps of one table have the same words.
+        if !meant.contains(&one) {
+            meant.push(one);
+        }
+    }
+    (!meant.is_empty()).then(|| format!("{}: {CHOOSE_OTHERS}", meant.join(", ")))
+}

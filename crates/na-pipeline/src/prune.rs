@@ -1,0 +1,102 @@
+//! What leaves the store in a run: what is gone from disk (`--prune`), who is not listed (`--prune-unlisted`), and what
+//! another has a better claim to.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use na_model::{Removals, Session, Unit};
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::plan::{Plan, Remains};
+use crate::roots::Roots;
+use crate::session_list::SessionList;
+
+/// Units that an error names.
+const EXAMPLES: usize = 3;
+
+/// What `--prune` and `--prune-unlisted` take.
+///
+/// # Errors
+/// A root that looks as if it were not mounted.
+pub(crate) fn pruned(
+    config: &Config,
+    roots: &Roots,
+    list: &SessionList,
+    plan: &Plan,
+) -> Result<Removals, PipelineError> {
+    let mut removals = Removals::default();
+    if config.prune {
+        check_mounted(config, roots, plan)?;
+        for (unit, gone, remains) in &plan.gone {
+            match remains {
+                Remains::Nothing => removals.add_unit(unit.clone()),
+                Remains::Something => {
+                    let tables = gone.tables.iter().cloned();
+                    tables.for_each(|(table, map)| removals.add_table(unit.clone(), table, map));
+                    // Where the unit is read again, that says what the volume is now.
+                    if gone.volume && !plan.to_load.iter().any(|planned| planned.unit == *unit) {
+                        removals.add_volume(unit.clone());
+                    }
+                }
+            }
+        }
+    }
+    if config.prune_unlisted {
+        let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
+        let unlisted = plan.stored.iter().filter(|unit| !listed.contains(&unit.session));
+        unlisted.for_each(|unit| removals.add_unit(unit.clone()));
+    }
+    Ok(removals)
+}
+
+/// Refuses to take more than a tenth of the store without `--yes`.
+pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> Result<(), PipelineError> {
+    let (pruned, known) = (removals.iter().len(), plan.stored.len());
+    if pruned * 10 > known && !config.yes {
+        let examples: Vec<String> =
+            removals.iter().take(EXAMPLES).map(|(unit, _)| unit.to_string()).collect();
+        let more = pruned.saturating_sub(EXAMPLES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let examples = format!("{}{more}", examples.join(", "));
+        return Err(PipelineError::WouldPrune { output: config.output.clone(), pruned, known, examples });
+    }
+    Ok(())
+}
+
+/// An empty mount point has nothing, and all would be taken for gone.
+fn check_mounted(config: &Config, roots: &Roots, plan: &Plan) -> Result<(), PipelineError> {
+    for (setting, path) in config.roots() {
+        let not_mounted =
+            |problem| Err(PipelineError::NotMounted { setting, path: Path::to_owned(path), problem });
+        let Some(&(known, there)) = plan.mounted.get(&setting) else { continue };
+        let mut of_setting = roots.all.iter().filter(|root| root.setting == setting);
+        if of_setting.all(|root| root.subjects.index.names().is_empty()) {
+            return not_mounted("no sub-* folders are there");
+        }
+        if known > 0 && there == 0 && !config.yes {
+            return not_mounted("not one session of the store has a folder there");
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// Adds what those lose who have a weaker claim to a folder, where the other came in.
+    pub(crate) fn add_evicted(
+        &self,
+        removals: &mut Removals,
+        has_failed: impl Fn(&Unit) -> bool,
+    ) -> Vec<String> {
+        let mut notes = Vec::new();
+        for evicted in self.evicted.iter().filter(|evicted| !has_failed(&evicted.by)) {
+            let tables = evicted.parts.tables.iter().cloned();
+            tables.for_each(|(table, map)| removals.add_table(evicted.unit.clone(), table, map));
+            if evicted.parts.volume {
+                removals.add_volume(evicted.unit.clone());
+            }
+            notes.push(evicted.note.clone());
+        }
+        notes
+    }
+}

@@ -1,0 +1,277 @@
+//! What there is to do for a run, and for whom: the list and the roots, seen together with what the store holds.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use na_cache::{Cache, RunRecord};
+use na_model::{ExportSettings, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_store::{Choices, StoreError, StoredSettings, earlier_outcomes, stored_settings};
+
+use crate::atlases::check_atlas;
+use crate::claims::Claims;
+use crate::config::{Config, SessionSource};
+use crate::discover::discover;
+use crate::error::PipelineError;
+use crate::event::{Event, Observer};
+use crate::find::Finder;
+use crate::fresh::Base;
+use crate::identify::identify;
+use crate::known::Known;
+use crate::metrics_asked::check_metrics;
+use crate::plan::Plan;
+use crate::planner::Planner;
+use crate::roots::Roots;
+use crate::session_list::{ListedRows, SessionList, SessionListOptions, read_session_list};
+use crate::sources::EntityPick;
+
+/// Known units from which on it is told that most of them are something else.
+const ENOUGH_UNITS: usize = 10;
+
+/// What a run reads before it looks into the store.
+pub(crate) struct Inputs {
+    /// `None` where sessions are discovered.
+    rows: Option<ListedRows>,
+    pub(crate) roots: Roots,
+}
+
+impl Inputs {
+    pub(crate) fn read(config: &Config) -> Result<Self, PipelineError> {
+        let rows = match &config.sessions {
+            SessionSource::List { path, options } => Some(read_session_list(path, options)?),
+            SessionSource::Discover => None,
+        };
+        Ok(Self { rows, roots: Roots::list(config)? })
+    }
+
+    /// The sessions of the run, with what is to be said of them.
+    pub(crate) fn sessions(&self, config: &Config, known: &Known, observer: &dyn Observer) -> SessionList {
+        let should_stop = || observer.should_stop();
+        let mut list = match &self.rows {
+            Some(rows) => identify(rows.clone(), &self.roots, known, &should_stop),
+            None => discover(&self.roots, &should_stop),
+        };
+        let default = SessionListOptions::default();
+        let options = match &config.sessions {
+            SessionSource::List { options, .. } => options,
+            SessionSource::Discover => &default,
+        };
+        let stored = known.metadata_columns.iter();
+        list.listing.left_out = stored.filter(|column| options.leaves_out(column)).cloned().collect();
+        list
+    }
+}
+
+/// What a run has to do, and for whom.
+pub(crate) struct Work {
+    pub(crate) known: Known,
+    pub(crate) list: SessionList,
+    pub(crate) plan: Plan,
+    pub(crate) pick: EntityPick,
+    pub(crate) wide_metrics: WideMetrics,
+}
+
+impl Work {
+    /// Looks what there is to do; `None` if the run is to stop.
+    pub(crate) fn look(
+        config: &Config,
+        inputs: &Inputs,
+        base: Base,
+        cache: Option<&Arc<Cache>>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Self>, PipelineError> {
+        let store = (base == Base::Stored).then_some(config.output.as_path());
+        let known = Known::of(store, cache)?;
+        let mut list = inputs.sessions(config, &known, observer);
+        list.withdraw(&config.withdrawn);
+        let remembered = Remembered::of(store, cache)?;
+        let pick = remembered.pick(config)?;
+        let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
+        let chosen = if config.labels.is_empty() { None } else { Some(config.labels.chosen(&list)?) };
+        let planner = Planner {
+            config,
+            finder: &finder,
+            list: &list,
+            chosen,
+            store,
+            cache: cache.map(AsRef::as_ref),
+            should_stop: &|| observer.should_stop(),
+        };
+        let mut plan = planner.plan()?;
+        if observer.should_stop() {
+            return Ok(None);
+        }
+        check_found(config, inputs, &finder, &plan, &known)?;
+        check_metrics(config, &remembered.stored.columns, &finder, &list, &|| observer.should_stop())?;
+        if store.is_some() {
+            remembered.check_roots(config, &plan)?;
+            plan.carry_over(earlier_outcomes(&config.output, cache.map(AsRef::as_ref))?, config, &list);
+        }
+        if let Some(chosen) = &planner.chosen {
+            plan.note_not_chosen(&list, config, chosen);
+        }
+        let wide_metrics = match &config.wide_metrics {
+            Some(metrics) => metrics.clone(),
+            None => remembered.wide_metrics(),
+        };
+        drop(finder);
+        Ok(Some(Self { known, list, plan, pick, wide_metrics }))
+    }
+
+    /// What the cache is told of a run.
+    pub(crate) fn record(&self, config: &Config, base: Base) -> RunRecord {
+        let settings = ExportSettings {
+            atlas_name: config.atlas_name.clone(),
+            wide_metrics: self.wide_metrics.clone(),
+            compression: config.compression,
+        };
+        RunRecord {
+            choices: config.choices(),
+            roots: config.roots().map(|(setting, path)| (setting, absolute(path))).collect(),
+            fresh: base == Base::Anew,
+            knows_withdrawals: config.withdrawn.is_told(),
+            ..RunRecord::new(settings, self.list.listing.clone(), config.modalities())
+        }
+    }
+}
+
+fn absolute(path: &std::path::Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// What a store and its cache remember of how they were made.
+struct Remembered {
+    stored: StoredSettings,
+    cached: Option<RunRecord>,
+    /// The tables that the cache has.
+    cached_tables: BTreeSet<TableName>,
+}
+
+impl Remembered {
+    fn of(store: Option<&std::path::Path>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
+        let stored = store.map(stored_settings).transpose()?.unwrap_or_default();
+        let units = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
+        let cached_tables =
+            units.iter().flat_map(|unit| &unit.tables).map(|info| info.table.clone()).collect();
+        let cached = match cache {
+            Some(cache) if !units.is_empty() => cache.run_record()?,
+            _ => None,
+        };
+        Ok(Self { stored, cached, cached_tables })
+    }
+
+    /// Which file of several is a table: as it was, or as the run asks where nothing is known.
+    fn pick(&self, config: &Config) -> Result<EntityPick, PipelineError> {
+        if let Some(store) = self.stored.atlas_name.as_ref().filter(|store| **store != config.atlas_name) {
+            let (output, store, asked) = (config.output.clone(), store.clone(), config.atlas_name.clone());
+            return Err(StoreError::OtherAtlas { output, store, asked }.into());
+        }
+        let cached = self.cached.as_ref();
+        if let Some(record) = cached.filter(|record| record.settings.atlas_name != config.atlas_name) {
+            return Err(PipelineError::OtherAtlasCached {
+                output: config.output.clone(),
+                cached: record.settings.atlas_name.clone(),
+                asked: config.atlas_name.clone(),
+            });
+        }
+        let mut remembered: BTreeMap<TableName, Choices> = self.stored.choices.clone();
+        for table in &self.cached_tables {
+            let of_cache = cached.map(|record| record.choices.clone()).unwrap_or_default();
+            remembered.entry(table.clone()).or_default().extend(of_cache);
+        }
+        let asked = config.choices();
+        for (table, choices) in remembered.iter().filter(|(table, _)| config.looks_for(table)) {
+            let other =
+                choices.iter().find(|(entity, value)| asked.get(*entity).is_some_and(|a| a != *value));
+            if let Some((entity, stored)) = other {
+                let word = |value: Option<&String>| value.map_or("none", String::as_str).to_owned();
+                return Err(PipelineError::OtherChoice {
+                    output: config.output.clone(),
+                    table: table.to_string(),
+                    entity: entity.clone(),
+                    stored: word(stored.as_ref()),
+                    asked: word(asked.get(entity).and_then(Option::as_ref)),
+                });
+            }
+        }
+        Ok(EntityPick { remembered, ..config.pick.clone() })
+    }
+
+    fn wide_metrics(&self) -> WideMetrics {
+        let cached = self.cached.as_ref().map(|record| record.settings.wide_metrics.clone());
+        cached.or_else(|| self.stored.wide_metrics.clone()).unwrap_or_default()
+    }
+
+    /// Other roots, under which most of what is known is something else, are another dataset.
+    fn check_roots(&self, config: &Config, plan: &Plan) -> Result<(), PipelineError> {
+        let (known, changed) = (plan.known, plan.other_content);
+        if config.yes || known < ENOUGH_UNITS || changed * 2 <= known {
+            return Ok(());
+        }
+        let before = |setting: &SourceRoot| self.stored.roots.get(setting);
+        let mut moved = config.roots().filter_map(|(setting, now)| {
+            let (before, now) = (before(&setting)?.clone(), absolute(now));
+            (before != now).then_some((setting, before, now))
+        });
+        match moved.next() {
+            None => Ok(()),
+            Some((setting, before, now)) => {
+                Err(PipelineError::OtherRoots { changed, known, setting, before, now })
+            }
+        }
+    }
+}
+
+/// An empty store for which nothing is found is a wrong setting, not a result.
+fn check_found(
+    config: &Config,
+    inputs: &Inputs,
+    finder: &Finder<'_>,
+    plan: &Plan,
+    known: &Known,
+) -> Result<(), PipelineError> {
+    if plan.lacks_tables() {
+        check_atlas(config, &inputs.roots)?;
+    }
+    if !plan.found_nothing() || !known.is_empty() {
+        return Ok(());
+    }
+    let looked_in = config.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
+    Err(PipelineError::NothingFound {
+        sessions: plan.summary.sessions,
+        looked_in: looked_in.collect::<Vec<_>>().join("; "),
+    })
+}
+
+impl Plan {
+    /// Adds what was told before of units that this run does not look for. Who leaves is told of no more.
+    fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
+        let listed: HashSet<&na_model::Session> = list.listing.rows.iter().map(|row| &row.session).collect();
+        let stays = |outcome: &UnitOutcome| {
+            !self.looked_for.contains(&outcome.unit)
+                && (!config.prune_unlisted || listed.contains(&outcome.unit.session))
+        };
+        let told: Vec<UnitOutcome> = earlier.into_iter().filter(stays).collect();
+        self.earlier.extend(told);
+    }
+
+    /// Tells of listed units that labels leave out and of which nothing is known.
+    fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<na_model::Session>) {
+        let told: HashSet<Unit> = self.earlier.iter().map(|outcome| outcome.unit.clone()).collect();
+        let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));
+        let units = others.flat_map(|row| {
+            config.modalities().into_iter().map(|modality| Unit::new(row.session.clone(), modality))
+        });
+        let untold = units.filter(|unit| !told.contains(unit) && !self.stored.contains(unit));
+        let reason = "not looked for: the labels choose other sessions".to_owned();
+        let outcomes: Vec<UnitOutcome> = untold
+            .map(|unit| UnitOutcome { unit, status: UnitStatus::Missing, reason: reason.clone() })
+            .collect();
+        self.earlier.extend(outcomes);
+    }
+}
+
+/// Notes of the roots and the list.
+pub(crate) fn tell_notes(inputs: &Inputs, list: &SessionList, observer: &dyn Observer) {
+    let notes = inputs.roots.notes.iter().chain(&list.notes);
+    notes.for_each(|note| observer.event(Event::Note(note.clone())));
+}

@@ -1,0 +1,82 @@
+//! The commit of an export: the new files are in their places, the manifest names them, and what is obsolete goes.
+
+use std::collections::{BTreeMap, HashSet};
+
+use na_cache::Commit;
+use na_model::{ExportSettings, Manifest, Session, TableName, WideFeature};
+
+use super::Export;
+use crate::catalog::{self, Own, long_entry};
+use crate::error::StoreError;
+use crate::layout::{long_places, wide_places};
+use crate::long::merge::OldTable;
+
+impl Export<'_> {
+    /// The instant at which the store becomes the new one.
+    pub(super) fn commit(
+        &self,
+        tables: &BTreeMap<TableName, OldTable>,
+        features: Vec<WideFeature>,
+        has_tiv: bool,
+    ) -> Result<Manifest, StoreError> {
+        if self.request.takes_away() {
+            let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
+            self.cache.begin_commit(&Commit { removals, keep_cache })?;
+        }
+        self.folders.publish()?;
+        let settings: &ExportSettings = &self.request.record.settings;
+        let long_formats = tables
+            .iter()
+            .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
+            .collect();
+        let sessions: HashSet<Session> =
+            tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
+        let mut manifest = catalog::manifest(
+            self.manifest.as_ref(),
+            settings.atlas_name.clone(),
+            self.own(tables.keys()),
+            long_formats,
+            features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
+            &sessions,
+            has_tiv,
+        );
+        if self.request.record.knows_withdrawals {
+            catalog::add_withdrawal(&mut manifest, self.request.withdrawal);
+        }
+        catalog::write_manifest(self.output, &self.folders, &manifest)?;
+        self.folders.sync()?;
+        self.delete_obsolete(&manifest)?;
+        Ok(manifest)
+    }
+
+    /// What the store remembers of how it was made: a table's choice is that of the run which brought its rows.
+    fn own<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Own {
+        let record = &self.request.record;
+        let mut own = self.manifest.as_ref().map(Own::of).unwrap_or_default();
+        if !record.choices.is_empty() {
+            for form in &self.forms {
+                own.choices.entry(form.table.clone()).or_default().extend(record.choices.clone());
+            }
+        }
+        let tables: HashSet<&TableName> = tables.collect();
+        own.choices.retain(|table, _| tables.contains(table));
+        own.roots.extend(record.roots.clone());
+        own.wide_metrics = Some(record.settings.wide_metrics.to_text());
+        own
+    }
+
+    /// Deletes tables that have lost all their rows, and features that no table gives any more. Files that this program
+    /// did not write are left alone.
+    fn delete_obsolete(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let long = manifest.long_formats.values().map(|entry| entry.file_path.clone());
+        let current: HashSet<String> =
+            manifest.wide_features.values().map(|entry| entry.file_path.clone()).chain(long).collect();
+        let long = long_places(self.output)?.into_iter().map(|table| table.file_path());
+        for path in long.chain(wide_places(self.output)?).filter(|path| !current.contains(path)) {
+            if self.owned.has(&path)? {
+                self.folders.let_go(&self.output.join(path));
+            }
+        }
+        self.folders.delete_leaving()
+    }
+}
