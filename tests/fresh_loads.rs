@@ -1,0 +1,199 @@
+//! `--force` loads everything anew, and what it loads takes the place of the whole store when all of it is there: until
+//! then the store is what it was, whatever happens.
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use na_store::{FeatureStore, ReadOptions};
+use support::cohort::{Cohort, anatomical, tsv};
+use support::store::Store;
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+const C: (&str, &str) = ("0003", "1");
+
+/// The bytes of all files of a store but its cache and lock.
+fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for entry in std::fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if name.starts_with(".cache") => {}
+                false => drop(files.insert(name, std::fs::read(path).unwrap())),
+            }
+        }
+    }
+    files
+}
+
+fn n_sessions(cohort: &Cohort) -> usize {
+    let store = FeatureStore::open(cohort.store()).unwrap();
+    store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows()
+}
+
+/// A store of two sessions, and a fresh load of three that was cut short before its commit.
+fn cut_short() -> Cohort {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.add(C.0, C.1);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
+    cohort.list_of(&[A, B, C]);
+    let before = bytes(&cohort.store());
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&["--force"]).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    assert!(bytes(&cohort.store()) == before, "files of the store changed before the commit");
+    assert_eq!(n_sessions(&cohort), 2);
+    cohort
+}
+
+fn of_one_run(cohort: &Cohort) -> Store {
+    let output = cohort.path("fresh");
+    cohort.run(&["-o", output.to_str().unwrap()]).ended(0);
+    let store = Store::read(&output);
+    std::fs::remove_dir_all(output).unwrap();
+    store
+}
+
+#[test]
+fn a_fresh_load_that_was_cut_short_goes_on_with_force_or_without() {
+    for arguments in [&["--json", "--force"][..], &["--json"]] {
+        let cohort = cut_short();
+        let ran = cohort.run(arguments).ended(0).says(&["going on with the load that --force began"]);
+        assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [3, 3]));
+        Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
+    }
+}
+
+#[test]
+fn what_is_not_the_same_load_is_refused_with_the_ways_out() {
+    let cohort = cut_short();
+    let before = bytes(&cohort.store());
+    cohort.export_cache(&[]).ended(1).says(&["--force", "--discard"]);
+    cohort.export_cache(&["--status"]).ended(0).says(&["fresh load"]);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(1).says(&["other sessions", "--discard"]);
+    cohort.list_of(&[A, B, C]);
+    cohort.run(&["--no-diffusion"]).ended(1).says(&["other modalities"]);
+    cohort.run(&["--mask", "x"]).ended(1).says(&["another choice of files"]);
+    assert!(bytes(&cohort.store()) == before);
+    cohort.export_cache(&["--discard"]).ended(0);
+    assert!(bytes(&cohort.store()) == before && !cohort.path("data/processed/.cache.db").exists());
+    let ran = cohort.run(&["--json"]).ended(0);
+    assert_eq!(ran.units("loaded"), [2, 1], "the store goes on as if there had been no fresh load");
+}
+
+#[test]
+fn a_fresh_load_of_something_else_begins_anew_only_with_force() {
+    let cohort = cut_short();
+    cohort.list_of(&[A, B]);
+    let ran = cohort.run(&["--force", "--json"]).ended(0).says(&["beginning anew"]);
+    assert_eq!(ran.units("loaded"), [2, 2]);
+    Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
+}
+
+#[test]
+fn once_its_commit_has_begun_whoever_comes_next_finishes_it() {
+    for finish in [&["export"][..], &["run"], &["run", "--force"]] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&[]).ended(0);
+        cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
+        cohort.add(C.0, C.1);
+        cohort.list_of(&[A, B, C]);
+        let expected = of_one_run(&cohort);
+        cohort.stop_exports_at("manifest.json");
+        cohort.run(&["--force"]).ended(1);
+        cohort.let_exports_pass("manifest.json");
+        assert_eq!(n_sessions(&cohort), 3, "from its commit on, readers see the new store");
+        let ran = match finish {
+            ["export"] => cohort.export_cache(&[]),
+            [_, arguments @ ..] => cohort.run(arguments),
+            [] => unreachable!(),
+        };
+        ran.ended(0);
+        Store::read(&cohort.store()).assert_same(&expected);
+        assert!(!cohort.path("data/processed/.cache.db").exists());
+    }
+}
+
+#[test]
+fn what_would_go_is_told_before_the_commit_and_needs_yes() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    let before = bytes(&cohort.store());
+    cohort.list_of(&[A]);
+    let told = cohort.run(&["--force", "--dry-run", "--json"]).ended(0).json();
+    assert_eq!(told["let_go"].as_array().unwrap().len(), 4);
+    let words =
+        ["2 anatomical units and 2 diffusion units of 2 sessions", "sub-0002/ses-1", "--yes", "--discard"];
+    cohort.run(&["--force"]).ended(1).says(&words);
+    assert!(bytes(&cohort.store()) == before);
+    let ran = cohort.run(&["--force", "--yes", "--json"]).ended(0);
+    assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [1, 1]), "nothing is loaded twice");
+    Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
+}
+
+#[test]
+fn a_modality_that_is_not_loaded_again_is_told_too() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.run(&["--force", "--no-diffusion"]).ended(1).says(&["2 diffusion units of 2 sessions"]);
+    assert!(cohort.path("data/processed/long/diffusion/NODDI.parquet").exists());
+    cohort.run(&["--force", "--no-diffusion", "--yes"]).ended(0);
+    assert!(!cohort.path("data/processed/long/diffusion/NODDI.parquet").exists());
+    assert!(!cohort.path("data/processed/wide/diffusion/NODDI_noddi_icvf_mean.parquet").exists());
+}
+
+#[test]
+fn what_cannot_be_read_today_is_not_let_go() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let before = bytes(&cohort.store());
+    cohort.write(&anatomical(B.0, B.1, "GM"), "index\tlabel\tmean\n1\tx\tnot a number\n");
+    cohort.run(&["--force"]).ended(3).says(&["as it was", "--yes"]);
+    assert!(bytes(&cohort.store()) == before);
+    cohort.write(&anatomical(B.0, B.1, "GM"), &tsv(5.0));
+    let ran = cohort.run(&["--force", "--json"]).ended(0);
+    assert_eq!((ran.units("loaded"), ran.units("skipped")), ([1, 0], [1, 2]), "it goes on where it was");
+    Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
+}
+
+#[test]
+fn a_wrong_setting_touches_nothing() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let before = bytes(&cohort.store());
+    cohort.run(&["--force", "--atlas-name", "Typo"]).ended(1).says(&["Typo"]);
+    let wrong = ["--force", "--cat12-parcellated-root", ".", "--cat12-root", ".", "--qsiparc", "."];
+    cohort.run(&wrong).ended(1).says(&["nothing was found"]);
+    let tables = ["--force", "--cat12-parcellated-root", "."];
+    cohort.run(&tables).ended(1).says(&["2 anatomical units of 2 sessions"]);
+    cohort.export_cache(&["--discard"]).ended(0);
+    cohort.run(&["--force", "--participant-label", "1"]).ended(2).says(&["--reload"]);
+    assert!(bytes(&cohort.store()) == before);
+    assert!(!cohort.path("data/processed/.cache.db").exists());
+}
+
+#[test]
+fn what_another_load_committed_is_in_the_store_while_a_fresh_one_goes_on() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.add(C.0, C.1);
+    cohort.list_of(&[A, B, C]);
+    cohort.stop_exports_at("manifest.json");
+    cohort.run(&[]).ended(1);
+    cohort.let_exports_pass("manifest.json");
+    assert_eq!(n_sessions(&cohort), 3);
+    cohort.list_of(&[A]);
+    cohort.run(&["--force"]).ended(1).says(&["2 sessions"]);
+    assert_eq!(n_sessions(&cohort), 3, "what was committed before stays until the commit");
+    cohort.export_cache(&["--discard"]).ended(0);
+    assert_eq!(n_sessions(&cohort), 3);
+}

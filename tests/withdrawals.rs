@@ -1,0 +1,167 @@
+//! Nothing is left of a participant who withdrew: not in any byte under the store's folder.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::path::Path;
+
+use na_store::{FeatureStore, ReadOptions};
+use support::cohort::{Cohort, anatomical, diffusion, tsv};
+use support::store::Store;
+
+/// A code that is in no number by chance.
+const GONE: (&str, &str) = ("WXQ77Z", "1");
+const B: (&str, &str) = ("0002", "1");
+const C: (&str, &str) = ("0003", "1");
+
+/// The values of the one who withdraws, as no other has them.
+const VALUE: f64 = 12_345.678_912_3;
+
+fn cohort() -> Cohort {
+    let cohort = Cohort::of(&[B, C, GONE]);
+    for tissue in ["GM", "WM", "CT"] {
+        cohort.write(&anatomical(GONE.0, GONE.1, tissue), &tsv(VALUE));
+    }
+    for param in ["icvf", "od"] {
+        cohort.write(&diffusion("NODDI", GONE.0, GONE.1, param), &tsv(VALUE));
+    }
+    cohort.tiv(GONE.0, GONE.1, VALUE);
+    cohort
+}
+
+/// The files under a folder that hold some bytes.
+fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for entry in std::fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) {
+                found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Fails unless neither the code nor a value is in any file.
+#[track_caller]
+fn assert_nothing_is_left(cohort: &Cohort) {
+    let store = cohort.store();
+    assert_eq!(holding(&store, GONE.0.as_bytes()), Vec::<String>::new());
+    for value in [VALUE, VALUE * 100.0, VALUE / 3.0, VALUE / 11.0] {
+        assert_eq!(holding(&store, &value.to_le_bytes()), Vec::<String>::new(), "{value}");
+        assert_eq!(holding(&store, format!("{value:?}").as_bytes()), Vec::<String>::new(), "{value}");
+    }
+}
+
+fn n_sessions(cohort: &Cohort) -> usize {
+    let store = FeatureStore::open(cohort.store()).unwrap();
+    store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows()
+}
+
+fn of_one_run_without(cohort: &Cohort) -> Store {
+    cohort.list_of(&[B, C]);
+    let output = cohort.path("fresh");
+    cohort.run(&["-o", output.to_str().unwrap(), "--compression", "none"]).ended(0);
+    Store::read(&output)
+}
+
+#[test]
+fn nothing_is_left_in_any_byte_of_the_store() {
+    for list in ["WXQ77Z\n", "participant_id\r\nsub-WXQ77Z\r\n", "subject_code,session_id\nWXQ77Z,1\n"] {
+        let cohort = cohort();
+        cohort.run(&["--compression", "none"]).ended(0);
+        assert!(!holding(&cohort.store(), GONE.0.as_bytes()).is_empty(), "the search finds what is there");
+        cohort.write("withdrawn.csv", list);
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0).says(&["1 sessions of 1 subjects"]);
+        assert_nothing_is_left(&cohort);
+        assert_eq!(n_sessions(&cohort), 2);
+        let manifest = std::fs::read_to_string(cohort.path("data/processed/manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        assert_eq!((&manifest["withdrawn"]["n_subjects"], &manifest["n_sessions"]), (&1.into(), &2.into()));
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0).says(&["0 sessions of 0 subjects"]);
+    }
+}
+
+#[test]
+fn a_load_never_brings_them_back_and_counts_them() {
+    let cohort = cohort();
+    cohort.run(&["--compression", "none"]).ended(0);
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    let ran = cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+    ran.says(&["1 sessions of 1 subjects were taken out", "3: 2 sessions, 1 withdrawn"]);
+    assert_nothing_is_left(&cohort);
+    // What says nothing of withdrawals would load them again.
+    cohort.run(&[]).ended(2).says(&["--withdrawn"]);
+    cohort.run(&["--force"]).ended(2).says(&["--withdrawn none"]);
+    cohort.export_cache(&[]).ended(2).says(&["--withdrawn"]);
+    cohort.run(&["--withdrawn", "withdrawn.csv", "--force", "--compression", "none"]).ended(0);
+    cohort.run(&["--discover", "--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+    assert_nothing_is_left(&cohort);
+    let mut store = Store::read(&cohort.store());
+    store.manifest.as_object_mut().unwrap().remove("withdrawn");
+    store.assert_same(&of_one_run_without(&cohort));
+}
+
+#[test]
+fn a_cache_is_cleared_of_them_too_whoever_left_it() {
+    for (file, arguments) in
+        [("sources.parquet", &["--force"][..]), ("manifest.json", &[]), ("sources.parquet", &[])]
+    {
+        let cohort = cohort();
+        if arguments == ["--force"] {
+            cohort.run(&["--compression", "none"]).ended(0);
+        }
+        cohort.stop_exports_at(file);
+        cohort.run(&[&["--compression", "none"], arguments].concat()).ended(1);
+        cohort.let_exports_pass(file);
+        assert!(holding(&cohort.store(), GONE.0.as_bytes()).iter().any(|file| file.starts_with(".cache.db")));
+        cohort.write("withdrawn.csv", "WXQ77Z\n");
+        let arguments = ["--withdrawn", "../../withdrawn.csv"];
+        let mut command = support::export_cache(&cohort.store());
+        let _ = command.arg(".").args(arguments).output().unwrap();
+        assert_nothing_is_left(&cohort);
+        cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+        assert_nothing_is_left(&cohort);
+        assert_eq!(n_sessions(&cohort), 2);
+    }
+}
+
+#[test]
+fn reasons_that_name_them_are_told_no_more() {
+    let cohort = Cohort::of(&[B, C]);
+    // Two who could have one folder: each fails, and the reason names both.
+    cohort.add("WXQ7.7Z", "1");
+    cohort.list_of(&[B, C, ("WXQ-77Z", "1"), ("WXQ7-7Z", "1")]);
+    for root in ["parcellated/cat12", "parcellated/qsirecon-NODDI", "cat12"] {
+        std::fs::rename(
+            cohort.path(&format!("{root}/sub-WXQ7.7Z")),
+            cohort.path(&format!("{root}/sub-WXQ77Z")),
+        )
+        .unwrap();
+    }
+    cohort.run(&[]).ended(3);
+    let named = |cohort: &Cohort| cohort.session_rows().iter().any(|row| row[5].contains("WXQ_77Z"));
+    assert!(named(&cohort));
+    cohort.write("withdrawn.csv", "WXQ-77Z\n");
+    cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(3);
+    assert!(!named(&cohort), "{:?}", cohort.session_rows());
+    assert_eq!(holding(&cohort.store(), b"WXQ_77Z"), Vec::<String>::new());
+}
+
+#[test]
+fn the_same_letters_mean_nobody() {
+    let cohort = Cohort::of(&[B, ("AB-10", "1")]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "AB10\n2\n");
+    let told = cohort.run(&["--withdrawn", "withdrawn.csv", "--dry-run", "--json"]).ended(0).json();
+    assert_eq!((&told["withdrawn"]["n_subjects"], &told["withdrawn"]["near_misses"]), (&1.into(), &1.into()));
+    assert_eq!(n_sessions(&cohort), 2);
+    cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(0).says(&["they mean nobody"]);
+    assert_eq!(n_sessions(&cohort), 1);
+    cohort.run(&["--withdrawn", "none"]).ended(0);
+}
