@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use na_cache::{Cache, CacheError, CacheStatus, HolderName};
 use na_pipeline::withdraw;
 use na_store::{
-    CacheExport, ExportReport, StoreError, Withdrawal, cache_status, check_withdrawals, discard_fresh_load,
+    CacheExport, ExistingStore, ExportReport, StoreError, Withdrawal, cache_status, discard_fresh_load,
     export_cache,
 };
 use serde_json::json;
@@ -101,7 +101,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let settings = Settings::read(None)?;
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
     if !options.status && !withdrawn.is_told() {
-        check_withdrawals(&output)?;
+        ExistingStore::open(&output)?.check_withdrawals()?;
     }
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());

@@ -6,7 +6,7 @@ use std::fmt;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, Session, Unit, UnitOutcome, UnitStatus};
-use na_store::{ExportObserver, StoreError, settle_cache, stored_units};
+use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_units};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -25,6 +25,11 @@ pub(crate) enum Base {
 }
 
 impl Base {
+    /// The store to add to.
+    pub(crate) fn store(self, store: &ExistingStore) -> Option<&ExistingStore> {
+        (self == Self::Stored).then_some(store)
+    }
+
     /// What a run adds to, with `--force` or where it goes on with a load that began so.
     pub(crate) fn of(config: &Config, cache: Option<&Cache>) -> Result<Self, PipelineError> {
         let is_fresh = cache.map(Cache::run_record).transpose()?.flatten().is_some_and(|record| record.fresh);

@@ -18,18 +18,23 @@ pub(crate) struct Gone {
 }
 
 impl Gone {
-    pub(crate) fn of(config: &Config, found: &FoundUnit, known: &[SourceFile]) -> Self {
+    pub(crate) fn of(
+        config: &Config,
+        found: &FoundUnit,
+        known: &[SourceFile],
+        tables: &BTreeSet<TableKey>,
+    ) -> Self {
         let mut gone = Self::default();
-        let there: BTreeSet<TableKey> =
-            found.found.tables.iter().map(|table| (table.table.clone(), table.map.clone())).collect();
-        let tables = known.iter().filter(|source| source.kind == SourceKind::Table);
-        for key in tables.filter_map(|source| Some((source.table_name()?, source.map.clone()))) {
+        let is_there = |key: &TableKey| {
+            found.found.tables.iter().any(|table| (&table.table, &table.map) == (&key.0, &key.1))
+        };
+        for key in tables.iter().filter(|key| !is_there(key)) {
             let other =
                 found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
             if let Some(other) = other {
                 gone.not_chosen.push(other.to_string());
-            } else if config.looks_for(&key.0) && !there.contains(&key) {
-                gone.tables.insert(key);
+            } else if config.looks_for(&key.0) {
+                gone.tables.insert(key.clone());
             }
         }
         gone.volume = known.iter().filter(|source| source.tiv.is_some()).any(|source| match source.kind {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use na_cache::Cache;
 use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot, SubjectCode, Workflow};
-use na_store::{StoreError, for_each_stored_unit, stored_metadata};
+use na_store::{SourceDetail, StoreError, for_each_stored_unit, stored_metadata};
 
 use crate::error::PipelineError;
 use crate::way::number;
@@ -117,7 +117,7 @@ impl Known {
             }
         }
         if let Some(output) = &self.output {
-            for_each_stored_unit::<StoreError>(output, |stored| {
+            for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
                 owners.add(&stored.unit.session, stored.unit.modality, &stored.sources);
                 Ok(())
             })?;

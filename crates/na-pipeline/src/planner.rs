@@ -7,7 +7,7 @@ use na_cache::{Cache, CachedUnit};
 use na_model::{
     CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, TableName, TivFinding, Unit, UnitStatus,
 };
-use na_store::{StoreError, for_each_stored_unit};
+use na_store::{SourceDetail, StoreError, for_each_stored_unit};
 use rayon::prelude::*;
 
 use crate::change::Changes;
@@ -85,7 +85,7 @@ impl Comparison<'_> {
         let mut cached: HashMap<&Unit, &CachedUnit> = units.iter().map(|unit| (&unit.unit, unit)).collect();
         if let Some(store) = self.planner.store {
             let mut files: HashMap<TableName, bool> = HashMap::new();
-            for_each_stored_unit::<StoreError>(store, |stored| {
+            for_each_stored_unit::<StoreError>(store, SourceDetail::States, |stored| {
                 let mut sources = stored.sources;
                 // A table's file that someone deleted takes its rows with it.
                 sources.retain(|source| {
@@ -178,7 +178,7 @@ impl Comparison<'_> {
             };
             return Decided { not_chosen, ..Decided::of(decision, None) };
         };
-        let gone = Gone::of(self.planner.config, &found, &known.sources);
+        let gone = Gone::of(self.planner.config, &found, &known.sources, &tables);
         let decision = if found.is_empty() {
             Decision::Kept(why_kept(unit, &found))
         } else {
@@ -193,10 +193,9 @@ impl Comparison<'_> {
             // What is gone is no longer known: the volume is then looked for in what is there.
             decided.tiv.retain(|source| !is_gone(source, &found));
         }
-        let all = known.tables();
         let has_volume = known.sources.iter().any(|source| source.tiv.is_some());
         decided.remains =
-            if all.is_subset(&gone.tables) && (gone.volume || !has_volume) && found.tiv.is_empty() {
+            if tables.is_subset(&gone.tables) && (gone.volume || !has_volume) && found.tiv.is_empty() {
                 Remains::Nothing
             } else {
                 Remains::Something

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
 use na_model::{Modality, Removals, Session, Unit, UnitOutcome};
-use na_store::{ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
+use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
 use crate::claims::Claims;
 use crate::config::Config;
@@ -50,11 +50,8 @@ pub struct RunReport {
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    if !config.withdrawn.is_told() {
-        na_store::check_withdrawals(&config.output)?;
-    }
+    let store = opened(config)?;
     let inputs = Inputs::read(config)?;
-    na_store::check_output(&config.output)?;
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let base = Base::of(config, cache.as_deref())?;
     if base == Base::Anew {
@@ -62,7 +59,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         cache = cache.filter(|cache| matches!(cache.run_record(), Ok(Some(record)) if record.fresh));
     }
     in_pool(config, || {
-        let Some(work) = Work::look(config, &inputs, base, cache.as_ref(), observer)? else {
+        let Some(work) = Work::look(config, &inputs, base.store(&store), cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
         };
         if !work.plan.to_load.is_empty() {
@@ -89,14 +86,11 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    if !config.withdrawn.is_told() {
-        na_store::check_withdrawals(&config.output)?;
-    }
     let inputs = Inputs::read(config)?;
     let mut work = None;
     if config.force || !config.output.exists() {
         // Where nothing is found, no store is made, and none is touched.
-        work = in_pool(config, || Work::look(config, &inputs, Base::Anew, None, observer))??;
+        work = in_pool(config, || Work::look(config, &inputs, None, None, observer))??;
         if work.is_none() {
             return Ok(stopped_before_loading());
         }
@@ -104,11 +98,11 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     na_store::create_output(&config.output)?;
     let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
     let lock = OwnerLock::claim(&config.output, &claim)?;
-    na_store::check_output(&config.output)?;
+    let store = opened(config)?;
     if config.force {
         check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
     }
-    match in_pool(config, || begin(config, observer, &inputs, work, &lock))? {
+    match in_pool(config, || begin(config, observer, &inputs, work, store, &lock))? {
         Err(PipelineError::Cache(CacheError::Stopped) | PipelineError::Store(StoreError::Stopped)) => {
             Ok(stopped_before_loading())
         }
@@ -125,6 +119,16 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
     Ok(pool.install(work))
 }
 
+/// The store as it is, if a run may write to it.
+fn opened(config: &Config) -> Result<ExistingStore, PipelineError> {
+    let store = ExistingStore::open(&config.output)?;
+    if !config.withdrawn.is_told() {
+        store.check_withdrawals()?;
+    }
+    store.check()?;
+    Ok(store)
+}
+
 /// What comes first under the lock: a commit that was cut short is finished, and what a load that begins anew would lose is
 /// brought into the store.
 fn begin(
@@ -132,21 +136,23 @@ fn begin(
     observer: &dyn Observer,
     inputs: &Inputs,
     work: Option<Work>,
+    mut store: ExistingStore,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let exporting = Exporting(observer);
     if config.force {
         make_room(lock, &exporting)?;
     } else if na_store::finish_commit(lock, &exporting)?.is_some() {
-        observer
-            .event(Event::Note("what an earlier run had begun to put in its place is there now".to_owned()));
+        let note = "what an earlier run had begun to put in its place is there now";
+        observer.event(Event::Note(note.to_owned()));
+        store = ExistingStore::open(&config.output)?;
     }
     let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
     let base = Base::of(config, existing.as_deref())?;
     // What was seen before the store was locked holds where there is nothing to add to.
     let mut work = match work.filter(|_| existing.is_none()) {
         Some(work) if base == Base::Anew || na_store::contents(&config.output)?.is_empty() => Some(work),
-        _ => Work::look(config, inputs, base, existing.as_ref(), observer)?,
+        _ => Work::look(config, inputs, base.store(&store), existing.as_ref(), observer)?,
     };
     let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
     if !config.withdrawn.is_told() && begun.as_ref().is_some_and(|record| record.knows_withdrawals) {
@@ -161,12 +167,12 @@ fn begin(
             observer.event(Event::Note(
                 "beginning anew: the load that --force began was of something else".to_owned(),
             ));
-            work = Work::look(config, inputs, base, None, observer)?;
+            work = Work::look(config, inputs, None, None, observer)?;
         }
     }
     match work {
         None => Ok(stopped_before_loading()),
-        Some(work) => load_and_export(config, observer, inputs, &work, base, lock),
+        Some(work) => load_and_export(config, observer, inputs, &work, base.store(&store), lock),
     }
 }
 
@@ -175,21 +181,20 @@ fn load_and_export(
     observer: &dyn Observer,
     inputs: &Inputs,
     work: &Work,
-    base: Base,
+    store: Option<&ExistingStore>,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let Work { known, list, plan, pick, .. } = work;
+    let base = if store.is_some() { Base::Stored } else { Base::Anew };
     tell_notes(inputs, list, observer);
     plan.tell(observer);
     let mut removals = pruned(config, &inputs.roots, list, plan)?;
     check_share(config, plan, &removals)?;
     let record = work.record(config, base);
     let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
-    let nothing_to_do =
-        plan.to_load.is_empty() && existing.is_none() && removals.is_empty() && base == Base::Stored;
-    if nothing_to_do
-        && plan.evicted.is_empty()
-        && na_store::is_current(&config.output, &record, &plan.all_outcomes(&[]))?
+    let nothing_to_do = plan.to_load.is_empty() && plan.evicted.is_empty() && removals.is_empty();
+    if let Some(store) = store.filter(|_| nothing_to_do && existing.is_none())
+        && store.is_current(&record, &plan.all_outcomes(&[]))?
     {
         return Ok(report(list, plan, Loaded::default(), None, false));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
 use na_model::{ExportSettings, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
-use na_store::{Choices, StoreError, StoredSettings, earlier_outcomes, stored_settings};
+use na_store::{Choices, ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
 use crate::atlases::check_atlas;
 use crate::claims::Claims;
@@ -71,16 +71,16 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Looks what there is to do; `None` if the run is to stop.
+    /// Looks what there is to do beside what a store has, if there is one to add to; `None` if the run is to stop.
     pub(crate) fn look(
         config: &Config,
         inputs: &Inputs,
-        base: Base,
+        store: Option<&ExistingStore>,
         cache: Option<&Arc<Cache>>,
         observer: &dyn Observer,
     ) -> Result<Option<Self>, PipelineError> {
-        let store = (base == Base::Stored).then_some(config.output.as_path());
-        let known = Known::of(store, cache)?;
+        let output = store.map(|_| config.output.as_path());
+        let known = Known::of(output, cache)?;
         let mut list = inputs.sessions(config, &known, observer);
         list.withdraw(&config.withdrawn);
         let remembered = Remembered::of(store, cache)?;
@@ -92,7 +92,7 @@ impl Work {
             finder: &finder,
             list: &list,
             chosen,
-            store,
+            store: output,
             cache: cache.map(AsRef::as_ref),
             should_stop: &|| observer.should_stop(),
         };
@@ -147,8 +147,8 @@ struct Remembered {
 }
 
 impl Remembered {
-    fn of(store: Option<&std::path::Path>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
-        let stored = store.map(stored_settings).transpose()?.unwrap_or_default();
+    fn of(store: Option<&ExistingStore>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
+        let stored = store.map(ExistingStore::settings).transpose()?.unwrap_or_default();
         let units = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
         let cached_tables =
             units.iter().flat_map(|unit| &unit.tables).map(|info| info.table.clone()).collect();

@@ -61,6 +61,12 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
         }
         bytes => bytes.map_err(StoreError::io("read", &path))?,
     };
+    // The usual one needs no second look.
+    if let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes)
+        && manifest.version == MANIFEST_VERSION
+    {
+        return Ok(Some(manifest));
+    }
     let value = serde_json::from_slice::<Value>(&bytes);
     let version = value.as_ref().ok().and_then(|value| version_of(value.get("version")));
     if let Some(found) = version.filter(|version| version != MANIFEST_VERSION) {

@@ -8,11 +8,9 @@ use na_cache::{
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 
 use crate::error::StoreError;
+use crate::existing::ExistingStore;
 use crate::export::{ExportReport, ExportRequest, export, finish_commit};
 use crate::observer::ExportObserver;
-use crate::ownership::check_output;
-use crate::stored_settings::stored_settings;
-use crate::withdraw::check_withdrawals;
 
 /// How to export what a cache holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,11 +40,12 @@ pub fn export_cache(
         Err(StoreError::Cache(error)) if error.leaves_the_export() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
-    if !how.knows_withdrawals {
-        check_withdrawals(output)?;
-    }
     let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
-    check_output(output)?;
+    let store = ExistingStore::open(output)?;
+    if !how.knows_withdrawals {
+        store.check_withdrawals()?;
+    }
+    store.check()?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return take_over(&lock, pandas, how, observer);
     }
@@ -169,7 +168,7 @@ pub(crate) fn record(
             }
         };
     }
-    let stored = stored_settings(output)?;
+    let stored = ExistingStore::open(output)?.settings()?;
     let atlas_name = atlas_name.map(str::to_owned).or(stored.atlas_name);
     let atlas_name = atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
     let wide_metrics = stored.wide_metrics.unwrap_or_default();

@@ -41,20 +41,10 @@ const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
 /// What a Parquet file begins with.
 const MAGIC: [u8; 4] = *b"PAR1";
 
-/// Refuses an output folder in which anything of somebody else's lies where every store has a file, and one whose
-/// manifest has another version. Nothing is changed.
+/// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
 ///
 /// # Errors
-/// [`StoreError::Foreign`]; [`StoreError::OtherVersion`]; a cache that is none of ours; a file that cannot be looked at.
-pub fn check_output(output: &Path) -> Result<(), StoreError> {
-    Owned::of(output)?.check()?;
-    Ok(Cache::check_place(output)?)
-}
-
-/// The same for the files of some tables, and of the features that they may give.
-///
-/// # Errors
-/// As [`check_output`].
+/// As [`ExistingStore::check`](crate::ExistingStore::check).
 pub fn check_tables(
     output: &Path,
     tables: &BTreeSet<TableName>,
@@ -172,6 +162,9 @@ impl Owned {
     }
 
     fn check_manifest(&self) -> Result<(), StoreError> {
+        if self.has_manifest {
+            return Ok(());
+        }
         let place = self.output.join(MANIFEST_FILE);
         let is_ours = match Found::at(&place)? {
             Found::Nothing | Found::Link => true,

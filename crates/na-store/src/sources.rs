@@ -39,18 +39,44 @@ pub struct StoredUnit {
     pub sources: Vec<SourceFile>,
 }
 
+/// What the sidecars of a unit's tables say, beside the files themselves.
+const OF_SIDECARS: [&str; 9] = [
+    "mask_entity",
+    "original_file",
+    "mask",
+    "mask_threshold",
+    "atlas_threshold",
+    "atlas_name",
+    "space",
+    "software_version",
+    "timestamp",
+];
+
+/// How much is read of each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceDetail {
+    /// Which it is, and its state when it was read.
+    States,
+    /// What its sidecar says, too.
+    Sidecars,
+}
+
 /// Calls `each` for every unit that the store's `sources.parquet` lists, one at a time: there may be very many files.
 ///
 /// # Errors
 /// A file that cannot be read; what `each` returns.
 pub fn for_each_stored_unit<E: From<StoreError>>(
     output: &Path,
+    detail: SourceDetail,
     mut each: impl FnMut(StoredUnit) -> Result<(), E>,
 ) -> Result<(), E> {
     let Some(file) = TableFile::open(&output.join(SOURCES_FILE))? else { return Ok(()) };
+    let names = file.schema().fields().iter().map(|field| field.name().as_str());
+    let names: Vec<&str> =
+        names.filter(|name| detail == SourceDetail::Sidecars || !OF_SIDECARS.contains(name)).collect();
     let mut current: Option<StoredUnit> = None;
     for row_group in 0..file.row_groups().len() {
-        let batch = file.read_all(row_group)?;
+        let batch = file.read(row_group, &names)?;
         for row in rows_of(&batch, file.path())? {
             match &mut current {
                 Some(unit) if unit.unit == row.unit => unit.sources.extend(row.sources),
@@ -105,7 +131,7 @@ pub(crate) fn write(
         Ok(sources_that_stay(&unit.unit, cache.sources(unit)?, leaving.removals))
     };
     if !leaving.all_that_is_stored {
-        for_each_stored_unit(output, |stored| {
+        for_each_stored_unit(output, SourceDetail::Sidecars, |stored| {
             let sources = sources_that_stay(&stored.unit, stored.sources, leaving.removals);
             match cached.remove(&stored.unit) {
                 None if sources.is_empty() => Ok(()),

@@ -1,12 +1,13 @@
 //! What a store remembers of how it was made.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use na_model::{SourceRoot, TableName, WideMetrics};
 
-use crate::catalog::{self, Choices, Own, read_manifest};
+use crate::catalog::{self, Choices, Own};
 use crate::error::StoreError;
+use crate::existing::ExistingStore;
 use crate::wide::chosen::metrics_of_features;
 
 /// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
@@ -24,19 +25,21 @@ pub struct StoredSettings {
     pub roots: BTreeMap<SourceRoot, PathBuf>,
 }
 
-/// What a store was last written with.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn stored_settings(output: &Path) -> Result<StoredSettings, StoreError> {
-    let manifest = read_manifest(output)?;
-    let wide_metrics = match &manifest {
-        Some(manifest) => catalog::wide_metrics(manifest).map(WideMetrics::parse),
-        None => metrics_of_features(output)?,
-    };
-    let tables = manifest.iter().flat_map(|manifest| manifest.long_formats.values());
-    let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-    let Own { choices, roots, .. } = manifest.as_ref().map(Own::of).unwrap_or_default();
-    let atlas_name = catalog::atlas(output, manifest.as_ref())?;
-    Ok(StoredSettings { atlas_name, wide_metrics, columns, choices, roots })
+impl ExistingStore {
+    /// What the store was last written with.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn settings(&self) -> Result<StoredSettings, StoreError> {
+        let manifest = self.manifest.as_ref();
+        let wide_metrics = match manifest {
+            Some(manifest) => catalog::wide_metrics(manifest).map(WideMetrics::parse),
+            None => metrics_of_features(&self.output)?,
+        };
+        let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());
+        let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
+        let Own { choices, roots, .. } = manifest.map(Own::of).unwrap_or_default();
+        let atlas_name = catalog::atlas(&self.output, manifest)?;
+        Ok(StoredSettings { atlas_name, wide_metrics, columns, choices, roots })
+    }
 }

@@ -11,8 +11,9 @@ use na_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{WITHDRAWN, read_manifest};
+use crate::catalog::read_manifest;
 use crate::error::StoreError;
+use crate::existing::ExistingStore;
 use crate::export::{ExportRequest, export, finish_commit};
 use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::metadata::stored_metadata;
@@ -20,8 +21,7 @@ use crate::observer::ExportObserver;
 use crate::ownership::Owned;
 use crate::session_columns::{SESSION, SUBJECT, sessions_of};
 use crate::sessions_tsv;
-use crate::sources::for_each_stored_unit;
-use crate::stored_settings::stored_settings;
+use crate::sources::{SourceDetail, for_each_stored_unit};
 use crate::stored_units::stored_units;
 use crate::table_file::TableFile;
 
@@ -37,20 +37,6 @@ pub struct Withdrawal {
 /// What a reason says in the place of one that named somebody who withdrew.
 const UNTOLD: &str = "not told: it named a participant who withdrew";
 
-/// Refuses to go on without being told who withdrew, where a store was told of it before: they would come back. Of a cache
-/// whoever opens it asks the same ([`RunRecord::knows_withdrawals`]).
-///
-/// # Errors
-/// [`StoreError::WithdrawalsNotTold`]; a manifest that cannot be read.
-pub fn check_withdrawals(output: &Path) -> Result<(), StoreError> {
-    match read_manifest(output)? {
-        Some(manifest) if manifest.extra.contains_key(WITHDRAWN) => {
-            Err(StoreError::WithdrawalsNotTold { output: output.to_owned() })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Every session that a store or its cache names, whether it has anything of it or not.
 ///
 /// # Errors
@@ -59,7 +45,7 @@ pub fn mentioned_sessions(output: &Path) -> Result<BTreeSet<Session>, StoreError
     let mut sessions: BTreeSet<Session> =
         stored_units(output)?.into_keys().map(|unit| unit.session).collect();
     sessions.extend(stored_metadata(output)?.sessions);
-    for_each_stored_unit::<StoreError>(output, |stored| {
+    for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
         sessions.insert(stored.unit.session);
         Ok(())
     })?;
@@ -110,7 +96,7 @@ fn rewrite(
     observer: &dyn ExportObserver,
 ) -> Result<(), StoreError> {
     let output = lock.output();
-    let stored = stored_settings(output)?;
+    let stored = ExistingStore::open(output)?.settings()?;
     let settings = ExportSettings {
         atlas_name: stored.atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
         wide_metrics: stored.wide_metrics.unwrap_or_default(),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::Modality;
 use na_store::{
-    CacheExport, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved, export,
+    CacheExport, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError, Unobserved, export,
     for_each_stored_unit,
 };
 use support::{commit, export_all, record, unit};
@@ -117,7 +117,9 @@ fn each_byte_of_the_metadata() {
 
 #[test]
 fn each_byte_of_the_sources() {
-    each_byte("sources.parquet", |output| vec![for_each_stored_unit(output, |_| Ok::<(), StoreError>(()))]);
+    each_byte("sources.parquet", |output| {
+        vec![for_each_stored_unit(output, SourceDetail::Sidecars, |_| Ok::<(), StoreError>(()))]
+    });
 }
 
 /// What is done to a file.

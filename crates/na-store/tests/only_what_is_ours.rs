@@ -14,7 +14,7 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
-    CacheExport, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved, check_output,
+    CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved,
     check_tables, contents, export_cache,
 };
 use parquet::arrow::ArrowWriter;
@@ -79,6 +79,10 @@ fn stored() -> TempDir {
 
 fn export(output: &Path) -> Result<(), StoreError> {
     export_cache(output, &CacheExport::default(), &Unobserved).map(drop)
+}
+
+fn check_output(output: &Path) -> Result<(), StoreError> {
+    ExistingStore::open(output)?.check()
 }
 
 /// Puts what the cache holds in the place of the whole store.

@@ -8,7 +8,7 @@ use std::fs;
 
 use na_cache::{OwnerLock, RunRecord};
 use na_model::{ListedSession, Modality, Unit, UnitOutcome, UnitStatus, WideMetrics};
-use na_store::{ExportRequest, Unobserved, export, is_current};
+use na_store::{ExistingStore, ExportRequest, Unobserved, export};
 use support::{commit, record, session, unit};
 use tempfile::TempDir;
 
@@ -52,7 +52,7 @@ impl Exported {
     }
 
     fn is_current(&self) -> bool {
-        is_current(self.output.path(), &self.record, &self.outcomes).unwrap()
+        ExistingStore::open(self.output.path()).unwrap().is_current(&self.record, &self.outcomes).unwrap()
     }
 
     /// A change that is seen, and made by the next export.

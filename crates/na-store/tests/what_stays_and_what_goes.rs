@@ -10,7 +10,7 @@ use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedUnit, OwnerLock};
 use na_model::{MapSource, Modality, ReadAt, SourceFile, SourceKind, TivFinding};
-use na_store::{FeatureStore, ReadOptions, for_each_stored_unit};
+use na_store::{FeatureStore, ReadOptions, SourceDetail, for_each_stored_unit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::{batch, cells, commit, export_all, load, noddi, read, record, unit_of};
 
@@ -51,7 +51,7 @@ fn a_map_that_is_read_again_replaces_that_map_alone() {
     let expected = ["0001 icvf 1.0", "0001 od 5.0", "0002 icvf 3.0", "0002 od 4.0"].map(str::to_owned);
     assert_eq!(first_means(&read(&path)), expected.into());
     let mut files = Vec::new();
-    for_each_stored_unit(output.path(), |unit| {
+    for_each_stored_unit(output.path(), SourceDetail::Sidecars, |unit| {
         files.extend(unit.sources.into_iter().map(|source| source.path));
         Ok::<(), na_store::StoreError>(())
     })
@@ -141,7 +141,7 @@ fn a_changed_volume_reaches_rows_whose_tables_were_archived() {
     assert_eq!(values(&read(&path), "tiv"), expected("1400.0"));
     let told = || {
         let mut told = Vec::new();
-        for_each_stored_unit(output.path(), |unit| {
+        for_each_stored_unit(output.path(), SourceDetail::Sidecars, |unit| {
             let is_of_volume = |source: &SourceFile| source.kind == SourceKind::Tiv || source.tiv.is_some();
             let sources = unit.sources.into_iter().filter(is_of_volume);
             told.extend(

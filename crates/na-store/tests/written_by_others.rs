@@ -13,7 +13,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use na_cache::OwnerLock;
 use na_model::Modality;
 use na_store::{
-    CacheExport, FeatureStore, ReadOptions, StoreError, StoredUnit, Unobserved, for_each_stored_unit,
+    CacheExport, FeatureStore, ReadOptions, SourceDetail, StoreError, StoredUnit, Unobserved,
+    for_each_stored_unit,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -84,7 +85,7 @@ fn content(output: &Path) -> Content {
     add(store.tiv_batch().unwrap());
     let regions = LONG.iter().chain(&FEATURES).map(|name| store.regions(name).unwrap()).collect();
     let mut units = Vec::new();
-    for_each_stored_unit(output, |unit| {
+    for_each_stored_unit(output, SourceDetail::Sidecars, |unit| {
         units.push(unit);
         Ok::<(), StoreError>(())
     })

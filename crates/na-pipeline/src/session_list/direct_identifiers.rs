@@ -136,6 +136,9 @@ fn split_mark(line: &str) -> (Option<char>, &str) {
 
 /// Letters and digits in lower case, without accents, and with the spelling that has no letters of its own.
 fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    }
     let mut folded = String::new();
     // As in N.º and 1ª.
     let name = name.chars().filter(|c| !matches!(c, 'º' | 'ª'));

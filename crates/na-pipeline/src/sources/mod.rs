@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use na_model::{BidsName, MapSource, TableName};
 use na_store::Choices;
@@ -307,8 +307,11 @@ fn way_out(files: &[Candidate]) -> String {
     format!("choose with {}", ways.join(", "))
 }
 
+/// A path under a root, with `/` between folders.
 pub(crate) fn relative(root: &Path, path: &Path) -> String {
-    let under = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = under.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
+    let under = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    match MAIN_SEPARATOR {
+        '/' => under.into_owned(),
+        other => under.replace(other, "/"),
+    }
 }

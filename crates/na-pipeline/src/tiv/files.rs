@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use na_model::SourceRoot;
 
 use crate::same_name::{FolderNames, names_same, visit_of};
+use crate::sources::relative;
 use crate::tiv::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
@@ -143,7 +144,7 @@ impl TivFiles {
         for name in names {
             let Some(rank) = rank_of_file(name).filter(|rank| is_wanted(*rank)) else { continue };
             let path = folder.join(name);
-            let relative = under(root_path, &path);
+            let relative = relative(root_path, &path);
             match FolderNames::of(&relative).other_session(name) {
                 Some(named) => self.notes.push(format!(
                     "{}: its name says that it is of {named}; total intracranial volume is not taken from it",
@@ -185,12 +186,6 @@ fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
         names.extend(entry?.file_name().into_string());
     }
     Ok(names)
-}
-
-fn under(root: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
 }
 
 #[cfg(test)]
