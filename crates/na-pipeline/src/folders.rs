@@ -161,5 +161,13 @@ mod tests {
         fs::write(&missing, "").unwrap();
         let error = list_root("CAT12_ROOT", &missing, "sub-").unwrap_err().to_string();
         assert!(error.contains("not a folder"), "{error}");
+        // One that is there and cannot be reached is not missing: nobody looks for a slip of the pen.
+        #[cfg(unix)]
+        {
+            let circle = root.path().join("circle");
+            std::os::unix::fs::symlink("circle", &circle).unwrap();
+            let error = list_root("CAT12_ROOT", &circle, "sub-").unwrap_err();
+            assert!(matches!(error, PipelineError::RootUnreadable { .. }), "{error}");
+        }
     }
 }
