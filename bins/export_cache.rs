@@ -9,8 +9,8 @@ use clap_complete::Shell;
 use na_cache::{Cache, CacheError, CacheStatus, HolderName};
 use na_pipeline::withdraw;
 use na_store::{
-    CacheExport, ExistingStore, ExportReport, StoreError, Withdrawal, cache_status, discard_fresh_load,
-    export_cache,
+    CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, cache_status,
+    discard_fresh_load, export_cache, verify_store,
 };
 use serde_json::json;
 
@@ -31,12 +31,14 @@ Examples:
       what is committed as Parquet, now; the cache goes when all of it is verified
   neuroalign-export-cache data/processed --keep-cache
       the same, and the cache stays
+  neuroalign-export-cache data/processed --verify
+      whether every file of the store is what was written
   neuroalign-export-cache data/processed --withdrawn withdrawn.csv
       nothing is left of these participants, in the store and in its cache
   neuroalign-export-cache data/processed --discard
       a load with --force that was cut short goes, and the store stays as it was before it
 
-Exit status: 0 done, 1 could not run (also: there is no cache), 2 usage, 130 interrupted (143 by SIGTERM).";
+Exit status: 0 done, 1 could not run (also: there is no cache), 2 usage, 3 --verify found something wrong, 130 interrupted (143 by SIGTERM).";
 
 /// Looks at a cache, or exports what it holds to Parquet.
 #[derive(Debug, Parser)]
@@ -51,6 +53,9 @@ struct Options {
     /// Keep the cache after the export
     #[arg(long)]
     keep_cache: bool,
+    /// Read every file of the store, and compare it with what was written: exit status 3 where one is something else
+    #[arg(long, conflicts_with_all = ["status", "keep_cache", "discard", "withdrawn", "atlas_name"])]
+    verify: bool,
     /// Let go of a load with --force that has not come to its end; the store stays as it is
     #[arg(long, conflicts_with_all = ["status", "keep_cache", "atlas_name"])]
     discard: bool,
@@ -98,6 +103,11 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     places::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
     logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
+    if options.verify {
+        let verification = verify_store(&output)?;
+        print(&verified(options, &output, &verification));
+        return Ok(if verification.problems.is_empty() { Exit::Done } else { Exit::SomeFailed });
+    }
     let settings = Settings::read(None)?;
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
     if !options.status && !withdrawn.is_told() {
@@ -161,6 +171,32 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn verified(options: &Options, output: &Path, verification: &Verification) -> String {
+    let Verification { n_files, n_without_hash, problems } = verification;
+    if options.json {
+        let problem = |(path, problem): &(PathBuf, String)| json!({ "file": path.display().to_string(), "problem": problem });
+        let value = json!({
+            "output": output.display().to_string(),
+            "files": n_files,
+            "without_hash": n_without_hash,
+            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+        });
+        return format!("{value:#}\n");
+    }
+    let mut text = String::new();
+    for (path, problem) in problems {
+        let _ = writeln!(text, "{}: {problem}", path.display());
+    }
+    if *n_without_hash > 0 {
+        let _ = writeln!(text, "{n_without_hash} files have no hash yet: the next export writes them.");
+    }
+    let _ = match problems.len() {
+        0 => writeln!(text, "All {n_files} files of the store in {} are what was written.", output.display()),
+        n => writeln!(text, "{n} of {n_files} files are not what was written."),
+    };
+    text
 }
 
 fn withdrawal(options: &Options, output: &Path, taken_out: Withdrawal) -> String {

@@ -3,6 +3,7 @@
 use std::io;
 
 use na_model::ModelError;
+use na_pipeline::PipelineError;
 use na_store::StoreError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
@@ -22,6 +23,15 @@ pub(crate) fn of_store(error: StoreError) -> PyErr {
             _ => PyOSError::new_err(text),
         },
         _ => PyRuntimeError::new_err(text),
+    }
+}
+
+/// The same for what a run says.
+pub(crate) fn of_pipeline(error: PipelineError) -> PyErr {
+    match error {
+        PipelineError::Store(error) => of_store(error),
+        error @ PipelineError::Withdrawals { .. } => PyValueError::new_err(error.to_string()),
+        error => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use na_model::{Modality, Session};
-use na_store::{CacheExport, FeatureStore, StoreError};
+use na_pipeline::{Participant, Withdrawn, withdraw};
+use na_store::{CacheExport, FeatureStore, StoreError, Unobserved};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::{of_model, of_store};
+use crate::errors::{of_model, of_pipeline, of_store};
 use crate::per_process::PerProcess;
 use crate::reading::reading;
 use crate::selection::Selection;
@@ -151,8 +152,9 @@ impl Store {
         py: Python<'py>,
         atlas_name: Option<String>,
         keep_cache: bool,
+        knows_withdrawals: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let how = CacheExport { atlas_name, keep_cache, ..CacheExport::default() };
+        let how = CacheExport { atlas_name, keep_cache, knows_withdrawals, ..CacheExport::default() };
         let report = self.read(py, |store| store.export_cache(&how))?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;
@@ -164,5 +166,29 @@ impl Store {
 
     fn clear_cache(&self, py: Python<'_>) -> PyResult<()> {
         self.read(py, |store| store.clear_cache())
+    }
+
+    /// Takes those who withdrew out: the subjects and sessions of a list, or of a file.
+    fn withdraw<'py>(
+        &self,
+        py: Python<'py>,
+        participants: Option<Vec<(String, Option<String>)>>,
+        file: Option<PathBuf>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let withdrew = reading(py, || {
+            let participants = participants.unwrap_or_default().into_iter();
+            let list = participants.map(|(subject, session)| Participant { subject, session }).collect();
+            let withdrawn = match &file {
+                Some(file) => Withdrawn::read(file).map_err(Box::new)?,
+                None => Withdrawn::List(list),
+            };
+            withdraw(&self.folder, &withdrawn, None, &Unobserved).map_err(Box::new)
+        })?;
+        let withdrew = withdrew.map_err(|error| of_pipeline(*error))?;
+        let dict = PyDict::new(py);
+        dict.set_item("n_subjects", withdrew.taken_out.n_subjects)?;
+        dict.set_item("n_sessions", withdrew.taken_out.n_sessions)?;
+        dict.set_item("near_misses", withdrew.near_misses)?;
+        Ok(dict)
     }
 }

@@ -1,5 +1,6 @@
 """The store as Python users read it."""
 
+import shutil
 import threading
 
 import pandas as pd
@@ -135,6 +136,23 @@ def test_an_export_by_hand(exported, cached):
     report = store.export_cache_to_parquet("")
     assert report["n_sessions"] == 3 and not store.has_cache()
     assert_frame_equal(store.load_long("anatomical_gm", fallback_to_cache=False), before)
+
+
+def test_nothing_is_left_of_who_withdrew(tmp_path):
+    for given in ["0475", ["0475"], [("0475", None)], tmp_path / "withdrawn.txt"]:
+        folder = tmp_path / "store"
+        assert load(folder).returncode == 0
+        (tmp_path / "withdrawn.txt").write_text("sub-0475\n")
+        store = FeatureStore(folder)
+        subjects = {subject for subject, _ in store.get_existing_sessions()}
+        told = store.withdraw(given)
+        gone = {"0475"} & subjects
+        assert told["n_subjects"] == len(gone) == 1
+        assert {subject for subject, _ in store.get_existing_sessions()} == subjects - gone
+        assert store.withdraw(given)["n_subjects"] == 0
+        with pytest.raises(RuntimeError, match="--withdrawn"):
+            store.export_cache_to_parquet()
+        shutil.rmtree(folder)
 
 
 def test_the_cache_is_cleared_when_told(cached):

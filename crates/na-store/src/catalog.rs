@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::durable::{Folders, write_durably};
 use crate::error::StoreError;
+use crate::file_state::FileState;
 use crate::layout::{MANIFEST_FILE, TIV_FILE};
 use crate::long::columns::tsv_columns;
 use crate::long::index::LongIndex;
@@ -42,6 +43,8 @@ pub(crate) struct Own {
     pub(crate) choices: BTreeMap<TableName, Choices>,
     /// Where the files were read from last, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
+    /// The store's files but this one, as they were written.
+    pub(crate) files: BTreeMap<String, FileState>,
 }
 
 impl Own {

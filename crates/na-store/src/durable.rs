@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use na_cache::{OwnerLock, Ownership};
 
 use crate::error::StoreError;
+use crate::file_state::{FileState, Hashed};
 
 /// The start of a name under which a file is written. Fixed, so that the next export clears what a crash left.
 const PARTIAL: &str = ".partial-";
@@ -25,6 +26,8 @@ pub(crate) struct Folders {
     waiting: Mutex<Option<BTreeMap<PathBuf, PathBuf>>>,
     /// Files that go once the store does without them.
     leaving: Mutex<BTreeSet<PathBuf>>,
+    /// The states of the files that were written.
+    states: Mutex<BTreeMap<PathBuf, FileState>>,
     ownership: Option<Ownership>,
 }
 
@@ -63,6 +66,11 @@ impl Folders {
         fs::rename(partial, place).map_err(StoreError::io("rename to", place))?;
         self.note(place.parent().unwrap_or(Path::new(".")));
         Ok(())
+    }
+
+    /// The state of a file, if it was written through these folders.
+    pub(crate) fn state_of(&self, place: &Path) -> Option<FileState> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
     /// Notes a file that goes once the store does without it.
@@ -155,7 +163,10 @@ pub(crate) struct DurableFile<'a> {
 
 impl<'a> DurableFile<'a> {
     /// A file for a place; its folder is made where it is missing.
-    pub(crate) fn create(place: &Path, folders: &'a Folders) -> Result<(Self, BufWriter<File>), StoreError> {
+    pub(crate) fn create(
+        place: &Path,
+        folders: &'a Folders,
+    ) -> Result<(Self, BufWriter<Hashed>), StoreError> {
         let folder = place.parent().unwrap_or(Path::new("."));
         folders.create(folder)?;
         let mut name = std::ffi::OsString::from(PARTIAL);
@@ -163,7 +174,7 @@ impl<'a> DurableFile<'a> {
         let partial = folder.join(name);
         let file = create_new(&partial).map_err(StoreError::io("create", &partial))?;
         let durable = Self { place: place.to_owned(), partial, folders, committed: false };
-        Ok((durable, BufWriter::with_capacity(1 << 18, file)))
+        Ok((durable, BufWriter::with_capacity(1 << 18, Hashed::new(file))))
     }
 
     /// Where it is going to be.
@@ -172,11 +183,14 @@ impl<'a> DurableFile<'a> {
     }
 
     /// Puts the file in its place: readers see the old one whole before, and the new one whole after.
-    pub(crate) fn commit(mut self, file: BufWriter<File>) -> Result<(), StoreError> {
+    pub(crate) fn commit(mut self, file: BufWriter<Hashed>) -> Result<(), StoreError> {
         let file =
             file.into_inner().map_err(|error| StoreError::io("write", &self.partial)(error.into_error()))?;
-        file.sync_all().map_err(StoreError::io("sync", &self.partial))?;
+        let state = file.sync().map_err(StoreError::io("sync", &self.partial))?;
         drop(file);
+        let mut states = self.folders.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.insert(self.place.clone(), state);
+        drop(states);
         let mut waiting = self.folders.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = waiting.as_mut() {
             waiting.insert(self.place.clone(), self.partial.clone());

@@ -1,7 +1,6 @@
 //! Parquet files, read and written by row groups.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +28,7 @@ use crate::decoding::caught;
 use crate::doubles::encode_doubles;
 use crate::durable::{DurableFile, Folders};
 use crate::error::StoreError;
+use crate::file_state::Hashed;
 use crate::long::pieces::LARGEST_TEXT;
 use crate::notes;
 use crate::pages::{OneGroup, fault, largest_page};
@@ -261,7 +261,7 @@ enum Encoded {
 /// A Parquet file that is being written.
 pub(crate) struct TableWriter<'a> {
     durable: DurableFile<'a>,
-    writer: SerializedFileWriter<BufWriter<File>>,
+    writer: SerializedFileWriter<BufWriter<Hashed>>,
     row_groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     /// For chunks that are compressed here: none where that is not with zstd.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Number
+from os import PathLike
 from typing import Any
 
 Session = tuple[str, str | None]
 Sessions = Iterable[Session] | Session
+Participants = Iterable[str | Session] | str | PathLike[str]
 
 _SESSION = '("0475", "202507271541"), a subject and a session (None where the subject has no sessions)'
 
@@ -32,6 +34,14 @@ def sessions(given: Sessions | None) -> list[Session] | None:
     if isinstance(given, tuple) and len(values) == 2 and isinstance(values[0], str):
         values = [values]
     return [_session(value) for value in values]
+
+
+def participants(given: Iterable[str | Session] | str) -> list[Session]:
+    """Subjects, and sessions of subjects, out of one subject or any iterable of both."""
+    if isinstance(given, str):
+        return [(given, None)]
+    values = _values("participants", given)
+    return [(value, None) if isinstance(value, str) else _session(value) for value in values]
 
 
 def _session(value: Any) -> Session:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from neuroalign_preprocessing import _arguments, _native
-from neuroalign_preprocessing._arguments import Session, Sessions
+from neuroalign_preprocessing._arguments import Participants, Session, Sessions
 
 if TYPE_CHECKING:
     import pandas
@@ -288,7 +288,9 @@ class FeatureStore:
         """What the cache holds: ``exists, n_sessions_anatomical, n_sessions_diffusion, tables, size_mb`` (1024² bytes)."""
         return self._store.cache_status()
 
-    def export_cache_to_parquet(self, atlas_name: str = "", *, keep_cache: bool = False) -> _native.ExportReport:
+    def export_cache_to_parquet(
+        self, atlas_name: str = "", *, keep_cache: bool = False, withdrawn: Participants | None = None
+    ) -> _native.ExportReport:
         """Export what the cache holds; then the cache goes, unless it is to stay.
 
         Parameters
@@ -297,13 +299,39 @@ class FeatureStore:
             The atlas, for a cache that does not say it.
         keep_cache
             Whether the cache stays.
+        withdrawn
+            Who withdrew, as for :meth:`withdraw`; an empty list for nobody. A store that was told of withdrawals is not
+            written to without.
 
         Raises
         ------
         FileNotFoundError
             There is no cache.
         """
-        return self._store.export_cache(atlas_name or None, keep_cache)
+        if withdrawn is not None:
+            self.withdraw(withdrawn)
+        return self._store.export_cache(atlas_name or None, keep_cache, withdrawn is not None)
+
+    def withdraw(self, participants: Participants) -> _native.Withdrawal:
+        """Take participants out who withdrew: nothing of them is left in any file of the store or its cache.
+
+        Logs, copies and backups are not reached.
+
+        Parameters
+        ----------
+        participants
+            A subject, or any iterable of subjects and of pairs of a subject and a session; or the path of a file with a
+            subject, or a subject and a session, a line.
+
+        Returns
+        -------
+        dict
+            How many subjects and sessions were taken out, and how many of the list have the letters and digits of a
+            subject and mean nobody (``near_misses``).
+        """
+        if isinstance(participants, os.PathLike):
+            return self._store.withdraw(None, participants)
+        return self._store.withdraw(_arguments.participants(participants), None)
 
     def clear_cache(self) -> None:
         """Delete the cache with all that was committed and not exported. There is no way back."""

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use na_cache::Commit;
-use na_model::{ExportSettings, Manifest, Session, TableName, WideFeature};
+use na_model::{ExportSettings, LongFormat, Manifest, Session, TableName, WideFeature};
 
 use super::Export;
 use crate::catalog::{self, Own, long_entry};
 use crate::error::StoreError;
-use crate::layout::{long_places, wide_places};
+use crate::file_state::FileState;
+use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_places, wide_places};
 use crate::long::merge::OldTable;
 
 impl Export<'_> {
@@ -25,16 +26,22 @@ impl Export<'_> {
         }
         self.folders.publish()?;
         let settings: &ExportSettings = &self.request.record.settings;
-        let long_formats = tables
+        let long_formats: BTreeMap<String, LongFormat> = tables
             .iter()
             .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
             .collect();
         let sessions: HashSet<Session> =
             tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
+        let mut own = self.own(tables.keys());
+        let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
+        let of_features = features.iter().map(|entry| entry.file_path.as_str());
+        let others =
+            [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
+        own.files = self.states(own.files, of_tables.chain(of_features).chain(others))?;
         let mut manifest = catalog::manifest(
             self.manifest.as_ref(),
             settings.atlas_name.clone(),
-            self.own(tables.keys()),
+            own,
             long_formats,
             features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
             &sessions,
@@ -47,6 +54,25 @@ impl Export<'_> {
         self.folders.sync()?;
         self.delete_obsolete(&manifest)?;
         Ok(manifest)
+    }
+
+    /// The states of the store's files. One that was not written now, and is not as it was told before, is read: an export
+    /// that was cut short wrote it.
+    fn states<'p>(
+        &self,
+        mut before: BTreeMap<String, FileState>,
+        paths: impl Iterator<Item = &'p str>,
+    ) -> Result<BTreeMap<String, FileState>, StoreError> {
+        let state = |path: &str| {
+            let place = self.output.join(path);
+            let known = before.remove(path).filter(|state| state.is_as_it_was(&place));
+            let state = match self.folders.state_of(&place).or(known) {
+                Some(state) => state,
+                None => FileState::read(&place).map_err(StoreError::io("read", &place))?,
+            };
+            Ok((path.to_owned(), state))
+        };
+        paths.map(state).collect()
     }
 
     /// What the store remembers of how it was made: a table's choice is that of the run which brought its rows.

@@ -3,7 +3,7 @@
 mod asked_for;
 mod describe;
 mod feature_store;
-mod found;
+pub(crate) mod found;
 #[cfg(feature = "polars")]
 mod frames;
 mod long_scan;
@@ -11,7 +11,7 @@ mod matrix;
 pub(crate) mod names;
 mod options;
 mod snapshot;
-mod stamp;
+pub(crate) mod stamp;
 mod values;
 
 pub use describe::{FeatureInfo, StoreSummary};

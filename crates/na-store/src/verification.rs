@@ -1,0 +1,205 @@
+//! Reading a whole store to see whether it is what it was when it was written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, Unit, WideFeature};
+
+use crate::catalog::{Own, count, wide_entry};
+use crate::error::StoreError;
+use crate::existing::ExistingStore;
+use crate::file_state::FileState;
+use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::long::index::LongIndex;
+use crate::notes;
+use crate::read::stamp::Stamp;
+use crate::sources::{SourceDetail, for_each_stored_unit};
+use crate::table_file::TableFile;
+
+/// How often a store that changes meanwhile is looked at.
+const TRIES: usize = 3;
+
+/// What a look at every file of a store found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Files that were read.
+    pub n_files: usize,
+    /// Files of which the manifest remembers no hash: a version before this one wrote them.
+    pub n_without_hash: usize,
+    /// What is wrong, a line each, with the file.
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+/// Reads every file of a store, and compares it with the manifest and with `sources.parquet`. Nothing is changed.
+///
+/// # Errors
+/// [`StoreError::Changing`] where an export goes on meanwhile; a manifest of another version. What is wrong with the store is
+/// no error, but told.
+pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
+    for _ in 0..TRIES {
+        let before = Stamp::of(output)?;
+        let verification = Verifier::run(ExistingStore::open(output)?);
+        if Stamp::of(output)? == before {
+            return Ok(verification);
+        }
+    }
+    Err(StoreError::Changing { output: output.to_owned() })
+}
+
+struct Verifier {
+    store: ExistingStore,
+    found: Verification,
+    /// The sessions of each map of each table, and the state of its file.
+    tables: HashMap<TableName, Table>,
+}
+
+struct Table {
+    sessions: HashMap<Option<MapSource>, BTreeSet<Session>>,
+    state: Option<String>,
+}
+
+impl Verifier {
+    fn run(store: ExistingStore) -> Verification {
+        let mut verifier = Self { store, found: Verification::default(), tables: HashMap::new() };
+        verifier.look();
+        verifier.found
+    }
+
+    fn look(&mut self) {
+        let Some(manifest) = self.store.manifest.clone() else {
+            self.wrong(crate::MANIFEST_FILE, "there is none that can be understood: a run makes it again");
+            return;
+        };
+        let own = Own::of(&manifest);
+        for entry in manifest.long_formats.values() {
+            self.check(&own, &entry.file_path, |this, file| this.long(entry, file));
+        }
+        for entry in manifest.wide_features.values() {
+            self.check(&own, &entry.file_path, |this, file| this.feature(entry, file));
+        }
+        let tiv = manifest.has_tiv.then_some(TIV_FILE);
+        for path in [METADATA_FILE, SOURCES_FILE].into_iter().chain(tiv) {
+            self.check(&own, path, |_, file| decode(file));
+        }
+        self.hash(&own, SESSIONS_FILE);
+        if let Err(problem) = self.sources() {
+            self.wrong(SOURCES_FILE, &problem);
+        }
+    }
+
+    fn wrong(&mut self, path: &str, problem: &str) {
+        self.found.problems.push((self.store.output.join(path), problem.to_owned()));
+    }
+
+    /// Looks at a Parquet file and its hash.
+    fn check(
+        &mut self,
+        own: &Own,
+        path: &str,
+        look: impl FnOnce(&mut Self, &TableFile) -> Result<(), String>,
+    ) {
+        self.hash(own, path);
+        let looked = match TableFile::open(&self.store.output.join(path)) {
+            Ok(Some(file)) => look(self, &file),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(problem) = looked {
+            self.wrong(path, &problem);
+        }
+    }
+
+    fn hash(&mut self, own: &Own, path: &str) {
+        self.found.n_files += 1;
+        let place = self.store.output.join(path);
+        match (FileState::read(&place), own.files.get(path)) {
+            (Err(error), _) => self.wrong(path, &format!("it cannot be read: {error}")),
+            (Ok(_), None) => self.found.n_without_hash += 1,
+            (Ok(now), Some(then)) if now.bytes != then.bytes => {
+                self.wrong(
+                    path,
+                    &format!("it has {} bytes, and had {} when it was written", now.bytes, then.bytes),
+                );
+            }
+            (Ok(now), Some(then)) if now.hash != then.hash => {
+                self.wrong(path, "its content is not what was written");
+            }
+            (Ok(_), Some(_)) => {}
+        }
+    }
+
+    fn long(&mut self, entry: &LongFormat, file: &TableFile) -> Result<(), String> {
+        decode(file)?;
+        let index = LongIndex::read(file).map_err(|error| error.to_string())?;
+        same("rows", file.n_rows(), entry.n_rows)?;
+        same("sessions", count(index.sessions.len()), entry.n_sessions)?;
+        let columns: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        if columns != entry.columns {
+            return Err("its columns are not those of the manifest".to_owned());
+        }
+        let mut sessions: HashMap<Option<MapSource>, BTreeSet<Session>> = HashMap::new();
+        for (session, map) in index.rows().into_keys() {
+            sessions.entry(map.clone()).or_default().insert(session.clone());
+        }
+        let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
+        let state = file.note(notes::STATE).map(str::to_owned);
+        self.tables.insert(name, Table { sessions, state });
+        Ok(())
+    }
+
+    fn feature(&mut self, entry: &WideFeature, file: &TableFile) -> Result<(), String> {
+        decode(file)?;
+        same("rows", file.n_rows(), entry.n_sessions)?;
+        // The pandas package's features say nothing of themselves.
+        let Some(found) = wide_entry(&entry.file_path, file) else { return Ok(()) };
+        if found.region_names != entry.region_names {
+            return Err("its regions are not those of the manifest".to_owned());
+        }
+        let from = file.note(notes::FROM_STATE).filter(|state| !state.is_empty());
+        let table = crate::read::found::table_of(entry).and_then(|table| self.tables.get(&table));
+        match (from, table.and_then(|table| table.state.as_deref())) {
+            (Some(from), Some(state)) if from != state => {
+                Err("it was made from another state of its long table: a run makes it again".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the tables have what was read, and nothing else of the units that say what they were read from.
+    fn sources(&self) -> Result<(), String> {
+        let mut units: HashSet<Unit> = HashSet::new();
+        let mut lacking: BTreeMap<String, usize> = BTreeMap::new();
+        let mut first = None;
+        for_each_stored_unit::<StoreError>(&self.store.output, SourceDetail::States, |stored| {
+            for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
+                let Some(name) = source.table_name() else { continue };
+                let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
+                if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
+                    first.get_or_insert_with(|| stored.unit.to_string());
+                    *lacking.entry(name.to_string()).or_default() += 1;
+                }
+            }
+            units.insert(stored.unit);
+            Ok(())
+        })
+        .map_err(|error| error.to_string())?;
+        match (first, lacking.first_key_value()) {
+            (Some(unit), Some((table, n))) => {
+                Err(format!("{n} files of {table} were read of which it has no rows, such as {unit}'s"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Decodes every column of a file.
+fn decode(file: &TableFile) -> Result<(), String> {
+    for group in 0..file.row_groups().len() {
+        file.read_all(group).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn same(what: &str, found: u64, told: u64) -> Result<(), String> {
+    if found == told { Ok(()) } else { Err(format!("it has {found} {what}, the manifest says {told}")) }
+}

@@ -1,0 +1,103 @@
+//! `--verify` reads every file of a store, and names each that is not what was written.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::cohort::{Cohort, anatomical, tsv};
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+
+/// The files of a store, as paths under it.
+fn files(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if name.starts_with('.') || name == "manifest.json" => {}
+                false => files.push(name),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_store_that_grew_and_changed_is_what_was_written() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&[A, B]);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(9.0));
+    // An export that is cut short has written some of the files.
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&[]).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.run(&[]).ended(0);
+    let n = files(&cohort.store()).len();
+    let words = format!("All {n} files");
+    cohort.export_cache(&["--verify"]).ended(0).says(&[&words]).keeps_quiet_about(&["no hash"]);
+    // A copy, and one whose times were lost, is the same store.
+    fs::rename(cohort.store(), cohort.path("data/elsewhere")).unwrap();
+    fs::create_dir_all(cohort.store()).unwrap();
+    for file in files(&cohort.path("data/elsewhere")).iter().map(String::as_str).chain(["manifest.json"]) {
+        let place = cohort.store().join(file);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(cohort.path("data/elsewhere").join(file), place).unwrap();
+    }
+    cohort.export_cache(&["--verify"]).ended(0).says(&[&words]);
+    cohort.run(&[]).ended(0).says(&["Nothing to do"]);
+}
+
+#[test]
+fn each_file_that_is_not_what_was_written_is_named() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    for file in files(&cohort.store()) {
+        let path = cohort.store().join(&file);
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 1;
+        for content in [Some(damaged), Some(whole[..whole.len() - 1].to_vec()), None] {
+            match content {
+                Some(content) => fs::write(&path, content).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let told = cohort.export_cache(&["--verify", "--json"]).ended(3).json();
+            let problems = told["problems"].as_array().unwrap();
+            let named = problems.iter().filter(|problem| problem["file"].as_str().unwrap().ends_with(&file));
+            assert!(named.count() > 0, "{file}: {told}");
+            fs::write(&path, &whole).unwrap();
+        }
+        cohort.export_cache(&["--verify"]).ended(0);
+    }
+}
+
+#[test]
+fn files_of_other_states_are_told_though_each_is_whole() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    let keep = |file: &str| fs::read(cohort.store().join(file)).unwrap();
+    let (feature, sources) = (keep("wide/anatomical/gm_mean.parquet"), keep("long/anatomical_gm.parquet"));
+    cohort.list_of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    for (file, content) in
+        [("wide/anatomical/gm_mean.parquet", feature), ("long/anatomical_gm.parquet", sources)]
+    {
+        let now = keep(file);
+        fs::write(cohort.store().join(file), content).unwrap();
+        cohort.export_cache(&["--verify"]).ended(3).says(&[file]);
+        fs::write(cohort.store().join(file), now).unwrap();
+    }
+    fs::remove_file(cohort.store().join("manifest.json")).unwrap();
+    cohort.export_cache(&["--verify"]).ended(3).says(&["manifest.json"]);
+}
