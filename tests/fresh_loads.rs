@@ -83,6 +83,9 @@ fn what_is_not_the_same_load_is_refused_with_the_ways_out() {
     cohort.list_of(&[A, B, C]);
     cohort.run(&["--no-diffusion"]).ended(1).says(&["other modalities"]);
     cohort.run(&["--mask", "x"]).ended(1).says(&["another choice of files"]);
+    cohort.run(&["--no-wm"]).ended(1).says(&["other tissues or workflows"]);
+    cohort.run(&["--workflows", "NODDI"]).ended(1).says(&["other tissues or workflows"]);
+    cohort.run(&["--participant-label", "1", "--yes"]).ended(1).says(&["chosen sessions"]);
     assert!(bytes(&cohort.store()) == before);
     cohort.export_cache(&["--discard"]).ended(0);
     assert!(bytes(&cohort.store()) == before && !cohort.path("data/processed/.cache.db").exists());

@@ -233,3 +233,33 @@ fn whoever_has_the_better_claim_gets_the_folder_and_its_rows() {
     cohort.run(&["--no-diffusion"]).ended(0).says(&["sub-AB_10/ses-1", "the folder is sub-AB10/ses-1's"]);
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &["--no-diffusion"]));
 }
+
+#[test]
+fn what_is_found_anew_stays_where_all_that_was_known_is_gone() {
+    let cohort = Cohort::of(&ALL);
+    let env = std::fs::read_to_string(cohort.path(".env")).unwrap().replace("CAT12_ROOT=cat12\n", "");
+    cohort.write(".env", &env);
+    for tissue in ["WM", "CT"] {
+        cohort.remove(&anatomical(A.0, A.1, tissue));
+    }
+    cohort.run(&[]).ended(0);
+    cohort.remove(&anatomical(A.0, A.1, "GM"));
+    cohort.write(&anatomical(A.0, A.1, "WM"), "index\tlabel\tmean\n1\tx\tno number\n");
+    cohort.run(&["--prune"]).ended(3);
+    assert_eq!(sessions_of(&cohort, "gm_mean"), 12, "of what cannot be read nothing goes");
+    cohort.write(&anatomical(A.0, A.1, "WM"), &tsv(5.0));
+    cohort.run(&["--prune"]).ended(0).says(&["anatomical_gm"]);
+    Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));
+}
+
+#[test]
+fn a_volume_whose_file_is_gone_goes_and_the_tables_stay() {
+    let cohort = Cohort::of(&ALL);
+    cohort.run(&[]).ended(0);
+    cohort.remove(&tiv_path(A.0, A.1));
+    cohort.run(&[]).ended(0);
+    assert_eq!(sessions_of(&cohort, "tiv"), 12);
+    cohort.run(&["--prune"]).ended(0);
+    Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));
+    cohort.run(&["--prune"]).ended(0).says(&["Nothing to do"]);
+}

@@ -165,3 +165,35 @@ fn the_same_letters_mean_nobody() {
     assert_eq!(n_sessions(&cohort), 1);
     cohort.run(&["--withdrawn", "none"]).ended(0);
 }
+
+#[test]
+fn a_withdrawal_that_was_cut_short_is_done_again_by_either_command() {
+    for (file, by_run) in [("manifest.json", false), ("manifest.json", true), ("sources.parquet", false)] {
+        let cohort = cohort();
+        cohort.run(&["--compression", "none"]).ended(0);
+        cohort.write("withdrawn.csv", "WXQ77Z\n");
+        cohort.stop_exports_at(file);
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(1);
+        cohort.let_exports_pass(file);
+        match by_run {
+            true => cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0),
+            false => cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0),
+        };
+        assert_nothing_is_left(&cohort);
+        assert_eq!(n_sessions(&cohort), 2);
+        cohort.run(&[]).ended(2);
+    }
+}
+
+#[test]
+fn a_store_of_which_nobody_was_taken_out_has_to_be_told_too() {
+    let cohort = Cohort::of(&[B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+    cohort.add(GONE.0, GONE.1);
+    cohort.list_of(&[B, C, GONE]);
+    cohort.run(&[]).ended(2);
+    cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(0);
+    assert_eq!(n_sessions(&cohort), 2);
+}

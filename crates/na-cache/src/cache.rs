@@ -40,6 +40,8 @@ pub struct RunRecord {
     pub choices: BTreeMap<String, Option<String>>,
     /// The roots that were read from, for people.
     pub roots: BTreeMap<SourceRoot, PathBuf>,
+    /// The tissues and workflows that are asked for, as words; a run of other ones is not the same run.
+    pub asked: Vec<String>,
     /// Whether the run was told who withdrew, or that nobody did: every later one has to be.
     pub knows_withdrawals: bool,
     /// Whether the store is loaded anew: what the cache holds then takes the place of the whole store, at the commit and
@@ -52,7 +54,16 @@ impl RunRecord {
     #[must_use]
     pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
         let (choices, roots) = (BTreeMap::new(), BTreeMap::new());
-        Self { settings, listing, modalities, choices, roots, knows_withdrawals: false, fresh: false }
+        Self {
+            settings,
+            listing,
+            modalities,
+            choices,
+            roots,
+            asked: Vec::new(),
+            knows_withdrawals: false,
+            fresh: false,
+        }
     }
 }
 
@@ -187,6 +198,7 @@ impl Cache {
             modalities: modalities.map_err(|error| self.damaged(error))?,
             choices: self.parsed(value("choices"))?,
             roots: self.parsed(value("roots"))?,
+            asked: self.parsed(value("asked"))?,
             knows_withdrawals: value("knows_withdrawals").is_some(),
             fresh: value("fresh").is_some(),
         }))

@@ -130,6 +130,7 @@ fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::
         ("left_out", &to_json(&record.listing.left_out)?),
         ("choices", &to_json(&record.choices)?),
         ("roots", &to_json(&record.roots)?),
+        ("asked", &to_json(&record.asked)?),
     ] {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
     }

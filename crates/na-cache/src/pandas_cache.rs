@@ -133,6 +133,19 @@ impl PandasCache {
         Ok(units)
     }
 
+    /// All sessions that it names, complete or not.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn mentioned_sessions(&self) -> Result<BTreeSet<Session>, CacheError> {
+        let mut sessions = BTreeSet::new();
+        for modality in Modality::ALL {
+            let written = self.marked(modality)?.into_iter().chain(self.with_rows(modality)?);
+            sessions.extend(written.filter_map(|written| session(&written).ok()));
+        }
+        Ok(sessions)
+    }
+
     /// Reads a unit, each row once. The inner error says why it cannot be taken over.
     ///
     /// # Errors

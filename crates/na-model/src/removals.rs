@@ -93,6 +93,11 @@ impl Removals {
         self.0.entry(unit).or_insert_with(|| Leaving::Parts(Parts::default()))
     }
 
+    /// Keeps what leaves of some units, and lets all else of the others stay.
+    pub fn retain(&mut self, leaves: impl Fn(&Unit) -> bool) {
+        self.0.retain(|unit, _| leaves(unit));
+    }
+
     /// Whether nothing leaves.
     #[must_use]
     pub fn is_empty(&self) -> bool {

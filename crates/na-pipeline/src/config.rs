@@ -121,6 +121,16 @@ impl Config {
         self.pick.wanted.iter().cloned().collect()
     }
 
+    /// The tissues and workflows that are asked for, as words.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let workflows = match &self.workflows {
+            None => vec!["every workflow".to_owned()],
+            Some(workflows) => workflows.clone(),
+        };
+        let tissues = self.tissues.iter().map(ToString::to_string);
+        tissues.chain(workflows.into_iter().filter(|_| self.diffusion)).collect()
+    }
+
     /// The roots that are given.
     pub(crate) fn roots(&self) -> impl Iterator<Item = (SourceRoot, &Path)> {
         [

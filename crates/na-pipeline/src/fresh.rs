@@ -70,6 +70,9 @@ pub(crate) fn goes_on(
         ("another atlas", begun.settings.atlas_name != config.atlas_name),
         ("another choice of files", begun.choices != config.choices()),
         ("other modalities", begun.modalities != config.modalities()),
+        ("other tissues or workflows", begun.asked != config.asked()),
+        ("chosen sessions", !config.labels.is_empty()),
+        ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
         ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),
     ];
     let Some((differs, _)) = differs.into_iter().find(|(_, differs)| *differs) else { return Ok(true) };

@@ -190,7 +190,11 @@ impl Load<'_> {
         let originals: Vec<String> = sidecars.filter_map(|sidecar| sidecar.original_file.clone()).collect();
         let looked = self.found.tiv.looked();
         let known = &self.planned.known_tiv;
-        let choice = choose(&Evidence { candidates: &self.volumes, originals: &originals, looked, known });
+        let mut choice =
+            choose(&Evidence { candidates: &self.volumes, originals: &originals, looked, known });
+        if choice.finding == TivFinding::Kept && self.planned.loses_volume {
+            choice.finding = TivFinding::Unknown;
+        }
         loaded.unit.tiv = choice.finding;
         loaded.notes.extend(choice.notes.into_iter().map(|note| format!("{}: {note}", self.planned.unit)));
         match choice.finding {

@@ -62,6 +62,8 @@ pub(crate) struct PlannedUnit {
     pub(crate) known: BTreeSet<TableKey>,
     /// What the store knows of its TIV: the files that were looked at, and the one that it was taken from.
     pub(crate) known_tiv: Vec<SourceFile>,
+    /// Whether the volume that the store has goes with its file.
+    pub(crate) loses_volume: bool,
     /// When what the store has of it was read.
     pub(crate) known_read_at: ReadAt,
 }
@@ -163,7 +165,7 @@ impl Plan {
         self.count_mounted(&decided);
         self.looked_for.insert(unit.clone());
         let leaves = self.prunes && decided.remains == Remains::Nothing;
-        let kept = decided.gone.reason();
+        let (kept, loses_volume) = (decided.gone.reason(), decided.gone.volume);
         let not_chosen =
             decided.not_chosen.filter(|_| matches!(decided.decision, Decision::Load { .. } | Decision::Skip));
         let status = if not_chosen.is_some() { UnitStatus::Partial } else { UnitStatus::Loaded };
@@ -188,6 +190,7 @@ impl Plan {
                     is_changed: decided.is_known,
                     known: decided.tables,
                     known_tiv: decided.tiv,
+                    loses_volume: self.prunes && loses_volume,
                     known_read_at: decided.read_at,
                 });
             }

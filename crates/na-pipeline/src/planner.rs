@@ -195,7 +195,7 @@ impl Comparison<'_> {
         }
         let has_volume = known.sources.iter().any(|source| source.tiv.is_some());
         decided.remains =
-            if tables.is_subset(&gone.tables) && (gone.volume || !has_volume) && found.tiv.is_empty() {
+            if tables.is_subset(&gone.tables) && (gone.volume || !has_volume) && found.is_empty() {
                 Remains::Nothing
             } else {
                 Remains::Something

@@ -235,6 +235,8 @@ fn load_and_export(
         }
     };
     let has_failed = |unit: &Unit| loaded.failed.iter().any(|outcome| outcome.unit == *unit);
+    // What cannot be read is not gone.
+    removals.retain(|unit| !has_failed(unit));
     let notes = plan.add_evicted(&mut removals, has_failed);
     notes.into_iter().for_each(|note| observer.event(Event::Note(note)));
     let request = ExportRequest {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use na_cache::{Claim, HolderName, OwnerLock};
 use na_model::{Session, SessionId, SubjectCode, is_missing_in_list, visible};
-use na_store::{ExportObserver, Withdrawal, mentioned_sessions};
+use na_store::{ExistingStore, ExportObserver, Withdrawal, mentioned_sessions};
 
 use crate::clothing::undressed;
 use crate::delimited::{text_of, without_bom};
@@ -196,7 +196,7 @@ pub struct Withdrew {
     pub near_misses: usize,
 }
 
-/// Takes those who withdrew out of a store and its cache. Nothing is done where neither names any of them.
+/// Takes those who withdrew out of a store and its cache.
 ///
 /// # Errors
 /// A store that cannot be read or written; a load that is running; something of them that is left.
@@ -206,13 +206,16 @@ pub fn withdraw(
     take_over: Option<HolderName>,
     observer: &dyn ExportObserver,
 ) -> Result<Withdrew, PipelineError> {
-    if would_withdraw(output, withdrawn)?.taken_out == Withdrawal::default() {
-        return would_withdraw(output, withdrawn);
+    let Withdrawn::List(list) = withdrawn else { return Ok(Withdrew::default()) };
+    if !output.is_dir() || list.is_empty() {
+        return Ok(Withdrew::default());
     }
+    // Under the lock, which clears what a killed withdrawal left, and also where nobody is found: the store is to know
+    // that it has to be told.
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
     let meant = withdrawn.among(&mentioned_sessions(output)?);
     let near_misses = meant.near_misses;
-    if meant.sessions.is_empty() {
+    if meant.sessions.is_empty() && ExistingStore::open(output)?.check_withdrawals().is_err() {
         return Ok(Withdrew { near_misses, ..Withdrew::default() });
     }
     let taken_out = na_store::withdraw(&lock, &meant.sessions, observer)?;

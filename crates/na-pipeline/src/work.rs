@@ -126,7 +126,13 @@ impl Work {
         };
         RunRecord {
             choices: config.choices(),
-            roots: config.roots().map(|(setting, path)| (setting, absolute(path))).collect(),
+            asked: config.asked(),
+            // A run of some sessions says nothing of where the others are.
+            roots: config
+                .roots()
+                .filter(|_| config.labels.is_empty())
+                .map(|(setting, path)| (setting, absolute(path)))
+                .collect(),
             fresh: base == Base::Anew,
             knows_withdrawals: config.withdrawn.is_told(),
             ..RunRecord::new(settings, self.list.listing.clone(), config.modalities())

@@ -15,7 +15,7 @@ use crate::catalog::read_manifest;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::export::{ExportRequest, export, finish_commit};
-use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
+use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store};
 use crate::metadata::stored_metadata;
 use crate::observer::ExportObserver;
 use crate::ownership::Owned;
@@ -49,9 +49,17 @@ pub fn mentioned_sessions(output: &Path) -> Result<BTreeSet<Session>, StoreError
         sessions.insert(stored.unit.session);
         Ok(())
     })?;
+    let owned = Owned::of(output)?;
+    for path in [TIV_FILE.to_owned()].into_iter().chain(owned.wide_files()?) {
+        let place = output.join(path);
+        let Some(file) = TableFile::open(&place)? else { continue };
+        for group in 0..file.row_groups().len() {
+            sessions.extend(sessions_of(&file.read(group, &[SUBJECT, SESSION])?, &place)?);
+        }
+    }
     sessions.extend(sessions_tsv::units(output)?.into_iter().map(|unit| unit.session));
     if let Some(pandas) = PandasCache::open_existing(output)? {
-        sessions.extend(pandas.units()?.whole.into_iter().map(|unit| unit.unit.session));
+        sessions.extend(pandas.mentioned_sessions()?);
     } else if let Some(cache) = Cache::open_existing(output)? {
         sessions.extend(cache.mentioned_sessions()?);
     }
@@ -69,6 +77,7 @@ pub fn withdraw(
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
     finish_commit(lock, observer)?;
+    sweep_store(output)?;
     if PandasCache::open_existing(output)?.is_some() {
         withdraw_from_pandas_cache(lock, |code, id| {
             let Some(code) = code.and_then(|code| SubjectCode::clean(code).ok()) else { return false };
@@ -140,17 +149,29 @@ pub fn leave_untold(reason: &mut String, sessions: &BTreeSet<Session>) {
     }
 }
 
-/// Whether a text names one of these subjects or sessions.
+/// Whether a text names one of these subjects: by the code, or as a folder or file writes it behind `sub-`.
 fn names_any(text: &str, sessions: &BTreeSet<Session>) -> bool {
-    let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
-    sessions.iter().any(|session| {
-        let code = session.subject.as_str();
+    let is_of_name = |c: char| c.is_alphanumeric();
+    let is_named = |code: &str| {
         text.match_indices(code).any(|(at, _)| {
             let before = text.get(..at).and_then(|text| text.chars().next_back());
             let after = text.get(at + code.len()..).and_then(|text| text.chars().next());
             !before.is_some_and(is_of_name) && !after.is_some_and(is_of_name)
         })
-    })
+    };
+    let written: BTreeSet<SubjectCode> = written_subjects(text).collect();
+    sessions.iter().any(|session| is_named(session.subject.as_str()) || written.contains(&session.subject))
+}
+
+/// The subjects that stand behind `sub-` in a text, up to what cannot be of a name, and up to the next entity.
+fn written_subjects(text: &str) -> impl Iterator<Item = SubjectCode> + '_ {
+    let names = text.match_indices("sub-").filter_map(|(at, key)| text.get(at + key.len()..));
+    let names = names.flat_map(|rest| {
+        let whole =
+            rest.split(|c: char| c.is_whitespace() || "/,:;\"'()".contains(c)).next().unwrap_or_default();
+        [whole, whole.split('_').next().unwrap_or_default()]
+    });
+    names.filter_map(|name| SubjectCode::clean(name).ok())
 }
 
 /// Looks into every file: none may have a row of these sessions.
@@ -195,6 +216,8 @@ mod tests {
             ("cat12/sub-0007/anat: several files", true),
             ("sub-00070 has none", false),
             ("sub-10007/ses-1", false),
+            ("its name says that it is of sub-7/ses-1", true),
+            ("sub-7_ses-1_tissue-GM_parc.tsv is cut", true),
             ("no anatomical tables were found", false),
         ] {
             assert_eq!(names_any(text, &sessions), names, "{text}");

@@ -66,6 +66,7 @@ fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
         is_changed: false,
         known_read_at: na_model::ReadAt::UNKNOWN,
         has_tables: true,
+        loses_volume: false,
         unit: Unit::new(session, Modality::Anatomical),
         known: BTreeSet::new(),
         known_tiv: known_tiv.to_vec(),
