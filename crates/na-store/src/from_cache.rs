@@ -34,6 +34,9 @@ pub fn export_cache(
     how: &CacheExport,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
+    if !how.knows_withdrawals {
+        ExistingStore::open(output)?.check_withdrawals()?;
+    }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
     let cancel = observer.cancel();
     match status_until(output, &cancel) {
@@ -41,11 +44,7 @@ pub fn export_cache(
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
     let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
-    let store = ExistingStore::open(output)?;
-    if !how.knows_withdrawals {
-        store.check_withdrawals()?;
-    }
-    store.check()?;
+    ExistingStore::open(output)?.check()?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
         return take_over(&lock, pandas, how, observer);
     }
