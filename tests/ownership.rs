@@ -6,14 +6,12 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use parquet::arrow::ArrowWriter;
 use support::cohort::Cohort;
+use support::own_files::own_table;
 use support::store::Store;
 
 const A: (&str, &str) = ("0001", "1");
@@ -36,16 +34,6 @@ fn all_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     all
-}
-
-/// A user's own table.
-fn own_table(path: &Path) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let column: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
-    let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
 }
 
 /// Ways to run that may write.

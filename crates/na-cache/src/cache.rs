@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 use na_model::{
-    ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, RegionSet, Session, SourceFile,
-    SourceRoot, TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
+    Choices, ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, RegionSet, Session,
+    SourceFile, SourceRoot, TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
 };
 use rusqlite::Row;
 
@@ -37,7 +37,7 @@ pub struct RunRecord {
     /// The modalities asked for.
     pub modalities: Vec<Modality>,
     /// The entities that choose between several files of one table, each with its value; none is a file without it.
-    pub choices: BTreeMap<String, Option<String>>,
+    pub choices: Choices,
     /// The roots that were read from, for people.
     pub roots: BTreeMap<SourceRoot, PathBuf>,
     /// The tissues and workflows that are asked for, as words; a run of other ones is not the same run.
@@ -53,7 +53,7 @@ impl RunRecord {
     /// A record of a run that adds to a store, without choices and roots.
     #[must_use]
     pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
-        let (choices, roots) = (BTreeMap::new(), BTreeMap::new());
+        let (choices, roots) = (Choices::new(), BTreeMap::new());
         Self {
             settings,
             listing,
@@ -204,8 +204,18 @@ impl Cache {
         }))
     }
 
+    /// What the cache remembers under a key. None if it remembers nothing there.
+    pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, CacheError> {
+        let mut values =
+            self.query(&format!("SELECT value FROM settings WHERE key = '{key}'"), |row| row.get(0))?;
+        Ok(values.pop())
+    }
+
     /// JSON of a setting; nothing where a version before this one did not write it.
-    fn parsed<T: Default + serde::de::DeserializeOwned>(&self, text: Option<&str>) -> Result<T, CacheError> {
+    pub(crate) fn parsed<T: Default + serde::de::DeserializeOwned>(
+        &self,
+        text: Option<&str>,
+    ) -> Result<T, CacheError> {
         let parsed = text.map(serde_json::from_str).transpose();
         Ok(parsed.map_err(|error| self.damaged(error))?.unwrap_or_default())
     }
@@ -220,13 +230,8 @@ impl Cache {
             let values = serde_json::from_str(&metadata).map_err(|error| self.damaged(error))?;
             Ok(ListedSession { session, values })
         });
-        let setting = |key: &str| {
-            self.query(&format!("SELECT value FROM settings WHERE key = '{key}'"), |row| {
-                row.get::<_, String>(0)
-            })
-        };
-        let left_out = self.parsed(setting("left_out")?.first().map(String::as_str))?;
-        let unknown_age_unit = !setting("unknown_age_unit")?.is_empty();
+        let left_out = self.parsed(self.setting("left_out")?.as_deref())?;
+        let unknown_age_unit = self.setting("unknown_age_unit")?.is_some();
         let rows = rows.collect::<Result<_, CacheError>>()?;
         Ok(Listing { columns, rows, left_out, unknown_age_unit })
     }

@@ -3,11 +3,11 @@
 //! From then on the commit is certain: whoever comes next, after a crash, finishes it before anything else.
 
 use na_model::{Leaving, Parts, Removals, SourceFile};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use crate::cache::sources_of;
 use crate::owned::to_json;
+use crate::writer::UnitRow;
 use crate::{Cache, CacheError, OwnedCache};
 
 const KEY: &str = "committing";
@@ -27,10 +27,7 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn commit_begun(&self) -> Result<Option<Commit>, CacheError> {
-        let rows =
-            self.query("SELECT value FROM settings WHERE key = 'committing'", |row| row.get::<_, String>(0))?;
-        let commit = rows.first().map(|text| serde_json::from_str(text)).transpose();
-        commit.map_err(|error| self.damaged(error))
+        self.parsed(self.setting(KEY)?.as_deref())
     }
 }
 
@@ -61,17 +58,7 @@ impl OwnedCache<'_> {
 /// Deletes the tables that leave with what is known of their files, and the units that leave whole.
 fn take_out(transaction: &Transaction<'_>, removals: &Removals) -> rusqlite::Result<()> {
     for (unit, leaving) in removals.iter() {
-        let session = &unit.session;
-        let stored: Option<(i64, Vec<SourceFile>)> = transaction
-            .prepare_cached(
-                "SELECT unit, sources FROM units
-                 WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3",
-            )?
-            .query_row(params![session.subject.as_str(), session.id_str(), unit.modality.as_str()], |row| {
-                Ok((row.get(0)?, sources_of(row, 1)?))
-            })
-            .optional()?;
-        let Some((key, sources)) = stored else { continue };
+        let Some(UnitRow { key, sources, .. }) = UnitRow::of(transaction, unit)? else { continue };
         match leaving {
             Leaving::All => {
                 transaction.prepare_cached("DELETE FROM units WHERE unit = ?1")?.execute([key])?;

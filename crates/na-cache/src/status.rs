@@ -47,7 +47,7 @@ impl Cache {
         Ok(CacheStatus {
             location: self.location.clone(),
             size_bytes: size(&file) + size(&log),
-            fresh: !self.query("SELECT 1 FROM settings WHERE key = 'fresh'", |_| Ok(()))?.is_empty(),
+            fresh: self.setting("fresh")?.is_some(),
             anatomical_sessions,
             diffusion_sessions,
             tables,

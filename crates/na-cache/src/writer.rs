@@ -164,7 +164,7 @@ impl Commits {
     fn write_unit(&mut self, transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<()> {
         let session = &unit.unit.session;
         let modality = unit.unit.modality.as_str();
-        let earlier = Earlier::of(transaction, unit)?;
+        let earlier = UnitRow::of(transaction, &unit.unit)?;
         let read_at = earlier.as_ref().map_or(unit.read_at, |earlier| unit.read_at.after(earlier.read_at));
         let mut sources = unit.sources.clone();
         sources.iter_mut().for_each(|source| source.read_at = read_at);
@@ -247,31 +247,29 @@ impl Commits {
     }
 }
 
-/// What the cache has of a unit that is committed again.
-struct Earlier {
-    key: i64,
+/// What the cache has of a unit, beside its tables.
+pub(crate) struct UnitRow {
+    pub(crate) key: i64,
     read_at: ReadAt,
     tiv: TivFinding,
-    sources: Vec<SourceFile>,
+    pub(crate) sources: Vec<SourceFile>,
 }
 
-impl Earlier {
-    fn of(transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<Option<Self>> {
-        let session = &unit.unit.session;
+impl UnitRow {
+    /// None if the unit is not in the cache.
+    pub(crate) fn of(transaction: &Transaction<'_>, unit: &Unit) -> rusqlite::Result<Option<Self>> {
+        let session = &unit.session;
         let row = transaction
             .prepare_cached(
                 "SELECT unit, read_at, tiv_finding, tiv, sources FROM units
                  WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3
                  AND input = 'parcellate'",
             )?
-            .query_row(
-                params![session.subject.as_str(), session.id_str(), unit.unit.modality.as_str()],
-                |row| {
-                    let tiv = tiv_finding(row.get_ref(2)?.as_str()?, row.get(3)?);
-                    let (key, read_at) = (row.get(0)?, ReadAt(row.get(1)?));
-                    Ok(Self { key, read_at, tiv, sources: sources_of(row, 4)? })
-                },
-            );
+            .query_row(params![session.subject.as_str(), session.id_str(), unit.modality.as_str()], |row| {
+                let tiv = tiv_finding(row.get_ref(2)?.as_str()?, row.get(3)?);
+                let (key, read_at) = (row.get(0)?, ReadAt(row.get(1)?));
+                Ok(Self { key, read_at, tiv, sources: sources_of(row, 4)? })
+            });
         row.optional()
     }
 }

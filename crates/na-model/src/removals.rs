@@ -60,10 +60,7 @@ impl Parts {
 
 impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables = self.tables.iter().map(|(table, map)| match map {
-            None => table.to_string(),
-            Some(map) => format!("{table} ({map})"),
-        });
+        let tables = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
         let volume = self.volume.then(|| "total intracranial volume".to_owned());
         f.write_str(&tables.chain(volume).collect::<Vec<_>>().join(", "))
     }
@@ -77,20 +74,24 @@ impl Removals {
 
     /// Takes a table of a unit out, or one map of it.
     pub fn add_table(&mut self, unit: Unit, table: TableName, map: Option<MapSource>) {
-        if let Leaving::Parts(parts) = self.parts(unit) {
+        if let Some(parts) = self.parts(unit) {
             parts.tables.insert((table, map));
         }
     }
 
     /// Takes the total intracranial volume of a unit's session out.
     pub fn add_volume(&mut self, unit: Unit) {
-        if let Leaving::Parts(parts) = self.parts(unit) {
+        if let Some(parts) = self.parts(unit) {
             parts.volume = true;
         }
     }
 
-    fn parts(&mut self, unit: Unit) -> &mut Leaving {
-        self.0.entry(unit).or_insert_with(|| Leaving::Parts(Parts::default()))
+    /// The parts that leave of a unit; None if it leaves whole.
+    fn parts(&mut self, unit: Unit) -> Option<&mut Parts> {
+        match self.0.entry(unit).or_insert_with(|| Leaving::Parts(Parts::default())) {
+            Leaving::All => None,
+            Leaving::Parts(parts) => Some(parts),
+        }
     }
 
     /// Keeps what leaves of some units, and lets all else of the others stay.

@@ -1,7 +1,10 @@
 //! Where a unit's values come from, and how a change of it is noticed.
 
 use std::fmt;
+use std::fs::Metadata;
+use std::io;
 use std::str::FromStr;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +107,19 @@ pub struct Fingerprint {
     pub mtime_ns: i64,
     /// XXH3-128 of the content, in hexadecimal (`xxh128sum` prints the same).
     pub hash: String,
+}
+
+/// A file's modification time, nanoseconds since 1970. Years before 1678 and after 2262 have none in 64 bits: the nearest
+/// that are stand for them.
+///
+/// # Errors
+/// A file system without modification times.
+pub fn mtime_ns(metadata: &Metadata) -> io::Result<i64> {
+    let modified = metadata.modified()?;
+    Ok(match modified.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+    })
 }
 
 /// What `parcellate` writes beside a table, since February 2026.

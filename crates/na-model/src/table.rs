@@ -1,5 +1,6 @@
 //! Long tables and what feeds them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -111,6 +112,12 @@ pub enum TableName {
 }
 
 impl TableName {
+    /// The table, or one map of it as people read it: `diffusion_NODDI (model noddi, param od, desc unknown)`.
+    #[must_use]
+    pub fn with_map(&self, map: Option<&MapSource>) -> String {
+        map.map_or_else(|| self.to_string(), |map| format!("{self} ({map})"))
+    }
+
     /// The table of a name.
     ///
     /// # Errors
@@ -190,6 +197,9 @@ impl FromStr for TableName {
         Self::parse(name)
     }
 }
+
+/// Entities that choose between several files of one table, each with its value; none is a file without it.
+pub type Choices = BTreeMap<String, Option<String>>;
 
 /// Where a diffusion map comes from, within its workflow. Anatomical tables have one source and leave this empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use na_cache::HolderName;
-use na_model::{Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics};
-
-use na_store::Choices;
+use na_model::{Choices, Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics};
 
 use crate::labels::Labels;
 use crate::session_list::SessionListOptions;

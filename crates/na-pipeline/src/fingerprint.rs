@@ -3,9 +3,8 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
-use na_model::Fingerprint;
+use na_model::{Fingerprint, mtime_ns};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::unit_error::UnitError;
@@ -42,7 +41,7 @@ pub fn read_unless(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<(Vec<u
     let size = before.len();
     let mtime_ns = mtime_ns(&before).map_err(unreadable)?;
     let same = after.len() == size
-        && self::mtime_ns(&after).map_err(unreadable)? == mtime_ns
+        && na_model::mtime_ns(&after).map_err(unreadable)? == mtime_ns
         && u64::try_from(bytes.len()).is_ok_and(|read| read == size);
     if !same {
         return Err(UnitError::ChangedWhileRead { path: path.to_owned() });
@@ -87,18 +86,9 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), UnitError> {
     Ok(())
 }
 
-/// Years before 1678 and after 2262 have no nanoseconds in 64 bits: the nearest that are stand for them.
-fn mtime_ns(metadata: &Metadata) -> io::Result<i64> {
-    let modified = metadata.modified()?;
-    Ok(match modified.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

@@ -114,6 +114,22 @@ impl Folders {
     }
 }
 
+/// The names in a folder that are text; none where it is missing.
+pub(crate) fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let entries = match fs::read_dir(folder) {
+        // A link that leads nowhere is no folder that is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
+            return Ok(BTreeSet::new());
+        }
+        entries => entries?,
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,10 +46,8 @@ impl Gone {
 
     /// Why a unit stays as it is though files of it are gone; `None` if they are all there.
     pub(crate) fn reason(&self) -> Option<String> {
-        let tables = self.tables.iter().map(|(table, map)| match map {
-            None => format!("{table}: its file is gone"),
-            Some(map) => format!("{table} ({map}): its file is gone"),
-        });
+        let named = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
+        let tables = named.map(|name| format!("{name}: its file is gone"));
         let volume = self.volume.then(|| "total intracranial volume: its file is gone".to_owned());
         let reasons: Vec<String> = tables.chain(volume).chain(self.not_chosen.iter().cloned()).collect();
         (!reasons.is_empty()).then(|| format!("{KEPT}{}", reasons.join(", ")))

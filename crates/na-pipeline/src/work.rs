@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{ExportSettings, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
-use na_store::{Choices, ExistingStore, StoreError, StoredSettings, earlier_outcomes};
+use na_model::{Choices, ExportSettings, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
 use crate::atlases::check_atlas;
 use crate::claims::Claims;

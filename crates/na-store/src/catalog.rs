@@ -6,7 +6,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
-    LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature, statistic_kind,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
+    statistic_kind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,9 +29,6 @@ const OWN: &str = "neuroalign";
 
 /// The key beside the entries that says how many withdrew.
 pub(crate) const WITHDRAWN: &str = "withdrawn";
-
-/// Entities that choose between several files of one table, each with its value; none is a file without it.
-pub type Choices = BTreeMap<String, Option<String>>;
 
 /// What stands under [`OWN`]: what a store remembers of how it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use na_model::{MapSource, Modality, TableName, Unit, UnitStatus, matched_regions};
+use na_model::{Modality, TableName, Unit, UnitStatus, matched_regions};
 
 use crate::long::index::{LongIndex, Run};
 
@@ -70,11 +70,7 @@ impl<'a> Completeness<'a> {
             let maps = index.maps.iter().enumerate().filter(|(map, _)| !held.contains(map));
             lacking.extend(maps.map(|(_, map)| (*table, map.as_ref())));
         }
-        let describe = |(table, map): (&TableName, Option<&MapSource>)| match map {
-            None => table.to_string(),
-            Some(map) => format!("{table} ({map})"),
-        };
-        lacking.into_iter().map(describe).collect()
+        lacking.into_iter().map(|(table, map)| table.with_map(map)).collect()
     }
 
     fn lacking_regions(&self, held: &[(usize, &Run)]) -> Vec<String> {

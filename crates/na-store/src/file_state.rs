@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use na_model::mtime_ns;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -40,19 +41,16 @@ impl FileState {
         Ok(Self {
             bytes: metadata.len(),
             hash: format!("{:032x}", hash.digest128()),
-            mtime_ns: mtime_ns(&metadata),
+            mtime_ns: mtime_ns(&metadata)?,
         })
     }
 
     /// Whether a file has the size and the time that it had. None of a file that is gone.
     pub(crate) fn is_as_it_was(&self, path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|now| now.len() == self.bytes && mtime_ns(&now) == self.mtime_ns)
+        fs::metadata(path)
+            .and_then(|now| Ok((now.len(), mtime_ns(&now)?)))
+            .is_ok_and(|now| now == (self.bytes, self.mtime_ns))
     }
-}
-
-fn mtime_ns(metadata: &fs::Metadata) -> i64 {
-    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or_default()
 }
 
 /// A file that is being written, and the hash of what was.

@@ -91,7 +91,7 @@ mod verify;
 mod wide;
 mod withdraw;
 
-pub use catalog::{Choices, store_manifest};
+pub use catalog::store_manifest;
 pub use contents::contents;
 pub use decoding::is_decoding;
 pub use durable::create_output;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use na_model::{SourceRoot, TableName, WideMetrics};
+use na_model::{Choices, SourceRoot, TableName, WideMetrics};
 
-use crate::catalog::{self, Choices, Own};
+use crate::catalog::{self, Own};
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::wide::chosen::metrics_of_features;

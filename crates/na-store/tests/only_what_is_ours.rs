@@ -1,7 +1,14 @@
 //! Nothing is overwritten, deleted or read as a table but what is the store's: files with its mark, and those that its
 //! manifest names.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test's helpers may fail it"
+)]
 
+#[path = "../../../tests/support/own_files.rs"]
+mod own_files;
 mod support;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,13 +17,14 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::RecordBatch;
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
     CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved,
     check_tables, contents, export_cache,
 };
+use own_files::own_table;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::{commit, load, record, unit};
@@ -42,16 +50,6 @@ fn all_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     all
-}
-
-/// A user's own table.
-fn own_table(path: &Path) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let column: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
-    let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
 }
 
 fn own_file(path: &Path) {

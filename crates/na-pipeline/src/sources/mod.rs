@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use na_model::{BidsName, MapSource, TableName};
-use na_store::Choices;
+use na_model::{BidsName, Choices, MapSource, TableName};
 
+use crate::folders::names_in;
 use crate::same_name::FolderNames;
 use crate::unit_error::UnitError;
 
@@ -167,7 +165,8 @@ impl Search<'_> {
                 };
                 atlas.then(|| feeds(bids)).flatten()
             };
-            let names = names_in(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+            let mut names = names_in(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+            names.retain(|name| !name.starts_with('.'));
             for (key, candidate) in candidates(&folder, &names, wanted) {
                 found.entry(key).or_default().push(candidate);
             }
@@ -237,24 +236,6 @@ fn candidates(
         found.push((feeds, candidate));
     }
     found
-}
-
-/// The names in a folder; none where it is missing.
-fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let entries = match fs::read_dir(folder) {
-        // A link that leads nowhere is no folder that is missing.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
-            return Ok(BTreeSet::new());
-        }
-        entries => entries?,
-    };
-    let mut names = BTreeSet::new();
-    for entry in entries {
-        if let Some(name) = entry?.file_name().to_str().filter(|name| !name.starts_with('.')) {
-            names.insert(name.to_owned());
-        }
-    }
-    Ok(names)
 }
 
 /// The one file of a table; which of several is never left to the folder's order.

@@ -1,5 +1,7 @@
 use na_model::{Tissue, Workflow};
 
+use std::fs;
+
 use super::*;
 
 fn tree(files: &[&str]) -> tempfile::TempDir {

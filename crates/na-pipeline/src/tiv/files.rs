@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use na_model::SourceRoot;
 
+use crate::folders::names_in;
 use crate::same_name::{FolderNames, names_same, visit_of};
 use crate::sources::relative;
 use crate::tiv::{Rank, rank_of_file};
@@ -170,22 +171,6 @@ impl TivFiles {
         }
         Ok(())
     }
-}
-
-/// The names in a folder; none where it is missing.
-fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let entries = match fs::read_dir(folder) {
-        // A link that leads nowhere is no folder that is missing.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
-            return Ok(BTreeSet::new());
-        }
-        entries => entries?,
-    };
-    let mut names = BTreeSet::new();
-    for entry in entries {
-        names.extend(entry?.file_name().into_string());
-    }
-    Ok(names)
 }
 
 #[cfg(test)]
