@@ -14,10 +14,10 @@ use na_store::{
 };
 use serde_json::json;
 
+use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
 use crate::logging;
 use crate::options::withdrawn;
-use crate::places;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
@@ -99,8 +99,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         return Ok(Exit::Done);
     }
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
-    places::check(&output, "--log-file", options.log_file.as_deref())?;
-    places::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
+    collisions::check(&output, "--log-file", options.log_file.as_deref())?;
+    collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
     logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
     if options.verify {

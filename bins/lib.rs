@@ -28,12 +28,12 @@
 pub mod export_cache;
 pub mod preprocess;
 
+mod collisions;
 mod env_file;
 mod exit;
 mod logging;
 mod options;
 mod panics;
-mod places;
 mod progress;
 mod settings;
 mod signals;

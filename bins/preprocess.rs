@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::{logging, places, summary};
+use crate::{collisions, logging, summary};
 
 /// Runs the command with these arguments, the program's name first; its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -31,9 +31,9 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let started = Instant::now();
     let output = expand(&options.output);
-    places::check(&output, "--log-file", options.log_file.as_deref())?;
-    places::check(&output, "--env-file", options.env_file.as_deref())?;
-    places::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
+    collisions::check(&output, "--log-file", options.log_file.as_deref())?;
+    collisions::check(&output, "--env-file", options.env_file.as_deref())?;
+    collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.no_progress && !options.dry_run);
     logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;

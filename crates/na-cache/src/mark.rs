@@ -26,7 +26,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Link`]; [`CacheError::Foreign`]; a file that is no database; one that cannot be looked at.
-    pub fn check_place(output: &Path) -> Result<(), CacheError> {
+    pub fn check_file(output: &Path) -> Result<(), CacheError> {
         let location = Self::path_in(output);
         match fs::symlink_metadata(&location) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -96,7 +96,7 @@ mod tests {
             let before = fs::read(Cache::path_in(output.path())).unwrap();
             let lock = OwnerLock::acquire(output.path()).unwrap();
             for error in [
-                Cache::check_place(output.path()).unwrap_err(),
+                Cache::check_file(output.path()).unwrap_err(),
                 Cache::open_existing(output.path()).unwrap_err(),
                 OwnedCache::open_or_create(&lock).unwrap_err(),
             ] {
@@ -118,21 +118,21 @@ mod tests {
         drop(cache);
         let unmarked = Connection::open(Cache::path_in(output.path())).unwrap();
         unmarked.execute_batch("PRAGMA application_id = 0").unwrap();
-        Cache::check_place(output.path()).unwrap();
+        Cache::check_file(output.path()).unwrap();
         drop(OwnedCache::open_or_create(&lock).unwrap());
         // One of a later version is this program's all the same.
         unmarked.execute_batch("PRAGMA user_version = 99").unwrap();
-        Cache::check_place(output.path()).unwrap();
+        Cache::check_file(output.path()).unwrap();
     }
 
     #[test]
     fn nothing_an_empty_file_and_a_cache_of_the_pandas_package_are_no_hindrance() {
         let output = tempfile::tempdir().unwrap();
-        Cache::check_place(output.path()).unwrap();
+        Cache::check_file(output.path()).unwrap();
         fs::write(Cache::path_in(output.path()), "").unwrap();
-        Cache::check_place(output.path()).unwrap();
+        Cache::check_file(output.path()).unwrap();
         let output = with("CREATE TABLE completed_sessions (subject_code TEXT)");
-        Cache::check_place(output.path()).unwrap();
+        Cache::check_file(output.path()).unwrap();
         let files = Cache::files_in(output.path());
         assert!(files.first().is_some_and(|first| *first == Cache::path_in(output.path())));
     }
@@ -146,7 +146,7 @@ mod tests {
         let before = fs::read(&target).unwrap();
         let lock = OwnerLock::acquire(output.path()).unwrap();
         for error in
-            [Cache::check_place(output.path()).unwrap_err(), OwnedCache::open_or_create(&lock).unwrap_err()]
+            [Cache::check_file(output.path()).unwrap_err(), OwnedCache::open_or_create(&lock).unwrap_err()]
         {
             assert!(matches!(error, CacheError::Link { .. }), "{error}");
         }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use na_cache::HolderName;
-use na_model::{Choices, Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics};
+use na_model::{
+    Choices, Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics, Workflow,
+};
 
 use crate::labels::Labels;
 use crate::session_list::SessionListOptions;
@@ -140,6 +142,11 @@ impl Config {
         .filter_map(|(setting, root)| Some((setting, root?)))
     }
 
+    /// Whether a workflow is among those to load.
+    pub(crate) fn chooses(&self, workflow: &Workflow) -> bool {
+        self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow.as_str()))
+    }
+
     /// Whether the run looks for a table: its root is given, and it is chosen.
     pub(crate) fn looks_for(&self, table: &TableName) -> bool {
         match table {
@@ -147,10 +154,7 @@ impl Config {
                 self.cat12_parcellated_root.is_some() && self.tissues.contains(tissue)
             }
             TableName::Diffusion(workflow) => {
-                let workflows = self.workflows.as_ref();
-                self.qsiparc.is_some()
-                    && self.diffusion
-                    && workflows.is_none_or(|names| names.iter().any(|name| name == workflow.as_str()))
+                self.qsiparc.is_some() && self.diffusion && self.chooses(workflow)
             }
         }
     }

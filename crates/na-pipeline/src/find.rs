@@ -116,8 +116,7 @@ impl<'a> Finder<'a> {
     fn asks_for(&self, root: &Root, known: &BTreeSet<TableKey>) -> bool {
         let Some(workflow) = &root.workflow else { return true };
         let is_known = |(table, _): &TableKey| *table == TableName::Diffusion(workflow.clone());
-        let asked = self.config.workflows.as_ref();
-        asked.is_none_or(|all| all.iter().any(|name| name == workflow.as_str())) || known.iter().any(is_known)
+        self.config.chooses(workflow) || known.iter().any(is_known)
     }
 
     fn find_in(

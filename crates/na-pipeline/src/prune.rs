@@ -28,6 +28,7 @@ pub(crate) fn pruned(
     let mut removals = Removals::default();
     if config.prune {
         check_mounted(config, roots, plan)?;
+        let read_again: HashSet<&Unit> = plan.to_load.iter().map(|planned| &planned.unit).collect();
         for (unit, gone, remains) in &plan.gone {
             match remains {
                 Remains::Nothing => removals.add_unit(unit.clone()),
@@ -35,7 +36,7 @@ pub(crate) fn pruned(
                     let tables = gone.tables.iter().cloned();
                     tables.for_each(|(table, map)| removals.add_table(unit.clone(), table, map));
                     // Where the unit is read again, that says what the volume is now.
-                    if gone.volume && !plan.to_load.iter().any(|planned| planned.unit == *unit) {
+                    if gone.volume && !read_again.contains(unit) {
                         removals.add_volume(unit.clone());
                     }
                 }

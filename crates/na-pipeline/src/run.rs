@@ -1,6 +1,6 @@
 //! The resumable run: list → find → read → commit → export.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
@@ -8,13 +8,13 @@ use na_model::{Modality, Removals, Session, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
 use crate::claims::Claims;
+use crate::collisions::{check_list, check_tables};
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::find::Finder;
 use crate::fresh::{Base, LetGo, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
-use crate::places::{check_list, check_tables};
 use crate::plan::Plan;
 use crate::prune::{check_share, pruned};
 use crate::session_list::{RowCounts, SessionList};
@@ -234,7 +234,8 @@ fn load_and_export(
             let_go
         }
     };
-    let has_failed = |unit: &Unit| loaded.failed.iter().any(|outcome| outcome.unit == *unit);
+    let failed: HashSet<&Unit> = loaded.failed.iter().map(|outcome| &outcome.unit).collect();
+    let has_failed = |unit: &Unit| failed.contains(unit);
     // What cannot be read is not gone.
     removals.retain(|unit| !has_failed(unit));
     let notes = plan.add_evicted(&mut removals, has_failed);

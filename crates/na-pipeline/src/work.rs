@@ -1,10 +1,13 @@
 //! What there is to do for a run, and for whom: the list and the roots, seen together with what the store holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{Choices, ExportSettings, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_model::{
+    Choices, ExportSettings, Session, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics,
+};
 use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
 use crate::atlases::check_atlas;
@@ -140,7 +143,7 @@ impl Work {
     }
 }
 
-fn absolute(path: &std::path::Path) -> std::path::PathBuf {
+fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -251,7 +254,7 @@ fn check_found(
 impl Plan {
     /// Adds what was told before of units that this run does not look for. Who leaves is told of no more.
     fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
-        let listed: HashSet<&na_model::Session> = list.listing.rows.iter().map(|row| &row.session).collect();
+        let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
         let stays = |outcome: &UnitOutcome| {
             !self.looked_for.contains(&outcome.unit)
                 && (!config.prune_unlisted || listed.contains(&outcome.unit.session))
@@ -261,7 +264,7 @@ impl Plan {
     }
 
     /// Tells of listed units that labels leave out and of which nothing is known.
-    fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<na_model::Session>) {
+    fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<Session>) {
         let told: HashSet<Unit> = self.earlier.iter().map(|outcome| outcome.unit.clone()).collect();
         let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));
         let units = others.flat_map(|row| {

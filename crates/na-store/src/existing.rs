@@ -31,7 +31,7 @@ impl ExistingStore {
     /// [`StoreError::Foreign`]; a cache that is none of ours; a file that cannot be looked at.
     pub fn check(&self) -> Result<(), StoreError> {
         Owned::named_by(&self.output, self.manifest.as_ref()).check()?;
-        Ok(Cache::check_place(&self.output)?)
+        Ok(Cache::check_file(&self.output)?)
     }
 
     /// Refuses to go on without being told who withdrew, where the store was told of it before: they would come back. Of a

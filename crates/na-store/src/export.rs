@@ -159,8 +159,8 @@ struct Planned {
 }
 
 impl Planned {
-    /// Where its files and those of its features are.
-    fn places(&self) -> impl Iterator<Item = String> {
+    /// The paths of its file and of those of its features, under the store.
+    fn paths(&self) -> impl Iterator<Item = String> {
         let features = self.features.iter().map(|feature| feature.name.file_path());
         std::iter::once(self.merge.table.file_path()).chain(features)
     }
@@ -240,7 +240,7 @@ impl<'a> Export<'a> {
         let facts = Facts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
         let (metadata, volumes) = (&facts.metadata, &facts.volumes);
         let (planned, names) = self.plan(&facts)?;
-        planned.iter().flat_map(Planned::places).try_for_each(|place| self.owned.check_place(&place))?;
+        planned.iter().flat_map(Planned::paths).try_for_each(|path| self.owned.check_file(&path))?;
         let mut report_notes = metadata.notes.clone();
         report_notes.extend(planned.iter().flat_map(|table| table.columns.notes.clone()));
         report_notes.extend(names);

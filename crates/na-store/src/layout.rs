@@ -26,7 +26,7 @@ const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/d
 /// Whether a path leads to a place where the store of a folder is written, however it is spelled and through whichever
 /// links; what is there now is not looked at.
 #[must_use]
-pub fn is_place(output: &Path, path: &Path) -> bool {
+pub fn is_store_path(output: &Path, path: &Path) -> bool {
     if TOP.iter().any(|name| is_same_file(&output.join(name), path)) {
         return true;
     }
@@ -71,7 +71,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// The long tables for which there are files, by their names alone, in the store's order.
-pub(crate) fn long_places(output: &Path) -> Result<Vec<TableName>, StoreError> {
+pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, StoreError> {
     let mut tables = Vec::new();
     for (folder, prefix) in [("long", ""), ("long/diffusion", "diffusion_")] {
         for stem in parquet_files(&output.join(folder))? {
@@ -84,7 +84,7 @@ pub(crate) fn long_places(output: &Path) -> Result<Vec<TableName>, StoreError> {
 }
 
 /// The files where features are, by their names alone, as paths under the store.
-pub(crate) fn wide_places(output: &Path) -> Result<Vec<String>, StoreError> {
+pub(crate) fn wide_files_by_name(output: &Path) -> Result<Vec<String>, StoreError> {
     let mut files = Vec::new();
     for modality in Modality::ALL {
         let folder = format!("wide/{modality}");
@@ -146,14 +146,14 @@ mod tests {
             "long/anatomical_gm.parquet",
             "wide/anatomical/gm_mean.parquet",
         ] {
-            assert!(is_place(&output, &output.join(place)), "{place}");
+            assert!(is_store_path(&output, &output.join(place)), "{place}");
         }
         for other in
             ["list.csv", "long/list.csv", "../sessions.tsv", "sessions.tsv/below", "logs/manifest.json"]
         {
-            assert!(!is_place(&output, &output.join(other)), "{other}");
+            assert!(!is_store_path(&output, &output.join(other)), "{other}");
         }
-        assert!(is_place(
+        assert!(is_store_path(
             &folder.path().join("not yet/there"),
             &folder.path().join("not yet/there/tiv.parquet")
         ));
@@ -171,13 +171,13 @@ mod tests {
         symlink(path("disk"), path("store/long")).unwrap();
         symlink(path("store"), path("link")).unwrap();
         symlink(path("store/sessions.tsv"), path("list")).unwrap();
-        assert!(is_place(&path("link"), &path("store/tiv.parquet")));
-        assert!(is_place(&path("store"), &path("link/tiv.parquet")));
-        assert!(is_place(&path("store"), &path("disk/anatomical_gm.parquet")));
-        assert!(!is_place(&path("store"), &path("list.tsv")));
+        assert!(is_store_path(&path("link"), &path("store/tiv.parquet")));
+        assert!(is_store_path(&path("store"), &path("link/tiv.parquet")));
+        assert!(is_store_path(&path("store"), &path("disk/anatomical_gm.parquet")));
+        assert!(!is_store_path(&path("store"), &path("list.tsv")));
         symlink(path("list.tsv"), path("store/sessions.tsv")).unwrap();
         for spelling in ["list", "list.tsv", "link/sessions.tsv"] {
-            assert!(is_place(&path("store"), &path(spelling)), "{spelling}");
+            assert!(is_store_path(&path("store"), &path(spelling)), "{spelling}");
         }
     }
 }

@@ -27,7 +27,8 @@ use serde_json::Value;
 use crate::catalog::read_manifest;
 use crate::error::StoreError;
 use crate::layout::{
-    MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_places, wide_places,
+    MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
+    wide_files_by_name,
 };
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT};
@@ -51,10 +52,10 @@ pub fn check_tables(
     metrics: &WideMetrics,
 ) -> Result<(), StoreError> {
     let owned = Owned::of(output)?;
-    tables.iter().try_for_each(|table| owned.check_place(&table.file_path()))?;
-    let features = wide_places(output)?.into_iter();
+    tables.iter().try_for_each(|table| owned.check_file(&table.file_path()))?;
+    let features = wide_files_by_name(output)?.into_iter();
     let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
-    features.try_for_each(|path| owned.check_place(&path))
+    features.try_for_each(|path| owned.check_file(&path))
 }
 
 /// Whether a table may give a feature with this file.
@@ -100,7 +101,7 @@ impl Owned {
     /// yet.
     pub(crate) fn long_tables(&self) -> Result<Vec<TableName>, StoreError> {
         let mut own = Vec::new();
-        for table in long_places(&self.output)? {
+        for table in long_tables_by_name(&self.output)? {
             if self.has(&table.file_path())? {
                 own.push(table);
             }
@@ -111,7 +112,7 @@ impl Owned {
     /// The store's features whose files are there, as paths under the store.
     pub(crate) fn wide_files(&self) -> Result<Vec<String>, StoreError> {
         let mut own = Vec::new();
-        for path in wide_places(&self.output)? {
+        for path in wide_files_by_name(&self.output)? {
             if self.has(&path)? {
                 own.push(path);
             }
@@ -142,13 +143,13 @@ impl Owned {
     /// Refuses a place of every store's that holds anything else.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.check_manifest()?;
-        UNNAMED.iter().try_for_each(|path| self.check_place(path))?;
-        self.check_place(&FeatureName::tiv().file_path())?;
+        UNNAMED.iter().try_for_each(|path| self.check_file(path))?;
+        self.check_file(&FeatureName::tiv().file_path())?;
         self.check_sessions()
     }
 
     /// Refuses a place of a Parquet file that holds anything else.
-    pub(crate) fn check_place(&self, path: &str) -> Result<(), StoreError> {
+    pub(crate) fn check_file(&self, path: &str) -> Result<(), StoreError> {
         let place = self.output.join(path);
         let is_ours = match Found::at(&place)? {
             Found::Nothing => true,

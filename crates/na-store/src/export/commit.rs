@@ -9,7 +9,9 @@ use super::Export;
 use crate::catalog::{self, Own, long_entry};
 use crate::error::StoreError;
 use crate::file_state::FileState;
-use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_places, wide_places};
+use crate::layout::{
+    METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name, wide_files_by_name,
+};
 use crate::long::merge::OldTable;
 
 impl Export<'_> {
@@ -97,8 +99,8 @@ impl Export<'_> {
         let long = manifest.long_formats.values().map(|entry| entry.file_path.clone());
         let current: HashSet<String> =
             manifest.wide_features.values().map(|entry| entry.file_path.clone()).chain(long).collect();
-        let long = long_places(self.output)?.into_iter().map(|table| table.file_path());
-        for path in long.chain(wide_places(self.output)?).filter(|path| !current.contains(path)) {
+        let long = long_tables_by_name(self.output)?.into_iter().map(|table| table.file_path());
+        for path in long.chain(wide_files_by_name(self.output)?).filter(|path| !current.contains(path)) {
             if self.owned.has(&path)? {
                 self.folders.let_go(&self.output.join(path));
             }

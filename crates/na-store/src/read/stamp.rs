@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use na_cache::Cache;
 
 use crate::error::StoreError;
-use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_places};
+use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
 
 /// Which files stood in a store's places at an instant. An export replaces files and never changes one, and the cache
 /// is there as long as it lasts: features need not be looked at one by one.
@@ -29,7 +29,7 @@ struct Mark {
 impl Stamp {
     pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
         let fixed = [MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE].map(str::to_owned);
-        let long = long_places(output)?.into_iter().map(|table| table.file_path());
+        let long = long_tables_by_name(output)?.into_iter().map(|table| table.file_path());
         let files = fixed.into_iter().chain(long).filter_map(|name| {
             let metadata = fs::metadata(output.join(&name)).ok()?;
             Some((name, Mark::of_whole(&metadata)))

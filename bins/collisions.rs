@@ -20,7 +20,7 @@ pub(crate) struct InStore {
 /// Refuses a file, named by an option, in a place of the store.
 pub(crate) fn check(output: &Path, option: &'static str, path: Option<&Path>) -> Result<(), InStore> {
     match path.map(expand) {
-        Some(path) if na_store::is_place(output, &path) => {
+        Some(path) if na_store::is_store_path(output, &path) => {
             Err(InStore { option, path, output: output.to_owned() })
         }
         _ => Ok(()),

@@ -13,7 +13,7 @@ use crate::roots::Roots;
 pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
     match &config.sessions {
         SessionSource::List { path, .. }
-            if path != Path::new("-") && na_store::is_place(&config.output, path) =>
+            if path != Path::new("-") && na_store::is_store_path(&config.output, path) =>
         {
             Err(PipelineError::SessionListInStore { path: path.clone(), output: config.output.clone() })
         }
@@ -29,10 +29,11 @@ pub(crate) fn check_tables(
 ) -> Result<(), PipelineError> {
     let modalities = config.modalities();
     let tissues = config.tissues.iter().filter(|_| modalities.contains(&Modality::Anatomical));
-    let is_chosen = |workflow: &&na_model::Workflow| {
-        config.workflows.as_ref().is_none_or(|chosen| chosen.iter().any(|name| name == workflow.as_str()))
-    };
-    let workflows = roots.all.iter().filter_map(|root| root.workflow.as_ref()).filter(is_chosen);
+    let workflows = roots
+        .all
+        .iter()
+        .filter_map(|root| root.workflow.as_ref())
+        .filter(|workflow| config.chooses(workflow));
     let tables: BTreeSet<TableName> = tissues
         .copied()
         .map(TableName::Anatomical)
