@@ -1,9 +1,9 @@
 //! Reading a whole store to see whether it is what it was when it was written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, Unit, WideFeature};
+use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, WideFeature};
 
 use crate::catalog::{Own, count, wide_entry};
 use crate::error::StoreError;
@@ -165,9 +165,8 @@ impl Verifier {
         }
     }
 
-    /// Whether the tables have what was read, and nothing else of the units that say what they were read from.
+    /// Whether the tables have what was read.
     fn sources(&self) -> Result<(), String> {
-        let mut units: HashSet<Unit> = HashSet::new();
         let mut lacking: BTreeMap<String, usize> = BTreeMap::new();
         let mut first = None;
         for_each_stored_unit::<StoreError>(&self.store.output, SourceDetail::States, |stored| {
@@ -179,7 +178,6 @@ impl Verifier {
                     *lacking.entry(name.to_string()).or_default() += 1;
                 }
             }
-            units.insert(stored.unit);
             Ok(())
         })
         .map_err(|error| error.to_string())?;

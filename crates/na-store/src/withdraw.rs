@@ -57,7 +57,14 @@ pub fn mentioned_sessions(output: &Path) -> Result<BTreeSet<Session>, StoreError
             sessions.extend(sessions_of(&file.read(group, &[SUBJECT, SESSION])?, &place)?);
         }
     }
-    sessions.extend(sessions_tsv::units(output)?.into_iter().map(|unit| unit.session));
+    sessions.extend(mentioned_beside_tables(output)?);
+    Ok(sessions)
+}
+
+/// Every session that is named outside the store's Parquet files.
+fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
+    let mut sessions: BTreeSet<Session> =
+        sessions_tsv::units(output)?.into_iter().map(|unit| unit.session).collect();
     if let Some(pandas) = PandasCache::open_existing(output)? {
         sessions.extend(pandas.mentioned_sessions()?);
     } else if let Some(cache) = Cache::open_existing(output)? {
@@ -112,8 +119,7 @@ fn rewrite(
         compression: compression(output)?,
     };
     let outcomes = sessions_tsv::read(output)?.into_iter();
-    let outcomes = outcomes.filter(|outcome| !sessions.contains(&outcome.unit.session)).map(|outcome| {
-        let mut outcome = outcome;
+    let outcomes = outcomes.filter(|outcome| !sessions.contains(&outcome.unit.session)).map(|mut outcome| {
         leave_untold(&mut outcome.reason, sessions);
         outcome
     });
@@ -174,7 +180,7 @@ fn written_subjects(text: &str) -> impl Iterator<Item = SubjectCode> + '_ {
     names.filter_map(|name| SubjectCode::clean(name).ok())
 }
 
-/// Looks into every file: none may have a row of these sessions.
+/// Looks into every file, row by row: none may have one of these sessions.
 fn verify(output: &Path, sessions: &BTreeSet<Session>) -> Result<(), StoreError> {
     let fixed = [TIV_FILE, METADATA_FILE, SOURCES_FILE].map(str::to_owned);
     let owned = Owned::of(output)?;
@@ -190,8 +196,7 @@ fn verify(output: &Path, sessions: &BTreeSet<Session>) -> Result<(), StoreError>
             }
         }
     }
-    let left: BTreeSet<Session> = mentioned_sessions(output)?;
-    match left.intersection(sessions).next() {
+    match mentioned_beside_tables(output)?.intersection(sessions).next() {
         None => Ok(()),
         Some(_) => Err(StoreError::NotVerified {
             path: output.to_owned(),
@@ -206,7 +211,15 @@ fn count(n: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use na_model::SessionId;
+    use parquet::arrow::ArrowWriter;
+
     use super::*;
+    use crate::layout::SESSIONS_FILE;
 
     #[test]
     fn a_reason_names_somebody_only_by_the_whole_code() {
@@ -221,6 +234,29 @@ mod tests {
             ("no anatomical tables were found", false),
         ] {
             assert_eq!(names_any(text, &sessions), names, "{text}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_still_named_in_a_table_or_beside_them_is_noticed() {
+        let withdrew = Session::new(SubjectCode::clean("7").unwrap(), SessionId::clean("1").unwrap());
+        let sessions = BTreeSet::from([withdrew]);
+        let folder = tempfile::tempdir().unwrap();
+        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        for (code, is_left) in [("0008", false), ("0007", true)] {
+            let batch = RecordBatch::try_from_iter([(SUBJECT, text(code)), (SESSION, text("1"))]).unwrap();
+            let file = File::create(folder.path().join(METADATA_FILE)).unwrap();
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            let seen = verify(folder.path(), &sessions).map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            fs::remove_file(folder.path().join(METADATA_FILE)).unwrap();
+            let line = format!("{code}\t1\tanatomical\tmissing\tn/a\tno tables\n");
+            fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
+            let seen = verify(folder.path(), &sessions).map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            fs::remove_file(folder.path().join(SESSIONS_FILE)).unwrap();
         }
     }
 }
