@@ -1,6 +1,6 @@
 //! What leaves a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,12 @@ impl Removals {
         self.0.iter()
     }
 
+    /// The sessions that lose anything.
+    #[must_use]
+    pub fn sessions(&self) -> HashSet<&Session> {
+        self.0.keys().map(|unit| &unit.session).collect()
+    }
+
     /// A line a unit: `sub-0007/ses-1 anatomical: anatomical_gm`, or the unit alone where it leaves whole.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(unit, leaving)| match leaving {
@@ -188,6 +194,7 @@ mod tests {
             lines,
             ["sub-0001 diffusion: diffusion_NODDI (model n, param od, desc )", "sub-0002 diffusion"]
         );
+        assert_eq!(removals.sessions(), HashSet::from([&session("1"), &session("2")]));
         let read: Removals = serde_json::from_str(&serde_json::to_string(&removals).unwrap()).unwrap();
         assert_eq!(read, removals);
         let takes = |code, param| removals.takes_table(&session(code), &noddi, Some(&map(param)));

@@ -307,8 +307,8 @@ impl<'a> Export<'a> {
             let leaving = replaced.in_table(table);
             sessions.extend(old.index.sessions_that_stay(&leaving));
         }
-        let leaves = |session: &Session| removals.iter().any(|(unit, _)| unit.session == *session);
-        let known = self.old_metadata.sessions.iter().filter(|session| !leaves(session));
+        let leaving = removals.sessions();
+        let known = self.old_metadata.sessions.iter().filter(|session| !leaving.contains(session));
         sessions.extend(known.cloned());
         sessions
     }

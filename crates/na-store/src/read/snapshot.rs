@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Modality, Removals, Session, TableName, Unit, WideMetrics};
+use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
 
 use crate::catalog::store_manifest;
 use crate::error::StoreError;
@@ -203,13 +203,8 @@ impl Snapshot {
         let metadata = match &self.cached {
             None => old,
             Some(cached) => {
-                let leaves = |session: &&Session| {
-                    Modality::ALL
-                        .iter()
-                        .any(|m| cached.removals.of(&Unit::new((*session).clone(), *m)).is_some())
-                };
-                let is_empty = cached.removals.is_empty();
-                let stay = old.sessions.iter().filter(|session| is_empty || !leaves(session));
+                let (is_empty, losing) = (cached.removals.is_empty(), cached.removals.sessions());
+                let stay = old.sessions.iter().filter(|session| !losing.contains(session));
                 let mut sessions: HashSet<Session> = stay.cloned().collect();
                 sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
                 sessions.extend(self.volumes()?.0.keys().cloned());
