@@ -1,6 +1,7 @@
 //! Which region each row of a table is: one rule for files, caches and stores.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
@@ -33,16 +34,32 @@ impl<'a> RegionColumns<'a> {
     /// The region of a row.
     #[must_use]
     pub fn region(&self, row: usize) -> Region {
-        let label = self.labels.iter().find_map(|column| word(*column, row));
-        let hemisphere = self.hemispheres.iter().find_map(|(name, column)| {
-            let cell = word(*column, row)?;
-            Region::hemisphere_in(name, &cell).map(str::to_owned)
-        });
         Region {
             index: self.index.and_then(|column| integer(column, row)),
-            label: label.map(Cow::into_owned),
-            hemisphere,
+            label: self.label(row).map(Cow::into_owned),
+            hemisphere: self.hemisphere(row).map(Cow::into_owned),
         }
+    }
+
+    /// Whether rows that follow each other are of these regions, one each, in this order.
+    pub fn are<'r>(&self, rows: Range<usize>, regions: impl ExactSizeIterator<Item = &'r Region>) -> bool {
+        rows.len() == regions.len() && rows.zip(regions).all(|(row, region)| self.is(row, region))
+    }
+
+    fn is(&self, row: usize, region: &Region) -> bool {
+        self.index.and_then(|column| integer(column, row)) == region.index
+            && self.label(row).as_deref() == region.label.as_deref()
+            && self.hemisphere(row).as_deref() == region.hemisphere.as_deref()
+    }
+
+    fn label(&self, row: usize) -> Option<Cow<'a, str>> {
+        self.labels.iter().find_map(|column| word(*column, row))
+    }
+
+    fn hemisphere(&self, row: usize) -> Option<Cow<'a, str>> {
+        self.hemispheres.iter().find_map(|(name, column)| {
+            word(*column, row).filter(|cell| Region::hemisphere_in(name, cell).is_some())
+        })
     }
 
     /// The regions of all rows, in their order.
@@ -145,6 +162,33 @@ mod tests {
             ("hemi", text(&["L", "", ""])),
         ];
         assert_eq!(regions(&columns), [is(1, "", "L"), is(2, "", "CORTEX_RIGHT"), is(3, "", "")]);
+    }
+
+    #[test]
+    fn rows_are_of_the_regions_that_all_their_columns_give() {
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("index", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef, true),
+            ("label", text(&["a", "b", ""]), true),
+            ("hemi", text(&["L", "", "R"]), true),
+        ])
+        .unwrap();
+        let columns = RegionColumns::of(&batch);
+        let regions: Vec<Region> = columns.regions().collect();
+        assert!(columns.are(0..3, regions.iter()));
+        assert!(columns.are(1..3, regions[1..].iter()));
+        assert!(!columns.are(0..2, regions.iter()) && !columns.are(0..3, regions[..2].iter()));
+        for place in 0..3 {
+            let others = [
+                Region { index: Some(7), ..regions[place].clone() },
+                Region { label: Some("x".to_owned()), ..regions[place].clone() },
+                Region { hemisphere: Some("left".to_owned()), ..regions[place].clone() },
+            ];
+            for other in others {
+                let mut changed = regions.clone();
+                changed[place] = other;
+                assert!(!columns.are(0..3, changed.iter()), "{changed:?}");
+            }
+        }
     }
 
     #[test]

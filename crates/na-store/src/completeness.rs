@@ -11,8 +11,8 @@ pub(crate) struct Completeness<'a> {
     tables: Vec<(&'a TableName, &'a LongIndex)>,
     /// By unit: the runs of each table, as places in `tables`.
     held: HashMap<Unit, Vec<(usize, &'a Run)>>,
-    /// For each table, the region that each of its regions is, and how many that are.
-    regions: Vec<(Vec<usize>, usize)>,
+    /// For each table, the regions that it has, and how many of them each of its layouts lacks.
+    regions: Vec<(usize, Vec<usize>)>,
 }
 
 impl<'a> Completeness<'a> {
@@ -27,8 +27,12 @@ impl<'a> Completeness<'a> {
         }
         let regions = tables.iter().map(|(_, index)| {
             let matched = matched_regions(&index.regions);
-            let n_regions = matched.iter().collect::<HashSet<_>>().len();
-            (matched, n_regions)
+            let all = matched.iter().collect::<HashSet<_>>().len();
+            let lacking = index.layouts.iter().map(|layout| {
+                let regions = layout.iter().filter_map(|region| matched.get(*region));
+                all - regions.collect::<HashSet<_>>().len()
+            });
+            (all, lacking.collect())
         });
         let regions = regions.collect();
         Self { tables, held, regions }
@@ -77,12 +81,9 @@ impl<'a> Completeness<'a> {
         let mut lacking = BTreeSet::new();
         for (place, run) in held {
             let table = self.tables.get(*place).zip(self.regions.get(*place));
-            let Some(((table, index), (matched, all))) = table else { continue };
-            let layout = index.layouts.get(run.layout).into_iter().flatten();
-            let regions: HashSet<&usize> = layout.filter_map(|region| matched.get(*region)).collect();
-            let missing = all - regions.len();
-            if missing > 0 {
-                lacking.insert((*table, missing, *all));
+            let Some(((table, _), (all, of_layouts))) = table else { continue };
+            if let Some(missing) = of_layouts.get(run.layout).filter(|missing| **missing > 0) {
+                lacking.insert((*table, *missing, *all));
             }
         }
         let describe = |(table, missing, all): (&TableName, usize, usize)| {

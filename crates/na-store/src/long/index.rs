@@ -164,9 +164,22 @@ impl IndexBuilder {
             };
             MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
         });
-        let layout = self.layout(rows.clone().map(|row| columns.regions.region(row)));
+        let layout = match self.index.runs.last() {
+            // As a rule a run has the regions of the one before it.
+            Some(last) if self.has_layout(columns, &rows, last.layout) => last.layout,
+            _ => self.layout(rows.clone().map(|row| columns.regions.region(row))),
+        };
         self.add_rows(row_group, rows, session, map, layout);
         Ok(())
+    }
+
+    fn has_layout(&self, columns: &KeyColumns<'_>, rows: &Range<usize>, layout: usize) -> bool {
+        let regions: Option<Vec<&Region>> = self
+            .index
+            .layouts
+            .get(layout)
+            .and_then(|layout| layout.iter().map(|region| self.index.regions.get(*region)).collect());
+        regions.is_some_and(|regions| columns.regions.are(rows.clone(), regions.into_iter()))
     }
 }
 
