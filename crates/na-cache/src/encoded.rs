@@ -40,12 +40,27 @@ impl EncodedTable {
     /// # Errors
     /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
     pub fn encode(table: TableName, map: Option<MapSource>, batch: &RecordBatch) -> Result<Self, CacheError> {
+        Self::encode_like(table, map, batch, &RegionSet::default())
+    }
+
+    /// Encodes a table that has, as a rule, the regions of the one before it: then both share one list.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_like(
+        table: TableName,
+        map: Option<MapSource>,
+        batch: &RecordBatch,
+        before: &RegionSet,
+    ) -> Result<Self, CacheError> {
+        let regions = RegionColumns::of(batch);
+        let is_like = regions.are(0..batch.num_rows(), before.as_slice().iter());
         Ok(Self {
             table,
             map,
             n_rows: batch.num_rows(),
             columns: batch.schema(),
-            regions: RegionColumns::of(batch).set(),
+            regions: if is_like { before.clone() } else { regions.set() },
             data: pack(batch)?,
             text_bytes: batch.columns().iter().map(text_bytes).sum(),
         })

@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
-use na_model::{Modality, ReadAt, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{Modality, ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::find::FoundUnit;
 use crate::fingerprint::read_unless;
@@ -26,13 +26,15 @@ pub(crate) struct LoadedUnit {
     pub(crate) of_other_session: Option<String>,
 }
 
-/// Reads a unit's files; `None` if the run was asked to stop meanwhile.
+/// Reads a unit's files; `None` if the run was asked to stop meanwhile. `regions` are those of the table before, which are
+/// shared where they are this one's; afterwards they are those of the unit's last table.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
+    regions: &mut RegionSet,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    match (Load { planned, found, should_stop, volumes: Vec::new() }).run() {
+    match (Load { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
         Err(UnitError::Stopped) => Ok(None),
         loaded => loaded.map(Some),
     }
@@ -41,6 +43,7 @@ pub(crate) fn load(
 struct Load<'a> {
     planned: &'a PlannedUnit,
     found: &'a FoundUnit,
+    regions: &'a mut RegionSet,
     should_stop: &'a dyn Fn() -> bool,
     /// Every file that TIV may stand in, and what was read there.
     volumes: Vec<Candidate>,
@@ -107,8 +110,10 @@ impl Load<'_> {
         }
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
-        let encoded = EncodedTable::encode(table.table.clone(), table.map.clone(), &parsed.batch)
+        let (name, map) = (table.table.clone(), table.map.clone());
+        let encoded = EncodedTable::encode_like(name, map, &parsed.batch, self.regions)
             .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
+        self.regions.clone_from(encoded.regions());
         loaded.unit.tables.push(encoded);
         Ok(())
     }

@@ -55,7 +55,8 @@ impl Loading<'_> {
     /// Changed units that cannot be read. They are read for that alone, and only where their old rows make a difference.
     fn unreadable(&self) -> HashSet<Unit> {
         let changed = self.plan.to_load.par_iter().filter(|planned| planned.is_changed);
-        changed.filter(|planned| self.read(planned).is_err()).map(|planned| planned.unit.clone()).collect()
+        let is_unreadable = |planned: &&PlannedUnit| self.read(planned, &mut RegionSet::default()).is_err();
+        changed.filter(is_unreadable).map(|planned| planned.unit.clone()).collect()
     }
 
     pub(crate) fn run(&self, cache: &OwnedCache<'_>, admission: Admission) -> Result<Loaded, PipelineError> {
@@ -99,9 +100,10 @@ impl Loading<'_> {
         rayon::scope(|scope| {
             for _ in 0..n_jobs {
                 scope.spawn(|_| {
+                    let mut regions = RegionSet::default();
                     while let Some(number) = gate.next(&should_stop) {
                         let Some(planned) = self.plan.to_load.get(number) else { break };
-                        gate.hand_over(number, self.read(planned), &take);
+                        gate.hand_over(number, self.read(planned, &mut regions), &take);
                     }
                 });
             }
@@ -112,10 +114,10 @@ impl Loading<'_> {
     }
 
     /// Reads a unit. `None` if the run is to stop.
-    fn read(&self, planned: &PlannedUnit) -> Result<Option<LoadedUnit>, UnitError> {
+    fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
         let found = self.finder.find(&planned.unit, written, &planned.known)?;
-        load(planned, &found, &|| self.observer.should_stop())
+        load(planned, &found, regions, &|| self.observer.should_stop())
     }
 
     /// Lets a unit in and hands it over. False if there is no sense in going on.

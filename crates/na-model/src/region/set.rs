@@ -1,15 +1,28 @@
 //! The regions of a table, and whether those of another are of the same atlas.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Region;
 
-/// The regions of a table, in the order they were first met.
+/// The regions of a table, in the order they were first met. The tables of an atlas share one list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RegionSet(Vec<Region>);
+#[serde(from = "Vec<Region>", into = "Vec<Region>")]
+pub struct RegionSet(Arc<Vec<Region>>);
+
+impl From<Vec<Region>> for RegionSet {
+    fn from(regions: Vec<Region>) -> Self {
+        Self(Arc::new(regions))
+    }
+}
+
+impl From<RegionSet> for Vec<Region> {
+    fn from(set: RegionSet) -> Self {
+        Arc::unwrap_or_clone(set.0)
+    }
+}
 
 impl RegionSet {
     /// A set of regions; repetitions are dropped.
@@ -21,7 +34,7 @@ impl RegionSet {
             let mut seen = HashSet::new();
             regions.retain(|region| seen.insert(region.clone()));
         }
-        Self(regions)
+        regions.into()
     }
 
     /// The regions.
@@ -33,7 +46,7 @@ impl RegionSet {
     /// Adds another set's regions behind this one's.
     pub fn extend(&mut self, other: &Self) {
         if self != other {
-            *self = Self::new(self.0.drain(..).chain(other.0.iter().cloned()));
+            *self = Self::new(self.0.iter().chain(other.0.iter()).cloned());
         }
     }
 

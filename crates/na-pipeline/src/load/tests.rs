@@ -47,7 +47,8 @@ impl Files {
     }
 
     fn load_knowing(&self, known_tiv: &[SourceFile]) -> Result<LoadedUnit, UnitError> {
-        load(&planned(known_tiv), &self.found(), &|| false).map(|loaded| loaded.expect("nobody stops"))
+        load(&planned(known_tiv), &self.found(), &mut RegionSet::default(), &|| false)
+            .map(|loaded| loaded.expect("nobody stops"))
     }
 
     fn load(&self) -> LoadedUnit {
@@ -238,7 +239,7 @@ fn a_unit_says_when_its_reading_began() {
     let files = Files::new(&[]);
     let planned = planned(&[]);
     let seen = std::cell::Cell::new(None);
-    let loaded = load(&planned, &files.found(), &|| {
+    let loaded = load(&planned, &files.found(), &mut RegionSet::default(), &|| {
         seen.set(seen.get().or(Some(ReadAt::now())));
         false
     });
@@ -252,6 +253,26 @@ fn a_run_that_stops_inside_a_table_leaves_the_unit() {
     let files = Files::new(&[(GM, &format!("label\tmean\textra\n{rows}"))]);
     let asked = std::cell::Cell::new(0);
     let stops_late = || asked.replace(asked.get() + 1) >= 10;
-    assert!(load(&planned(&[]), &files.found(), &stops_late).unwrap().is_none());
+    assert!(load(&planned(&[]), &files.found(), &mut RegionSet::default(), &stops_late).unwrap().is_none());
     assert_eq!(asked.get(), 11, "nothing goes on once it was told to stop");
+}
+
+#[test]
+fn a_table_has_its_own_regions_whatever_was_read_before_it() {
+    let mut regions = RegionSet::default();
+    for table in [
+        "index\tlabel\tmean\n1\ta\t0.5\n2\tb\t0.5\n",
+        "index\tlabel\tmean\n1\ta\t0.25\n2\tb\t0.25\n",
+        "index\tlabel\tmean\n1\ta\t0.5\n2\tc\t0.5\n",
+        "index\tlabel\tmean\n1\ta\t0.5\n",
+    ] {
+        let files = Files::new(&[(GM, table)]);
+        let read = |regions: &mut RegionSet| {
+            let loaded = load(&planned(&[]), &files.found(), regions, &|| false).unwrap().unwrap();
+            loaded.unit.tables[0].regions().clone()
+        };
+        let own = read(&mut RegionSet::default());
+        assert_eq!(read(&mut regions), own);
+        assert_eq!(regions, own);
+    }
 }
