@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use na_model::{Leaving, Modality, Unit, UnitOutcome, UnitStatus};
+use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
 use na_pipeline::{Config, RunReport, Withdrew};
 use na_store::ExportReport;
 use serde_json::json;
@@ -78,6 +78,14 @@ impl Told<'_> {
 
     fn store(&self, text: &mut String, export: &ExportReport) {
         let manifest = &export.manifest;
+        for (name, n, what) in [
+            ("Partial", partial(export), "lack something that others have"),
+            ("Kept", kept(export), "stay as they were, files of them are gone"),
+        ] {
+            if n > 0 {
+                let _ = writeln!(text, "{name:<10}{} units {what}: see sessions.tsv", number(n));
+            }
+        }
         let _ = writeln!(text, "{:<10}{}", "Tables", manifest.long_formats.len());
         for (name, entry) in &manifest.long_formats {
             let (rows, sessions) = (thousands(entry.n_rows), sessions(entry.n_sessions));
@@ -145,6 +153,8 @@ impl Told<'_> {
             json!({
                 "tables": tables,
                 "features": export.manifest.wide_features.len(),
+                "partial": partial(export),
+                "kept": kept(export),
                 "age_range": export.age_range.map(|(youngest, oldest)| [youngest, oldest]),
                 "ages_in_years": export.ages_in_years,
                 "notes": export.notes,
@@ -194,12 +204,23 @@ impl Told<'_> {
             },
             "removed": report.removals.iter().map(removed).collect::<Vec<_>>(),
             "let_go": let_go,
+            "let_go_tables": report.let_go.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "outcomes": report.outcomes.iter().map(outcome).collect::<Vec<_>>(),
             "store": store,
             "seconds": self.elapsed.as_secs_f64(),
         });
         format!("{value:#}\n")
     }
+}
+
+/// Units of the store that lack tables, maps or regions.
+fn partial(export: &ExportReport) -> usize {
+    export.sessions.iter().filter(|row| row.status == UnitStatus::Partial).count()
+}
+
+/// Units of the store of which something stays though its file is gone.
+fn kept(export: &ExportReport) -> usize {
+    export.sessions.iter().filter(|row| row.reason.starts_with(KEPT)).count()
 }
 
 fn unit_of(unit: &Unit) -> serde_json::Value {

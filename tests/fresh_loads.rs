@@ -155,6 +155,20 @@ fn a_modality_that_is_not_loaded_again_is_told_too() {
 }
 
 #[test]
+fn a_table_of_which_nothing_is_loaded_again_is_told_too() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.run(&[]).ended(0);
+    let told = cohort.run(&["--force", "--no-wm", "--dry-run", "--json"]).ended(0).json();
+    assert_eq!(told["let_go_tables"], serde_json::json!(["anatomical_wm"]));
+    let before = bytes(&cohort.path("data/processed/long"));
+    cohort.run(&["--force", "--no-wm"]).ended(1).says(&["all of anatomical_wm", "--yes"]);
+    assert_eq!(bytes(&cohort.path("data/processed/long")), before);
+    let ran = cohort.run(&["--force", "--no-wm", "--yes", "--json"]).ended(0);
+    assert_eq!(ran.units("loaded"), [0, 0], "nothing is read a second time");
+    assert!(!cohort.path("data/processed/long/anatomical_wm.parquet").exists());
+}
+
+#[test]
 fn what_cannot_be_read_today_is_not_let_go() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);

@@ -198,6 +198,19 @@ fn sessions_that_are_not_listed_stay_until_they_are_pruned() {
 }
 
 #[test]
+fn a_row_of_nobody_keeps_the_unlisted_where_they_are() {
+    let cohort = Cohort::of(&[("20250727", "1"), B]);
+    cohort.run(&[]).ended(0);
+    cohort.list("subject_code,session_id\n2.03E+07,1\n0002,1\n");
+    let broken = cohort.run(&["--prune-unlisted"]).ended(1);
+    broken.says(&["1 rows", "line 2", "digits were lost", "--yes"]);
+    assert_eq!(sessions_of(&cohort, "gm_mean"), 2);
+    cohort.list("subject_code,session_id\n20250727,1\n");
+    cohort.run(&["--prune-unlisted", "--yes"]).ended(0).says(&["sub-0002/ses-1"]);
+    assert_eq!(sessions_of(&cohort, "gm_mean"), 1);
+}
+
+#[test]
 fn labels_choose_what_is_read_again_and_all_else_stays() {
     let cohort = Cohort::of(&[A, B, C]);
     cohort.run(&[]).ended(0);

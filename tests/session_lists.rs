@@ -88,7 +88,7 @@ fn an_age_that_is_no_number_is_null_and_its_text_stays() {
     let ran = cohort.run(&[]).ended(0).says(&["1 ages are no numbers", "1 are written with a +", "Age_text"]);
     ran.keeps_quiet_about(&["35-40", "89+"]);
     assert_eq!(cells(&cohort, "AGE"), ["30.5", "89.0", NULL, NULL, NULL]);
-    assert_eq!(cells(&cohort, "Age_text"), ["30.5", "89+", NULL, NULL, "35-40"]);
+    assert_eq!(cells(&cohort, "Age_text"), [NULL, "89+", NULL, NULL, "35-40"]);
     cohort.list("subject_code,session_id,Age\n1,1,young\n2,1,old\n");
     cohort.run(&["-o", "other"]).ended(1).says(&["Age", "--age-column"]).keeps_quiet_about(&["young"]);
 }
@@ -215,4 +215,32 @@ fn an_age_in_a_unit_that_nobody_knows_is_nowhere_called_years() {
     cohort.write("visits.json", "{\"age\": {\"Units\": \"decades\"}}");
     cohort.run(&list).ended(0).says(&["Age       3 to 4, in an unknown unit"]);
     assert_eq!(units(), ["unknown", "unknown"]);
+}
+
+#[test]
+fn a_list_that_lost_a_column_says_who_loses_what_it_held() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.list("subject_code,session_id,site,score\n0001,1,a,1\n0002,1,,2\n");
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["no longer has"]);
+    cohort.list("subject_code,session_id,score\n0001,1,1\n0002,1,2\n");
+    cohort.run(&[]).ended(0).says(&["no longer has the column site: 1 of its sessions"]);
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["no longer has"]);
+}
+
+/// Ages of two lists, of which one holds a text.
+#[test]
+fn an_age_of_text_is_told_the_same_whichever_list_brought_it() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.list("subject_code,session_id,AGE\n0001,1,89+\n");
+    cohort.run(&[]).ended(0);
+    cohort.list("subject_code,session_id,AGE\n0002,1,30\n");
+    cohort.run(&[]).ended(0);
+    let in_two = Store::read(&cohort.store());
+    cohort.list("subject_code,session_id,AGE\n0001,1,89+\n0002,1,30\n");
+    cohort.run(&["--force"]).ended(0);
+    let in_one = Store::read(&cohort.store());
+    for column in ["AGE", "AGE_text"] {
+        let of = |store: &Store| store.by_session("metadata.parquet", column);
+        assert_eq!(of(&in_two), of(&in_one), "{column}");
+    }
 }

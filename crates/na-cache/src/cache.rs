@@ -233,7 +233,8 @@ impl Cache {
         let left_out = self.parsed(self.setting("left_out")?.as_deref())?;
         let unknown_age_unit = self.setting("unknown_age_unit")?.is_some();
         let rows = rows.collect::<Result<_, CacheError>>()?;
-        Ok(Listing { columns, rows, left_out, unknown_age_unit })
+        let found_by_folders = self.setting("found_by_folders")?.is_some();
+        Ok(Listing { columns, rows, left_out, unknown_age_unit, found_by_folders })
     }
 
     /// The missing and failed units of the last run that came to its end.

@@ -134,6 +134,9 @@ fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::
     ] {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;
     }
+    if record.listing.found_by_folders {
+        transaction.execute("INSERT INTO settings VALUES ('found_by_folders', '')", [])?;
+    }
     if record.listing.unknown_age_unit {
         transaction.execute("INSERT INTO settings VALUES ('unknown_age_unit', '')", [])?;
     }

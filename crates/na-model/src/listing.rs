@@ -20,6 +20,9 @@ pub struct Listing {
     /// Whether [`AGE_COLUMN`] is in a unit that nobody knows, and not in years.
     #[serde(default)]
     pub unknown_age_unit: bool,
+    /// Whether folders say which sessions there are, because no list does, or because it names subjects alone.
+    #[serde(default)]
+    pub found_by_folders: bool,
 }
 
 /// A row of the session list.

@@ -14,6 +14,7 @@ use crate::way::Kind;
 /// out with a note.
 pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
     let mut list = SessionList::default();
+    list.listing.found_by_folders = true;
     let mut subjects: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
     let mut written: BTreeMap<String, String> = BTreeMap::new();
     for (position, root) in roots.all.iter().enumerate() {

@@ -213,6 +213,17 @@ pub enum PipelineError {
         /// How many units and sessions, with examples.
         let_go: String,
     },
+    /// Whoever is meant by a row that cannot be told would be taken for unlisted.
+    #[error(
+        "{n} rows of the session list name nobody that can be told, and --prune-unlisted would take those whom they mean for \
+         unlisted: {first}; mend the list first, or --yes does it"
+    )]
+    RowsOfNobody {
+        /// How many.
+        n: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
     /// What is to be pruned is more than a tenth of the store.
     #[error(
         "{pruned} of the {known} units in {} would lose something or go, which is over a tenth: {examples}; --yes does it, and \

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Modality, Session, Unit, UnitOutcome, UnitStatus};
+use na_model::{Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
 use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_units};
 
 use crate::config::Config;
@@ -90,38 +90,54 @@ pub struct LetGo {
     pub units: BTreeSet<Unit>,
     /// Units that could not be read today.
     pub failed: BTreeSet<Unit>,
+    /// Tables of which nothing was loaded, of units that were loaded again.
+    pub tables: BTreeSet<TableName>,
 }
 
 impl LetGo {
-    /// What a store has beside these units, which come with whether they have tables: one that had some and has
-    /// its total intracranial volume alone was not loaded again.
+    /// What a store has beside these tables, and these units, which come with whether they have tables: one that had some
+    /// and has its total intracranial volume alone was not loaded again.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub(crate) fn of(
         config: &Config,
         loaded: &HashMap<Unit, bool>,
+        is_loaded: impl Fn(&TableName) -> bool,
         outcomes: &[UnitOutcome],
     ) -> Result<Self, StoreError> {
         let failed = outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed);
         let failed: HashSet<&Unit> = failed.map(|outcome| &outcome.unit).collect();
         let is_whole =
             |unit: &Unit, had_tables: bool| loaded.get(unit).is_some_and(|has| *has || !had_tables);
-        let stored = stored_units(&config.output)?.into_iter();
-        let gone = stored.filter(|(unit, had_tables)| !is_whole(unit, *had_tables)).map(|(unit, _)| unit);
-        let (failed, units) = gone.partition(|unit| failed.contains(unit));
-        Ok(Self { units, failed })
+        let mut let_go = Self::default();
+        for (unit, tables) in stored_units(&config.output)? {
+            if is_whole(&unit, !tables.is_empty()) {
+                let_go.tables.extend(tables.into_iter().filter(|table| !is_loaded(table)));
+            } else if failed.contains(&unit) {
+                let_go.failed.insert(unit);
+            } else {
+                let_go.units.insert(unit);
+            }
+        }
+        Ok(let_go)
+    }
+
+    /// Whether anything goes that nothing was found of today, or that nobody asked for.
+    pub(crate) fn is_unasked(&self) -> bool {
+        !self.units.is_empty() || !self.tables.is_empty()
     }
 
     /// Whether all that the store has was loaded again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.failed.is_empty()
+        self.units.is_empty() && self.failed.is_empty() && self.tables.is_empty()
     }
 }
 
 impl fmt::Display for LetGo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<String> = self.tables.iter().map(|table| format!("all of {table}")).collect();
         let all: Vec<&Unit> = self.units.iter().chain(&self.failed).collect();
         let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
         all.iter().for_each(|unit| *of_modality.entry(unit.modality).or_default() += 1);
@@ -129,6 +145,14 @@ impl fmt::Display for LetGo {
             of_modality.iter().map(|(modality, n)| format!("{n} {modality} units")).collect();
         let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
         let examples: Vec<String> = sessions.iter().take(EXAMPLES).map(ToString::to_string).collect();
-        write!(f, "{} of {} sessions, such as {}", counts.join(" and "), sessions.len(), examples.join(", "))
+        let of_units = (!all.is_empty()).then(|| {
+            format!(
+                "{} of {} sessions, such as {}",
+                counts.join(" and "),
+                sessions.len(),
+                examples.join(", ")
+            )
+        });
+        f.write_str(&of_units.into_iter().chain(tables).collect::<Vec<_>>().join("; "))
     }
 }

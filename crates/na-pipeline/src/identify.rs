@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
-use na_model::{ListedSession, Session, SessionId, SubjectCode, is_missing_in_list, visible};
+use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_missing_in_list, visible};
 
 use crate::clothing::{Clothing, is_scientific, undressed};
 use crate::discover::{Visits, has_scans};
@@ -27,6 +27,7 @@ pub(crate) fn identify(
     list.listing.unknown_age_unit = rows.unknown_age_unit;
     list.counts.rows = rows.rows.len();
     let has_sessions = rows.has_sessions && rows.rows.iter().any(|row| !is_missing_in_list(&row.session));
+    list.listing.found_by_folders = !has_sessions;
     let finder = Identities { roots, known };
     let people = finder.people(rows.rows, &mut list);
     if has_sessions {
@@ -68,12 +69,10 @@ impl Identities<'_> {
             let written = worn.unwrap_or(code);
             let refused = (!self.has_subject(&written) && is_scientific(&written))
                 .then(|| format!("line {}: the subject code {written:?}: {DIGITS_LOST}", row.line));
+            list.untold.extend(refused.clone());
             match SubjectCode::clean(&written) {
                 Ok(subject) => people.push(Person { row, subject, written, refused }),
-                Err(error) => {
-                    list.counts.unusable += 1;
-                    list.notes.push(format!("line {} of the session list is left out: {error}", row.line));
-                }
+                Err(error) => list.leave_out_row(row.line, &error),
             }
         }
         clothing.note("subject codes", list);
@@ -167,6 +166,7 @@ impl Identities<'_> {
             let refused = id.as_ref().filter(|id| !is_name && is_scientific(id));
             let refused =
                 refused.map(|id| format!("line {}: the session id {id:?}: {DIGITS_LOST}", person.row.line));
+            list.untold.extend(refused.clone());
             let refused = person.refused.clone().or(refused);
             rows.push((Person { refused, ..person }, id));
         }
@@ -197,11 +197,7 @@ impl Identities<'_> {
                         (Session::new(person.subject.clone(), other.or(id)), Some(written))
                     }
                     Err(error) => {
-                        list.counts.unusable += 1;
-                        list.notes.push(format!(
-                            "line {} of the session list is left out: {error}",
-                            person.row.line
-                        ));
+                        list.leave_out_row(person.row.line, &error);
                         continue;
                     }
                 },
@@ -322,6 +318,13 @@ impl Identities<'_> {
 }
 
 impl SessionList {
+    fn leave_out_row(&mut self, line: usize, why: &ModelError) {
+        self.counts.unusable += 1;
+        let left_out = format!("line {line} of the session list is left out: {why}");
+        self.notes.push(left_out.clone());
+        self.untold.push(left_out);
+    }
+
     fn push(&mut self, session: Session, written: WrittenIds, row: &ListedRow) {
         self.listing.rows.push(ListedSession { session, values: row.values.clone() });
         self.as_written.push(written);

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{Modality, ReadAt, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus};
+use na_model::{
+    Modality, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus,
+};
 
 use crate::event::PlanSummary;
 use crate::evicted::Evicted;
@@ -17,8 +19,9 @@ pub(crate) struct Plan {
     /// Units that are missing, or failed before anything was read; as loaded those that stay though files of them are gone,
     /// as partial those of which some tables are not chosen.
     pub(crate) outcomes: Vec<UnitOutcome>,
-    /// What was told before of units that this run does not look for.
-    pub(crate) earlier: Vec<UnitOutcome>,
+    /// What is told of units that are not listed: of those that were looked for all the same, and what was told before of
+    /// the others.
+    pub(crate) unlisted: Vec<UnitOutcome>,
     pub(crate) summary: PlanSummary,
     pub(crate) skipped: BTreeMap<Modality, usize>,
     pub(crate) notes: Vec<String>,
@@ -35,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) mounted: BTreeMap<SourceRoot, (usize, usize)>,
     /// The units that were looked for.
     pub(crate) looked_for: HashSet<Unit>,
+    /// Listed sessions that have a folder.
+    pub(crate) on_disk: HashSet<Session>,
     /// Whether what is gone leaves the store.
     pub(crate) prunes: bool,
     /// Whether any unit to load has a table.
@@ -111,6 +116,8 @@ pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// Tables that are there beside what is chosen, in words.
     pub(crate) not_chosen: Option<String>,
+    /// Whether its session has a folder under a root of tables, or nobody knows.
+    pub(crate) has_folder: bool,
     pub(crate) is_known: bool,
     pub(crate) tables: BTreeSet<TableKey>,
     pub(crate) tiv: Vec<SourceFile>,
@@ -126,7 +133,7 @@ impl Plan {
     pub(crate) fn all_outcomes(&self, failed: &[UnitOutcome]) -> Vec<UnitOutcome> {
         let has_failed: HashSet<&Unit> = failed.iter().map(|outcome| &outcome.unit).collect();
         let planned = self.outcomes.iter().filter(|outcome| !has_failed.contains(&outcome.unit));
-        planned.chain(failed).chain(&self.earlier).cloned().collect()
+        planned.chain(failed).chain(&self.unlisted).cloned().collect()
     }
 
     /// The units that are to be loaded, each with whether it has tables.
@@ -147,9 +154,17 @@ impl Plan {
     /// Adds a stored unit whose session is not listed, and was looked for all the same.
     pub(crate) fn add_unlisted(&mut self, unit: Unit, decided: Decided) {
         self.count_mounted(&decided);
-        if decided.gone.reason().is_some() {
-            self.gone.push((unit, decided.gone, decided.remains));
+        let Some(kept) = decided.gone.reason() else { return };
+        self.looked_for.insert(unit.clone());
+        if !self.prunes {
+            if let Decision::Kept(note) = decided.decision {
+                self.notes.push(note);
+            }
+            self.unlisted.push(UnitOutcome { unit: unit.clone(), status: UnitStatus::Loaded, reason: kept });
+        } else if decided.remains == Remains::Nothing {
+            self.unlisted.push(nothing_found(&unit));
         }
+        self.gone.push((unit, decided.gone, decided.remains));
     }
 
     fn count_mounted(&mut self, decided: &Decided) {
@@ -164,6 +179,9 @@ impl Plan {
         let fail = |status, reason| UnitOutcome { unit: unit.clone(), status, reason };
         self.count_mounted(&decided);
         self.looked_for.insert(unit.clone());
+        if decided.has_folder {
+            self.on_disk.insert(unit.session.clone());
+        }
         let leaves = self.prunes && decided.remains == Remains::Nothing;
         let (kept, loses_volume) = (decided.gone.reason(), decided.gone.volume);
         let not_chosen =
@@ -197,8 +215,7 @@ impl Plan {
             Decision::Skip => self.skip(unit.modality),
             Decision::Kept(_) if leaves => {
                 self.summary.missing += 1;
-                let reason = format!("no {} tables were found", unit.modality);
-                self.outcomes.push(fail(UnitStatus::Missing, reason));
+                self.outcomes.push(nothing_found(&unit));
             }
             Decision::Kept(note) => {
                 self.notes.extend((!self.prunes).then_some(note));
@@ -219,4 +236,9 @@ impl Plan {
         self.summary.skipped += 1;
         *self.skipped.entry(modality).or_default() += 1;
     }
+}
+
+pub(crate) fn nothing_found(unit: &Unit) -> UnitOutcome {
+    let reason = format!("no {} tables were found", unit.modality);
+    UnitOutcome { unit: unit.clone(), status: UnitStatus::Missing, reason }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, TableName, TivFinding, Unit, UnitStatus,
+    CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, SourceRoot, TableName, TivFinding, Unit,
+    UnitStatus,
 };
 use na_store::{SourceDetail, StoreError, for_each_stored_unit};
 use rayon::prelude::*;
@@ -120,7 +121,7 @@ impl Comparison<'_> {
 
     /// Whether the store's sessions are looked for that are not listed: those whose folders are gone are not discovered.
     fn looks_for_all(&self) -> bool {
-        self.planner.config.prune && self.planner.config.sessions == SessionSource::Discover
+        self.planner.config.sessions == SessionSource::Discover
     }
 
     fn add(&mut self, unit: Unit, known: Option<KnownUnit>) {
@@ -171,12 +172,13 @@ impl Comparison<'_> {
         let has_tables = !found.found.tables.is_empty();
         let is_new = |one: &NotChosen| !tables.contains(&(one.table.clone(), one.map.clone()));
         let not_chosen = told(&found.found.not_chosen, is_new);
+        let has_folder = found.located.iter().any(|located| located.root.0 != SourceRoot::Cat12);
         let Some(known) = known else {
             let decision = match found.is_empty() {
                 true => Decision::Missing(why_missing(unit, &found)),
                 false => Decision::Load { has_tables, differs: false },
             };
-            return Decided { not_chosen, ..Decided::of(decision, None) };
+            return Decided { not_chosen, has_folder, ..Decided::of(decision, None) };
         };
         let gone = Gone::of(self.planner.config, &found, &known.sources, &tables);
         let decision = if found.is_empty() {
@@ -188,7 +190,7 @@ impl Comparison<'_> {
                 Err(error) => return failed(error.to_string()),
             }
         };
-        let mut decided = Decided { not_chosen, ..Decided::of(decision, Some(known)) };
+        let mut decided = Decided { not_chosen, has_folder, ..Decided::of(decision, Some(known)) };
         if self.planner.config.prune {
             // What is gone is no longer known: the volume is then looked for in what is there.
             decided.tiv.retain(|source| !is_gone(source, &found));
@@ -268,6 +270,7 @@ impl Decided {
         Self {
             decision,
             not_chosen: None,
+            has_folder: true,
             is_known: known.is_some(),
             tables,
             tiv,

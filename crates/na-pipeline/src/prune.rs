@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use na_model::{Removals, Session, Unit};
+use na_model::{Listing, Modality, Removals, Session, Unit};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -18,7 +18,7 @@ const EXAMPLES: usize = 3;
 /// What `--prune` and `--prune-unlisted` take.
 ///
 /// # Errors
-/// A root that looks as if it were not mounted.
+/// A root that looks as if it were not mounted; a row of the list of which nobody knows whose it is.
 pub(crate) fn pruned(
     config: &Config,
     roots: &Roots,
@@ -44,6 +44,9 @@ pub(crate) fn pruned(
         }
     }
     if config.prune_unlisted {
+        if let Some(first) = list.untold.first().filter(|_| !config.yes) {
+            return Err(PipelineError::RowsOfNobody { n: list.untold.len(), first: first.clone() });
+        }
         let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
         let unlisted = plan.stored.iter().filter(|unit| !listed.contains(&unit.session));
         unlisted.for_each(|unit| removals.add_unit(unit.clone()));
@@ -63,6 +66,19 @@ pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> 
         return Err(PipelineError::WouldPrune { output: config.output.clone(), pruned, known, examples });
     }
     Ok(())
+}
+
+/// Takes those out of a listing that only the store knew of, and that leave it: their subjects are listed, and they are
+/// not.
+pub(crate) fn leave_listing(listing: &mut Listing, plan: &Plan, removals: &Removals) {
+    let leaves = |session: &Session| {
+        let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
+        let mut stored = units.filter(|unit| plan.stored.contains(unit)).peekable();
+        stored.peek().is_some() && stored.all(|unit| removals.takes_unit(&unit))
+    };
+    if listing.found_by_folders && !removals.is_empty() {
+        listing.rows.retain(|row| plan.on_disk.contains(&row.session) || !leaves(&row.session));
+    }
 }
 
 /// An empty mount point has nothing, and all would be taken for gone.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
-use na_model::{Modality, Removals, Session, Unit, UnitOutcome};
+use na_model::{Modality, Removals, Session, TableName, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
 use crate::claims::Claims;
@@ -16,7 +16,7 @@ use crate::find::Finder;
 use crate::fresh::{Base, LetGo, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
 use crate::plan::Plan;
-use crate::prune::{check_share, pruned};
+use crate::prune::{check_share, leave_listing, pruned};
 use crate::session_list::{RowCounts, SessionList};
 use crate::work::{Inputs, Work, tell_notes};
 
@@ -72,7 +72,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         let units = work.plan.units().chain(cached.iter().map(units_with_tables)).collect();
         let let_go = match base {
             Base::Stored => LetGo::default(),
-            Base::Anew => LetGo::of(config, &units, &work.plan.outcomes)?,
+            Base::Anew => LetGo::of(config, &units, |table| config.looks_for(table), &work.plan.outcomes)?,
         };
         let report = report(&work.list, &work.plan, Loaded::default(), None, false);
         Ok(RunReport { removals, let_go, ..report })
@@ -190,7 +190,8 @@ fn load_and_export(
     plan.tell(observer);
     let mut removals = pruned(config, &inputs.roots, list, plan)?;
     check_share(config, plan, &removals)?;
-    let record = work.record(config, base);
+    let mut record = work.record(config, base);
+    leave_listing(&mut record.listing, plan, &removals);
     let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
     let nothing_to_do = plan.to_load.is_empty() && plan.evicted.is_empty() && removals.is_empty();
     if let Some(store) = store.filter(|_| nothing_to_do && existing.is_none())
@@ -221,9 +222,12 @@ fn load_and_export(
     let let_go = match base {
         Base::Stored => LetGo::default(),
         Base::Anew => {
-            let units: HashMap<Unit, bool> = cache.units()?.iter().map(units_with_tables).collect();
-            let let_go = LetGo::of(config, &units, &outcomes)?;
-            if !config.yes && !let_go.units.is_empty() {
+            let cached = cache.units()?;
+            let units: HashMap<Unit, bool> = cached.iter().map(units_with_tables).collect();
+            let tables: HashSet<&TableName> =
+                cached.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
+            let let_go = LetGo::of(config, &units, |table| tables.contains(table), &outcomes)?;
+            if !config.yes && let_go.is_unasked() {
                 let (output, let_go) = (config.output.clone(), let_go.to_string());
                 return Err(PipelineError::WouldLetGo { output, let_go });
             }

@@ -59,6 +59,8 @@ pub struct SessionList {
     pub refused: std::collections::BTreeMap<Session, String>,
     /// Sessions of people who withdrew: nothing of them is loaded.
     pub withdrawn: Vec<(Session, WrittenIds)>,
+    /// What is wrong with rows of which nobody can tell whom they mean.
+    pub untold: Vec<String>,
     /// What became of the rows.
     pub counts: RowCounts,
     /// What the user should know.
@@ -172,7 +174,7 @@ impl ListedRows {
         self.rows.iter_mut().zip(values).for_each(|(row, value)| row.values.push(value));
     }
 
-    /// Age in years under its own name; where some cells are no numbers, all as they are written beside it.
+    /// Age in years under its own name; where some cells are no numbers, those as they are written beside it.
     fn add_age(
         &mut self,
         path: &Path,
@@ -214,10 +216,12 @@ impl ListedRows {
             }
             self.notes.push(format!(
                 "{}: {no_numbers} ages are no numbers and are null in {AGE_COLUMN}, {at_least} are written with a + and \
-                 count as the number before it; {texts_name} has all as they are written",
+                 count as the number before it; {texts_name} has them as they are written",
                 path.display()
             ));
-            let texts = cells.iter().map(|cell| (!is_missing_in_list(cell)).then(|| cell.clone()));
+            // Whose age is a number has none: another list, in which nobody's is text, says the same of them.
+            let is_text = |age: &Age| matches!(age, Age::AtLeast(_) | Age::Text);
+            let texts = cells.iter().zip(&ages).map(|(cell, age)| is_text(age).then(|| cell.clone()));
             self.add(&texts_name, texts);
         }
         Ok(())

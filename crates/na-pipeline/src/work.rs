@@ -260,12 +260,12 @@ impl Plan {
                 && (!config.prune_unlisted || listed.contains(&outcome.unit.session))
         };
         let told: Vec<UnitOutcome> = earlier.into_iter().filter(stays).collect();
-        self.earlier.extend(told);
+        self.unlisted.extend(told);
     }
 
     /// Tells of listed units that labels leave out and of which nothing is known.
     fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<Session>) {
-        let told: HashSet<Unit> = self.earlier.iter().map(|outcome| outcome.unit.clone()).collect();
+        let told: HashSet<Unit> = self.unlisted.iter().map(|outcome| outcome.unit.clone()).collect();
         let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));
         let units = others.flat_map(|row| {
             config.modalities().into_iter().map(|modality| Unit::new(row.session.clone(), modality))
@@ -275,7 +275,7 @@ impl Plan {
         let outcomes: Vec<UnitOutcome> = untold
             .map(|unit| UnitOutcome { unit, status: UnitStatus::Missing, reason: reason.clone() })
             .collect();
-        self.earlier.extend(outcomes);
+        self.unlisted.extend(outcomes);
     }
 }
 

@@ -40,6 +40,11 @@ impl ExistingStore {
         if MetadataTable::merge(old, &record.listing, &known).state() != written {
             return Ok(false);
         }
+        let named = sessions_tsv::named(output)?;
+        let listing = &record.listing;
+        if !listing.found_by_folders && !listing.rows.iter().all(|row| named.contains(&row.session)) {
+            return Ok(false);
+        }
         let told = sessions_tsv::read(output)?
             .into_iter()
             .map(|outcome| (outcome.unit, outcome.status.as_str(), outcome.reason));

@@ -29,7 +29,7 @@ use crate::open_files::each_file;
 use crate::ownership::Owned;
 use crate::producers::producers;
 use crate::removed::{is_of_nothing, take_out_of_cache, take_out_volumes};
-use crate::sessions_tsv::{self, SessionRow};
+use crate::sessions_tsv::{self, SessionRow, Told};
 use crate::sources::{self, Leavers, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
@@ -268,7 +268,7 @@ impl<'a> Export<'a> {
             &Leavers { removals: &self.request.removals, all_that_is_stored: self.request.record.fresh },
         )?;
         report_notes.extend(written.provenance.differences());
-        let rows = self.session_rows(metadata, &written, &tables);
+        let rows = self.session_rows(&written, &tables)?;
         sessions_tsv::write(self.output, &self.folders, &rows)?;
         self.folders.sync()?;
         self.observer.step(&ExportStep::Verification);
@@ -452,21 +452,23 @@ impl<'a> Export<'a> {
 
     fn session_rows(
         &self,
-        metadata: &MetadataTable,
         written: &WrittenSources,
         tables: &BTreeMap<TableName, OldTable>,
-    ) -> Vec<SessionRow> {
+    ) -> Result<Vec<SessionRow>, StoreError> {
         let record = &self.request.record;
-        let mut listed: Vec<Session> = record.listing.rows.iter().map(|row| row.session.clone()).collect();
-        if listed.is_empty() {
-            listed.clone_from(&metadata.sessions);
-        }
         let tables = tables
             .iter()
             .map(|(table, long)| (table.clone(), long.index.sessions.iter().cloned().collect()))
             .collect();
-        let modalities = if record.listing.rows.is_empty() { &[] } else { record.modalities.as_slice() };
-        sessions_tsv::rows(&listed, modalities, &written.units, &self.request.outcomes, &tables)
+        let named = if record.fresh { HashSet::new() } else { sessions_tsv::named(self.output)? };
+        Ok(sessions_tsv::rows(&Told {
+            listing: &record.listing,
+            modalities: &record.modalities,
+            stored: &written.units,
+            outcomes: &self.request.outcomes,
+            tables: &tables,
+            named: &named,
+        }))
     }
 
     /// The entries of all features, from their files as they are now.

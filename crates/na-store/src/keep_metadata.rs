@@ -22,19 +22,17 @@ pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Resu
     };
     let units = cache.units()?.into_iter().map(|unit| unit.unit.session);
     let untold: HashSet<Session> = units.filter(|session| !told.contains(session)).collect();
-    let Listing { columns, mut rows, mut left_out, unknown_age_unit } = earlier.listing;
-    left_out.extend(listing.left_out.iter().cloned());
-    rows.retain(|row| untold.contains(&row.session));
-    if columns.is_empty() || rows.is_empty() {
+    let mut known = earlier.listing;
+    known.left_out.extend(listing.left_out.iter().cloned());
+    known.rows.retain(|row| untold.contains(&row.session));
+    if known.columns.is_empty() || known.rows.is_empty() {
         return Ok(());
     }
     let old = MetadataTable::read(lock.output())?;
-    let sessions = old.sessions.iter().cloned().chain(rows.iter().map(|row| row.session.clone())).collect();
+    let rows = known.rows.iter().map(|row| row.session.clone());
+    let sessions = old.sessions.iter().cloned().chain(rows).collect();
     let folders = Folders::of(lock);
-    MetadataTable::merge(old, &Listing { columns, rows, left_out, unknown_age_unit }, &sessions).write(
-        lock.output(),
-        &folders,
-        earlier.settings.compression,
-    )?;
+    let compression = earlier.settings.compression;
+    MetadataTable::merge(old, &known, &sessions).write(lock.output(), &folders, compression)?;
     folders.sync()
 }

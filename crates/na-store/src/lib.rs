@@ -108,7 +108,7 @@ pub use ownership::check_tables;
 pub use read::names::closest as nearest_names;
 pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
 pub use regions_in_use::{RegionsInUse, regions_in_use};
-pub use sessions_tsv::{SessionRow, earlier_outcomes};
+pub use sessions_tsv::{NamedBy, SessionRow, earlier_outcomes};
 pub use sources::{SourceDetail, StoredUnit, for_each_stored_unit};
 pub use stored_settings::StoredSettings;
 pub use stored_units::stored_units;

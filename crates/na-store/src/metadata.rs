@@ -108,6 +108,7 @@ impl MetadataTable {
             old.sessions.iter().enumerate().map(|(place, session)| (session, place)).collect();
         left.sort_by_key(|session| (earlier.get(session).copied().unwrap_or(usize::MAX), (*session).clone()));
         sessions.extend(left.into_iter().cloned());
+        notes.extend(old.cleared(&names, words.keys()));
         let tells_ages = names_ages && !words.is_empty();
         let keeps_ages = !tells_ages
             || sessions.iter().any(|session| !words.contains_key(session) && old.has_age(session));
@@ -136,6 +137,28 @@ impl MetadataTable {
         let mut merged = Self::typed(columns, sessions, &words, &mut notes);
         merged.notes = notes;
         merged
+    }
+
+    /// That sessions lose what they had in columns which their list no longer has.
+    fn cleared<'s>(
+        &self,
+        names: &[String],
+        listed: impl Iterator<Item = &'s Session> + Clone,
+    ) -> Vec<String> {
+        let gone = self.columns.iter().filter(|column| !names.contains(&column.own_name));
+        let told = gone.filter_map(|column| {
+            let had = |session: &&Session| {
+                self.value(session, &column.own_name).is_some_and(|value| *value != Value::Null)
+            };
+            let n = listed.clone().filter(had).count();
+            (n > 0).then(|| {
+                format!(
+                    "the session list no longer has the column {}: {n} of its sessions lose what they had there",
+                    column.own_name
+                )
+            })
+        });
+        told.collect()
     }
 
     /// Takes columns out, and says which.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use na_cache::Cache;
-use na_model::{CHOOSE_OTHERS, KEPT, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
+use na_model::{CHOOSE_OTHERS, KEPT, Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
 
 use crate::durable::{Folders, write_durably};
 use crate::error::StoreError;
@@ -15,7 +15,10 @@ use crate::layout::SESSIONS_FILE;
 pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
 /// The first line, by which a file is known as the store's.
-pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
+pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason\tnamed_by";
+
+/// The first line until 0.1.0, when nothing told a list's sessions from others.
+pub(crate) const HEADER_BEFORE: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
 
 /// What stands in a cell that has nothing to say, as BIDS writes it.
 pub(crate) const NONE: &str = "n/a";
@@ -31,20 +34,57 @@ pub struct SessionRow {
     pub tables: Vec<TableName>,
     /// Why, where it is not simply loaded.
     pub reason: String,
+    /// Where its session is from.
+    pub named_by: NamedBy,
 }
 
-/// The rows of all units: those of `listed` sessions and `modalities` first, then whatever else the store has.
-pub(crate) fn rows(
-    listed: &[Session],
-    modalities: &[Modality],
-    stored: &[(Unit, UnitStatus, String)],
-    outcomes: &[UnitOutcome],
-    tables: &BTreeMap<TableName, HashSet<Session>>,
-) -> Vec<SessionRow> {
+/// Where a session is from. Of one that has neither a folder nor anything in the store, there is something to tell only if
+/// a list named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// A session list named it, today's or an earlier one.
+    List,
+    /// It was found by its folders.
+    Folder,
+}
+
+impl NamedBy {
+    /// The word in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Folder => "folder",
+        }
+    }
+}
+
+/// What the rows are made of.
+pub(crate) struct Told<'a> {
+    pub(crate) listing: &'a Listing,
+    pub(crate) modalities: &'a [Modality],
+    pub(crate) stored: &'a [(Unit, UnitStatus, String)],
+    pub(crate) outcomes: &'a [UnitOutcome],
+    pub(crate) tables: &'a BTreeMap<TableName, HashSet<Session>>,
+    /// The sessions that earlier lists named.
+    pub(crate) named: &'a HashSet<Session>,
+}
+
+/// The rows of all units: those of listed sessions first, then whatever else the store has, then what was told of others.
+pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
+    let Told { listing, modalities, stored, outcomes, tables, named } = *told;
+    let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
+    let is_named = |session: &Session| {
+        named.contains(session) || (!listing.found_by_folders && listed.contains(session))
+    };
     let stored_units: HashMap<&Unit, (UnitStatus, &str)> =
         stored.iter().map(|(unit, status, reason)| (unit, (*status, reason.as_str()))).collect();
-    let asked = listed.iter().flat_map(|session| modalities.iter().map(|m| Unit::new(session.clone(), *m)));
+    let asked =
+        listing.rows.iter().flat_map(|row| modalities.iter().map(|m| Unit::new(row.session.clone(), *m)));
+    let in_store: HashSet<&Session> = stored.iter().map(|(unit, ..)| &unit.session).collect();
+    let is_there = |session: &Session| listed.contains(session) || in_store.contains(session);
     let told = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
+    let told = told.filter(|outcome| is_there(&outcome.unit.session) || is_named(&outcome.unit.session));
     let told: Vec<Unit> = told.map(|outcome| outcome.unit.clone()).collect();
     let by_unit: HashMap<&Unit, &UnitOutcome> =
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
@@ -71,7 +111,8 @@ pub(crate) fn rows(
             (_, Some((status, reason))) => (*status, (*reason).to_owned()),
             (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
         };
-        rows.push(SessionRow { unit, status, tables, reason });
+        let named_by = if is_named(&unit.session) { NamedBy::List } else { NamedBy::Folder };
+        rows.push(SessionRow { unit, status, tables, reason, named_by });
     }
     rows
 }
@@ -94,6 +135,14 @@ pub fn earlier_outcomes(output: &Path, cache: Option<&Cache>) -> Result<Vec<Unit
     let known: HashSet<Unit> = outcomes.iter().map(|outcome| outcome.unit.clone()).collect();
     outcomes.extend(read(output)?.into_iter().filter(|outcome| !known.contains(&outcome.unit)));
     Ok(outcomes)
+}
+
+/// The sessions that a list named; all of them in a file that does not say.
+pub(crate) fn named(output: &Path) -> Result<HashSet<Session>, StoreError> {
+    let is_named = |line: &&str| line.split('\t').nth(6) != Some(NamedBy::Folder.as_str());
+    let text = text(output)?;
+    let units = text.lines().skip(1).filter(is_named).filter_map(unit_of);
+    Ok(units.map(|unit| unit.session).collect())
 }
 
 /// All units that the file has a row of.
@@ -156,6 +205,7 @@ pub(crate) fn write(output: &Path, folders: &Folders, rows: &[SessionRow]) -> Re
             row.status.as_str(),
             or_none(&tables),
             &cell(or_none(&row.reason)),
+            row.named_by.as_str(),
         ];
         text.push_str(&cells.join("\t"));
         text.push('\n');

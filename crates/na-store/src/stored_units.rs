@@ -1,9 +1,9 @@
 //! Whom a store has something of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use na_model::{Modality, Unit};
+use na_model::{Modality, TableName, Unit};
 
 use crate::error::StoreError;
 use crate::long::index::LongIndex;
@@ -11,19 +11,20 @@ use crate::ownership::Owned;
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 
-/// The units of which a store has rows or total intracranial volume, without what a cache adds; each with whether it has
-/// rows.
+/// The units of which a store has rows or total intracranial volume, without what a cache adds; each with the tables that
+/// have rows of it.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub fn stored_units(output: &Path) -> Result<BTreeMap<Unit, bool>, StoreError> {
+pub fn stored_units(output: &Path) -> Result<BTreeMap<Unit, BTreeSet<TableName>>, StoreError> {
     let volumes = TivTable::read(output)?.0.into_keys();
-    let mut units: BTreeMap<Unit, bool> =
-        volumes.map(|session| (Unit::new(session, Modality::Anatomical), false)).collect();
+    let mut units: BTreeMap<Unit, BTreeSet<TableName>> =
+        volumes.map(|session| (Unit::new(session, Modality::Anatomical), BTreeSet::new())).collect();
     for table in Owned::of(output)?.long_tables()? {
         let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
-        let sessions = LongIndex::read(&file)?.sessions.into_iter();
-        units.extend(sessions.map(|session| (Unit::new(session, table.modality()), true)));
+        for session in LongIndex::read(&file)?.sessions {
+            units.entry(Unit::new(session, table.modality())).or_default().insert(table.clone());
+        }
     }
     Ok(units)
 }

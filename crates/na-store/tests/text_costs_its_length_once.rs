@@ -46,6 +46,7 @@ fn listing(edition: usize) -> RunRecord {
         rows: (0..SESSIONS).map(row).collect(),
         left_out: Vec::new(),
         unknown_age_unit: false,
+        found_by_folders: false,
     };
     RunRecord { listing, ..record(&[]) }
 }

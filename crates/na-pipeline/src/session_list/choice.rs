@@ -13,6 +13,11 @@ pub(crate) const SUBJECT: &[&str] =
 pub(crate) const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
+/// Words in the names of columns that may say which visit a row is of.
+const LIKE_SESSION: &[&str] =
+    &["visit", "viscode", "visitcode", "timepoint", "wave", "eventname", "session", "ses", "scanid"];
+const LIKE_AGE: &[&str] = &["age"];
+
 /// What each column is for, as positions in the header.
 #[derive(Debug)]
 pub(super) struct Choice {
@@ -42,6 +47,12 @@ impl Choice {
             .filter(|index| *index != subject && Some(*index) != session && !columns.name(*index).is_empty())
             .collect();
         let age = columns.age(options, &others)?;
+        if session.is_none() {
+            notes.extend(columns.like(LIKE_SESSION, &others, "session", "--session-column"));
+        }
+        if age.is_none() {
+            notes.extend(columns.like(LIKE_AGE, &others, "age", "--age-column"));
+        }
         let kept_by_name = columns.kept_by_name(&others, options)?;
         let kept = match &options.metadata_columns {
             Some(wanted) => {
@@ -136,6 +147,17 @@ impl Columns<'_> {
         Ok(found.first().copied())
     }
 
+    /// That a column is not taken for what its name has a word of.
+    fn like(&self, words: &[&str], others: &[usize], what: &str, option: &str) -> Option<String> {
+        let is_like =
+            |index: &&usize| words_of(self.name(**index)).any(|word| words.contains(&word.as_str()));
+        let name = self.name(*others.iter().find(is_like)?);
+        Some(format!(
+            "{}: no column is taken for the {what}; if {name} is it, {option} {name} says so",
+            self.path.display()
+        ))
+    }
+
     fn age(&self, options: &SessionListOptions, others: &[usize]) -> Result<Option<usize>, PipelineError> {
         let called = |wanted: &str| others.iter().copied().find(|index| self.name(*index) == wanted);
         match options.age_column.as_deref() {
@@ -205,6 +227,25 @@ impl Columns<'_> {
         }
         kept
     }
+}
+
+/// The words of a column's name, in small letters: `AgeAtScan` and `age_at_scan` have the same.
+fn words_of(name: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || (was_small && letter.is_uppercase()) {
+            words.push(String::new());
+        }
+        was_small = letter.is_lowercase();
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.push(name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect());
+    words.into_iter()
 }
 
 /// Whether a column, of the list or of an older store, must not be in the store.

@@ -157,7 +157,7 @@ fn an_age_that_is_no_number_is_null_and_kept_as_text() {
     assert_eq!(
         values(&list),
         [
-            [Some("30.5"), Some("30.5")],
+            [Some("30.5"), None],
             [Some("89.0"), Some("89+")],
             [None, None],
             [None, None],
@@ -277,4 +277,23 @@ fn ages_with_decimal_commas_where_commas_are_no_points_are_said_to_be_so() {
     says(&error, &["its column age", "comma in place of the decimal point", "semicolons"]);
     assert!(!error.unwrap_err().contains("30,5"));
     says(&read("subject_code,age\n1,\"30,5\"\n2,old\n"), &["not one number"]);
+}
+
+#[test]
+fn a_column_that_sounds_like_the_visit_or_the_age_and_is_not_taken_for_it_is_told() {
+    for (header, told) in [
+        ("subject_code,Visit", "if Visit is it, --session-column Visit says so"),
+        ("subject_code,time_point", "--session-column time_point"),
+        ("subject_code,age_years", "--age-column age_years"),
+        ("subject_code,AgeAtScan", "--age-column AgeAtScan"),
+    ] {
+        let list = read(&format!("{header}\n1,2\n")).unwrap();
+        assert!(list.notes.iter().any(|note| note.contains(told)), "{header}: {:?}", list.notes);
+    }
+    for header in
+        ["subject_code,session,visit,AGE,age_at_onset", "subject_code,language,supervision,Percentage"]
+    {
+        let cells = vec!["1"; header.split(',').count()].join(",");
+        assert_eq!(read(&format!("{header}\n{cells}\n")).unwrap().notes, [""; 0], "{header}");
+    }
 }

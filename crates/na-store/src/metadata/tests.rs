@@ -11,6 +11,7 @@ fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
     Listing {
         left_out: Vec::new(),
         unknown_age_unit: false,
+        found_by_folders: false,
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: rows
             .iter()

@@ -122,6 +122,7 @@ pub fn record(sessions: &[&str]) -> RunRecord {
             rows: sessions.iter().map(row).collect(),
             left_out: Vec::new(),
             unknown_age_unit: false,
+            found_by_folders: false,
         },
         Modality::ALL.to_vec(),
     )

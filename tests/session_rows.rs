@@ -1,0 +1,93 @@
+//! Of whom `sessions.tsv` tells: whom a list named, and who is on disk or in the store.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use support::cohort::{Cohort, diffusion};
+use support::store::Store;
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+const LATER: (&str, &str) = ("0002", "2");
+
+/// Three visits, of which the last has no diffusion.
+fn cohort() -> Cohort {
+    let cohort = Cohort::of(&[A, B, LATER]);
+    cohort.remove(&diffusion("NODDI", LATER.0, LATER.1, "icvf"));
+    cohort.remove("parcellated/qsirecon-NODDI/sub-0002/ses-2");
+    cohort
+}
+
+fn archive(cohort: &Cohort, (subject, session): (&str, &str)) {
+    for root in ["parcellated/cat12", "cat12"] {
+        cohort.remove(&format!("{root}/sub-{subject}/ses-{session}"));
+    }
+}
+
+/// The rows of a session: modality, status, and who named it.
+fn told(cohort: &Cohort, (subject, session): (&str, &str)) -> Vec<[String; 3]> {
+    let rows = cohort.session_rows().into_iter().filter(|row| row[0] == subject && row[1] == session);
+    rows.map(|row| [row[2].clone(), row[3].clone(), row[6].clone()]).collect()
+}
+
+fn is(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
+    rows.iter().map(|row| row.map(str::to_owned)).collect()
+}
+
+fn assert_is_as_loaded_anew(cohort: &Cohort, arguments: &[&str]) {
+    let output = cohort.path("anew");
+    let _ = std::fs::remove_dir_all(&output);
+    cohort.run(&[&["-o", output.to_str().unwrap()], arguments].concat()).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&output));
+}
+
+#[test]
+fn a_visit_that_no_list_named_is_told_of_no_more_when_it_is_gone() {
+    for (list, arguments) in [("participant_id\n0001\n0002\n", &[][..]), ("", &["--discover"])] {
+        let cohort = cohort();
+        if !list.is_empty() {
+            cohort.list(list);
+        }
+        cohort.run(arguments).ended(0);
+        let as_found = [["anatomical", "loaded", "folder"], ["diffusion", "missing", "folder"]];
+        assert_eq!(told(&cohort, LATER), is(&as_found));
+        archive(&cohort, LATER);
+        cohort.run(arguments).ended(0);
+        let kept = cohort.standing(LATER.0, LATER.1, "anatomical").1;
+        assert!(kept.starts_with("kept: anatomical_gm: its file is gone"), "{kept}");
+        cohort.run(&[arguments, &["--json"]].concat()).ended(0).says(&["\"store\": null"]);
+        cohort.run(&[arguments, &["--prune", "--yes"]].concat()).ended(0);
+        assert_eq!(told(&cohort, LATER), is(&[]));
+        assert_is_as_loaded_anew(&cohort, arguments);
+    }
+}
+
+#[test]
+fn a_visit_that_a_list_named_stays_told_of() {
+    let cohort = cohort();
+    cohort.list_of(&[A, B, LATER, ("0003", "1")]);
+    cohort.run(&[]).ended(0);
+    archive(&cohort, LATER);
+    cohort.run(&["--discover", "--prune", "--yes"]).ended(0);
+    let nothing = is(&[["anatomical", "missing", "list"], ["diffusion", "missing", "list"]]);
+    assert_eq!(told(&cohort, LATER), nothing);
+    assert_eq!(told(&cohort, ("0003", "1")), nothing);
+    cohort.list_of(&[A, B]);
+    cohort.run(&["--prune-unlisted", "--yes"]).ended(0);
+    assert_eq!(told(&cohort, LATER), is(&[]));
+    assert_is_as_loaded_anew(&cohort, &[]);
+}
+
+#[test]
+fn whom_a_list_names_is_told_although_nothing_else_changes() {
+    let cohort = cohort();
+    cohort.run(&["--discover"]).ended(0);
+    assert_eq!(told(&cohort, A)[0][2], "folder");
+    cohort.list_of(&[A, B, LATER]);
+    cohort.run(&[]).ended(0);
+    assert_eq!(told(&cohort, A)[0][2], "list");
+    cohort.run(&["--discover"]).ended(0);
+    assert_eq!(told(&cohort, A)[0][2], "list");
+    cohort.run(&["--discover", "--force", "--yes"]).ended(0);
+    assert_eq!(told(&cohort, A)[0][2], "folder", "a load that starts over knows no earlier list");
+}
