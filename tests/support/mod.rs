@@ -12,6 +12,7 @@
 pub mod cohort;
 pub mod disk;
 pub mod faults;
+pub mod files;
 pub mod own_files;
 pub mod store;
 
