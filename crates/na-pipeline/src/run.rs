@@ -1,10 +1,10 @@
 //! The resumable run: list → find → read → commit → export.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
-use na_model::{Modality, Removals, Session, Unit, UnitOutcome};
+use na_model::{Modality, Removals, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
 use crate::claims::Claims;
@@ -122,9 +122,7 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
 /// The store as it is, if a run may write to it.
 fn opened(config: &Config) -> Result<ExistingStore, PipelineError> {
     let store = ExistingStore::open(&config.output)?;
-    if !config.withdrawn.is_told() {
-        store.check_withdrawals()?;
-    }
+    store.check_withdrawals(config.withdrawn.told(config.yes))?;
     store.check()?;
     Ok(store)
 }
@@ -140,6 +138,9 @@ fn begin(
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let exporting = Exporting(observer);
+    if let Some(lost) = store.what_is_lost()?.filter(|_| !config.force) {
+        observer.event(Event::Note(lost));
+    }
     if config.force {
         make_room(lock, &exporting)?;
     } else if na_store::finish_commit(lock, &exporting)?.is_some() {
@@ -155,9 +156,8 @@ fn begin(
         _ => Work::look(config, inputs, base.store(&store), existing.as_ref(), observer)?,
     };
     let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
-    if !config.withdrawn.is_told() && begun.as_ref().is_some_and(|record| record.knows_withdrawals) {
-        return Err(StoreError::WithdrawalsNotTold { output: config.output.clone() }.into());
-    }
+    let n_listed = begun.as_ref().and_then(|record| record.n_listed_withdrawn);
+    config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
     drop(existing);
     if let (Some(looked), Some(begun)) = (&work, begun.filter(|begun| begun.fresh)) {
         looked.known.close_cache();
@@ -201,7 +201,7 @@ fn load_and_export(
     check_tables(config, &inputs.roots, &work.wide_metrics)?;
     let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
     let metrics = work.wide_metrics.clone();
-    let loading = Loading { config, finder: &finder, list, plan, metrics, observer };
+    let loading = Loading { config, finder: &finder, list, plan, metrics, names: &work.names, observer };
     let admission = loading.admission(base, existing.as_deref())?;
     if let Some(cache) = existing.as_ref().filter(|_| base == Base::Stored) {
         na_store::keep_metadata(lock, cache, &record.listing)?;
@@ -215,8 +215,9 @@ fn load_and_export(
         return Ok(report(list, plan, loaded, None, true));
     }
     let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
-    let withdrawn: BTreeSet<Session> = list.withdrawn.iter().map(|(session, _)| session.clone()).collect();
-    outcomes.iter_mut().for_each(|outcome| na_store::leave_untold(&mut outcome.reason, &withdrawn));
+    for outcome in &mut outcomes {
+        work.names.leave_untold(&mut outcome.reason);
+    }
     cache.write_outcomes(&outcomes)?;
     let let_go = match base {
         Base::Stored => LetGo::default(),

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{FeatureName, Manifest, Removals, Session, TableName, UnitOutcome, WideFeature, WideMetrics};
+use na_model::{
+    FeatureName, Manifest, Names, Removals, Session, TableName, UnitOutcome, WideFeature, WideMetrics,
+};
 
 use crate::catalog::{self, count, read_manifest, wide_entry};
 use crate::completeness::Completeness;
@@ -28,9 +30,10 @@ use crate::observer::{ExportObserver, ExportStep};
 use crate::open_files::each_file;
 use crate::ownership::Owned;
 use crate::producers::producers;
+use crate::remembered::Remembered;
 use crate::removed::{is_of_nothing, take_out_of_cache, take_out_volumes};
 use crate::sessions_tsv::{self, SessionRow};
-use crate::sources::{self, Leavers, WrittenSources};
+use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 use crate::verify::{Expected, verify_features, verify_long, verify_rows};
@@ -53,6 +56,8 @@ pub struct ExportRequest {
     pub removals: Removals,
     /// How many of them withdrew.
     pub withdrawal: Withdrawal,
+    /// The names of those who withdrew, which go from what is told of others.
+    pub names: Names,
 }
 
 impl ExportRequest {
@@ -65,6 +70,7 @@ impl ExportRequest {
             keep_cache: false,
             removals: Removals::default(),
             withdrawal: Withdrawal::default(),
+            names: Names::default(),
         }
     }
 
@@ -143,6 +149,7 @@ struct Export<'a> {
     observer: &'a dyn ExportObserver,
     folders: Folders,
     manifest: Option<Manifest>,
+    remembered: Remembered,
     owned: Owned,
     units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
@@ -175,6 +182,7 @@ impl<'a> Export<'a> {
     ) -> Result<Self, StoreError> {
         let output = lock.output();
         let manifest = read_manifest(output)?;
+        let remembered = Remembered::of(output, manifest.as_ref())?.unwrap_or_default();
         let owned = Owned::named_by(output, manifest.as_ref());
         owned.check()?;
         sweep_store(output)?;
@@ -187,6 +195,7 @@ impl<'a> Export<'a> {
             observer,
             folders,
             manifest,
+            remembered,
             owned,
             units: Vec::new(),
             forms: Vec::new(),
@@ -197,6 +206,7 @@ impl<'a> Export<'a> {
         let mut units = cache.units()?;
         if request.record.fresh {
             export.manifest = export.manifest.map(catalog::begun_anew);
+            export.remembered = export.remembered.begun_anew();
         } else {
             export.read_store()?;
             take_out_older(output, &mut units)?;
@@ -258,14 +268,15 @@ impl<'a> Export<'a> {
         volumes.write(self.output, &self.folders, settings, &metadata.sessions)?;
         metadata.write(self.output, &self.folders, settings.compression)?;
         let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
+        let remembered = self.remember(tables.keys());
         let written = sources::write(
             self.output,
             &self.folders,
-            settings.compression,
             self.cache,
             &self.units,
             &completeness,
-            &Leavers { removals: &self.request.removals, all_that_is_stored: self.request.record.fresh },
+            self.request,
+            &remembered,
         )?;
         report_notes.extend(written.provenance.differences());
         let rows = self.session_rows(metadata, &written, &tables);
@@ -284,7 +295,7 @@ impl<'a> Export<'a> {
         if has_tiv {
             verify_rows(&self.now_at(TIV_FILE), n_volumes)?;
         }
-        let manifest = self.commit(&tables, features, has_tiv)?;
+        let manifest = self.commit(&tables, features, has_tiv, &remembered)?;
         Ok(ExportReport {
             manifest,
             sessions: rows,
