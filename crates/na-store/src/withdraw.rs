@@ -30,6 +30,7 @@ use crate::table_file::TableFile;
 
 /// How many a store took out because they withdrew. It says nothing of who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Withdrawal {
     /// Subjects.
     pub n_subjects: u64,
@@ -272,6 +273,10 @@ mod tests {
             assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
             fs::remove_file(folder.path().join(METADATA_FILE)).unwrap();
             let line = format!("{code}\t1\tanatomical\tmissing\tn/a\tno tables\n");
+            fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
+            let seen = verify(folder.path(), &leaving).map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            let line = format!("0008\t1\tanatomical\tfailed\tn/a\tsub-{code} has its folder\n");
             fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
             let seen = verify(folder.path(), &leaving).map_err(|error| error.to_string());
             assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
