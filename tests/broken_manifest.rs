@@ -23,6 +23,15 @@ fn damages(manifest: &[u8]) -> [Option<Vec<u8>>; 6] {
     ]
 }
 
+/// What another program leaves of it that writes what it knows alone.
+fn without_our_own(manifest: &[u8]) -> Option<Vec<u8>> {
+    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    let keys = value.as_object_mut().unwrap();
+    assert!(keys.remove("neuroalign").is_some());
+    keys.remove("withdrawn");
+    Some(value.to_string().into_bytes())
+}
+
 fn damage(cohort: &Cohort, with: Option<&[u8]>) {
     let path = cohort.path("data/processed/manifest.json");
     match with {
@@ -163,7 +172,8 @@ fn what_was_chosen_is_known_without_it() {
     masked(&cohort);
     cohort.run(&["--mask", "gm"]).ended(0);
     let expected = Store::read(&cohort.store());
-    for with in damages(&manifest(&cohort)) {
+    let whole = manifest(&cohort);
+    for with in damages(&whole).into_iter().chain([without_our_own(&whole)]) {
         damage(&cohort, with.as_deref());
         let other = ["anatomical_gm", "mask-gm", "mask-brain"];
         cohort.run(&["--mask", "brain"]).ended(1).says(&other);
@@ -185,7 +195,8 @@ fn that_participants_withdrew_is_known_without_it() {
     };
     let before = told(&cohort);
     assert_eq!(before["n_subjects"], 1);
-    for with in damages(&manifest(&cohort)) {
+    let whole = manifest(&cohort);
+    for with in damages(&whole).into_iter().chain([without_our_own(&whole)]) {
         damage(&cohort, with.as_deref());
         cohort.run(&[]).ended(2).says(&["--withdrawn"]);
         cohort.export_cache(&[]).ended(2).says(&["--withdrawn"]);
@@ -212,6 +223,7 @@ fn what_is_lost_with_the_sources_is_said_before_anything_is_loaded() {
         }
         damage(&cohort, None);
         fs::remove_file(cohort.store().join("sources.parquet")).unwrap();
+        cohort.run(&["--dry-run"]).ended(0).says(&lost);
         let ran = if by_hand { cohort.export_cache(&[]) } else { cohort.run(&[]) };
         ran.ended(0).says(&lost);
         cohort.run(&[]).ended(0).keeps_quiet_about(&["says any more"]);

@@ -50,7 +50,7 @@ pub struct RunReport {
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let store = opened(config)?;
+    let store = opened(config, observer)?;
     let inputs = Inputs::read(config)?;
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let base = Base::of(config, cache.as_deref())?;
@@ -98,7 +98,7 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     na_store::create_output(&config.output)?;
     let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
     let lock = OwnerLock::claim(&config.output, &claim)?;
-    let store = opened(config)?;
+    let store = opened(config, observer)?;
     if config.force {
         check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
     }
@@ -120,10 +120,11 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
 }
 
 /// The store as it is, if a run may write to it.
-fn opened(config: &Config) -> Result<ExistingStore, PipelineError> {
+fn opened(config: &Config, observer: &dyn Observer) -> Result<ExistingStore, PipelineError> {
     let store = ExistingStore::open(&config.output)?;
     store.check_withdrawals(config.withdrawn.told(config.yes))?;
     store.check()?;
+    store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
     Ok(store)
 }
 
@@ -138,9 +139,6 @@ fn begin(
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
     let exporting = Exporting(observer);
-    if let Some(lost) = store.what_is_lost()?.filter(|_| !config.force) {
-        observer.event(Event::Note(lost));
-    }
     if config.force {
         make_room(lock, &exporting)?;
     } else if na_store::finish_commit(lock, &exporting)?.is_some() {

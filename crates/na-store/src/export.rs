@@ -8,10 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{
-    FeatureName, Manifest, Names, Removals, Session, TableName, UnitOutcome, WideFeature, WideMetrics,
-};
+use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, TableForm};
+use na_model::{FeatureName, Manifest, Session, TableName, WideFeature, WideMetrics};
 
 use crate::catalog::{self, count, read_manifest, wide_entry};
 use crate::completeness::Completeness;
@@ -39,46 +37,11 @@ use crate::tiv::TivTable;
 use crate::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::wide::plan::{Giver, PlannedFeature, feature_plan};
 use crate::wide::write::WideWriter;
-use crate::withdraw::Withdrawal;
 
 mod commit;
+mod request;
 
-/// What to export, and how.
-#[derive(Debug, Clone)]
-pub struct ExportRequest {
-    /// Settings, session list and modalities.
-    pub record: RunRecord,
-    /// The missing and failed units of the run.
-    pub outcomes: Vec<UnitOutcome>,
-    /// Whether the cache stays.
-    pub keep_cache: bool,
-    /// What leaves the store.
-    pub removals: Removals,
-    /// How many of them withdrew.
-    pub withdrawal: Withdrawal,
-    /// The names of those who withdrew, which go from what is told of others.
-    pub names: Names,
-}
-
-impl ExportRequest {
-    /// An export that adds what the cache holds, takes nothing out, and deletes the cache.
-    #[must_use]
-    pub fn new(record: RunRecord) -> Self {
-        Self {
-            record,
-            outcomes: Vec::new(),
-            keep_cache: false,
-            removals: Removals::default(),
-            withdrawal: Withdrawal::default(),
-            names: Names::default(),
-        }
-    }
-
-    /// Whether anything leaves the store: files then wait until all are verified.
-    fn takes_away(&self) -> bool {
-        self.record.fresh || !self.removals.is_empty()
-    }
-}
+pub use request::ExportRequest;
 
 /// What a store holds after an export.
 #[derive(Debug, Clone)]
