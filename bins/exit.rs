@@ -46,8 +46,8 @@ pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
         Some(PipelineError::Store(error)) => Some(error),
         _ => error.downcast_ref::<StoreError>(),
     };
-    // An option is missing, which the store alone knows.
-    if matches!(of_store, Some(StoreError::WithdrawalsNotTold { .. })) {
+    // An option is missing, or names too few, which the store alone knows.
+    if matches!(of_store, Some(StoreError::WithdrawalsNotTold { .. } | StoreError::FewerWithdrawals { .. })) {
         Exit::Usage
     } else {
         Exit::CouldNotRun

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use na_cache::{Cache, CacheError, CacheStatus, HolderName};
-use na_pipeline::withdraw;
+use na_pipeline::{Withdrew, withdraw};
 use na_store::{
-    CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, cache_status,
-    discard_fresh_load, export_cache, verify_store,
+    CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, WithdrawalsTold,
+    cache_status, discard_fresh_load, export_cache, verify_store,
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ use crate::options::withdrawn;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::summary::tell_withdrawn;
+use crate::summary::{tell_withdrawn, withdrawn_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +62,9 @@ struct Options {
     /// All who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left [WITHDRAWN]
     #[arg(long, value_name = "FILE", conflicts_with = "status")]
     withdrawn: Option<PathBuf>,
+    /// Take out who withdrew though the list is shorter than the one before, or takes over a tenth of the store
+    #[arg(short, long)]
+    yes: bool,
     /// The atlas, for a cache that does not say it
     #[arg(long, value_name = "NAME")]
     atlas_name: Option<String>,
@@ -111,17 +114,22 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let settings = Settings::read(None)?;
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
     if !options.status && !withdrawn.is_told() {
-        ExistingStore::open(&output)?.check_withdrawals()?;
+        ExistingStore::open(&output)?.check_withdrawals(WithdrawalsTold::Nothing)?;
     }
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
     if !options.status {
-        let withdrew = withdraw(&output, &withdrawn, options.take_over.clone(), &progress)?;
+        let withdrew = withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?;
         tell_withdrawn(&withdrew, false);
-        // Where there is nothing else to do, that was it.
-        if options.withdrawn.is_some() && matches!(cache_status(&output), Ok(None)) {
+        // Where there is nothing to export, that was it.
+        let is_all = match cache_status(&output) {
+            Ok(None) => Some(false),
+            Ok(Some(status)) if status.fresh && !options.discard => Some(true),
+            _ => None,
+        };
+        if let (true, Some(beside_fresh_load)) = (options.withdrawn.is_some(), is_all) {
             progress.finish();
-            print(&withdrawal(options, &output, withdrew.taken_out));
+            print(&withdrawal(options, &output, &withdrew, beside_fresh_load));
             return Ok(Exit::Done);
         }
     }
@@ -154,7 +162,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let how = CacheExport {
         atlas_name: options.atlas_name.clone(),
         keep_cache: options.keep_cache,
-        knows_withdrawals: withdrawn.is_told(),
+        withdrawals: withdrawn.told(options.yes),
         take_over: options.take_over.clone(),
     };
     let result = export_cache(&output, &how, &progress);
@@ -199,16 +207,24 @@ fn verified(options: &Options, output: &Path, verification: &Verification) -> St
     text
 }
 
-fn withdrawal(options: &Options, output: &Path, taken_out: Withdrawal) -> String {
-    let Withdrawal { n_subjects, n_sessions } = taken_out;
+fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, beside_fresh_load: bool) -> String {
+    let Withdrawal { n_subjects, n_sessions } = withdrew.taken_out;
     if options.json {
         let value = json!({
             "output": output.display().to_string(),
-            "withdrawn": { "n_subjects": n_subjects, "n_sessions": n_sessions },
+            "withdrawn": withdrawn_json(withdrew, false),
+            "fresh_load": beside_fresh_load,
         });
         return format!("{value:#}\n");
     }
-    format!("{n_sessions} sessions of {n_subjects} subjects who withdrew were in {}.\n", output.display())
+    let mut text = format!(
+        "{n_sessions} sessions of {n_subjects} subjects who withdrew were in {}.\n",
+        output.display()
+    );
+    if beside_fresh_load {
+        text.push_str("The load with --force that has not come to its end is kept without them: nothing was exported.\n");
+    }
+    text
 }
 
 fn exported(options: &Options, output: &Path, status: &serde_json::Value, report: &ExportReport) -> String {

@@ -43,8 +43,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let progress = Progress::new(bars, signals.clone());
     // First of all, and whatever becomes of the rest: it needs neither list nor roots.
     let withdrew = match options.dry_run {
-        true => would_withdraw(&output, &withdrawn)?,
-        false => withdraw(&output, &withdrawn, options.take_over.clone(), &progress)?,
+        true => would_withdraw(&output, &withdrawn, options.yes)?,
+        false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?,
     };
     summary::tell_withdrawn(&withdrew, options.dry_run);
     let config = options.config(&settings)?;
@@ -54,8 +54,12 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
     progress.finish();
     let report = result?;
-    let told =
-        summary::Told { config: &config, dry_run: options.dry_run, withdrew, elapsed: started.elapsed() };
+    let told = summary::Told {
+        config: &config,
+        dry_run: options.dry_run,
+        withdrew: &withdrew,
+        elapsed: started.elapsed(),
+    };
     print(&if options.json { told.json(&report) } else { told.text(&report) });
     Ok(exit(&report, &signals))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
+use na_model::{KEPT, Leaving, Modality, Session, Unit, UnitOutcome, UnitStatus};
 use na_pipeline::{Config, RunReport, Withdrew};
 use na_store::ExportReport;
 use serde_json::json;
@@ -16,7 +16,7 @@ const LISTED: usize = 20;
 pub(crate) struct Told<'a> {
     pub(crate) config: &'a Config,
     pub(crate) dry_run: bool,
-    pub(crate) withdrew: Withdrew,
+    pub(crate) withdrew: &'a Withdrew,
     pub(crate) elapsed: Duration,
 }
 
@@ -197,11 +197,7 @@ impl Told<'_> {
             "skipped": counts(&report.skipped),
             "missing": count(UnitStatus::Missing),
             "failed": count(UnitStatus::Failed),
-            "withdrawn": {
-                "n_subjects": self.withdrew.taken_out.n_subjects,
-                "n_sessions": self.withdrew.taken_out.n_sessions,
-                "near_misses": self.withdrew.near_misses,
-            },
+            "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
             "removed": report.removals.iter().map(removed).collect::<Vec<_>>(),
             "let_go": let_go,
             "let_go_tables": report.let_go.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -231,6 +227,22 @@ fn unit_of(unit: &Unit) -> serde_json::Value {
     })
 }
 
+/// A withdrawal as JSON; a dry run lists whom it means.
+pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> serde_json::Value {
+    let mut value = json!({
+        "n_subjects": withdrew.taken_out.n_subjects,
+        "n_sessions": withdrew.taken_out.n_sessions,
+        "lines": withdrew.n_lines,
+        "lines_of_nobody": withdrew.of_nobody,
+        "near_misses": withdrew.near_misses,
+    });
+    if let (true, Some(value)) = (dry_run, value.as_object_mut()) {
+        let session = |session: &Session| json!({ "subject_code": session.subject.as_str(), "session_id": session.id_str() });
+        value.insert("sessions".to_owned(), withdrew.sessions.iter().map(session).collect());
+    }
+    value
+}
+
 /// What the user should know of a withdrawal.
 pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
     if withdrew.taken_out.n_sessions > 0 && !dry_run {
@@ -239,6 +251,15 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
             withdrew.taken_out.n_sessions,
             withdrew.taken_out.n_subjects
         );
+    }
+    if withdrew.of_nobody > 0 {
+        let (of_nobody, lines) = (withdrew.of_nobody, withdrew.n_lines);
+        let note = format!(
+            "{of_nobody} of {lines} lines of the list of withdrawals mean nobody whom the store has: taken out before, or never in \
+             it"
+        );
+        // The same list is given again and again.
+        if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
     }
     if withdrew.near_misses > 0 {
         tracing::warn!(

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use support::cohort::Cohort;
+use support::cohort::{Cohort, anatomical, tsv};
 use support::store::{Store, rows_each};
 
 const A: (&str, &str) = ("0001", "1");
@@ -21,6 +21,15 @@ fn damages(manifest: &[u8]) -> [Option<Vec<u8>>; 6] {
         Some(b"{}".to_vec()),
         Some(vec![0; 4096]),
     ]
+}
+
+/// What another program leaves of it that writes what it knows alone.
+fn without_our_own(manifest: &[u8]) -> Option<Vec<u8>> {
+    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    let keys = value.as_object_mut().unwrap();
+    assert!(keys.remove("neuroalign").is_some());
+    keys.remove("withdrawn");
+    Some(value.to_string().into_bytes())
 }
 
 fn damage(cohort: &Cohort, with: Option<&[u8]>) {
@@ -143,4 +152,80 @@ fn one_of_another_version_is_left_alone_and_named() {
     }
     let gm = support::store::Table::read(&cohort.store().join("long/anatomical_gm.parquet"));
     assert_eq!(gm.rows.len(), rows_each(4, &["0001/1"]).len());
+}
+
+/// Two files of one table.
+fn masked(cohort: &Cohort) {
+    for (session, value) in [(A, 3.0), (B, 5.0)] {
+        let plain = anatomical(session.0, session.1, "GM");
+        for (mask, factor) in [("gm", 1.0), ("brain", 2.0)] {
+            cohort
+                .write(&plain.replace("_parc.tsv", &format!("_mask-{mask}_parc.tsv")), &tsv(value * factor));
+        }
+        cohort.remove(&plain);
+    }
+}
+
+#[test]
+fn what_was_chosen_is_known_without_it() {
+    let cohort = Cohort::of(&[A, B]);
+    masked(&cohort);
+    cohort.run(&["--mask", "gm"]).ended(0);
+    let expected = Store::read(&cohort.store());
+    let whole = manifest(&cohort);
+    for with in damages(&whole).into_iter().chain([without_our_own(&whole)]) {
+        damage(&cohort, with.as_deref());
+        let other = ["anatomical_gm", "mask-gm", "mask-brain"];
+        cohort.run(&["--mask", "brain"]).ended(1).says(&other);
+        // A run that does not choose goes by what was chosen, and writes it down again.
+        cohort.run(&[]).ended(0);
+        Store::read(&cohort.store()).assert_same(&expected);
+        cohort.run(&["--mask", "brain"]).ended(1).says(&other);
+    }
+}
+
+#[test]
+fn that_participants_withdrew_is_known_without_it() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "2\n9\n");
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+    let told = |cohort: &Cohort| {
+        serde_json::from_slice::<serde_json::Value>(&manifest(cohort)).unwrap()["withdrawn"].clone()
+    };
+    let before = told(&cohort);
+    assert_eq!(before["n_subjects"], 1);
+    let whole = manifest(&cohort);
+    for with in damages(&whole).into_iter().chain([without_our_own(&whole)]) {
+        damage(&cohort, with.as_deref());
+        cohort.run(&[]).ended(2).says(&["--withdrawn"]);
+        cohort.export_cache(&[]).ended(2).says(&["--withdrawn"]);
+        cohort.write("withdrawn.csv", "2\n");
+        cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(2).says(&["has 1 lines", "had 2"]);
+        cohort.write("withdrawn.csv", "2\n9\n");
+        cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(0);
+        assert_eq!(told(&cohort), before);
+        assert_eq!(cohort.session_rows().len(), 2);
+    }
+}
+
+#[test]
+fn what_is_lost_with_the_sources_is_said_before_anything_is_loaded() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["says any more"]);
+    let lost = ["says any more which files were chosen", "--mask, --space, --entity", "--withdrawn"];
+    for by_hand in [false, true] {
+        if by_hand {
+            cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(30.0));
+            cohort.stop_exports_at("metadata.parquet");
+            cohort.run(&[]).ended(1);
+            cohort.let_exports_pass("metadata.parquet");
+        }
+        damage(&cohort, None);
+        fs::remove_file(cohort.store().join("sources.parquet")).unwrap();
+        cohort.run(&["--dry-run"]).ended(0).says(&lost);
+        let ran = if by_hand { cohort.export_cache(&[]) } else { cohort.run(&[]) };
+        ran.ended(0).says(&lost);
+        cohort.run(&[]).ended(0).keeps_quiet_about(&["says any more"]);
+    }
 }

@@ -197,3 +197,101 @@ fn a_store_of_which_nobody_was_taken_out_has_to_be_told_too() {
     cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(0);
     assert_eq!(n_sessions(&cohort), 2);
 }
+
+/// What `parcellate` says in a sidecar of the image that it was given.
+fn sidecar(cohort: &Cohort, of: (&str, &str), original_file: &str) {
+    let table = anatomical(of.0, of.1, "GM");
+    let text = format!(
+        "{{\"original_file\": \"{original_file}\", \"mask\": \"{original_file}.mask\", \"software_version\": \"1.2.3\"}}"
+    );
+    cohort.write(&table.replace("_parc.tsv", "_parc.json"), &text);
+}
+
+/// What `sources.parquet` says of a session's table of grey matter.
+fn provenance(cohort: &Cohort, of: (&str, &str)) -> Vec<String> {
+    let sources = Store::read(&cohort.store()).table("sources.parquet").clone();
+    let [subject, kind, table, original, version] =
+        ["subject_code", "kind", "table", "original_file", "software_version"]
+            .map(|name| sources.column(name));
+    let row = (0..sources.rows.len())
+        .find(|row| (subject[*row], kind[*row], table[*row]) == (of.0, "table", "anatomical_gm"))
+        .unwrap();
+    vec![original[row].to_owned(), version[row].to_owned()]
+}
+
+#[test]
+fn provenance_of_others_that_names_them_is_null_and_all_else_of_it_stays() {
+    for spelled in ["sub-WXQ77Z", "sub-WXQ-77Z", "sub-WXQ.77Z_ses-1"] {
+        let cohort = cohort();
+        sidecar(&cohort, B, &format!("/raw/{spelled}/anat/T1w.nii.gz"));
+        sidecar(&cohort, C, "/raw/sub-WXQ77Z0/anat/T1w.nii.gz");
+        cohort.run(&["--compression", "none"]).ended(0);
+        let named = spelled.trim_start_matches("sub-");
+        assert!(!holding(&cohort.store(), named.as_bytes()).is_empty());
+        cohort.write("withdrawn.csv", "WXQ77Z\n");
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+        assert_eq!(holding(&cohort.store(), format!("{spelled}/").as_bytes()), Vec::<String>::new());
+        assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"], "{spelled}");
+        assert_eq!(provenance(&cohort, C)[0], "/raw/sub-WXQ77Z0/anat/T1w.nii.gz");
+        assert_eq!(n_sessions(&cohort), 2);
+        // Nothing is loaded for it, and what is loaded anew says no more.
+        let list = ["--withdrawn", "withdrawn.csv", "--compression", "none", "--json"];
+        assert_eq!(cohort.run(&list).ended(0).units("loaded"), [0, 0]);
+        cohort.run(&[&list[..], &["--reload"]].concat()).ended(0);
+        assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"], "{spelled}");
+        assert_eq!(holding(&cohort.store(), format!("{spelled}/").as_bytes()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_store_that_only_names_them_names_them_no_more() {
+    let cohort = Cohort::of(&[B, C]);
+    sidecar(&cohort, B, "/raw/WXQ77Z/T1w.nii.gz");
+    cohort.run(&["--compression", "none"]).ended(0);
+    // Told before the list had them.
+    cohort.run(&["--withdrawn", "none"]).ended(0);
+    cohort.write("withdrawn.csv", "sub-WXQ77Z\n");
+    cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+    assert_eq!(holding(&cohort.store(), b"WXQ77Z"), Vec::<String>::new());
+    assert_eq!((n_sessions(&cohort), provenance(&cohort, B)), (2, vec!["∅".to_owned(), "1.2.3".to_owned()]));
+}
+
+#[test]
+fn a_cache_that_stays_names_them_no_more() {
+    for arguments in [&["--force"][..], &[]] {
+        let cohort = cohort();
+        if !arguments.is_empty() {
+            cohort.run(&[]).ended(0);
+        }
+        sidecar(&cohort, B, "/raw/sub-WXQ77Z/T1w.nii.gz");
+        cohort.stop_exports_at("sources.parquet");
+        cohort.run(&[&["--compression", "none"], arguments].concat()).ended(1);
+        assert!(holding(&cohort.store(), b"/sub-WXQ77Z/").iter().any(|file| file.starts_with(".cache.db")));
+        cohort.write("withdrawn.csv", "WXQ77Z\n");
+        // The cache is cleared first: it is, whatever becomes of the rest.
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv", "--keep-cache"]).ended(1);
+        let left = holding(&cohort.store(), b"/sub-WXQ77Z/");
+        assert!(!left.iter().any(|file| file.starts_with(".cache")), "{left:?}");
+        cohort.let_exports_pass("sources.parquet");
+        cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+        assert_nothing_is_left(&cohort);
+        assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"]);
+    }
+}
+
+#[test]
+fn roots_that_name_them_are_forgotten() {
+    let cohort = cohort();
+    let named = cohort.path("sub-WXQ77Z");
+    std::os::unix::fs::symlink(cohort.root(), &named).unwrap();
+    let roots = format!("{}/parcellated/cat12", named.display());
+    let arguments = ["--cat12-parcellated-root", roots.as_str(), "--compression", "none"];
+    cohort.run(&arguments).ended(0);
+    let manifest = cohort.path("data/processed/manifest.json");
+    assert!(std::fs::read_to_string(&manifest).unwrap().contains("WXQ77Z"));
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+    assert_nothing_is_left(&cohort);
+    cohort.run(&[&arguments[..], &["--withdrawn", "withdrawn.csv", "--reload"]].concat()).ended(0);
+    assert_nothing_is_left(&cohort);
+}

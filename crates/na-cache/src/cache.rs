@@ -42,8 +42,9 @@ pub struct RunRecord {
     pub roots: BTreeMap<SourceRoot, PathBuf>,
     /// The tissues and workflows that are asked for, as words; a run of other ones is not the same run.
     pub asked: Vec<String>,
-    /// Whether the run was told who withdrew, or that nobody did: every later one has to be.
-    pub knows_withdrawals: bool,
+    /// How many lines the list of those who withdrew had; `None` if the run was not told of one. Every later run has to be
+    /// told of as many.
+    pub n_listed_withdrawn: Option<u64>,
     /// Whether the store is loaded anew: what the cache holds then takes the place of the whole store, at the commit and
     /// not before.
     pub fresh: bool,
@@ -61,7 +62,7 @@ impl RunRecord {
             choices,
             roots,
             asked: Vec::new(),
-            knows_withdrawals: false,
+            n_listed_withdrawn: None,
             fresh: false,
         }
     }
@@ -199,7 +200,8 @@ impl Cache {
             choices: self.parsed(value("choices"))?,
             roots: self.parsed(value("roots"))?,
             asked: self.parsed(value("asked"))?,
-            knows_withdrawals: value("knows_withdrawals").is_some(),
+            // A version before this one wrote no number.
+            n_listed_withdrawn: value("knows_withdrawals").map(|n| n.parse().unwrap_or_default()),
             fresh: value("fresh").is_some(),
         }))
     }

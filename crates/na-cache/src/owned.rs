@@ -140,8 +140,9 @@ fn write_record(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::
     if record.listing.unknown_age_unit {
         transaction.execute("INSERT INTO settings VALUES ('unknown_age_unit', '')", [])?;
     }
-    if record.knows_withdrawals {
-        transaction.execute("INSERT INTO settings VALUES ('knows_withdrawals', 'true')", [])?;
+    if let Some(n) = record.n_listed_withdrawn {
+        let n = n.to_string();
+        transaction.execute("INSERT INTO settings VALUES ('knows_withdrawals', ?1)", [n])?;
     }
     if record.fresh {
         transaction.execute("INSERT INTO settings VALUES ('fresh', 'true')", [])?;

@@ -1,14 +1,19 @@
 //! Taking sessions out of a cache so that no byte of them is left in its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use na_model::Session;
+use na_model::{Names, Session, SourceRoot};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::cache::session;
+use crate::cache::{session, sources_of};
 use crate::open::{READ_WRITE, connect};
+use crate::owned::to_json;
 use crate::waiting::{begin, until_free};
 use crate::{Cache, CacheError, OwnedCache, OwnerLock};
+
+/// Where the roots of the run stand.
+const ROOTS: &str = "roots";
 
 impl Cache {
     /// All sessions that it names: of its units, of the list of its run, and of that run's outcomes.
@@ -23,27 +28,47 @@ impl Cache {
         )?;
         Ok(sessions.into_iter().collect())
     }
+
+    /// Whether what is known of a unit's files, an outcome or a root has one of these names.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn is_named_in(&self, names: &Names) -> Result<bool, CacheError> {
+        let units = self
+            .query("SELECT sources FROM units", |row| Ok(names.take_out_of_all(&mut sources_of(row, 0)?)))?;
+        if units.contains(&true) {
+            return Ok(true);
+        }
+        let mut roots: BTreeMap<SourceRoot, PathBuf> = self.parsed(self.setting(ROOTS)?.as_deref())?;
+        Ok(names.take_out_of_roots(&mut roots)
+            || self.outcomes()?.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason)))
+    }
 }
 
 impl OwnedCache<'_> {
-    /// Takes sessions out, with their place in the list and the outcomes; `tell` may change the reasons that others have.
+    /// Takes sessions out, with their place in the list and the outcomes, and what is told of others and names them.
     ///
     /// # Errors
     /// A cache that cannot be written.
-    pub fn withdraw(
-        &self,
-        sessions: &BTreeSet<Session>,
-        tell: impl Fn(&mut String),
-    ) -> Result<(), CacheError> {
+    pub fn withdraw(&self, sessions: &BTreeSet<Session>, names: &Names) -> Result<(), CacheError> {
         let mut outcomes = self.outcomes()?;
         outcomes.retain(|outcome| !sessions.contains(&outcome.unit.session));
-        outcomes.iter_mut().for_each(|outcome| tell(&mut outcome.reason));
+        for outcome in &mut outcomes {
+            names.leave_untold(&mut outcome.reason);
+        }
+        let mut roots: BTreeMap<SourceRoot, PathBuf> = self.parsed(self.setting(ROOTS)?.as_deref())?;
+        let roots = names.take_out_of_roots(&mut roots).then_some(roots);
         let connection = self.connection()?;
         overwrite_what_is_deleted(&connection)
             .map_err(|source| CacheError::sqlite(self.location(), source))?;
         drop(connection);
         self.write(|transaction| {
-            ["units", "listed_sessions"].iter().try_for_each(|table| delete(transaction, table, sessions))
+            ["units", "listed_sessions"].iter().try_for_each(|table| delete(transaction, table, sessions))?;
+            if let Some(roots) = &roots {
+                transaction
+                    .execute("UPDATE settings SET value = ?2 WHERE key = ?1", [ROOTS, &to_json(roots)?])?;
+            }
+            take_out_names(transaction, names)
         })?;
         self.write_outcomes(&outcomes)?;
         let connection = self.connection()?;
@@ -110,6 +135,21 @@ fn delete(transaction: &Transaction<'_>, table: &str, sessions: &BTreeSet<Sessio
     sessions
         .iter()
         .try_for_each(|session| delete.execute(params![session.subject.as_str(), session.id_str()]).map(drop))
+}
+
+/// Takes the names out of what is known of the others' files.
+fn take_out_names(transaction: &Transaction<'_>, names: &Names) -> rusqlite::Result<()> {
+    let mut units = transaction.prepare("SELECT unit FROM units")?;
+    let mut files = transaction.prepare("SELECT sources FROM units WHERE unit = ?1")?;
+    let mut update = transaction.prepare("UPDATE units SET sources = ?2 WHERE unit = ?1")?;
+    let units = units.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    for unit in units {
+        let mut sources = files.query_row([unit], |row| sources_of(row, 0))?;
+        if names.take_out_of_all(&mut sources) {
+            update.execute(params![unit, to_json(&sources)?])?;
+        }
+    }
+    Ok(())
 }
 
 fn overwrite_what_is_deleted(connection: &Connection) -> rusqlite::Result<()> {

@@ -23,6 +23,7 @@ mod manifest;
 mod measure;
 mod metric;
 mod missing;
+mod named;
 mod number;
 mod read_at;
 mod region;
@@ -45,11 +46,12 @@ pub use metric::{
     statistic_kind,
 };
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
+pub use named::Names;
 pub use number::Number;
 pub use read_at::ReadAt;
 pub use region::{Region, RegionSet, matched_regions};
 pub use removals::{Leaving, Parts, Removals};
-pub use session::{Session, SessionId, SubjectCode, visible};
+pub use session::{Session, SessionId, SubjectCode, code_letters, code_number, visible};
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot, mtime_ns};
 pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};

@@ -103,6 +103,22 @@ fn clean(written: &str, prefix: &str) -> Result<String, ModelError> {
     Ok(bare.replace(|c: char| matches!(c, '/' | '-' | '.') || c.is_whitespace(), "_"))
 }
 
+/// The letters and digits of a code, by which a folder is found that no code names.
+#[must_use]
+pub fn code_letters(code: &str) -> String {
+    code.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The digits of a code that is a number, without leading zeros. None if it is none.
+#[must_use]
+pub fn code_number(code: &str) -> Option<String> {
+    if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = code.trim_start_matches('0');
+    Some(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() })
+}
+
 /// Unicode's control (Cc) and format (Cf) characters.
 fn is_invisible(c: char) -> bool {
     c.is_control()

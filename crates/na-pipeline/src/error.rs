@@ -140,6 +140,20 @@ pub enum PipelineError {
         /// Why not.
         problem: String,
     },
+    /// The list of withdrawals would take out more than a tenth of the store.
+    #[error(
+        "{taken} of the {known} subjects in {} are in the list of withdrawals, which is over a tenth: is it the right file? \
+         Nothing was done; --yes takes them out, and --dry-run tells how many sessions they have",
+        output.display()
+    )]
+    WouldWithdraw {
+        /// The store.
+        output: PathBuf,
+        /// Subjects that would be taken out.
+        taken: usize,
+        /// Subjects of the store.
+        known: usize,
+    },
     /// A label that no listed session answers to.
     #[error(
         "{option} {label}: no session of the list answers to it{}",

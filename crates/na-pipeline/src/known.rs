@@ -57,6 +57,12 @@ impl Known {
         self.sessions.is_empty()
     }
 
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = Session> + '_ {
+        self.sessions
+            .iter()
+            .flat_map(|(subject, ids)| ids.iter().map(|id| Session::new(subject.clone(), id.clone())))
+    }
+
     pub(crate) fn has_subject(&self, subject: &SubjectCode) -> bool {
         self.sessions.contains_key(subject)
     }

@@ -69,9 +69,11 @@ mod renamed;
 mod roots;
 mod run;
 mod same_name;
+mod share;
 mod together;
 mod unit_error;
 mod way;
+mod withdrawal;
 mod withdrawn;
 mod work;
 
@@ -84,4 +86,5 @@ pub use run::{RunReport, dry_run, run};
 pub use session_list::{RowCounts, SessionListOptions};
 pub use sources::EntityPick;
 pub use unit_error::UnitError;
-pub use withdrawn::{Meant, NOBODY, Participant, Withdrawn, Withdrew, withdraw, would_withdraw};
+pub use withdrawal::{Withdrew, withdraw, would_withdraw};
+pub use withdrawn::{Meant, NOBODY, Participant, Withdrawn};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
-use na_model::{Modality, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{RegionsInUse, regions_in_use};
 use rayon::prelude::*;
 
@@ -31,6 +31,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) list: &'a SessionList,
     pub(crate) plan: &'a Plan,
     pub(crate) metrics: WideMetrics,
+    /// Those who withdrew: provenance that names them is not kept.
+    pub(crate) names: &'a Names,
     pub(crate) observer: &'a dyn Observer,
 }
 
@@ -134,6 +136,7 @@ impl Loading<'_> {
                 Ok(()) => {
                     taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
                     loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
+                    self.names.take_out_of_all(&mut loaded.unit.sources);
                     return sender.send(loaded.unit).is_ok();
                 }
                 Err(refusal) => refusal.to_string(),

@@ -11,6 +11,7 @@ use crate::error::PipelineError;
 use crate::plan::{Plan, Remains};
 use crate::roots::Roots;
 use crate::session_list::SessionList;
+use crate::share::is_over_a_tenth;
 
 /// Units that an error names.
 const EXAMPLES: usize = 3;
@@ -57,7 +58,7 @@ pub(crate) fn pruned(
 /// Refuses to take more than a tenth of the store without `--yes`.
 pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> Result<(), PipelineError> {
     let (pruned, known) = (removals.iter().len(), plan.stored.len());
-    if pruned * 10 > known && !config.yes {
+    if !config.yes && is_over_a_tenth(pruned, known) {
         let examples: Vec<String> =
             removals.iter().take(EXAMPLES).map(|(unit, _)| unit.to_string()).collect();
         let more = pruned.saturating_sub(EXAMPLES);

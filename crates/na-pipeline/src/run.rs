@@ -1,10 +1,10 @@
 //! The resumable run: list → find → read → commit → export.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
-use na_model::{Modality, Removals, Session, TableName, Unit, UnitOutcome};
+use na_model::{Modality, Removals, TableName, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
 use crate::claims::Claims;
@@ -50,7 +50,7 @@ pub struct RunReport {
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let store = opened(config)?;
+    let store = opened(config, observer)?;
     let inputs = Inputs::read(config)?;
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let base = Base::of(config, cache.as_deref())?;
@@ -98,7 +98,7 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     na_store::create_output(&config.output)?;
     let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
     let lock = OwnerLock::claim(&config.output, &claim)?;
-    let store = opened(config)?;
+    let store = opened(config, observer)?;
     if config.force {
         check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
     }
@@ -120,12 +120,11 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<
 }
 
 /// The store as it is, if a run may write to it.
-fn opened(config: &Config) -> Result<ExistingStore, PipelineError> {
+fn opened(config: &Config, observer: &dyn Observer) -> Result<ExistingStore, PipelineError> {
     let store = ExistingStore::open(&config.output)?;
-    if !config.withdrawn.is_told() {
-        store.check_withdrawals()?;
-    }
+    store.check_withdrawals(config.withdrawn.told(config.yes))?;
     store.check()?;
+    store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
     Ok(store)
 }
 
@@ -155,9 +154,8 @@ fn begin(
         _ => Work::look(config, inputs, base.store(&store), existing.as_ref(), observer)?,
     };
     let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
-    if !config.withdrawn.is_told() && begun.as_ref().is_some_and(|record| record.knows_withdrawals) {
-        return Err(StoreError::WithdrawalsNotTold { output: config.output.clone() }.into());
-    }
+    let n_listed = begun.as_ref().and_then(|record| record.n_listed_withdrawn);
+    config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
     drop(existing);
     if let (Some(looked), Some(begun)) = (&work, begun.filter(|begun| begun.fresh)) {
         looked.known.close_cache();
@@ -202,7 +200,7 @@ fn load_and_export(
     check_tables(config, &inputs.roots, &work.wide_metrics)?;
     let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
     let metrics = work.wide_metrics.clone();
-    let loading = Loading { config, finder: &finder, list, plan, metrics, observer };
+    let loading = Loading { config, finder: &finder, list, plan, metrics, names: &work.names, observer };
     let admission = loading.admission(base, existing.as_deref())?;
     if let Some(cache) = existing.as_ref().filter(|_| base == Base::Stored) {
         na_store::keep_metadata(lock, cache, &record.listing)?;
@@ -216,8 +214,9 @@ fn load_and_export(
         return Ok(report(list, plan, loaded, None, true));
     }
     let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
-    let withdrawn: BTreeSet<Session> = list.withdrawn.iter().map(|(session, _)| session.clone()).collect();
-    outcomes.iter_mut().for_each(|outcome| na_store::leave_untold(&mut outcome.reason, &withdrawn));
+    for outcome in &mut outcomes {
+        work.names.leave_untold(&mut outcome.reason);
+    }
     cache.write_outcomes(&outcomes)?;
     let let_go = match base {
         Base::Stored => LetGo::default(),

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use na_model::{SessionId, SubjectCode, visible};
+pub(crate) use na_model::code_number as number;
+use na_model::{SessionId, SubjectCode, code_letters as letters, visible};
 
 use crate::clothing::undressed;
 
@@ -95,19 +96,6 @@ impl Keys {
 
 /// The ways in the order in which they are tried.
 pub(crate) const WAYS: [Way; 3] = [Way::Code, Way::Letters, Way::Number];
-
-fn letters(code: &str) -> String {
-    code.chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-/// The digits of a number without leading zeros.
-pub(crate) fn number(code: &str) -> Option<String> {
-    if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let digits = code.trim_start_matches('0');
-    Some(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() })
-}
 
 /// Names that can be looked up in each way.
 #[derive(Debug, Clone, Default)]

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use na_cache::{Claim, HolderName, OwnerLock};
-use na_model::{Session, SessionId, SubjectCode, is_missing_in_list, visible};
-use na_store::{ExistingStore, ExportObserver, Withdrawal, mentioned_sessions};
+use na_model::{Names, Session, SessionId, SubjectCode, code_letters, is_missing_in_list, visible};
+use na_store::WithdrawalsTold;
 
 use crate::clothing::undressed;
 use crate::delimited::{text_of, without_bom};
 use crate::error::PipelineError;
-use crate::session_list::{SESSION_COLUMNS, SUBJECT_COLUMNS, SessionList, WrittenIds};
+use crate::session_list::{SESSION_COLUMNS, SUBJECT_COLUMNS};
 use crate::way::{Kind, number};
 
 /// How a list is called that has nobody in it.
@@ -23,12 +22,14 @@ pub enum Withdrawn {
     /// Nothing.
     #[default]
     NotTold,
-    /// Who withdrew; nobody of a list that is empty.
+    /// That nobody is to be kept out, whoever was before.
+    Nobody,
+    /// Who withdrew, a line each.
     List(Vec<Participant>),
 }
 
 /// A line of the list: a subject, or one session of a subject, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Participant {
     /// The subject.
     pub subject: String,
@@ -44,7 +45,7 @@ impl Withdrawn {
     /// A file that cannot be read, or is no text.
     pub fn read(path: &Path) -> Result<Self, PipelineError> {
         if path == Path::new(NOBODY) {
-            return Ok(Self::List(Vec::new()));
+            return Ok(Self::Nobody);
         }
         let problem = |problem: String| PipelineError::Withdrawals { path: path.to_owned(), problem };
         let bytes = fs::read(path).map_err(|error| problem(error.to_string()))?;
@@ -59,31 +60,62 @@ impl Withdrawn {
         *self != Self::NotTold
     }
 
+    /// The same, as the store counts it; with `yes`, a list may be shorter than the one before.
+    #[must_use]
+    pub fn told(&self, yes: bool) -> WithdrawalsTold {
+        match self {
+            Self::NotTold => WithdrawalsTold::Nothing,
+            Self::Nobody => WithdrawalsTold::Corrected(0),
+            Self::List(_) if yes => WithdrawalsTold::Corrected(self.n_lines()),
+            Self::List(_) => WithdrawalsTold::Listed(self.n_lines()),
+        }
+    }
+
+    /// The lines of the list, each once.
+    fn n_lines(&self) -> u64 {
+        let Self::List(participants) = self else { return 0 };
+        let lines: BTreeSet<_> = participants.iter().map(Participant::cleaned).collect();
+        u64::try_from(lines.len()).unwrap_or(u64::MAX)
+    }
+
     /// Which of these sessions withdrew. A code means itself, or the one subject that it equals as a number; what has the
     /// same letters and digits only is told, and stays.
     #[must_use]
     pub fn among(&self, sessions: &BTreeSet<Session>) -> Meant {
         let Self::List(participants) = self else { return Meant::default() };
-        let mut visits: BTreeMap<&SubjectCode, Vec<&Session>> = BTreeMap::new();
-        for session in sessions {
-            visits.entry(&session.subject).or_default().push(session);
-        }
-        let mut meant = Meant::default();
+        let known = Subjects::of(sessions);
+        let mut meant = Meant { n_lines: participants.len(), ..Meant::default() };
+        let mut of_nobody = BTreeSet::new();
         for participant in participants {
-            let subject = subject_of(&participant.subject, &visits);
-            let Some(visits) = subject.and_then(|subject| visits.get(subject)) else {
-                let letters =
-                    |code: &str| -> String { code.chars().filter(|c| c.is_alphanumeric()).collect() };
-                let wanted = letters(&visible(&participant.subject, Kind::Subject.prefix()));
-                let near = visits.keys().any(|code| !wanted.is_empty() && letters(code.as_str()) == wanted);
-                meant.near_misses += usize::from(near);
+            let subject = known.meant_by(&participant.subject);
+            let visits = subject.and_then(|subject| known.visits.get(subject)).into_iter().flatten();
+            let mut visits = visits.filter(|session| is_visit(session, participant)).peekable();
+            if visits.peek().is_some() {
+                meant.sessions.extend(visits.copied().cloned());
                 continue;
-            };
-            meant
-                .sessions
-                .extend(visits.iter().filter(|session| is_visit(session, participant)).copied().cloned());
+            }
+            meant.of_nobody += 1;
+            if subject.is_none() && known.is_near(&participant.subject) {
+                meant.near_misses += 1;
+            } else if let (Some(of_subject), id) = participant.cleaned() {
+                of_nobody.insert(Session::new(subject.cloned().unwrap_or(of_subject), id));
+            }
         }
+        let staying = sessions.iter().filter(|session| !meant.sessions.contains(session));
+        meant.names = Names::of(meant.sessions.iter().chain(&of_nobody), staying);
+        meant.n_subjects_known = known.visits.len();
         meant
+    }
+}
+
+impl Participant {
+    /// The codes that it means where nobody answers to it.
+    fn cleaned(&self) -> (Option<SubjectCode>, Option<SessionId>) {
+        let subject = visible(&self.subject, Kind::Subject.prefix());
+        let session = self.session.as_ref().map(|session| visible(session, Kind::Session.prefix()));
+        let bare = |text: &str| undressed(text).unwrap_or(text).to_owned();
+        let id = session.and_then(|session| SessionId::clean(&bare(&session)).ok().flatten());
+        (SubjectCode::clean(&bare(&subject)).ok(), id)
     }
 }
 
@@ -92,27 +124,67 @@ impl Withdrawn {
 pub struct Meant {
     /// The sessions.
     pub sessions: BTreeSet<Session>,
-    /// Lines that have the same letters and digits as a code, and mean nobody.
+    /// The names that texts have for them, and for those of the list of whom nothing is known.
+    pub names: Names,
+    /// Lines of the list.
+    pub n_lines: usize,
+    /// Lines that mean nobody.
+    pub of_nobody: usize,
+    /// Those of them that have the same letters and digits as a code.
     pub near_misses: usize,
+    /// The subjects among whom they were looked for.
+    pub n_subjects_known: usize,
 }
 
-/// The one subject that a code means.
-fn subject_of<'s>(
-    written: &str,
-    visits: &BTreeMap<&'s SubjectCode, Vec<&Session>>,
-) -> Option<&'s SubjectCode> {
-    let bare = visible(written, Kind::Subject.prefix());
-    let by_code = |code: &str| {
-        let code = SubjectCode::clean(code).ok()?;
-        visits.get_key_value(&code).map(|(subject, _)| *subject)
-    };
-    let by_number = |code: &str| {
-        let wanted = number(code)?;
-        let mut same = visits.keys().filter(|code| number(code.as_str()).as_ref() == Some(&wanted));
-        same.next().copied().filter(|_| same.next().is_none())
-    };
-    let forms = [Some(bare.as_str()), undressed(&bare)];
-    forms.into_iter().flatten().find_map(|form| by_code(form).or_else(|| by_number(form)))
+impl Meant {
+    /// The subjects of the sessions.
+    pub(crate) fn subjects(&self) -> BTreeSet<&SubjectCode> {
+        self.sessions.iter().map(|session| &session.subject).collect()
+    }
+}
+
+/// Subjects, as lines of a list find them.
+struct Subjects<'s> {
+    visits: BTreeMap<&'s SubjectCode, Vec<&'s Session>>,
+    by_number: BTreeMap<String, Vec<&'s SubjectCode>>,
+    letters: BTreeSet<String>,
+}
+
+impl<'s> Subjects<'s> {
+    fn of(sessions: &'s BTreeSet<Session>) -> Self {
+        let mut visits: BTreeMap<&SubjectCode, Vec<&Session>> = BTreeMap::new();
+        for session in sessions {
+            visits.entry(&session.subject).or_default().push(session);
+        }
+        let mut by_number: BTreeMap<String, Vec<&SubjectCode>> = BTreeMap::new();
+        for subject in visits.keys() {
+            let number = number(subject.as_str()).into_iter();
+            number.for_each(|number| by_number.entry(number).or_default().push(subject));
+        }
+        let letters = visits.keys().map(|code| code_letters(code.as_str())).collect();
+        Self { visits, by_number, letters }
+    }
+
+    /// The one subject that a code means.
+    fn meant_by(&self, written: &str) -> Option<&'s SubjectCode> {
+        let bare = visible(written, Kind::Subject.prefix());
+        let by_code = |code: &str| {
+            let code = SubjectCode::clean(code).ok()?;
+            self.visits.get_key_value(&code).map(|(subject, _)| *subject)
+        };
+        let by_number = |code: &str| match self.by_number.get(&number(code)?)?.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        let forms = [Some(bare.as_str()), undressed(&bare)];
+        forms.into_iter().flatten().find_map(|form| by_code(form).or_else(|| by_number(form)))
+    }
+
+    /// Whether a code has the letters and digits of a subject.
+    fn is_near(&self, written: &str) -> bool {
+        let letters = code_letters(&visible(written, Kind::Subject.prefix()));
+        !letters.is_empty() && self.letters.contains(&letters)
+    }
 }
 
 fn is_visit(session: &Session, participant: &Participant) -> bool {
@@ -157,84 +229,6 @@ fn participants(text: &str) -> Vec<Participant> {
             Some(Participant { subject: cell(row, subject)?, session })
         })
         .collect()
-}
-
-impl SessionList {
-    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
-    pub(crate) fn withdraw(&mut self, withdrawn: &Withdrawn) {
-        let listed: BTreeSet<Session> = self.listing.rows.iter().map(|row| row.session.clone()).collect();
-        let meant = withdrawn.among(&listed).sessions;
-        if meant.is_empty() {
-            return;
-        }
-        let rows = std::mem::take(&mut self.listing.rows).into_iter();
-        for (row, written) in rows.zip(std::mem::take(&mut self.as_written)) {
-            if meant.contains(&row.session) {
-                self.refused.remove(&row.session);
-                self.counts.withdrawn += 1;
-                self.withdrawn.push((row.session, written));
-            } else {
-                self.listing.rows.push(row);
-                self.as_written.push(written);
-            }
-        }
-    }
-
-    /// All who have a claim on folders.
-    pub(crate) fn claimants(&self) -> impl Iterator<Item = (&Session, &WrittenIds)> {
-        let listed = self.listing.rows.iter().map(|row| &row.session).zip(&self.as_written);
-        listed.chain(self.withdrawn.iter().map(|(session, written)| (session, written)))
-    }
-}
-
-/// What a withdrawal did to a store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Withdrew {
-    /// Who was taken out.
-    pub taken_out: Withdrawal,
-    /// Lines of the list that have the same letters and digits as a code of the store, and mean nobody.
-    pub near_misses: usize,
-}
-
-/// Takes those who withdrew out of a store and its cache.
-///
-/// # Errors
-/// A store that cannot be read or written; a load that is running; something of them that is left.
-pub fn withdraw(
-    output: &Path,
-    withdrawn: &Withdrawn,
-    take_over: Option<HolderName>,
-    observer: &dyn ExportObserver,
-) -> Result<Withdrew, PipelineError> {
-    let Withdrawn::List(list) = withdrawn else { return Ok(Withdrew::default()) };
-    if !output.is_dir() || list.is_empty() {
-        return Ok(Withdrew::default());
-    }
-    // Under the lock, which clears what a killed withdrawal left, and also where nobody is found: the store is to know
-    // that it has to be told.
-    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
-    let meant = withdrawn.among(&mentioned_sessions(output)?);
-    let near_misses = meant.near_misses;
-    if meant.sessions.is_empty() && ExistingStore::open(output)?.check_withdrawals().is_err() {
-        return Ok(Withdrew { near_misses, ..Withdrew::default() });
-    }
-    let taken_out = na_store::withdraw(&lock, &meant.sessions, observer)?;
-    Ok(Withdrew { taken_out, near_misses })
-}
-
-/// What [`withdraw`] would take out.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn) -> Result<Withdrew, PipelineError> {
-    if !output.is_dir() || !withdrawn.is_told() {
-        return Ok(Withdrew::default());
-    }
-    let Meant { sessions, near_misses } = withdrawn.among(&mentioned_sessions(output)?);
-    let subjects: BTreeSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
-    Ok(Withdrew { taken_out, near_misses })
 }
 
 #[cfg(test)]

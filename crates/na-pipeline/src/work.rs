@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
 use na_model::{
-    Choices, ExportSettings, Session, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics,
+    Choices, ExportSettings, Names, Session, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus,
+    WideMetrics,
 };
 use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
@@ -71,6 +72,8 @@ pub(crate) struct Work {
     pub(crate) plan: Plan,
     pub(crate) pick: EntityPick,
     pub(crate) wide_metrics: WideMetrics,
+    /// Those who withdrew, as what is told of others may name them.
+    pub(crate) names: Names,
 }
 
 impl Work {
@@ -86,6 +89,9 @@ impl Work {
         let known = Known::of(output, cache)?;
         let mut list = inputs.sessions(config, &known, observer);
         list.withdraw(&config.withdrawn);
+        let everybody =
+            list.claimants().map(|(session, _)| session.clone()).chain(known.sessions()).collect();
+        let names = config.withdrawn.among(&everybody).names;
         let remembered = Remembered::of(store, cache)?;
         let pick = remembered.pick(config)?;
         let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
@@ -103,7 +109,10 @@ impl Work {
         if observer.should_stop() {
             return Ok(None);
         }
-        check_found(config, inputs, &finder, &plan, &known)?;
+        // Of a list of which all withdrew there is nothing to find.
+        if !list.listing.rows.is_empty() || list.withdrawn.is_empty() {
+            check_found(config, inputs, &finder, &plan, &known)?;
+        }
         check_metrics(config, &remembered.stored.columns, &finder, &list, &|| observer.should_stop())?;
         if store.is_some() {
             remembered.check_roots(config, &plan)?;
@@ -117,7 +126,7 @@ impl Work {
             None => remembered.wide_metrics(),
         };
         drop(finder);
-        Ok(Some(Self { known, list, plan, pick, wide_metrics }))
+        Ok(Some(Self { known, list, plan, pick, wide_metrics, names }))
     }
 
     /// What the cache is told of a run.
@@ -127,17 +136,19 @@ impl Work {
             wide_metrics: self.wide_metrics.clone(),
             compression: config.compression,
         };
+        let mut roots: BTreeMap<SourceRoot, PathBuf> = config
+            .roots()
+            // A run of some sessions says nothing of where the others are.
+            .filter(|_| config.labels.is_empty())
+            .map(|(setting, path)| (setting, absolute(path)))
+            .collect();
+        self.names.take_out_of_roots(&mut roots);
         RunRecord {
             choices: config.choices(),
             asked: config.asked(),
-            // A run of some sessions says nothing of where the others are.
-            roots: config
-                .roots()
-                .filter(|_| config.labels.is_empty())
-                .map(|(setting, path)| (setting, absolute(path)))
-                .collect(),
+            roots,
             fresh: base == Base::Anew,
-            knows_withdrawals: config.withdrawn.is_told(),
+            n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
             ..RunRecord::new(settings, self.list.listing.clone(), config.modalities())
         }
     }

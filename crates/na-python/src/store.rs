@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use na_model::{Modality, Session};
-use na_pipeline::{Participant, Withdrawn, withdraw};
-use na_store::{CacheExport, FeatureStore, StoreError, Unobserved};
+use na_pipeline::{Participant, PipelineError, Withdrawn, withdraw};
+use na_store::{CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -152,9 +152,11 @@ impl Store {
         py: Python<'py>,
         atlas_name: Option<String>,
         keep_cache: bool,
-        knows_withdrawals: bool,
+        n_listed_withdrawn: Option<u64>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let how = CacheExport { atlas_name, keep_cache, knows_withdrawals, ..CacheExport::default() };
+        // The list was held against the one before when it was acted on.
+        let withdrawals = n_listed_withdrawn.map_or(WithdrawalsTold::Nothing, WithdrawalsTold::Corrected);
+        let how = CacheExport { atlas_name, keep_cache, withdrawals, ..CacheExport::default() };
         let report = self.read(py, |store| store.export_cache(&how))?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;
@@ -174,6 +176,7 @@ impl Store {
         py: Python<'py>,
         participants: Option<Vec<(String, Option<String>)>>,
         file: Option<PathBuf>,
+        yes: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let withdrew = reading(py, || {
             let participants = participants.unwrap_or_default().into_iter();
@@ -182,12 +185,16 @@ impl Store {
                 Some(file) => Withdrawn::read(file).map_err(Box::new)?,
                 None => Withdrawn::List(list),
             };
-            withdraw(&self.folder, &withdrawn, None, &Unobserved).map_err(Box::new)
+            let n_listed = withdrawn.told(yes).n_listed().unwrap_or_default();
+            let withdrew = withdraw(&self.folder, &withdrawn, yes, None, &Unobserved).map_err(Box::new)?;
+            Ok::<_, Box<PipelineError>>((withdrew, n_listed))
         })?;
-        let withdrew = withdrew.map_err(|error| of_pipeline(*error))?;
+        let (withdrew, n_listed) = withdrew.map_err(|error| of_pipeline(*error))?;
         let dict = PyDict::new(py);
         dict.set_item("n_subjects", withdrew.taken_out.n_subjects)?;
         dict.set_item("n_sessions", withdrew.taken_out.n_sessions)?;
+        dict.set_item("n_listed", n_listed)?;
+        dict.set_item("lines_of_nobody", withdrew.of_nobody)?;
         dict.set_item("near_misses", withdrew.near_misses)?;
         Ok(dict)
     }

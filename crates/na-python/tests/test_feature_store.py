@@ -149,7 +149,10 @@ def test_nothing_is_left_of_who_withdrew(tmp_path):
         gone = {"0475"} & subjects
         assert told["n_subjects"] == len(gone) == 1
         assert {subject for subject, _ in store.get_existing_sessions()} == subjects - gone
-        assert store.withdraw(given)["n_subjects"] == 0
+        again = store.withdraw(given)
+        assert (again["n_subjects"], again["n_listed"], again["lines_of_nobody"]) == (0, 1, 1)
+        with pytest.raises(RuntimeError, match="has 0 lines, .* had 1"):
+            store.withdraw([])
         with pytest.raises(RuntimeError, match="--withdrawn"):
             store.export_cache_to_parquet()
         shutil.rmtree(folder)

@@ -10,7 +10,7 @@ use na_model::{
     statistic_kind,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::durable::{Folders, write_durably};
 use crate::error::StoreError;
@@ -20,9 +20,9 @@ use crate::long::columns::tsv_columns;
 use crate::long::index::LongIndex;
 use crate::notes;
 use crate::ownership::{Owned, version_of};
+use crate::remembered::{Mark, Remembered};
 use crate::table_file::TableFile;
 use crate::wide::plan::FeatureKind;
-use crate::withdraw::Withdrawal;
 
 /// The key beside the entries that is this program's own.
 const OWN: &str = "neuroalign";
@@ -46,10 +46,15 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// What a manifest remembers; nothing of one that somebody else wrote.
-    pub(crate) fn of(manifest: &Manifest) -> Self {
-        let own = manifest.extra.get(OWN).cloned().map(serde_json::from_value);
-        own.and_then(Result::ok).unwrap_or_default()
+    /// What a manifest remembers; None of one that somebody else wrote.
+    pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
+        manifest.extra.get(OWN).cloned().map(serde_json::from_value)?.ok()
+    }
+
+    /// What goes into a manifest of what a store remembers.
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        let Remembered { choices, roots, .. } = remembered.clone();
+        Self { choices, roots, ..Self::default() }
     }
 }
 
@@ -164,7 +169,11 @@ fn rebuild(output: &Path) -> Result<Manifest, StoreError> {
     }
     let atlas_name = atlas(output, None)?.unwrap_or_default();
     let has_tiv = owned.has(TIV_FILE)?;
-    Ok(manifest(None, atlas_name, Own::default(), long_formats, wide_features, &sessions, has_tiv))
+    let remembered = Remembered::of(output, None)?.unwrap_or_default();
+    let own = Own::new(&remembered);
+    let mut manifest = manifest(None, atlas_name, own, long_formats, wide_features, &sessions, has_tiv);
+    mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
+    Ok(manifest)
 }
 
 /// A manifest; it keeps what an older one says that is not of the files.
@@ -196,25 +205,15 @@ pub(crate) fn manifest(
     }
 }
 
-/// Adds those who were taken out now to those who were before. Counts, and never codes.
-pub(crate) fn add_withdrawal(manifest: &mut Manifest, now: Withdrawal) {
-    let before = manifest.extra.get(WITHDRAWN).cloned();
-    let at = before.as_ref().and_then(|before| before.get("at").cloned());
-    let before: Withdrawal =
-        before.and_then(|before| serde_json::from_value(before).ok()).unwrap_or_default();
-    let is_new = now != Withdrawal::default();
-    let value = json!({
-        "n_subjects": before.n_subjects + now.n_subjects,
-        "n_sessions": before.n_sessions + now.n_sessions,
-        "at": at.filter(|_| !is_new).unwrap_or_else(|| notes::now().into()),
-    });
-    manifest.extra.insert(WITHDRAWN.to_owned(), value);
+/// Says of a store how many withdrew. Counts, and never codes.
+pub(crate) fn mark_withdrawals(manifest: &mut Manifest, mark: Option<&Mark>) {
+    let mark = mark.and_then(|mark| serde_json::to_value(mark).ok());
+    manifest.extra.extend(mark.map(|mark| (WITHDRAWN.to_owned(), mark)));
 }
 
 /// What stays of a manifest when its store is loaded anew.
 pub(crate) fn begun_anew(old: Manifest) -> Manifest {
-    let extra = old.extra.into_iter().filter(|(key, _)| key == WITHDRAWN).collect();
-    Manifest { created_at: notes::now(), extra, ..old }
+    Manifest { created_at: notes::now(), extra: BTreeMap::new(), ..old }
 }
 
 pub(crate) fn write_manifest(

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use na_cache::RunRecord;
 use na_model::{Unit, UnitOutcome};
 
-use crate::catalog::{WITHDRAWN, wide_metrics};
+use crate::catalog::wide_metrics;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
@@ -26,7 +26,7 @@ impl ExistingStore {
         let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE]
             .into_iter()
             .chain(manifest.has_tiv.then_some(TIV_FILE));
-        if record.knows_withdrawals && !manifest.extra.contains_key(WITHDRAWN) {
+        if record.n_listed_withdrawn.is_some() && record.n_listed_withdrawn != self.n_listed_withdrawn() {
             return Ok(false);
         }
         if !files.chain(others).all(|path| output.join(path).is_file())

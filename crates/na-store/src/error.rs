@@ -174,6 +174,20 @@ pub enum StoreError {
         /// The store.
         output: PathBuf,
     },
+    /// The list of those who withdrew is shorter than the one before.
+    #[error(
+        "the list of withdrawals has {listed} lines, and the last one that the store in {} was given had {known}: whoever is \
+         missing could come back; give the list of all who withdrew, or --yes if it was corrected on purpose",
+        output.display()
+    )]
+    FewerWithdrawals {
+        /// The store.
+        output: PathBuf,
+        /// Lines of the list.
+        listed: u64,
+        /// Lines of the list before.
+        known: u64,
+    },
     /// There is no fresh load to let go of.
     #[error(
         "nothing was discarded: the cache in {} is of no load with --force that has not come to its end; \

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, RunRecord, TableForm};
-use na_model::{FeatureName, Manifest, Removals, Session, TableName, UnitOutcome, WideFeature, WideMetrics};
+use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, TableForm};
+use na_model::{FeatureName, Manifest, Session, TableName, WideFeature, WideMetrics};
 
 use crate::catalog::{self, count, read_manifest, wide_entry};
 use crate::completeness::Completeness;
@@ -28,51 +28,20 @@ use crate::observer::{ExportObserver, ExportStep};
 use crate::open_files::each_file;
 use crate::ownership::Owned;
 use crate::producers::producers;
+use crate::remembered::Remembered;
 use crate::removed::{is_of_nothing, take_out_of_cache, take_out_volumes};
 use crate::sessions_tsv::{self, SessionRow, Told};
-use crate::sources::{self, Leavers, WrittenSources};
+use crate::sources::{self, WrittenSources};
 use crate::table_file::TableFile;
 use crate::tiv::TivTable;
 use crate::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::wide::plan::{Giver, PlannedFeature, feature_plan};
 use crate::wide::write::WideWriter;
-use crate::withdraw::Withdrawal;
 
 mod commit;
+mod request;
 
-/// What to export, and how.
-#[derive(Debug, Clone)]
-pub struct ExportRequest {
-    /// Settings, session list and modalities.
-    pub record: RunRecord,
-    /// The missing and failed units of the run.
-    pub outcomes: Vec<UnitOutcome>,
-    /// Whether the cache stays.
-    pub keep_cache: bool,
-    /// What leaves the store.
-    pub removals: Removals,
-    /// How many of them withdrew.
-    pub withdrawal: Withdrawal,
-}
-
-impl ExportRequest {
-    /// An export that adds what the cache holds, takes nothing out, and deletes the cache.
-    #[must_use]
-    pub fn new(record: RunRecord) -> Self {
-        Self {
-            record,
-            outcomes: Vec::new(),
-            keep_cache: false,
-            removals: Removals::default(),
-            withdrawal: Withdrawal::default(),
-        }
-    }
-
-    /// Whether anything leaves the store: files then wait until all are verified.
-    fn takes_away(&self) -> bool {
-        self.record.fresh || !self.removals.is_empty()
-    }
-}
+pub use request::ExportRequest;
 
 /// What a store holds after an export.
 #[derive(Debug, Clone)]
@@ -143,6 +112,7 @@ struct Export<'a> {
     observer: &'a dyn ExportObserver,
     folders: Folders,
     manifest: Option<Manifest>,
+    remembered: Remembered,
     owned: Owned,
     units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
@@ -175,6 +145,7 @@ impl<'a> Export<'a> {
     ) -> Result<Self, StoreError> {
         let output = lock.output();
         let manifest = read_manifest(output)?;
+        let remembered = Remembered::of(output, manifest.as_ref())?.unwrap_or_default();
         let owned = Owned::named_by(output, manifest.as_ref());
         owned.check()?;
         sweep_store(output)?;
@@ -187,6 +158,7 @@ impl<'a> Export<'a> {
             observer,
             folders,
             manifest,
+            remembered,
             owned,
             units: Vec::new(),
             forms: Vec::new(),
@@ -197,6 +169,7 @@ impl<'a> Export<'a> {
         let mut units = cache.units()?;
         if request.record.fresh {
             export.manifest = export.manifest.map(catalog::begun_anew);
+            export.remembered = export.remembered.begun_anew();
         } else {
             export.read_store()?;
             take_out_older(output, &mut units)?;
@@ -258,14 +231,15 @@ impl<'a> Export<'a> {
         volumes.write(self.output, &self.folders, settings, &metadata.sessions)?;
         metadata.write(self.output, &self.folders, settings.compression)?;
         let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
+        let remembered = self.remember(tables.keys());
         let written = sources::write(
             self.output,
             &self.folders,
-            settings.compression,
             self.cache,
             &self.units,
             &completeness,
-            &Leavers { removals: &self.request.removals, all_that_is_stored: self.request.record.fresh },
+            self.request,
+            &remembered,
         )?;
         report_notes.extend(written.provenance.differences());
         let rows = self.session_rows(&written, &tables)?;
@@ -284,7 +258,7 @@ impl<'a> Export<'a> {
         if has_tiv {
             verify_rows(&self.now_at(TIV_FILE), n_volumes)?;
         }
-        let manifest = self.commit(&tables, features, has_tiv)?;
+        let manifest = self.commit(&tables, features, has_tiv, &remembered)?;
         Ok(ExportReport {
             manifest,
             sessions: rows,

@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::export::{ExportReport, ExportRequest, export, finish_commit};
 use crate::observer::ExportObserver;
+use crate::withdrawals_told::WithdrawalsTold;
 
 /// How to export what a cache holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub struct CacheExport {
     pub atlas_name: Option<String>,
     /// Whether the cache stays.
     pub keep_cache: bool,
-    /// Whether it was told who withdrew: a store that knows of withdrawals is not written to without.
-    pub knows_withdrawals: bool,
+    /// What it was told of those who withdrew: a store that knows of withdrawals is not written to without.
+    pub withdrawals: WithdrawalsTold,
     /// The holder of a lock whom the user knows to be gone.
     pub take_over: Option<HolderName>,
 }
@@ -34,9 +35,9 @@ pub fn export_cache(
     how: &CacheExport,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
-    if !how.knows_withdrawals {
-        ExistingStore::open(output)?.check_withdrawals()?;
-    }
+    let store = ExistingStore::open(output)?;
+    store.check_withdrawals(how.withdrawals)?;
+    let lost = store.what_is_lost()?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
     let cancel = observer.cancel();
     match status_until(output, &cancel) {
@@ -52,16 +53,17 @@ pub fn export_cache(
         return Ok(report);
     }
     let cache = OwnedCache::open_or_create(&lock)?;
-    let record = record(&cache, output, how.atlas_name.as_deref())?;
-    if record.knows_withdrawals && !how.knows_withdrawals {
-        return Err(StoreError::WithdrawalsNotTold { output: output.to_owned() });
-    }
+    let mut record = record(&cache, output, how.atlas_name.as_deref())?;
+    how.withdrawals.check(output, record.n_listed_withdrawn)?;
+    record.n_listed_withdrawn = how.withdrawals.n_listed();
     if record.fresh {
         return Err(StoreError::FreshLoad { output: output.to_owned() });
     }
     let outcomes = cache.outcomes()?;
     let request = ExportRequest { outcomes, keep_cache: how.keep_cache, ..ExportRequest::new(record) };
-    export(&lock, cache, &request, observer)
+    let mut report = export(&lock, cache, &request, observer)?;
+    report.notes.extend(lost);
+    Ok(report)
 }
 
 /// Deletes the cache of a fresh load that has not come to its end: the store stays as it was before it.
@@ -143,7 +145,8 @@ fn take_over(
     }
     drop(sender);
     writer.finish()?;
-    let record = record(&cache, lock.output(), how.atlas_name.as_deref())?;
+    let mut record = record(&cache, lock.output(), how.atlas_name.as_deref())?;
+    record.n_listed_withdrawn = how.withdrawals.n_listed();
     let mut report = export(lock, cache, &ExportRequest::new(record), observer)?;
     if !how.keep_cache {
         pandas.remove(lock)?;

@@ -76,6 +76,7 @@ mod producers;
 mod provenance;
 mod read;
 mod regions_in_use;
+mod remembered;
 mod removed;
 mod session_columns;
 mod sessions_tsv;
@@ -90,6 +91,7 @@ mod verification;
 mod verify;
 mod wide;
 mod withdraw;
+mod withdrawals_told;
 
 pub use catalog::store_manifest;
 pub use contents::contents;
@@ -113,6 +115,7 @@ pub use sources::{SourceDetail, StoredUnit, for_each_stored_unit};
 pub use stored_settings::StoredSettings;
 pub use stored_units::stored_units;
 pub use verification::{Verification, verify_store};
-pub use withdraw::{Withdrawal, leave_untold, mentioned_sessions, withdraw};
+pub use withdraw::{Mentioned, Withdrawal, withdraw};
+pub use withdrawals_told::WithdrawalsTold;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -19,6 +19,9 @@ pub(crate) const FROM_STATE: &str = "neuroalign.from_state";
 /// What a feature is, as JSON.
 pub(crate) const FEATURE: &str = "neuroalign.feature";
 
+/// On `sources.parquet`: what the manifest remembers that no table shows, as JSON; it is written by every export.
+pub(crate) const REMEMBERED: &str = "neuroalign.remembered";
+
 /// On a column of a long table: where it is from.
 pub(crate) const ORIGIN: &str = "neuroalign.origin";
 /// On a column: what it is called where it is from, if its name here is another.

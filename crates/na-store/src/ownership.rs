@@ -13,6 +13,9 @@
 //! | `.cache.lock` | its line, or the first part of one |
 //! | `.partial-*`, `.cache-taken-over.db*`, `.cache.lock-left-*` | the name |
 //!
+//! `sources.parquet` also bears, under `neuroalign.remembered`, what the manifest alone would know otherwise: the choices
+//! of files, the roots, and how many withdrew. Where the manifest is gone or broken it is read from there.
+//!
 //! A link is replaced by the file that is renamed to its place, and what it leads to is left alone.
 
 use std::collections::{BTreeSet, HashSet};

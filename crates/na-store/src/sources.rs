@@ -10,16 +10,18 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Compression, Fingerprint, MapSource, Measure, ModelError, ReadAt, Removals, Sidecar, SourceFile,
-    SourceKind, TivFinding, Unit, UnitStatus,
+    Fingerprint, MapSource, Measure, ModelError, ReadAt, Sidecar, SourceFile, SourceKind, TivFinding, Unit,
+    UnitStatus,
 };
 
 use crate::completeness::Completeness;
 use crate::durable::Folders;
 use crate::error::StoreError;
+use crate::export::ExportRequest;
 use crate::layout::SOURCES_FILE;
 use crate::notes;
 use crate::provenance::Provenance;
+use crate::remembered::Remembered;
 use crate::removed::sources_that_stay;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field, text_field, with_unit};
@@ -98,24 +100,24 @@ pub(crate) struct WrittenSources {
     pub(crate) provenance: Provenance,
 }
 
-/// What does not stay of what is stored.
-pub(crate) struct Leavers<'a> {
-    pub(crate) removals: &'a Removals,
-    pub(crate) all_that_is_stored: bool,
-}
-
-/// Writes the file: what is kept of the old one, then the cache's units.
+/// Writes the file: what is kept of the old one, then the cache's units; and as a note, what the store remembers.
 pub(crate) fn write(
     output: &Path,
     folders: &Folders,
-    compression: Compression,
     cache: &Cache,
     units: &[Arc<CachedUnit>],
     completeness: &Completeness<'_>,
-    leaving: &Leavers<'_>,
+    request: &ExportRequest,
+    remembered: &Remembered,
 ) -> Result<WrittenSources, StoreError> {
     let place = output.join(SOURCES_FILE);
-    let notes = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
+    let notes = [
+        (notes::CREATED_AT, notes::now()),
+        (notes::VERSION, crate::VERSION.to_owned()),
+        (notes::REMEMBERED, remembered.to_note()),
+    ];
+    let ExportRequest { record, removals, names, .. } = request;
+    let compression = record.settings.compression;
     let mut rows = Rows {
         writer: TableWriter::create(&place, folders, &schema(), compression, &notes)?,
         waiting: Vec::new(),
@@ -123,16 +125,17 @@ pub(crate) fn write(
         written: WrittenSources { units: Vec::new(), n_rows: 0, provenance: Provenance::default() },
     };
     let mut cached: HashMap<&Unit, &Arc<CachedUnit>> = units.iter().map(|unit| (&unit.unit, unit)).collect();
-    let mut add = |unit: &Unit, sources| {
+    let mut add = |unit: &Unit, mut sources: Vec<SourceFile>| {
+        names.take_out_of_all(&mut sources);
         let (status, reason) = completeness.standing(unit);
         rows.add(StoredUnit { unit: unit.clone(), status, reason, sources })
     };
     let of_cache = |unit: &CachedUnit| -> Result<Vec<SourceFile>, StoreError> {
-        Ok(sources_that_stay(&unit.unit, cache.sources(unit)?, leaving.removals))
+        Ok(sources_that_stay(&unit.unit, cache.sources(unit)?, removals))
     };
-    if !leaving.all_that_is_stored {
+    if !record.fresh {
         for_each_stored_unit(output, SourceDetail::Sidecars, |stored| {
-            let sources = sources_that_stay(&stored.unit, stored.sources, leaving.removals);
+            let sources = sources_that_stay(&stored.unit, stored.sources, removals);
             match cached.remove(&stored.unit) {
                 None if sources.is_empty() => Ok(()),
                 None => add(&stored.unit, sources),
@@ -266,7 +269,7 @@ fn batch_of(units: &[StoredUnit]) -> Result<RecordBatch, StoreError> {
         map(|map| &map.model),
         map(|map| &map.param),
         map(|map| &map.desc),
-        text(&|_, source| Some(source.path.clone())),
+        text(&|_, source| Some(source.path.clone()).filter(|path| !path.is_empty())),
         Arc::new(rows.iter().map(size).collect::<Int64Array>()),
         Arc::new(Int64Array::from_iter_values(mtime)),
         text(&|_, source| Some(source.fingerprint.hash.clone())),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use na_model::{Choices, SourceRoot, TableName, WideMetrics};
 
-use crate::catalog::{self, Own};
+use crate::catalog;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
+use crate::remembered::Remembered;
 use crate::wide::chosen::metrics_of_features;
 
 /// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
@@ -38,7 +39,7 @@ impl ExistingStore {
         };
         let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());
         let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-        let Own { choices, roots, .. } = manifest.map(Own::of).unwrap_or_default();
+        let Remembered { choices, roots, .. } = self.remembered.clone().unwrap_or_default();
         let atlas_name = catalog::atlas(&self.output, manifest)?;
         Ok(StoredSettings { atlas_name, wide_metrics, columns, choices, roots })
     }

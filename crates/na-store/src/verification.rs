@@ -70,7 +70,7 @@ impl Verifier {
             self.wrong(crate::MANIFEST_FILE, "there is none that can be understood: a run makes it again");
             return;
         };
-        let own = Own::of(&manifest);
+        let own = Own::of(&manifest).unwrap_or_default();
         for entry in manifest.long_formats.values() {
             self.check(&own, &entry.file_path, |this, file| this.long(entry, file));
         }

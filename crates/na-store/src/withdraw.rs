@@ -2,16 +2,18 @@
 //!
 //! Logs, copies and backups are not reached.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache};
 use na_model::{
-    Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Removals, Session, SubjectCode, Unit,
+    Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Names, Removals, Session, SubjectCode,
+    Unit,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::read_manifest;
+use crate::catalog::{self, Own, count, read_manifest};
+use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::export::{ExportRequest, export, finish_commit};
@@ -19,6 +21,7 @@ use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store};
 use crate::metadata::stored_metadata;
 use crate::observer::ExportObserver;
 use crate::ownership::Owned;
+use crate::remembered::Mark;
 use crate::session_columns::{SESSION, SUBJECT, sessions_of};
 use crate::sessions_tsv;
 use crate::sources::{SourceDetail, for_each_stored_unit};
@@ -27,6 +30,7 @@ use crate::table_file::TableFile;
 
 /// How many a store took out because they withdrew. It says nothing of who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Withdrawal {
     /// Subjects.
     pub n_subjects: u64,
@@ -34,31 +38,69 @@ pub struct Withdrawal {
     pub n_sessions: u64,
 }
 
-/// What a reason says in the place of one that named somebody who withdrew.
-const UNTOLD: &str = "not told: it named a participant who withdrew";
+/// Whom a store and its cache name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mentioned {
+    /// Every session, whether the store has anything of it or not.
+    pub sessions: BTreeSet<Session>,
+    /// Lines of the last list of withdrawals that store or cache were given; `None` if they never were told of any.
+    pub n_listed_withdrawn: Option<u64>,
+}
 
-/// Every session that a store or its cache names, whether it has anything of it or not.
-///
-/// # Errors
-/// A store or cache that cannot be read.
-pub fn mentioned_sessions(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
-    let mut sessions: BTreeSet<Session> =
-        stored_units(output)?.into_keys().map(|unit| unit.session).collect();
-    sessions.extend(stored_metadata(output)?.sessions);
-    for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
-        sessions.insert(stored.unit.session);
-        Ok(())
-    })?;
-    let owned = Owned::of(output)?;
-    for path in [TIV_FILE.to_owned()].into_iter().chain(owned.wide_files()?) {
-        let place = output.join(path);
-        let Some(file) = TableFile::open(&place)? else { continue };
-        for group in 0..file.row_groups().len() {
-            sessions.extend(sessions_of(&file.read(group, &[SUBJECT, SESSION])?, &place)?);
+impl Mentioned {
+    /// Looks into every file.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read.
+    pub fn of(output: &Path) -> Result<Self, StoreError> {
+        let mut sessions: BTreeSet<Session> =
+            stored_units(output)?.into_keys().map(|unit| unit.session).collect();
+        sessions.extend(stored_metadata(output)?.sessions);
+        for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
+            sessions.insert(stored.unit.session);
+            Ok(())
+        })?;
+        let owned = Owned::of(output)?;
+        for path in [TIV_FILE.to_owned()].into_iter().chain(owned.wide_files()?) {
+            let place = output.join(path);
+            let Some(file) = TableFile::open(&place)? else { continue };
+            for group in 0..file.row_groups().len() {
+                sessions.extend(sessions_of(&file.read(group, &[SUBJECT, SESSION])?, &place)?);
+            }
         }
+        sessions.extend(mentioned_beside_tables(output)?);
+        let of_store = ExistingStore::open(output)?.n_listed_withdrawn();
+        let of_cache = match PandasCache::open_existing(output)? {
+            Some(_) => None,
+            None => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
+        };
+        let of_cache = of_cache.and_then(|record| record.n_listed_withdrawn);
+        Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache) })
     }
-    sessions.extend(mentioned_beside_tables(output)?);
-    Ok(sessions)
+
+    /// Whether what is told of other sessions has one of these names: their provenance, or why they failed.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read.
+    pub fn is_named(output: &Path, names: &Names) -> Result<bool, StoreError> {
+        let mut is_named = false;
+        if names.is_empty() {
+            return Ok(is_named);
+        }
+        for_each_stored_unit::<StoreError>(output, SourceDetail::Sidecars, |mut stored| {
+            is_named |= names.take_out_of_all(&mut stored.sources);
+            Ok(())
+        })?;
+        let mut roots = ExistingStore::open(output)?.remembered.unwrap_or_default().roots;
+        is_named |= names.take_out_of_roots(&mut roots);
+        let mut outcomes = sessions_tsv::read(output)?;
+        is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
+        if !is_named && PandasCache::open_existing(output)?.is_none() {
+            let cache = Cache::open_existing(output)?;
+            is_named = cache.map(|cache| cache.is_named_in(names)).transpose()?.unwrap_or_default();
+        }
+        Ok(is_named)
+    }
 }
 
 /// Every session that is named outside the store's Parquet files.
@@ -73,45 +115,69 @@ fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreErro
     Ok(sessions)
 }
 
-/// Takes sessions out of a store and its cache, and looks that nothing of them is left.
+/// Takes sessions out of a store and its cache, with whatever names them, and looks that nothing of them is left. The store
+/// is to know how many lines the list had.
 ///
 /// # Errors
 /// A store or cache that cannot be read or written; a file in which one of them is still named.
 pub fn withdraw(
     lock: &OwnerLock,
     sessions: &BTreeSet<Session>,
+    names: &Names,
+    n_listed: u64,
     observer: &dyn ExportObserver,
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
     finish_commit(lock, observer)?;
     sweep_store(output)?;
+    let mut has_cache = true;
     if PandasCache::open_existing(output)?.is_some() {
         withdraw_from_pandas_cache(lock, |code, id| {
             let Some(code) = code.and_then(|code| SubjectCode::clean(code).ok()) else { return false };
             sessions.iter().any(|session| session.subject == code && (id.is_none() || session.id_str() == id))
         })?;
     } else if Cache::open_until(output, lock.cancel())?.is_some() {
-        OwnedCache::open_or_create(lock)?.withdraw(sessions, |reason| leave_untold(reason, sessions))?;
+        OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;
+    } else {
+        has_cache = false;
     }
-    let mut told = Withdrawal::default();
-    let has_store = read_manifest(output)?.is_some() || !Owned::of(output)?.long_tables()?.is_empty();
-    if has_store {
-        let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
-        told = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
-        rewrite(lock, sessions, told, observer)?;
+    let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
+    let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
+    let leaving = Leaving { sessions, names, taken_out, n_listed };
+    if read_manifest(output)?.is_some() || !Owned::of(output)?.long_tables()?.is_empty() {
+        rewrite(lock, &leaving, observer)?;
+    } else if has_cache {
+        begin_with_a_mark(lock, &leaving)?;
     }
-    verify(output, sessions)?;
-    Ok(told)
+    verify(output, &leaving)?;
+    Ok(taken_out)
+}
+
+/// Who leaves.
+struct Leaving<'a> {
+    sessions: &'a BTreeSet<Session>,
+    names: &'a Names,
+    taken_out: Withdrawal,
+    n_listed: u64,
+}
+
+/// Makes the manifest of a store that has nothing but a cache yet: it is to know of the withdrawal, too.
+fn begin_with_a_mark(lock: &OwnerLock, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+    let (nothing, of_nobody) = (BTreeMap::new(), HashSet::new());
+    let mut manifest =
+        catalog::manifest(None, String::new(), Own::default(), nothing, BTreeMap::new(), &of_nobody, false);
+    let mut mark = Mark::default();
+    mark.add(leaving.taken_out, leaving.n_listed);
+    catalog::mark_withdrawals(&mut manifest, Some(&mark));
+    let folders = Folders::of(lock);
+    catalog::write_manifest(lock.output(), &folders, &manifest)?;
+    folders.sync()
 }
 
 /// Writes all files anew that have something of these sessions, through an export of nothing.
-fn rewrite(
-    lock: &OwnerLock,
-    sessions: &BTreeSet<Session>,
-    told: Withdrawal,
-    observer: &dyn ExportObserver,
-) -> Result<(), StoreError> {
+fn rewrite(lock: &OwnerLock, leaving: &Leaving<'_>, observer: &dyn ExportObserver) -> Result<(), StoreError> {
     let output = lock.output();
+    let Leaving { sessions, names, taken_out, n_listed } = *leaving;
     let stored = ExistingStore::open(output)?.settings()?;
     let settings = ExportSettings {
         atlas_name: stored.atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
@@ -120,7 +186,7 @@ fn rewrite(
     };
     let outcomes = sessions_tsv::read(output)?.into_iter();
     let outcomes = outcomes.filter(|outcome| !sessions.contains(&outcome.unit.session)).map(|mut outcome| {
-        leave_untold(&mut outcome.reason, sessions);
+        names.leave_untold(&mut outcome.reason);
         outcome
     });
     let mut removals = Removals::default();
@@ -129,12 +195,15 @@ fn rewrite(
             .into_iter()
             .for_each(|modality| removals.add_unit(Unit::new(session.clone(), modality)));
     }
-    let record =
-        RunRecord { knows_withdrawals: true, ..RunRecord::new(settings, Listing::default(), Vec::new()) };
+    let record = RunRecord {
+        n_listed_withdrawn: Some(n_listed),
+        ..RunRecord::new(settings, Listing::default(), Vec::new())
+    };
     let request = ExportRequest {
         outcomes: outcomes.collect(),
         removals,
-        withdrawal: told,
+        withdrawal: taken_out,
+        names: names.clone(),
         ..ExportRequest::new(record)
     };
     // Beside the cache that is there, which may be of a load that has not come to its end.
@@ -148,40 +217,9 @@ fn compression(output: &Path) -> Result<Compression, StoreError> {
     Ok(file.as_ref().and_then(TableFile::compression).unwrap_or_default())
 }
 
-/// Tells nothing in the place of a reason that names one of these subjects.
-pub fn leave_untold(reason: &mut String, sessions: &BTreeSet<Session>) {
-    if names_any(reason, sessions) {
-        UNTOLD.clone_into(reason);
-    }
-}
-
-/// Whether a text names one of these subjects: by the code, or as a folder or file writes it behind `sub-`.
-fn names_any(text: &str, sessions: &BTreeSet<Session>) -> bool {
-    let is_of_name = |c: char| c.is_alphanumeric();
-    let is_named = |code: &str| {
-        text.match_indices(code).any(|(at, _)| {
-            let before = text.get(..at).and_then(|text| text.chars().next_back());
-            let after = text.get(at + code.len()..).and_then(|text| text.chars().next());
-            !before.is_some_and(is_of_name) && !after.is_some_and(is_of_name)
-        })
-    };
-    let written: BTreeSet<SubjectCode> = written_subjects(text).collect();
-    sessions.iter().any(|session| is_named(session.subject.as_str()) || written.contains(&session.subject))
-}
-
-/// The subjects that stand behind `sub-` in a text, up to what cannot be of a name, and up to the next entity.
-fn written_subjects(text: &str) -> impl Iterator<Item = SubjectCode> + '_ {
-    let names = text.match_indices("sub-").filter_map(|(at, key)| text.get(at + key.len()..));
-    let names = names.flat_map(|rest| {
-        let whole =
-            rest.split(|c: char| c.is_whitespace() || "/,:;\"'()".contains(c)).next().unwrap_or_default();
-        [whole, whole.split('_').next().unwrap_or_default()]
-    });
-    names.filter_map(|name| SubjectCode::clean(name).ok())
-}
-
 /// Looks into every file, row by row: none may have one of these sessions.
-fn verify(output: &Path, sessions: &BTreeSet<Session>) -> Result<(), StoreError> {
+fn verify(output: &Path, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+    let sessions = leaving.sessions;
     let fixed = [TIV_FILE, METADATA_FILE, SOURCES_FILE].map(str::to_owned);
     let owned = Owned::of(output)?;
     let long = owned.long_tables()?.into_iter().map(|table| table.file_path());
@@ -196,17 +234,12 @@ fn verify(output: &Path, sessions: &BTreeSet<Session>) -> Result<(), StoreError>
             }
         }
     }
-    match mentioned_beside_tables(output)?.intersection(sessions).next() {
-        None => Ok(()),
-        Some(_) => Err(StoreError::NotVerified {
-            path: output.to_owned(),
-            problem: "a participant who withdrew is still named".to_owned(),
-        }),
+    let is_mentioned = mentioned_beside_tables(output)?.intersection(sessions).next().is_some();
+    if is_mentioned || Mentioned::is_named(output, leaving.names)? {
+        let problem = "a participant who withdrew is still named".to_owned();
+        return Err(StoreError::NotVerified { path: output.to_owned(), problem });
     }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -222,25 +255,12 @@ mod tests {
     use crate::layout::SESSIONS_FILE;
 
     #[test]
-    fn a_reason_names_somebody_only_by_the_whole_code() {
-        let sessions = BTreeSet::from([Session::new(SubjectCode::clean("7").unwrap(), None)]);
-        for (text, names) in [
-            ("claimed by sub-0007, sub-0008", true),
-            ("cat12/sub-0007/anat: several files", true),
-            ("sub-00070 has none", false),
-            ("sub-10007/ses-1", false),
-            ("its name says that it is of sub-7/ses-1", true),
-            ("sub-7_ses-1_tissue-GM_parc.tsv is cut", true),
-            ("no anatomical tables were found", false),
-        ] {
-            assert_eq!(names_any(text, &sessions), names, "{text}");
-        }
-    }
-
-    #[test]
     fn whoever_is_still_named_in_a_table_or_beside_them_is_noticed() {
         let withdrew = Session::new(SubjectCode::clean("7").unwrap(), SessionId::clean("1").unwrap());
         let sessions = BTreeSet::from([withdrew]);
+        let names = Names::of(&sessions, []);
+        let leaving =
+            Leaving { sessions: &sessions, names: &names, taken_out: Withdrawal::default(), n_listed: 1 };
         let folder = tempfile::tempdir().unwrap();
         let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
         for (code, is_left) in [("0008", false), ("0007", true)] {
@@ -249,12 +269,16 @@ mod tests {
             let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
             writer.write(&batch).unwrap();
             writer.close().unwrap();
-            let seen = verify(folder.path(), &sessions).map_err(|error| error.to_string());
+            let seen = verify(folder.path(), &leaving).map_err(|error| error.to_string());
             assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
             fs::remove_file(folder.path().join(METADATA_FILE)).unwrap();
             let line = format!("{code}\t1\tanatomical\tmissing\tn/a\tno tables\n");
             fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
-            let seen = verify(folder.path(), &sessions).map_err(|error| error.to_string());
+            let seen = verify(folder.path(), &leaving).map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            let line = format!("0008\t1\tanatomical\tfailed\tn/a\tsub-{code} has its folder\n");
+            fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
+            let seen = verify(folder.path(), &leaving).map_err(|error| error.to_string());
             assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
             fs::remove_file(folder.path().join(SESSIONS_FILE)).unwrap();
         }

@@ -289,7 +289,12 @@ class FeatureStore:
         return self._store.cache_status()
 
     def export_cache_to_parquet(
-        self, atlas_name: str = "", *, keep_cache: bool = False, withdrawn: Participants | None = None
+        self,
+        atlas_name: str = "",
+        *,
+        keep_cache: bool = False,
+        withdrawn: Participants | None = None,
+        yes: bool = False,
     ) -> _native.ExportReport:
         """Export what the cache holds; then the cache goes, unless it is to stay.
 
@@ -300,19 +305,19 @@ class FeatureStore:
         keep_cache
             Whether the cache stays.
         withdrawn
-            Who withdrew, as for :meth:`withdraw`; an empty list for nobody. A store that was told of withdrawals is not
-            written to without.
+            Who withdrew, as for :meth:`withdraw`. A store that was told of withdrawals is not written to without.
+        yes
+            As for :meth:`withdraw`.
 
         Raises
         ------
         FileNotFoundError
             There is no cache.
         """
-        if withdrawn is not None:
-            self.withdraw(withdrawn)
-        return self._store.export_cache(atlas_name or None, keep_cache, withdrawn is not None)
+        n_listed = None if withdrawn is None else self.withdraw(withdrawn, yes=yes)["n_listed"]
+        return self._store.export_cache(atlas_name or None, keep_cache, n_listed)
 
-    def withdraw(self, participants: Participants) -> _native.Withdrawal:
+    def withdraw(self, participants: Participants, *, yes: bool = False) -> _native.Withdrawal:
         """Take participants out who withdrew: nothing of them is left in any file of the store or its cache.
 
         Logs, copies and backups are not reached.
@@ -320,18 +325,27 @@ class FeatureStore:
         Parameters
         ----------
         participants
-            A subject, or any iterable of subjects and of pairs of a subject and a session; or the path of a file with a
-            subject, or a subject and a session, a line.
+            All who withdrew so far: a subject, or any iterable of subjects and of pairs of a subject and a session; or the
+            path of a file with a subject, or a subject and a session, a line. An empty list is nobody.
+        yes
+            Whether they are taken out though the list is shorter than the one before, so that somebody may come back, or
+            though it takes more than five subjects and a tenth of the store.
 
         Returns
         -------
         dict
-            How many subjects and sessions were taken out, and how many of the list have the letters and digits of a
-            subject and mean nobody (``near_misses``).
+            How many subjects and sessions were taken out, how many lines the list has (``n_listed``), how many mean nobody
+            whom the store has (``lines_of_nobody``), and how many of these have the letters and digits of a subject
+            (``near_misses``).
+
+        Raises
+        ------
+        RuntimeError
+            The list is shorter than the one before, or would take much of the store; nothing was done.
         """
         if isinstance(participants, os.PathLike):
-            return self._store.withdraw(None, participants)
-        return self._store.withdraw(_arguments.participants(participants), None)
+            return self._store.withdraw(None, participants, yes)
+        return self._store.withdraw(_arguments.participants(participants), None, yes)
 
     def clear_cache(self) -> None:
         """Delete the cache with all that was committed and not exported. There is no way back."""

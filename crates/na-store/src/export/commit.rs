@@ -13,6 +13,7 @@ use crate::layout::{
     METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name, wide_files_by_name,
 };
 use crate::long::merge::OldTable;
+use crate::remembered::Remembered;
 
 impl Export<'_> {
     /// The instant at which the store becomes the new one.
@@ -21,6 +22,7 @@ impl Export<'_> {
         tables: &BTreeMap<TableName, OldTable>,
         features: Vec<WideFeature>,
         has_tiv: bool,
+        remembered: &Remembered,
     ) -> Result<Manifest, StoreError> {
         if self.request.takes_away() {
             let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
@@ -34,12 +36,14 @@ impl Export<'_> {
             .collect();
         let sessions: HashSet<Session> =
             tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
-        let mut own = self.own(tables.keys());
+        let mut own = Own::new(remembered);
+        own.wide_metrics = Some(settings.wide_metrics.to_text());
+        let before = self.manifest.as_ref().and_then(Own::of).unwrap_or_default().files;
         let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
         let of_features = features.iter().map(|entry| entry.file_path.as_str());
         let others =
             [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
-        own.files = self.states(own.files, of_tables.chain(of_features).chain(others))?;
+        own.files = self.states(before, of_tables.chain(of_features).chain(others))?;
         let mut manifest = catalog::manifest(
             self.manifest.as_ref(),
             settings.atlas_name.clone(),
@@ -49,9 +53,7 @@ impl Export<'_> {
             &sessions,
             has_tiv,
         );
-        if self.request.record.knows_withdrawals {
-            catalog::add_withdrawal(&mut manifest, self.request.withdrawal);
-        }
+        catalog::mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
         catalog::write_manifest(self.output, &self.folders, &manifest)?;
         self.folders.sync()?;
         self.delete_obsolete(&manifest)?;
@@ -77,20 +79,23 @@ impl Export<'_> {
         paths.map(state).collect()
     }
 
-    /// What the store remembers of how it was made: a table's choice is that of the run which brought its rows.
-    fn own<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Own {
+    /// What the store is to remember: a table's choice is that of the run which brought its rows.
+    pub(super) fn remember<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Remembered {
         let record = &self.request.record;
-        let mut own = self.manifest.as_ref().map(Own::of).unwrap_or_default();
+        let mut remembered = self.remembered.clone();
         if !record.choices.is_empty() {
             for form in &self.forms {
-                own.choices.entry(form.table.clone()).or_default().extend(record.choices.clone());
+                remembered.choices.entry(form.table.clone()).or_default().extend(record.choices.clone());
             }
         }
         let tables: HashSet<&TableName> = tables.collect();
-        own.choices.retain(|table, _| tables.contains(table));
-        own.roots.extend(record.roots.clone());
-        own.wide_metrics = Some(record.settings.wide_metrics.to_text());
-        own
+        remembered.choices.retain(|table, _| tables.contains(table));
+        remembered.roots.extend(record.roots.clone());
+        self.request.names.take_out_of_roots(&mut remembered.roots);
+        if let Some(n_listed) = record.n_listed_withdrawn {
+            remembered.withdrawn.get_or_insert_default().add(self.request.withdrawal, n_listed);
+        }
+        remembered
     }
 
     /// Deletes tables that have lost all their rows, and features that no table gives any more. Files that this program

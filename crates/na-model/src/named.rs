@@ -1,0 +1,294 @@
+//! Whom a text names: participants of whom nothing may be told, as folders, files and messages write them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::{Session, SessionId, Sidecar, SourceFile, SourceRoot, SubjectCode, code_letters, code_number};
+
+/// What a reason says in the place of one that named somebody.
+const UNTOLD: &str = "not told: it named a participant who withdrew";
+
+/// Participants who withdrew, by the names that a text may have for them. Provenance that names one of them is null, a
+/// reason that does is told no more: neither costs a measurement.
+///
+/// A name stands behind `sub-` and is spelled in any way in which a folder is found: by its code, by its letters and
+/// digits, or by its number. A code of letters and digits is also known where it stands alone; digits alone never are, as
+/// they may be a year or a line.
+///
+/// ```
+/// use na_model::{Names, Session, SubjectCode};
+///
+/// let gone = Session::new(SubjectCode::clean("AB-77")?, None);
+/// let names = Names::of([&gone], []);
+/// assert!(names.are_in("/raw/sub-AB77/ses-1/anat/T1w.nii.gz"));
+/// assert!(!names.are_in("/raw/sub-AB770/ses-1/anat/T1w.nii.gz"));
+/// # Ok::<(), na_model::ModelError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Who withdrew, each with the visits that did; all of them where there are none.
+    gone: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
+    by_letters: BTreeMap<String, SubjectCode>,
+    by_number: BTreeMap<String, SubjectCode>,
+    /// Who stays: their codes name nobody else.
+    staying: BTreeSet<SubjectCode>,
+}
+
+impl Names {
+    /// The names of those who withdrew, beside those who stay. Somebody who withdrew and has a session that stays is named
+    /// by a text that has both subject and session.
+    #[must_use]
+    pub fn of<'s>(
+        gone: impl IntoIterator<Item = &'s Session>,
+        staying: impl IntoIterator<Item = &'s Session>,
+    ) -> Self {
+        let mut names = Self {
+            staying: staying.into_iter().map(|session| session.subject.clone()).collect(),
+            ..Self::default()
+        };
+        let mut whole = BTreeSet::new();
+        for session in gone {
+            let visits = names.gone.entry(session.subject.clone()).or_default();
+            match &session.id {
+                Some(id) if names.staying.contains(&session.subject) => drop(visits.insert(id.clone())),
+                _ => drop(whole.insert(session.subject.clone())),
+            }
+        }
+        for subject in &whole {
+            names.staying.remove(subject);
+            names.gone.insert(subject.clone(), BTreeSet::new());
+        }
+        for subject in names.gone.keys() {
+            names.by_letters.insert(code_letters(subject.as_str()), subject.clone());
+            let number = code_number(subject.as_str());
+            names.by_number.extend(number.map(|number| (number, subject.clone())));
+        }
+        names
+    }
+
+    /// Whether nobody withdrew.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty()
+    }
+
+    /// Whether a path or a value of a sidecar names one of them.
+    #[must_use]
+    pub fn are_in(&self, text: &str) -> bool {
+        let has_both = |code: &str| {
+            code.contains(|c: char| c.is_alphabetic()) && code.contains(|c: char| c.is_ascii_digit())
+        };
+        self.are_behind_keys(text) || self.stand_alone(text, has_both)
+    }
+
+    /// Tells nothing in the place of a reason that names one of them; whether it did.
+    pub fn leave_untold(&self, reason: &mut String) -> bool {
+        let is_named =
+            reason != UNTOLD && (self.are_behind_keys(reason) || self.stand_alone(reason, |_| true));
+        if is_named {
+            UNTOLD.clone_into(reason);
+        }
+        is_named
+    }
+
+    /// Takes out of what is known of files what names one of them; whether there was anything.
+    pub fn take_out_of_all(&self, sources: &mut [SourceFile]) -> bool {
+        let mut found = false;
+        for source in sources {
+            found |= self.take_out_of(source);
+        }
+        found
+    }
+
+    /// Takes out of what is known of a file what names one of them; whether there was anything.
+    pub fn take_out_of(&self, source: &mut SourceFile) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let mut found = false;
+        if self.are_behind_keys(&source.path) {
+            source.path.clear();
+            found = true;
+        }
+        let mut texts = vec![&mut source.mask_entity];
+        if let Some(sidecar) = &mut source.sidecar {
+            let Sidecar { original_file, mask, atlas_name, space, software_version, timestamp, .. } = sidecar;
+            texts.extend([original_file, mask, atlas_name, space, software_version, timestamp]);
+        }
+        for text in texts {
+            if text.as_ref().is_some_and(|text| self.are_in(text)) {
+                *text = None;
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Takes roots out that name one of them; whether there were any.
+    pub fn take_out_of_roots(&self, roots: &mut BTreeMap<SourceRoot, PathBuf>) -> bool {
+        let before = roots.len();
+        roots.retain(|_, root| !self.are_in(&root.to_string_lossy()));
+        roots.len() < before
+    }
+
+    fn are_behind_keys(&self, text: &str) -> bool {
+        !self.is_empty()
+            && behind(text, "sub-").any(|token| {
+                match self.subject(token).and_then(|code| self.gone.get(code)) {
+                    None => false,
+                    Some(visits) if visits.is_empty() => true,
+                    Some(visits) => behind(text, "ses-").any(|token| starts_with_visit(token, visits)),
+                }
+            })
+    }
+
+    /// Who withdrew whose name a token begins with; the longest name that anybody has decides.
+    fn subject(&self, token: &str) -> Option<&SubjectCode> {
+        beginnings(token).find_map(|name| {
+            let code = SubjectCode::clean(name).ok()?;
+            match self.gone.get_key_value(&code) {
+                Some((code, _)) => Some(Some(code)),
+                None if self.staying.contains(&code) => Some(None),
+                None => {
+                    let number = code_number(name).and_then(|number| self.by_number.get(&number));
+                    number.or_else(|| self.by_letters.get(&code_letters(name))).map(Some)
+                }
+            }
+        })?
+    }
+
+    fn stand_alone(&self, text: &str, is_looked_for: impl Fn(&str) -> bool) -> bool {
+        let whole = self.gone.iter().filter(|(_, visits)| visits.is_empty()).map(|(code, _)| code.as_str());
+        whole.filter(|code| is_looked_for(code)).any(|code| {
+            text.match_indices(code).any(|(at, _)| {
+                let before = text.get(..at).and_then(|text| text.chars().next_back());
+                let after = text.get(at + code.len()..).and_then(|text| text.chars().next());
+                !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+            })
+        })
+    }
+}
+
+/// What stands behind a key such as `sub-`, up to what cannot be of a name.
+fn behind<'t>(text: &'t str, key: &'static str) -> impl Iterator<Item = &'t str> {
+    let places = text.match_indices(key).filter(|(at, _)| {
+        let before = text.get(..*at).and_then(|text| text.chars().next_back());
+        !before.is_some_and(char::is_alphanumeric)
+    });
+    places.filter_map(|(at, key)| {
+        let rest = text.get(at + key.len()..)?;
+        rest.split(|c: char| c.is_whitespace() || "/\\,:;\"'()".contains(c)).next()
+    })
+}
+
+/// A token, and what it begins with up to an entity or an ending, longest first.
+fn beginnings(token: &str) -> impl Iterator<Item = &str> {
+    let ends = token.match_indices(['_', '.']).map(|(at, _)| at).rev();
+    std::iter::once(token).chain(ends.filter_map(|end| token.get(..end))).filter(|name| !name.is_empty())
+}
+
+fn starts_with_visit(token: &str, visits: &BTreeSet<SessionId>) -> bool {
+    beginnings(token).any(|name| {
+        let Ok(Some(id)) = SessionId::clean(name) else { return false };
+        let number = code_number(name);
+        visits.contains(&id)
+            || (number.is_some() && visits.iter().any(|visit| code_number(visit.as_str()) == number))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fingerprint, ReadAt, SourceKind};
+
+    fn session(subject: &str, id: &str) -> Session {
+        Session::new(SubjectCode::clean(subject).unwrap(), SessionId::clean(id).unwrap())
+    }
+
+    #[test]
+    fn a_text_names_somebody_by_the_whole_name_however_a_folder_spells_it() {
+        let names = Names::of(&[session("7", "1"), session("AB-10", "1")], &[session("AB", "1")]);
+        for (text, is_named) in [
+            ("claimed by sub-0007, sub-0008", true),
+            ("cat12/sub-007/anat: several files", true),
+            ("sub-7_ses-1_tissue-GM_parc.tsv", true),
+            ("/raw/sub-7.nii.gz", true),
+            ("sub-00070 has none", false),
+            ("sub-10007/ses-1", false),
+            ("/data/0007/T1w.nii", false),
+            ("mysub-7/T1w.nii", false),
+            ("sub-AB10/anat", true),
+            ("C:\\raw\\sub-AB_10\\T1w.nii", true),
+            ("/raw/AB_10/T1w.nii", true),
+            ("/raw/AB_100/T1w.nii", false),
+            ("sub-AB_ses-1_T1w.nii", false),
+            ("sub-AB/ses-10", false),
+        ] {
+            assert_eq!(names.are_in(text), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_in_its_place_names_nobody() {
+        let names = Names::of(&[session("named", "1")], &[]);
+        let mut reason = "named is in the way".to_owned();
+        assert!(names.leave_untold(&mut reason));
+        assert!(!names.leave_untold(&mut reason));
+    }
+
+    #[test]
+    fn one_session_of_somebody_who_stays_is_named_by_both() {
+        let names = Names::of(&[session("7", "1")], &[session("7", "2")]);
+        for (text, is_named) in [
+            ("sub-7_ses-1_T1w.nii", true),
+            ("sub-0007/ses-01/anat/T1w.nii", true),
+            ("sub-7_ses-2_T1w.nii", false),
+            ("sub-7_ses-10_T1w.nii", false),
+            ("sub-7/anat/T1w.nii", false),
+            ("sub-8_ses-1_T1w.nii", false),
+        ] {
+            assert_eq!(names.are_in(text), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_told_unless_it_names_somebody() {
+        let names = Names::of(&[session("7", "1")], &[]);
+        for (text, is_told) in
+            [("claimed by 0007 and 0008", false), ("sub-7 has it", false), ("line 17: no number", true)]
+        {
+            let mut reason = text.to_owned();
+            names.leave_untold(&mut reason);
+            assert_eq!(reason == text, is_told, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_somebody_is_taken_out_of_provenance_and_all_else_stays() {
+        let sidecar = Sidecar {
+            original_file: Some("/raw/sub-7/T1w.nii".to_owned()),
+            mask: Some("/raw/sub-7/mask.nii".to_owned()),
+            space: Some("MNI".to_owned()),
+            ..Sidecar::default()
+        };
+        let mut source = SourceFile {
+            kind: SourceKind::Table,
+            table: None,
+            map: None,
+            root: None,
+            path: "sub-8/anat/a_parc.tsv".to_owned(),
+            tiv: None,
+            read_at: ReadAt::UNKNOWN,
+            fingerprint: Fingerprint { size: 1, mtime_ns: 1, hash: String::new() },
+            mask_entity: None,
+            sidecar: Some(sidecar),
+        };
+        let names = Names::of(&[session("7", "1")], &[session("8", "1")]);
+        assert!(names.take_out_of(&mut source));
+        let expected = Sidecar { space: Some("MNI".to_owned()), ..Sidecar::default() };
+        assert_eq!((source.path.as_str(), source.sidecar.clone()), ("sub-8/anat/a_parc.tsv", Some(expected)));
+        assert!(!names.take_out_of(&mut source));
+        let mut roots = BTreeMap::from([(SourceRoot::Cat12, PathBuf::from("/raw/sub-7/cat12"))]);
+        assert!(names.take_out_of_roots(&mut roots) && roots.is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! Taking those who withdrew out of a store, and out of the session list of a run.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use na_cache::{Claim, HolderName, OwnerLock};
+use na_model::Session;
+use na_store::{ExportObserver, Mentioned, Withdrawal};
+
+use crate::error::PipelineError;
+use crate::session_list::{SessionList, WrittenIds};
+use crate::share::is_over_a_tenth;
+use crate::withdrawn::{Meant, Withdrawn};
+
+/// Subjects that may always withdraw at once: of a small cohort one or two are over a tenth, and a wrong file, such as the
+/// session list, takes everybody.
+const FEW: usize = 5;
+
+impl SessionList {
+    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
+    pub(crate) fn withdraw(&mut self, withdrawn: &Withdrawn) {
+        let listed: BTreeSet<Session> = self.listing.rows.iter().map(|row| row.session.clone()).collect();
+        let meant = withdrawn.among(&listed).sessions;
+        if meant.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.listing.rows).into_iter();
+        for (row, written) in rows.zip(std::mem::take(&mut self.as_written)) {
+            if meant.contains(&row.session) {
+                self.refused.remove(&row.session);
+                self.counts.withdrawn += 1;
+                self.withdrawn.push((row.session, written));
+            } else {
+                self.listing.rows.push(row);
+                self.as_written.push(written);
+            }
+        }
+    }
+
+    /// All who have a claim on folders.
+    pub(crate) fn claimants(&self) -> impl Iterator<Item = (&Session, &WrittenIds)> {
+        let listed = self.listing.rows.iter().map(|row| &row.session).zip(&self.as_written);
+        listed.chain(self.withdrawn.iter().map(|(session, written)| (session, written)))
+    }
+}
+
+/// What a withdrawal did to a store, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Withdrew {
+    /// How many were taken out.
+    pub taken_out: Withdrawal,
+    /// Who would be; nobody is named once they are gone.
+    pub sessions: BTreeSet<Session>,
+    /// Lines of the list.
+    pub n_lines: usize,
+    /// Lines that mean nobody whom the store has.
+    pub of_nobody: usize,
+    /// Those of them that have the same letters and digits as a code of the store.
+    pub near_misses: usize,
+    /// Whether the store was given a list of as many lines before.
+    pub is_known: bool,
+}
+
+/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and may
+/// take any share of the store.
+///
+/// # Errors
+/// A list that is shorter than the one before, or that takes over a tenth of the store; a store that cannot be read or
+/// written; a load that is running; something of them that is left.
+pub fn withdraw(
+    output: &Path,
+    withdrawn: &Withdrawn,
+    yes: bool,
+    take_over: Option<HolderName>,
+    observer: &dyn ExportObserver,
+) -> Result<Withdrew, PipelineError> {
+    let told = withdrawn.told(yes);
+    let (true, Some(n_listed)) = (output.is_dir(), told.n_listed()) else { return Ok(Withdrew::default()) };
+    // Under the lock, which clears what a killed withdrawal left, and also where nobody is found: the store is to know
+    // that it has to be told.
+    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let mentioned = Mentioned::of(output)?;
+    told.check(output, mentioned.n_listed_withdrawn)?;
+    let meant = withdrawn.among(&mentioned.sessions);
+    let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
+    if !yes && taken > FEW && is_over_a_tenth(taken, known) {
+        return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
+    }
+    let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
+    let mut taken_out = Withdrawal::default();
+    if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(output, &meant.names)? {
+        taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
+    }
+    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), ..Withdrew::of(meant, is_known) })
+}
+
+/// What [`withdraw`] would take out.
+///
+/// # Errors
+/// A list that is shorter than the one before; a store that cannot be read.
+pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result<Withdrew, PipelineError> {
+    let told = withdrawn.told(yes);
+    if !output.is_dir() || told.n_listed().is_none() {
+        return Ok(Withdrew::default());
+    }
+    let mentioned = Mentioned::of(output)?;
+    told.check(output, mentioned.n_listed_withdrawn)?;
+    let is_known = mentioned.n_listed_withdrawn == told.n_listed();
+    Ok(Withdrew::of(withdrawn.among(&mentioned.sessions), is_known))
+}
+
+impl Withdrew {
+    fn of(meant: Meant, is_known: bool) -> Self {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let taken_out =
+            Withdrawal { n_subjects: count(meant.subjects().len()), n_sessions: count(meant.sessions.len()) };
+        let Meant { sessions, n_lines, of_nobody, near_misses, .. } = meant;
+        Self { taken_out, sessions, n_lines, of_nobody, near_misses, is_known }
+    }
+}

@@ -1,0 +1,222 @@
+//! A list of those who withdrew is held against the last one and against the store before anybody is taken out.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::SystemTime;
+
+use na_store::{FeatureStore, ReadOptions};
+use support::cohort::Cohort;
+
+const A: (&str, &str) = ("0001", "1");
+const B: (&str, &str) = ("0002", "1");
+const C: (&str, &str) = ("0003", "1");
+const WITHDRAWN: [&str; 2] = ["--withdrawn", "withdrawn.csv"];
+
+fn n_sessions(cohort: &Cohort) -> usize {
+    let store = FeatureStore::open(cohort.store()).unwrap();
+    store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows()
+}
+
+fn withdrawn(cohort: &Cohort) -> serde_json::Value {
+    let manifest = fs::read(cohort.path("data/processed/manifest.json")).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&manifest).unwrap()["withdrawn"].clone()
+}
+
+fn with(more: &[&'static str]) -> Vec<&'static str> {
+    [&WITHDRAWN, more].concat()
+}
+
+/// When each file of the store was written.
+fn written_at(cohort: &Cohort) -> BTreeMap<String, SystemTime> {
+    let files = fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap());
+    let files = files.filter(|entry| !entry.file_name().to_str().unwrap().starts_with(".cache"));
+    let time = |entry: fs::DirEntry| {
+        (entry.file_name().to_str().unwrap().to_owned(), entry.metadata().unwrap().modified().unwrap())
+    };
+    files.map(time).collect()
+}
+
+#[test]
+fn a_list_that_is_shorter_than_the_last_brings_nobody_back() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n2\n");
+    cohort.export_cache(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 1);
+    for shorter in ["1\n", "0001\n1\n\n", "participant_id\n2\n", ""] {
+        cohort.write("withdrawn.csv", shorter);
+        let counts = [if shorter.is_empty() { "has 0 lines" } else { "has 1 lines" }, "had 2", "--yes"];
+        cohort.run(&WITHDRAWN).ended(2).says(&counts);
+        cohort.run(&with(&["--dry-run"])).ended(2).says(&counts);
+        cohort.run(&with(&["--force"])).ended(2).says(&counts);
+        cohort.export_cache(&WITHDRAWN).ended(2).says(&counts);
+        assert_eq!(n_sessions(&cohort), 1);
+    }
+    // As many, or more, may be others.
+    cohort.write("withdrawn.csv", "1\n2\n9\n");
+    cohort.run(&WITHDRAWN).ended(0);
+    cohort.write("withdrawn.csv", "1\n2\n");
+    cohort.run(&WITHDRAWN).ended(2).says(&["has 2 lines", "had 3"]);
+    // Corrected on purpose, once.
+    cohort.run(&with(&["--yes"])).ended(0);
+    cohort.run(&WITHDRAWN).ended(0);
+    cohort.write("withdrawn.csv", "1\n");
+    cohort.export_cache(&with(&["--yes"])).ended(0);
+    cohort.run(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 2);
+    let told = withdrawn(&cohort);
+    assert_eq!(
+        (&told["n_subjects"], &told["n_sessions"], &told["n_listed"]),
+        (&2.into(), &2.into(), &1.into())
+    );
+    cohort.run(&["--withdrawn", "none"]).ended(0);
+    assert_eq!(n_sessions(&cohort), 3);
+}
+
+#[test]
+fn a_list_may_not_get_shorter_while_the_first_load_is_unfinished_either() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.write("withdrawn.csv", "1\n2\n");
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&WITHDRAWN).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.write("withdrawn.csv", "1\n");
+    cohort.run(&WITHDRAWN).ended(2).says(&["has 1 lines", "had 2"]);
+    cohort.export_cache(&WITHDRAWN).ended(2).says(&["has 1 lines", "had 2"]);
+    cohort.run(&[]).ended(2);
+    cohort.write("withdrawn.csv", "2\n1\n");
+    cohort.run(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn a_store_that_is_a_cache_alone_knows_of_the_withdrawal() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&[]).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.write("withdrawn.csv", "1\n");
+    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects"]);
+    assert_eq!((n_sessions(&cohort), &withdrawn(&cohort)["n_subjects"]), (1, &1.into()));
+    cohort.run(&[]).ended(2);
+    cohort.run(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn a_list_that_would_take_much_of_the_store_is_taken_for_the_wrong_file() {
+    let codes: Vec<String> = (1..=12).map(|n| format!("{n:04}")).collect();
+    let sessions: Vec<(&str, &str)> = codes.iter().map(|code| (code.as_str(), "1")).collect();
+    let cohort = Cohort::of(&sessions);
+    cohort.run(&[]).ended(0);
+    // The session list itself.
+    let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+    cohort.write("withdrawn.csv", &list);
+    let counts = ["12 of the 12 subjects", "over a tenth", "--yes"];
+    cohort.run(&WITHDRAWN).ended(1).says(&counts).keeps_quiet_about(&["0007"]);
+    cohort.export_cache(&WITHDRAWN).ended(1).says(&counts).keeps_quiet_about(&["0007"]);
+    assert_eq!((n_sessions(&cohort), withdrawn(&cohort)), (12, serde_json::Value::Null));
+    let told = cohort.run(&with(&["--dry-run", "--json"])).ended(0).json();
+    assert_eq!(told["withdrawn"]["n_subjects"], 12);
+    // A few may always go, however small the cohort.
+    cohort.write("withdrawn.csv", &(codes[..5].join("\n") + "\n"));
+    cohort.run(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 7);
+    cohort.write("withdrawn.csv", &list);
+    cohort.run(&WITHDRAWN).ended(1).says(&["7 of the 7 subjects"]);
+    cohort.run(&with(&["--yes", "--discover"])).ended(0);
+    assert_eq!(cohort.session_rows().len(), 0);
+}
+
+#[test]
+fn lines_that_mean_nobody_are_counted_and_not_repeated() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n888\nKQ9\nKQ8,1\n2,77\n");
+    let told = cohort.run(&with(&["--json"])).ended(0).says(&["4 of 5 lines"]);
+    assert_eq!(told.json()["withdrawn"]["lines_of_nobody"], 4);
+    told.keeps_quiet_about(&["KQ9", "KQ8"]);
+    assert_eq!(n_sessions(&cohort), 2);
+    cohort.export_cache(&WITHDRAWN).ended(0).says(&["5 of 5 lines"]);
+}
+
+#[test]
+fn a_dry_run_counts_whom_it_would_take_and_lists_them_as_json() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n3,1\n");
+    let before = written_at(&cohort);
+    cohort
+        .run(&with(&["--dry-run"]))
+        .ended(0)
+        .says(&["2 sessions of 2 subjects would be taken out"])
+        .keeps_quiet_about(&["0001"]);
+    let told = cohort.run(&with(&["--dry-run", "--json"])).ended(0).json();
+    let listed = serde_json::json!([
+        { "subject_code": "0001", "session_id": "1" }, { "subject_code": "0003", "session_id": "1" }
+    ]);
+    assert_eq!((&told["withdrawn"]["n_sessions"], &told["withdrawn"]["sessions"]), (&2.into(), &listed));
+    assert_eq!((n_sessions(&cohort), written_at(&cohort)), (3, before));
+    // Once they are gone nobody names them.
+    let told = cohort.run(&with(&["--json"])).ended(0).json();
+    assert_eq!(
+        (&told["withdrawn"]["n_sessions"], &told["withdrawn"]["sessions"]),
+        (&2.into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn who_withdrew_counts_as_that_and_neither_as_missing_nor_as_failed() {
+    let cohort = Cohort::of(&[A, B, C]);
+    // One has no files, one has a broken one, and both withdrew.
+    cohort.write(&support::cohort::anatomical(B.0, B.1, "GM"), "no table");
+    cohort.list_of(&[A, B, C, ("0004", "1")]);
+    cohort.write("withdrawn.csv", "2\n4\n");
+    let told = cohort.run(&with(&["--json"])).ended(0).json();
+    let counts = [&told["rows"]["withdrawn"], &told["missing"], &told["failed"], &told["sessions"]];
+    assert_eq!(counts, [&2.into(), &0.into(), &0.into(), &2.into()] as [&serde_json::Value; 4]);
+    let rows = cohort.session_rows();
+    assert!(rows.len() == 4 && rows.iter().all(|row| [A.0, C.0].contains(&row[0].as_str())), "{rows:?}");
+}
+
+#[test]
+fn the_same_list_again_changes_no_file() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n9\n");
+    cohort
+        .run(&WITHDRAWN)
+        .ended(0)
+        .says(&["taken out of the store; logs, copies and backups are not reached"]);
+    let before = written_at(&cohort);
+    cohort.run(&WITHDRAWN).ended(0).says(&["Nothing to do"]);
+    cohort.export_cache(&WITHDRAWN).ended(0);
+    assert_eq!(written_at(&cohort), before);
+}
+
+#[test]
+fn a_withdrawal_beside_an_unfinished_fresh_load_is_done_and_that_load_goes_on() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.add(C.0, C.1);
+    cohort.list_of(&[A, B, C]);
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&["--force"]).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.write("withdrawn.csv", "1\n");
+    let kept = "The load with --force that has not come to its end is kept without them";
+    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects", kept]);
+    let told = cohort.export_cache(&with(&["--json"])).ended(0).json();
+    assert_eq!((&told["fresh_load"], &told["withdrawn"]["n_sessions"]), (&true.into(), &0.into()));
+    assert_eq!(n_sessions(&cohort), 1);
+    // What asks for an export still may not have one.
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv", "--status"]).ended(2);
+    cohort.write(".env", &(fs::read_to_string(cohort.path(".env")).unwrap() + "WITHDRAWN=withdrawn.csv\n"));
+    cohort.export_cache(&[]).ended(1).says(&["--discard"]);
+    let ran = cohort.run(&["--json"]).ended(0).says(&["going on with the load that --force began"]);
+    assert_eq!(ran.units("loaded"), [0, 0]);
+    assert_eq!(n_sessions(&cohort), 2);
+}
