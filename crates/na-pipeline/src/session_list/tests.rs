@@ -278,3 +278,20 @@ fn ages_with_decimal_commas_where_commas_are_no_points_are_said_to_be_so() {
     assert!(!error.unwrap_err().contains("30,5"));
     says(&read("subject_code,age\n1,\"30,5\"\n2,old\n"), &["not one number"]);
 }
+
+#[test]
+fn what_is_not_chosen_is_left_out_of_the_store_and_age_has_its_own_name_there() {
+    let options = |chosen: &[&str]| SessionListOptions {
+        metadata_columns: Some(chosen.iter().map(|name| (*name).to_owned()).collect()),
+        ..SessionListOptions::default()
+    };
+    let left_out = |options: &SessionListOptions| {
+        let stored = ["AGE", "sex", "site"];
+        stored.into_iter().filter(|column| options.leaves_out(column)).collect::<Vec<_>>()
+    };
+    assert_eq!(left_out(&SessionListOptions::default()), [""; 0]);
+    assert_eq!(left_out(&options(&["Age@Scan", "sex"])), ["site"]);
+    assert_eq!(left_out(&options(&["sex"])), ["AGE", "site"]);
+    let kept = SessionListOptions { keep_columns: vec!["site".to_owned()], ..options(&["sex"]) };
+    assert_eq!(left_out(&kept), ["AGE"]);
+}
