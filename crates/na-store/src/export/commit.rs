@@ -21,6 +21,7 @@ impl Export<'_> {
         tables: &BTreeMap<TableName, OldTable>,
         features: Vec<WideFeature>,
         has_tiv: bool,
+        rows_without_files: bool,
     ) -> Result<Manifest, StoreError> {
         if self.request.takes_away() {
             let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
@@ -35,6 +36,7 @@ impl Export<'_> {
         let sessions: HashSet<Session> =
             tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
         let mut own = self.own(tables.keys());
+        own.rows_without_files = Some(rows_without_files);
         let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
         let of_features = features.iter().map(|entry| entry.file_path.as_str());
         let others =
