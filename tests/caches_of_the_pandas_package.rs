@@ -7,7 +7,8 @@ use std::fs;
 
 use rusqlite::{Connection, params};
 use support::cohort::Cohort;
-use support::store::{NULL, Store};
+use support::copy;
+use support::store::{NULL, Store, number, rows_each};
 
 /// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.
 fn add_anatomical(connection: &Connection, subject: &str, session: Option<&str>, value: f64) {
@@ -130,9 +131,126 @@ fn a_session_without_an_id_is_taken_over() {
     add_anatomical(&connection, "0009", None, 9.0);
     complete(&connection, "0009", None, "anatomical");
     drop(connection);
-    cohort.export_cache(&[]).ended(0);
+    cohort.export_cache(&["--atlas-name", "AAL"]).ended(0);
     let store = Store::read(&cohort.store());
     let gm = store.table("long/anatomical_gm.parquet");
     let ids = gm.column("subject_code").into_iter().zip(gm.column("session_id"));
     assert_eq!(ids.filter(|ids| *ids == ("0009", NULL)).count(), 3);
+}
+
+/// The cache of the package beside its store, as a pandas writes them.
+fn beside_a_store(pandas: &str) -> Cohort {
+    let cohort = Cohort::empty();
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas_package");
+    copy(&fixture.join(pandas), &cohort.store());
+    fs::rename(cohort.store().join("cache.db"), cohort.store().join(".cache.db")).unwrap();
+    cohort.list_of(&[]);
+    cohort
+}
+
+/// Names of the store's folder that begin so.
+fn left(cohort: &Cohort, start: &str) -> Vec<String> {
+    let names =
+        fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(start)).collect()
+}
+
+#[test]
+fn a_cache_beside_a_store_of_the_package_joins_it() {
+    for pandas in ["pandas-2", "pandas-3"] {
+        let cohort = beside_a_store(pandas);
+        cohort.export_cache(&[]).ended(0).says(&["0007 20250107 diffusion: it was cut short"]);
+        let store = Store::read(&cohort.store());
+        let sessions = ["0001/20250101", "0002/20250102", "0006/20250106", "0007/20250107"];
+        for table in ["gm", "wm", "ct"] {
+            let path = format!("long/anatomical_{table}.parquet");
+            assert_eq!(store.sessions_of(&path), rows_each(3, &sessions), "{pandas}");
+            let table = store.table(&path);
+            let flag = table.columns.iter().position(|column| column == "is_bimodal").unwrap();
+            assert_eq!(table.types[flag], "Boolean", "{path}");
+            let ours =
+                |row: &&Vec<String>| row.contains(&"0007".to_owned()) && row.contains(&"RH_Vis_1".to_owned());
+            assert_eq!(table.rows.iter().find(ours).unwrap()[flag], "false", "{path}");
+            // Behind what the package adds stand the session list's columns.
+            assert_eq!(table.columns.iter().filter(|column| *column == "AGE").count(), 1);
+            assert!(!table.columns.iter().any(|column| column.ends_with("_loaded")));
+        }
+        assert_eq!(store.sessions_of("long/diffusion/NODDI.parquet"), rows_each(6, &sessions[..3]));
+        let ages = store.by_session("metadata.parquet", "AGE");
+        assert_eq!(ages.values().filter_map(|age| number(age)).collect::<Vec<_>>(), [30.5, 41.0, 61.0, 71.0]);
+        assert_eq!(store.by_session("metadata.parquet", "sex")["0006/20250106"], "F");
+        assert_eq!(store.by_session("tiv.parquet", "tiv").len(), 4);
+        assert_eq!(left(&cohort, ".cache.db"), [""; 0]);
+    }
+}
+
+#[test]
+fn age_comes_along_where_there_is_no_metadata_yet_and_is_no_column_of_the_tables() {
+    let cohort = beside_a_store("pandas-3");
+    for path in ["long", "wide", "manifest.json", "metadata.parquet", "tiv.parquet"] {
+        cohort.remove(&format!("data/processed/{path}"));
+    }
+    cohort.export_cache(&["--atlas-name", "AAL"]).ended(0);
+    let store = Store::read(&cohort.store());
+    let metadata = store.table("metadata.parquet");
+    assert_eq!(metadata.columns, ["subject_code", "session_id", "AGE"]);
+    assert_eq!(metadata.doubles("AGE"), [Some(61.0), Some(71.0)]);
+    // What the session list says of sex is no column of the tables' own: the next list's stands there.
+    cohort.list("subject_code,session_id,AGE,sex\n0006,20250106,62,F\n0007,20250107,72,M\n");
+    cohort.run(&["--atlas-name", "AAL"]).ended(0);
+    let store = Store::read(&cohort.store());
+    assert!(store.table("long/anatomical_gm.parquet").column("sex").contains(&"M"));
+    assert!(!store.table("long/anatomical_gm.parquet").columns.contains(&"DoB".to_owned()));
+}
+
+#[test]
+fn the_atlas_of_an_old_cache_is_asked_for_and_never_guessed() {
+    let cohort = cohort();
+    cohort.export_cache(&[]).ended(1).says(&["--atlas-name"]);
+    assert_eq!(left(&cohort, ".cache-taken"), [""; 0]);
+    let connection = Connection::open(cohort.store().join(".cache.db")).unwrap();
+    for table in ["anatomical_gm", "\"diffusion_x_act-HSVS\""] {
+        let name =
+            format!("ALTER TABLE {table} ADD COLUMN atlas_name TEXT; UPDATE {table} SET atlas_name = 'AAL'");
+        connection.execute_batch(&name).unwrap();
+    }
+    drop(connection);
+    cohort.export_cache(&[]).ended(0);
+    assert_eq!(Store::read(&cohort.store()).manifest["atlas_name"], "AAL");
+}
+
+#[test]
+fn a_take_over_that_was_killed_leaves_nothing_behind() {
+    let killed = || {
+        let cohort = beside_a_store("pandas-3");
+        cohort.add("6", "20250106");
+        cohort.list("subject_code,session_id\n0006,20250106\n");
+        for name in ["", "-wal", "-shm", "-journal"] {
+            cohort
+                .write(&format!("data/processed/.cache-taken-over.db{name}"), "0006 with all that is known");
+        }
+        cohort
+    };
+    let cohort = killed();
+    cohort.export_cache(&[]).ended(0);
+    assert_eq!(left(&cohort, ".cache"), [""; 0]);
+    let cohort = killed();
+    cohort.run(&["--force", "--yes"]).ended(0);
+    assert_eq!(left(&cohort, ".cache"), [""; 0]);
+    let cohort = killed();
+    cohort.remove("data/processed/.cache.db");
+    cohort.run(&[]).ended(0);
+    assert_eq!(left(&cohort, ".cache"), [""; 0]);
+}
+
+#[test]
+fn whoever_withdrew_is_in_no_cache_of_the_package() {
+    let cohort = beside_a_store("pandas-2");
+    cohort.write("withdrawn.txt", "0006\n0001\n");
+    cohort.export_cache(&["--withdrawn", "withdrawn.txt"]).ended(0);
+    let store = Store::read(&cohort.store());
+    for (name, table) in &store.tables {
+        let subjects = table.column("subject_code");
+        assert!(!subjects.contains(&"0006") && !subjects.contains(&"0001"), "{name}");
+    }
 }

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
-use support::Ran;
+use support::bytes::{Bytes, files_with};
 use support::store::Store;
+use support::{Ran, copy};
 use tempfile::TempDir;
 
 /// A cohort as version 0.1.0 found it, with the store (schema 2.0 of the manifest, sources without roots) that it made, or
@@ -18,19 +19,6 @@ fn written_by_0_1_0() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0"), folder.path());
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).map(|_| ()).unwrap()
-        }
-    }
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Ran {
@@ -116,4 +104,130 @@ fn a_cache_of_schema_2_is_exported_by_itself() {
     let path = folder.path().join("store");
     assert!(!path.join(".cache.db").exists());
     assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+}
+
+/// A list without the person of 0042, and without the columns that tell who somebody is.
+fn list_of_today(folder: &Path) {
+    fs::write(
+        folder.join("sessions.csv"),
+        "subject_code,session_id,AGE,sex,site,score\n7,1,30.5,F,a,1\nCLMC-10,202407110849.0,41,M,b,2\n",
+    )
+    .unwrap();
+}
+
+/// The name of a column as Parquet's footer writes it, behind its length, and as JSON does: the schema's Base64 beside it
+/// may have any three letters by chance.
+const NAME: [&str; 2] = ["\u{3}DoB", "\"DoB\""];
+const BIRTHDAYS: [&str; 3] = ["1990-01-02", "1980-03-04", "1991-05-06"];
+
+#[track_caller]
+fn assert_gone(store: &Path, words: &[&str]) {
+    for word in words {
+        assert_eq!(files_with(store, word), [""; 0], "{word}");
+    }
+}
+
+#[test]
+fn a_column_that_tells_who_somebody_is_leaves_a_store_of_yesterday_with_all_its_values() {
+    let folder = written_by_0_1_0();
+    let store = folder.path().join("store");
+    // As bytes, values are seen where nothing is compressed.
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--compression", "none", "--reload"])
+        .ended(0);
+    assert!([NAME[0], BIRTHDAYS[2]].iter().all(|words| files_with(&store, words).len() > 3));
+    list_of_today(folder.path());
+    run(folder.path(), &["-o", "store", "--compression", "none"]).ended(0).says(&["DoB leaves the store"]);
+    assert_gone(&store, &NAME);
+    assert_gone(&store, &BIRTHDAYS);
+    // Whoever is not listed stays, with all else that was known.
+    let read = Store::read(&store);
+    assert_eq!(read.by_session("metadata.parquet", "AGE").len(), 3);
+    assert!(
+        read.sessions_of("long/anatomical_gm.parquet").iter().any(|session| session.starts_with("0042/"))
+    );
+}
+
+#[test]
+fn a_column_that_is_not_chosen_leaves_a_store_of_yesterday_with_all_its_values() {
+    let folder = written_by_0_1_0();
+    let store = folder.path().join("store");
+    let with_words =
+        fs::read_to_string(folder.path().join("sessions.csv")).unwrap().replace(",a,", ",Rotterdam,");
+    fs::write(folder.path().join("sessions.csv"), with_words).unwrap();
+    run(folder.path(), &["-o", "store", "--compression", "none", "--reload"]).ended(0);
+    assert!(files_with(&store, "Rotterdam").len() > 3);
+    list_of_today(folder.path());
+    let chosen = ["-o", "store", "--compression", "none", "--metadata-columns", "AGE,sex"];
+    run(folder.path(), &chosen).ended(0).says(&["site leaves the store", "score leaves the store"]);
+    assert_gone(&store, &["Rotterdam", "score"]);
+    let columns = Store::read(&store).table("metadata.parquet").columns.clone();
+    assert_eq!(columns, ["subject_code", "session_id", "AGE", "sex"]);
+}
+
+#[test]
+fn a_column_that_tells_who_somebody_is_leaves_with_the_cache_of_yesterday() {
+    let folder = written_by_0_1_0();
+    with_cache(folder.path());
+    list_of_today(folder.path());
+    let store = folder.path().join("store");
+    run(folder.path(), &["-o", "store", "--compression", "none"]).ended(0);
+    assert_gone(&store, &NAME);
+    assert_gone(&store, &BIRTHDAYS);
+    assert!(files_with(&store, "CLMC_10").len() > 3);
+}
+
+#[test]
+fn what_is_not_chosen_or_archived_stays_in_a_store_of_0_1_0_until_it_is_pruned() {
+    let folder = written_by_0_1_0();
+    let path = folder.path().join("store");
+    let before = Store::read(&path);
+    let archived = folder.path().join("parcellated/cat12/sub-0042");
+    fs::rename(archived, folder.path().join("archive")).unwrap();
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--no-ct", "--reload"]).ended(0);
+    let after = Store::read(&path);
+    for table in ["gm", "wm", "ct"].map(|tissue| format!("long/anatomical_{tissue}.parquet")) {
+        if before.tables.contains_key(&table) {
+            assert_eq!(after.table(&table).rows, before.table(&table).rows, "{table}");
+        }
+    }
+    assert!(after.sessions.iter().any(|line| line.starts_with("0042\t") && line.contains("kept: ")));
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--prune", "--yes"]).ended(0);
+    assert!(
+        !Store::read(&path).sessions_of("long/anatomical_gm.parquet").iter().any(|of| of.starts_with("0042"))
+    );
+}
+
+#[test]
+fn whoever_is_not_listed_or_withdraws_leaves_a_store_of_0_1_0() {
+    let folder = written_by_0_1_0();
+    let store = folder.path().join("store");
+    list_of_today(folder.path());
+    run(folder.path(), &["-o", "store", "--prune-unlisted", "--yes", "--compression", "none"]).ended(0);
+    assert_gone(&store, &["sub-0042"]);
+    let without = |subject| {
+        let tables = Store::read(&store).tables.into_values();
+        tables.for_each(|table| assert!(!table.column("subject_code").contains(&subject)));
+    };
+    without("0042");
+    fs::write(folder.path().join("withdrawn.txt"), "CLMC-10\n").unwrap();
+    run(folder.path(), &["-o", "store", "--withdrawn", "withdrawn.txt", "--compression", "none"]).ended(0);
+    assert_gone(&store, &["CLMC_10", "202407110849"]);
+    without("0042");
+    assert_eq!(Store::read(&store).by_session("metadata.parquet", "AGE").len(), 1);
+}
+
+#[test]
+fn a_store_of_0_1_0_is_verified_and_looked_at_without_a_change_and_replaced_by_force() {
+    let folder = written_by_0_1_0();
+    let store = folder.path().join("store");
+    let before = Bytes::of(&store);
+    let look = |arguments: &[&str]| {
+        Ran::of(support::export_cache(folder.path()).arg("store").args(arguments).output().unwrap())
+    };
+    look(&["--verify"]).ended(0);
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--dry-run"]).ended(0);
+    assert_eq!(Bytes::of(&store), before);
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--force"]).ended(0);
+    assert_same_tables(&Store::read(&store), &fresh(folder.path()));
+    look(&["--verify"]).ended(0);
 }

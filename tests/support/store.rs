@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 pub const NULL: &str = "∅";
@@ -22,9 +22,13 @@ impl Table {
     pub fn read(path: &Path) -> Self {
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         let schema = builder.schema().clone();
+        let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
+        Self::of(&schema, &batches)
+    }
+
+    pub fn of(schema: &Schema, batches: &[RecordBatch]) -> Self {
         let mut rows = Vec::new();
-        for batch in builder.build().unwrap() {
-            let batch = batch.unwrap();
+        for batch in batches {
             for row in 0..batch.num_rows() {
                 rows.push(batch.columns().iter().map(|column| cell(column.as_ref(), row)).collect());
             }

@@ -67,7 +67,7 @@ pub use error::CacheError;
 pub use lock::{Claim, HolderName, LOCK_FILE, OwnerLock, Ownership};
 pub use open::CACHE_FILE;
 pub use owned::OwnedCache;
-pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits};
+pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits, TakenUnit};
 pub use region_columns::RegionColumns;
 pub use status::CacheStatus;
 pub use tables::CachedTable;

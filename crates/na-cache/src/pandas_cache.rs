@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use na_model::{
-    MapSource, Modality, ReadAt, Region, Session, SessionId, StatisticKind, SubjectCode, TableName,
-    TivFinding, UNKNOWN, Unit, statistic_kind,
+    AGE_COLUMN, MapSource, Modality, ReadAt, Region, Session, SessionId, StatisticKind, SubjectCode,
+    TableName, TivFinding, UNKNOWN, Unit, statistic_kind,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -47,6 +47,18 @@ pub struct PandasUnit {
     pub unit: Unit,
     written: Written,
 }
+
+/// A unit as it was read.
+#[derive(Debug)]
+pub struct TakenUnit {
+    /// Its tables.
+    pub unit: EncodedUnit,
+    /// What the session list of then said of age.
+    pub age: Option<f64>,
+}
+
+/// What the package takes age from, in its order.
+const AGE_COLUMNS: [&str; 4] = [AGE_COLUMN, "Age@Scan", "age", "Age"];
 
 impl PandasCache {
     /// Opens the cache of an output folder, if the pandas package left it.
@@ -146,17 +158,38 @@ impl PandasCache {
         Ok(sessions)
     }
 
+    /// The atlas, where every row says the same.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn atlas_name(&self) -> Result<Option<String>, CacheError> {
+        let mut named = BTreeSet::new();
+        for table in &self.tables {
+            let sql = format!("SELECT DISTINCT atlas_name FROM main.{}", quoted(&table.to_string()));
+            // Tables of an atlas without the column do not say it.
+            if self.connection.prepare(&sql).is_err() {
+                return Ok(None);
+            }
+            named.extend(
+                texts(&self.connection, &sql).map_err(|source| CacheError::sqlite(&self.location, source))?,
+            );
+        }
+        Ok(if named.len() == 1 { named.into_iter().next().flatten() } else { None })
+    }
+
     /// Reads a unit, each row once. The inner error says why it cannot be taken over.
     ///
     /// # Errors
     /// A cache that cannot be read.
-    pub fn read(&self, unit: &PandasUnit) -> Result<Result<EncodedUnit, String>, CacheError> {
+    pub fn read(&self, unit: &PandasUnit) -> Result<Result<TakenUnit, String>, CacheError> {
         let mut tables = Vec::new();
         let mut tiv = None;
+        let mut age = None;
         let of_modality = self.tables.iter().enumerate();
         for (place, table) in of_modality.filter(|(_, table)| table.modality() == unit.unit.modality) {
             let rows = self.rows(place, table, unit)?;
             tiv = tiv.or_else(|| rows.volume());
+            age = age.or_else(|| rows.age());
             for (map, batch) in match rows.batches(table) {
                 Ok(batches) => batches,
                 Err(problem) => return Ok(Err(format!("{}: {table}: {problem}", unit.unit))),
@@ -166,7 +199,8 @@ impl PandasCache {
         }
         let tiv = tiv.map_or(TivFinding::Kept, TivFinding::Measured);
         let read_at = ReadAt::UNKNOWN;
-        Ok(Ok(EncodedUnit { unit: unit.unit.clone(), read_at, tiv, tables, sources: Vec::new() }))
+        let unit = EncodedUnit { unit: unit.unit.clone(), read_at, tiv, tables, sources: Vec::new() };
+        Ok(Ok(TakenUnit { unit, age }))
     }
 
     /// Deletes the cache, once what it held is elsewhere.
@@ -240,27 +274,27 @@ impl Rows {
         self.names.iter().position(|column| column == name)
     }
 
+    /// What the session list said of age, under the first name that the package takes it from.
+    fn age(&self) -> Option<f64> {
+        let place = AGE_COLUMNS.into_iter().find_map(|name| self.place(name))?;
+        self.rows.iter().find_map(|row| number(row.get(place)?)).filter(|age| age.is_finite())
+    }
+
     fn volume(&self) -> Option<f64> {
         let place = self.place("tiv")?;
-        let volumes = self.rows.iter().filter_map(|row| match row.get(place)? {
-            Value::Real(volume) => Some(*volume),
-            #[expect(clippy::cast_precision_loss, reason = "volumes of heads")]
-            Value::Integer(volume) => Some(*volume as f64),
-            _ => None,
-        });
+        let volumes = self.rows.iter().filter_map(|row| number(row.get(place)?));
         volumes.filter(|volume| volume.is_finite() && *volume > 0.0).take(1).next()
     }
 
-    /// The columns of the files themselves, a batch for each map.
+    /// The columns of the files themselves, a batch for each map. Behind what the package adds stand the session list's.
     fn batches(&self, table: &TableName) -> Result<Batches, String> {
         let added = table.added_columns();
-        let own: Vec<(usize, &str)> = self
-            .names
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| !added.contains(&name.as_str()))
-            .map(|(place, name)| (place, name.as_str()))
-            .collect();
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let starts = |name: &&str| matches!(*name, "modality" | "workflow" | "subject_code");
+        let first = names.windows(added.len()).position(|window| window == added);
+        let first = first.or_else(|| names.iter().position(starts)).unwrap_or(names.len());
+        let own = names.into_iter().enumerate().take(first).filter(|(_, name)| !added.contains(name));
+        let own: Vec<(usize, &str)> = own.collect();
         let text = |row: &[Value], name: &str| match self.place(name).and_then(|place| row.get(place)) {
             Some(Value::Text(text)) => Some(text.clone()),
             Some(Value::Integer(number)) => Some(number.to_string()),
@@ -311,21 +345,15 @@ impl Rows {
 fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
     let kind = statistic_kind(name);
     let is = |test: fn(&Value) -> bool| values.iter().all(|value| test(value));
-    let number = |value: &&Value| match value {
-        Value::Real(number) => Some(*number),
-        #[expect(clippy::cast_precision_loss, reason = "SQLite keeps whole doubles as integers")]
-        Value::Integer(number) => Some(*number as f64),
-        _ => None,
-    };
-    if kind == Some(StatisticKind::Flag) && is(|value| matches!(value, Value::Null | Value::Integer(0 | 1))) {
-        let flags = values.iter().map(|value| match value {
-            Value::Integer(flag) => Some(*flag == 1),
-            _ => None,
-        });
-        return Ok(Arc::new(flags.collect::<BooleanArray>()));
-    }
     if is(|value| matches!(value, Value::Null)) {
         return Ok(Arc::new(NullArray::new(values.len())));
+    }
+    if kind == Some(StatisticKind::Flag) {
+        let flags = values.iter().map(|value| flag(value));
+        let flags = flags.collect::<Result<BooleanArray, _>>();
+        return Ok(Arc::new(
+            flags.map_err(|()| format!("the column {name} holds what is neither true nor false"))?,
+        ));
     }
     if is(|value| matches!(value, Value::Null | Value::Integer(_))) {
         let integers = values.iter().map(|value| match value {
@@ -335,7 +363,7 @@ fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
         return Ok(Arc::new(integers.collect::<Int64Array>()));
     }
     if is(|value| matches!(value, Value::Null | Value::Integer(_) | Value::Real(_))) {
-        return Ok(Arc::new(values.iter().map(number).collect::<Float64Array>()));
+        return Ok(Arc::new(values.iter().map(|value| number(value)).collect::<Float64Array>()));
     }
     if kind == Some(StatisticKind::Number) {
         return Err(format!("the column {name} holds text among its numbers"));
@@ -347,6 +375,32 @@ fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
         Value::Null | Value::Blob(_) => None,
     });
     Ok(Arc::new(texts.collect::<StringArray>()))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Real(number) => Some(*number),
+        #[expect(clippy::cast_precision_loss, reason = "SQLite keeps whole doubles as integers")]
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
+/// A flag as the first session of a table made its column: of whole numbers, of doubles where all were missing, of text.
+fn flag(value: &Value) -> Result<Option<bool>, ()> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Integer(0) => Ok(Some(false)),
+        Value::Integer(1) => Ok(Some(true)),
+        Value::Real(number) if *number == 0.0 => Ok(Some(false)),
+        Value::Real(number) if *number == 1.0 => Ok(Some(true)),
+        Value::Text(word) => match word.as_str() {
+            "True" | "1" | "1.0" => Ok(Some(true)),
+            "False" | "0" | "0.0" => Ok(Some(false)),
+            _ => Err(()),
+        },
+        _ => Err(()),
+    }
 }
 
 fn texts(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Option<String>>> {

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MapSource, ModelError, ReadAt, TableName};
+use crate::{MapSource, Modality, ModelError, ReadAt, TableName};
 
 /// What a source file is to its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +69,15 @@ pub enum SourceRoot {
 
 impl SourceRoot {
     const ALL: [Self; 3] = [Self::Cat12, Self::Cat12Parcellated, Self::Qsiparc];
+
+    /// Where the tables of a modality lie.
+    #[must_use]
+    pub fn of_tables(modality: Modality) -> Self {
+        match modality {
+            Modality::Anatomical => Self::Cat12Parcellated,
+            Modality::Diffusion => Self::Qsiparc,
+        }
+    }
 
     /// The setting's name.
     #[must_use]

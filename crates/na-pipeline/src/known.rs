@@ -42,6 +42,9 @@ impl Known {
         let cached = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
         let stored = output.map(stored_metadata).transpose()?.unwrap_or_default();
         known.metadata_columns = stored.columns;
+        // The list of a load that was cut short may have had others.
+        let listed = cache.map(|cache| cache.run_record()).transpose()?.flatten();
+        known.metadata_columns.extend(listed.into_iter().flat_map(|record| record.listing.columns));
         for session in stored.sessions.into_iter().chain(cached.into_iter().map(|unit| unit.unit.session)) {
             known.sessions.entry(session.subject).or_default().insert(session.id);
         }

@@ -82,10 +82,7 @@ impl Load<'_> {
         let parsed = parse_table_unless(&table.path, &bytes, self.should_stop)?;
         drop(bytes);
         loaded.notes.extend(parsed.notes.iter().cloned());
-        let root = match self.planned.unit.modality {
-            Modality::Anatomical => SourceRoot::Cat12Parcellated,
-            Modality::Diffusion => SourceRoot::Qsiparc,
-        };
+        let root = SourceRoot::of_tables(self.planned.unit.modality);
         let mut source = SourceFile {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),

@@ -63,7 +63,7 @@ pub(crate) struct PlannedUnit {
     pub(crate) has_tables: bool,
     /// Whether the store has it, and its files changed.
     pub(crate) is_changed: bool,
-    /// Tables that the store has of it.
+    /// Tables that the store has of it, and knows the files of.
     pub(crate) known: BTreeSet<TableKey>,
     /// What the store knows of its TIV: the files that were looked at, and the one that it was taken from.
     pub(crate) known_tiv: Vec<SourceFile>,
@@ -92,10 +92,22 @@ pub(crate) enum Decision {
 #[derive(Debug, Default)]
 pub(crate) struct KnownUnit {
     pub(crate) sources: Vec<SourceFile>,
+    /// Tables that it has rows of, from files of which nothing is known.
+    pub(crate) without_files: BTreeSet<TableKey>,
 }
 
 impl KnownUnit {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.without_files.is_empty()
+    }
+
     pub(crate) fn tables(&self) -> BTreeSet<TableKey> {
+        let mut tables = self.tables_with_files();
+        tables.extend(self.without_files.iter().cloned());
+        tables
+    }
+
+    pub(crate) fn tables_with_files(&self) -> BTreeSet<TableKey> {
         let tables = self.sources.iter().filter(|source| source.kind == SourceKind::Table);
         tables.filter_map(|source| Some((source.table_name()?, source.map.clone()))).collect()
     }

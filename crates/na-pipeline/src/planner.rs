@@ -8,7 +8,7 @@ use na_model::{
     CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, SourceRoot, TableName, TivFinding, Unit,
     UnitStatus,
 };
-use na_store::{SourceDetail, StoreError, for_each_stored_unit};
+use na_store::{SourceDetail, StoreError, TablesByUnit, for_each_stored_unit, rows_without_files};
 use rayon::prelude::*;
 
 use crate::change::Changes;
@@ -84,6 +84,16 @@ impl Comparison<'_> {
         let cache = self.planner.cache;
         let units = cache.map(Cache::units).transpose()?.unwrap_or_default();
         let mut cached: HashMap<&Unit, &CachedUnit> = units.iter().map(|unit| (&unit.unit, unit)).collect();
+        let mut without_files = match self.planner.store {
+            None => TablesByUnit::new(),
+            Some(store) => rows_without_files(store)?,
+        };
+        for unit in &units {
+            let Some(tables) = without_files.get_mut(&unit.unit) else { continue };
+            for info in &unit.tables {
+                tables.remove(&(info.table.clone(), info.map.clone()));
+            }
+        }
         if let Some(store) = self.planner.store {
             let mut files: HashMap<TableName, bool> = HashMap::new();
             for_each_stored_unit::<StoreError>(store, SourceDetail::States, |stored| {
@@ -98,24 +108,31 @@ impl Comparison<'_> {
                 if let Some((cache, unit)) = cache.zip(cached.remove(&stored.unit)) {
                     sources = newest(cache.sources(unit)?, unit, sources);
                 }
-                self.add_stored(stored.unit, sources);
+                let without_files = without_files.remove(&stored.unit).unwrap_or_default();
+                self.add_stored(stored.unit, KnownUnit { sources, without_files });
                 Ok(())
             })?;
         }
-        let Some(cache) = cache else { return Ok(()) };
-        for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
-            self.add_stored(unit.unit.clone(), cache.sources(unit)?);
+        if let Some(cache) = cache {
+            for unit in units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
+                let without_files = without_files.remove(&unit.unit).unwrap_or_default();
+                let sources = cache.sources(unit)?;
+                self.add_stored(unit.unit.clone(), KnownUnit { sources, without_files });
+            }
+        }
+        for (unit, without_files) in without_files {
+            self.add_stored(unit, KnownUnit { sources: Vec::new(), without_files });
         }
         Ok(())
     }
 
-    fn add_stored(&mut self, unit: Unit, sources: Vec<SourceFile>) {
-        self.weak.add(&unit, &sources);
+    fn add_stored(&mut self, unit: Unit, known: KnownUnit) {
+        self.weak.add(&unit, &known.sources);
         self.stored.insert(unit.clone());
         // Units of sessions that are not listed today stay as they are.
         let is_looked_for = self.indices.contains_key(&unit.session) || self.looks_for_all();
-        if is_looked_for && self.modalities.contains(&unit.modality) && !sources.is_empty() {
-            self.add(unit, Some(KnownUnit { sources }));
+        if is_looked_for && self.modalities.contains(&unit.modality) && !known.is_empty() {
+            self.add(unit, Some(known));
         }
     }
 
@@ -165,7 +182,9 @@ impl Comparison<'_> {
         };
         let written = written.unwrap_or(&of_code);
         let tables = known.map(KnownUnit::tables).unwrap_or_default();
-        let found = match self.planner.finder.find(unit, written, &tables) {
+        // What has no known file has none whose change could be noticed.
+        let with_files = known.map(KnownUnit::tables_with_files).unwrap_or_default();
+        let found = match self.planner.finder.find(unit, written, &with_files) {
             Ok(found) => found,
             Err(error) => return failed(error.to_string()),
         };
@@ -203,8 +222,9 @@ impl Comparison<'_> {
                 Remains::Something
             };
         decided.gone = gone;
-        for source in &known.sources {
-            let Some(((root, _), _)) = folder_of(source, unit.modality) else { continue };
+        let of_files = known.sources.iter().filter_map(|source| Some(folder_of(source, unit.modality)?.0.0));
+        let of_tables = known.without_files.iter().map(|_| SourceRoot::of_tables(unit.modality));
+        for root in of_files.chain(of_tables) {
             let is_there = found.located.iter().any(|located| located.root.0 == root);
             decided.roots.insert(root, is_there);
         }
@@ -257,14 +277,15 @@ impl Planner<'_> {
     ) -> Result<(bool, bool), UnitError> {
         let differs = changes.any(found, &known.sources)?;
         let loses_volume = self.config.prune && gone.volume;
-        Ok((differs || self.config.reload || loses_volume, differs))
+        // Of what is known without its files nobody can say whether it is something else.
+        Ok((differs || self.config.reload || loses_volume, differs && !known.sources.is_empty()))
     }
 }
 
 impl Decided {
     fn of(decision: Decision, known: Option<&KnownUnit>) -> Self {
         let (tables, tiv) = match (&decision, known) {
-            (Decision::Load { .. }, Some(known)) => (known.tables(), known.tiv()),
+            (Decision::Load { .. }, Some(known)) => (known.tables_with_files(), known.tiv()),
             _ => Default::default(),
         };
         Self {

@@ -12,7 +12,7 @@ mod direct_identifiers;
 mod rows;
 
 use age::{Age, AgeUnit, in_years};
-use choice::{Choice, is_left_out};
+use choice::{Choice, is_chosen, is_left_out};
 pub(crate) use choice::{SESSION as SESSION_COLUMNS, SUBJECT as SUBJECT_COLUMNS};
 use rows::{Rows, form};
 
@@ -32,10 +32,10 @@ pub struct SessionListOptions {
 }
 
 impl SessionListOptions {
-    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier.
+    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier, or others are chosen.
     #[must_use]
     pub fn leaves_out(&self, column: &str) -> bool {
-        is_left_out(column, self)
+        is_left_out(column, self) || !is_chosen(column, self)
     }
 }
 

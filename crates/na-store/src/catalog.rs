@@ -43,6 +43,10 @@ pub(crate) struct Own {
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
     /// The store's files but this one, as they were written.
     pub(crate) files: BTreeMap<String, FileState>,
+    /// Whether the store has rows of which `sources.parquet` names no file, as those of the pandas package; `None` where
+    /// nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_without_files: Option<bool>,
 }
 
 impl Own {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use na_model::{Modality, TableName, Unit, UnitStatus, matched_regions};
+use na_model::{MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitStatus, matched_regions};
 
 use crate::long::index::{LongIndex, Run};
 
@@ -36,6 +36,25 @@ impl<'a> Completeness<'a> {
         });
         let regions = regions.collect();
         Self { tables, held, regions }
+    }
+
+    /// The units that have rows.
+    pub(crate) fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.held.keys()
+    }
+
+    /// Whether a unit has rows of a table of which these are not the files.
+    pub(crate) fn has_rows_beside(&self, unit: &Unit, sources: &[SourceFile]) -> bool {
+        let known: HashSet<(TableName, &Option<MapSource>)> = sources
+            .iter()
+            .filter(|source| source.kind == SourceKind::Table)
+            .filter_map(|source| Some((source.table_name()?, &source.map)))
+            .collect();
+        self.held.get(unit).into_iter().flatten().any(|(place, run)| {
+            let key =
+                self.tables.get(*place).and_then(|(table, index)| Some((table, index.maps.get(run.map)?)));
+            key.is_some_and(|(table, map)| !known.contains(&(TableName::clone(table), map)))
+        })
     }
 
     /// Where a unit of the store stands, and why it is partial.

@@ -146,6 +146,16 @@ pub enum StoreError {
         /// Where it would be.
         location: PathBuf,
     },
+    /// Nobody says of which atlas the tables of a cache are.
+    #[error(
+        "{} is a cache of the pandas package, and does not say of which atlas its tables are: export it with \
+         neuroalign-export-cache --atlas-name NAME, or move it away to load again",
+        location.display()
+    )]
+    AtlasNotTold {
+        /// The cache.
+        location: PathBuf,
+    },
     /// A cache is of another atlas than the one asked for.
     #[error("the cache holds atlas {cached}, not {asked}: leave --atlas-name out")]
     CacheOfOtherAtlas {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use na_cache::{Cache, CacheError, CachedUnit, Commit, OwnedCache, OwnerLock, TableForm};
 use na_model::{FeatureName, Manifest, Session, TableName, WideFeature, WideMetrics};
 
-use crate::catalog::{self, count, read_manifest, wide_entry};
+use crate::catalog::{self, Own, count, read_manifest, wide_entry};
 use crate::completeness::Completeness;
 use crate::completion::Completion;
 use crate::durable::Folders;
@@ -199,6 +199,9 @@ impl<'a> Export<'a> {
         }
         self.old_metadata = MetadataTable::read(output)?;
         self.old_volumes = TivTable::read(output)?;
+        if manifest.is_some_and(|manifest| Own::of(manifest).is_none()) {
+            self.old_metadata.take_over(self.old.values().map(AsRef::as_ref), &self.old_volumes)?;
+        }
         take_out_volumes(&mut self.old_volumes, &self.request.removals);
         Ok(())
     }
@@ -258,7 +261,7 @@ impl<'a> Export<'a> {
         if has_tiv {
             verify_rows(&self.now_at(TIV_FILE), n_volumes)?;
         }
-        let manifest = self.commit(&tables, features, has_tiv, &remembered)?;
+        let manifest = self.commit(&tables, features, has_tiv, &remembered, written.rows_without_files)?;
         Ok(ExportReport {
             manifest,
             sessions: rows,

@@ -1,15 +1,18 @@
 //! An export of what a cache holds, without the run that filled it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use na_cache::{
-    Cache, CacheStatus, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, RunRecord, Writer,
+    Cache, CacheStatus, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, RunRecord, TakenUnit,
+    Writer,
 };
-use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
+use na_model::{AGE_COLUMN, Compression, DEFAULT_ATLAS, ExportSettings, ListedSession, Listing, Session};
 
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
 use crate::export::{ExportReport, ExportRequest, export, finish_commit};
+use crate::metadata::stored_metadata;
 use crate::observer::ExportObserver;
 use crate::withdrawals_told::WithdrawalsTold;
 
@@ -134,18 +137,36 @@ fn take_over(
     how: &CacheExport,
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
+    let stored = ExistingStore::open(lock.output())?.settings()?.atlas_name;
+    let atlas_name = match how.atlas_name.clone().or(stored) {
+        Some(atlas_name) => Some(atlas_name),
+        None => pandas.atlas_name()?,
+    };
+    let atlas_name =
+        atlas_name.ok_or_else(|| StoreError::AtlasNotTold { location: Cache::path_in(lock.output()) })?;
     let cache = OwnedCache::create_beside(lock)?;
     let mut units = pandas.units()?;
     let (writer, sender) = Writer::start(&cache, |_| {})?;
+    let mut ages: BTreeMap<Session, f64> = BTreeMap::new();
     for unit in &units.whole {
         match pandas.read(unit)? {
-            Ok(encoded) => sender.send(encoded)?,
+            Ok(TakenUnit { unit, age }) => {
+                ages.extend(age.map(|age| (unit.unit.session.clone(), age)));
+                sender.send(unit)?;
+            }
             Err(problem) => units.left_out.push(problem),
         }
     }
     drop(sender);
     writer.finish()?;
-    let mut record = record(&cache, lock.output(), how.atlas_name.as_deref())?;
+    let mut record = record(&cache, lock.output(), Some(&atlas_name))?;
+    let told = stored_metadata(lock.output())?.sessions;
+    ages.retain(|session, _| !told.contains(session));
+    if !ages.is_empty() {
+        let row = |(session, age)| ListedSession { session, values: vec![Some(format!("{age:?}"))] };
+        record.listing.columns = vec![AGE_COLUMN.to_owned()];
+        record.listing.rows = ages.into_iter().map(row).collect();
+    }
     record.n_listed_withdrawn = how.withdrawals.n_listed();
     let mut report = export(lock, cache, &ExportRequest::new(record), observer)?;
     if !how.keep_cache {

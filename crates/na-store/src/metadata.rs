@@ -14,12 +14,16 @@ use crate::durable::Folders;
 use crate::error::StoreError;
 use crate::layout::METADATA_FILE;
 use crate::list_values::{to_text, type_of, typed_value, value_at};
+use crate::long::merge::OldTable;
 use crate::long::origin::{own_name, with_own_name};
 use crate::long::pieces::{Cells, Piece, Value, as_type, column, is_no_double};
 use crate::long::row_groups::row_groups_of;
+use crate::metadata::bookkeeping::{columns_of_list, places_of_metadata};
 use crate::notes;
+use crate::ownership::Owned;
 use crate::session_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field, unit_of};
+use crate::tiv::TivTable;
 
 /// What stands in a field's unit where nobody knows it.
 const UNKNOWN_UNIT: &str = "unknown";
@@ -161,6 +165,23 @@ impl MetadataTable {
         told.collect()
     }
 
+    /// Takes over what the pandas package says of sessions. It lists whom it means to load, too: whom the store has nothing
+    /// of is forgotten, and what is said of them stays known, for those who come.
+    pub(crate) fn take_over<'a>(
+        &mut self,
+        tables: impl Iterator<Item = &'a OldTable>,
+        volumes: &TivTable,
+    ) -> Result<(), StoreError> {
+        let mut with_data: HashSet<&Session> = volumes.0.keys().collect();
+        let of_file = self.columns.len();
+        for table in tables {
+            self.add_from_rows(table, of_file)?;
+            with_data.extend(&table.index.sessions);
+        }
+        self.sessions.retain(|session| with_data.contains(session));
+        Ok(())
+    }
+
     /// Takes columns out, and says which.
     fn leave_out(&mut self, names: &[String]) -> Vec<String> {
         let stays =
@@ -176,7 +197,8 @@ impl MetadataTable {
         self.columns = stay.into_iter().map(|(_, column)| column).collect();
         let note = |(_, column): (usize, MetadataColumn)| {
             format!(
-                "the column {} leaves the store: it looks as if it told who somebody is; --keep-column {} keeps it",
+                "the column {} leaves the store: it is not chosen, or looks as if it told who somebody is; --keep-column {} \
+                 keeps it",
                 column.name, column.own_name
             )
         };
@@ -305,7 +327,8 @@ impl MetadataTable {
     pub(crate) fn read(output: &Path) -> Result<Self, StoreError> {
         let mut table = Self::default();
         let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else { return Ok(table) };
-        let fields = file.schema().fields().iter().skip(2);
+        let places = places_of_metadata(&file);
+        let fields = places.iter().filter_map(|place| file.schema().fields().get(*place));
         table.columns = fields
             .map(|field| MetadataColumn {
                 name: field.name().clone(),
@@ -316,8 +339,8 @@ impl MetadataTable {
             .collect();
         for row_group in 0..file.row_groups().len() {
             let batch = file.read_all(row_group)?;
-            let columns =
-                batch.columns().iter().skip(2).map(|column| as_type(column, &known_type(column.data_type())));
+            let columns = places.iter().filter_map(|place| batch.columns().get(*place));
+            let columns = columns.map(|column| as_type(column, &known_type(column.data_type())));
             let columns = columns.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow(file.path()))?;
             for (row, session) in sessions_of(&batch, file.path())?.into_iter().enumerate() {
                 let values = columns.iter().map(|column| value_at(column, row));
@@ -384,15 +407,26 @@ pub struct StoredMetadata {
 /// # Errors
 /// A store that cannot be read.
 pub fn stored_metadata(output: &Path) -> Result<StoredMetadata, StoreError> {
-    let Some(file) = TableFile::open(&output.join(METADATA_FILE))? else {
-        return Ok(StoredMetadata::default());
-    };
-    let mut sessions = Vec::new();
-    for row_group in 0..file.row_groups().len() {
-        sessions.extend(sessions_of(&file.read(row_group, &[SUBJECT, SESSION])?, file.path())?);
+    let file = TableFile::open(&output.join(METADATA_FILE))?;
+    let is_ours = file.as_ref().is_some_and(|file| file.note(notes::VERSION).is_some());
+    let mut stored = StoredMetadata::default();
+    if let Some(file) = file {
+        for row_group in 0..file.row_groups().len() {
+            stored.sessions.extend(sessions_of(&file.read(row_group, &[SUBJECT, SESSION])?, file.path())?);
+        }
+        let places = places_of_metadata(&file).into_iter();
+        let fields = places.filter_map(|place| file.schema().fields().get(place));
+        stored.columns = fields.map(|field| own_name(field).to_owned()).collect();
     }
-    let columns = file.schema().fields().iter().skip(2).map(|field| own_name(field).to_owned()).collect();
-    Ok(StoredMetadata { sessions, columns })
+    if !is_ours {
+        for table in Owned::of(output)?.long_tables()? {
+            let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
+            let of_list = columns_of_list(file.schema()).into_iter().map(|(_, name)| name.to_owned());
+            let new: Vec<String> = of_list.filter(|name| !stored.columns.contains(name)).collect();
+            stored.columns.extend(new);
+        }
+    }
+    Ok(stored)
 }
 
 /// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.
@@ -403,5 +437,6 @@ fn known_type(data_type: &DataType) -> DataType {
     }
 }
 
+mod bookkeeping;
 #[cfg(test)]
 mod tests;

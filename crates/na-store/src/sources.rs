@@ -1,6 +1,6 @@
 //! Where every value comes from: `sources.parquet`, a row a source file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -97,6 +97,8 @@ pub fn for_each_stored_unit<E: From<StoreError>>(
 pub(crate) struct WrittenSources {
     pub(crate) units: Vec<(Unit, UnitStatus, String)>,
     pub(crate) n_rows: u64,
+    /// Whether the store has rows of which it knows no file.
+    pub(crate) rows_without_files: bool,
     pub(crate) provenance: Provenance,
 }
 
@@ -122,11 +124,20 @@ pub(crate) fn write(
         writer: TableWriter::create(&place, folders, &schema(), compression, &notes)?,
         waiting: Vec::new(),
         n_waiting: 0,
-        written: WrittenSources { units: Vec::new(), n_rows: 0, provenance: Provenance::default() },
+        written: WrittenSources {
+            units: Vec::new(),
+            n_rows: 0,
+            rows_without_files: false,
+            provenance: Provenance::default(),
+        },
     };
     let mut cached: HashMap<&Unit, &Arc<CachedUnit>> = units.iter().map(|unit| (&unit.unit, unit)).collect();
+    let mut without_files: BTreeSet<&Unit> = completeness.units().collect();
+    let mut is_known_whole = true;
     let mut add = |unit: &Unit, mut sources: Vec<SourceFile>| {
         names.take_out_of_all(&mut sources);
+        without_files.remove(unit);
+        is_known_whole &= !completeness.has_rows_beside(unit, &sources);
         let (status, reason) = completeness.standing(unit);
         rows.add(StoredUnit { unit: unit.clone(), status, reason, sources })
     };
@@ -147,6 +158,11 @@ pub(crate) fn write(
         add(&unit.unit, of_cache(unit)?)?;
     }
     rows.flush()?;
+    rows.written.rows_without_files = !is_known_whole || !without_files.is_empty();
+    for unit in without_files {
+        let (status, reason) = completeness.standing(unit);
+        rows.written.units.push((unit.clone(), status, reason));
+    }
     rows.writer.commit()?;
     Ok(rows.written)
 }

@@ -256,3 +256,13 @@ pub(super) fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
         || options.age_column.as_deref() == Some(column);
     !is_kept && (is_bare_id(column) || is_direct_identifier(column))
 }
+
+/// Whether a column of the store, by the name that a list gave it, is among those that are chosen; age is called
+/// [`AGE_COLUMN`](na_model::AGE_COLUMN) there, whatever the list calls it.
+pub(super) fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
+    let Some(chosen) = &options.metadata_columns else { return true };
+    let is_named =
+        |column: &str| chosen.iter().chain(&options.keep_columns).any(|name| name.trim() == column);
+    let is_age = column == na_model::AGE_COLUMN;
+    is_named(column) || (is_age && (options.age_column.is_some() || AGE.iter().any(|name| is_named(name))))
+}

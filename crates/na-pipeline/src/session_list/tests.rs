@@ -297,3 +297,20 @@ fn a_column_that_sounds_like_the_visit_or_the_age_and_is_not_taken_for_it_is_tol
         assert_eq!(read(&format!("{header}\n{cells}\n")).unwrap().notes, [""; 0], "{header}");
     }
 }
+
+#[test]
+fn what_is_not_chosen_is_left_out_of_the_store_and_age_has_its_own_name_there() {
+    let options = |chosen: &[&str]| SessionListOptions {
+        metadata_columns: Some(chosen.iter().map(|name| (*name).to_owned()).collect()),
+        ..SessionListOptions::default()
+    };
+    let left_out = |options: &SessionListOptions| {
+        let stored = ["AGE", "sex", "site"];
+        stored.into_iter().filter(|column| options.leaves_out(column)).collect::<Vec<_>>()
+    };
+    assert_eq!(left_out(&SessionListOptions::default()), [""; 0]);
+    assert_eq!(left_out(&options(&["Age@Scan", "sex"])), ["site"]);
+    assert_eq!(left_out(&options(&["sex"])), ["AGE", "site"]);
+    let kept = SessionListOptions { keep_columns: vec!["site".to_owned()], ..options(&["sex"]) };
+    assert_eq!(left_out(&kept), ["AGE"]);
+}

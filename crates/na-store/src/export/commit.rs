@@ -23,6 +23,7 @@ impl Export<'_> {
         features: Vec<WideFeature>,
         has_tiv: bool,
         remembered: &Remembered,
+        rows_without_files: bool,
     ) -> Result<Manifest, StoreError> {
         if self.request.takes_away() {
             let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
@@ -39,6 +40,7 @@ impl Export<'_> {
         let mut own = Own::new(remembered);
         own.wide_metrics = Some(settings.wide_metrics.to_text());
         let before = self.manifest.as_ref().and_then(Own::of).unwrap_or_default().files;
+        own.rows_without_files = Some(rows_without_files);
         let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
         let of_features = features.iter().map(|entry| entry.file_path.as_str());
         let others =

@@ -37,16 +37,17 @@ pub(crate) struct LongColumns {
 }
 
 impl LongColumns {
-    /// Brings together the columns that a table's file has and those that are coming.
+    /// Brings together the columns that a table's file has, if any of its rows stay, and those that are coming.
     pub(crate) fn merge<'a>(
         table: &TableName,
         file: Option<&Schema>,
+        file_stays: bool,
         forms: impl IntoIterator<Item = &'a Schema>,
         metadata: &[MetadataColumn],
     ) -> Self {
         let old = file.map(written_columns).unwrap_or_default();
         let mut notes = Vec::new();
-        let of_file = old.iter().filter(|column| column.origin == ColumnOrigin::Table);
+        let of_file = old.iter().filter(|column| file_stays && column.origin == ColumnOrigin::Table);
         let of_file: Vec<TsvColumn> = of_file.map(TsvColumn::of_file).collect();
         let of_forms =
             forms.into_iter().map(|form| form.fields().iter().map(|field| TsvColumn::of(field)).collect());
@@ -243,7 +244,7 @@ mod tests {
 
     fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongColumns {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongColumns::merge(&table(), file, forms, &metadata)
+        LongColumns::merge(&table(), file, true, forms, &metadata)
     }
 
     fn written(columns: &LongColumns) -> Vec<(&str, &str)> {

@@ -88,7 +88,9 @@ impl LongMerge {
     pub(crate) fn columns(&self) -> LongColumns {
         let file = self.old.as_ref().map(|old| old.file.schema().as_ref());
         let forms = self.forms.iter().map(|form| form.columns.as_ref());
-        LongColumns::merge(&self.table, file, forms, &self.facts.metadata.columns)
+        // Columns and types come from rows that stay.
+        let stays = self.kept_runs().next().is_some();
+        LongColumns::merge(&self.table, file, stays, forms, &self.facts.metadata.columns)
     }
 
     /// The maps that the table is going to have rows of.

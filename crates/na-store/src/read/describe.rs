@@ -9,7 +9,7 @@ use na_model::{Measure, Modality, WideFeature};
 use crate::error::StoreError;
 use crate::notes;
 use crate::producers::noted;
-use crate::read::found::{Found, kind_of};
+use crate::read::found::{Found, kind_of, table_of};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::wide::plan::FeatureKind;
@@ -94,10 +94,12 @@ impl Snapshot {
             Found::File(entry) => {
                 let file = self.feature_file(entry)?;
                 let fields = file.schema().fields();
+                let unit = fields.get(2).and_then(|field| field.metadata().get("unit").cloned());
+                let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
                 Facts {
                     // What another program wrote back has no notes: the manifest says the same.
                     kind: kind_of(&file).unwrap_or_else(|| kind_in_manifest(entry)),
-                    unit: fields.get(2).and_then(|field| field.metadata().get("unit").cloned()),
+                    unit: unit.or_else(in_manifest),
                     n_sessions: usize::try_from(file.n_rows()).unwrap_or_default(),
                     regions: fields.iter().skip(2).map(|field| field.name().clone()).collect(),
                     producers: noted(&file),
@@ -155,6 +157,11 @@ impl Snapshot {
             created_at: None,
         })
     }
+}
+
+/// The unit that a feature has by what the manifest says it is.
+fn unit_in_manifest(entry: &WideFeature) -> Option<Measure> {
+    Measure::of_column(&table_of(entry)?, &entry.metric)
 }
 
 fn kind_in_manifest(entry: &WideFeature) -> FeatureKind {

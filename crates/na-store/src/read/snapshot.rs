@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
 
+use crate::catalog::Own;
 use crate::catalog::store_manifest;
 use crate::error::StoreError;
 use crate::from_cache::record;
@@ -203,6 +204,12 @@ impl Snapshot {
         let metadata = match &self.cached {
             None => old,
             Some(cached) => {
+                let mut old = old;
+                if self.exported && Own::of(&self.manifest).is_none() {
+                    let tables = self.in_parquet.iter().filter_map(|table| self.old(table).transpose());
+                    let tables = tables.collect::<Result<Vec<_>, _>>()?;
+                    old.take_over(tables.iter().map(AsRef::as_ref), &TivTable::read(&self.output)?)?;
+                }
                 let (is_empty, losing) = (cached.removals.is_empty(), cached.removals.sessions());
                 let stay = old.sessions.iter().filter(|session| !losing.contains(session));
                 let mut sessions: HashSet<Session> = stay.cloned().collect();
