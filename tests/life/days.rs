@@ -136,9 +136,10 @@ impl Life {
     }
 
     pub fn something_rare(&mut self) {
-        match self.random.below(3) {
+        match self.random.below(5) {
             _ if self.is_unsettled => {}
-            0 => self.withdraw(),
+            0 | 1 => self.withdraw(),
+            2 => self.a_rival_is_listed(),
             _ => self.load_afresh(),
         }
     }
@@ -193,7 +194,7 @@ impl Life {
             columns: before.columns.clone(),
             ..Model::default()
         };
-        let kill = if self.one_in(2) { None } else { Some(Kill::some(&mut self.random)) };
+        let kill = if self.one_in(4) { None } else { Some(Kill::some(&mut self.random)) };
         let mut is_whole = self.run(&run, kill);
         while !is_whole {
             self.met("fresh load killed");

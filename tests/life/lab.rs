@@ -252,7 +252,6 @@ fn remove_empty(folder: &Path) {
 
 /// A file's text. The mean of each region is the version, and less than one more.
 fn text(part: Part, content: &Content) -> String {
-    let version = f64::from(content.version);
     if part == Part::Volume {
         let ml = volume(content);
         return format!("<S><subjectmeasures><vol_TIV>{ml:?}</vol_TIV></subjectmeasures></S>\n");
@@ -260,11 +259,16 @@ fn text(part: Part, content: &Content) -> String {
     let score = if content.has_score { "\tscore" } else { "" };
     let mut text = format!("index\tlabel\tmean\tvolume_mm3{score}\n");
     for index in 1..=content.regions {
-        let mean = version + f64::from(u32::try_from(index).unwrap()) / 8.0;
+        let mean = mean(content, index);
         let score = if content.has_score { format!("\t{:?}", mean / 4.0) } else { String::new() };
         text.push_str(&format!("{index}\tR{index}\t{mean:?}\t{:?}{score}\n", mean * 100.0 + 0.1));
     }
     text
+}
+
+/// The mean of a region.
+pub fn mean(content: &Content, index: usize) -> f64 {
+    f64::from(content.version) + f64::from(u32::try_from(index).unwrap()) / 8.0
 }
 
 /// The volume that a report tells, mL.

@@ -13,6 +13,8 @@ pub mod days;
 pub mod lab;
 pub mod lists;
 pub mod model;
+pub mod pandas;
 pub mod program;
+pub mod rivals;
 pub mod runs;
 pub mod steps;

@@ -58,6 +58,8 @@ pub struct Model {
     pub listed: BTreeMap<Session, Words>,
     /// Units that a run looked at to its end.
     pub told: BTreeSet<Unit>,
+    /// What only a pandas cache had: of which file it is nobody knows, and whether that is gone.
+    pub of_pandas: BTreeSet<Item>,
     pub withdrawn: BTreeSet<String>,
     pub metrics: Option<&'static str>,
     /// The columns of the last list.
@@ -80,7 +82,7 @@ impl Model {
             let current = Some(content.clone());
             if look.looks_for(item) {
                 self.holds.insert(item.clone(), BTreeSet::from([current]));
-            } else if let Some(held) = self.holds.get_mut(item) {
+            } else if let Some(held) = self.holds.get_mut(item).filter(|_| !self.of_pandas.contains(item)) {
                 // A file that the store has is read when it changed, also where its table is not asked for.
                 let stays = held.iter().any(Option::is_none).then_some(None);
                 if held.iter().any(Option::is_some) {
@@ -91,9 +93,12 @@ impl Model {
         for (item, held) in &mut self.holds {
             let is_looked_for = look.looks_for(item) || look.only_pruned.contains(&item.0);
             if look.prunes && is_looked_for && !files.contains_key(item) {
-                *held = BTreeSet::from([None]);
+                // With the last that is known of a unit goes what only a pandas cache had.
+                held.retain(|_| self.of_pandas.contains(item));
+                held.insert(None);
             }
         }
+        self.of_pandas.retain(|item| !files.contains_key(item) || !look.looks_for(item));
         // Whose tables are nowhere is not discovered: nothing is told of them.
         self.told.retain(|(session, _)| !look.only_pruned.contains(session));
         for session in &look.sessions {
@@ -118,6 +123,7 @@ impl Model {
             self.holds.entry(item).or_insert_with(|| nothing.clone()).extend(theirs);
         }
         self.told = self.told.intersection(&other.told).cloned().collect();
+        self.of_pandas.extend(other.of_pandas);
     }
 
     /// Everything of these sessions leaves, and what was said of them.

@@ -6,8 +6,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use na_store::{FeatureStore, ReadOptions};
 
-use super::comparison::{contents, difference, naming, value_of, wrongly_noted};
-use super::lab::{Content, Item, Lab, Part, Session};
+use super::comparison::{contents, difference, naming, wrongly_noted};
+use super::lab::{Content, Item, Lab, Part, Session, mean};
 use super::lists::{List, union_of};
 use super::model::{Look, Model, Unit, Words};
 use super::program::{Kill, ended};
@@ -127,7 +127,7 @@ impl Life {
         }
     }
 
-    fn hear(&mut self, run: &Run) {
+    pub fn hear(&mut self, run: &Run) {
         self.model.hear_of(run);
         self.model.ran(&run.look, &self.lab.files);
         if let Some(words) = run.words.as_ref().filter(|_| run.prunes_unlisted) {
@@ -186,7 +186,7 @@ impl Life {
                     let held =
                         expected.remove(&session).unwrap_or_else(|| panic!("{feature} has {session:?}"));
                     let value = values.value(row);
-                    let is_held = held.iter().flatten().any(|content| value_of(part, content) == value);
+                    let is_held = held.iter().flatten().any(|content| mean(content, 1) == value);
                     assert!(is_held, "{feature} of {session:?} is {value}, {held:?} expected");
                 }
             }
@@ -234,7 +234,10 @@ impl Life {
             .filter(|(session, of)| self.last.sessions.contains(session) && self.last.looks_for_modality(of))
             .cloned()
             .collect();
-        let is_gone = |item: &&Item| self.last.looks_for(item) && !self.lab.files.contains_key(*item);
+        let is_gone = |item: &&Item| {
+            let is_of_file = !self.model.of_pandas.contains(*item);
+            self.last.looks_for(item) && !self.lab.files.contains_key(*item) && is_of_file
+        };
         let gone: BTreeSet<Item> = held.keys().filter(is_gone).cloned().collect();
         if let Some(wrong) = wrongly_noted(&store, &looked_at, &gone) {
             panic!("{wrong}");

@@ -40,6 +40,9 @@ impl Life {
             steps: Vec::new(),
             kinds: Default::default(),
         };
+        if life.one_in(4) {
+            life.begin_with_a_pandas_cache();
+        }
         if life.lab.subjects.iter().any(|subject| subject.code.stored.starts_with("CL")) {
             life.met("letters");
         }
