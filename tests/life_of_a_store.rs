@@ -24,7 +24,7 @@ use life::runs::Life;
 const STEPS: usize = 30;
 
 /// Lives in one run of all tests, and threads that they are lived on.
-const LIVES: u64 = 12;
+const LIVES: u64 = 20;
 const THREADS: usize = 4;
 
 /// What at least 15 of 100 lives have.

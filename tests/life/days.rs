@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::lab::{Part, Session};
 use super::model::Model;
-use super::program::{Kill, ended};
+use super::program::Kill;
 use super::runs::{Life, Run, words};
-use crate::support;
 
 impl Life {
     /// A run with some options, which may be killed; then it is repeated or not. Whether there was anything to look for.
@@ -162,9 +161,12 @@ impl Life {
         let run = self.plain_run();
         let finds_something = self.finds_something(&run.look);
         if self.lab.cohort.store().exists() && (!finds_something || self.one_in(2)) {
-            let mut command = support::export_cache(self.lab.cohort.root());
-            command.arg("data/processed").args(self.withdrawn());
-            let ended = ended(command, None);
+            let kill = self.one_in(3).then(|| Kill::some(&mut self.random));
+            let arguments = self.withdrawn();
+            let ended = match self.export_cache(&arguments, kill) {
+                killed if killed.code.is_none() => self.export_cache(&arguments, None),
+                ended => ended,
+            };
             assert_eq!(ended.code, Some(0), "{}", ended.said);
         }
         if finds_something {
@@ -237,10 +239,8 @@ impl Life {
 
     /// The store is the old one then, or the new one if its commit had begun.
     fn discard(&mut self) {
-        let mut command = support::export_cache(self.lab.cohort.root());
-        command.arg("data/processed").arg("--discard").args(self.withdrawn());
-        let ended = ended(command, None);
-        self.tell(format!("discard -> {:?}", ended.code));
+        let arguments = [words(&["--discard"]), self.withdrawn()].concat();
+        let ended = self.export_cache(&arguments, None);
         assert_eq!(ended.code, Some(0), "{}", ended.said);
         self.is_unsettled = false;
         let plain = self.plain_run();

@@ -6,9 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::lab::{Content, Part, Session, mean, volume};
 use super::model::Words;
-use super::program::ended;
-use super::runs::Life;
-use crate::support;
+use super::runs::{Life, words};
+use crate::support::cohort::ATLAS;
 
 impl Life {
     /// Takes over a cache that has grey matter and volumes of some sessions.
@@ -36,10 +35,7 @@ impl Life {
             self.model.listed.insert(session, Words::new());
         }
         drop(connection);
-        let mut command = support::export_cache(self.lab.cohort.root());
-        command.args(["data/processed", "--atlas-name", support::cohort::ATLAS]);
-        let ended = ended(command, None);
-        self.tell(format!("a pandas cache is taken over -> {:?}", ended.code));
+        let ended = self.export_cache(&words(&["--atlas-name", ATLAS]), None);
         assert_eq!(ended.code, Some(0), "{}", ended.said);
     }
 }

@@ -10,7 +10,7 @@ use super::comparison::{contents, difference, naming, wrongly_noted};
 use super::lab::{Content, Item, Lab, Part, Session, mean};
 use super::lists::{List, union_of};
 use super::model::{Look, Model, Unit, Words};
-use super::program::{Kill, ended};
+use super::program::{Ended, Kill, ended};
 use crate::support;
 use crate::support::cohort::Cohort;
 use crate::support::disk::Random;
@@ -131,7 +131,14 @@ impl Life {
         self.model.hear_of(run);
         self.model.ran(&run.look, &self.lab.files);
         if let Some(words) = run.words.as_ref().filter(|_| run.prunes_unlisted) {
-            self.model.let_go(|session| !words.contains_key(session));
+            // Of those of whom it knows no file a store does not say that they are unlisted.
+            let of_pandas: BTreeSet<Session> =
+                self.model.of_pandas.iter().map(|(session, _)| session.clone()).collect();
+            self.model.let_go(|session| !words.contains_key(session) && !of_pandas.contains(session));
+            let unlisted = |item: &&Item| !words.contains_key(&item.0);
+            for item in self.model.of_pandas.iter().filter(unlisted) {
+                self.model.holds.entry(item.clone()).or_default().insert(None);
+            }
         }
         self.last = run.look.clone();
         self.is_unsettled = false;
@@ -147,17 +154,27 @@ impl Life {
         self.model.settle(&contents(&store).unwrap()).unwrap();
     }
 
-    /// Brings what a cache holds into the store, if there is one.
+    /// Brings what a cache holds into the store, if there is one, and is killed now and then.
     pub fn export_by_hand(&mut self, keeps: bool) {
-        let mut command = support::export_cache(self.lab.cohort.root());
-        command.arg("data/processed").args(self.withdrawn());
-        if keeps {
-            command.arg("--keep-cache");
-        }
-        let ended = ended(command, None);
-        self.tell(format!("export by hand, keeps {keeps} -> {:?}", ended.code));
+        let mut arguments = self.withdrawn();
+        arguments.extend(keeps.then(|| "--keep-cache".to_owned()));
+        let kill = self.one_in(3).then(|| Kill::some(&mut self.random));
+        let ended = self.export_cache(&arguments, kill);
         let has_none = ended.code == Some(1) && ended.said.contains("there is no cache");
-        assert!(ended.code == Some(0) || has_none, "{:?}: {}", ended.code, ended.said);
+        let is_killed = kill.is_some() && ended.code.is_none();
+        assert!(ended.code == Some(0) || has_none || is_killed, "{:?}: {}", ended.code, ended.said);
+    }
+
+    /// Runs the other command.
+    pub fn export_cache(&mut self, arguments: &[String], kill: Option<Kill>) -> Ended {
+        let mut command = support::export_cache(self.lab.cohort.root());
+        command.arg("data/processed").args(arguments);
+        if kill.is_some() {
+            command.arg("--verbose");
+        }
+        let ended = ended(command, kill);
+        self.tell(format!("export-cache {arguments:?} {kill:?} -> {:?}", ended.code));
+        ended
     }
 
     /// Reads features from Rust: each session's value is that of a file that the store may have.
