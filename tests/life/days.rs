@@ -135,10 +135,9 @@ impl Life {
     }
 
     pub fn something_rare(&mut self) {
-        match self.random.below(5) {
+        match self.random.below(4) {
             _ if self.is_unsettled => {}
             0 | 1 => self.withdraw(),
-            2 => self.a_rival_is_listed(),
             _ => self.load_afresh(),
         }
     }

@@ -9,7 +9,7 @@ impl Life {
     /// Somebody is listed for some days who could be the owner of another's folder. No row is ever under two names.
     pub fn a_rival_is_listed(&mut self) {
         let Some((place, session)) = self.owner_by_letters() else { return };
-        let is_better = self.one_in(2);
+        let is_better = self.one_in(3);
         let code = self.lab.subjects[place].code.clone();
         // The second spelling is another's code, and no other folder has its letters.
         self.lab.rename(place, 1);

@@ -135,9 +135,9 @@ impl Life {
             let of_pandas: BTreeSet<Session> =
                 self.model.of_pandas.iter().map(|(session, _)| session.clone()).collect();
             self.model.let_go(|session| !words.contains_key(session) && !of_pandas.contains(session));
-            let unlisted = |item: &&Item| !words.contains_key(&item.0);
-            for item in self.model.of_pandas.iter().filter(unlisted) {
-                self.model.holds.entry(item.clone()).or_default().insert(None);
+            let is_left = |session: &Session| !words.contains_key(session) && of_pandas.contains(session);
+            for (_, held) in self.model.holds.iter_mut().filter(|((session, _), _)| is_left(session)) {
+                held.insert(None);
             }
         }
         self.last = run.look.clone();

@@ -1,6 +1,6 @@
 //! The steps of a life: what a lab does to its files, its lists and its store.
 
-use super::lab::{Item, Lab, Part, Session};
+use super::lab::{Content, Item, Lab, Part, Session};
 use super::lists::List;
 use super::model::{Look, Model};
 use super::runs::Life;
@@ -12,13 +12,15 @@ impl Life {
         let mut random = Random(seed);
         let mut lab = Lab::new(&mut random);
         let sessions = lab.sessions();
-        let mut lists =
-            vec![List::new("first.csv", &["AGE", "sex"]), List::new("second.csv", &["AGE", "site"])];
+        let mut lists = vec![
+            List::new("first.csv", if random.below(2) == 0 { &["AGE", "sex"] } else { &["AGE", "score"] }),
+            List::new("second.csv", &["AGE", "site"]),
+        ];
         for (n, session) in sessions.iter().enumerate() {
             if n < 2 || random.below(4) > 0 {
                 for part in lab.parts.clone() {
                     if part == Part::Tissue("GM") || random.below(6) > 0 {
-                        let content = lab.content(&mut random);
+                        let content = Content { has_score: false, ..lab.content(&mut random) };
                         lab.put(&(session.clone(), part), content);
                     }
                 }
@@ -120,6 +122,10 @@ impl Life {
 
     fn edit_lists(&mut self) {
         if self.is_unsettled {
+            return;
+        }
+        if self.one_in(6) {
+            self.a_rival_is_listed();
             return;
         }
         let today = self.today;
