@@ -123,6 +123,8 @@ impl Life {
                 self.settle();
                 true
             }
+            // A folder that came since tells another spelling of a listed session: the fresh load does not go on.
+            Some(1) if ended.said.contains("it is of other sessions than this run") => false,
             code => panic!("exit status {code:?}: {}", ended.said),
         }
     }
