@@ -214,3 +214,17 @@ fn what_another_load_committed_is_in_the_store_while_a_fresh_one_goes_on() {
     cohort.export_cache(&["--discard"]).ended(0);
     assert_eq!(n_sessions(&cohort), 3);
 }
+
+#[test]
+fn what_a_killed_load_left_half_written_goes_also_with_a_command_that_writes_nothing() {
+    let half = "data/processed/long/.partial-anatomical_gm.parquet";
+    let cohort = cut_short();
+    cohort.write(half, "PAR1");
+    cohort.export_cache(&["--discard"]).ended(0);
+    assert!(!cohort.path(half).exists());
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.write(half, "PAR1");
+    cohort.run(&[]).ended(0).says(&["Nothing to do"]);
+    assert!(!cohort.path(half).exists());
+}

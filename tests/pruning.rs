@@ -276,3 +276,23 @@ fn a_volume_whose_file_is_gone_goes_and_the_tables_stay() {
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));
     cohort.run(&["--prune"]).ended(0).says(&["Nothing to do"]);
 }
+
+#[test]
+fn who_was_left_out_by_labels_and_is_loaded_by_a_run_that_was_cut_short_is_not_missing() {
+    for by_hand in [true, false] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&["--participant-label", "1"]).ended(0);
+        assert_eq!(cohort.standing(B.0, B.1, "anatomical").0, "missing");
+        cohort.stop_exports_at("sources.parquet");
+        cohort.run(&["--participant-label", "2"]).ended(1);
+        cohort.let_exports_pass("sources.parquet");
+        match by_hand {
+            true => cohort.export_cache(&[]).ended(0),
+            false => cohort.run(&["--participant-label", "1"]).ended(0),
+        };
+        for modality in ["anatomical", "diffusion"] {
+            assert_eq!(cohort.standing(B.0, B.1, modality), ("loaded".to_owned(), "n/a".to_owned()));
+        }
+        cohort.run(&["--participant-label", "1"]).ended(0).says(&["Nothing to do"]);
+    }
+}

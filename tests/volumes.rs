@@ -213,3 +213,22 @@ fn a_report_of_another_visit_than_the_tables_is_none_where_no_folder_says_a_visi
 }
 
 const TIV: &str = "<S><subjectmeasures><vol_TIV>1500</vol_TIV></subjectmeasures></S>\n";
+
+#[test]
+fn a_report_that_is_moved_or_renamed_is_not_gone() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let before = Store::read(&cohort.store()).by_session("tiv.parquet", "tiv");
+    let renamed = tiv_path(A.0, A.1).replace("/cat_", "/report/cat_").replace("_T1w", "_run-1_T1w");
+    std::fs::create_dir_all(cohort.path(&renamed).parent().unwrap()).unwrap();
+    std::fs::rename(cohort.path(&tiv_path(A.0, A.1)), cohort.path(&renamed)).unwrap();
+    cohort.run(&[]).ended(0);
+    assert_eq!(cohort.standing(A.0, A.1, "anatomical"), ("loaded".to_owned(), "n/a".to_owned()));
+    cohort.run(&["--prune"]).ended(0);
+    assert_eq!(Store::read(&cohort.store()).by_session("tiv.parquet", "tiv"), before);
+    cohort.remove(&renamed);
+    cohort.run(&[]).ended(0);
+    assert!(
+        cohort.standing(A.0, A.1, "anatomical").1.contains("total intracranial volume: its file is gone")
+    );
+}

@@ -37,7 +37,11 @@ impl Gone {
                 gone.tables.insert(key.clone());
             }
         }
-        gone.volume = known.iter().filter(|source| source.tiv.is_some()).any(|source| match source.kind {
+        let is_known = |relative: &str| known.iter().any(|source| source.path == relative);
+        // A report that is new is read: it says what the volume is now, as where one was moved or renamed.
+        let is_told_anew = found.tiv.iter().any(|file| !is_known(&file.relative));
+        let mut measured = known.iter().filter(|source| source.tiv.is_some() && !is_told_anew);
+        gone.volume = measured.any(|source| match source.kind {
             SourceKind::Tiv => is_gone(source, found),
             _ => source.table_name().is_some_and(|table| gone.tables.contains(&(table, source.map.clone()))),
         });

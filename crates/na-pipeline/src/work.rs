@@ -263,11 +263,14 @@ fn check_found(
 }
 
 impl Plan {
-    /// Adds what was told before of units that this run does not look for. Who leaves is told of no more.
+    /// Adds what was told before of units that this run does not look for. Who leaves is told of no more, and who is there
+    /// by now is not missing: a run that was cut short may have loaded them.
     fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
         let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
         let stays = |outcome: &UnitOutcome| {
+            let is_there = outcome.status == UnitStatus::Missing && self.stored.contains(&outcome.unit);
             !self.looked_for.contains(&outcome.unit)
+                && !is_there
                 && (!config.prune_unlisted || listed.contains(&outcome.unit.session))
         };
         let told: Vec<UnitOutcome> = earlier.into_iter().filter(stays).collect();

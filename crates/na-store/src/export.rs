@@ -82,8 +82,8 @@ pub fn export(
     Ok(report)
 }
 
-/// Finishes the commit of an export that was cut short after its first rename; `None` if there is none. Whoever writes to a
-/// store does this first.
+/// Finishes the commit of an export that was cut short after its first rename; `None` if there is none, and what one that was
+/// cut short before left half written is deleted. Whoever writes to a store does this first.
 ///
 /// # Errors
 /// A cache that cannot be read; all that [`export`] fails with.
@@ -97,7 +97,10 @@ pub fn finish_commit(
         Ok(Some(cache)) => cache.commit_begun()?.zip(cache.run_record()?),
         Err(error) => return Err(error.into()),
     };
-    let Some((Commit { removals, keep_cache }, record)) = begun else { return Ok(None) };
+    let Some((Commit { removals, keep_cache }, record)) = begun else {
+        sweep_store(lock.output())?;
+        return Ok(None);
+    };
     tracing::info!("finishing what an earlier run began to put in its place");
     let cache = OwnedCache::open_or_create(lock)?;
     let request =

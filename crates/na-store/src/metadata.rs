@@ -116,13 +116,15 @@ impl MetadataTable {
         let tells_ages = names_ages && !words.is_empty();
         let keeps_ages = !tells_ages
             || sessions.iter().any(|session| !words.contains_key(session) && old.has_age(session));
-        // Columns that only sessions of earlier lists have stay, with theirs.
+        // Columns in which only sessions of earlier lists have values stay, with theirs.
         let mut all_names = names;
-        for column in &old.columns {
-            if !all_names.contains(&column.own_name)
-                && sessions.iter().any(|s| !words.contains_key(s) && old.has(s))
-            {
-                all_names.push(column.own_name.clone());
+        let stays = |session: &Session, name: &str| {
+            !words.contains_key(session)
+                && old.value(session, name).is_some_and(|value| *value != Value::Null)
+        };
+        for name in old.columns.iter().map(|column| &column.own_name) {
+            if !all_names.contains(name) && sessions.iter().any(|session| stays(session, name)) {
+                all_names.push(name.clone());
             }
         }
         for session in &sessions {
@@ -293,10 +295,6 @@ impl MetadataTable {
     pub(crate) fn state(&self) -> (Vec<MetadataColumn>, Vec<(Session, Vec<Value>)>) {
         let rows = self.sessions.iter().map(|session| (session.clone(), self.values(session)));
         (self.columns.clone(), rows.collect())
-    }
-
-    fn has(&self, session: &Session) -> bool {
-        self.values.contains_key(session)
     }
 
     fn value(&self, session: &Session, own_name: &str) -> Option<&Value> {

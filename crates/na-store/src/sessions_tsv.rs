@@ -107,7 +107,9 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
                 let status = if is_partial { UnitStatus::Partial } else { *status };
                 (status, reasons.collect::<Vec<_>>().join(NEXT))
             }
-            (Some(told), _) if !is_in_store(told.status) => (told.status, told.reason.clone()),
+            (Some(told), None) if !is_in_store(told.status) => (told.status, told.reason.clone()),
+            (Some(told), Some(_)) if told.status == UnitStatus::Failed => (told.status, told.reason.clone()),
+            // Whatever was told before, what the store has is not missing.
             (_, Some((status, reason))) => (*status, (*reason).to_owned()),
             (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
         };

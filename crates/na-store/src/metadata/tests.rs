@@ -166,3 +166,12 @@ fn an_age_in_a_unit_that_nobody_knows_is_not_called_years() {
     let then = MetadataTable::merge(read(), &years, &all);
     assert_eq!((unit(&then), then.ages_are_in_years()), ("years".to_owned(), true));
 }
+
+#[test]
+fn a_column_goes_with_the_list_where_nobody_who_left_the_list_has_a_value_in_it() {
+    let first = merged(MetadataTable::default(), &listing(&["a"], &[("1", &["x"]), ("2", &["y"])]));
+    let second = merged(first, &listing(&["a", "b"], &[("2", &["y", "z"])]));
+    assert_eq!(names(&second), [("a", "a"), ("b", "b")]);
+    let third = merged(second, &listing(&["c"], &[("2", &["z"])]));
+    assert_eq!(names(&third), [("c", "c"), ("a", "a")], "1 never had a value in b");
+}

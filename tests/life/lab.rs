@@ -1,0 +1,277 @@
+//! A lab and its files: subjects with visits, and what lies on disk of each. A file's content follows from one number
+//! that no other file ever had, so that whoever reads a store can say which file a row is from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::support::cohort::{ATLAS, Cohort, anatomical, diffusion, tiv_path};
+use crate::support::disk::Random;
+
+/// A subject and a visit, as the store writes them.
+pub type Session = (String, String);
+
+/// What a session can have a file of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    Tissue(&'static str),
+    Map(&'static str, &'static str),
+    Volume,
+}
+
+pub type Item = (Session, Part);
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Content {
+    pub version: u32,
+    pub regions: usize,
+    /// Whether the table has a column of a name that lists use, too.
+    pub has_score: bool,
+    /// Whether the file's name says the atlas.
+    pub names_atlas: bool,
+}
+
+/// A name as the list writes it, as folders may, and as the store does.
+#[derive(Debug, Clone)]
+pub struct Spelling {
+    pub listed: String,
+    pub folders: Vec<String>,
+    pub stored: String,
+}
+
+impl Spelling {
+    fn of(listed: &str, folders: &[&str], stored: &str) -> Self {
+        let folders = folders.iter().map(|name| (*name).to_owned()).collect();
+        Self { listed: listed.to_owned(), folders, stored: stored.to_owned() }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub code: Spelling,
+    /// Which of its spellings the folder has.
+    pub folder: usize,
+    pub visits: Vec<Spelling>,
+}
+
+/// Folders of files, and what is in them.
+pub struct Lab {
+    pub cohort: Cohort,
+    pub subjects: Vec<Subject>,
+    pub files: BTreeMap<Item, Content>,
+    pub parts: Vec<Part>,
+    /// The folder that the roots are in.
+    pub place: &'static str,
+    versions: u32,
+}
+
+pub const REGIONS: usize = 3;
+
+impl Lab {
+    /// Three to five subjects, of whom some have names that only their letters or numbers bring together with a folder.
+    pub fn new(random: &mut Random) -> Self {
+        let only_digits = random.below(3) == 0;
+        let mut subjects = Vec::new();
+        for n in 1..=3 + random.below(3) {
+            let code = match random.below(3) {
+                0 if !only_digits && n > 1 => {
+                    let spelled = [format!("CL{n}X"), format!("CL-{n}X"), format!("CL{n}-X")];
+                    let folders: Vec<&str> = spelled.iter().map(String::as_str).collect();
+                    Spelling::of(&format!("CL_{n}-X"), &folders, &format!("CL_{n}_X"))
+                }
+                1 if n > 1 => {
+                    let folder = format!("005077{n}");
+                    Spelling::of(&format!("5077{n}"), &[&folder], &folder)
+                }
+                _ => Spelling::of(&n.to_string(), &[&n.to_string(), &format!("000{n}")], &format!("000{n}")),
+            };
+            let visits = match random.below(5) {
+                0 => vec![Spelling::of("", &[""], "")],
+                1 => vec![Spelling::of("1", &["01"], "01"), Spelling::of("2", &["02"], "02")],
+                2 | 3 => vec![Spelling::of("1", &["1"], "1"), Spelling::of("2", &["2"], "2")],
+                _ => vec![Spelling::of("20250101", &["20250101"], "20250101")],
+            };
+            let folder = random.below(code.folders.len());
+            subjects.push(Subject { code, folder, visits });
+        }
+        let mut parts = vec![Part::Tissue("GM"), Part::Volume];
+        parts.extend(["WM", "CT"].into_iter().filter(|_| random.below(2) == 0).map(Part::Tissue));
+        parts.push(Part::Map("NODDI", "icvf"));
+        parts.extend(
+            [Part::Map("NODDI", "od"), Part::Map("DSI", "fa")].into_iter().filter(|_| random.below(2) == 0),
+        );
+        Self { cohort: Cohort::empty(), subjects, files: BTreeMap::new(), parts, place: "", versions: 0 }
+    }
+
+    /// Every session that the lab may ever scan.
+    pub fn sessions(&self) -> Vec<Session> {
+        let visits = |subject: &Subject| -> Vec<Session> {
+            subject.visits.iter().map(|visit| (subject.code.stored.clone(), visit.stored.clone())).collect()
+        };
+        self.subjects.iter().flat_map(visits).collect()
+    }
+
+    /// How the list writes a session.
+    pub fn listed(&self, session: &Session) -> (&str, &str) {
+        let (subject, visit) = self.spelled(session);
+        (&subject.code.listed, &visit.listed)
+    }
+
+    /// Whether a folder tells how the store writes a session, and not the list.
+    pub fn is_spelled_by_folder(&self, session: &Session) -> bool {
+        let (subject, visit) = self.spelled(session);
+        subject.code.stored.starts_with("005077") || visit.stored.starts_with('0')
+    }
+
+    fn spelled(&self, session: &Session) -> (&Subject, &Spelling) {
+        let subject = self.subjects.iter().find(|subject| subject.code.stored == session.0).unwrap();
+        (subject, subject.visits.iter().find(|visit| visit.stored == session.1).unwrap())
+    }
+
+    /// The path of a file below the folder that the roots are in.
+    pub fn path(&self, item: &Item, content: &Content) -> String {
+        let (subject, visit) = self.spelled(&item.0);
+        let (subject, visit) = (&subject.code.folders[subject.folder], &visit.folders[0]);
+        let path = match item.1 {
+            Part::Tissue(tissue) => anatomical(subject, visit, tissue),
+            Part::Map(workflow, param) => diffusion(workflow, subject, visit, param),
+            Part::Volume => tiv_path(subject, visit),
+        };
+        if content.names_atlas { path } else { path.replace(&format!("_atlas-{ATLAS}_"), "_") }
+    }
+
+    /// A file that nobody has seen.
+    pub fn content(&mut self, random: &mut Random) -> Content {
+        self.versions += 1;
+        Content {
+            version: self.versions,
+            regions: REGIONS + usize::from(random.below(4) == 0),
+            has_score: random.below(8) == 0,
+            names_atlas: random.below(2) == 0,
+        }
+    }
+
+    pub fn put(&mut self, item: &Item, content: Content) {
+        self.unlink(item);
+        self.cohort.write(&format!("{}{}", self.place, self.path(item, &content)), &text(item.1, &content));
+        self.files.insert(item.clone(), content);
+        self.tidy();
+    }
+
+    pub fn archive(&mut self, item: &Item) {
+        self.unlink(item);
+        self.files.remove(item);
+        self.tidy();
+    }
+
+    fn unlink(&self, item: &Item) {
+        if let Some(content) = self.files.get(item) {
+            self.cohort.remove(&format!("{}{}", self.place, self.path(item, content)));
+        }
+    }
+
+    /// Gives a subject's folder, and the files in it, another name.
+    pub fn rename(&mut self, place: usize, folder: usize) {
+        let code = self.subjects[place].code.stored.clone();
+        let items: Vec<Item> = self.files.keys().filter(|(session, _)| session.0 == code).cloned().collect();
+        let files: Vec<(Item, Content)> =
+            items.into_iter().map(|item| (item.clone(), self.files[&item].clone())).collect();
+        files.iter().for_each(|(item, _)| self.unlink(item));
+        self.subjects[place].folder = folder;
+        for (item, content) in files {
+            self.files.remove(&item);
+            self.put(&item, content);
+        }
+        self.tidy();
+    }
+
+    /// Moves all roots to another folder.
+    pub fn move_to(&mut self, place: &'static str) {
+        if place == self.place {
+            return;
+        }
+        fs::create_dir_all(self.cohort.path(place)).unwrap();
+        for root in ["cat12", "parcellated"] {
+            let from = self.cohort.path(&format!("{}{root}", self.place));
+            fs::rename(from, self.cohort.path(&format!("{place}{root}"))).unwrap();
+        }
+        self.place = place;
+        let env = format!(
+            "SESSIONS_CSV=sessions.csv\nCAT12_ROOT={place}cat12\nCAT12_PARCELLATED_ROOT={place}parcellated/cat12\n\
+             QSIPARC_PATH={place}parcellated\n"
+        );
+        self.cohort.write(".env", &env);
+    }
+
+    fn roots(&self) -> Vec<std::path::PathBuf> {
+        let parcellated = self.cohort.path(&format!("{}parcellated", self.place));
+        let below = fs::read_dir(parcellated).unwrap().map(|entry| entry.unwrap().path());
+        below.chain([self.cohort.path(&format!("{}cat12", self.place))]).collect()
+    }
+
+    /// Folders without files go, but the last of a root: without one it would look as if it were not mounted.
+    fn tidy(&self) {
+        for root in self.roots() {
+            let folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+            let (empty, full): (Vec<_>, Vec<_>) =
+                folders.into_iter().partition(|folder| n_files(folder) == 0);
+            let kept = usize::from(full.is_empty());
+            empty.iter().skip(kept).for_each(|folder| fs::remove_dir_all(folder).unwrap());
+            full.iter().for_each(|folder| remove_empty(folder));
+        }
+    }
+
+    /// Whether the folders say by themselves who was scanned, and when.
+    pub fn is_plain(&self) -> bool {
+        let is_named = |subject: &Subject| !subject.code.stored.starts_with("CL");
+        let folders = self.roots().into_iter().flat_map(|root| fs::read_dir(root).unwrap());
+        self.subjects.iter().all(is_named)
+            && folders.into_iter().all(|folder| n_files(&folder.unwrap().path()) > 0)
+    }
+
+    /// Writes files into another folder, as they would lie there.
+    pub fn write_elsewhere(&self, cohort: &Cohort, files: &BTreeMap<Item, Content>) {
+        for (item, content) in files {
+            cohort.write(&self.path(item, content), &text(item.1, content));
+        }
+    }
+}
+
+fn n_files(folder: &Path) -> usize {
+    let below = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    below.map(|path| if path.is_dir() { n_files(&path) } else { 1 }).sum()
+}
+
+fn remove_empty(folder: &Path) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
+        if n_files(&path) == 0 { fs::remove_dir_all(path).unwrap() } else { remove_empty(&path) }
+    }
+}
+
+/// A file's text. The mean of each region is the version, and less than one more.
+fn text(part: Part, content: &Content) -> String {
+    if part == Part::Volume {
+        let ml = volume(content);
+        return format!("<S><subjectmeasures><vol_TIV>{ml:?}</vol_TIV></subjectmeasures></S>\n");
+    }
+    let score = if content.has_score { "\tscore" } else { "" };
+    let mut text = format!("index\tlabel\tmean\tvolume_mm3{score}\n");
+    for index in 1..=content.regions {
+        let mean = mean(content, index);
+        let score = if content.has_score { format!("\t{:?}", mean / 4.0) } else { String::new() };
+        text.push_str(&format!("{index}\tR{index}\t{mean:?}\t{:?}{score}\n", mean * 100.0 + 0.1));
+    }
+    text
+}
+
+/// The mean of a region.
+pub fn mean(content: &Content, index: usize) -> f64 {
+    f64::from(content.version) + f64::from(u32::try_from(index).unwrap()) / 8.0
+}
+
+/// The volume that a report tells, mL.
+pub fn volume(content: &Content) -> f64 {
+    f64::from(content.version) / 4.0 + 1000.0
+}
