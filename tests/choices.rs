@@ -345,3 +345,22 @@ fn metrics_that_no_table_has_are_refused_before_anything() {
     cohort.write(&anatomical(B.0, B.1, "CT"), &(table.join("\n") + "\n"));
     cohort.run(&["--wide-metrics", "odd"]).ended(0);
 }
+
+#[test]
+fn what_is_not_chosen_today_stays_as_it_was_and_is_noticed_when_it_is_chosen_again() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let before = Store::read(&cohort.store());
+    cohort.write(&anatomical("0001", "1", "GM"), &tsv(77.0));
+    cohort.write(&anatomical("0001", "1", "WM"), &tsv(78.0));
+    cohort.write(&diffusion("NODDI", "0001", "1", "icvf"), &tsv(79.0));
+    cohort.run(&["--no-gm", "--no-diffusion"]).ended(0);
+    let now = Store::read(&cohort.store());
+    for (table, stays) in [(GM, true), (NODDI, true), (WM, false)] {
+        assert_eq!(now.table(table).rows == before.table(table).rows, stays, "{table}");
+    }
+    cohort.run(&["--workflows", "NODDI", "--no-anatomical", "--json"]).ended(0).says(&["\"changed\": 1"]);
+    cohort.run(&["--json"]).ended(0).says(&["\"changed\": 1"]);
+    cohort.run(&["-o", "anew"]).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("anew")));
+}

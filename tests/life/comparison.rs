@@ -152,10 +152,7 @@ pub fn difference(store: &Store, fresh: &Store, model: &Model, lab: &Lab) -> Opt
         let said = |rows: &BTreeMap<Unit, (String, BTreeSet<String>, String)>| {
             rows.get(unit).map(|(status, tables, _)| (status.clone(), tables.clone()))
         };
-        // Where nobody knows which files a unit is of, it is missing without them.
-        let is_of_pandas =
-            model.of_pandas.iter().any(|(session, part)| (session, modality(*part)) == (&unit.0, unit.1));
-        if said(&here) != said(&there) && !is_of_pandas {
+        if said(&here) != said(&there) {
             return Some(format!(
                 "sessions.tsv: {unit:?}: {:?}, {:?} of a fresh load",
                 here.get(unit),

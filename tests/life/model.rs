@@ -32,11 +32,6 @@ impl Look {
         is_chosen && self.sessions.contains(&item.0)
     }
 
-    /// Whether it looks at a file if the store has it.
-    fn looks_at(&self, item: &Item) -> bool {
-        self.looks_for_modality(modality(item.1)) && self.sessions.contains(&item.0)
-    }
-
     pub fn looks_for_modality(&self, modality: &str) -> bool {
         let has_tissue = ["GM", "WM", "CT"].iter().any(|tissue| !self.without.contains(tissue));
         !self.without.contains(modality) && (modality == "diffusion" || has_tissue)
@@ -78,23 +73,14 @@ impl Model {
 
     /// A run that came to its end.
     pub fn ran(&mut self, look: &Look, files: &BTreeMap<Item, Content>) {
-        for (item, content) in files.iter().filter(|(item, _)| look.looks_at(item)) {
-            let current = Some(content.clone());
-            if look.looks_for(item) {
-                self.holds.insert(item.clone(), BTreeSet::from([current]));
-            } else if let Some(held) = self.holds.get_mut(item).filter(|_| !self.of_pandas.contains(item)) {
-                // A file that the store has is read when it changed, also where its table is not asked for.
-                let stays = held.iter().any(Option::is_none).then_some(None);
-                if held.iter().any(Option::is_some) {
-                    *held = [current].into_iter().chain(stays).collect();
-                }
-            }
+        for (item, content) in files.iter().filter(|(item, _)| look.looks_for(item)) {
+            self.holds.insert(item.clone(), BTreeSet::from([Some(content.clone())]));
         }
         for (item, held) in &mut self.holds {
             let is_looked_for = look.looks_for(item) || look.only_pruned.contains(&item.0);
             if look.prunes && is_looked_for && !files.contains_key(item) {
-                // With the last that is known of a unit goes what only a pandas cache had.
-                held.retain(|_| self.of_pandas.contains(item));
+                // Of which report a volume of a pandas cache is, nobody knows.
+                held.retain(|_| item.1 == Part::Volume && self.of_pandas.contains(item));
                 held.insert(None);
             }
         }

@@ -133,14 +133,7 @@ impl Life {
         self.model.hear_of(run);
         self.model.ran(&run.look, &self.lab.files);
         if let Some(words) = run.words.as_ref().filter(|_| run.prunes_unlisted) {
-            // Of those of whom it knows no file a store does not say that they are unlisted.
-            let of_pandas: BTreeSet<Session> =
-                self.model.of_pandas.iter().map(|(session, _)| session.clone()).collect();
-            self.model.let_go(|session| !words.contains_key(session) && !of_pandas.contains(session));
-            let is_left = |session: &Session| !words.contains_key(session) && of_pandas.contains(session);
-            for (_, held) in self.model.holds.iter_mut().filter(|((session, _), _)| is_left(session)) {
-                held.insert(None);
-            }
+            self.model.let_go(|session| !words.contains_key(session));
         }
         self.last = run.look.clone();
         self.is_unsettled = false;
@@ -254,7 +247,7 @@ impl Life {
             .cloned()
             .collect();
         let is_gone = |item: &&Item| {
-            let is_of_file = !self.model.of_pandas.contains(*item);
+            let is_of_file = item.1 != Part::Volume || !self.model.of_pandas.contains(*item);
             self.last.looks_for(item) && !self.lab.files.contains_key(*item) && is_of_file
         };
         let gone: BTreeSet<Item> = held.keys().filter(is_gone).cloned().collect();

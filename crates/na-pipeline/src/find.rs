@@ -1,9 +1,8 @@
 //! The files of one unit, found without being read.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use na_model::{MapSource, Modality, SourceRoot, TableName, Tissue, Unit};
+use na_model::{MapSource, Modality, SourceRoot, TableName, Unit};
 
 use crate::claims::{Claims, Located};
 use crate::config::Config;
@@ -66,17 +65,11 @@ impl<'a> Finder<'a> {
         Self { config, roots, pick, claims }
     }
 
-    /// The files of a unit. `known` are tables that the store has of it: they are looked for even if this run does not
-    /// ask for them, so that a change of theirs is noticed.
-    pub(crate) fn find(
-        &self,
-        unit: &Unit,
-        written: &WrittenIds,
-        known: &BTreeSet<TableKey>,
-    ) -> Result<FoundUnit, UnitError> {
+    /// The files of a unit that a run asks for: what it does not ask for stays as it was.
+    pub(crate) fn find(&self, unit: &Unit, written: &WrittenIds) -> Result<FoundUnit, UnitError> {
         let mut found = FoundUnit::default();
         for root in self.roots.all.iter().filter(|root| root.modality() == unit.modality) {
-            if !self.asks_for(root, known) {
+            if !self.asks_for(root) {
                 continue;
             }
             let located = match self.claims.locate(root, &unit.session, written) {
@@ -94,7 +87,7 @@ impl<'a> Finder<'a> {
             };
             match located {
                 Some(located) => {
-                    self.find_in(root, &located.path, known, &mut found)?;
+                    self.find_in(root, &located.path, &mut found)?;
                     found.located.push(located);
                 }
                 None if root.setting == SourceRoot::Cat12 => found.tiv.has_no_folder(SourceRoot::Cat12),
@@ -112,28 +105,17 @@ impl<'a> Finder<'a> {
         self.roots.all.iter().find(|root| root.setting == *setting && root.workflow == *workflow)
     }
 
-    /// Whether a run asks for what a root holds, or the store has something from it.
-    fn asks_for(&self, root: &Root, known: &BTreeSet<TableKey>) -> bool {
-        let Some(workflow) = &root.workflow else { return true };
-        let is_known = |(table, _): &TableKey| *table == TableName::Diffusion(workflow.clone());
-        self.config.chooses(workflow) || known.iter().any(is_known)
+    /// Whether a run asks for what a root holds.
+    fn asks_for(&self, root: &Root) -> bool {
+        root.workflow.as_ref().is_none_or(|workflow| self.config.chooses(workflow))
     }
 
-    fn find_in(
-        &self,
-        root: &Root,
-        folder: &Path,
-        known: &BTreeSet<TableKey>,
-        found: &mut FoundUnit,
-    ) -> Result<(), UnitError> {
+    fn find_in(&self, root: &Root, folder: &Path, found: &mut FoundUnit) -> Result<(), UnitError> {
         let (atlas, pick) = (&self.config.atlas_name, self.pick);
         match (root.setting, &root.workflow) {
             (SourceRoot::Cat12, _) => found.tiv.look_for_reports(root.path(), folder),
             (SourceRoot::Cat12Parcellated, _) => {
-                let is_known = |tissue: &Tissue| known.contains(&(TableName::Anatomical(*tissue), None));
-                let wanted = |tissue: &Tissue| self.config.tissues.contains(tissue) || is_known(tissue);
-                let tissues: Vec<Tissue> = Tissue::ALL.into_iter().filter(wanted).collect();
-                let tables = cat12::find_tables(root.path(), folder, atlas, &tissues, pick)?;
+                let tables = cat12::find_tables(root.path(), folder, atlas, &self.config.tissues, pick)?;
                 found.tiv.look_beside_tables(root.path(), folder, atlas, &tables.listed);
                 found.found.extend(tables);
             }

@@ -118,7 +118,7 @@ impl Loading<'_> {
     /// Reads a unit. `None` if the run is to stop.
     fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
-        let found = self.finder.find(&planned.unit, written, &planned.known)?;
+        let found = self.finder.find(&planned.unit, written)?;
         load(planned, &found, regions, &|| self.observer.should_stop())
     }
 

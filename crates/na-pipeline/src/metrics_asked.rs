@@ -43,7 +43,7 @@ pub(crate) fn check_metrics(
             }
             let unit = Unit::new(row.session.clone(), modality);
             // What cannot be found or read is told where it is loaded.
-            let found = finder.find(&unit, written, &BTreeSet::new()).map(|found| found.found.tables);
+            let found = finder.find(&unit, written).map(|found| found.found.tables);
             let mut tables = found.unwrap_or_default().into_iter();
             if tables.any(|table| has_any(header(&table.path).unwrap_or_default())) {
                 return Ok(());

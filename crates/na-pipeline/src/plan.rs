@@ -63,8 +63,6 @@ pub(crate) struct PlannedUnit {
     pub(crate) has_tables: bool,
     /// Whether the store has it, and its files changed.
     pub(crate) is_changed: bool,
-    /// Tables that the store has of it, and knows the files of.
-    pub(crate) known: BTreeSet<TableKey>,
     /// What the store knows of its TIV: the files that were looked at, and the one that it was taken from.
     pub(crate) known_tiv: Vec<SourceFile>,
     /// Whether the volume that the store has goes with its file.
@@ -102,14 +100,9 @@ impl KnownUnit {
     }
 
     pub(crate) fn tables(&self) -> BTreeSet<TableKey> {
-        let mut tables = self.tables_with_files();
-        tables.extend(self.without_files.iter().cloned());
-        tables
-    }
-
-    pub(crate) fn tables_with_files(&self) -> BTreeSet<TableKey> {
         let tables = self.sources.iter().filter(|source| source.kind == SourceKind::Table);
-        tables.filter_map(|source| Some((source.table_name()?, source.map.clone()))).collect()
+        let with_files = tables.filter_map(|source| Some((source.table_name()?, source.map.clone())));
+        with_files.chain(self.without_files.iter().cloned()).collect()
     }
 
     pub(crate) fn tiv(&self) -> Vec<SourceFile> {
@@ -131,7 +124,6 @@ pub(crate) struct Decided {
     /// Whether its session has a folder under a root of tables, or nobody knows.
     pub(crate) has_folder: bool,
     pub(crate) is_known: bool,
-    pub(crate) tables: BTreeSet<TableKey>,
     pub(crate) tiv: Vec<SourceFile>,
     pub(crate) read_at: ReadAt,
     pub(crate) gone: Gone,
@@ -218,7 +210,6 @@ impl Plan {
                     unit,
                     has_tables,
                     is_changed: decided.is_known,
-                    known: decided.tables,
                     known_tiv: decided.tiv,
                     loses_volume: self.prunes && loses_volume,
                     known_read_at: decided.read_at,

@@ -182,9 +182,7 @@ impl Comparison<'_> {
         };
         let written = written.unwrap_or(&of_code);
         let tables = known.map(KnownUnit::tables).unwrap_or_default();
-        // What has no known file has none whose change could be noticed.
-        let with_files = known.map(KnownUnit::tables_with_files).unwrap_or_default();
-        let found = match self.planner.finder.find(unit, written, &with_files) {
+        let found = match self.planner.finder.find(unit, written) {
             Ok(found) => found,
             Err(error) => return failed(error.to_string()),
         };
@@ -200,7 +198,10 @@ impl Comparison<'_> {
             return Decided { not_chosen, has_folder, ..Decided::of(decision, None) };
         };
         let gone = Gone::of(self.planner.config, &found, &known.sources, &tables);
-        let decision = if found.is_empty() {
+        let decision = if found.is_empty() && gone.reason().is_none() {
+            // Of what the store has of it nothing is asked for.
+            Decision::Skip
+        } else if found.is_empty() {
             Decision::Kept(why_kept(unit, &found))
         } else {
             match self.planner.changes_of(&self.changes, &found, known, &gone) {
@@ -284,8 +285,8 @@ impl Planner<'_> {
 
 impl Decided {
     fn of(decision: Decision, known: Option<&KnownUnit>) -> Self {
-        let (tables, tiv) = match (&decision, known) {
-            (Decision::Load { .. }, Some(known)) => (known.tables_with_files(), known.tiv()),
+        let tiv = match (&decision, known) {
+            (Decision::Load { .. }, Some(known)) => known.tiv(),
             _ => Default::default(),
         };
         Self {
@@ -293,7 +294,6 @@ impl Decided {
             not_chosen: None,
             has_folder: true,
             is_known: known.is_some(),
-            tables,
             tiv,
             read_at: known.map(KnownUnit::read_at).unwrap_or_default(),
             gone: Gone::default(),

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -69,7 +68,6 @@ fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
         has_tables: true,
         loses_volume: false,
         unit: Unit::new(session, Modality::Anatomical),
-        known: BTreeSet::new(),
         known_tiv: known_tiv.to_vec(),
     }
 }
