@@ -232,3 +232,23 @@ fn a_report_that_is_moved_or_renamed_is_not_gone() {
         cohort.standing(A.0, A.1, "anatomical").1.contains("total intracranial volume: its file is gone")
     );
 }
+
+#[test]
+fn a_session_that_is_a_report_alone_is_discovered_and_follows_its_report() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
+    cohort.run(&["--discover"]).ended(0);
+    cohort.remove("parcellated/cat12/sub-0002");
+    cohort.remove("parcellated/qsirecon-NODDI/sub-0002");
+    cohort.tiv("0002", "1", 1777.5);
+    // CAT12's root may be that of the images, too.
+    cohort.write("cat12/sub-0003/ses-1/anat/sub-0003_ses-1_T1w.nii", "");
+    cohort.run(&["--discover"]).ended(0);
+    let store = Store::read(&cohort.store());
+    for table in ["tiv.parquet", GM] {
+        assert!(store.by_session(table, "tiv")["0002/1"].ends_with(" 1777.5"), "{table}");
+    }
+    assert!(cohort.session_rows().iter().all(|row| row[0] != "0003"));
+    cohort.run(&["--discover", "--prune", "--yes"]).ended(0);
+    cohort.run(&["--discover", "-o", "anew"]).ended(0);
+    Store::read(&cohort.store()).assert_same(&Store::read(&cohort.path("anew")));
+}

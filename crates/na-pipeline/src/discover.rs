@@ -7,11 +7,12 @@ use na_model::{ListedSession, Session, SessionId, SourceRoot, SubjectCode, visib
 
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
+use crate::tiv::TivFiles;
 use crate::together::{Together, brought_together};
 use crate::way::Kind;
 
-/// Every `sub-*[/ses-*]` under the roots of tables, sorted, without metadata. What cannot be read, or names nobody, is left
-/// out with a note.
+/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata; under CAT12's, where other programs keep their files too,
+/// those with a report. What cannot be read, or names nobody, is left out with a note.
 pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
     let mut list = SessionList::default();
     list.listing.found_by_folders = true;
@@ -85,6 +86,7 @@ impl Visits {
     pub(crate) fn of<'r>(folders: impl IntoIterator<Item = (&'r Root, PathBuf)>) -> Self {
         let mut visits = Self::default();
         let mut by_id: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+        let mut of_reports: Vec<(Option<SessionId>, Option<String>)> = Vec::new();
         for (position, (root, folder)) in folders.into_iter().enumerate() {
             let listed = match list_sessions(&folder) {
                 Ok(listed) => listed,
@@ -97,6 +99,8 @@ impl Visits {
             let names = listed.index.names();
             if has_tables && (names.is_empty() || has_scans(&folder)) {
                 visits.ids.insert(None, None);
+            } else if !has_tables && has_report(root, &folder) {
+                of_reports.push((None, None));
             }
             for name in names {
                 let path = listed.path_of(name);
@@ -105,12 +109,26 @@ impl Visits {
                     continue;
                 };
                 by_id.entry(id.as_str().to_owned()).or_default().insert(position, path);
+                let written = visible(name, Kind::Session.prefix());
                 if has_tables {
-                    visits.ids.entry(Some(id)).or_insert_with(|| Some(visible(name, Kind::Session.prefix())));
+                    visits.ids.entry(Some(id)).or_insert(Some(written));
+                } else if has_report(root, &listed.path_of(name)) {
+                    of_reports.push((Some(id), Some(written)));
                 }
             }
         }
-        for pair in brought_together(Kind::Session, &by_id) {
+        let together = brought_together(Kind::Session, &by_id);
+        let is_told_apart = |id: &Option<SessionId>, visits: &Self| match id {
+            Some(id) => !together.iter().any(|pair| pair.codes.iter().any(|code| code == id.as_str())),
+            // Reports in no visit's folder may be those of any.
+            None => visits.ids.is_empty(),
+        };
+        for (id, written) in of_reports.into_iter().rev() {
+            if is_told_apart(&id, &visits) {
+                visits.ids.entry(id).or_insert(written);
+            }
+        }
+        for pair in together {
             let codes: BTreeSet<&str> = pair.codes.iter().map(String::as_str).collect();
             let alike =
                 visits.ids.keys().filter(|id| id.as_ref().is_some_and(|id| codes.contains(id.as_str())));
@@ -118,6 +136,13 @@ impl Visits {
         }
         visits
     }
+}
+
+/// Whether CAT12 wrote a report into a visit's folder.
+fn has_report(root: &Root, folder: &Path) -> bool {
+    let mut reports = TivFiles::default();
+    reports.look_for_reports(root.path(), folder);
+    !reports.is_empty()
 }
 
 /// Whether a subject's folder holds scans of no session.

@@ -189,7 +189,8 @@ impl Comparison<'_> {
         let has_tables = !found.found.tables.is_empty();
         let is_new = |one: &NotChosen| !tables.contains(&(one.table.clone(), one.map.clone()));
         let not_chosen = told(&found.found.not_chosen, is_new);
-        let has_folder = found.located.iter().any(|located| located.root.0 != SourceRoot::Cat12);
+        let has_folder =
+            found.located.iter().any(|located| located.root.0 != SourceRoot::Cat12) || !found.tiv.is_empty();
         let Some(known) = known else {
             let decision = match found.is_empty() {
                 true => Decision::Missing(why_missing(unit, &found)),
