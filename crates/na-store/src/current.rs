@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use na_cache::RunRecord;
-use na_model::{Unit, UnitOutcome};
+use na_model::{Session, Unit, UnitOutcome};
 
 use crate::catalog::wide_metrics;
 use crate::error::StoreError;
@@ -40,9 +40,11 @@ impl ExistingStore {
         if MetadataTable::merge(old, &record.listing, &known).state() != written {
             return Ok(false);
         }
+        let listed: HashSet<&Session> = record.listing.rows.iter().map(|row| &row.session).collect();
         let named = sessions_tsv::named(output)?;
-        let listing = &record.listing;
-        if !listing.found_by_folders && !listing.rows.iter().all(|row| named.contains(&row.session)) {
+        let mut told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
+        let is_first_named = |session: Session| listed.contains(&session) && !named.contains(&session);
+        if !record.listing.found_by_folders && told.any(is_first_named) {
             return Ok(false);
         }
         let told = sessions_tsv::read(output)?
