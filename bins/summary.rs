@@ -120,7 +120,10 @@ impl Told<'_> {
             );
         }
         match (&report.export, self.dry_run) {
-            (_, true) => "Nothing was done: --dry-run.".to_owned(),
+            (_, true) => match &report.would_stop {
+                None => "Nothing was done: --dry-run.".to_owned(),
+                Some(why) => format!("Nothing was done: --dry-run. The run would stop: {why}"),
+            },
             (Some(_), false) => format!("The store is in {output}."),
             (None, false) => format!("Nothing to do: the store in {output} has it all."),
         }
@@ -199,6 +202,7 @@ impl Told<'_> {
             "failed": count(UnitStatus::Failed),
             "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
             "removed": report.removals.iter().map(removed).collect::<Vec<_>>(),
+            "would_stop": report.would_stop,
             "let_go": let_go,
             "let_go_tables": report.let_go.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "outcomes": report.outcomes.iter().map(outcome).collect::<Vec<_>>(),

@@ -228,3 +228,35 @@ fn what_a_killed_load_left_half_written_goes_also_with_a_command_that_writes_not
     cohort.run(&[]).ended(0).says(&["Nothing to do"]);
     assert!(!cohort.path(half).exists());
 }
+
+#[test]
+fn what_a_list_said_stays_where_folders_finish_what_it_began() {
+    let cohort = cut_short();
+    cohort.run(&["--discover"]).ended(0).says(&["going on with the load that --force began"]);
+    let store = Store::read(&cohort.store());
+    assert!(store.table("metadata.parquet").columns.iter().any(|column| column == "AGE"));
+    assert_eq!(store.tables, of_one_run(&cohort).tables);
+}
+
+#[test]
+fn metadata_that_no_list_has_today_are_let_go_only_with_yes() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.run(&["--force", "--discover", "--dry-run"]).ended(0).says(&["the metadata AGE, sex"]);
+    cohort.run(&["--force", "--discover"]).ended(1).says(&["the metadata AGE, sex", "--yes"]);
+    cohort.run(&["--force", "--discover", "--yes"]).ended(0);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.table("metadata.parquet").columns, ["subject_code", "session_id"]);
+}
+
+#[test]
+fn a_dry_run_over_an_unfinished_load_says_what_the_run_says() {
+    let cohort = cut_short();
+    for other in [&["--no-wm"][..], &["--atlas-name", "Other"]] {
+        let run = cohort.run(other).ended(1);
+        let dry = cohort.run(&[other, &["--dry-run"]].concat()).ended(1);
+        for ran in [run, dry] {
+            ran.says(&["--force", "--discard"]);
+        }
+    }
+}

@@ -117,6 +117,19 @@ fn an_empty_mount_point_is_not_taken_for_gone() {
 }
 
 #[test]
+fn a_dry_run_says_where_the_run_would_stop() {
+    let cohort = Cohort::of(&ALL);
+    cohort.run(&[]).ended(0);
+    for session in &ALL[..3] {
+        archive(&cohort, *session);
+    }
+    cohort.run(&["--prune"]).ended(1);
+    cohort.run(&["--prune", "--dry-run"]).ended(0).says(&["The run would stop: 6 of the 24 units", "--yes"]);
+    cohort.run(&["--prune", "--dry-run", "--yes"]).ended(0).keeps_quiet_about(&["would stop"]);
+    cohort.run(&["--force", "--dry-run"]).ended(0).says(&["The run would stop", "--yes"]);
+}
+
+#[test]
 fn more_than_a_tenth_needs_yes() {
     let cohort = Cohort::of(&ALL);
     cohort.run(&[]).ended(0);
@@ -295,4 +308,28 @@ fn who_was_left_out_by_labels_and_is_loaded_by_a_run_that_was_cut_short_is_not_m
         }
         cohort.run(&["--participant-label", "1"]).ended(0).says(&["Nothing to do"]);
     }
+}
+
+#[test]
+fn whoever_may_be_meant_by_a_row_is_not_unlisted() {
+    let listed = |last: &str| {
+        let rows: Vec<String> =
+            ALL.iter().map(|(subject, session)| format!("{subject},{session}\n")).collect();
+        format!("subject_code,session_id\n{}{last}\n", rows.concat())
+    };
+    let cohort = Cohort::of(&ALL);
+    cohort.add("WXQ77Z", "1");
+    cohort.list(&listed("WXQ77Z,1"));
+    cohort.run(&[]).ended(0);
+    // A row without a code, without a visit, and with a code that the folder's name does not tell.
+    for (last, code) in [(",1", 1), ("n/a,1", 1), ("WXQ77Z,", 0), ("WXQ-77-Z,1", 1)] {
+        cohort.list(&listed(last));
+        cohort.run(&["--prune-unlisted"]).ended(code);
+        assert_eq!(sessions_of(&cohort, "gm_mean"), 13, "{last}");
+    }
+    cohort.list(&listed("WXQ77Z,"));
+    cohort.run(&[]).ended(0);
+    let rows = cohort.session_rows();
+    let of_last: Vec<_> = rows.iter().filter(|row| row[0] == "WXQ77Z").collect();
+    assert!(of_last.iter().all(|row| row[1] == "1" && row[3] == "loaded"), "{of_last:?}");
 }

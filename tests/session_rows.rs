@@ -91,3 +91,33 @@ fn whom_a_list_names_is_told_although_nothing_else_changes() {
     cohort.run(&["--discover", "--force", "--yes"]).ended(0);
     assert_eq!(told(&cohort, A)[0][2], "folder", "a load that starts over knows no earlier list");
 }
+
+#[test]
+fn a_subject_of_whom_nothing_is_left_is_missing_at_once() {
+    let cohort = Cohort::empty();
+    for subject in ["0001", "0002"] {
+        cohort.add(subject, "");
+    }
+    cohort.list("subject_code\n0001\n0002\n");
+    cohort.run(&[]).ended(0);
+    for root in ["parcellated/cat12", "parcellated/qsirecon-NODDI", "cat12"] {
+        cohort.remove(&format!("{root}/sub-0002"));
+    }
+    cohort.run(&["--prune", "--yes"]).ended(0);
+    assert_eq!(told(&cohort, ("0002", "n/a")).len(), 2);
+    assert_is_as_loaded_anew(&cohort, &[]);
+    cohort.run(&["--prune", "--yes", "--json"]).ended(0).says(&["\"store\": null"]);
+}
+
+#[test]
+fn who_was_missing_under_another_spelling_is_told_of_once() {
+    let cohort = cohort();
+    cohort.list("subject_code,session_id\n0001,1\n29,03\n");
+    cohort.run(&[]).ended(0);
+    assert_eq!(told(&cohort, ("0029", "03")).len(), 2);
+    cohort.add("29", "3");
+    cohort.list("subject_code,session_id\n0001,1\n0029,3\n");
+    cohort.run(&[]).ended(0);
+    assert_eq!(told(&cohort, ("0029", "03")), is(&[]));
+    assert_eq!(told(&cohort, ("0029", "3"))[0][1], "loaded");
+}

@@ -1,5 +1,7 @@
 //! What the session list says of each session, as text.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Session;
@@ -23,6 +25,20 @@ pub struct Listing {
     /// Whether folders say which sessions there are, because no list does, or because it names subjects alone.
     #[serde(default)]
     pub found_by_folders: bool,
+}
+
+impl Listing {
+    /// Takes the columns of another listing, and what it says of the sessions that are listed here.
+    pub fn take_words_of(&mut self, other: &Self) {
+        self.columns.clone_from(&other.columns);
+        self.unknown_age_unit = other.unknown_age_unit;
+        let words: HashMap<&Session, &Vec<Option<String>>> =
+            other.rows.iter().map(|row| (&row.session, &row.values)).collect();
+        for row in &mut self.rows {
+            let nothing = || vec![None; other.columns.len()];
+            row.values = words.get(&row.session).map_or_else(nothing, |words| (*words).clone());
+        }
+    }
 }
 
 /// A row of the session list.

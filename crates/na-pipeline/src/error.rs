@@ -229,8 +229,8 @@ pub enum PipelineError {
     },
     /// Whoever is meant by a row that cannot be told would be taken for unlisted.
     #[error(
-        "{n} rows of the session list name nobody that can be told, and --prune-unlisted would take those whom they mean for \
-         unlisted: {first}; mend the list first, or --yes does it"
+        "{n} rows of the session list name sessions that cannot be identified, and --prune-unlisted would take these for \
+         unlisted: {first}; fix the list first, or --yes does it"
     )]
     RowsOfNobody {
         /// How many.

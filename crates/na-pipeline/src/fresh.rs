@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
-use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_units};
+use na_model::{Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
+use na_store::{ExistingStore, ExportObserver, settle_cache, stored_units};
 
 use crate::config::Config;
 use crate::error::PipelineError;
+use crate::known::Known;
 use crate::session_list::SessionList;
 
 /// Units that an error names.
@@ -63,6 +64,16 @@ pub(crate) fn goes_on(
     begun: &RunRecord,
     list: &SessionList,
 ) -> Result<bool, PipelineError> {
+    let Some(differs) = difference(config, begun, list) else { return Ok(true) };
+    if !config.force {
+        return Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs });
+    }
+    OwnedCache::open_or_create(lock)?.remove()?;
+    Ok(false)
+}
+
+/// What tells a run from a fresh load that did not come to its end; `None` if it is the same.
+pub(crate) fn difference(config: &Config, begun: &RunRecord, list: &SessionList) -> Option<&'static str> {
     let codes = |rows: &[na_model::ListedSession]| -> HashSet<Session> {
         rows.iter().map(|row| row.session.clone()).collect()
     };
@@ -75,12 +86,7 @@ pub(crate) fn goes_on(
         ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
         ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),
     ];
-    let Some((differs, _)) = differs.into_iter().find(|(_, differs)| *differs) else { return Ok(true) };
-    if !config.force {
-        return Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs });
-    }
-    OwnedCache::open_or_create(lock)?.remove()?;
-    Ok(false)
+    differs.into_iter().find(|(_, differs)| *differs).map(|(differs, _)| differs)
 }
 
 /// What a store has and a fresh load did not load again.
@@ -92,6 +98,8 @@ pub struct LetGo {
     pub failed: BTreeSet<Unit>,
     /// Tables of which nothing was loaded, of units that were loaded again.
     pub tables: BTreeSet<TableName>,
+    /// Columns of metadata, where there is no list that could have them.
+    pub columns: Vec<String>,
 }
 
 impl LetGo {
@@ -105,12 +113,16 @@ impl LetGo {
         loaded: &HashMap<Unit, bool>,
         is_loaded: impl Fn(&TableName) -> bool,
         outcomes: &[UnitOutcome],
-    ) -> Result<Self, StoreError> {
+        listing: &Listing,
+    ) -> Result<Self, PipelineError> {
         let failed = outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed);
         let failed: HashSet<&Unit> = failed.map(|outcome| &outcome.unit).collect();
         let is_whole =
             |unit: &Unit, had_tables: bool| loaded.get(unit).is_some_and(|has| *has || !had_tables);
         let mut let_go = Self::default();
+        if listing.found_by_folders && listing.columns.is_empty() {
+            let_go.columns = Known::of(Some(&config.output), None)?.metadata_columns;
+        }
         for (unit, tables) in stored_units(&config.output)? {
             if is_whole(&unit, !tables.is_empty()) {
                 let_go.tables.extend(tables.into_iter().filter(|table| !is_loaded(table)));
@@ -125,13 +137,13 @@ impl LetGo {
 
     /// Whether anything goes that nothing was found of today, or that nobody asked for.
     pub(crate) fn is_unasked(&self) -> bool {
-        !self.units.is_empty() || !self.tables.is_empty()
+        !self.units.is_empty() || !self.tables.is_empty() || !self.columns.is_empty()
     }
 
     /// Whether all that the store has was loaded again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.failed.is_empty() && self.tables.is_empty()
+        !self.is_unasked() && self.failed.is_empty()
     }
 }
 
@@ -153,6 +165,7 @@ impl fmt::Display for LetGo {
                 examples.join(", ")
             )
         });
-        f.write_str(&of_units.into_iter().chain(tables).collect::<Vec<_>>().join("; "))
+        let columns = (!self.columns.is_empty()).then(|| format!("the metadata {}", self.columns.join(", ")));
+        f.write_str(&of_units.into_iter().chain(tables).chain(columns).collect::<Vec<_>>().join("; "))
     }
 }

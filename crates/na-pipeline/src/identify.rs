@@ -63,6 +63,7 @@ impl Identities<'_> {
             let is_name = self.has_subject(&code);
             if !is_name && is_missing_in_list(&code) {
                 list.counts.without_id += 1;
+                list.untold.push(format!("line {} of the session list has no subject code", row.line));
                 continue;
             }
             let worn = if is_name { None } else { clothing.taken_off(&code) };
@@ -181,11 +182,24 @@ impl Identities<'_> {
                 return;
             }
             let (session, written) = match id {
-                None if with_visits.contains(&person.subject) && !self.has_visitless_files(&person) => {
+                None if self.has_visitless_files(&person) => {
+                    (Session::new(person.subject.clone(), None), None)
+                }
+                None if with_visits.contains(&person.subject) => {
                     list.counts.visits_without_scan += 1;
                     continue;
                 }
-                None => (Session::new(person.subject.clone(), None), None),
+                None => {
+                    // Who has no row with a visit is all visits: nobody else has them.
+                    let visits = self.all_visits(&person, list);
+                    for (id, written) in visits.ids {
+                        let refused = person.refused.clone().or_else(|| visits.refused.get(&id).cloned());
+                        let session = Session::new(person.subject.clone(), id);
+                        let written = WrittenIds { subject: person.written.clone(), session: written };
+                        list.take(session, written, &person.row, refused, &mut seen);
+                    }
+                    continue;
+                }
                 Some(written) => match SessionId::clean(&written) {
                     Ok(id) => {
                         let listed = listed_ids.get(&person.subject);
@@ -269,6 +283,19 @@ impl Identities<'_> {
         one_spelling(Kind::Session, found).and_then(|id| SessionId::clean(&id).ok().flatten())
     }
 
+    /// The visits of a subject, on disk and in the store; one without an id where there is none.
+    fn all_visits(&self, person: &Person, list: &mut SessionList) -> Visits {
+        let mut visits = Visits::of(self.folders(person));
+        list.notes.append(&mut visits.notes);
+        for id in self.known.visits(&person.subject) {
+            visits.ids.entry(id.clone()).or_default();
+        }
+        if visits.ids.is_empty() {
+            visits.ids.insert(None, None);
+        }
+        visits
+    }
+
     /// Rows without visits, over folders that may have some: all visits of each subject, on disk and in the store.
     fn expand(&self, people: Vec<Person>, list: &mut SessionList, should_stop: &dyn Fn() -> bool) {
         let mut seen: HashMap<SubjectCode, ListedRow> = HashMap::new();
@@ -277,14 +304,7 @@ impl Identities<'_> {
             if should_stop() {
                 return;
             }
-            let mut visits = Visits::of(self.folders(&person));
-            list.notes.append(&mut visits.notes);
-            for id in self.known.visits(&person.subject) {
-                visits.ids.entry(id.clone()).or_default();
-            }
-            if visits.ids.is_empty() {
-                visits.ids.insert(None, None);
-            }
+            let visits = self.all_visits(&person, list);
             let sessions = visits.ids.keys().map(|id| Session::new(person.subject.clone(), id.clone()));
             let sessions: Vec<Session> = sessions.collect();
             match seen.get(&person.subject) {

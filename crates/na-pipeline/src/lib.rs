@@ -58,6 +58,7 @@ mod gone;
 mod identify;
 mod known;
 mod labels;
+mod likeness;
 mod load;
 mod loading;
 mod metrics_asked;

@@ -140,6 +140,11 @@ impl Plan {
         planned.chain(failed).chain(&self.unlisted).cloned().collect()
     }
 
+    /// Listed units that cannot be read, or told from others.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &UnitOutcome> {
+        self.outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed)
+    }
+
     /// The units that are to be loaded, each with whether it has tables.
     pub(crate) fn units(&self) -> impl Iterator<Item = (Unit, bool)> {
         self.to_load.iter().map(|planned| (planned.unit.clone(), planned.has_tables))

@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use na_model::{Listing, Modality, Removals, Session, Unit};
+use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode, Unit, UnitOutcome};
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::plan::{Plan, Remains};
+use crate::likeness::SessionKey;
+use crate::plan::{Plan, Remains, nothing_found};
 use crate::roots::Roots;
 use crate::session_list::SessionList;
 use crate::share::is_over_a_tenth;
@@ -45,12 +46,17 @@ pub(crate) fn pruned(
         }
     }
     if config.prune_unlisted {
-        if let Some(first) = list.untold.first().filter(|_| !config.yes) {
-            return Err(PipelineError::RowsOfNobody { n: list.untold.len(), first: first.clone() });
-        }
         let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
         let unlisted = plan.stored.iter().filter(|unit| !listed.contains(&unit.session));
-        unlisted.for_each(|unit| removals.add_unit(unit.clone()));
+        let unlisted: Vec<&Unit> = unlisted.collect();
+        // A row that is refused may mean somebody whom the store writes otherwise.
+        let keys: HashSet<SessionKey> = unlisted.iter().map(|unit| SessionKey::of(&unit.session)).collect();
+        let failed = plan.failed().filter(|outcome| keys.contains(&SessionKey::of(&outcome.unit.session)));
+        let untold: Vec<&String> = list.untold.iter().chain(failed.map(|outcome| &outcome.reason)).collect();
+        if let Some(first) = untold.first().filter(|_| !config.yes) {
+            return Err(PipelineError::RowsOfNobody { n: untold.len(), first: (*first).clone() });
+        }
+        unlisted.into_iter().for_each(|unit| removals.add_unit(unit.clone()));
     }
     Ok(removals)
 }
@@ -70,16 +76,36 @@ pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> 
 }
 
 /// Takes those out of a listing that only the store knew of, and that leave it: their subjects are listed, and they are
-/// not.
-pub(crate) fn leave_listing(listing: &mut Listing, plan: &Plan, removals: &Removals) {
+/// not. What is to be told of subjects of whom nothing is left.
+pub(crate) fn leave_listing(
+    listing: &mut Listing,
+    modalities: &[Modality],
+    plan: &Plan,
+    removals: &Removals,
+) -> Vec<UnitOutcome> {
     let leaves = |session: &Session| {
         let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
         let mut stored = units.filter(|unit| plan.stored.contains(unit)).peekable();
         stored.peek().is_some() && stored.all(|unit| removals.takes_unit(&unit))
     };
-    if listing.found_by_folders && !removals.is_empty() {
-        listing.rows.retain(|row| plan.on_disk.contains(&row.session) || !leaves(&row.session));
+    if !listing.found_by_folders || removals.is_empty() {
+        return Vec::new();
     }
+    let stays = |row: &ListedSession| plan.on_disk.contains(&row.session) || !leaves(&row.session);
+    let (stay, go): (Vec<_>, Vec<_>) = std::mem::take(&mut listing.rows).into_iter().partition(stays);
+    let mut with_rows: HashSet<SubjectCode> = stay.iter().map(|row| row.session.subject.clone()).collect();
+    listing.rows = stay;
+    let mut outcomes = Vec::new();
+    for row in go {
+        // A subject of whom there is nothing is listed all the same.
+        if with_rows.insert(row.session.subject.clone()) {
+            let session = Session::new(row.session.subject, None);
+            let units = modalities.iter().map(|modality| Unit::new(session.clone(), *modality));
+            outcomes.extend(units.map(|unit| nothing_found(&unit)));
+            listing.rows.push(ListedSession { session, values: row.values });
+        }
+    }
+    outcomes
 }
 
 /// An empty mount point has nothing, and all would be taken for gone.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::find::Finder;
-use crate::fresh::{Base, LetGo, goes_on, make_room};
+use crate::fresh::{Base, LetGo, difference, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
 use crate::plan::Plan;
 use crate::prune::{check_share, leave_listing, pruned};
@@ -42,6 +42,8 @@ pub struct RunReport {
     /// What the store has and a fresh load did not load again; where it has any, and no export is told, the store is as it
     /// was.
     pub let_go: LetGo,
+    /// Why the run would stop before it does anything, where it was only looked at.
+    pub would_stop: Option<String>,
 }
 
 /// Looks what there is to do, and does nothing.
@@ -62,6 +64,12 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         let Some(work) = Work::look(config, &inputs, base.store(&store), cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
         };
+        let begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+        if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force)
+            && let Some(differs) = difference(config, &begun, &work.list)
+        {
+            return Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs });
+        }
         if !work.plan.to_load.is_empty() {
             check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
         }
@@ -72,10 +80,15 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         let units = work.plan.units().chain(cached.iter().map(units_with_tables)).collect();
         let let_go = match base {
             Base::Stored => LetGo::default(),
-            Base::Anew => LetGo::of(config, &units, |table| config.looks_for(table), &work.plan.outcomes)?,
+            Base::Anew => {
+                let is_loaded = |table: &TableName| config.looks_for(table);
+                LetGo::of(config, &units, is_loaded, &work.plan.outcomes, &work.list.listing)?
+            }
         };
+        let stopped = check_share(config, &work.plan, &removals).and_then(|()| check_let_go(config, &let_go));
+        let would_stop = stopped.err().map(|error| error.to_string());
         let report = report(&work.list, &work.plan, Loaded::default(), None, false);
-        Ok(RunReport { removals, let_go, ..report })
+        Ok(RunReport { removals, let_go, would_stop, ..report })
     })?
 }
 
@@ -189,7 +202,7 @@ fn load_and_export(
     let mut removals = pruned(config, &inputs.roots, list, plan)?;
     check_share(config, plan, &removals)?;
     let mut record = work.record(config, base);
-    leave_listing(&mut record.listing, plan, &removals);
+    let of_nobody_left = leave_listing(&mut record.listing, &record.modalities, plan, &removals);
     let existing = Cache::open_until(&config.output, lock.cancel())?.map(Arc::new);
     let nothing_to_do = plan.to_load.is_empty() && plan.evicted.is_empty() && removals.is_empty();
     if let Some(store) = store.filter(|_| nothing_to_do && existing.is_none())
@@ -214,6 +227,7 @@ fn load_and_export(
         return Ok(report(list, plan, loaded, None, true));
     }
     let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
+    outcomes.extend(of_nobody_left);
     for outcome in &mut outcomes {
         work.names.leave_untold(&mut outcome.reason);
     }
@@ -225,11 +239,8 @@ fn load_and_export(
             let units: HashMap<Unit, bool> = cached.iter().map(units_with_tables).collect();
             let tables: HashSet<&TableName> =
                 cached.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
-            let let_go = LetGo::of(config, &units, |table| tables.contains(table), &outcomes)?;
-            if !config.yes && let_go.is_unasked() {
-                let (output, let_go) = (config.output.clone(), let_go.to_string());
-                return Err(PipelineError::WouldLetGo { output, let_go });
-            }
+            let let_go = LetGo::of(config, &units, |table| tables.contains(table), &outcomes, &list.listing)?;
+            check_let_go(config, &let_go)?;
             let has_none = units.is_empty() && !let_go.is_empty();
             if has_none || (!config.yes && !let_go.failed.is_empty()) {
                 return Ok(RunReport { let_go, ..report(list, plan, loaded, None, false) });
@@ -257,6 +268,15 @@ fn load_and_export(
         Err(StoreError::Stopped) => Ok(report(list, plan, loaded, None, true)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses to let go of what nobody asked to let go of.
+fn check_let_go(config: &Config, let_go: &LetGo) -> Result<(), PipelineError> {
+    if config.yes || !let_go.is_unasked() {
+        return Ok(());
+    }
+    let (output, let_go) = (config.output.clone(), let_go.to_string());
+    Err(PipelineError::WouldLetGo { output, let_go })
 }
 
 fn units_with_tables(cached: &CachedUnit) -> (Unit, bool) {
@@ -291,6 +311,7 @@ fn report(
         interrupted,
         removals: Removals::default(),
         let_go: LetGo::default(),
+        would_stop: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
 use na_model::{
-    Choices, ExportSettings, Names, Session, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus,
+    Choices, ExportSettings, Modality, Names, Session, SourceRoot, TableName, Unit, UnitOutcome, UnitStatus,
     WideMetrics,
 };
 use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
@@ -21,6 +21,7 @@ use crate::find::Finder;
 use crate::fresh::Base;
 use crate::identify::identify;
 use crate::known::Known;
+use crate::likeness::SessionKey;
 use crate::metrics_asked::check_metrics;
 use crate::plan::Plan;
 use crate::planner::Planner;
@@ -126,6 +127,11 @@ impl Work {
             None => remembered.wide_metrics(),
         };
         drop(finder);
+        if config.sessions == SessionSource::Discover
+            && let Some(begun) = remembered.cached.as_ref().filter(|record| record.fresh && store.is_none())
+        {
+            list.listing.take_words_of(&begun.listing);
+        }
         Ok(Some(Self { known, list, plan, pick, wide_metrics, names }))
     }
 
@@ -185,7 +191,8 @@ impl Remembered {
             let (output, store, asked) = (config.output.clone(), store.clone(), config.atlas_name.clone());
             return Err(StoreError::OtherAtlas { output, store, asked }.into());
         }
-        let cached = self.cached.as_ref();
+        // A load that begins anew is held against the run by itself.
+        let cached = self.cached.as_ref().filter(|record| !record.fresh);
         if let Some(record) = cached.filter(|record| record.settings.atlas_name != config.atlas_name) {
             return Err(PipelineError::OtherAtlasCached {
                 output: config.output.clone(),
@@ -267,10 +274,25 @@ impl Plan {
     /// by now is not missing: a run that was cut short may have loaded them.
     fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
         let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
+        let by_number = list.listing.rows.iter().map(|row| &row.session);
+        let by_number: HashSet<SessionKey> =
+            by_number.filter(|session| SessionKey::is_number(session)).map(SessionKey::of).collect();
+        let has_nothing = |session: &Session| {
+            let mut units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
+            !units.any(|unit| self.stored.contains(&unit))
+        };
+        // Who was missing under another spelling is somebody who is listed.
+        let is_respelled = |session: &Session| {
+            !listed.contains(session)
+                && SessionKey::is_number(session)
+                && by_number.contains(&SessionKey::of(session))
+                && has_nothing(session)
+        };
         let stays = |outcome: &UnitOutcome| {
             let is_there = outcome.status == UnitStatus::Missing && self.stored.contains(&outcome.unit);
             !self.looked_for.contains(&outcome.unit)
                 && !is_there
+                && !is_respelled(&outcome.unit.session)
                 && (!config.prune_unlisted || listed.contains(&outcome.unit.session))
         };
         let told: Vec<UnitOutcome> = earlier.into_iter().filter(stays).collect();
