@@ -87,8 +87,7 @@ impl Life {
 
     /// A run of what is found under the roots.
     pub fn discovering_run(&self) -> Run {
-        let has_table = |item: &&Item| item.1 != Part::Volume;
-        let sessions = self.lab.files.keys().filter(has_table).map(|(session, _)| session.clone());
+        let sessions = self.lab.files.keys().map(|(session, _)| session.clone());
         let sessions = sessions.filter(|session| !self.model.withdrawn.contains(&session.0)).collect();
         Run {
             look: Look { sessions, ..Look::default() },
