@@ -132,10 +132,7 @@ pub fn withdraw(
     sweep_store(output)?;
     let mut has_cache = true;
     if PandasCache::open_existing(output)?.is_some() {
-        withdraw_from_pandas_cache(lock, |code, id| {
-            let Some(code) = code.and_then(|code| SubjectCode::clean(code).ok()) else { return false };
-            sessions.iter().any(|session| session.subject == code && (id.is_none() || session.id_str() == id))
-        })?;
+        withdraw_from_pandas_cache(lock, sessions)?;
     } else if Cache::open_until(output, lock.cancel())?.is_some() {
         OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;
     } else {
