@@ -148,7 +148,8 @@ fn reasons_that_name_them_are_told_no_more() {
     let named = |cohort: &Cohort| cohort.session_rows().iter().any(|row| row[5].contains("WXQ_77Z"));
     assert!(named(&cohort));
     cohort.write("withdrawn.csv", "WXQ-77Z\n");
-    cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(3);
+    let told = cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(3);
+    told.says(&["it named a participant who withdrew"]).keeps_quiet_about(&["WXQ_77Z", "WXQ-77Z"]);
     assert!(!named(&cohort), "{:?}", cohort.session_rows());
     assert_eq!(holding(&cohort.store(), b"WXQ_77Z"), Vec::<String>::new());
 }
@@ -240,6 +241,21 @@ fn provenance_of_others_that_names_them_is_null_and_all_else_of_it_stays() {
         cohort.run(&[&list[..], &["--reload"]].concat()).ended(0);
         assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"], "{spelled}");
         assert_eq!(holding(&cohort.store(), format!("{spelled}/").as_bytes()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_code_of_digits_alone_is_null_as_a_word_of_a_path_of_others() {
+    for image in ["/data/4000123/T1.nii", "/data/4000123_20252_2_0.nii"] {
+        let cohort = Cohort::of(&[B, C, ("4000123", "1")]);
+        sidecar(&cohort, B, image);
+        sidecar(&cohort, C, "/data/4000124_20252_2_0.nii");
+        cohort.run(&["--compression", "none"]).ended(0);
+        cohort.write("withdrawn.csv", "eid\n4000123\n");
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+        assert_eq!(holding(&cohort.store(), b"4000123"), Vec::<String>::new());
+        assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"]);
+        assert_eq!(provenance(&cohort, C)[0], "/data/4000124_20252_2_0.nii");
     }
 }
 

@@ -130,7 +130,7 @@ impl Loading<'_> {
         taken: &mut Taken,
         sender: &UnitSender,
     ) -> bool {
-        let reason = match read {
+        let mut reason = match read {
             Ok(None) => return false,
             Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
                 Ok(()) => {
@@ -143,6 +143,7 @@ impl Loading<'_> {
             },
             Err(error) => error.to_string(),
         };
+        self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
         taken.failed.push(outcome.clone());
         self.observer.event(Event::Failed(outcome));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use na_model::{
-    Modality, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus,
+    Modality, Names, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus,
 };
 
 use crate::event::PlanSummary;
@@ -133,6 +133,14 @@ pub(crate) struct Decided {
 }
 
 impl Plan {
+    /// Tells no more of outcomes and notes that name somebody who withdrew, wherever they are told.
+    pub(crate) fn leave_untold(&mut self, names: &Names) {
+        let outcomes = self.outcomes.iter_mut().chain(&mut self.unlisted).map(|outcome| &mut outcome.reason);
+        for text in outcomes.chain(&mut self.notes) {
+            names.leave_untold(text);
+        }
+    }
+
     /// What `sessions.tsv` is going to tell beside what the store holds.
     pub(crate) fn all_outcomes(&self, failed: &[UnitOutcome]) -> Vec<UnitOutcome> {
         let has_failed: HashSet<&Unit> = failed.iter().map(|outcome| &outcome.unit).collect();

@@ -74,6 +74,10 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
             Base::Stored => LetGo::default(),
             Base::Anew => LetGo::of(config, &units, |table| config.looks_for(table), &work.plan.outcomes)?,
         };
+        // A run takes those who withdrew out before it looks what else goes.
+        let withdrawn = config.withdrawn.among_stored(&config.output)?.sessions;
+        removals.retain(|unit| !withdrawn.contains(&unit.session));
+        let let_go = let_go.without(&withdrawn);
         let report = report(&work.list, &work.plan, Loaded::default(), None, false);
         Ok(RunReport { removals, let_go, ..report })
     })?
@@ -213,10 +217,7 @@ fn load_and_export(
     if observer.should_stop() {
         return Ok(report(list, plan, loaded, None, true));
     }
-    let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
-    for outcome in &mut outcomes {
-        work.names.leave_untold(&mut outcome.reason);
-    }
+    let outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
     cache.write_outcomes(&outcomes)?;
     let let_go = match base {
         Base::Stored => LetGo::default(),

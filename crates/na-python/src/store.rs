@@ -179,8 +179,9 @@ impl Store {
         yes: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let withdrew = reading(py, || {
-            let participants = participants.unwrap_or_default().into_iter();
-            let list = participants.map(|(subject, session)| Participant { subject, session }).collect();
+            let participants = participants.unwrap_or_default().into_iter().enumerate();
+            let of = |(at, (subject, session))| Participant::new(at + 1, subject, session);
+            let list = participants.map(of).collect();
             let withdrawn = match &file {
                 Some(file) => Withdrawn::read(file).map_err(Box::new)?,
                 None => Withdrawn::List(list),
