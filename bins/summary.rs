@@ -238,6 +238,7 @@ pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> serde_json::
         "lines": withdrew.n_lines,
         "lines_of_nobody": withdrew.of_nobody,
         "near_misses": withdrew.near_misses,
+        "named_in_cells": withdrew.named_in_cells,
         "unclear_lines": withdrew.unclear.iter().map(|unclear| unclear.line).collect::<Vec<_>>(),
     });
     if let (true, Some(value)) = (dry_run, value.as_object_mut()) {
@@ -273,6 +274,13 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
             lines.join(", ")
         );
         if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
+    }
+    if !withdrew.named_in_cells.is_empty() {
+        let cells = withdrew.named_in_cells.iter().map(|(column, n)| format!("{column} ({n} rows)"));
+        tracing::warn!(
+            "text of other sessions names somebody who withdrew, and was not changed: {}",
+            cells.collect::<Vec<_>>().join(", ")
+        );
     }
     if withdrew.near_misses > 0 {
         tracing::warn!(

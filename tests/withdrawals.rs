@@ -260,6 +260,29 @@ fn a_code_of_digits_alone_is_null_as_a_word_of_a_path_of_others() {
 }
 
 #[test]
+fn text_of_others_that_names_them_stays_and_is_told_by_column_without_its_values() {
+    let cohort = cohort();
+    cohort.list(
+        "subject_code,session_id,AGE,related,site\n0002,1,30,twin of WXQ77Z,A\n0003,1,31,n/a,B\nWXQ77Z,1,32,self,A\n",
+    );
+    for (of, note) in [(B, "from sub-WXQ77Z"), (C, "by hand"), (GONE, "by hand")] {
+        let table = tsv(1.0);
+        let rows = table.lines().enumerate();
+        let rows = rows.map(|(row, line)| format!("{line}\t{}\n", if row == 0 { "note" } else { note }));
+        cohort.write(&anatomical(of.0, of.1, "GM"), &rows.collect::<String>());
+    }
+    cohort.run(&["--compression", "none"]).ended(0);
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    let told = cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none", "--json"]).ended(0);
+    let told = told.says(&["metadata.parquet: related (1 rows)", "was not changed"]);
+    let cells = serde_json::json!({ "long/anatomical_gm.parquet: note": 4, "metadata.parquet: related": 1 });
+    assert_eq!(told.json()["withdrawn"]["named_in_cells"], cells);
+    told.keeps_quiet_about(&["twin of", "WXQ77Z"]);
+    let related = Store::read(&cohort.store()).by_session("metadata.parquet", "related");
+    assert_eq!(related["0002/1"], "twin of WXQ77Z");
+}
+
+#[test]
 fn a_store_that_only_names_them_names_them_no_more() {
     let cohort = Cohort::of(&[B, C]);
     sidecar(&cohort, B, "/raw/WXQ77Z/T1w.nii.gz");

@@ -1,6 +1,6 @@
 //! Taking those who withdrew out of a store, and out of the session list of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use na_cache::{Claim, HolderName, OwnerLock};
@@ -62,6 +62,8 @@ pub struct Withdrew {
     pub near_misses: usize,
     /// Lines of somebody whom the store has, of which it is not clear whom they mean: they took nobody out.
     pub unclear: Vec<Unclear>,
+    /// Text cells of other sessions that name one of them, which stay: by file and column, how many rows have one.
+    pub named_in_cells: BTreeMap<String, u64>,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
 }
@@ -95,13 +97,15 @@ pub fn withdraw(
         return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
     }
     let mut taken_out = Withdrawal::default();
+    let mut named_in_cells = BTreeMap::new();
     if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(output, &meant.names)? {
         taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
+        named_in_cells = na_store::named_in_cells(output, &meant.names)?;
     } else {
         // What a killed run left half written may have somebody who withdrew.
         na_store::finish_commit(&lock, observer)?;
     }
-    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), ..Withdrew::of(meant, is_known) })
+    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, ..Withdrew::of(meant, is_known) })
 }
 
 /// What [`withdraw`] would take out.
@@ -170,6 +174,6 @@ impl Withdrew {
         let taken_out =
             Withdrawal { n_subjects: count(meant.subjects().len()), n_sessions: count(meant.sessions.len()) };
         let Meant { sessions, n_lines, of_nobody, near_misses, unclear, .. } = meant;
-        Self { taken_out, sessions, n_lines, of_nobody, near_misses, unclear, is_known }
+        Self { taken_out, sessions, n_lines, of_nobody, near_misses, unclear, is_known, ..Self::default() }
     }
 }

@@ -197,6 +197,9 @@ impl Store {
         dict.set_item("n_listed", n_listed)?;
         dict.set_item("lines_of_nobody", withdrew.of_nobody)?;
         dict.set_item("near_misses", withdrew.near_misses)?;
+        let unclear: Vec<usize> = withdrew.unclear.iter().map(|unclear| unclear.line).collect();
+        dict.set_item("unclear_lines", unclear)?;
+        dict.set_item("named_in_cells", withdrew.named_in_cells)?;
         Ok(dict)
     }
 }
