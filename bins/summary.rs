@@ -268,12 +268,11 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
     }
     if !withdrew.unclear.is_empty() {
         let lines: Vec<String> = withdrew.unclear.iter().map(|unclear| unclear.line.to_string()).collect();
-        let note = format!(
+        tracing::warn!(
             "lines of the list of withdrawals have somebody whom the store has, and took nobody out, as the session is not there \
              or the line is not clear: {}",
             lines.join(", ")
         );
-        if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
     }
     if !withdrew.named_in_cells.is_empty() {
         let cells = withdrew.named_in_cells.iter().map(|(column, n)| format!("{column} ({n} rows)"));

@@ -180,7 +180,7 @@ fn one_visit_in_the_list_stays_done_when_the_list_comes_again() {
         cohort.run(&WITHDRAWN).ended(0);
         assert_eq!(n_sessions(&cohort), 2, "{list:?}");
         cohort.list_of(&[A, B]);
-        cohort.run(&WITHDRAWN).ended(0);
+        cohort.run(&WITHDRAWN).ended(0).says(&["took nobody out"]);
         assert_eq!(n_sessions(&cohort), 2, "{list:?}");
     }
 }

@@ -135,7 +135,12 @@ impl Loading<'_> {
             Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
                 Ok(()) => {
                     taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
-                    loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
+                    for mut note in loaded.notes.drain(..) {
+                        if self.names.are_in(&note) {
+                            self.names.leave_untold(&mut note);
+                        }
+                        self.observer.event(Event::Note(note));
+                    }
                     self.names.take_out_of_all(&mut loaded.unit.sources);
                     return sender.send(loaded.unit).is_ok();
                 }

@@ -135,9 +135,12 @@ pub(crate) struct Decided {
 impl Plan {
     /// Tells no more of outcomes and notes that name somebody who withdrew, wherever they are told.
     pub(crate) fn leave_untold(&mut self, names: &Names) {
-        let outcomes = self.outcomes.iter_mut().chain(&mut self.unlisted).map(|outcome| &mut outcome.reason);
-        for text in outcomes.chain(&mut self.notes) {
-            names.leave_untold(text);
+        for outcome in self.outcomes.iter_mut().chain(&mut self.unlisted) {
+            names.leave_untold(&mut outcome.reason);
+        }
+        // A note counts much: digits alone are no name in it.
+        for note in self.notes.iter_mut().filter(|note| names.are_in(note)) {
+            names.leave_untold(note);
         }
     }
 
