@@ -59,7 +59,7 @@ struct Options {
     /// Let go of a load with --force that has not come to its end; the store stays as it is
     #[arg(long, conflicts_with_all = ["status", "keep_cache", "atlas_name"])]
     discard: bool,
-    /// All who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left [WITHDRAWN]
+    /// All who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left; of other sessions' own tables and metadata nothing is changed [WITHDRAWN]
     #[arg(long, value_name = "FILE", conflicts_with = "status")]
     withdrawn: Option<PathBuf>,
     /// Take out who withdrew though the list is shorter than the one before, or takes over a tenth of the store

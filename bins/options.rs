@@ -139,7 +139,7 @@ pub(crate) struct Options {
     /// Let go of the sessions that are not in today's list
     #[arg(long, help_heading = "What goes and what stays")]
     pub(crate) prune_unlisted: bool,
-    /// All who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left [WITHDRAWN]
+    /// All who withdrew (a subject a line, or a subject and a session; "none" for nobody): nothing of them is left; of other sessions' own tables and metadata nothing is changed [WITHDRAWN]
     #[arg(long, value_name = "FILE", help_heading = "What goes and what stays")]
     pub(crate) withdrawn: Option<PathBuf>,
     /// Do what would be refused because much would go (--force, --prune, other roots)

@@ -45,8 +45,11 @@ impl Told<'_> {
         line("Failed", &number(count(UnitStatus::Failed)));
         let withdrawal = self.withdrew.taken_out;
         if withdrawal.n_sessions > 0 {
-            let what =
-                if self.dry_run { "would be taken out" } else { "were taken out, nothing of them is left" };
+            let what = match self.dry_run {
+                true => "would be taken out",
+                false if self.withdrew.unclear.is_empty() => "were taken out, nothing of them is left",
+                false => "were taken out",
+            };
             let (subjects, n) = (thousands(withdrawal.n_subjects), thousands(withdrawal.n_sessions));
             let _ = writeln!(text, "{:<10}{n} sessions of {subjects} subjects {what}", "Withdrawn");
         }
@@ -239,6 +242,8 @@ pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> serde_json::
         "lines": withdrew.n_lines,
         "lines_of_nobody": withdrew.of_nobody,
         "near_misses": withdrew.near_misses,
+        "named_in_cells": withdrew.named_in_cells,
+        "unclear_lines": withdrew.unclear.iter().map(|unclear| unclear.line).collect::<Vec<_>>(),
     });
     if let (true, Some(value)) = (dry_run, value.as_object_mut()) {
         let session = |session: &Session| json!({ "subject_code": session.subject.as_str(), "session_id": session.id_str() });
@@ -264,6 +269,21 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
         );
         // The same list is given again and again.
         if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
+    }
+    if !withdrew.unclear.is_empty() {
+        let lines: Vec<String> = withdrew.unclear.iter().map(|unclear| unclear.line.to_string()).collect();
+        tracing::warn!(
+            "lines of the list of withdrawals have somebody whom the store has, and took nobody out, as the session is not there \
+             or the line is not clear: {}",
+            lines.join(", ")
+        );
+    }
+    if !withdrew.named_in_cells.is_empty() {
+        let cells = withdrew.named_in_cells.iter().map(|(column, n)| format!("{column} ({n} rows)"));
+        tracing::warn!(
+            "text of other sessions names somebody who withdrew, and was not changed: {}",
+            cells.collect::<Vec<_>>().join(", ")
+        );
     }
     if withdrew.near_misses > 0 {
         tracing::warn!(

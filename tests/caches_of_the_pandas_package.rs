@@ -254,3 +254,57 @@ fn whoever_withdrew_is_in_no_cache_of_the_package() {
         assert!(!subjects.contains(&"0006") && !subjects.contains(&"0001"), "{name}");
     }
 }
+
+#[test]
+fn whoever_withdrew_leaves_a_cache_of_the_package_however_it_writes_identifiers() {
+    let tables = ["completed_sessions", "anatomical_gm", "anatomical_wm", "anatomical_ct", "diffusion_NODDI"];
+    for pandas in ["pandas-2", "pandas-3"] {
+        for (change, list) in [
+            ("session_id = ''", "0006"),
+            ("session_id = NULL", "0006"),
+            ("session_id = '2025-01-06'", "0006"),
+            ("session_id = '2025-01-06'", "0006,2025-01-06"),
+            ("session_id = '20250106.0'", "0006"),
+            ("session_id = 'nan'", "0006"),
+            ("subject_code = 'AB.6'", "AB.6"),
+            ("subject_code = '6'", "6"),
+        ] {
+            let cohort = beside_a_store(pandas);
+            let connection = Connection::open(cohort.store().join(".cache.db")).unwrap();
+            // The mark of a session is never without an id.
+            for table in tables.into_iter().skip(usize::from(change.ends_with("NULL"))) {
+                let sql = format!("UPDATE {table} SET {change} WHERE subject_code = '0006'");
+                connection.execute(&sql, []).unwrap();
+            }
+            drop(connection);
+            cohort.write("withdrawn.txt", &format!("{list}\n"));
+            cohort.export_cache(&["--withdrawn", "withdrawn.txt"]).ended(0);
+            let store = Store::read(&cohort.store());
+            for (name, table) in &store.tables {
+                let gone = |code: &&str| ["0006", "0AB_6", "AB_6"].contains(code);
+                assert!(!table.column("subject_code").iter().any(gone), "{pandas} {change} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_that_a_cache_of_the_package_holds_as_doubles_are_identifiers_without_a_point() {
+    for pandas in ["pandas-2", "pandas-3"] {
+        let cohort = beside_a_store(pandas);
+        let connection = Connection::open(cohort.store().join(".cache.db")).unwrap();
+        for table in ["anatomical_gm", "anatomical_wm", "anatomical_ct", "diffusion_NODDI"] {
+            let sql = format!(
+                "ALTER TABLE {table} RENAME COLUMN session_id TO as_text; ALTER TABLE {table} ADD COLUMN session_id REAL;
+                 UPDATE {table} SET session_id = as_text; ALTER TABLE {table} DROP COLUMN as_text;"
+            );
+            connection.execute_batch(&sql).unwrap();
+        }
+        drop(connection);
+        cohort.write("withdrawn.txt", "0006,20250106\n");
+        cohort.export_cache(&["--withdrawn", "withdrawn.txt"]).ended(0);
+        let sessions = Store::read(&cohort.store()).sessions_of("long/anatomical_gm.parquet");
+        let left = rows_each(3, &["0001/20250101", "0002/20250102", "0007/20250107"]);
+        assert_eq!(sessions, left, "{pandas}");
+    }
+}

@@ -135,12 +135,108 @@ fn a_list_that_would_take_much_of_the_store_is_taken_for_the_wrong_file() {
 fn lines_that_mean_nobody_are_counted_and_not_repeated() {
     let cohort = Cohort::of(&[A, B, C]);
     cohort.run(&[]).ended(0);
-    cohort.write("withdrawn.csv", "1\n888\nKQ9\nKQ8,1\n2,77\n");
+    cohort.write("withdrawn.csv", "1\n888\nKQ9\nKQ8,1\n,77\n");
     let told = cohort.run(&with(&["--json"])).ended(0).says(&["4 of 5 lines"]);
     assert_eq!(told.json()["withdrawn"]["lines_of_nobody"], 4);
     told.keeps_quiet_about(&["KQ9", "KQ8"]);
     assert_eq!(n_sessions(&cohort), 2);
     cohort.export_cache(&WITHDRAWN).ended(0).says(&["5 of 5 lines"]);
+}
+
+#[test]
+fn a_line_that_is_not_clear_is_refused_by_its_number_and_yes_does_what_is_clear() {
+    for (unclear, why) in [
+        ("0002,77", "line 2 has a known subject beside what is no session"),
+        ("sub-0002_ses-77", "line 2 has a known subject beside what is no session"),
+        ("0002 withdrew consent", "line 2 has a known subject among other words"),
+        ("\"0002, 0003\"", "line 2 has a known subject among other words"),
+    ] {
+        let cohort = Cohort::of(&[A, B, C]);
+        cohort.run(&[]).ended(0);
+        cohort.write("withdrawn.csv", &format!("0001\n{unclear}\n"));
+        let before = written_at(&cohort);
+        for told in
+            [cohort.run(&WITHDRAWN), cohort.run(&with(&["--dry-run"])), cohort.export_cache(&WITHDRAWN)]
+        {
+            told.ended(1).says(&[why, "nothing was done", "--yes"]).keeps_quiet_about(&["0002", "0003"]);
+        }
+        assert_eq!((n_sessions(&cohort), written_at(&cohort)), (3, before), "{unclear}");
+        let told = cohort.run(&with(&["--yes", "--json"])).ended(0).says(&["took nobody out"]);
+        assert_eq!(told.json()["withdrawn"]["unclear_lines"], serde_json::json!([2]));
+        assert_eq!(n_sessions(&cohort), 2, "{unclear}");
+        let told = cohort.run(&with(&["--yes"])).ended(0);
+        told.keeps_quiet_about(&["nothing of them is left"]);
+    }
+}
+
+#[test]
+fn one_visit_in_the_list_stays_done_when_the_list_comes_again() {
+    for list in ["0001,2\n", "subject_code,visit\n0001,2\n", "sub-0001_ses-2\n"] {
+        let cohort = Cohort::of(&[A, ("0001", "2"), B]);
+        cohort.run(&[]).ended(0);
+        cohort.write("withdrawn.csv", list);
+        cohort.export_cache(&WITHDRAWN).ended(0);
+        cohort.export_cache(&WITHDRAWN).ended(0);
+        cohort.run(&WITHDRAWN).ended(0);
+        assert_eq!(n_sessions(&cohort), 2, "{list:?}");
+        cohort.list_of(&[A, B]);
+        cohort.run(&WITHDRAWN).ended(0).says(&["took nobody out"]);
+        assert_eq!(n_sessions(&cohort), 2, "{list:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_clear_is_refused_where_the_session_list_alone_has_the_subject() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.write("withdrawn.csv", "0002,moved\n");
+    let told = cohort.run(&WITHDRAWN).ended(1);
+    told.says(&["line 1 has a known subject"]).keeps_quiet_about(&["0002"]);
+    cohort.write("withdrawn.csv", "participant,reason\n0002,moved\n");
+    cohort.run(&WITHDRAWN).ended(0);
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn a_visit_that_is_only_equal_as_a_number_stays() {
+    let cohort = Cohort::of(&[("0007", "1"), ("0007", "01"), B]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "0007,01\n");
+    cohort.run(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects"]);
+    assert_eq!(n_sessions(&cohort), 2);
+    assert!(cohort.session_rows().iter().any(|row| row[..2] == ["0007", "1"]));
+}
+
+#[test]
+fn a_dry_run_that_begins_anew_lets_go_of_nobody_who_withdrew() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n");
+    for what in ["--force", "--prune-unlisted"] {
+        let told = cohort.run(&with(&[what, "--dry-run", "--json"])).ended(0);
+        let told = told.json();
+        assert_eq!(
+            (&told["let_go"], &told["removed"]),
+            (&serde_json::json!([]), &serde_json::json!([])),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_half_written_goes_also_where_nothing_else_is_to_do() {
+    let cohort = Cohort::of(&[A, B, C]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "1\n");
+    cohort.run(&WITHDRAWN).ended(0);
+    for by_run in [true, false] {
+        let left = [".partial-foo.parquet", "long/.partial-x"].map(|name| format!("data/processed/{name}"));
+        left.iter().for_each(|path| cohort.write(path, "0001"));
+        match by_run {
+            true => cohort.run(&WITHDRAWN).ended(0).says(&["Nothing to do"]),
+            false => cohort.export_cache(&WITHDRAWN).ended(0),
+        };
+        assert!(!left.iter().any(|path| cohort.path(path).exists()), "{by_run}");
+    }
 }
 
 #[test]

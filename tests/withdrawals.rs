@@ -148,7 +148,8 @@ fn reasons_that_name_them_are_told_no_more() {
     let named = |cohort: &Cohort| cohort.session_rows().iter().any(|row| row[5].contains("WXQ_77Z"));
     assert!(named(&cohort));
     cohort.write("withdrawn.csv", "WXQ-77Z\n");
-    cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(3);
+    let told = cohort.run(&["--withdrawn", "withdrawn.csv"]).ended(3);
+    told.says(&["it named a participant who withdrew"]).keeps_quiet_about(&["WXQ_77Z", "WXQ-77Z"]);
     assert!(!named(&cohort), "{:?}", cohort.session_rows());
     assert_eq!(holding(&cohort.store(), b"WXQ_77Z"), Vec::<String>::new());
 }
@@ -241,6 +242,44 @@ fn provenance_of_others_that_names_them_is_null_and_all_else_of_it_stays() {
         assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"], "{spelled}");
         assert_eq!(holding(&cohort.store(), format!("{spelled}/").as_bytes()), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_code_of_digits_alone_is_null_as_a_word_of_a_path_of_others() {
+    for image in ["/data/4000123/T1.nii", "/data/4000123_20252_2_0.nii"] {
+        let cohort = Cohort::of(&[B, C, ("4000123", "1")]);
+        sidecar(&cohort, B, image);
+        sidecar(&cohort, C, "/data/4000124_20252_2_0.nii");
+        cohort.run(&["--compression", "none"]).ended(0);
+        cohort.write("withdrawn.csv", "eid\n4000123\n");
+        cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+        assert_eq!(holding(&cohort.store(), b"4000123"), Vec::<String>::new());
+        assert_eq!(provenance(&cohort, B), ["∅", "1.2.3"]);
+        assert_eq!(provenance(&cohort, C)[0], "/data/4000124_20252_2_0.nii");
+    }
+}
+
+#[test]
+fn text_of_others_that_names_them_stays_and_is_told_by_column_without_its_values() {
+    let cohort = cohort();
+    cohort.list(
+        "subject_code,session_id,AGE,related,site\n0002,1,30,twin of WXQ77Z,A\n0003,1,31,n/a,B\nWXQ77Z,1,32,self,A\n",
+    );
+    for (of, note) in [(B, "from sub-WXQ77Z"), (C, "by hand"), (GONE, "by hand")] {
+        let table = tsv(1.0);
+        let rows = table.lines().enumerate();
+        let rows = rows.map(|(row, line)| format!("{line}\t{}\n", if row == 0 { "note" } else { note }));
+        cohort.write(&anatomical(of.0, of.1, "GM"), &rows.collect::<String>());
+    }
+    cohort.run(&["--compression", "none"]).ended(0);
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    let told = cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none", "--json"]).ended(0);
+    let told = told.says(&["metadata.parquet: related (1 rows)", "was not changed"]);
+    let cells = serde_json::json!({ "long/anatomical_gm.parquet: note": 4, "metadata.parquet: related": 1 });
+    assert_eq!(told.json()["withdrawn"]["named_in_cells"], cells);
+    told.keeps_quiet_about(&["twin of", "WXQ77Z"]);
+    let related = Store::read(&cohort.store()).by_session("metadata.parquet", "related");
+    assert_eq!(related["0002/1"], "twin of WXQ77Z");
 }
 
 #[test]

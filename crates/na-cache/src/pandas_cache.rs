@@ -29,7 +29,7 @@ pub struct PandasCache {
 }
 
 /// Identifiers as they stand in the cache.
-type Written = (Option<String>, Option<String>);
+pub(crate) type Written = (Option<String>, Option<String>);
 
 /// What can be taken over from a cache, and what cannot.
 #[derive(Debug, Default)]
@@ -82,9 +82,10 @@ impl PandasCache {
         for (place, table) in tables.iter().enumerate() {
             // The tables have no index; the rows of a session would be looked for in all of them each time.
             let rows = format!(
-                "CREATE TEMP TABLE rows_{place} AS SELECT CAST(subject_code AS TEXT) AS subject,
-                    CAST(session_id AS TEXT) AS session, rowid AS place FROM main.{};
+                "CREATE TEMP TABLE rows_{place} AS SELECT {} AS subject, {} AS session, rowid AS place FROM main.{};
                  CREATE INDEX temp.of_session_{place} ON rows_{place} (subject, session, place);",
+                as_written("subject_code"),
+                as_written("session_id"),
                 quoted(&table.to_string())
             );
             connection.execute_batch(&rows).map_err(sqlite)?;
@@ -215,9 +216,9 @@ impl PandasCache {
     }
 
     fn marked(&self, modality: Modality) -> Result<BTreeSet<Written>, CacheError> {
+        let [subject, session] = ["subject_code", "session_id"].map(as_written);
         self.written(
-            "SELECT CAST(subject_code AS TEXT), CAST(session_id AS TEXT) FROM completed_sessions
-             WHERE modality = ?1",
+            &format!("SELECT {subject}, {session} FROM completed_sessions WHERE modality = ?1"),
             Some(modality),
         )
     }
@@ -416,7 +417,16 @@ fn described((subject, session): &Written) -> String {
     session.as_deref().map_or_else(|| subject.to_owned(), |session| format!("{subject} {session}"))
 }
 
-fn session((subject, session): &Written) -> Result<Session, String> {
+/// An identifier as text. Where one of a column was missing, pandas made whole numbers doubles: `7.0` is `7`.
+pub(crate) fn as_written(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof({column}) = 'real' AND {column} = CAST({column} AS INTEGER)
+         THEN CAST(CAST({column} AS INTEGER) AS TEXT) ELSE CAST({column} AS TEXT) END"
+    )
+}
+
+/// The session that identifiers mean, by the one rule that cleans them.
+pub(crate) fn session((subject, session): &Written) -> Result<Session, String> {
     let subject = SubjectCode::clean(subject.as_deref().unwrap_or_default()).map_err(|e| e.to_string())?;
     let id = SessionId::clean(session.as_deref().unwrap_or_default()).map_err(|e| e.to_string())?;
     Ok(Session::new(subject, id))

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, params};
 use crate::cache::{session, sources_of};
 use crate::open::{READ_WRITE, connect};
 use crate::owned::to_json;
+use crate::pandas_cache::{Written, as_written, session as pandas_session};
 use crate::waiting::{begin, until_free};
 use crate::{Cache, CacheError, OwnedCache, OwnerLock};
 
@@ -77,31 +78,25 @@ impl OwnedCache<'_> {
     }
 }
 
-/// Takes sessions out of a cache that the pandas package left; `is_withdrawn` is asked for each by its codes as they
-/// stand there.
+/// Takes sessions out of a cache that the pandas package left, however it writes their identifiers.
 ///
 /// # Errors
 /// A cache that cannot be read or written.
-pub fn withdraw_from_pandas_cache(
-    lock: &OwnerLock,
-    is_withdrawn: impl Fn(Option<&str>, Option<&str>) -> bool,
-) -> Result<(), CacheError> {
+pub fn withdraw_from_pandas_cache(lock: &OwnerLock, sessions: &BTreeSet<Session>) -> Result<(), CacheError> {
     let location = Cache::path_in(lock.output());
     let sqlite = |source| CacheError::sqlite(&location, source);
     let connection = connect(&location, READ_WRITE)?;
     overwrite_what_is_deleted(&connection).map_err(sqlite)?;
     let transaction = begin(&connection, &location, lock.cancel())?;
-    withdraw_rows(&transaction, &is_withdrawn).map_err(sqlite)?;
+    withdraw_rows(&transaction, sessions).map_err(sqlite)?;
     lock.ownership().check()?;
     transaction.commit().map_err(sqlite)?;
     until_free(&location, lock.cancel(), || leave_no_trace(&connection))
 }
 
-/// Every table with these columns is one of sessions: the package has one for each tissue and workflow.
-fn withdraw_rows(
-    transaction: &Transaction<'_>,
-    is_withdrawn: &impl Fn(Option<&str>, Option<&str>) -> bool,
-) -> rusqlite::Result<()> {
+/// Every table with these columns is one of sessions: the package has one for each tissue and workflow. One that has
+/// subjects alone is cleared of each who has a session that goes.
+fn withdraw_rows(transaction: &Transaction<'_>, sessions: &BTreeSet<Session>) -> rusqlite::Result<()> {
     let mut tables = transaction.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS (
              SELECT 1 FROM pragma_table_info(sqlite_schema.name) WHERE name = 'subject_code')",
@@ -110,18 +105,21 @@ fn withdraw_rows(
     for table in tables {
         let table = format!("\"{}\"", table.replace('"', "\"\""));
         let has_sessions = transaction.prepare(&format!("SELECT session_id FROM {table}")).is_ok();
-        let id = if has_sessions { "session_id" } else { "NULL" };
-        let written = format!("SELECT DISTINCT CAST(subject_code AS TEXT), CAST({id} AS TEXT) FROM {table}");
-        let mut written = transaction.prepare(&written)?;
+        let subject = as_written("subject_code");
+        let id = if has_sessions { as_written("session_id") } else { "NULL".to_owned() };
+        let mut written = transaction.prepare(&format!("SELECT DISTINCT {subject}, {id} FROM {table}"))?;
         let written = written
-            .query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?)))?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        let withdrawn = written.iter().filter(|(code, id)| is_withdrawn(code.as_deref(), id.as_deref()));
-        for (code, session) in withdrawn {
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<Written>>>()?;
+        let is_withdrawn = |written: &&Written| {
+            pandas_session(written).is_ok_and(|session| match has_sessions {
+                true => sessions.contains(&session),
+                false => sessions.iter().any(|gone| gone.subject == session.subject),
+            })
+        };
+        for (code, session) in written.iter().filter(is_withdrawn) {
             transaction.execute(
-                &format!(
-                    "DELETE FROM {table} WHERE CAST(subject_code AS TEXT) IS ?1 AND CAST({id} AS TEXT) IS ?2"
-                ),
+                &format!("DELETE FROM {table} WHERE {subject} IS ?1 AND {id} IS ?2"),
                 params![code, session],
             )?;
         }

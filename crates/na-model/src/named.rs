@@ -8,12 +8,16 @@ use crate::{Session, SessionId, Sidecar, SourceFile, SourceRoot, SubjectCode, co
 /// What a reason says in the place of one that named somebody.
 const UNTOLD: &str = "not told: it named a participant who withdrew";
 
+/// Digits from which on a number in a path is taken for a code: years, counters of series and fields of a time have fewer. A
+/// date that equals a code is lost with it, which costs a note of where a file came from, and no measurement.
+const FEWEST_DIGITS: usize = 5;
+
 /// Participants who withdrew, by the names that a text may have for them. Provenance that names one of them is null, a
 /// reason that does is told no more: neither costs a measurement.
 ///
 /// A name stands behind `sub-` and is spelled in any way in which a folder is found: by its code, by its letters and
-/// digits, or by its number. A code of letters and digits is also known where it stands alone; digits alone never are, as
-/// they may be a year or a line.
+/// digits, or by its number. A code of letters and digits is also known where it stands alone; digits alone are only as a
+/// whole word of a path of provenance, and only where they are too many for a year or a counter.
 ///
 /// ```
 /// use na_model::{Names, Session, SubjectCode};
@@ -30,8 +34,8 @@ pub struct Names {
     gone: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
     by_letters: BTreeMap<String, SubjectCode>,
     by_number: BTreeMap<String, SubjectCode>,
-    /// Who stays: their codes name nobody else.
-    staying: BTreeSet<SubjectCode>,
+    /// Who stays, each with the visits that do: their codes name nobody else.
+    staying: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
 }
 
 impl Names {
@@ -42,15 +46,15 @@ impl Names {
         gone: impl IntoIterator<Item = &'s Session>,
         staying: impl IntoIterator<Item = &'s Session>,
     ) -> Self {
-        let mut names = Self {
-            staying: staying.into_iter().map(|session| session.subject.clone()).collect(),
-            ..Self::default()
-        };
+        let mut names = Self::default();
+        for session in staying {
+            names.staying.entry(session.subject.clone()).or_default().extend(session.id.clone());
+        }
         let mut whole = BTreeSet::new();
         for session in gone {
             let visits = names.gone.entry(session.subject.clone()).or_default();
             match &session.id {
-                Some(id) if names.staying.contains(&session.subject) => drop(visits.insert(id.clone())),
+                Some(id) if names.staying.contains_key(&session.subject) => drop(visits.insert(id.clone())),
                 _ => drop(whole.insert(session.subject.clone())),
             }
         }
@@ -79,6 +83,18 @@ impl Names {
             code.contains(|c: char| c.is_alphabetic()) && code.contains(|c: char| c.is_ascii_digit())
         };
         self.are_behind_keys(text) || self.stand_alone(text, has_both)
+    }
+
+    /// Whether a path of provenance names one of them, also by a code of digits alone as UK Biobank's bulk files have it.
+    #[must_use]
+    pub fn are_in_path(&self, text: &str) -> bool {
+        let is_number = |word: &str| {
+            let number = code_number(word).filter(|_| word.len() >= FEWEST_DIGITS);
+            let Some(code) = number.and_then(|number| self.by_number.get(&number)) else { return false };
+            let stays = SubjectCode::clean(word).is_ok_and(|written| self.staying.contains_key(&written));
+            !stays && self.gone.get(code).is_some_and(BTreeSet::is_empty)
+        };
+        self.are_in(text) || text.split(|c: char| c.is_whitespace() || "/\\_.".contains(c)).any(is_number)
     }
 
     /// Tells nothing in the place of a reason that names one of them; whether it did.
@@ -110,15 +126,20 @@ impl Names {
             source.path.clear();
             found = true;
         }
-        let mut texts = vec![&mut source.mask_entity];
-        if let Some(sidecar) = &mut source.sidecar {
-            let Sidecar { original_file, mask, atlas_name, space, software_version, timestamp, .. } = sidecar;
-            texts.extend([original_file, mask, atlas_name, space, software_version, timestamp]);
-        }
-        for text in texts {
-            if text.as_ref().is_some_and(|text| self.are_in(text)) {
+        let mut take_out = |text: &mut Option<String>, is_named: &dyn Fn(&str) -> bool| {
+            if text.as_deref().is_some_and(is_named) {
                 *text = None;
                 found = true;
+            }
+        };
+        take_out(&mut source.mask_entity, &|text| self.are_in(text));
+        if let Some(sidecar) = &mut source.sidecar {
+            let Sidecar { original_file, mask, atlas_name, space, software_version, timestamp, .. } = sidecar;
+            for path in [original_file, mask] {
+                take_out(path, &|text| self.are_in_path(text));
+            }
+            for text in [atlas_name, space, software_version, timestamp] {
+                take_out(text, &|text| self.are_in(text));
             }
         }
         found
@@ -134,10 +155,13 @@ impl Names {
     fn are_behind_keys(&self, text: &str) -> bool {
         !self.is_empty()
             && behind(text, "sub-").any(|token| {
-                match self.subject(token).and_then(|code| self.gone.get(code)) {
+                match self.subject(token).and_then(|code| self.gone.get_key_value(code)) {
                     None => false,
-                    Some(visits) if visits.is_empty() => true,
-                    Some(visits) => behind(text, "ses-").any(|token| starts_with_visit(token, visits)),
+                    Some((_, visits)) if visits.is_empty() => true,
+                    Some((code, visits)) => {
+                        let staying = self.staying.get(code);
+                        behind(text, "ses-").any(|token| starts_with_visit(token, visits, staying))
+                    }
                 }
             })
     }
@@ -148,7 +172,7 @@ impl Names {
             let code = SubjectCode::clean(name).ok()?;
             match self.gone.get_key_value(&code) {
                 Some((code, _)) => Some(Some(code)),
-                None if self.staying.contains(&code) => Some(None),
+                None if self.staying.contains_key(&code) => Some(None),
                 None => {
                     let number = code_number(name).and_then(|number| self.by_number.get(&number));
                     number.or_else(|| self.by_letters.get(&code_letters(name))).map(Some)
@@ -187,13 +211,22 @@ fn beginnings(token: &str) -> impl Iterator<Item = &str> {
     std::iter::once(token).chain(ends.filter_map(|end| token.get(..end))).filter(|name| !name.is_empty())
 }
 
-fn starts_with_visit(token: &str, visits: &BTreeSet<SessionId>) -> bool {
-    beginnings(token).any(|name| {
-        let Ok(Some(id)) = SessionId::clean(name) else { return false };
-        let number = code_number(name);
-        visits.contains(&id)
-            || (number.is_some() && visits.iter().any(|visit| code_number(visit.as_str()) == number))
-    })
+/// Whether a token begins with a visit that is gone: its id, or a number that it equals and no visit that stays does.
+fn starts_with_visit(token: &str, gone: &BTreeSet<SessionId>, staying: Option<&BTreeSet<SessionId>>) -> bool {
+    let stays = |is_it: &dyn Fn(&SessionId) -> bool| staying.into_iter().flatten().any(is_it);
+    let visit = beginnings(token).find_map(|name| {
+        let id = SessionId::clean(name).ok().flatten()?;
+        if gone.contains(&id) {
+            return Some(true);
+        }
+        if stays(&|visit| *visit == id) {
+            return Some(false);
+        }
+        let number = code_number(name)?;
+        let is_equal = |visit: &SessionId| code_number(visit.as_str()).as_ref() == Some(&number);
+        (gone.iter().any(is_equal)).then(|| !stays(&is_equal))
+    });
+    visit.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -248,6 +281,35 @@ mod tests {
             ("sub-8_ses-1_T1w.nii", false),
         ] {
             assert_eq!(names.are_in(text), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_visit_that_equals_one_as_a_number_and_stays_is_not_taken_for_it() {
+        let names = Names::of(&[session("7", "01")], &[session("7", "1"), session("7", "2")]);
+        for (text, is_named) in
+            [("sub-7/ses-01/T1w.nii", true), ("sub-7/ses-1/T1w.nii", false), ("sub-7/ses-001/T1w.nii", false)]
+        {
+            assert_eq!(names.are_in(text), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_alone_name_somebody_in_a_path_where_they_are_too_many_for_a_year_or_a_counter() {
+        let names = Names::of(&[session("4000123", "1"), session("2025", "1")], &[session("4000124", "1")]);
+        for (text, is_named) in [
+            ("/data/4000123/T1.nii", true),
+            ("/data/4000123_20252_2_0.nii", true),
+            ("/data/T1_4000123.nii.gz", true),
+            ("C:\\data\\4000123\\T1.nii", true),
+            ("/data/04000123/T1.nii", true),
+            ("/data/4000124_20252_2_0.nii", false),
+            ("/data/14000123/T1.nii", false),
+            ("/data/x4000123/T1.nii", false),
+            ("/data/2025/T1.nii", false),
+        ] {
+            assert_eq!(names.are_in_path(text), is_named, "{text}");
+            assert!(!names.are_in(text), "{text}");
         }
     }
 

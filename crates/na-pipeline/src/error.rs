@@ -140,6 +140,15 @@ pub enum PipelineError {
         /// Why not.
         problem: String,
     },
+    /// Lines of the list of withdrawals have somebody who is known, and do not say clearly whom they mean.
+    #[error(
+        "the list of withdrawals, {lines}: nothing was done. Write a subject a line, or a subject and a session under the header \
+         subject_code,session_id, with remarks in a column of another name; --yes does what is clear, and leaves these lines out"
+    )]
+    UnclearWithdrawals {
+        /// The lines, each with what is wrong; no codes.
+        lines: String,
+    },
     /// The list of withdrawals would take out more than a tenth of the store.
     #[error(
         "{taken} of the {known} subjects in {} are in the list of withdrawals, which is over a tenth: is it the right file? \

@@ -135,6 +135,14 @@ impl LetGo {
         Ok(let_go)
     }
 
+    /// The same without the units of some sessions.
+    pub(crate) fn without(mut self, sessions: &BTreeSet<Session>) -> Self {
+        for units in [&mut self.units, &mut self.failed] {
+            units.retain(|unit| !sessions.contains(&unit.session));
+        }
+        self
+    }
+
     /// Whether anything goes that nothing was found of today, or that nobody asked for.
     pub(crate) fn is_unasked(&self) -> bool {
         !self.units.is_empty() || !self.tables.is_empty() || !self.columns.is_empty()

@@ -75,7 +75,9 @@ mod together;
 mod unit_error;
 mod way;
 mod withdrawal;
+mod withdrawal_list;
 mod withdrawn;
+mod withdrawn_subjects;
 mod work;
 
 pub use config::{Config, SessionSource};
@@ -88,4 +90,4 @@ pub use session_list::{RowCounts, SessionListOptions};
 pub use sources::EntityPick;
 pub use unit_error::UnitError;
 pub use withdrawal::{Withdrew, withdraw, would_withdraw};
-pub use withdrawn::{Meant, NOBODY, Participant, Withdrawn};
+pub use withdrawn::{Beside, Doubt, Meant, NOBODY, Participant, Unclear, Withdrawn};

@@ -130,12 +130,17 @@ impl Loading<'_> {
         taken: &mut Taken,
         sender: &UnitSender,
     ) -> bool {
-        let reason = match read {
+        let mut reason = match read {
             Ok(None) => return false,
             Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
                 Ok(()) => {
                     taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
-                    loaded.notes.drain(..).for_each(|note| self.observer.event(Event::Note(note)));
+                    for mut note in loaded.notes.drain(..) {
+                        if self.names.are_in(&note) {
+                            self.names.leave_untold(&mut note);
+                        }
+                        self.observer.event(Event::Note(note));
+                    }
                     self.names.take_out_of_all(&mut loaded.unit.sources);
                     return sender.send(loaded.unit).is_ok();
                 }
@@ -143,6 +148,7 @@ impl Loading<'_> {
             },
             Err(error) => error.to_string(),
         };
+        self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
         taken.failed.push(outcome.clone());
         self.observer.event(Event::Failed(outcome));

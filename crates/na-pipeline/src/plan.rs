@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use na_model::{
-    Modality, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus,
+    Modality, Names, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit, UnitOutcome, UnitStatus,
 };
 
 use crate::event::PlanSummary;
@@ -133,6 +133,17 @@ pub(crate) struct Decided {
 }
 
 impl Plan {
+    /// Tells no more of outcomes and notes that name somebody who withdrew, wherever they are told.
+    pub(crate) fn leave_untold(&mut self, names: &Names) {
+        for outcome in self.outcomes.iter_mut().chain(&mut self.unlisted) {
+            names.leave_untold(&mut outcome.reason);
+        }
+        // A note counts much: digits alone are no name in it.
+        for note in self.notes.iter_mut().filter(|note| names.are_in(note)) {
+            names.leave_untold(note);
+        }
+    }
+
     /// What `sessions.tsv` is going to tell beside what the store holds.
     pub(crate) fn all_outcomes(&self, failed: &[UnitOutcome]) -> Vec<UnitOutcome> {
         let has_failed: HashSet<&Unit> = failed.iter().map(|outcome| &outcome.unit).collect();

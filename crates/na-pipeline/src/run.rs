@@ -85,6 +85,10 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
                 LetGo::of(config, &units, is_loaded, &work.plan.outcomes, &work.list.listing)?
             }
         };
+        // A run takes those who withdrew out before it looks what else goes.
+        let withdrawn = config.withdrawn.among_stored(&config.output)?.sessions;
+        removals.retain(|unit| !withdrawn.contains(&unit.session));
+        let let_go = let_go.without(&withdrawn);
         let stopped = check_share(config, &work.plan, &removals).and_then(|()| check_let_go(config, &let_go));
         let would_stop = stopped.err().map(|error| error.to_string());
         let report = report(&work.list, &work.plan, Loaded::default(), None, false);
@@ -228,9 +232,6 @@ fn load_and_export(
     }
     let mut outcomes: Vec<UnitOutcome> = plan.all_outcomes(&loaded.failed);
     outcomes.extend(of_nobody_left);
-    for outcome in &mut outcomes {
-        work.names.leave_untold(&mut outcome.reason);
-    }
     cache.write_outcomes(&outcomes)?;
     let let_go = match base {
         Base::Stored => LetGo::default(),

@@ -13,7 +13,7 @@ mod rows;
 
 use age::{Age, AgeUnit, in_years};
 use choice::{Choice, is_chosen, is_left_out};
-pub(crate) use choice::{SESSION as SESSION_COLUMNS, SUBJECT as SUBJECT_COLUMNS};
+pub(crate) use choice::{LIKE_SESSION, SESSION as SESSION_COLUMNS, SUBJECT as SUBJECT_COLUMNS};
 use rows::{Rows, form};
 
 /// What the command line says of the session list's columns.

@@ -1,6 +1,6 @@
 //! Taking those who withdrew out of a store, and out of the session list of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use na_cache::{Claim, HolderName, OwnerLock};
@@ -10,7 +10,10 @@ use na_store::{ExportObserver, Mentioned, Withdrawal};
 use crate::error::PipelineError;
 use crate::session_list::{SessionList, WrittenIds};
 use crate::share::is_over_a_tenth;
-use crate::withdrawn::{Meant, Withdrawn};
+use crate::withdrawn::{Doubt, Meant, Unclear, Withdrawn};
+
+/// Lines that an error tells of.
+const LINES_TOLD: usize = 5;
 
 /// Subjects that may always withdraw at once: of a small cohort one or two are over a tenth, and a wrong file, such as the
 /// session list, takes everybody.
@@ -57,6 +60,10 @@ pub struct Withdrew {
     pub of_nobody: usize,
     /// Those of them that have the same letters and digits as a code of the store.
     pub near_misses: usize,
+    /// Lines of somebody whom the store has, of which it is not clear whom they mean: they took nobody out.
+    pub unclear: Vec<Unclear>,
+    /// Text cells of other sessions that name one of them, which stay: by file and column, how many rows have one.
+    pub named_in_cells: BTreeMap<String, u64>,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
 }
@@ -65,7 +72,8 @@ pub struct Withdrew {
 /// take any share of the store.
 ///
 /// # Errors
-/// A list that is shorter than the one before, or that takes over a tenth of the store; a store that cannot be read or
+/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not clear; a
+/// store that cannot be read or
 /// written; a load that is running; something of them that is left.
 pub fn withdraw(
     output: &Path,
@@ -82,22 +90,28 @@ pub fn withdraw(
     let mentioned = Mentioned::of(output)?;
     told.check(output, mentioned.n_listed_withdrawn)?;
     let meant = withdrawn.among(&mentioned.sessions);
+    let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
+    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
     let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
     if !yes && taken > FEW && is_over_a_tenth(taken, known) {
         return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
     }
-    let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
     let mut taken_out = Withdrawal::default();
+    let mut named_in_cells = BTreeMap::new();
     if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(output, &meant.names)? {
         taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
+        named_in_cells = na_store::named_in_cells(output, &meant.names)?;
+    } else {
+        // What a killed run left half written may have somebody who withdrew.
+        na_store::finish_commit(&lock, observer)?;
     }
-    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), ..Withdrew::of(meant, is_known) })
+    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, ..Withdrew::of(meant, is_known) })
 }
 
 /// What [`withdraw`] would take out.
 ///
 /// # Errors
-/// A list that is shorter than the one before; a store that cannot be read.
+/// A list that is shorter than the one before, or has lines that are not clear; a store that cannot be read.
 pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result<Withdrew, PipelineError> {
     let told = withdrawn.told(yes);
     if !output.is_dir() || told.n_listed().is_none() {
@@ -106,7 +120,52 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
     let mentioned = Mentioned::of(output)?;
     told.check(output, mentioned.n_listed_withdrawn)?;
     let is_known = mentioned.n_listed_withdrawn == told.n_listed();
-    Ok(Withdrew::of(withdrawn.among(&mentioned.sessions), is_known))
+    let meant = withdrawn.among(&mentioned.sessions);
+    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+    Ok(Withdrew::of(meant, is_known))
+}
+
+/// Refuses to pass over lines that are not clear, but for those that may have done their work before: of a list that is
+/// known, a session that is not there may be one that was taken out.
+pub(crate) fn check_clear(
+    unclear: &[Unclear],
+    yes: bool,
+    may_be_done: impl Fn(&Unclear) -> bool,
+) -> Result<(), PipelineError> {
+    let lines: Vec<&Unclear> = unclear.iter().filter(|line| !may_be_done(line)).collect();
+    if yes || lines.is_empty() {
+        return Ok(());
+    }
+    let mut told: Vec<String> = lines.iter().take(LINES_TOLD).map(|line| line.told()).collect();
+    if lines.len() > LINES_TOLD {
+        told.push(format!("and {} more", lines.len() - LINES_TOLD));
+    }
+    Err(PipelineError::UnclearWithdrawals { lines: told.join("; ") })
+}
+
+impl Unclear {
+    /// The line and what is wrong with it, without its codes.
+    fn told(&self) -> String {
+        let line = self.line;
+        match self.doubt {
+            Doubt::NoSuchSession => {
+                format!(
+                    "line {line} has a known subject beside what is no session of it (a remark, or a miswritten session?)"
+                )
+            }
+            Doubt::MoreThanACode => format!("line {line} has a known subject among other words or codes"),
+        }
+    }
+}
+
+impl Withdrawn {
+    /// Whom a list means of a store and its cache.
+    pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
+        match self {
+            Self::List(_) if output.is_dir() => Ok(self.among(&Mentioned::of(output)?.sessions)),
+            _ => Ok(Meant::default()),
+        }
+    }
 }
 
 impl Withdrew {
@@ -114,7 +173,7 @@ impl Withdrew {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let taken_out =
             Withdrawal { n_subjects: count(meant.subjects().len()), n_sessions: count(meant.sessions.len()) };
-        let Meant { sessions, n_lines, of_nobody, near_misses, .. } = meant;
-        Self { taken_out, sessions, n_lines, of_nobody, near_misses, is_known }
+        let Meant { sessions, n_lines, of_nobody, near_misses, unclear, .. } = meant;
+        Self { taken_out, sessions, n_lines, of_nobody, near_misses, unclear, is_known, ..Self::default() }
     }
 }

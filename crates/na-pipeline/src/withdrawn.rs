@@ -1,17 +1,18 @@
 //! The list of participants who withdrew, and whom of a store or a session list it means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use na_model::{Names, Session, SessionId, SubjectCode, code_letters, is_missing_in_list, visible};
+use na_model::{Names, Session, SessionId, SubjectCode, visible};
 use na_store::WithdrawalsTold;
 
 use crate::clothing::undressed;
 use crate::delimited::{text_of, without_bom};
 use crate::error::PipelineError;
-use crate::session_list::{SESSION_COLUMNS, SUBJECT_COLUMNS};
-use crate::way::{Kind, number};
+use crate::way::Kind;
+use crate::withdrawal_list::{keyed, participants};
+use crate::withdrawn_subjects::{Meaning, Subjects};
 
 /// How a list is called that has nobody in it.
 pub const NOBODY: &str = "none";
@@ -29,16 +30,47 @@ pub enum Withdrawn {
 }
 
 /// A line of the list: a subject, or one session of a subject, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
-    /// The subject.
+    /// The line, from 1.
+    pub line: usize,
+    /// The subject; empty where the line has none.
     pub subject: String,
-    /// The session; all of the subject's without one.
-    pub session: Option<String>,
+    /// What stands beside it.
+    pub beside: Beside,
+}
+
+/// What stands beside a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// A session, or nothing that says one: then all of the subject's are meant.
+    Session(Option<String>),
+    /// Cells that no header names: a session, or a remark.
+    Unnamed(Vec<String>),
+}
+
+/// Why it is not clear whom a line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The subject is known, and has no such session.
+    NoSuchSession,
+    /// The line has a known subject among other words or codes.
+    MoreThanACode,
+}
+
+/// A line of which it is not clear whom it means, though it has a subject that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclear {
+    /// The line, from 1.
+    pub line: usize,
+    /// Why.
+    pub doubt: Doubt,
+    /// The subject, where there is one.
+    pub(crate) subject: Option<SubjectCode>,
 }
 
 impl Withdrawn {
-    /// Reads a list: a subject a line, or a subject and a session, between commas, semicolons, tabs or blanks, with a
+    /// Reads a list: a subject a line, or a subject and a session, between commas, tabs, semicolons or blanks, with a
     /// header or without. `none` means nobody.
     ///
     /// # Errors
@@ -71,15 +103,15 @@ impl Withdrawn {
         }
     }
 
-    /// The lines of the list, each once.
+    /// The lines of the list that have a subject, each once.
     fn n_lines(&self) -> u64 {
         let Self::List(participants) = self else { return 0 };
-        let lines: BTreeSet<_> = participants.iter().map(Participant::cleaned).collect();
+        let lines: BTreeSet<_> = participants.iter().filter_map(Participant::cleaned).collect();
         u64::try_from(lines.len()).unwrap_or(u64::MAX)
     }
 
-    /// Which of these sessions withdrew. A code means itself, or the one subject that it equals as a number; what has the
-    /// same letters and digits only is told, and stays.
+    /// Which of these sessions withdrew. A code means itself, or the one that it equals as a number; what has the same
+    /// letters and digits only is told, and stays, and so does whoever stands in a line that is not clear.
     #[must_use]
     pub fn among(&self, sessions: &BTreeSet<Session>) -> Meant {
         let Self::List(participants) = self else { return Meant::default() };
@@ -87,36 +119,73 @@ impl Withdrawn {
         let mut meant = Meant { n_lines: participants.len(), ..Meant::default() };
         let mut of_nobody = BTreeSet::new();
         for participant in participants {
-            let subject = known.meant_by(&participant.subject);
-            let visits = subject.and_then(|subject| known.visits.get(subject)).into_iter().flatten();
-            let mut visits = visits.filter(|session| is_visit(session, participant)).peekable();
-            if visits.peek().is_some() {
-                meant.sessions.extend(visits.copied().cloned());
-                continue;
-            }
-            meant.of_nobody += 1;
-            if subject.is_none() && known.is_near(&participant.subject) {
-                meant.near_misses += 1;
-            } else if let (Some(of_subject), id) = participant.cleaned() {
-                of_nobody.insert(Session::new(subject.cloned().unwrap_or(of_subject), id));
+            match known.meaning(participant) {
+                Meaning::Sessions(visits) => meant.sessions.extend(visits.into_iter().cloned()),
+                Meaning::Unclear(doubt, subject) => {
+                    let session = subject.zip(participant.session_id());
+                    of_nobody.extend(session.map(|(subject, id)| Session::new(subject.clone(), Some(id))));
+                    let line = participant.line;
+                    meant.unclear.push(Unclear { line, doubt, subject: subject.cloned() });
+                }
+                Meaning::Nobody => {
+                    meant.of_nobody += 1;
+                    if known.is_near(&participant.subject) {
+                        meant.near_misses += 1;
+                    } else {
+                        of_nobody
+                            .extend(participant.possible_subjects().map(|code| Session::new(code, None)));
+                    }
+                }
             }
         }
         let staying = sessions.iter().filter(|session| !meant.sessions.contains(session));
         meant.names = Names::of(meant.sessions.iter().chain(&of_nobody), staying);
-        meant.n_subjects_known = known.visits.len();
+        meant.n_subjects_known = known.n_subjects();
         meant
     }
 }
 
 impl Participant {
-    /// The codes that it means where nobody answers to it.
-    fn cleaned(&self) -> (Option<SubjectCode>, Option<SessionId>) {
-        let subject = visible(&self.subject, Kind::Subject.prefix());
-        let session = self.session.as_ref().map(|session| visible(session, Kind::Session.prefix()));
-        let bare = |text: &str| undressed(text).unwrap_or(text).to_owned();
-        let id = session.and_then(|session| SessionId::clean(&bare(&session)).ok().flatten());
-        (SubjectCode::clean(&bare(&subject)).ok(), id)
+    /// A subject, or one session of a subject.
+    #[must_use]
+    pub fn new(line: usize, subject: String, session: Option<String>) -> Self {
+        Self { line, subject, beside: Beside::Session(session) }
     }
+
+    /// What says a session, or may say one.
+    pub(crate) fn session(&self) -> Option<&str> {
+        keyed(&self.subject).1.or(match &self.beside {
+            Beside::Session(session) => session.as_deref(),
+            Beside::Unnamed(cells) => cells.first().map(String::as_str).filter(|cell| !cell.is_empty()),
+        })
+    }
+
+    fn session_id(&self) -> Option<SessionId> {
+        SessionId::clean(&bare(self.session()?, Kind::Session)).ok().flatten()
+    }
+
+    /// The codes by which a line is told from others; none of a line without a subject.
+    fn cleaned(&self) -> Option<(SubjectCode, Option<SessionId>)> {
+        let subject = SubjectCode::clean(&bare(keyed(&self.subject).0, Kind::Subject)).ok()?;
+        Some((subject, self.session_id()))
+    }
+
+    /// Whom it may mean where nobody answers to it: the cell as a whole, and the first of two words.
+    fn possible_subjects(&self) -> impl Iterator<Item = SubjectCode> {
+        let whole = keyed(&self.subject).0;
+        let mut words = whole.split_whitespace();
+        let first = words.next().filter(|_| words.next().is_some() && words.next().is_none());
+        [Some(whole), first]
+            .into_iter()
+            .flatten()
+            .filter_map(|code| SubjectCode::clean(&bare(code, Kind::Subject)).ok())
+    }
+}
+
+/// An identifier without prefix and the clothing of a spreadsheet.
+fn bare(written: &str, kind: Kind) -> String {
+    let visible = visible(written, kind.prefix());
+    undressed(&visible).map(str::to_owned).unwrap_or(visible)
 }
 
 /// Whom a list means.
@@ -132,6 +201,8 @@ pub struct Meant {
     pub of_nobody: usize,
     /// Those of them that have the same letters and digits as a code.
     pub near_misses: usize,
+    /// Lines with somebody who is known, of which it is not clear whom they mean: they take nobody out.
+    pub unclear: Vec<Unclear>,
     /// The subjects among whom they were looked for.
     pub n_subjects_known: usize,
 }
@@ -141,94 +212,6 @@ impl Meant {
     pub(crate) fn subjects(&self) -> BTreeSet<&SubjectCode> {
         self.sessions.iter().map(|session| &session.subject).collect()
     }
-}
-
-/// Subjects, as lines of a list find them.
-struct Subjects<'s> {
-    visits: BTreeMap<&'s SubjectCode, Vec<&'s Session>>,
-    by_number: BTreeMap<String, Vec<&'s SubjectCode>>,
-    letters: BTreeSet<String>,
-}
-
-impl<'s> Subjects<'s> {
-    fn of(sessions: &'s BTreeSet<Session>) -> Self {
-        let mut visits: BTreeMap<&SubjectCode, Vec<&Session>> = BTreeMap::new();
-        for session in sessions {
-            visits.entry(&session.subject).or_default().push(session);
-        }
-        let mut by_number: BTreeMap<String, Vec<&SubjectCode>> = BTreeMap::new();
-        for subject in visits.keys() {
-            let number = number(subject.as_str()).into_iter();
-            number.for_each(|number| by_number.entry(number).or_default().push(subject));
-        }
-        let letters = visits.keys().map(|code| code_letters(code.as_str())).collect();
-        Self { visits, by_number, letters }
-    }
-
-    /// The one subject that a code means.
-    fn meant_by(&self, written: &str) -> Option<&'s SubjectCode> {
-        let bare = visible(written, Kind::Subject.prefix());
-        let by_code = |code: &str| {
-            let code = SubjectCode::clean(code).ok()?;
-            self.visits.get_key_value(&code).map(|(subject, _)| *subject)
-        };
-        let by_number = |code: &str| match self.by_number.get(&number(code)?)?.as_slice() {
-            [one] => Some(*one),
-            _ => None,
-        };
-        let forms = [Some(bare.as_str()), undressed(&bare)];
-        forms.into_iter().flatten().find_map(|form| by_code(form).or_else(|| by_number(form)))
-    }
-
-    /// Whether a code has the letters and digits of a subject.
-    fn is_near(&self, written: &str) -> bool {
-        let letters = code_letters(&visible(written, Kind::Subject.prefix()));
-        !letters.is_empty() && self.letters.contains(&letters)
-    }
-}
-
-fn is_visit(session: &Session, participant: &Participant) -> bool {
-    let Some(written) = &participant.session else { return true };
-    let Some(id) = session.id_str() else { return false };
-    let bare = visible(written, Kind::Session.prefix());
-    let forms = [Some(bare.as_str()), undressed(&bare)];
-    forms.into_iter().flatten().any(|form| {
-        let is_code = matches!(SessionId::clean(form), Ok(Some(clean)) if clean.as_str() == id);
-        is_code || (number(form).is_some() && number(form) == number(id))
-    })
-}
-
-fn participants(text: &str) -> Vec<Participant> {
-    let lines = || text.split(['\n', '\r']).filter(|line| !line.trim().is_empty());
-    let delimiter =
-        ['\t', ';', ','].into_iter().find(|delimiter| lines().any(|line| line.contains(*delimiter)));
-    let cells = |line: &str| -> Vec<String> {
-        let cells: Vec<&str> = match delimiter {
-            Some(delimiter) => line.split(delimiter).collect(),
-            None => line.split_whitespace().collect(),
-        };
-        cells.into_iter().map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
-    };
-    let mut rows: Vec<Vec<String>> = lines().map(cells).collect();
-    let place = |names: &[&str], header: &[String]| {
-        names.iter().find_map(|name| header.iter().position(|cell| cell.eq_ignore_ascii_case(name)))
-    };
-    // UK Biobank's name, which no session list has.
-    let names: Vec<&str> = SUBJECT_COLUMNS.iter().copied().chain(["eid"]).collect();
-    let header = rows.first().and_then(|first| Some((place(&names, first)?, place(SESSION_COLUMNS, first))));
-    let (subject, session) = header.unwrap_or((0, Some(1)));
-    if header.is_some() {
-        rows.remove(0);
-    }
-    let cell = |row: &Vec<String>, place: usize| {
-        row.get(place).filter(|cell| !cell.is_empty() && !is_missing_in_list(cell)).cloned()
-    };
-    rows.iter()
-        .filter_map(|row| {
-            let session = session.and_then(|place| cell(row, place));
-            Some(Participant { subject: cell(row, subject)?, session })
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -263,12 +246,30 @@ mod tests {
             "\"7\"\n",
             "name;id\nx;7\n",
             "7\n\n999\n",
+            "Participant ID\n7\n",
+            "Study ID\n7\n",
+            "Withdrawn sub\n7\n",
+            "Participant ID,Date\n7,2025-01-03\n",
+            "Subject ID\tDate\n7\t2025-01-03\n",
+            "participant_id,remark\n7,moved; ill\tand away\n8,\"a, b\"\n",
+            "7,moved abroad\n",
+            "7,moved; ill\n",
+            "'0007'\n",
+            "\"7\",\"moved, ill\"\n",
         ] {
             assert_eq!(meant(list), (both.to_owned(), 0), "{list:?}");
         }
-        for list in
-            ["7,2", "7\t2\n", "subject_code,session_id\n7,2\n", "session_id,subject\nses-02,7\n", "7 2"]
-        {
+        for list in [
+            "7,2",
+            "7\t2\n",
+            "subject_code,session_id\n7,2\n",
+            "session_id,subject\nses-02,7\n",
+            "7 2",
+            "Participant ID,Visit\n7,2\n",
+            "sub-0007_ses-2\n",
+            "sub-0007/ses-2\n",
+            "'7','2'\n",
+        ] {
             assert_eq!(meant(list).0, "sub-0007/ses-2", "{list:?}");
         }
         assert_eq!(meant("50772\n").0, "sub-0050772/ses-a");
@@ -280,5 +281,61 @@ mod tests {
     #[test]
     fn the_same_letters_mean_nobody_and_are_counted() {
         assert_eq!(meant("222\n2222\n"), (String::new(), 1));
+    }
+
+    #[test]
+    fn every_line_counts_whether_it_means_somebody_or_not() {
+        let known = sessions(&[("7", "1")]);
+        for (list, lines) in [
+            ("Withdrawn sub\n7\n9\n", (3, 2)),
+            (",9\n7\n", (2, 1)),
+            ("participant_id,date\n,9\n7,x\n,\n", (3, 2)),
+            ("n/a\n", (1, 1)),
+        ] {
+            let meant = Withdrawn::List(participants(list)).among(&known);
+            assert_eq!((meant.n_lines, meant.of_nobody), lines, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_known_subject_in_a_line_that_is_not_clear_is_told_by_its_line_and_stays() {
+        use Doubt::{MoreThanACode, NoSuchSession};
+        let known = sessions(&[("7", "1"), ("8", "1"), ("3", "1"), ("WXQ77Z", "1")]);
+        for (list, doubt) in [
+            ("WXQ77Z,moved\n", NoSuchSession),
+            ("7,9\n", NoSuchSession),
+            ("subject,session\n7,moved abroad\n", NoSuchSession),
+            ("sub-7_ses-9\n", NoSuchSession),
+            ("7 9\n", NoSuchSession),
+            ("0007 withdrew consent\n", MoreThanACode),
+            ("0007, 0008, 0003\n", MoreThanACode),
+            ("\"0007, 0008\"\n", MoreThanACode),
+            ("subject\n0007, 0008\n", MoreThanACode),
+            ("0007 0008\n", MoreThanACode),
+            ("0007,1,0008\n", MoreThanACode),
+            (",WXQ77Z\n", MoreThanACode),
+            ("subject,x\n,WXQ77Z\n", MoreThanACode),
+            ("gone,WXQ77Z\n", MoreThanACode),
+            ("\"0007,moved\n", MoreThanACode),
+            ("sub-0007/anat\n", MoreThanACode),
+        ] {
+            let meant = Withdrawn::List(participants(list)).among(&known);
+            let line = list.lines().count();
+            let unclear: Vec<_> = meant.unclear.iter().map(|one| (one.line, one.doubt)).collect();
+            assert_eq!((unclear, meant.sessions), (vec![(line, doubt)], BTreeSet::new()), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_visit_is_meant_exactly_before_it_is_meant_as_a_number() {
+        let known = sessions(&[("7", "1"), ("7", "01"), ("7", "2")]);
+        let meant = |list: &str| {
+            let meant = Withdrawn::List(participants(list)).among(&known);
+            (meant.sessions.iter().map(Session::to_string).collect::<Vec<_>>(), meant.unclear.len())
+        };
+        assert_eq!(meant("7,01\n"), (vec!["sub-0007/ses-01".to_owned()], 0));
+        assert_eq!(meant("7,1\n"), (vec!["sub-0007/ses-1".to_owned()], 0));
+        assert_eq!(meant("7,02\n"), (vec!["sub-0007/ses-2".to_owned()], 0));
+        assert_eq!(meant("7,001\n"), (Vec::new(), 1));
     }
 }

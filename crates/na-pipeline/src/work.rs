@@ -28,6 +28,8 @@ use crate::planner::Planner;
 use crate::roots::Roots;
 use crate::session_list::{ListedRows, SessionList, SessionListOptions, read_session_list};
 use crate::sources::EntityPick;
+use crate::withdrawal::check_clear;
+use crate::withdrawn::{Meant, Unclear};
 
 /// Known units from which on it is told that most of them are something else.
 const ENOUGH_UNITS: usize = 10;
@@ -92,7 +94,10 @@ impl Work {
         list.withdraw(&config.withdrawn);
         let everybody =
             list.claimants().map(|(session, _)| session.clone()).chain(known.sessions()).collect();
-        let names = config.withdrawn.among(&everybody).names;
+        let Meant { names, unclear, .. } = config.withdrawn.among(&everybody);
+        // Of whom the store has, lines were looked at before the run.
+        let is_stored = |line: &Unclear| line.subject.as_ref().is_some_and(|code| known.has_subject(code));
+        check_clear(&unclear, config.yes, is_stored)?;
         let remembered = Remembered::of(store, cache)?;
         let pick = remembered.pick(config)?;
         let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
@@ -122,6 +127,7 @@ impl Work {
         if let Some(chosen) = &planner.chosen {
             plan.note_not_chosen(&list, config, chosen);
         }
+        plan.leave_untold(&names);
         let wide_metrics = match &config.wide_metrics {
             Some(metrics) => metrics.clone(),
             None => remembered.wide_metrics(),

@@ -30,7 +30,9 @@ pub(crate) fn of_store(error: StoreError) -> PyErr {
 pub(crate) fn of_pipeline(error: PipelineError) -> PyErr {
     match error {
         PipelineError::Store(error) => of_store(error),
-        error @ PipelineError::Withdrawals { .. } => PyValueError::new_err(error.to_string()),
+        error @ (PipelineError::Withdrawals { .. } | PipelineError::UnclearWithdrawals { .. }) => {
+            PyValueError::new_err(error.to_string())
+        }
         error => PyRuntimeError::new_err(error.to_string()),
     }
 }

@@ -179,8 +179,9 @@ impl Store {
         yes: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let withdrew = reading(py, || {
-            let participants = participants.unwrap_or_default().into_iter();
-            let list = participants.map(|(subject, session)| Participant { subject, session }).collect();
+            let participants = participants.unwrap_or_default().into_iter().enumerate();
+            let of = |(at, (subject, session))| Participant::new(at + 1, subject, session);
+            let list = participants.map(of).collect();
             let withdrawn = match &file {
                 Some(file) => Withdrawn::read(file).map_err(Box::new)?,
                 None => Withdrawn::List(list),
@@ -196,6 +197,9 @@ impl Store {
         dict.set_item("n_listed", n_listed)?;
         dict.set_item("lines_of_nobody", withdrew.of_nobody)?;
         dict.set_item("near_misses", withdrew.near_misses)?;
+        let unclear: Vec<usize> = withdrew.unclear.iter().map(|unclear| unclear.line).collect();
+        dict.set_item("unclear_lines", unclear)?;
+        dict.set_item("named_in_cells", withdrew.named_in_cells)?;
         Ok(dict)
     }
 }

@@ -115,7 +115,7 @@ pub use sources::{SourceDetail, StoredUnit, for_each_stored_unit};
 pub use stored_settings::StoredSettings;
 pub use stored_units::{TablesByUnit, rows_without_files, stored_units};
 pub use verification::{Verification, verify_store};
-pub use withdraw::{Mentioned, Withdrawal, withdraw};
+pub use withdraw::{Mentioned, Withdrawal, named_in_cells, withdraw};
 pub use withdrawals_told::WithdrawalsTold;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,9 +2,11 @@
 //!
 //! Logs, copies and backups are not reached.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use arrow::array::AsArray;
+use arrow::datatypes::DataType;
 use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache};
 use na_model::{
     Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Names, Removals, Session, SubjectCode,
@@ -103,6 +105,46 @@ impl Mentioned {
     }
 }
 
+/// Text cells that name somebody who withdrew, among other sessions' own: by file and column, how many rows have one. They
+/// are measurements and metadata of other people, and stay as they are.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn named_in_cells(output: &Path, names: &Names) -> Result<BTreeMap<String, u64>, StoreError> {
+    let mut found = BTreeMap::new();
+    let mut columns = HashSet::new();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    let long = Owned::of(output)?.long_tables()?.into_iter().map(|table| table.file_path());
+    for path in [METADATA_FILE.to_owned()].into_iter().chain(long) {
+        let Some(file) = TableFile::open(&output.join(&path))? else { continue };
+        let texts = file.schema().fields().iter().filter(|field| field.data_type() == &DataType::Utf8);
+        // Each long table repeats the columns of the metadata.
+        let own = texts.map(|field| field.name()).filter(|name| !columns.contains(*name));
+        let texts: Vec<String> =
+            own.filter(|name| ![SUBJECT, SESSION].contains(&name.as_str())).cloned().collect();
+        for group in 0..file.row_groups().len() {
+            for name in &texts {
+                let batch = file.read(group, &[name])?;
+                let cells = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+                // A text of a table is the same in many rows.
+                let mut seen: HashMap<&str, bool> = HashMap::new();
+                let is_named = |text| *seen.entry(text).or_insert_with(|| names.are_in_path(text));
+                let n =
+                    cells.into_iter().flatten().flatten().map(is_named).filter(|is_named| *is_named).count();
+                if n > 0 {
+                    *found.entry(format!("{path}: {name}")).or_default() += count(n);
+                }
+            }
+        }
+        if path == METADATA_FILE {
+            columns.extend(texts);
+        }
+    }
+    Ok(found)
+}
+
 /// Every session that is named outside the store's Parquet files.
 fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
     let mut sessions: BTreeSet<Session> =
@@ -132,10 +174,7 @@ pub fn withdraw(
     sweep_store(output)?;
     let mut has_cache = true;
     if PandasCache::open_existing(output)?.is_some() {
-        withdraw_from_pandas_cache(lock, |code, id| {
-            let Some(code) = code.and_then(|code| SubjectCode::clean(code).ok()) else { return false };
-            sessions.iter().any(|session| session.subject == code && (id.is_none() || session.id_str() == id))
-        })?;
+        withdraw_from_pandas_cache(lock, sessions)?;
     } else if Cache::open_until(output, lock.cancel())?.is_some() {
         OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;
     } else {

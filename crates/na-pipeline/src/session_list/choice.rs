@@ -14,7 +14,7 @@ pub(crate) const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
 /// Words in the names of columns that may say which visit a row is of.
-const LIKE_SESSION: &[&str] =
+pub(crate) const LIKE_SESSION: &[&str] =
     &["visit", "viscode", "visitcode", "timepoint", "wave", "eventname", "session", "ses", "scanid"];
 const LIKE_AGE: &[&str] = &["age"];
 

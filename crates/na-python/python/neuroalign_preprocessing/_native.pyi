@@ -58,6 +58,8 @@ class Withdrawal(TypedDict):
     n_listed: int
     lines_of_nobody: int
     near_misses: int
+    unclear_lines: list[int]
+    named_in_cells: dict[str, int]
 
 class Table:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...

@@ -336,7 +336,8 @@ class FeatureStore:
         dict
             How many subjects and sessions were taken out, how many lines the list has (``n_listed``), how many mean nobody
             whom the store has (``lines_of_nobody``), and how many of these have the letters and digits of a subject
-            (``near_misses``).
+            (``near_misses``); with ``yes``, the lines that are not clear and took nobody out (``unclear_lines``); and
+            the text columns of other sessions that name somebody and stay (``named_in_cells``).
 
         Raises
         ------
