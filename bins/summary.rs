@@ -83,7 +83,7 @@ impl Told<'_> {
         let manifest = &export.manifest;
         for (name, n, what) in [
             ("Partial", partial(export), "lack something that others have"),
-            ("Kept", kept(export), "stay as they were, files of them are gone"),
+            ("Kept", kept(export), "keep what today's files do not have"),
         ] {
             if n > 0 {
                 let _ = writeln!(text, "{name:<10}{} units {what}: see sessions.tsv", number(n));
