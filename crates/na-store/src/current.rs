@@ -8,6 +8,7 @@ use na_model::{Session, Unit, UnitOutcome};
 use crate::catalog::wide_metrics;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
+use crate::found_by_folder::named_sessions;
 use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::metadata::MetadataTable;
 use crate::sessions_tsv::{self, cell};
@@ -41,7 +42,7 @@ impl ExistingStore {
             return Ok(false);
         }
         let listed: HashSet<&Session> = record.listing.rows.iter().map(|row| &row.session).collect();
-        let named = sessions_tsv::named(output)?;
+        let named = named_sessions(output)?;
         let mut told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
         let is_first_named = |session: Session| listed.contains(&session) && !named.contains(&session);
         if !record.listing.found_by_folders && told.any(is_first_named) {

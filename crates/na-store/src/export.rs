@@ -16,6 +16,7 @@ use crate::completeness::Completeness;
 use crate::completion::Completion;
 use crate::durable::Folders;
 use crate::error::StoreError;
+use crate::found_by_folder::{self, named_sessions};
 use crate::layout::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store};
 use crate::long::columns::LongColumns;
 use crate::long::index::LongIndex;
@@ -238,6 +239,14 @@ impl<'a> Export<'a> {
         metadata.write(self.output, &self.folders, settings.compression)?;
         let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
         let remembered = self.remember(tables.keys());
+        let named = match self.request.record.fresh {
+            true => HashSet::new(),
+            false => named_sessions(self.output)?,
+        };
+        let notes = [
+            (notes::REMEMBERED, remembered.to_note()),
+            (notes::FOUND_BY_FOLDER, found_by_folder::note(&metadata.sessions, self.request, &named)?),
+        ];
         let written = sources::write(
             self.output,
             &self.folders,
@@ -245,10 +254,10 @@ impl<'a> Export<'a> {
             &self.units,
             &completeness,
             self.request,
-            &remembered,
+            &notes,
         )?;
         report_notes.extend(written.provenance.differences());
-        let rows = self.session_rows(&written, &tables)?;
+        let rows = self.session_rows(&written, &tables, &named);
         sessions_tsv::write(self.output, &self.folders, &rows)?;
         self.folders.sync()?;
         self.observer.step(&ExportStep::Verification);
@@ -434,21 +443,21 @@ impl<'a> Export<'a> {
         &self,
         written: &WrittenSources,
         tables: &BTreeMap<TableName, OldTable>,
-    ) -> Result<Vec<SessionRow>, StoreError> {
+        named: &HashSet<Session>,
+    ) -> Vec<SessionRow> {
         let record = &self.request.record;
         let tables = tables
             .iter()
             .map(|(table, long)| (table.clone(), long.index.sessions.iter().cloned().collect()))
             .collect();
-        let named = if record.fresh { HashSet::new() } else { sessions_tsv::named(self.output)? };
-        Ok(sessions_tsv::rows(&Told {
+        sessions_tsv::rows(&Told {
             listing: &record.listing,
             modalities: &record.modalities,
             stored: &written.units,
             outcomes: &self.request.outcomes,
             tables: &tables,
-            named: &named,
-        }))
+            named,
+        })
     }
 
     /// The entries of all features, from their files as they are now.

@@ -21,6 +21,8 @@ pub(crate) const FEATURE: &str = "neuroalign.feature";
 
 /// On `sources.parquet`: what the manifest remembers that no table shows, as JSON; it is written by every export.
 pub(crate) const REMEMBERED: &str = "neuroalign.remembered";
+/// On `sources.parquet`: the sessions that no list ever named, as JSON.
+pub(crate) const FOUND_BY_FOLDER: &str = "neuroalign.found_by_folder";
 
 /// On a column of a long table: where it is from.
 pub(crate) const ORIGIN: &str = "neuroalign.origin";

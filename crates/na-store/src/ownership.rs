@@ -35,7 +35,7 @@ use crate::layout::{
 };
 use crate::notes;
 use crate::session_columns::{SESSION, SUBJECT};
-use crate::sessions_tsv::{HEADER, HEADER_BEFORE};
+use crate::sessions_tsv::HEADER;
 use crate::table_file::TableFile;
 use crate::wide::names::may_give;
 
@@ -276,7 +276,7 @@ fn is_session_table(place: &Path) -> Result<bool, StoreError> {
     read.map_err(StoreError::io("read", place))?;
     let line = String::from_utf8_lossy(&line);
     let line = line.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
-    Ok([HEADER, HEADER_BEFORE].contains(&line) || fs::metadata(place).is_ok_and(|file| file.len() == 0))
+    Ok(line == HEADER || fs::metadata(place).is_ok_and(|file| file.len() == 0))
 }
 
 #[cfg(test)]

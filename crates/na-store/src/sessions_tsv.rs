@@ -15,10 +15,7 @@ use crate::layout::SESSIONS_FILE;
 pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
 /// The first line, by which a file is known as the store's.
-pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason\tnamed_by";
-
-/// The first line until 0.1.0, when nothing told a list's sessions from others.
-pub(crate) const HEADER_BEFORE: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
+pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
 
 /// What stands in a cell that has nothing to say, as BIDS writes it.
 pub(crate) const NONE: &str = "n/a";
@@ -34,29 +31,6 @@ pub struct SessionRow {
     pub tables: Vec<TableName>,
     /// Why, where it is not simply loaded.
     pub reason: String,
-    /// Where its session is from.
-    pub named_by: NamedBy,
-}
-
-/// Where a session is from. Of one that has neither a folder nor anything in the store, there is something to tell only if
-/// a list named it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamedBy {
-    /// A session list named it, today's or an earlier one.
-    List,
-    /// It was found by its folders.
-    Folder,
-}
-
-impl NamedBy {
-    /// The word in the file.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Folder => "folder",
-        }
-    }
 }
 
 /// What the rows are made of.
@@ -113,8 +87,7 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
             (_, Some((status, reason))) => (*status, (*reason).to_owned()),
             (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
         };
-        let named_by = if is_named(&unit.session) { NamedBy::List } else { NamedBy::Folder };
-        rows.push(SessionRow { unit, status, tables, reason, named_by });
+        rows.push(SessionRow { unit, status, tables, reason });
     }
     rows
 }
@@ -137,14 +110,6 @@ pub fn earlier_outcomes(output: &Path, cache: Option<&Cache>) -> Result<Vec<Unit
     let known: HashSet<Unit> = outcomes.iter().map(|outcome| outcome.unit.clone()).collect();
     outcomes.extend(read(output)?.into_iter().filter(|outcome| !known.contains(&outcome.unit)));
     Ok(outcomes)
-}
-
-/// The sessions that a list named; all of them in a file that does not say.
-pub(crate) fn named(output: &Path) -> Result<HashSet<Session>, StoreError> {
-    let is_named = |line: &&str| line.split('\t').nth(6) != Some(NamedBy::Folder.as_str());
-    let text = text(output)?;
-    let units = text.lines().skip(1).filter(is_named).filter_map(unit_of);
-    Ok(units.map(|unit| unit.session).collect())
 }
 
 /// All units that the file has a row of.
@@ -207,7 +172,6 @@ pub(crate) fn write(output: &Path, folders: &Folders, rows: &[SessionRow]) -> Re
             row.status.as_str(),
             or_none(&tables),
             &cell(or_none(&row.reason)),
-            row.named_by.as_str(),
         ];
         text.push_str(&cells.join("\t"));
         text.push('\n');

@@ -21,7 +21,7 @@ use crate::export::ExportRequest;
 use crate::layout::SOURCES_FILE;
 use crate::notes;
 use crate::provenance::Provenance;
-use crate::remembered::Remembered;
+
 use crate::removed::sources_that_stay;
 use crate::session_columns::{session_arrays, session_fields, sessions_of};
 use crate::table_file::{TableFile, TableWriter, double_field, text_field, with_unit};
@@ -102,7 +102,7 @@ pub(crate) struct WrittenSources {
     pub(crate) provenance: Provenance,
 }
 
-/// Writes the file: what is kept of the old one, then the cache's units; and as a note, what the store remembers.
+/// Writes the file: what is kept of the old one, then the cache's units; and the notes that it bears.
 pub(crate) fn write(
     output: &Path,
     folders: &Folders,
@@ -110,14 +110,11 @@ pub(crate) fn write(
     units: &[Arc<CachedUnit>],
     completeness: &Completeness<'_>,
     request: &ExportRequest,
-    remembered: &Remembered,
+    file_notes: &[(&'static str, String)],
 ) -> Result<WrittenSources, StoreError> {
     let place = output.join(SOURCES_FILE);
-    let notes = [
-        (notes::CREATED_AT, notes::now()),
-        (notes::VERSION, crate::VERSION.to_owned()),
-        (notes::REMEMBERED, remembered.to_note()),
-    ];
+    let of_writing = [(notes::CREATED_AT, notes::now()), (notes::VERSION, crate::VERSION.to_owned())];
+    let notes: Vec<(&str, String)> = of_writing.into_iter().chain(file_notes.iter().cloned()).collect();
     let ExportRequest { record, removals, names, .. } = request;
     let compression = record.settings.compression;
     let mut rows = Rows {
