@@ -1,14 +1,13 @@
 //! Comparing what is on disk with what the store knows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
 use na_cache::{Cache, CachedUnit};
 use na_model::{
     CHOOSE_OTHERS, Modality, Session, SourceFile, SourceKind, SourceRoot, TableName, TivFinding, Unit,
     UnitStatus,
 };
-use na_store::{SourceDetail, StoreError, TablesByUnit, for_each_stored_unit, rows_without_files};
+use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit, for_each_stored_unit};
 use rayon::prelude::*;
 
 use crate::change::Changes;
@@ -34,7 +33,7 @@ pub(crate) struct Planner<'a> {
     /// The sessions that labels choose; all without labels.
     pub(crate) chosen: Option<HashSet<Session>>,
     /// The store; none where all is loaded anew.
-    pub(crate) store: Option<&'a Path>,
+    pub(crate) store: Option<&'a ExistingStore>,
     pub(crate) cache: Option<&'a Cache>,
     pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
 }
@@ -86,7 +85,7 @@ impl Comparison<'_> {
         let mut cached: HashMap<&Unit, &CachedUnit> = units.iter().map(|unit| (&unit.unit, unit)).collect();
         let mut without_files = match self.planner.store {
             None => TablesByUnit::new(),
-            Some(store) => rows_without_files(store)?,
+            Some(store) => store.rows_without_files()?,
         };
         for unit in &units {
             let Some(tables) = without_files.get_mut(&unit.unit) else { continue };
@@ -94,7 +93,7 @@ impl Comparison<'_> {
                 tables.remove(&(info.table.clone(), info.map.clone()));
             }
         }
-        if let Some(store) = self.planner.store {
+        if let Some(store) = self.planner.store.map(ExistingStore::output) {
             let mut files: HashMap<TableName, bool> = HashMap::new();
             for_each_stored_unit::<StoreError>(store, SourceDetail::States, |stored| {
                 let mut sources = stored.sources;

@@ -107,7 +107,7 @@ impl Work {
             finder: &finder,
             list: &list,
             chosen,
-            store: output,
+            store,
             cache: cache.map(AsRef::as_ref),
             should_stop: &|| observer.should_stop(),
         };

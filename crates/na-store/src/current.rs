@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use na_cache::RunRecord;
-use na_model::{Session, Unit, UnitOutcome};
+use na_model::{Unit, UnitOutcome};
 
 use crate::catalog::wide_metrics;
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
-use crate::found_by_folder::named_sessions;
+use crate::found_by_folder::found_by_folder;
 use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::metadata::MetadataTable;
 use crate::sessions_tsv::{self, cell};
@@ -41,12 +41,11 @@ impl ExistingStore {
         if MetadataTable::merge(old, &record.listing, &known).state() != written {
             return Ok(false);
         }
-        let listed: HashSet<&Session> = record.listing.rows.iter().map(|row| &row.session).collect();
-        let named = named_sessions(output)?;
-        let mut told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
-        let is_first_named = |session: Session| listed.contains(&session) && !named.contains(&session);
-        if !record.listing.found_by_folders && told.any(is_first_named) {
-            return Ok(false);
+        if !record.listing.found_by_folders {
+            let found = found_by_folder(output)?;
+            if record.listing.rows.iter().any(|row| found.contains(&row.session)) {
+                return Ok(false);
+            }
         }
         let told = sessions_tsv::read(output)?
             .into_iter()

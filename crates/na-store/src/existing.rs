@@ -30,6 +30,12 @@ impl ExistingStore {
         Ok(Self { output: output.to_owned(), manifest, remembered })
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
     /// Refuses an output folder in which anything of somebody else's lies where every store has a file. Nothing is changed.
     ///
     /// # Errors

@@ -15,11 +15,11 @@ use crate::notes;
 use crate::sessions_tsv;
 use crate::table_file::TableFile;
 
-/// The sessions that lists named, of all that the store tells of.
+/// The sessions that only folders named.
 ///
 /// # Errors
 /// A file that cannot be looked at. One that is damaged says nothing.
-pub(crate) fn named_sessions(output: &Path) -> Result<HashSet<Session>, StoreError> {
+pub(crate) fn found_by_folder(output: &Path) -> Result<HashSet<Session>, StoreError> {
     let file = match TableFile::open(&output.join(SOURCES_FILE)) {
         Err(StoreError::Damaged { .. }) => None,
         file => file?,
@@ -27,10 +27,16 @@ pub(crate) fn named_sessions(output: &Path) -> Result<HashSet<Session>, StoreErr
     let noted = file.as_ref().and_then(|file| file.note(notes::FOUND_BY_FOLDER));
     let found: Vec<(String, Option<String>)> =
         noted.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let found: HashSet<Session> = found
-        .into_iter()
-        .filter_map(|(subject, id)| Session::from_store(&subject, id.as_deref()).ok())
-        .collect();
+    let found = found.into_iter();
+    Ok(found.filter_map(|(subject, id)| Session::from_store(&subject, id.as_deref()).ok()).collect())
+}
+
+/// The sessions that lists named, of all that the store tells of.
+///
+/// # Errors
+/// As [`found_by_folder`].
+pub(crate) fn named_sessions(output: &Path) -> Result<HashSet<Session>, StoreError> {
+    let found = found_by_folder(output)?;
     let told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
     Ok(told.filter(|session| !found.contains(session)).collect())
 }

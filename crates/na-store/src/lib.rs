@@ -114,7 +114,7 @@ pub use regions_in_use::{RegionsInUse, regions_in_use};
 pub use sessions_tsv::{SessionRow, earlier_outcomes};
 pub use sources::{SourceDetail, StoredUnit, for_each_stored_unit};
 pub use stored_settings::StoredSettings;
-pub use stored_units::{TablesByUnit, rows_without_files, stored_units};
+pub use stored_units::{TablesByUnit, stored_units};
 pub use verification::{Verification, verify_store};
 pub use withdraw::{Mentioned, Withdrawal, named_in_cells, withdraw};
 pub use withdrawals_told::WithdrawalsTold;

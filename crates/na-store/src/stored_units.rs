@@ -5,8 +5,9 @@ use std::path::Path;
 
 use na_model::{MapSource, Modality, SourceKind, TableName, Unit};
 
-use crate::catalog::{Own, read_manifest};
+use crate::catalog::Own;
 use crate::error::StoreError;
+use crate::existing::ExistingStore;
 use crate::long::index::LongIndex;
 use crate::ownership::Owned;
 use crate::sources::{SourceDetail, for_each_stored_unit};
@@ -34,35 +35,37 @@ pub fn stored_units(output: &Path) -> Result<BTreeMap<Unit, BTreeSet<TableName>>
 /// Maps of tables, by unit.
 pub type TablesByUnit = BTreeMap<Unit, BTreeSet<(TableName, Option<MapSource>)>>;
 
-/// What a store has rows of without knowing the files: the pandas package says nothing of them. Tables are read only where
-/// the manifest does not say that there is none of these.
-///
-/// # Errors
-/// A store that cannot be read.
-pub fn rows_without_files(output: &Path) -> Result<TablesByUnit, StoreError> {
-    let mut tables = TablesByUnit::new();
-    let manifest = read_manifest(output)?;
-    let own = manifest.as_ref().and_then(Own::of);
-    if own.is_some_and(|own| own.rows_without_files == Some(false)) {
-        return Ok(tables);
-    }
-    for table in Owned::named_by(output, manifest.as_ref()).long_tables()? {
-        let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
-        for (session, map) in LongIndex::read(&file)?.rows().into_keys() {
-            let unit = Unit::new(session.clone(), table.modality());
-            tables.entry(unit).or_default().insert((table.clone(), map.clone()));
+impl ExistingStore {
+    /// What a store has rows of without knowing the files: the pandas package says nothing of them. Tables are read only where
+    /// the manifest does not say that there is none of these.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn rows_without_files(&self) -> Result<TablesByUnit, StoreError> {
+        let mut tables = TablesByUnit::new();
+        let (output, manifest) = (self.output.as_path(), self.manifest.as_ref());
+        let own = manifest.and_then(Own::of);
+        if own.is_some_and(|own| own.rows_without_files == Some(false)) {
+            return Ok(tables);
         }
-    }
-    for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
-        if let Some(without) = tables.get_mut(&stored.unit) {
-            for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
-                if let Some(table) = source.table_name() {
-                    without.remove(&(table, source.map));
-                }
+        for table in Owned::named_by(output, manifest).long_tables()? {
+            let Some(file) = TableFile::open(&output.join(table.file_path()))? else { continue };
+            for (session, map) in LongIndex::read(&file)?.rows().into_keys() {
+                let unit = Unit::new(session.clone(), table.modality());
+                tables.entry(unit).or_default().insert((table.clone(), map.clone()));
             }
         }
-        Ok(())
-    })?;
-    tables.retain(|_, without| !without.is_empty());
-    Ok(tables)
+        for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
+            if let Some(without) = tables.get_mut(&stored.unit) {
+                for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
+                    if let Some(table) = source.table_name() {
+                        without.remove(&(table, source.map));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        tables.retain(|_, without| !without.is_empty());
+        Ok(tables)
+    }
 }
