@@ -155,17 +155,18 @@ impl Comparison<'_> {
 
     fn decide_waiting(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        let decisions = waiting.into_par_iter().map(|(unit, known)| {
+        let decisions = waiting.par_iter().map(|(unit, known)| {
             // Cancelled: the decisions are not looked at.
-            let decided = if (self.planner.should_stop)() {
+            if (self.planner.should_stop)() {
                 Decided::of(Decision::Skip, known.as_ref())
             } else {
-                self.decide(&unit, known.as_ref())
-            };
-            (unit, decided)
+                self.decide(unit, known.as_ref())
+            }
         });
-        let decisions: Vec<(Unit, Decided)> = decisions.collect();
-        self.decided.extend(decisions);
+        // What is known was read by this thread, and is freed by it: others would wait for its memory.
+        let decisions: Vec<Decided> = decisions.collect();
+        let units = waiting.into_iter().map(|(unit, _)| unit);
+        self.decided.extend(units.zip(decisions));
     }
 
     fn decide(&self, unit: &Unit, known: Option<&KnownUnit>) -> Decided {
