@@ -7,7 +7,7 @@ use std::fs;
 
 use rusqlite::{Connection, params};
 use support::cohort::Cohort;
-use support::copy;
+use support::files::copy;
 use support::store::{NULL, Store, number, rows_each};
 
 /// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.

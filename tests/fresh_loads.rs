@@ -4,34 +4,14 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use na_store::{FeatureStore, ReadOptions};
 use support::cohort::{Cohort, anatomical, tsv};
+use support::files::Bytes;
 use support::store::Store;
 
 const A: (&str, &str) = ("0001", "1");
 const B: (&str, &str) = ("0002", "1");
 const C: (&str, &str) = ("0003", "1");
-
-/// The bytes of all files of a store but its cache and lock.
-fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(below) = folders.pop() {
-        for entry in std::fs::read_dir(below).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-            match path.is_dir() {
-                true => folders.push(path),
-                false if name.starts_with(".cache") => {}
-                false => drop(files.insert(name, std::fs::read(path).unwrap())),
-            }
-        }
-    }
-    files
-}
 
 fn n_sessions(cohort: &Cohort) -> usize {
     let store = FeatureStore::open(cohort.store()).unwrap();
@@ -45,11 +25,11 @@ fn cut_short() -> Cohort {
     cohort.add(C.0, C.1);
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
     cohort.list_of(&[A, B, C]);
-    let before = bytes(&cohort.store());
+    let before = Bytes::of_store(&cohort.store());
     cohort.stop_exports_at("sources.parquet");
     cohort.run(&["--force"]).ended(1);
     cohort.let_exports_pass("sources.parquet");
-    assert!(bytes(&cohort.store()) == before, "files of the store changed before the commit");
+    assert!(Bytes::of_store(&cohort.store()) == before, "files of the store changed before the commit");
     assert_eq!(n_sessions(&cohort), 2);
     cohort
 }
@@ -75,7 +55,7 @@ fn a_fresh_load_that_was_cut_short_goes_on_with_force_or_without() {
 #[test]
 fn what_is_not_the_same_load_is_refused_with_the_ways_out() {
     let cohort = cut_short();
-    let before = bytes(&cohort.store());
+    let before = Bytes::of_store(&cohort.store());
     cohort.export_cache(&[]).ended(1).says(&["--force", "--discard"]);
     cohort.export_cache(&["--status"]).ended(0).says(&["fresh load"]);
     cohort.list_of(&[A]);
@@ -86,9 +66,9 @@ fn what_is_not_the_same_load_is_refused_with_the_ways_out() {
     cohort.run(&["--no-wm"]).ended(1).says(&["other tissues or workflows"]);
     cohort.run(&["--workflows", "NODDI"]).ended(1).says(&["other tissues or workflows"]);
     cohort.run(&["--participant-label", "1", "--yes"]).ended(1).says(&["chosen sessions"]);
-    assert!(bytes(&cohort.store()) == before);
+    assert!(Bytes::of_store(&cohort.store()) == before);
     cohort.export_cache(&["--discard"]).ended(0);
-    assert!(bytes(&cohort.store()) == before && !cohort.path("data/processed/.cache.db").exists());
+    assert!(Bytes::of_store(&cohort.store()) == before && !cohort.path("data/processed/.cache.db").exists());
     let ran = cohort.run(&["--json"]).ended(0);
     assert_eq!(ran.units("loaded"), [2, 1], "the store goes on as if there had been no fresh load");
 }
@@ -130,14 +110,14 @@ fn once_its_commit_has_begun_whoever_comes_next_finishes_it() {
 fn what_would_go_is_told_before_the_commit_and_needs_yes() {
     let cohort = Cohort::of(&[A, B, C]);
     cohort.run(&[]).ended(0);
-    let before = bytes(&cohort.store());
+    let before = Bytes::of_store(&cohort.store());
     cohort.list_of(&[A]);
     let told = cohort.run(&["--force", "--dry-run", "--json"]).ended(0).json();
     assert_eq!(told["let_go"].as_array().unwrap().len(), 4);
     let words =
         ["2 anatomical units and 2 diffusion units of 2 sessions", "sub-0002/ses-1", "--yes", "--discard"];
     cohort.run(&["--force"]).ended(1).says(&words);
-    assert!(bytes(&cohort.store()) == before);
+    assert!(Bytes::of_store(&cohort.store()) == before);
     let ran = cohort.run(&["--force", "--yes", "--json"]).ended(0);
     assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [1, 1]), "nothing is loaded twice");
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort));
@@ -160,9 +140,9 @@ fn a_table_of_which_nothing_is_loaded_again_is_told_too() {
     cohort.run(&[]).ended(0);
     let told = cohort.run(&["--force", "--no-wm", "--dry-run", "--json"]).ended(0).json();
     assert_eq!(told["let_go_tables"], serde_json::json!(["anatomical_wm"]));
-    let before = bytes(&cohort.path("data/processed/long"));
+    let before = Bytes::of_store(&cohort.path("data/processed/long"));
     cohort.run(&["--force", "--no-wm"]).ended(1).says(&["all of anatomical_wm", "--yes"]);
-    assert_eq!(bytes(&cohort.path("data/processed/long")), before);
+    assert_eq!(Bytes::of_store(&cohort.path("data/processed/long")), before);
     let ran = cohort.run(&["--force", "--no-wm", "--yes", "--json"]).ended(0);
     assert_eq!(ran.units("loaded"), [0, 0], "nothing is read a second time");
     assert!(!cohort.path("data/processed/long/anatomical_wm.parquet").exists());
@@ -172,10 +152,10 @@ fn a_table_of_which_nothing_is_loaded_again_is_told_too() {
 fn what_cannot_be_read_today_is_not_let_go() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);
-    let before = bytes(&cohort.store());
+    let before = Bytes::of_store(&cohort.store());
     cohort.write(&anatomical(B.0, B.1, "GM"), "index\tlabel\tmean\n1\tx\tnot a number\n");
     cohort.run(&["--force"]).ended(3).says(&["as it was", "--yes"]);
-    assert!(bytes(&cohort.store()) == before);
+    assert!(Bytes::of_store(&cohort.store()) == before);
     cohort.write(&anatomical(B.0, B.1, "GM"), &tsv(5.0));
     let ran = cohort.run(&["--force", "--json"]).ended(0);
     assert_eq!((ran.units("loaded"), ran.units("skipped")), ([1, 0], [1, 2]), "it goes on where it was");
@@ -186,7 +166,7 @@ fn what_cannot_be_read_today_is_not_let_go() {
 fn a_wrong_setting_touches_nothing() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);
-    let before = bytes(&cohort.store());
+    let before = Bytes::of_store(&cohort.store());
     cohort.run(&["--force", "--atlas-name", "Typo"]).ended(1).says(&["Typo"]);
     let wrong = ["--force", "--cat12-parcellated-root", ".", "--cat12-root", ".", "--qsiparc", "."];
     cohort.run(&wrong).ended(1).says(&["nothing was found"]);
@@ -194,7 +174,7 @@ fn a_wrong_setting_touches_nothing() {
     cohort.run(&tables).ended(1).says(&["2 anatomical units of 2 sessions"]);
     cohort.export_cache(&["--discard"]).ended(0);
     cohort.run(&["--force", "--participant-label", "1"]).ended(2).says(&["--reload"]);
-    assert!(bytes(&cohort.store()) == before);
+    assert!(Bytes::of_store(&cohort.store()) == before);
     assert!(!cohort.path("data/processed/.cache.db").exists());
 }
 

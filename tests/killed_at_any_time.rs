@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use support::Ran;
 use support::cohort::{Cohort, anatomical, tsv};
-#[cfg(target_os = "linux")]
-use support::faults;
 use support::store::Store;
+#[cfg(target_os = "linux")]
+use support::{faults, files::all_below};
 
 const SESSIONS: usize = 60;
 
@@ -217,9 +217,8 @@ fn a_signal_during_the_export_ends_either_command_and_leaves_the_cache() {
 /// The files below a folder that an export had not finished.
 #[cfg(target_os = "linux")]
 fn unfinished(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let below = entries.flat_map(|path| if path.is_dir() { unfinished(&path) } else { vec![path] });
-    below.filter(|path| path.file_name().unwrap().as_encoded_bytes().starts_with(b".partial-")).collect()
+    let is_partial = |path: &PathBuf| path.file_name().unwrap().as_encoded_bytes().starts_with(b".partial-");
+    all_below(folder).into_iter().filter(is_partial).collect()
 }
 
 #[cfg(target_os = "linux")]

@@ -7,9 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
-use support::bytes::{Bytes, files_with};
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
-use support::copy;
+use support::files::{Bytes, copy, holding};
 use support::store::{NULL, Store, Table, number};
 
 /// The first has files today, with other values than then; those of the second are archived.
@@ -213,7 +212,7 @@ fn what_the_rows_alone_say_of_a_session_stays_known() {
         let store = Store::read(&cohort.store());
         assert_eq!(store.by_session("metadata.parquet", "sex")["0002/20250102"], "M");
         assert_eq!(number(&store.by_session("metadata.parquet", "AGE")["0002/20250102"]), Some(41.0));
-        assert_eq!(files_with(&cohort.store(), "1980-03-04"), [""; 0]);
+        assert_eq!(holding(&cohort.store(), "1980-03-04".as_bytes()), [""; 0]);
         let gm = store.table("long/anatomical_gm.parquet");
         assert_eq!(gm.column("sex").iter().filter(|sex| **sex == "M").count(), 3);
     });
@@ -298,7 +297,7 @@ fn who_withdraws_leaves_no_trace() {
         cohort.write("withdrawn.txt", "0002\n");
         cohort.run(&["--withdrawn", "withdrawn.txt"]).ended(0);
         // A code of four digits may stand in a hash by chance; the visit's does not.
-        assert_eq!(files_with(&cohort.store(), "20250102"), [""; 0]);
+        assert_eq!(holding(&cohort.store(), "20250102".as_bytes()), [""; 0]);
         assert_eq!(rows_of(&cohort.store(), "anatomical_ct", "0002", &["label"]).len(), 0);
         assert_eq!(rows_of(&cohort.store(), "anatomical_ct", "0001", &["label"]).len(), 3);
     });
@@ -320,11 +319,11 @@ fn status_and_verify_look_at_it_and_change_nothing() {
 #[test]
 fn a_column_that_tells_who_somebody_is_leaves_every_file() {
     each_store(|cohort, _| {
-        assert!(files_with(&cohort.store(), "\u{3}DoB").len() > 3);
+        assert!(holding(&cohort.store(), "\u{3}DoB".as_bytes()).len() > 3);
         cohort.run(&["--compression", "none"]).ended(0).says(&["DoB"]);
         // Behind its length, as Parquet's footer writes the name: the schema's Base64 may have any letters by chance.
         for words in ["\u{3}DoB", "\"DoB\"", "1980-03-04", "1990-01-02"] {
-            assert_eq!(files_with(&cohort.store(), words), [""; 0], "{words}");
+            assert_eq!(holding(&cohort.store(), words.as_bytes()), [""; 0], "{words}");
         }
     });
 }

@@ -7,27 +7,15 @@ use std::fs;
 use std::path::Path;
 
 use support::cohort::{Cohort, anatomical, tsv};
+use support::files::{all_below, name_under};
 
 const A: (&str, &str) = ("0001", "1");
 const B: (&str, &str) = ("0002", "1");
 
 /// The files of a store, as paths under it.
 fn files(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(below) = folders.pop() {
-        for entry in fs::read_dir(below).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-            match path.is_dir() {
-                true => folders.push(path),
-                false if name.starts_with('.') || name == "manifest.json" => {}
-                false => files.push(name),
-            }
-        }
-    }
-    files.sort();
-    files
+    let names = all_below(folder).into_iter().map(|path| name_under(folder, &path));
+    names.filter(|name| !name.starts_with('.') && name != "manifest.json").collect()
 }
 
 #[test]

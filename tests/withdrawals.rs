@@ -3,10 +3,9 @@
 
 mod support;
 
-use std::path::Path;
-
 use na_store::{FeatureStore, ReadOptions};
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
+use support::files::holding;
 use support::store::Store;
 
 /// A code that is in no number by chance.
@@ -27,24 +26,6 @@ fn cohort() -> Cohort {
     }
     cohort.tiv(GONE.0, GONE.1, VALUE);
     cohort
-}
-
-/// The files under a folder that hold some bytes.
-fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(below) = folders.pop() {
-        for entry in std::fs::read_dir(below).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) {
-                found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 /// Fails unless neither the code nor a value is in any file.

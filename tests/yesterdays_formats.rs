@@ -4,13 +4,14 @@
 
 mod support;
 
+use support::files::{Bytes, copy, holding};
+
 use std::fs;
 use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
-use support::bytes::{Bytes, files_with};
+use support::Ran;
 use support::store::Store;
-use support::{Ran, copy};
 use tempfile::TempDir;
 
 /// A cohort as version 0.1.0 found it, with the store (schema 2.0 of the manifest, sources without roots) that it made, or
@@ -123,7 +124,7 @@ const BIRTHDAYS: [&str; 3] = ["1990-01-02", "1980-03-04", "1991-05-06"];
 #[track_caller]
 fn assert_gone(store: &Path, words: &[&str]) {
     for word in words {
-        assert_eq!(files_with(store, word), [""; 0], "{word}");
+        assert_eq!(holding(store, word.as_bytes()), [""; 0], "{word}");
     }
 }
 
@@ -134,7 +135,7 @@ fn a_column_that_tells_who_somebody_is_leaves_a_store_of_yesterday_with_all_its_
     // As bytes, values are seen where nothing is compressed.
     run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--compression", "none", "--reload"])
         .ended(0);
-    assert!([NAME[0], BIRTHDAYS[2]].iter().all(|words| files_with(&store, words).len() > 3));
+    assert!([NAME[0], BIRTHDAYS[2]].iter().all(|words| holding(&store, words.as_bytes()).len() > 3));
     list_of_today(folder.path());
     run(folder.path(), &["-o", "store", "--compression", "none"]).ended(0).says(&["DoB leaves the store"]);
     assert_gone(&store, &NAME);
@@ -155,7 +156,7 @@ fn a_column_that_is_not_chosen_leaves_a_store_of_yesterday_with_all_its_values()
         fs::read_to_string(folder.path().join("sessions.csv")).unwrap().replace(",a,", ",Rotterdam,");
     fs::write(folder.path().join("sessions.csv"), with_words).unwrap();
     run(folder.path(), &["-o", "store", "--compression", "none", "--reload"]).ended(0);
-    assert!(files_with(&store, "Rotterdam").len() > 3);
+    assert!(holding(&store, "Rotterdam".as_bytes()).len() > 3);
     list_of_today(folder.path());
     let chosen = ["-o", "store", "--compression", "none", "--metadata-columns", "AGE,sex"];
     run(folder.path(), &chosen).ended(0).says(&["site leaves the store", "score leaves the store"]);
@@ -173,7 +174,7 @@ fn a_column_that_tells_who_somebody_is_leaves_with_the_cache_of_yesterday() {
     run(folder.path(), &["-o", "store", "--compression", "none"]).ended(0);
     assert_gone(&store, &NAME);
     assert_gone(&store, &BIRTHDAYS);
-    assert!(files_with(&store, "CLMC_10").len() > 3);
+    assert!(holding(&store, "CLMC_10".as_bytes()).len() > 3);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::lab::{Item, Lab, Part, Session};
 use super::model::{Model, Unit, modality};
+use crate::support::files::holding;
 use crate::support::store::{NULL, Store, Table, number};
 
 /// The column that tables of regions and lists both may have.
@@ -206,12 +207,11 @@ pub fn naming(folder: &Path, store: &Store, code: &str) -> Vec<String> {
         let is_text = ["tsv", "json", "html"].iter().any(|ending| name.ends_with(ending));
         if is_text && std::fs::read_to_string(&path).unwrap().contains(&format!("{code}\t")) {
             found.push(name);
-        } else if code.len() > 4 && path.is_file() {
-            let bytes = std::fs::read(&path).unwrap();
-            if bytes.windows(code.len()).any(|window| window == code.as_bytes()) {
-                found.push(name);
-            }
         }
+    }
+    // A short code may stand in a number.
+    if code.len() > 4 {
+        found.extend(holding(folder, code.as_bytes()));
     }
     found
 }

@@ -1,5 +1,7 @@
 //! The files below a folder.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,20 +19,49 @@ pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A file's path under a folder.
+pub fn name_under(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()
+}
+
 /// The names of the files below a folder that hold some bytes.
 pub fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let holds = |path: &PathBuf| fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes);
-    let files = all_below(folder).into_iter().filter(holds);
-    files.map(|path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
+    all_below(folder).into_iter().filter(holds).map(|path| name_under(folder, &path)).collect()
 }
 
-/// Copies a folder with all that is below it.
+/// Copies a folder with all below it.
 pub fn copy(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
     fs::create_dir_all(to).unwrap();
-    for file in all_below(from) {
-        let copy = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(&file, &copy).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() { copy(&path, &target) } else { fs::copy(path, target).map(drop).unwrap() }
+    }
+}
+
+/// The bytes of all files of a folder. Shown, it gives their sizes.
+#[derive(PartialEq)]
+pub struct Bytes(BTreeMap<String, Vec<u8>>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(path, bytes)| (path, bytes.len()))).finish()
+    }
+}
+
+impl Bytes {
+    pub fn of(folder: &Path) -> Self {
+        Self::of_those(folder, |_| true)
+    }
+
+    /// The bytes of a store's files, without its cache and lock.
+    pub fn of_store(folder: &Path) -> Self {
+        Self::of_those(folder, |name| !name.starts_with(".cache"))
+    }
+
+    fn of_those(folder: &Path, is_meant: impl Fn(&str) -> bool) -> Self {
+        let files = all_below(folder).into_iter().map(|path| (name_under(folder, &path), path));
+        let files = files.filter(|(name, _)| is_meant(name));
+        Self(files.map(|(name, path)| (name, fs::read(path).unwrap())).collect())
     }
 }

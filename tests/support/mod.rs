@@ -9,7 +9,6 @@
     reason = "helpers of tests"
 )]
 
-pub mod bytes;
 pub mod cohort;
 pub mod disk;
 pub mod faults;
@@ -17,7 +16,6 @@ pub mod files;
 pub mod own_files;
 pub mod store;
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -127,14 +125,5 @@ pub fn read_store() {
     for again in ["", ", again"] {
         let batch = store.feature_batch("gm_mean", &na_store::ReadOptions::default()).unwrap();
         println!("{} sessions{again}", batch.num_rows());
-    }
-}
-
-/// Copies a folder with all below it.
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() { copy(&path, &target) } else { fs::copy(path, target).map(drop).unwrap() }
     }
 }
