@@ -86,7 +86,7 @@ impl Visits {
     pub(crate) fn of<'r>(folders: impl IntoIterator<Item = (&'r Root, PathBuf)>) -> Self {
         let mut visits = Self::default();
         let mut by_id: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
-        let mut of_reports: Vec<(Option<SessionId>, Option<String>)> = Vec::new();
+        let mut under_reports: Vec<(Option<SessionId>, Option<String>, &Root, PathBuf)> = Vec::new();
         for (position, (root, folder)) in folders.into_iter().enumerate() {
             let listed = match list_sessions(&folder) {
                 Ok(listed) => listed,
@@ -99,8 +99,8 @@ impl Visits {
             let names = listed.index.names();
             if has_tables && (names.is_empty() || has_scans(&folder)) {
                 visits.ids.insert(None, None);
-            } else if !has_tables && has_report(root, &folder) {
-                of_reports.push((None, None));
+            } else if !has_tables {
+                under_reports.push((None, None, root, folder.clone()));
             }
             for name in names {
                 let path = listed.path_of(name);
@@ -108,12 +108,12 @@ impl Visits {
                     visits.notes.push(format!("{} is left out: it names no session", path.display()));
                     continue;
                 };
-                by_id.entry(id.as_str().to_owned()).or_default().insert(position, path);
+                by_id.entry(id.as_str().to_owned()).or_default().insert(position, path.clone());
                 let written = visible(name, Kind::Session.prefix());
                 if has_tables {
                     visits.ids.entry(Some(id)).or_insert(Some(written));
-                } else if has_report(root, &listed.path_of(name)) {
-                    of_reports.push((Some(id), Some(written)));
+                } else {
+                    under_reports.push((Some(id), Some(written), root, path));
                 }
             }
         }
@@ -123,9 +123,11 @@ impl Visits {
             // Reports in no visit's folder may be those of any.
             None => visits.ids.is_empty(),
         };
-        for (id, written) in of_reports.into_iter().rev() {
-            if is_told_apart(&id, &visits) {
-                visits.ids.entry(id).or_insert(written);
+        for (id, written, root, folder) in under_reports.into_iter().rev() {
+            // As a rule a visit has tables, too: then its reports need not be looked for here.
+            let is_new = !visits.ids.contains_key(&id) && is_told_apart(&id, &visits);
+            if is_new && has_report(root, &folder) {
+                visits.ids.insert(id, written);
             }
         }
         for pair in together {

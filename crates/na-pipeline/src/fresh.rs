@@ -6,11 +6,10 @@ use std::fmt;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
-use na_store::{ExistingStore, ExportObserver, settle_cache, stored_units};
+use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_metadata, stored_units};
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::known::Known;
 use crate::session_list::SessionList;
 
 /// Units that an error names.
@@ -64,16 +63,25 @@ pub(crate) fn goes_on(
     begun: &RunRecord,
     list: &SessionList,
 ) -> Result<bool, PipelineError> {
-    let Some(differs) = difference(config, begun, list) else { return Ok(true) };
-    if !config.force {
-        return Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs });
+    match check_same(config, begun, list) {
+        Ok(()) => Ok(true),
+        Err(_) if config.force => {
+            OwnedCache::open_or_create(lock)?.remove()?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
-    OwnedCache::open_or_create(lock)?.remove()?;
-    Ok(false)
 }
 
-/// What tells a run from a fresh load that did not come to its end; `None` if it is the same.
-pub(crate) fn difference(config: &Config, begun: &RunRecord, list: &SessionList) -> Option<&'static str> {
+/// Refuses a run that is not the fresh load which did not come to its end.
+///
+/// # Errors
+/// [`PipelineError::FreshUnfinished`].
+pub(crate) fn check_same(
+    config: &Config,
+    begun: &RunRecord,
+    list: &SessionList,
+) -> Result<(), PipelineError> {
     let codes = |rows: &[na_model::ListedSession]| -> HashSet<Session> {
         rows.iter().map(|row| row.session.clone()).collect()
     };
@@ -86,7 +94,10 @@ pub(crate) fn difference(config: &Config, begun: &RunRecord, list: &SessionList)
         ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
         ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),
     ];
-    differs.into_iter().find(|(_, differs)| *differs).map(|(differs, _)| differs)
+    match differs.into_iter().find(|(_, differs)| *differs) {
+        None => Ok(()),
+        Some((differs, _)) => Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs }),
+    }
 }
 
 /// What a store has and a fresh load did not load again.
@@ -114,14 +125,14 @@ impl LetGo {
         is_loaded: impl Fn(&TableName) -> bool,
         outcomes: &[UnitOutcome],
         listing: &Listing,
-    ) -> Result<Self, PipelineError> {
+    ) -> Result<Self, StoreError> {
         let failed = outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed);
         let failed: HashSet<&Unit> = failed.map(|outcome| &outcome.unit).collect();
         let is_whole =
             |unit: &Unit, had_tables: bool| loaded.get(unit).is_some_and(|has| *has || !had_tables);
         let mut let_go = Self::default();
         if listing.found_by_folders && listing.columns.is_empty() {
-            let_go.columns = Known::of(Some(&config.output), None)?.metadata_columns;
+            let_go.columns = stored_metadata(&config.output)?.columns;
         }
         for (unit, tables) in stored_units(&config.output)? {
             if is_whole(&unit, !tables.is_empty()) {

@@ -288,7 +288,7 @@ impl Decided {
     fn of(decision: Decision, known: Option<&KnownUnit>) -> Self {
         let tiv = match (&decision, known) {
             (Decision::Load { .. }, Some(known)) => known.tiv(),
-            _ => Default::default(),
+            _ => Vec::new(),
         };
         Self {
             decision,

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::find::Finder;
-use crate::fresh::{Base, LetGo, difference, goes_on, make_room};
+use crate::fresh::{Base, LetGo, check_same, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
 use crate::plan::Plan;
 use crate::prune::{check_share, leave_listing, pruned};
@@ -65,10 +65,8 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
             return Ok(stopped_before_loading());
         };
         let begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
-        if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force)
-            && let Some(differs) = difference(config, &begun, &work.list)
-        {
-            return Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs });
+        if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force) {
+            check_same(config, &begun, &work.list)?;
         }
         if !work.plan.to_load.is_empty() {
             check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;

@@ -73,8 +73,7 @@ pub struct Withdrew {
 ///
 /// # Errors
 /// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not clear; a
-/// store that cannot be read or
-/// written; a load that is running; something of them that is left.
+/// store that cannot be read or written; a load that is running; something of them that is left.
 pub fn withdraw(
     output: &Path,
     withdrawn: &Withdrawn,

@@ -239,12 +239,9 @@ impl<'a> Export<'a> {
         metadata.write(self.output, &self.folders, settings.compression)?;
         let completeness = Completeness::of(tables.iter().map(|(table, long)| (table, &long.index)));
         let remembered = self.remember(tables.keys());
-        let named = match self.request.record.fresh {
-            true => HashSet::new(),
-            false => named_sessions(self.output)?,
-        };
+        let named = named_sessions(self.output, &self.request.record)?;
         let notes = [
-            (notes::REMEMBERED, remembered.to_note()),
+            (notes::REMEMBERED, remembered.to_note()?),
             (notes::FOUND_BY_FOLDER, found_by_folder::note(&metadata.sessions, self.request, &named)?),
         ];
         let written = sources::write(

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
+use na_cache::RunRecord;
 use na_model::Session;
 
 use crate::error::StoreError;
@@ -31,17 +32,24 @@ pub(crate) fn found_by_folder(output: &Path) -> Result<HashSet<Session>, StoreEr
     Ok(found.filter_map(|(subject, id)| Session::from_store(&subject, id.as_deref()).ok()).collect())
 }
 
-/// The sessions that lists named, of all that the store tells of.
+/// The sessions that a list named: that of a run, or an earlier one. A fresh load knows no earlier list.
 ///
 /// # Errors
 /// As [`found_by_folder`].
-pub(crate) fn named_sessions(output: &Path) -> Result<HashSet<Session>, StoreError> {
-    let found = found_by_folder(output)?;
-    let told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
-    Ok(told.filter(|session| !found.contains(session)).collect())
+pub(crate) fn named_sessions(output: &Path, record: &RunRecord) -> Result<HashSet<Session>, StoreError> {
+    let mut named = HashSet::new();
+    if !record.fresh {
+        let found = found_by_folder(output)?;
+        let told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
+        named.extend(told.filter(|session| !found.contains(session)));
+    }
+    if !record.listing.found_by_folders {
+        named.extend(record.listing.rows.iter().map(|row| row.session.clone()));
+    }
+    Ok(named)
 }
 
-/// The note: those whom the store has or tells of, and whom neither an earlier list named nor this one.
+/// The note: those whom the store has or tells of, and whom no list named.
 ///
 /// # Errors
 /// A note that cannot be written.
@@ -50,14 +58,10 @@ pub(crate) fn note(
     request: &ExportRequest,
     named: &HashSet<Session>,
 ) -> Result<String, StoreError> {
-    let listing = &request.record.listing;
-    let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
-    let is_named = |session: &Session| {
-        named.contains(session) || (!listing.found_by_folders && listed.contains(session))
-    };
+    let listed = request.record.listing.rows.iter().map(|row| &row.session);
     let told = request.outcomes.iter().map(|outcome| &outcome.unit.session);
-    let all: BTreeSet<&Session> = stored.iter().chain(told).chain(listed.iter().copied()).collect();
-    let found = all.into_iter().filter(|session| !is_named(session));
+    let all: BTreeSet<&Session> = stored.iter().chain(told).chain(listed).collect();
+    let found = all.into_iter().filter(|session| !named.contains(*session));
     let found: Vec<(&str, Option<&str>)> =
         found.map(|session| (session.subject.as_str(), session.id_str())).collect();
     serde_json::to_string(&found).map_err(|error| StoreError::damaged(Path::new(SOURCES_FILE), error))

@@ -91,8 +91,11 @@ impl Remembered {
     }
 
     /// The note of `sources.parquet`.
-    pub(crate) fn to_note(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// What cannot be written: an empty note would say that nobody withdrew.
+    pub(crate) fn to_note(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|error| StoreError::damaged(Path::new(SOURCES_FILE), error))
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Told<'a> {
     pub(crate) stored: &'a [(Unit, UnitStatus, String)],
     pub(crate) outcomes: &'a [UnitOutcome],
     pub(crate) tables: &'a BTreeMap<TableName, HashSet<Session>>,
-    /// The sessions that earlier lists named.
+    /// The sessions that a list named.
     pub(crate) named: &'a HashSet<Session>,
 }
 
@@ -48,17 +48,15 @@ pub(crate) struct Told<'a> {
 pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let Told { listing, modalities, stored, outcomes, tables, named } = *told;
     let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
-    let is_named = |session: &Session| {
-        named.contains(session) || (!listing.found_by_folders && listed.contains(session))
-    };
     let stored_units: HashMap<&Unit, (UnitStatus, &str)> =
         stored.iter().map(|(unit, status, reason)| (unit, (*status, reason.as_str()))).collect();
     let asked =
         listing.rows.iter().flat_map(|row| modalities.iter().map(|m| Unit::new(row.session.clone(), *m)));
     let in_store: HashSet<&Session> = stored.iter().map(|(unit, ..)| &unit.session).collect();
-    let is_there = |session: &Session| listed.contains(session) || in_store.contains(session);
+    let is_told =
+        |session: &Session| listed.contains(session) || in_store.contains(session) || named.contains(session);
     let told = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
-    let told = told.filter(|outcome| is_there(&outcome.unit.session) || is_named(&outcome.unit.session));
+    let told = told.filter(|outcome| is_told(&outcome.unit.session));
     let told: Vec<Unit> = told.map(|outcome| outcome.unit.clone()).collect();
     let by_unit: HashMap<&Unit, &UnitOutcome> =
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
