@@ -82,11 +82,11 @@ impl Told<'_> {
     fn store(&self, text: &mut String, export: &ExportReport) {
         let manifest = &export.manifest;
         for (name, n, what) in [
-            ("Partial", partial(export), "lack something that others have"),
-            ("Kept", kept(export), "keep what today's files do not have"),
+            ("Partial", partial(export), "lacking what others have"),
+            ("Kept", kept(export), "with what today's files do not have"),
         ] {
             if n > 0 {
-                let _ = writeln!(text, "{name:<10}{} units {what}: see sessions.tsv", number(n));
+                let _ = writeln!(text, "{name:<10}{}, {what}: see sessions.tsv", number(n));
             }
         }
         let _ = writeln!(text, "{:<10}{}", "Tables", manifest.long_formats.len());

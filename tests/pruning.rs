@@ -49,9 +49,9 @@ fn sessions_of(cohort: &Cohort, feature: &str) -> usize {
 #[test]
 fn an_archived_session_stays_until_it_is_pruned() {
     let cohort = Cohort::of(&ALL);
-    cohort.run(&[]).ended(0);
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["\nKept", "\nPartial"]);
     archive(&cohort, B);
-    cohort.run(&[]).ended(0);
+    cohort.run(&[]).ended(0).says(&["\nKept      2, with what today's files do not have: see sessions.tsv"]);
     let (status, reason) = cohort.standing(B.0, B.1, "anatomical");
     assert!(
         status == "loaded" && reason.starts_with("kept: anatomical_gm: its file is gone"),
@@ -78,7 +78,8 @@ fn one_tissue_or_map_that_is_gone_goes_alone() {
     assert_eq!((sessions_of(&cohort, "gm_mean"), sessions_of(&cohort, "NODDI_noddi_od_mean")), (12, 12));
     let reason = cohort.standing(A.0, A.1, "diffusion").1;
     assert!(reason.contains("param od") && !reason.contains("icvf"), "{reason}");
-    cohort.run(&["--prune"]).ended(0).says(&["anatomical_gm", "param od"]);
+    let pruned = cohort.run(&["--prune"]).ended(0).says(&["anatomical_gm", "param od"]);
+    pruned.says(&["\nPartial   2, lacking what others have: see sessions.tsv"]);
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));
 }
 
