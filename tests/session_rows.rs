@@ -83,7 +83,8 @@ fn whom_a_list_names_is_remembered_although_nothing_else_changes() {
     for (starts_over, rows) in [(false, 2), (true, 0)] {
         let cohort = cohort();
         cohort.run(&["--discover"]).ended(0);
-        cohort.list_of(&[A, B, LATER]);
+        // A list that says nothing else of them.
+        cohort.list("subject_code,session_id\n0001,1\n0002,1\n0002,2\n");
         cohort.run(&[]).ended(0);
         if starts_over {
             // It knows no earlier list.

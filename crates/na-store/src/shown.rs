@@ -125,6 +125,7 @@ mod tests {
         read(Arc::new(UInt64Array::from(vec![7]))).unwrap();
         assert!(read(Arc::new(UInt64Array::from(vec![u64::MAX]))).is_err());
     }
+
     fn read_flags(column: ArrayRef) -> Result<Vec<Option<bool>>, ArrowError> {
         let subject: ArrayRef = Arc::new(StringArray::from(vec!["0001"; column.len()]));
         let columns = [("is_bimodal", column), ("modality", Arc::clone(&subject)), ("has_outliers", subject)];
