@@ -3,12 +3,7 @@
 //! `two loaders` is the real case: units wait while a transaction is synced, and the next one takes all that wait.
 //! `alone` is a unit that waits for its own sync. `in memory` is two loaders where a sync costs nothing: what is left is
 //! SQLite's own work.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "criterion's macros; benches may stop"
-)]
+#![allow(missing_docs, reason = "criterion's macros")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! From the cache to Parquet: long tables, features, manifest, verification.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
+#![allow(missing_docs, reason = "criterion's macros")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! What a load spends on the cache: the same tables parsed and dropped, parsed and committed, and read back for the export.
 //! A job without a cache would parse them and go on with what it holds: the cache adds the rest.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
+#![allow(missing_docs, reason = "criterion's macros")]
 
 mod support;
 

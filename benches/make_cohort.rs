@@ -4,12 +4,6 @@
 //! cargo run --release --example make_cohort -- --sessions 100 --tables all cohort
 //! cargo run --release -- --env-file cohort/.env --output store
 //! ```
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "says what it wrote; may stop"
-)]
 #![allow(dead_code, unreachable_pub, reason = "shared with benches")]
 
 #[path = "support/cohort.rs"]

@@ -1,5 +1,5 @@
 //! Reading a store of 400 sessions: out of Parquet, and through the cache.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
+#![allow(missing_docs, reason = "criterion's macros")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Whatever file system the output is on: one writer, nothing lost, readers that work.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -1,5 +1,4 @@
 //! A cache that the pandas package left is exported: its complete sessions, each row once; the others are named.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What changed on disk or in the session list is in the store after the next run, and nothing else is read again.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What the two commands take, print and end with.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,6 +1,5 @@
 //! Names that lead elsewhere, folders that lead in circles, stores that move: nothing outside the roots and the output
 //! is read or written, and what was committed stays.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(unix)]
 
 mod support;

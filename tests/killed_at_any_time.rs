@@ -1,5 +1,4 @@
 //! What was committed survives any end of the program, and the next run ends in the same store.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

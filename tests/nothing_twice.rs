@@ -1,5 +1,4 @@
 //! No unit is lost and none is in a table twice, whatever runs, crashes and exports came before.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,6 +1,5 @@
 //! Only what is the store's own is overwritten or deleted: what a user put into the output folder, or made a link to,
 //! is refused where a file of the store is to be, and left alone everywhere else.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(unix)]
 
 mod support;

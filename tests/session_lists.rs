@@ -1,5 +1,4 @@
 //! What people's session lists look like: a wrong shape is an error with its line, a value never stops a run.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Where settings come from, where messages go, and what each says when it cannot be read or written.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

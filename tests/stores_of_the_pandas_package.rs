@@ -1,5 +1,4 @@
 //! A store that the pandas package left is read, added to and taken over: what stays is what it was, value for value.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

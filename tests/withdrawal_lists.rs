@@ -1,5 +1,4 @@
 //! A list of those who withdrew is held against the last one and against the store before anybody is taken out.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

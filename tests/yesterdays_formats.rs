@@ -1,6 +1,5 @@
 //! What earlier versions wrote is read: each raise of a format's version adds what the version before wrote to
 //! `tests/fixtures`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

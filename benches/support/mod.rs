@@ -1,6 +1,5 @@
 //! Tables, units and stores of the size that labs have: 456 regions × 57 columns, three tissues a session.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each bench takes what it needs")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "benches may stop")]
 
 use std::path::Path;
 

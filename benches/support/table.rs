@@ -36,7 +36,6 @@ impl Random {
 
     /// From 0 to 1, 53 random bits.
     pub fn fraction(&mut self) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
         let whole = (self.bits() >> 11) as f64;
         whole / (1_u64 << 53) as f64
     }

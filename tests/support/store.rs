@@ -87,7 +87,6 @@ fn cell(column: &dyn Array, row: usize) -> String {
     let double = |value: f64| format!("#{:016x} {value:?}", value.to_bits());
     match column.data_type() {
         DataType::Float64 => double(column.as_primitive::<Float64Type>().value(row)),
-        #[allow(clippy::cast_precision_loss, reason = "counts are small")]
         DataType::Int64 => double(column.as_primitive::<Int64Type>().value(row) as f64),
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),

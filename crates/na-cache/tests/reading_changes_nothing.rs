@@ -1,5 +1,4 @@
 //! Whatever is wrong with a cache, who reads it leaves it as it is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::collections::BTreeMap;
 use std::fs;

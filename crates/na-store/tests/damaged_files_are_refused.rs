@@ -1,6 +1,5 @@
 //! A store or a cache with bytes that are not what was written: it is read, or refused by an error that names the file.
 //! Nothing panics, and an export that fails leaves the cache.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

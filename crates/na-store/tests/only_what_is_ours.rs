@@ -1,11 +1,6 @@
 //! Nothing is overwritten, deleted or read as a table but what is the store's: files with its mark, and those that its
 //! manifest names.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "a test's helpers may fail it"
-)]
+#![allow(unreachable_pub, reason = "a module that tests share")]
 
 #[path = "../../../tests/support/own_files.rs"]
 mod own_files;

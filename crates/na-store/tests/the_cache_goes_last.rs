@@ -1,5 +1,4 @@
 //! The cache is deleted after everything in it is in Parquet, and was read back from there.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

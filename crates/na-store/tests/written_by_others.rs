@@ -1,5 +1,4 @@
 //! Files of a store that another program read and wrote back: text in pandas' and pyarrow's layouts, narrow numbers.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
