@@ -6,7 +6,7 @@ use std::fs;
 
 use rusqlite::{Connection, params};
 use support::cohort::Cohort;
-use support::files::copy;
+use support::files::{copy, fixture};
 use support::store::{NULL, Store, number, rows_each};
 
 /// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.
@@ -140,8 +140,7 @@ fn a_session_without_an_id_is_taken_over() {
 /// The cache of the package beside its store, as a pandas writes them.
 fn beside_a_store(pandas: &str) -> Cohort {
     let cohort = Cohort::empty();
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas_package");
-    copy(&fixture.join(pandas), &cohort.store());
+    copy(&fixture(&format!("pandas_package/{pandas}")), &cohort.store());
     fs::rename(cohort.store().join("cache.db"), cohort.store().join(".cache.db")).unwrap();
     cohort.list_of(&[]);
     cohort

@@ -30,6 +30,11 @@ pub fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
     all_below(folder).into_iter().filter(holds).map(|path| name_under(folder, &path)).collect()
 }
 
+/// What an earlier version wrote: `<format>/<version>` in `tests/fixtures`.
+pub fn fixture(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
+}
+
 /// Copies a folder with all below it.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
