@@ -6,7 +6,7 @@ use std::fs;
 
 use rusqlite::{Connection, params};
 use support::cohort::Cohort;
-use support::files::{copy, fixture};
+use support::files::{copy, fixture, names_in};
 use support::store::{NULL, Store, number, rows_each};
 
 /// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.
@@ -91,8 +91,7 @@ fn complete_sessions_are_exported_once_and_the_others_are_named() {
     assert_eq!(store.table("wide/anatomical/gm_mean.parquet").rows.len(), 2);
     assert_eq!(store.manifest["atlas_name"], "AAL");
     assert!(!cohort.store().join(".cache.db").exists());
-    let left: Vec<_> = fs::read_dir(cohort.store()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".cache")), "{left:?}");
+    assert_eq!(left(&cohort, ".cache"), [""; 0]);
 }
 
 #[test]
@@ -148,9 +147,7 @@ fn beside_a_store(pandas: &str) -> Cohort {
 
 /// Names of the store's folder that begin so.
 fn left(cohort: &Cohort, start: &str) -> Vec<String> {
-    let names =
-        fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(start)).collect()
+    names_in(&cohort.store()).into_iter().filter(|name| name.starts_with(start)).collect()
 }
 
 #[test]

@@ -8,6 +8,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::files::PARTIAL;
+
 pub const NULL: &str = "∅";
 
 /// A table with its rows in the file's order. Doubles are given with all their bits.
@@ -112,7 +114,7 @@ impl Store {
             for entry in entries {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(store).unwrap().to_str().unwrap().to_owned();
-                assert!(!name.contains(".partial"), "{name} is left over");
+                assert!(!name.contains(PARTIAL), "{name} is left over");
                 if name.ends_with(".parquet") {
                     tables.insert(name, Table::read(&path).without(&["mtime_ns", "read_at"]));
                 }

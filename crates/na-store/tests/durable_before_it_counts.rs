@@ -2,7 +2,6 @@
 //! manifest names before the manifest, and that before anything goes.
 //!
 //! The calls of three exports are written down, and looked at one by one.
-#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 #![cfg(target_os = "linux")]
 
 #[path = "../../../tests/support/disk.rs"]
