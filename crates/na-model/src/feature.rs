@@ -4,6 +4,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::columns::TIV;
 use crate::{MapSource, Modality, TableName, UNKNOWN};
 
 /// The longest name that a feature's file may have, bytes: what is left of a file system's 255 holds the names under
@@ -70,7 +71,7 @@ impl FeatureName {
     /// Total intracranial volume as a feature.
     #[must_use]
     pub fn tiv() -> Self {
-        Self { modality: Modality::Anatomical, name: "tiv".to_owned() }
+        Self { modality: Modality::Anatomical, name: TIV.to_owned() }
     }
 
     /// The modality it belongs to.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW};
 use crate::{Modality, ModelError};
 
 /// What stands in `model` and `desc` where a file name has no such entity.
@@ -161,8 +162,8 @@ impl TableName {
     #[must_use]
     pub fn columns_added_to(modality: Modality) -> &'static [&'static str] {
         match modality {
-            Modality::Anatomical => &["modality", "metric", "subject_code", "session_id", "tiv"],
-            Modality::Diffusion => &["workflow", "model", "param", "desc", "subject_code", "session_id"],
+            Modality::Anatomical => &[MODALITY, METRIC, SUBJECT, SESSION, TIV],
+            Modality::Diffusion => &[WORKFLOW, MODEL, PARAM, DESC, SUBJECT, SESSION],
         }
     }
 }
