@@ -16,7 +16,7 @@ pub const KEY_COLUMNS: [&str; 2] = [SUBJECT, SESSION];
 /// The modality of the unit that a row was read with.
 pub const MODALITY: &str = "modality";
 
-/// What a tissue's map measures, [`Tissue::measured`](crate::Tissue::measured).
+/// What a tissue's map measures, [`Tissue::measured`](crate::table::Tissue::measured).
 pub const METRIC: &str = "metric";
 
 /// Total intracranial volume in mL, as the store adds it.
@@ -37,7 +37,7 @@ pub const PARAM: &str = "param";
 /// The description entity.
 pub const DESC: &str = "desc";
 
-/// What tells the maps of a table apart, in this order; [`MapSource`](crate::MapSource) is a row's value of them.
+/// What tells the maps of a table apart, in this order; [`MapSource`](crate::table::MapSource) is a row's value of them.
 pub const MAP_COLUMNS: [&str; 3] = [MODEL, PARAM, DESC];
 
 /// The age in years, whatever a session list calls it.

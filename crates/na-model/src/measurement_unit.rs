@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::columns::{TIV, VOL_TIV, VOLUME_MM3};
-use crate::{TableName, Tissue, metric_kind};
+use crate::metric::metric_kind;
+use crate::table::{TableName, Tissue};
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -136,13 +136,13 @@ impl WideMetrics {
 
     /// The metrics among a table's numeric and boolean columns that become features, in the order asked for.
     #[must_use]
-    pub fn choose<'a>(&'a self, modality: crate::Modality, columns: &[&'a str]) -> Vec<&'a str> {
+    pub fn choose<'a>(&'a self, modality: crate::unit::Modality, columns: &[&'a str]) -> Vec<&'a str> {
         let wanted: Vec<&str> = match self {
             Self::All => return columns.iter().copied().filter(|c| metric_kind(c).is_some()).collect(),
             Self::Listed(metrics) => metrics.iter().map(String::as_str).collect(),
             Self::Default => match modality {
-                crate::Modality::Anatomical => DEFAULT_ANATOMICAL_METRICS.to_vec(),
-                crate::Modality::Diffusion => DEFAULT_DIFFUSION_METRICS.to_vec(),
+                crate::unit::Modality::Anatomical => DEFAULT_ANATOMICAL_METRICS.to_vec(),
+                crate::unit::Modality::Diffusion => DEFAULT_DIFFUSION_METRICS.to_vec(),
             },
         };
         once_each(wanted.into_iter().filter(|metric| columns.contains(metric))).collect()
@@ -158,7 +158,7 @@ fn once_each<'a>(words: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Modality;
+    use crate::unit::Modality;
 
     #[test]
     fn features_are_the_metrics_asked_for_that_are_there() {

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW};
-use crate::{Modality, ModelError};
+use crate::error::ModelError;
+use crate::unit::Modality;
 
 /// What stands in `model` and `desc` where a file name has no such entity.
 pub const UNKNOWN: &str = "unknown";

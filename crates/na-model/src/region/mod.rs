@@ -1,4 +1,7 @@
 //! The regions of an atlas, as a table lists them.
+//!
+//! Knows the columns' names alone. Open `set` for the regions that a table has, and `matching` for how those of one table
+//! answer to another's.
 
 use serde::{Deserialize, Serialize};
 
