@@ -7,12 +7,12 @@ use na_cache::CacheStatus;
 use na_model::{MeasurementUnit, Modality, WideFeature};
 
 use crate::error::StoreError;
-use crate::notes;
-use crate::producers::noted;
-use crate::read::found::{Found, kind_of, table_of};
+use crate::format::key_value_metadata as keys;
+use crate::merge::producer_versions::noted;
+use crate::read::feature_lookup::{Found, kind_of, table_of};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
-use crate::wide::plan::FeatureKind;
+use crate::tables::features::FeatureKind;
 
 /// A feature: one metric of one source, a row a session, a column a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,13 +103,13 @@ impl Snapshot {
                     n_sessions: usize::try_from(file.n_rows()).unwrap_or_default(),
                     regions: fields.iter().skip(2).map(|field| field.name().clone()).collect(),
                     producers: noted(&file),
-                    created_at: file.note(notes::CREATED_AT).map(str::to_owned),
+                    created_at: file.key_value(keys::CREATED_AT).map(str::to_owned),
                     file: Some(file.path().to_owned()),
                 }
             }
             Found::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
-                self.computed_facts(&found, crate::tiv::kind(), unit, BTreeSet::new())?
+                self.computed_facts(&found, crate::tables::tiv::kind(), unit, BTreeSet::new())?
             }
             Found::Computed(table, feature) => {
                 let unit = MeasurementUnit::of_column(table, &feature.metric);
