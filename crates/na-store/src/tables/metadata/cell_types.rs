@@ -1,40 +1,19 @@
 //! Cells of a session list as values: words, numbers and what is missing.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use arrow::datatypes::DataType;
 use na_model::{Number, is_missing_in_list, is_missing_text};
 
-use crate::tables::long_schema::widest;
-use crate::tables::session_rows::Value;
-
-/// A value of a column as the metadata has it.
-pub(crate) fn value_at(column: &ArrayRef, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    match column.data_type() {
-        DataType::Float64 => Value::Double(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Int64 => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Utf8 => {
-            let text: &StringArray = column.as_string();
-            Value::text(text.value(row))
-        }
-        DataType::Dictionary(_, _) => {
-            let words = column.as_dictionary_opt::<Int32Type>();
-            words.and_then(|words| Some(value_at(words.values(), words.key(row)?))).unwrap_or(Value::Null)
-        }
-        _ => Value::Null,
-    }
-}
+use crate::format::arrays::widest;
+use crate::tables::scalar::Scalar;
 
 /// The words that a list would have for a value.
-pub(crate) fn to_text(value: &Value) -> Option<String> {
+pub(crate) fn to_text(value: &Scalar) -> Option<String> {
     match value {
-        Value::Null => None,
-        Value::Text(text) => Some(text.to_string()),
+        Scalar::Null => None,
+        Scalar::Text(text) => Some(text.to_string()),
         // The shortest text that reads as the same double, and as a double.
-        Value::Double(value) => Some(format!("{value:?}")),
-        Value::Integer(value) => Some(value.to_string()),
+        Scalar::Double(value) => Some(format!("{value:?}")),
+        Scalar::Integer(value) => Some(value.to_string()),
     }
 }
 
@@ -54,12 +33,12 @@ pub(crate) fn type_of<'a>(so_far: &DataType, cells: impl Iterator<Item = &'a str
 }
 
 /// The value of a cell in a column of a type.
-pub(crate) fn typed_value(cell: &str, data_type: &DataType) -> Value {
+pub(crate) fn typed_value(cell: &str, data_type: &DataType) -> Scalar {
     match (data_type, Number::parse(cell)) {
-        (DataType::Int64, Some(Number::Integer(value))) => Value::Integer(value),
-        (DataType::Float64, Some(number)) => Value::Double(number.to_double()),
-        (DataType::Utf8, _) if !is_missing_text(cell) => Value::text(cell),
-        _ => Value::Null,
+        (DataType::Int64, Some(Number::Integer(value))) => Scalar::Integer(value),
+        (DataType::Float64, Some(number)) => Scalar::Double(number.to_double()),
+        (DataType::Utf8, _) if !is_missing_text(cell) => Scalar::text(cell),
+        _ => Scalar::Null,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a store remembers of how it was made.
+//! The settings that a store was last written with.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use na_model::{Choices, SourceRoot, TableName, WideMetrics};
 
 use crate::error::StoreError;
-use crate::tables::chosen_metrics::metrics_of_features;
-use crate::tables::existing_store::ExistingStore;
+use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest;
-use crate::tables::store_record::Remembered;
+use crate::tables::store_record::StoreRecord;
 
 /// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,15 +31,14 @@ impl ExistingStore {
     /// # Errors
     /// A store that cannot be read.
     pub fn settings(&self) -> Result<StoredSettings, StoreError> {
-        let manifest = self.manifest.as_ref();
+        let manifest = self.written_manifest();
         let wide_metrics = match manifest {
             Some(manifest) => manifest::wide_metrics(manifest).map(WideMetrics::parse),
-            None => metrics_of_features(&self.output)?,
+            None => self.metrics_of_features()?,
         };
         let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());
         let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-        let Remembered { choices, roots, .. } = self.remembered.clone().unwrap_or_default();
-        let atlas_name = manifest::atlas(&self.output, manifest)?;
-        Ok(StoredSettings { atlas_name, wide_metrics, columns, choices, roots })
+        let StoreRecord { choices, roots, .. } = self.record().cloned().unwrap_or_default();
+        Ok(StoredSettings { atlas_name: self.atlas()?, wide_metrics, columns, choices, roots })
     }
 }
