@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use na_model::{DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS};
 
-use crate::CacheError;
+use crate::error::CacheError;
 
 /// Against level 1, packing takes 0.6 of the time; doubles of 17 random digits take 7% more, those of a real cohort nothing.
 const ZSTD_LEVEL: i32 = -1;

@@ -6,9 +6,11 @@ use na_model::{Leaving, Parts, Removals, SourceFile};
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use crate::cache::Cache;
+use crate::error::CacheError;
+use crate::owned::OwnedCache;
 use crate::owned::to_json;
 use crate::writer::UnitRow;
-use crate::{Cache, CacheError, OwnedCache};
 
 const KEY: &str = "committing";
 

@@ -8,7 +8,7 @@ use r2d2::{ManageConnection, Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 
-use crate::CacheError;
+use crate::error::CacheError;
 
 /// Connections that are shared.
 pub(crate) type Connections = Pool<Manager>;

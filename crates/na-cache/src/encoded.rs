@@ -5,7 +5,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
 use crate::blob::pack;
-use crate::{CacheError, RegionColumns};
+use crate::error::CacheError;
+use crate::region_columns::RegionColumns;
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]

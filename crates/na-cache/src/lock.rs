@@ -4,8 +4,8 @@
 //! no locks, that the file is there decides. The text in it is for people, and for telling a dead owner from one that
 //! cannot be seen from here: on a network file system one machine may not see another's locks.
 
-mod holder;
-mod ownership;
+pub(crate) mod holder;
+pub(crate) mod ownership;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -17,8 +17,9 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use crate::cancel::Cancel;
+use crate::error::CacheError;
 use crate::remove::delete;
-use crate::{CacheError, Cancel};
 pub use holder::HolderName;
 use holder::{Holder, read_text, write_text};
 pub use ownership::Ownership;

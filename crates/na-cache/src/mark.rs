@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
+use crate::cache::Cache;
+use crate::cancel::Cancel;
+use crate::error::CacheError;
 use crate::open::{files, known_version};
 use crate::reading::connect_to_read;
 use crate::schema::{SCHEMA_VERSION, is_pandas};
-use crate::{Cache, CacheError, Cancel};
 
 /// `PRAGMA application_id` of a cache that this program writes: `naca`.
 const APPLICATION_ID: i64 = 0x6e61_6361;
@@ -73,7 +75,8 @@ pub(crate) fn is_own(connection: &Connection) -> rusqlite::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OwnedCache, OwnerLock};
+    use crate::lock::OwnerLock;
+    use crate::owned::OwnedCache;
 
     const FOREIGN: [&str; 4] = [
         "CREATE TABLE notes (text)",

@@ -8,13 +8,15 @@ use std::sync::Mutex;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::cache::Cache;
 use crate::connections::{Connections, Manager};
+use crate::error::CacheError;
 use crate::file_system::FileSystem;
+use crate::lock::OwnerLock;
 use crate::mark::{commit_marked, is_own};
 use crate::remove::delete;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::waiting::{PATIENCE, STEP, begin, until_free};
-use crate::{Cache, CacheError, OwnerLock};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
@@ -282,8 +284,11 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
+    use crate::cache::Cache;
+    use crate::error::CacheError;
+    use crate::lock::OwnerLock;
+    use crate::owned::OwnedCache;
     use crate::waiting::PATIENCE;
-    use crate::{Cache, CacheError, OwnedCache, OwnerLock};
 
     #[test]
     fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use na_model::UnitOutcome;
 use rusqlite::{Transaction, params};
 
+use crate::cache::{Cache, RunRecord};
+use crate::error::CacheError;
+use crate::lock::OwnerLock;
 use crate::open::{Journal, read_write, remove_files};
 use crate::reading::Opened;
 use crate::schema::SCHEMA_VERSION;
 use crate::waiting::begin;
-use crate::{Cache, CacheError, OwnerLock, RunRecord};
 
 /// Where a cache is made anew that takes another's place.
 pub(crate) const BESIDE_FILE: &str = ".cache-taken-over.db";

@@ -15,10 +15,15 @@ use na_model::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
+use crate::cache::Cache;
+use crate::cancel::Cancel;
+use crate::encoded::{EncodedTable, EncodedUnit};
+use crate::error::CacheError;
+use crate::lock::OwnerLock;
 use crate::open::{files, remove_files};
 use crate::reading::connect_to_read;
 use crate::schema::is_pandas;
-use crate::{Cache, CacheError, CacheStatus, Cancel, EncodedTable, EncodedUnit, OwnerLock};
+use crate::status::CacheStatus;
 
 /// A cache of the pandas package, open for reading.
 #[derive(Debug)]

@@ -14,11 +14,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use rustix::fs::Access;
 
+use crate::cancel::Cancel;
 use crate::connections::{Connections, Manager};
+use crate::error::CacheError;
 use crate::file_system::FileSystem;
+use crate::lock;
 use crate::open::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read};
 use crate::waiting::{PATIENCE, is_busy, pause};
-use crate::{CacheError, Cancel, lock};
 
 /// Where a load holds the cache until it ends, waiting for it is of no use: other programs let go sooner.
 const PATIENCE_WITH_LOADS: Duration = Duration::from_secs(1);
@@ -216,7 +218,9 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
-    use crate::{Cache, OwnedCache, OwnerLock};
+    use crate::cache::Cache;
+    use crate::lock::OwnerLock;
+    use crate::owned::OwnedCache;
 
     #[test]
     fn a_commit_that_was_cut_short_is_never_read_without_locks() {

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use rusqlite::config::DbConfig;
 
+use crate::cache::Cache;
+use crate::error::CacheError;
 use crate::lock::LEFT_LOCK;
 use crate::open::{files, remove_files};
 use crate::owned::BESIDE_FILE;
-use crate::{Cache, CacheError, OwnedCache};
+use crate::owned::OwnedCache;
 
 impl OwnedCache<'_> {
     /// Deletes the cache with its log. The database goes first and durably: a log without it is nothing, it without
@@ -66,7 +68,10 @@ pub(crate) fn delete(path: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{CACHE_FILE, Cache, OwnedCache, OwnerLock};
+    use crate::cache::Cache;
+    use crate::lock::OwnerLock;
+    use crate::open::CACHE_FILE;
+    use crate::owned::OwnedCache;
 
     #[test]
     fn whoever_takes_the_output_clears_what_a_power_cut_left_of_a_cache() {

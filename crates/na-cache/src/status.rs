@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use na_model::TableName;
 
+use crate::cache::Cache;
 use crate::cache::count;
+use crate::error::CacheError;
 use crate::open::files;
-use crate::{Cache, CacheError};
 
 /// A cache at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]

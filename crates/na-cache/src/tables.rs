@@ -11,8 +11,9 @@ use rusqlite::Connection;
 use rusqlite::blob::Blob;
 
 use crate::blob::{Frame, Place, column, directory_size, places, unpack};
+use crate::cache::{Cache, CachedUnit};
+use crate::error::CacheError;
 use crate::schema::columns_from_text;
-use crate::{Cache, CacheError, CachedUnit};
 
 /// A table of a unit.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::{CacheError, Cancel};
+use crate::cancel::Cancel;
+use crate::error::CacheError;
 
 /// How long another program may hold the cache.
 pub(crate) const PATIENCE: Duration =

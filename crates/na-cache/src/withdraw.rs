@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use na_model::{Names, Session, SourceRoot};
 use rusqlite::{Connection, Transaction, params};
 
+use crate::cache::Cache;
 use crate::cache::{session, sources_of};
+use crate::error::CacheError;
+use crate::lock::OwnerLock;
 use crate::open::{READ_WRITE, connect};
+use crate::owned::OwnedCache;
 use crate::owned::to_json;
 use crate::pandas_cache::{Written, as_written, session as pandas_session};
 use crate::waiting::{begin, until_free};
-use crate::{Cache, CacheError, OwnedCache, OwnerLock};
 
 /// Where the roots of the run stand.
 const ROOTS: &str = "roots";

@@ -12,10 +12,14 @@ use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::cache::{sources_of, tiv_finding, tiv_word};
+use crate::cancel::Cancel;
+use crate::encoded::{EncodedTable, EncodedUnit};
+use crate::error::CacheError;
+use crate::lock::ownership::Ownership;
+use crate::owned::OwnedCache;
 use crate::owned::to_json;
 use crate::schema::columns_to_text;
 use crate::waiting::begin;
-use crate::{CacheError, Cancel, EncodedTable, EncodedUnit, OwnedCache, Ownership};
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
 const QUEUE: usize = 4;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::CacheError;
+use crate::error::CacheError;
 use crate::lock::holder::{Holder, read_text};
 
 /// What an owner's lock looks like. Whoever writes for the owner carries one and asks it before each commit.
