@@ -75,7 +75,7 @@ pub(crate) fn is_own(connection: &Connection) -> rusqlite::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::OwnerLock;
+    use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
 
     const FOREIGN: [&str; 4] = [

@@ -11,10 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 use crate::cache::Cache;
 use crate::connections::{Connections, Manager};
 use crate::error::CacheError;
-use crate::file_system::FileSystem;
-use crate::lock::OwnerLock;
+use crate::lock::file_system::FileSystem;
+use crate::lock::lock_file::delete;
+use crate::lock::owner_lock::OwnerLock;
 use crate::mark::{commit_marked, is_own};
-use crate::remove::delete;
 use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::waiting::{PATIENCE, STEP, begin, until_free};
 
@@ -286,7 +286,7 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 mod tests {
     use crate::cache::Cache;
     use crate::error::CacheError;
-    use crate::lock::OwnerLock;
+    use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
     use crate::waiting::PATIENCE;
 

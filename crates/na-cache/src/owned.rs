@@ -8,7 +8,7 @@ use rusqlite::{Transaction, params};
 
 use crate::cache::{Cache, RunRecord};
 use crate::error::CacheError;
-use crate::lock::OwnerLock;
+use crate::lock::owner_lock::OwnerLock;
 use crate::open::{Journal, read_write, remove_files};
 use crate::reading::Opened;
 use crate::schema::SCHEMA_VERSION;

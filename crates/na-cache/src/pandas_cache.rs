@@ -19,7 +19,7 @@ use crate::cache::Cache;
 use crate::cancel::Cancel;
 use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
-use crate::lock::OwnerLock;
+use crate::lock::owner_lock::OwnerLock;
 use crate::open::{files, remove_files};
 use crate::reading::connect_to_read;
 use crate::schema::is_pandas;

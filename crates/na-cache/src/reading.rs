@@ -17,8 +17,9 @@ use rustix::fs::Access;
 use crate::cancel::Cancel;
 use crate::connections::{Connections, Manager};
 use crate::error::CacheError;
-use crate::file_system::FileSystem;
-use crate::lock;
+use crate::lock::file_system::FileSystem;
+use crate::lock::lock_file::record_locks_work;
+use crate::lock::owner_lock::nobody_else_writes;
 use crate::open::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read};
 use crate::waiting::{PATIENCE, is_busy, pause};
 
@@ -109,7 +110,7 @@ pub(crate) fn connect_to_read(
                 was_rolled_back = true;
             }
             Hindrance::Locks if !locks_work(location) => {
-                if !lock::nobody_else_writes(folder) {
+                if !nobody_else_writes(folder) {
                     return Err(CacheError::InUse { path: location.to_owned() });
                 }
                 return connect_at_rest(location);
@@ -210,7 +211,7 @@ fn is_denied(path: &Path, access: Access) -> bool {
 
 /// Asked of the file itself, after SQLite met a lock: this process holds none on it that closing it would free.
 fn locks_work(location: &Path) -> bool {
-    fs::File::open(location).map_or(true, |file| lock::record_locks_work(&file))
+    fs::File::open(location).map_or(true, |file| record_locks_work(&file))
 }
 
 #[cfg(test)]
@@ -219,7 +220,7 @@ mod tests {
 
     use super::*;
     use crate::cache::Cache;
-    use crate::lock::OwnerLock;
+    use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
 
     #[test]

@@ -8,8 +8,10 @@ use rusqlite::config::DbConfig;
 
 use crate::cache::Cache;
 use crate::error::CacheError;
-use crate::lock::LEFT_LOCK;
-use crate::open::{files, remove_files};
+use crate::lock::holder::Holder;
+use crate::lock::lock_file::delete_set_aside;
+use crate::lock::owner_lock::{Claim, OwnerLock};
+use crate::open::{files, remove_files, take_back};
 use crate::owned::BESIDE_FILE;
 use crate::owned::OwnedCache;
 
@@ -32,6 +34,31 @@ impl OwnedCache<'_> {
     }
 }
 
+impl OwnerLock {
+    /// Takes an output folder, which must exist.
+    ///
+    /// # Errors
+    /// As [`OwnerLock::claim`].
+    pub fn acquire(output: &Path) -> Result<Self, CacheError> {
+        Self::claim(output, &Claim::default())
+    }
+
+    /// Takes an output folder, which must exist, and recovers its cache: clears what a power cut left of a deletion, and
+    /// rolls back a commit that was cut short.
+    ///
+    /// # Errors
+    /// [`CacheError::Busy`] while another process has it; [`CacheError::HeldElsewhere`] where nobody can tell from here
+    /// whether the lock's holder is gone, and [`CacheError::OtherHolder`] if the claim names another;
+    /// [`CacheError::Link`]; a folder that cannot be written to.
+    pub fn claim(output: &Path, claim: &Claim) -> Result<Self, CacheError> {
+        let lock = Self::take(output, claim, &Holder::this(output))?;
+        strays(output)?;
+        delete_set_aside(output)?;
+        take_back(&lock);
+        Ok(lock)
+    }
+}
+
 /// Deletes what runs left that were cut short: a log whose database went, a cache that was made beside another's place, a
 /// lock that was set aside.
 ///
@@ -48,28 +75,13 @@ pub(crate) fn strays(output: &Path) -> Result<(), CacheError> {
     if files(&beside).iter().any(|file| !is_gone(file)) {
         remove_files(&beside)?;
     }
-    let list = |source| CacheError::io("list", output, source);
-    for entry in fs::read_dir(output).map_err(list)? {
-        let entry = entry.map_err(list)?;
-        if entry.file_name().as_encoded_bytes().starts_with(LEFT_LOCK.as_bytes()) {
-            delete(&entry.path())?;
-        }
-    }
     Ok(())
-}
-
-/// Deletes a file, if it is there.
-pub(crate) fn delete(path: &Path) -> Result<(), CacheError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheError::io("delete", path, error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::cache::Cache;
-    use crate::lock::OwnerLock;
+    use crate::lock::owner_lock::OwnerLock;
     use crate::open::CACHE_FILE;
     use crate::owned::OwnedCache;
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, params};
 use crate::cache::Cache;
 use crate::cache::{session, sources_of};
 use crate::error::CacheError;
-use crate::lock::OwnerLock;
+use crate::lock::owner_lock::OwnerLock;
 use crate::open::{READ_WRITE, connect};
 use crate::owned::OwnedCache;
 use crate::owned::to_json;

@@ -1,9 +1,9 @@
-//! Which file system an output is on: what that decides, and what is written down of it.
+//! The type of the file system that an output is on: whether it is local, and its name in the lock.
 
 use std::path::Path;
 
-/// The kinds on which no other machine has the same files: a lock that is free there is nobody's, and processes share
-/// memory. Their magic numbers are Linux's; the first name of a number is the one that is written down.
+/// Types whose files no other machine sees: a lock that is free there is nobody's, and processes share memory. The magic
+/// numbers are Linux's; the first name of a number is the one that the lock records.
 const LOCAL: [(&str, u32); 9] = [
     ("ext4", 0xEF53),
     ("ext3", 0xEF53),
@@ -16,7 +16,7 @@ const LOCAL: [(&str, u32); 9] = [
     ("overlay", 0x794C_7630),
 ];
 
-/// Others that people know by name.
+/// Network and other types that people know by name.
 const SHARED: [(&str, u32); 9] = [
     ("nfs", 0x6969),
     ("smb2", 0xFE53_4D42),
@@ -29,17 +29,17 @@ const SHARED: [(&str, u32); 9] = [
     ("9p", 0x0102_1997),
 ];
 
-/// The kind of a file system, as one word.
+/// The type of a file system, as one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileSystem(String);
 
 impl FileSystem {
-    /// The one that a folder is on. One that does not say what it is counts as shared.
+    /// The type that a folder is on. An unknown type counts as shared.
     pub(crate) fn of(folder: &Path) -> Self {
         magic(folder).map_or_else(|| Self::named("unknown"), Self::from_magic)
     }
 
-    /// The one that somebody else wrote down.
+    /// The type that a lock's text names.
     pub(crate) fn named(name: &str) -> Self {
         Self(name.to_owned())
     }
@@ -54,8 +54,8 @@ impl FileSystem {
         LOCAL.iter().any(|(name, _)| *name == self.0)
     }
 
-    /// Whether a write-ahead log may be tried: its index is memory that processes of one machine share. Elsewhere than on
-    /// Linux the kind is not known, and SQLite says itself what does not work.
+    /// Whether to try a write-ahead log: its index is memory that the processes of one machine share. Outside Linux the
+    /// type is unknown, and SQLite reports what does not work.
     pub(crate) fn may_share_memory(&self) -> bool {
         self.is_local() || cfg!(not(target_os = "linux"))
     }
@@ -68,7 +68,7 @@ impl FileSystem {
 #[cfg(target_os = "linux")]
 fn magic(folder: &Path) -> Option<u32> {
     let found = rustix::fs::statfs(folder).ok()?;
-    // The field is signed on some machines, and wider than the number on most.
+    // The field is signed on some platforms, and wider than the number on most.
     u32::try_from(found.f_type & 0xFFFF_FFFF).ok()
 }
 
