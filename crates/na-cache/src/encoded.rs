@@ -4,9 +4,9 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, SchemaRef};
 use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
 
-use crate::blob::pack;
 use crate::error::CacheError;
-use crate::region_columns::RegionColumns;
+use crate::format::blob::pack;
+use crate::format::region_columns::RegionColumns;
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]

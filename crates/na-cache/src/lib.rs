@@ -36,13 +36,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod blob;
 mod cache;
 mod cancel;
 mod commit;
 mod connections;
 mod encoded;
 mod error;
+mod format;
 mod holder_name;
 mod lock;
 mod mark;
@@ -50,7 +50,6 @@ mod open;
 mod owned;
 mod pandas_cache;
 mod reading;
-mod region_columns;
 mod remove;
 mod schema;
 mod status;
@@ -64,6 +63,7 @@ pub use cancel::Cancel;
 pub use commit::Commit;
 pub use encoded::{EncodedTable, EncodedUnit};
 pub use error::CacheError;
+pub use format::region_columns::RegionColumns;
 pub use holder_name::HolderName;
 pub use lock::lock_file::LOCK_FILE;
 pub use lock::owner_lock::{Claim, OwnerLock};
@@ -71,7 +71,6 @@ pub use lock::ownership::Ownership;
 pub use open::CACHE_FILE;
 pub use owned::OwnedCache;
 pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits, TakenUnit};
-pub use region_columns::RegionColumns;
 pub use status::CacheStatus;
 pub use tables::CachedTable;
 pub use withdraw::withdraw_from_pandas_cache;

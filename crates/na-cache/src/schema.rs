@@ -1,9 +1,6 @@
 //! The tables inside `.cache.db`, made so that the `sqlite3` shell shows what is there:
 //! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes.
@@ -64,39 +61,4 @@ pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
         [],
         |row| row.get(0),
     )
-}
-
-/// A table's columns as `column_sets` keeps them: `[["label","text"],["mean","double"]]`.
-pub(crate) fn columns_to_text(schema: &Schema) -> String {
-    let columns: Vec<(&str, &str)> =
-        schema.fields().iter().map(|field| (field.name().as_str(), type_word(field.data_type()))).collect();
-    serde_json::to_string(&columns).unwrap_or_default()
-}
-
-pub(crate) fn columns_from_text(text: &str) -> Option<SchemaRef> {
-    let columns: Vec<(String, String)> = serde_json::from_str(text).ok()?;
-    let fields: Option<Vec<Field>> =
-        columns.into_iter().map(|(name, word)| Some(Field::new(name, type_of(&word)?, true))).collect();
-    Some(Arc::new(Schema::new(fields?)))
-}
-
-fn type_word(data_type: &DataType) -> &'static str {
-    match data_type {
-        DataType::Int64 => "integer",
-        DataType::Float64 => "double",
-        DataType::Boolean => "boolean",
-        DataType::Null => "empty",
-        _ => "text",
-    }
-}
-
-fn type_of(word: &str) -> Option<DataType> {
-    Some(match word {
-        "integer" => DataType::Int64,
-        "double" => DataType::Float64,
-        "boolean" => DataType::Boolean,
-        "empty" => DataType::Null,
-        "text" => DataType::Utf8,
-        _ => return None,
-    })
 }

@@ -10,10 +10,11 @@ use na_model::{MapSource, TableName};
 use rusqlite::Connection;
 use rusqlite::blob::Blob;
 
-use crate::blob::{Frame, Place, column, directory_size, places, unpack};
 use crate::cache::{Cache, CachedUnit};
 use crate::error::CacheError;
-use crate::schema::columns_from_text;
+use crate::format::blob::{Entry, directory_size, entries};
+use crate::format::column_set::columns_from_text;
+use crate::format::frame::{Frame, unpack};
 
 /// A table of a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +29,7 @@ pub struct CachedTable {
 struct Packed {
     map: Option<MapSource>,
     n_rows: usize,
-    columns: Vec<(FieldRef, Place)>,
+    columns: Vec<(FieldRef, Entry)>,
     /// The piece of the blob in which their frames are, and where in the blob it begins.
     bytes: Vec<u8>,
     start: usize,
@@ -110,8 +111,8 @@ impl Cache {
             };
             let mut directory = vec![0; directory_size(schema.fields().len())];
             blob.read_at_exact(&mut directory, 0).map_err(sqlite)?;
-            let wanted = schema.fields().iter().zip(places(&directory));
-            let columns: Vec<(FieldRef, Place)> = wanted
+            let wanted = schema.fields().iter().zip(entries(&directory));
+            let columns: Vec<(FieldRef, Entry)> = wanted
                 .filter(|(field, _)| columns(field.name()))
                 .map(|(field, place)| (Arc::clone(field), place))
                 .collect();
@@ -145,7 +146,7 @@ impl Cache {
                     shared = Some((place.frame, unpack(place.frame, bytes).map_err(damaged)?));
                 }
                 let frame = shared.as_ref().map(|(_, bytes)| bytes.as_ref());
-                column(*place, frame.unwrap_or_default(), field.data_type(), n_rows)
+                place.read(frame.unwrap_or_default(), field.data_type(), n_rows)
             };
             arrays.push(array.map_err(damaged)?);
             fields.push(Arc::clone(field));
@@ -173,12 +174,12 @@ impl Cache {
 /// A column in a frame of its own, unpacked where the last of its name was not packed to the same bytes.
 fn alone(
     field: &FieldRef,
-    place: Place,
+    place: Entry,
     packed: &[u8],
     n_rows: usize,
     known: &mut Vec<Known>,
 ) -> Result<ArrayRef, ArrowError> {
-    let unpacked = || column(place, &unpack(place.frame, packed)?, field.data_type(), n_rows);
+    let unpacked = || place.read(&unpack(place.frame, packed)?, field.data_type(), n_rows);
     if *field.data_type() == DataType::Float64 {
         // Measured: no two sessions are alike.
         return unpacked();

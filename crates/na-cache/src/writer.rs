@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -15,10 +16,10 @@ use crate::cache::{sources_of, tiv_finding, tiv_word};
 use crate::cancel::Cancel;
 use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
+use crate::format::column_set::columns_to_text;
 use crate::lock::ownership::Ownership;
 use crate::owned::OwnedCache;
 use crate::owned::to_json;
-use crate::schema::columns_to_text;
 use crate::waiting::begin;
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
@@ -223,7 +224,12 @@ impl Commits {
         table: &EncodedTable,
     ) -> rusqlite::Result<()> {
         let column_set = self.columns.key(&table.columns, || {
-            store_set(transaction, "column_set", "columns", &columns_to_text(&table.columns))
+            store_set(
+                transaction,
+                "column_set",
+                "columns",
+                &columns_to_text(&table.columns).map_err(not_storable)?,
+            )
         })?;
         let region_set = self.regions.key(&table.regions, || {
             store_set(transaction, "region_set", "regions", &to_json(&table.regions)?)
@@ -286,6 +292,10 @@ fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
     let is_read_again =
         |table: &EncodedTable| source.table_name().as_ref() == Some(&table.table) && source.map == table.map;
     !unit.tables.iter().any(is_read_again)
+}
+
+fn not_storable(error: ArrowError) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
 /// The key of a text that is stored once.

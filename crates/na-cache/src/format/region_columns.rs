@@ -1,4 +1,4 @@
-//! Which region each row of a table is: one rule for files, caches and stores.
+//! The region of each row of a table: one rule for files, caches and stores.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,8 +7,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use na_model::{Region, RegionSet};
 
-/// The columns of a batch that name regions. Numbers that a table holds as doubles or as text, because other files of it
-/// do, are the numbers that they were.
+/// The columns of a batch that name regions. An index that a table holds as doubles or as text, because other files of it
+/// do, is read as the same number.
 #[derive(Debug)]
 pub struct RegionColumns<'a> {
     rows: usize,
@@ -18,7 +18,7 @@ pub struct RegionColumns<'a> {
 }
 
 impl<'a> RegionColumns<'a> {
-    /// The columns of a batch; text may be in dictionaries.
+    /// Finds the columns of a batch; text may be dictionary-encoded.
     #[must_use]
     pub fn of(batch: &'a RecordBatch) -> Self {
         let column = |name| batch.column_by_name(name).map(AsRef::as_ref);
@@ -41,7 +41,7 @@ impl<'a> RegionColumns<'a> {
         }
     }
 
-    /// Whether rows that follow each other are of these regions, one each, in this order.
+    /// Whether a range of rows has exactly these regions, in this order.
     pub fn are<'r>(&self, rows: Range<usize>, regions: impl ExactSizeIterator<Item = &'r Region>) -> bool {
         rows.len() == regions.len() && rows.zip(regions).all(|(row, region)| self.is(row, region))
     }
@@ -62,7 +62,7 @@ impl<'a> RegionColumns<'a> {
         })
     }
 
-    /// The regions of all rows, in their order.
+    /// The regions of all rows, in the order of rows.
     pub fn regions(&self) -> impl Iterator<Item = Region> {
         (0..self.rows).map(|row| self.region(row))
     }
@@ -74,7 +74,7 @@ impl<'a> RegionColumns<'a> {
     }
 }
 
-/// A cell as text: none where it is null, or of a type that names nothing.
+/// A cell as text. `None` if it is null or of a type that names nothing.
 fn word(column: &dyn Array, row: usize) -> Option<Cow<'_, str>> {
     if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
         return word(dictionary.values().as_ref(), dictionary.key(row)?);
@@ -89,7 +89,7 @@ fn word(column: &dyn Array, row: usize) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A cell as a whole number: none where it is null, or no whole number.
+/// A cell as a whole number. `None` if it is null or no whole number.
 fn integer(column: &dyn Array, row: usize) -> Option<i64> {
     if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
         return integer(dictionary.values().as_ref(), dictionary.key(row)?);
@@ -109,7 +109,7 @@ fn integer(column: &dyn Array, row: usize) -> Option<i64> {
 }
 
 fn whole(number: f64) -> Option<i64> {
-    // Beyond this, doubles are no longer all the whole numbers.
+    // Beyond 2^53 not every whole number is a double.
     let is_whole = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "checked above")]
     is_whole.then_some(number as i64)
@@ -177,15 +177,15 @@ mod tests {
         assert!(columns.are(0..3, regions.iter()));
         assert!(columns.are(1..3, regions[1..].iter()));
         assert!(!columns.are(0..2, regions.iter()) && !columns.are(0..3, regions[..2].iter()));
-        for place in 0..3 {
+        for row in 0..3 {
             let others = [
-                Region { index: Some(7), ..regions[place].clone() },
-                Region { label: Some("x".to_owned()), ..regions[place].clone() },
-                Region { hemisphere: Some("left".to_owned()), ..regions[place].clone() },
+                Region { index: Some(7), ..regions[row].clone() },
+                Region { label: Some("x".to_owned()), ..regions[row].clone() },
+                Region { hemisphere: Some("left".to_owned()), ..regions[row].clone() },
             ];
             for other in others {
                 let mut changed = regions.clone();
-                changed[place] = other;
+                changed[row] = other;
                 assert!(!columns.are(0..3, changed.iter()), "{changed:?}");
             }
         }
