@@ -12,11 +12,11 @@ use na_model::{
 use rusqlite::Row;
 
 use crate::cancel::Cancel;
-use crate::connections::{Connections, InUse};
+use crate::db::open::CACHE_FILE;
+use crate::db::open_to_read::{Opened, Rest, read_only, read_only_at_once};
+use crate::db::pool::{Connections, InUse};
+use crate::db::schema::SCHEMA_2;
 use crate::error::CacheError;
-use crate::open::CACHE_FILE;
-use crate::reading::{Opened, Rest, read_only, read_only_at_once};
-use crate::schema::SCHEMA_2;
 
 /// An open cache. Clones share its connections.
 #[derive(Debug, Clone)]

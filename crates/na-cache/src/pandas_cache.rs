@@ -17,12 +17,12 @@ use rusqlite::{Connection, params};
 
 use crate::cache::Cache;
 use crate::cancel::Cancel;
+use crate::db::open::{files, remove_files};
+use crate::db::open_to_read::connect_to_read;
+use crate::db::schema::is_pandas;
 use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
-use crate::open::{files, remove_files};
-use crate::reading::connect_to_read;
-use crate::schema::is_pandas;
 use crate::status::CacheStatus;
 
 /// A cache of the pandas package, open for reading.

@@ -6,8 +6,8 @@ use na_model::TableName;
 
 use crate::cache::Cache;
 use crate::cache::count;
+use crate::db::open::files;
 use crate::error::CacheError;
-use crate::open::files;
 
 /// A cache at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use rusqlite::{Connection, Transaction, params};
 
 use crate::cache::Cache;
 use crate::cache::{session, sources_of};
+use crate::db::busy::{begin, until_free};
+use crate::db::open::{READ_WRITE, connect};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
-use crate::open::{READ_WRITE, connect};
 use crate::owned::OwnedCache;
 use crate::owned::to_json;
 use crate::pandas_cache::{Written, as_written, session as pandas_session};
-use crate::waiting::{begin, until_free};
 
 /// Where the roots of the run stand.
 const ROOTS: &str = "roots";

@@ -15,13 +15,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use rustix::fs::Access;
 
 use crate::cancel::Cancel;
-use crate::connections::{Connections, Manager};
+use crate::db::busy::{PATIENCE, is_busy, pause};
+use crate::db::open::{
+    NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read,
+};
+use crate::db::pool::{Connections, Manager};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::lock_file::record_locks_work;
 use crate::lock::owner_lock::nobody_else_writes;
-use crate::open::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read};
-use crate::waiting::{PATIENCE, is_busy, pause};
 
 /// Where a load holds the cache until it ends, waiting for it is of no use: other programs let go sooner.
 const PATIENCE_WITH_LOADS: Duration = Duration::from_secs(1);
@@ -250,7 +252,7 @@ mod tests {
             drop(OwnedCache::open_or_create(&lock).unwrap());
             let location = Cache::path_in(&output);
             let (connection, rest) = connect_at_rest(&location).unwrap();
-            assert_eq!(version_of(&location, &connection).unwrap(), Some(crate::schema::SCHEMA_VERSION));
+            assert_eq!(version_of(&location, &connection).unwrap(), Some(crate::db::schema::SCHEMA_VERSION));
             assert!(rest.as_ref().unwrap().is_undisturbed());
             let _owner = OwnedCache::open_or_create(&lock).unwrap().write_outcomes(&[]);
             assert!(!rest.unwrap().is_undisturbed());

@@ -7,11 +7,11 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 
 use crate::cache::Cache;
+use crate::db::open::{files, remove_files, take_back};
 use crate::error::CacheError;
 use crate::lock::holder::Holder;
 use crate::lock::lock_file::delete_set_aside;
 use crate::lock::owner_lock::{Claim, OwnerLock};
-use crate::open::{files, remove_files, take_back};
 use crate::owned::BESIDE_FILE;
 use crate::owned::OwnedCache;
 
@@ -81,8 +81,8 @@ pub(crate) fn strays(output: &Path) -> Result<(), CacheError> {
 #[cfg(test)]
 mod tests {
     use crate::cache::Cache;
+    use crate::db::open::CACHE_FILE;
     use crate::lock::owner_lock::OwnerLock;
-    use crate::open::CACHE_FILE;
     use crate::owned::OwnedCache;
 
     #[test]

@@ -9,14 +9,14 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::cache::Cache;
-use crate::connections::{Connections, Manager};
+use crate::db::application_id::{commit_marked, is_own};
+use crate::db::busy::{PATIENCE, STEP, begin, until_free};
+use crate::db::pool::{Connections, Manager};
+use crate::db::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::lock_file::delete;
 use crate::lock::owner_lock::OwnerLock;
-use crate::mark::{commit_marked, is_own};
-use crate::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_pandas};
-use crate::waiting::{PATIENCE, STEP, begin, until_free};
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
@@ -285,10 +285,10 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 #[cfg(test)]
 mod tests {
     use crate::cache::Cache;
+    use crate::db::busy::PATIENCE;
     use crate::error::CacheError;
     use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
-    use crate::waiting::PATIENCE;
 
     #[test]
     fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {
