@@ -6,10 +6,10 @@ use na_model::{Leaving, Parts, Removals, SourceFile};
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use crate::cache::Cache;
 use crate::error::CacheError;
 use crate::owned::OwnedCache;
 use crate::owned::to_json;
+use crate::read::cache::Cache;
 use crate::writer::UnitRow;
 
 const KEY: &str = "committing";

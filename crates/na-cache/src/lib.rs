@@ -36,7 +36,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod cache;
 mod cancel;
 mod commit;
 mod db;
@@ -47,12 +46,10 @@ mod holder_name;
 mod lock;
 mod owned;
 mod pandas_cache;
-mod status;
-mod tables;
+mod read;
 mod withdraw;
 mod writer;
 
-pub use cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
 pub use cancel::Cancel;
 pub use commit::Commit;
 pub use db::open::CACHE_FILE;
@@ -65,7 +62,8 @@ pub use lock::owner_lock::{Claim, OwnerLock};
 pub use lock::ownership::Ownership;
 pub use owned::OwnedCache;
 pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits, TakenUnit};
-pub use status::CacheStatus;
-pub use tables::CachedTable;
+pub use read::cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
+pub use read::cached_table::CachedTable;
+pub use read::status::CacheStatus;
 pub use withdraw::withdraw_from_pandas_cache;
 pub use writer::{UnitSender, Writer};

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use na_model::UnitOutcome;
 use rusqlite::{Transaction, params};
 
-use crate::cache::{Cache, RunRecord};
 use crate::db::busy::begin;
 use crate::db::open::{Journal, read_write, remove_files};
 use crate::db::open_to_read::Opened;
 use crate::db::schema::SCHEMA_VERSION;
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
+use crate::read::cache::{Cache, RunRecord};
 
 /// Where a cache is made anew that takes another's place.
 pub(crate) const BESIDE_FILE: &str = ".cache-taken-over.db";

@@ -15,7 +15,6 @@ use na_model::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use crate::cache::Cache;
 use crate::cancel::Cancel;
 use crate::db::open::{files, remove_files};
 use crate::db::open_to_read::connect_to_read;
@@ -23,7 +22,8 @@ use crate::db::schema::is_pandas;
 use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
-use crate::status::CacheStatus;
+use crate::read::cache::Cache;
+use crate::read::status::CacheStatus;
 
 /// A cache of the pandas package, open for reading.
 #[derive(Debug)]

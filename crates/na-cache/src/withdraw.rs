@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use na_model::{Names, Session, SourceRoot};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::cache::Cache;
-use crate::cache::{session, sources_of};
 use crate::db::busy::{begin, until_free};
 use crate::db::open::{READ_WRITE, connect};
 use crate::error::CacheError;
@@ -15,6 +13,8 @@ use crate::lock::owner_lock::OwnerLock;
 use crate::owned::OwnedCache;
 use crate::owned::to_json;
 use crate::pandas_cache::{Written, as_written, session as pandas_session};
+use crate::read::cache::Cache;
+use crate::read::cache::{session, sources_of};
 
 /// Where the roots of the run stand.
 const ROOTS: &str = "roots";

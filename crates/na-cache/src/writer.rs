@@ -12,7 +12,6 @@ use arrow::error::ArrowError;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::cache::{sources_of, tiv_finding, tiv_word};
 use crate::cancel::Cancel;
 use crate::db::busy::begin;
 use crate::encoded::{EncodedTable, EncodedUnit};
@@ -21,6 +20,7 @@ use crate::format::column_set::columns_to_text;
 use crate::lock::ownership::Ownership;
 use crate::owned::OwnedCache;
 use crate::owned::to_json;
+use crate::read::cache::{sources_of, tiv_finding, tiv_word};
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
 const QUEUE: usize = 4;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
-use crate::cache::Cache;
 use crate::cancel::Cancel;
 use crate::db::open::{files, known_version};
 use crate::db::open_to_read::connect_to_read;
 use crate::db::schema::{SCHEMA_VERSION, is_pandas};
 use crate::error::CacheError;
+use crate::read::cache::Cache;
 
 /// `PRAGMA application_id` of a cache that this program writes: `naca`.
 const APPLICATION_ID: i64 = 0x6e61_6361;

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::cache::Cache;
 use crate::db::application_id::{commit_marked, is_own};
 use crate::db::busy::{PATIENCE, STEP, begin, until_free};
 use crate::db::pool::{Connections, Manager};
@@ -17,6 +16,7 @@ use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::lock_file::delete;
 use crate::lock::owner_lock::OwnerLock;
+use crate::read::cache::Cache;
 
 /// The cache's name in the output folder.
 pub const CACHE_FILE: &str = ".cache.db";
@@ -284,11 +284,11 @@ fn create_private(location: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::cache::Cache;
     use crate::db::busy::PATIENCE;
     use crate::error::CacheError;
     use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
+    use crate::read::cache::Cache;
 
     #[test]
     fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {

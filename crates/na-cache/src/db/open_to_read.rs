@@ -221,9 +221,9 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
-    use crate::cache::Cache;
     use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
+    use crate::read::cache::Cache;
 
     #[test]
     fn a_commit_that_was_cut_short_is_never_read_without_locks() {

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use rusqlite::config::DbConfig;
 
-use crate::cache::Cache;
 use crate::db::open::{files, remove_files, take_back};
 use crate::error::CacheError;
 use crate::lock::holder::Holder;
@@ -14,6 +13,7 @@ use crate::lock::lock_file::delete_set_aside;
 use crate::lock::owner_lock::{Claim, OwnerLock};
 use crate::owned::BESIDE_FILE;
 use crate::owned::OwnedCache;
+use crate::read::cache::Cache;
 
 impl OwnedCache<'_> {
     /// Deletes the cache with its log. The database goes first and durably: a log without it is nothing, it without
@@ -80,10 +80,10 @@ pub(crate) fn strays(output: &Path) -> Result<(), CacheError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::cache::Cache;
     use crate::db::open::CACHE_FILE;
     use crate::lock::owner_lock::OwnerLock;
     use crate::owned::OwnedCache;
+    use crate::read::cache::Cache;
 
     #[test]
     fn whoever_takes_the_output_clears_what_a_power_cut_left_of_a_cache() {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use na_model::TableName;
 
-use crate::cache::Cache;
-use crate::cache::count;
 use crate::db::open::files;
 use crate::error::CacheError;
+use crate::read::cache::Cache;
+use crate::read::cache::count;
 
 /// A cache at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use na_model::{MapSource, TableName};
 use rusqlite::Connection;
 use rusqlite::blob::Blob;
 
-use crate::cache::{Cache, CachedUnit};
 use crate::error::CacheError;
 use crate::format::blob::{Entry, directory_size, entries};
 use crate::format::column_set::columns_from_text;
 use crate::format::frame::{Frame, unpack};
+use crate::read::cache::{Cache, CachedUnit};
 
 /// A table of a unit.
 #[derive(Debug, Clone, PartialEq)]
