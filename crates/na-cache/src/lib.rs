@@ -37,33 +37,29 @@
 //! ```
 
 mod cancel;
-mod commit;
 mod db;
-mod encoded;
 mod error;
 mod format;
 mod holder_name;
 mod lock;
-mod owned;
 mod pandas_cache;
 mod read;
-mod withdraw;
-mod writer;
+mod write;
 
 pub use cancel::Cancel;
-pub use commit::Commit;
 pub use db::open::CACHE_FILE;
-pub use encoded::{EncodedTable, EncodedUnit};
 pub use error::CacheError;
 pub use format::region_columns::RegionColumns;
 pub use holder_name::HolderName;
 pub use lock::lock_file::LOCK_FILE;
 pub use lock::owner_lock::{Claim, OwnerLock};
 pub use lock::ownership::Ownership;
-pub use owned::OwnedCache;
 pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits, TakenUnit};
 pub use read::cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
 pub use read::cached_table::CachedTable;
 pub use read::status::CacheStatus;
-pub use withdraw::withdraw_from_pandas_cache;
-pub use writer::{UnitSender, Writer};
+pub use write::commit::Commit;
+pub use write::encoded_unit::{EncodedTable, EncodedUnit};
+pub use write::owned_cache::OwnedCache;
+pub use write::withdraw::withdraw_from_pandas_cache;
+pub use write::writer::{UnitSender, Writer};

@@ -19,11 +19,11 @@ use crate::cancel::Cancel;
 use crate::db::open::{files, remove_files};
 use crate::db::open_to_read::connect_to_read;
 use crate::db::schema::is_pandas;
-use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
 use crate::read::cache::Cache;
 use crate::read::status::CacheStatus;
+use crate::write::encoded_unit::{EncodedTable, EncodedUnit};
 
 /// A cache of the pandas package, open for reading.
 #[derive(Debug)]

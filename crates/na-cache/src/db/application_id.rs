@@ -76,7 +76,7 @@ pub(crate) fn is_own(connection: &Connection) -> rusqlite::Result<bool> {
 mod tests {
     use super::*;
     use crate::lock::owner_lock::OwnerLock;
-    use crate::owned::OwnedCache;
+    use crate::write::owned_cache::OwnedCache;
 
     const FOREIGN: [&str; 4] = [
         "CREATE TABLE notes (text)",

@@ -287,8 +287,8 @@ mod tests {
     use crate::db::busy::PATIENCE;
     use crate::error::CacheError;
     use crate::lock::owner_lock::OwnerLock;
-    use crate::owned::OwnedCache;
     use crate::read::cache::Cache;
+    use crate::write::owned_cache::OwnedCache;
 
     #[test]
     fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {

@@ -222,8 +222,8 @@ mod tests {
 
     use super::*;
     use crate::lock::owner_lock::OwnerLock;
-    use crate::owned::OwnedCache;
     use crate::read::cache::Cache;
+    use crate::write::owned_cache::OwnedCache;
 
     #[test]
     fn a_commit_that_was_cut_short_is_never_read_without_locks() {

@@ -11,9 +11,9 @@ use crate::error::CacheError;
 use crate::lock::holder::Holder;
 use crate::lock::lock_file::delete_set_aside;
 use crate::lock::owner_lock::{Claim, OwnerLock};
-use crate::owned::BESIDE_FILE;
-use crate::owned::OwnedCache;
 use crate::read::cache::Cache;
+use crate::write::owned_cache::BESIDE_FILE;
+use crate::write::owned_cache::OwnedCache;
 
 impl OwnedCache<'_> {
     /// Deletes the cache with its log. The database goes first and durably: a log without it is nothing, it without
@@ -82,8 +82,8 @@ pub(crate) fn strays(output: &Path) -> Result<(), CacheError> {
 mod tests {
     use crate::db::open::CACHE_FILE;
     use crate::lock::owner_lock::OwnerLock;
-    use crate::owned::OwnedCache;
     use crate::read::cache::Cache;
+    use crate::write::owned_cache::OwnedCache;
 
     #[test]
     fn whoever_takes_the_output_clears_what_a_power_cut_left_of_a_cache() {

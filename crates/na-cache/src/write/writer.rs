@@ -14,13 +14,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::cancel::Cancel;
 use crate::db::busy::begin;
-use crate::encoded::{EncodedTable, EncodedUnit};
 use crate::error::CacheError;
 use crate::format::column_set::columns_to_text;
 use crate::lock::ownership::Ownership;
-use crate::owned::OwnedCache;
-use crate::owned::to_json;
 use crate::read::cache::{sources_of, tiv_finding, tiv_word};
+use crate::write::encoded_unit::{EncodedTable, EncodedUnit};
+use crate::write::owned_cache::OwnedCache;
+use crate::write::owned_cache::to_json;
 
 /// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
 const QUEUE: usize = 4;

@@ -10,11 +10,11 @@ use crate::db::busy::{begin, until_free};
 use crate::db::open::{READ_WRITE, connect};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
-use crate::owned::OwnedCache;
-use crate::owned::to_json;
 use crate::pandas_cache::{Written, as_written, session as pandas_session};
 use crate::read::cache::Cache;
 use crate::read::cache::{session, sources_of};
+use crate::write::owned_cache::OwnedCache;
+use crate::write::owned_cache::to_json;
 
 /// Where the roots of the run stand.
 const ROOTS: &str = "roots";

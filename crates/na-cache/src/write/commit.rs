@@ -7,10 +7,10 @@ use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CacheError;
-use crate::owned::OwnedCache;
-use crate::owned::to_json;
 use crate::read::cache::Cache;
-use crate::writer::UnitRow;
+use crate::write::owned_cache::OwnedCache;
+use crate::write::owned_cache::to_json;
+use crate::write::writer::UnitRow;
 
 const KEY: &str = "committing";
 
