@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use na_cache::{
-    Cache, CacheStatus, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, RunRecord, TakenUnit,
-    Writer,
+    Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, PandasRead, RunRecord, TakenUnit, Writer,
+    cache_status,
 };
 use na_model::{AGE_COLUMN, Compression, DEFAULT_ATLAS, ExportSettings, ListedSession, Listing, Session};
 
@@ -43,8 +43,8 @@ pub fn export_cache(
     let lost = store.what_is_lost()?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
     let cancel = observer.cancel();
-    match status_until(output, &cancel) {
-        Err(StoreError::Cache(error)) if error.leaves_the_export() => {}
+    match cache_status(output, &cancel) {
+        Err(error) if error.leaves_the_export() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
     let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
@@ -107,28 +107,6 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     export(lock, cache, &ExportRequest { outcomes, ..ExportRequest::new(record) }, observer).map(drop)
 }
 
-/// What the cache of an output folder holds, also one that the pandas package left; none where there is none.
-///
-/// # Errors
-/// A cache that cannot be read.
-pub fn cache_status(output: &Path) -> Result<Option<CacheStatus>, StoreError> {
-    status_until(output, &Cancel::never())
-}
-
-fn status_until(output: &Path, cancel: &Cancel) -> Result<Option<CacheStatus>, StoreError> {
-    if let Some(pandas) = PandasCache::open_existing(output)? {
-        return Ok(Some(pandas.status()?));
-    }
-    loop {
-        let Some(cache) = Cache::open_until(output, cancel)? else { return Ok(None) };
-        let status = cache.status();
-        // Somebody began to write: from now on there are locks to read with.
-        if cache.is_undisturbed() {
-            return Ok(Some(status?));
-        }
-    }
-}
-
 /// Exports the complete sessions of a cache that the pandas package left, each row once. The cache is not changed, and
 /// goes when all of them are verified. The next load reads their files again: this cache says nothing of them.
 fn take_over(
@@ -150,11 +128,11 @@ fn take_over(
     let mut ages: BTreeMap<Session, f64> = BTreeMap::new();
     for unit in &units.whole {
         match pandas.read(unit)? {
-            Ok(TakenUnit { unit, age }) => {
+            PandasRead::Taken(TakenUnit { unit, age }) => {
                 ages.extend(age.map(|age| (unit.unit.session.clone(), age)));
                 sender.send(unit)?;
             }
-            Err(problem) => units.left_out.push(problem),
+            PandasRead::LeftOut(line) => units.left_out.push(line),
         }
     }
     drop(sender);

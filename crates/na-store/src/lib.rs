@@ -101,7 +101,7 @@ pub use durable::create_output;
 pub use error::StoreError;
 pub use existing::ExistingStore;
 pub use export::{ExportReport, ExportRequest, export, finish_commit};
-pub use from_cache::{CacheExport, cache_status, discard_fresh_load, export_cache, settle_cache};
+pub use from_cache::{CacheExport, discard_fresh_load, export_cache, settle_cache};
 pub use keep_metadata::keep_metadata;
 pub use layout::{MANIFEST_FILE, is_store_path};
 pub use long::pieces::LARGEST_TEXT;

@@ -1,4 +1,4 @@
-//! Waiting for another program that holds the cache, so that whoever asks to stop is heard.
+//! Waiting for another program that holds the database, with an ear to cancellation.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use crate::cancel::Cancel;
 use crate::error::CacheError;
 
-/// How long another program may hold the cache.
+/// How long another program may hold the database.
 pub(crate) const PATIENCE: Duration =
     if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 
-/// How long SQLite waits by itself. Nobody can ask it to stop meanwhile.
+/// How long SQLite waits by itself. Nothing can cancel that.
 pub(crate) const STEP: Duration = Duration::from_millis(50);
 
-/// Tries until the cache is free.
+/// Repeats an attempt until the database is free.
 ///
 /// # Errors
-/// [`CacheError::Stopped`] when that is asked for; [`CacheError::Locked`] at the end of patience; any other answer.
+/// [`CacheError::Stopped`] if cancelled; [`CacheError::Locked`] when [`PATIENCE`] is over; any other error of the attempt.
 pub(crate) fn until_free<T>(
     location: &Path,
     cancel: &Cancel,
@@ -33,7 +33,7 @@ pub(crate) fn until_free<T>(
     }
 }
 
-/// A breath before the next attempt: SQLite does not wait each time.
+/// Waits a little before the next attempt: SQLite does not always wait by itself.
 pub(crate) fn pause(cancel: &Cancel) -> Result<(), CacheError> {
     if cancel.is_asked() {
         return Err(CacheError::Stopped);
@@ -46,7 +46,7 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
-/// A transaction that may write: the only place where a writer waits.
+/// Begins a transaction that may write: the only point where a writer waits.
 pub(crate) fn begin<'c>(
     connection: &'c Connection,
     location: &Path,

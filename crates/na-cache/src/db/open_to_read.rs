@@ -1,97 +1,84 @@
-//! How a reader gets at a cache: with SQLite's locks where they work, without them where nobody can be writing.
+//! Opens the database for reading: with SQLite's locks where they work, without them where nobody can be writing.
 //!
-//! A reader changes nothing and makes no files where it may not. What keeps it from the cache and leaves what is
-//! exported ([`CacheError::leaves_the_export`]) is told apart from what is wrong with the cache.
+//! A reader changes nothing and creates no file where it may not. Errors that keep it from the cache but leave the export
+//! readable ([`CacheError::leaves_the_export`]) are told apart from those of a broken cache.
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use rustix::fs::Access;
 
 use crate::cancel::Cancel;
+use crate::db::application_id::{is_own, known_version, version_if_filled};
 use crate::db::busy::{PATIENCE, is_busy, pause};
-use crate::db::open::{
-    NO_LOCKS, READ_ONLY, READ_WRITE, connect, files, is_empty, known_version, pool_to_read,
-};
-use crate::db::pool::{Connections, Manager};
+use crate::db::database::Database;
+use crate::db::files::{FilesAtRest, files, filled, folder};
+use crate::db::pool::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, pool_of_one, pool_to_read};
+use crate::db::schema::{is_empty, is_pandas};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::lock_file::record_locks_work;
 use crate::lock::owner_lock::nobody_else_writes;
 
-/// Where a load holds the cache until it ends, waiting for it is of no use: other programs let go sooner.
+/// Patience on a file system where a load holds the database until it ends: only other programs are worth waiting for.
 const PATIENCE_WITH_LOADS: Duration = Duration::from_secs(1);
 
-/// A cache that is open for reading.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) connections: Connections,
-    pub(crate) version: i64,
-    pub(crate) rest: Option<Rest>,
-}
-
-/// The files of a cache that is read without locks, as they were when that began.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rest {
-    location: PathBuf,
-    files: Vec<Option<(u64, Option<SystemTime>)>>,
-}
-
-impl Rest {
-    fn of(location: &Path) -> Self {
-        let look = |path: PathBuf| fs::metadata(path).ok().map(|file| (file.len(), file.modified().ok()));
-        Self { location: location.to_owned(), files: files(location).map(look).into() }
-    }
-
-    /// Whether nobody wrote since.
-    pub(crate) fn is_undisturbed(&self) -> bool {
-        Self::of(&self.location) == *self
-    }
-}
-
-/// A pool for reading; none where the owner has not made the tables yet. Reading changes nothing, not even the log.
-pub(crate) fn read_only(location: &Path, cancel: &Cancel) -> Result<Option<Opened>, CacheError> {
-    let (connection, rest) = connect_to_read(location, cancel)?;
-    let Some(version) = version_of(location, &connection)? else { return Ok(None) };
-    let connections = match rest {
-        Some(_) => alone(location, connection)?,
-        None => pool_to_read(location)?,
+/// Opens a database for reading. `None` if it does not exist, or its owner has not created the tables yet. Nothing is
+/// changed, not even the log.
+pub(crate) fn open_to_read(location: PathBuf, cancel: &Cancel) -> Result<Option<Database>, CacheError> {
+    let Some(location) = filled(location)? else { return Ok(None) };
+    let (connection, at_rest) = connect_to_read(&location, cancel)?;
+    let Some(version) = version_if_filled(&location, &connection)? else { return Ok(None) };
+    let connections = match at_rest {
+        Some(_) => pool_of_one(&location, connection)?,
+        None => pool_to_read(&location)?,
     };
-    Ok(Some(Opened { connections, version, rest }))
+    Ok(Some(Database::new(&location, connections, version, at_rest)))
 }
 
-/// A single connection in a transaction that began when this returns: all it reads is of that instant. None where the
-/// owner has not made the tables yet.
-pub(crate) fn read_only_at_once(location: &Path) -> Result<Option<Opened>, CacheError> {
-    let (connection, rest) = connect_to_read(location, &Cancel::never())?;
-    connection.execute_batch("BEGIN").map_err(|source| CacheError::sqlite(location, source))?;
-    // The first read is what fixes the instant.
-    let Some(version) = version_of(location, &connection)? else { return Ok(None) };
-    Ok(Some(Opened { connections: alone(location, connection)?, version, rest }))
+/// The same with a single connection, in a transaction that has begun when this returns: all reads are of that instant.
+pub(crate) fn open_snapshot(location: PathBuf) -> Result<Option<Database>, CacheError> {
+    let Some(location) = filled(location)? else { return Ok(None) };
+    let (connection, at_rest) = connect_to_read(&location, &Cancel::never())?;
+    connection.execute_batch("BEGIN").map_err(|source| CacheError::sqlite(&location, source))?;
+    // The first read fixes the instant.
+    let Some(version) = version_if_filled(&location, &connection)? else { return Ok(None) };
+    Ok(Some(Database::new(&location, pool_of_one(&location, connection)?, version, at_rest)))
 }
 
-fn version_of(location: &Path, connection: &Connection) -> Result<Option<i64>, CacheError> {
-    let empty = is_empty(connection).map_err(|source| CacheError::sqlite(location, source))?;
-    if empty { Ok(None) } else { known_version(location, connection).map(Some) }
+/// Refuses whatever is neither a cache of this program, of any version, nor one of the pandas package.
+pub(crate) fn check_file(location: &Path) -> Result<(), CacheError> {
+    let path = location.to_owned();
+    match fs::symlink_metadata(location) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(CacheError::io("look at", location, source)),
+        Ok(metadata) if metadata.is_symlink() => return Err(CacheError::Link { path }),
+        Ok(metadata) if !metadata.is_file() => return Err(CacheError::Foreign { path }),
+        // Created and not yet filled.
+        Ok(metadata) if metadata.len() == 0 => return Ok(()),
+        Ok(_) => {}
+    }
+    let (connection, _) = connect_to_read(location, &Cancel::never())?;
+    let is_known = is_own(&connection).and_then(|own| Ok(own || is_pandas(&connection)?));
+    match is_known.map_err(|source| CacheError::sqlite(location, source))? {
+        true => Ok(()),
+        false => known_version(location, &connection).map(drop),
+    }
 }
 
-fn alone(location: &Path, connection: Connection) -> Result<Connections, CacheError> {
-    Manager::Open(Mutex::new(Some(connection))).pool(location, 1, PATIENCE)
-}
-
-/// A connection that only reads, and what it rests on if it has no locks. Where a power cut left a rollback journal,
-/// nobody can read before it is rolled back: a connection that may write does that first.
+/// A connection that only reads, with the state of the files if it takes no locks. After a power cut nobody can read
+/// before the rollback journal is rolled back: a connection that may write does that first.
 pub(crate) fn connect_to_read(
     location: &Path,
     cancel: &Cancel,
-) -> Result<(Connection, Option<Rest>), CacheError> {
-    let folder = location.parent().unwrap_or(Path::new("."));
+) -> Result<(Connection, Option<FilesAtRest>), CacheError> {
+    let folder = folder(location);
     if is_denied(location, Access::READ_OK) {
         return Err(CacheError::Private { path: location.to_owned() });
     }
@@ -121,8 +108,8 @@ pub(crate) fn connect_to_read(
             Hindrance::Locks if is_busy(&error) && !is_local => {
                 return Err(CacheError::InUse { path: location.to_owned() });
             }
-            // Whoever has it open keeps the index of its log beside it.
-            Hindrance::NoIndex if files(location).get(2).is_some_and(|index| !index.exists()) => {
+            // No index: nobody has the database open.
+            Hindrance::NoIndex if is_index_missing(location) => {
                 return connect_at_rest(location);
             }
             _ => return Err(CacheError::sqlite(location, error)),
@@ -130,13 +117,13 @@ pub(crate) fn connect_to_read(
     }
 }
 
-/// What keeps a connection that only reads from a cache.
+/// What keeps a read-only connection from a database.
 enum Hindrance {
-    /// A rollback journal of a commit that was cut short.
+    /// The rollback journal of a commit that was cut short.
     CutShort,
-    /// Somebody's lock, or a file system without locks: SQLite gives the same answer.
+    /// Somebody's lock, or a file system without locks: SQLite answers both alike.
     Locks,
-    /// The index of the log is not there, and may not be made.
+    /// The index of the log does not exist and may not be created.
     NoIndex,
     Other,
 }
@@ -163,10 +150,10 @@ impl Hindrance {
     }
 }
 
-/// Reads a cache to which nobody writes, without locks. What is in a log needs its index, which is made in memory; where
-/// there is no log, none may be made. A journal is seen, and not rolled back: without locks that is its owner's to do.
-fn connect_at_rest(location: &Path) -> Result<(Connection, Option<Rest>), CacheError> {
-    let rest = Rest::of(location);
+/// Connects without locks to a database to which nobody writes. A log needs its index, which SQLite then keeps in memory;
+/// without a log, no file may be created. A rollback journal is an error: without locks, only the owner rolls back.
+pub(crate) fn connect_at_rest(location: &Path) -> Result<(Connection, Option<FilesAtRest>), CacheError> {
+    let at_rest = FilesAtRest::of(location);
     let [_, log, _, journal] = files(location);
     let open = || {
         let connection = if log.exists() || journal.exists() {
@@ -181,7 +168,7 @@ fn connect_at_rest(location: &Path) -> Result<(Connection, Option<Rest>), CacheE
         is_empty(&connection).map(|_| connection)
     };
     match open() {
-        Ok(connection) => Ok((connection, Some(rest))),
+        Ok(connection) => Ok((connection, Some(at_rest))),
         Err(error) if matches!(Hindrance::of(&error), Hindrance::CutShort) => {
             Err(CacheError::CutShort { path: location.to_owned() })
         }
@@ -189,7 +176,7 @@ fn connect_at_rest(location: &Path) -> Result<(Connection, Option<Rest>), CacheE
     }
 }
 
-/// A file's name for SQLite, with the promise that nobody changes it.
+/// A URI that promises SQLite that nobody changes the file.
 fn immutable(location: &Path) -> String {
     let mut name = String::from(if location.is_absolute() { "file://" } else { "file:" });
     for byte in location.as_os_str().as_bytes() {
@@ -211,24 +198,25 @@ fn is_denied(path: &Path, access: Access) -> bool {
         .is_err_and(|error| [Errno::ACCESS, Errno::PERM, Errno::ROFS].contains(&error))
 }
 
-/// Asked of the file itself, after SQLite met a lock: this process holds none on it that closing it would free.
+fn is_index_missing(location: &Path) -> bool {
+    let [_, _, index, _] = files(location);
+    !index.exists()
+}
+
+/// Tried on the database itself after SQLite met a lock: this process holds none that closing the file would free.
 fn locks_work(location: &Path) -> bool {
     fs::File::open(location).map_or(true, |file| record_locks_work(&file))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use super::*;
-    use crate::lock::owner_lock::OwnerLock;
-    use crate::read::cache::Cache;
-    use crate::write::owned_cache::OwnedCache;
+    use crate::db::files::cache_path;
 
     #[test]
     fn a_commit_that_was_cut_short_is_never_read_without_locks() {
         let output = tempfile::tempdir().unwrap();
-        let location = Cache::path_in(output.path());
+        let location = cache_path(output.path());
         let writer = Connection::open(&location).unwrap();
         writer.execute_batch("CREATE TABLE x (y); PRAGMA cache_size = 2; BEGIN").unwrap();
         for _ in 0..200 {
@@ -240,22 +228,5 @@ mod tests {
         assert!(matches!(error, CacheError::CutShort { .. }), "{error}");
         writer.execute_batch("ROLLBACK").unwrap();
         connect_at_rest(&location).unwrap();
-    }
-
-    #[test]
-    fn a_cache_at_rest_is_read_whatever_its_folder_is_called_and_noticed_when_it_is_written_to() {
-        let root = tempfile::tempdir().unwrap();
-        for name in [OsStr::new("a ?b#c%20é&=x"), OsStr::from_bytes(b"no\xFFtext")] {
-            let output = root.path().join(name);
-            fs::create_dir(&output).unwrap();
-            let lock = OwnerLock::acquire(&output).unwrap();
-            drop(OwnedCache::open_or_create(&lock).unwrap());
-            let location = Cache::path_in(&output);
-            let (connection, rest) = connect_at_rest(&location).unwrap();
-            assert_eq!(version_of(&location, &connection).unwrap(), Some(crate::db::schema::SCHEMA_VERSION));
-            assert!(rest.as_ref().unwrap().is_undisturbed());
-            let _owner = OwnedCache::open_or_create(&lock).unwrap().write_outcomes(&[]);
-            assert!(!rest.unwrap().is_undisturbed());
-        }
     }
 }

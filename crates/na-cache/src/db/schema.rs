@@ -1,15 +1,16 @@
-//! The tables inside `.cache.db`, made so that the `sqlite3` shell shows what is there:
+//! The tables of `.cache.db` and the version of their schema. The `sqlite3` shell shows what a cache holds:
 //! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
 
 use rusqlite::Connection;
 
-/// `PRAGMA user_version` of a cache that this program writes.
+/// `PRAGMA user_version` of a cache that this program writes. Raise it for a change of the tables below or of the blobs in
+/// `tables.data`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
 pub(crate) const SCHEMA_VERSION: i64 = 3;
 
-/// The version before: the same without `input`, `tiv_finding` and `read_at`.
+/// The version before: without `input`, `tiv_finding` and `read_at`.
 pub(crate) const SCHEMA_2: i64 = 2;
 
-/// A blob's columns and regions repeat in all sessions: they are kept once, and export knows them without decoding.
+/// The columns and regions of blobs repeat in all sessions: they are stored once, and export knows them without decoding.
 pub(crate) const CREATE: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE metadata_columns (position INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
@@ -38,7 +39,7 @@ CREATE INDEX tables_of_unit
     ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
-/// From schema 2 in place. What a unit of it says of TIV replaced what was known, also where it said nothing.
+/// From schema 2 in place. There, each unit replaced the known TIV, even with nothing.
 pub(crate) const UPGRADE_2: &str = "
 ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
 ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
@@ -54,7 +55,36 @@ CREATE INDEX tables_of_unit
     ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
-/// Whether a file is a cache of the pandas package.
+/// The keys of `settings`.
+pub(crate) mod setting {
+    pub(crate) const ATLAS_NAME: &str = "atlas_name";
+    pub(crate) const WIDE_METRICS: &str = "wide_metrics";
+    pub(crate) const COMPRESSION: &str = "compression";
+    /// Words, separated by commas.
+    pub(crate) const MODALITIES: &str = "modalities";
+    /// JSON, as the next three.
+    pub(crate) const LEFT_OUT: &str = "left_out";
+    pub(crate) const CHOICES: &str = "choices";
+    pub(crate) const ROOTS: &str = "roots";
+    pub(crate) const ASKED: &str = "asked";
+    /// True if it is there.
+    pub(crate) const FOUND_BY_FOLDERS: &str = "found_by_folders";
+    /// True if it is there.
+    pub(crate) const UNKNOWN_AGE_UNIT: &str = "unknown_age_unit";
+    /// A number of lines; a version before wrote `true`.
+    pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";
+    /// True if it is there.
+    pub(crate) const FRESH: &str = "fresh";
+    /// JSON, from the first rename of an export that takes something away until its end.
+    pub(crate) const COMMITTING: &str = "committing";
+}
+
+/// Whether a database has no tables.
+pub(crate) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// Whether a database is a cache of the pandas package.
 pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(
         "SELECT count(*) = 1 FROM sqlite_schema WHERE type = 'table' AND name = 'completed_sessions'",

@@ -1,322 +1,165 @@
-//! What a cache holds, read.
+//! A cache, open for reading: everything that it can be asked.
+//!
+//! Every method fails with [`CacheError::Damaged`] if the cache holds what no version of this program writes, and with
+//! SQLite's error, told apart by remedy, if the database cannot be read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use na_model::{
-    Choices, ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, RegionSet, Session,
-    SourceFile, SourceRoot, TableName, TivFinding, Unit, UnitOutcome, WideMetrics,
-};
-use rusqlite::Row;
+use na_model::{MapSource, Names, RegionSet, Session, SourceFile, TableName, UnitOutcome};
 
 use crate::cancel::Cancel;
-use crate::db::open::CACHE_FILE;
-use crate::db::open_to_read::{Opened, Rest, read_only, read_only_at_once};
-use crate::db::pool::{Connections, InUse};
-use crate::db::schema::SCHEMA_2;
+use crate::db::database::Database;
+use crate::db::files::{cache_path, files};
+use crate::db::open_to_read;
 use crate::error::CacheError;
+use crate::read::cached_table::{self, CachedTable};
+use crate::read::cached_unit::{self, CachedTableInfo, CachedUnit};
+use crate::read::column_sets::ColumnSets;
+use crate::read::commit::{self, Commit};
+use crate::read::mentions;
+use crate::read::run_record::{self, RunRecord};
+use crate::read::status::{self, CacheStatus};
+use crate::read::table_form::{self, TableForm};
 
 /// An open cache. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    pub(crate) location: PathBuf,
-    connections: Connections,
-    pub(crate) column_sets: Arc<Mutex<HashMap<i64, SchemaRef>>>,
-    version: i64,
-    rest: Option<Rest>,
+    database: Database,
+    column_sets: ColumnSets,
 }
 
-/// What a run was asked to do: an export from the cache alone needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRecord {
-    /// How the store is written.
-    pub settings: ExportSettings,
-    /// The sessions and their metadata.
-    pub listing: Listing,
-    /// The modalities asked for.
-    pub modalities: Vec<Modality>,
-    /// The entities that choose between several files of one table, each with its value; none is a file without it.
-    pub choices: Choices,
-    /// The roots that were read from, for people.
-    pub roots: BTreeMap<SourceRoot, PathBuf>,
-    /// The tissues and workflows that are asked for, as words; a run of other ones is not the same run.
-    pub asked: Vec<String>,
-    /// How many lines the list of those who withdrew had; `None` if the run was not told of one. Every later run has to be
-    /// told of as many.
-    pub n_listed_withdrawn: Option<u64>,
-    /// Whether the store is loaded anew: what the cache holds then takes the place of the whole store, at the commit and
-    /// not before.
-    pub fresh: bool,
-}
-
-impl RunRecord {
-    /// A record of a run that adds to a store, without choices and roots.
-    #[must_use]
-    pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
-        let (choices, roots) = (Choices::new(), BTreeMap::new());
-        Self {
-            settings,
-            listing,
-            modalities,
-            choices,
-            roots,
-            asked: Vec::new(),
-            n_listed_withdrawn: None,
-            fresh: false,
-        }
-    }
-}
-
-/// A committed unit, without its tables' rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CachedUnit {
-    pub(crate) key: i64,
-    /// Which.
-    pub unit: Unit,
-    /// When its files were read.
-    pub read_at: ReadAt,
-    /// What it says of total intracranial volume.
-    pub tiv: TivFinding,
-    /// Its tables, sorted.
-    pub tables: Vec<CachedTableInfo>,
-}
-
-/// A table of a unit, without its rows.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CachedTableInfo {
-    /// The long table it feeds.
-    pub table: TableName,
-    /// Which map, for diffusion tables.
-    pub map: Option<MapSource>,
-    /// Regions.
-    pub n_rows: usize,
-    /// When its file was read.
-    pub read_at: ReadAt,
-    pub(crate) column_set: i64,
-    region_set: i64,
-    /// Its row in `tables`.
-    pub(crate) id: i64,
-}
-
-/// A form in which a long table occurs in the cache: columns with types, and regions.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TableForm {
-    /// The long table.
-    pub table: TableName,
-    /// The columns of its files.
-    pub columns: SchemaRef,
-    /// The regions of its files.
-    pub regions: RegionSet,
-}
-
+/// Files and opening.
 impl Cache {
-    pub(crate) fn new(location: PathBuf, opened: Opened) -> Self {
-        let Opened { connections, version, rest } = opened;
-        Self { location, connections, column_sets: Arc::default(), version, rest }
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, column_sets: ColumnSets::default() }
     }
 
-    /// Where a cache of an output folder is.
+    /// The path of an output folder's cache.
     #[must_use]
     pub fn path_in(output: &Path) -> PathBuf {
-        output.join(CACHE_FILE)
+        cache_path(output)
     }
 
-    /// Opens the cache of an output folder for reading; none where there is none.
+    /// The files of an output folder's cache, whether they exist or not: the database first, which is deleted first.
+    #[must_use]
+    pub fn files_in(output: &Path) -> [PathBuf; 4] {
+        files(&cache_path(output))
+    }
+
+    /// Refuses an output folder where something else has the cache's name: only a cache of this program, of any version,
+    /// or of the pandas package is written to or deleted. Nothing is changed.
     ///
     /// # Errors
-    /// A file that is no cache, or one of another version; one that cannot be looked at from here now.
+    /// [`CacheError::Link`]; [`CacheError::Foreign`]; a file that is no database or cannot be read.
+    pub fn check_file(output: &Path) -> Result<(), CacheError> {
+        open_to_read::check_file(&cache_path(output))
+    }
+
+    /// Opens the cache of an output folder for reading. `None` if it does not exist, or its owner has just created it.
+    ///
+    /// # Errors
+    /// A file that is no cache, or one of another version; a cache that cannot be read from here now
+    /// ([`CacheError::leaves_the_export`]).
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
         Self::open_until(output, &Cancel::never())
     }
 
-    /// The same; waiting for a program that holds it ends when that is asked for.
+    /// As [`open_existing`](Self::open_existing); `cancel` ends a wait for a program that holds the cache.
     ///
     /// # Errors
-    /// [`CacheError::Stopped`]; all that [`Cache::open_existing`] fails with.
+    /// [`CacheError::Stopped`]; as [`open_existing`](Self::open_existing).
     pub fn open_until(output: &Path, cancel: &Cancel) -> Result<Option<Self>, CacheError> {
-        // Made and not yet filled: its owner is just starting, or was killed there.
-        let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only(&location, cancel)?.map(|opened| Self::new(location, opened)))
+        Ok(open_to_read::open_to_read(cache_path(output), cancel)?.map(Self::new))
     }
 
-    /// Opens the cache of an output folder as it is now: what is committed later is not seen, what is replaced or
-    /// deleted later still is. None where there is no cache.
+    /// Opens the cache of an output folder as it is now: later commits are not seen, and what they replace or delete still
+    /// is. `None` as in [`open_existing`](Self::open_existing).
     ///
     /// # Errors
-    /// A file that is no cache, or one of another version.
+    /// As [`open_existing`](Self::open_existing).
     pub fn snapshot(output: &Path) -> Result<Option<Self>, CacheError> {
-        let Some(location) = Self::filled(output)? else { return Ok(None) };
-        Ok(read_only_at_once(&location)?.map(|opened| Self::new(location, opened)))
-    }
-
-    /// The file, where there is one with something in it.
-    fn filled(output: &Path) -> Result<Option<PathBuf>, CacheError> {
-        let location = Self::path_in(output);
-        match std::fs::metadata(&location) {
-            Ok(metadata) => Ok((metadata.len() > 0).then_some(location)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(CacheError::io("open", &location, error)),
-        }
+        Ok(open_to_read::open_snapshot(cache_path(output))?.map(Self::new))
     }
 
     /// Whether all that was read is of one instant: a cache without locks is read on trust that nobody writes to it, and
-    /// this looks whether somebody did.
+    /// this checks whether somebody did.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
-        self.rest.as_ref().is_none_or(Rest::is_undisturbed)
+        self.database.is_undisturbed()
     }
 
-    /// The file.
+    /// The path of the database.
     #[must_use]
     pub fn location(&self) -> &Path {
-        &self.location
+        self.database.location()
     }
 
-    /// What the last run was asked to do; none where it was killed before it wrote that down.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// The run that fills it.
+impl Cache {
+    /// What the last run was asked to do. `None` if it was killed before it recorded that.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn run_record(&self) -> Result<Option<RunRecord>, CacheError> {
-        let rows = self.query("SELECT key, value FROM settings", |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let value = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
-        let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(modalities)) =
-            (value("atlas_name"), value("wide_metrics"), value("compression"), value("modalities"))
-        else {
-            return Ok(None);
-        };
-        let modalities: Result<Vec<Modality>, na_model::ModelError> =
-            modalities.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
-        Ok(Some(RunRecord {
-            settings: ExportSettings {
-                atlas_name: atlas_name.to_owned(),
-                wide_metrics: WideMetrics::parse(wide_metrics),
-                compression: compression.parse().map_err(|error| self.damaged(error))?,
-            },
-            listing: self.listing()?,
-            modalities: modalities.map_err(|error| self.damaged(error))?,
-            choices: self.parsed(value("choices"))?,
-            roots: self.parsed(value("roots"))?,
-            asked: self.parsed(value("asked"))?,
-            // A version before this one wrote no number.
-            n_listed_withdrawn: value("knows_withdrawals").map(|n| n.parse().unwrap_or_default()),
-            fresh: value("fresh").is_some(),
-        }))
+        run_record::read(&self.database)
     }
 
-    /// What the cache remembers under a key. None if it remembers nothing there.
-    pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, CacheError> {
-        let mut values =
-            self.query(&format!("SELECT value FROM settings WHERE key = '{key}'"), |row| row.get(0))?;
-        Ok(values.pop())
-    }
-
-    /// JSON of a setting; nothing where a version before this one did not write it.
-    pub(crate) fn parsed<T: Default + serde::de::DeserializeOwned>(
-        &self,
-        text: Option<&str>,
-    ) -> Result<T, CacheError> {
-        let parsed = text.map(serde_json::from_str).transpose();
-        Ok(parsed.map_err(|error| self.damaged(error))?.unwrap_or_default())
-    }
-
-    fn listing(&self) -> Result<Listing, CacheError> {
-        let columns = self.query("SELECT name FROM metadata_columns ORDER BY position", |row| row.get(0))?;
-        let rows = self.query(
-            "SELECT subject_code, session_id, metadata FROM listed_sessions ORDER BY position",
-            |row| Ok((session(row)?, row.get::<_, String>(2)?)),
-        )?;
-        let rows = rows.into_iter().map(|(session, metadata)| {
-            let values = serde_json::from_str(&metadata).map_err(|error| self.damaged(error))?;
-            Ok(ListedSession { session, values })
-        });
-        let left_out = self.parsed(self.setting("left_out")?.as_deref())?;
-        let unknown_age_unit = self.setting("unknown_age_unit")?.is_some();
-        let rows = rows.collect::<Result<_, CacheError>>()?;
-        let found_by_folders = self.setting("found_by_folders")?.is_some();
-        Ok(Listing { columns, rows, left_out, unknown_age_unit, found_by_folders })
-    }
-
-    /// The missing and failed units of the last run that came to its end.
+    /// The missing and failed units of the last run that finished.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn outcomes(&self) -> Result<Vec<UnitOutcome>, CacheError> {
-        self.query(
-            "SELECT subject_code, session_id, modality, status, reason FROM outcomes ORDER BY rowid",
-            |row| {
-                Ok(UnitOutcome {
-                    unit: Unit::new(session(row)?, parsed(row, 2)?),
-                    status: parsed(row, 3)?,
-                    reason: row.get(4)?,
-                })
-            },
-        )
+        run_record::outcomes(&self.database)
     }
 
-    /// All units that are committed, by subject, session and modality.
+    /// The commit of an export that began and did not finish. `None` if there is none.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn commit_begun(&self) -> Result<Option<Commit>, CacheError> {
+        commit::begun(&self.database)
+    }
+
+    /// Counts what is committed.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn status(&self) -> Result<CacheStatus, CacheError> {
+        status::of(&self.database)
+    }
+
+    /// All sessions that the cache names: of its units, of its run's list, and of that run's outcomes.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn mentioned_sessions(&self) -> Result<BTreeSet<Session>, CacheError> {
+        mentions::sessions(&self.database)
+    }
+
+    /// Whether the path of a source file, an outcome or a root contains one of these names.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn is_named_in(&self, names: &Names) -> Result<bool, CacheError> {
+        mentions::is_named_in(&self.database, names)
+    }
+}
+
+/// Units and their tables.
+impl Cache {
+    /// All committed units, by subject, session and modality.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn units(&self) -> Result<Vec<CachedUnit>, CacheError> {
-        let is_old = self.version == SCHEMA_2;
-        let since = if is_old {
-            "iif(tiv IS NULL, 'unknown', 'measured'), CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER)"
-        } else {
-            "tiv_finding, read_at"
-        };
-        let mut units = self.query(
-            &format!(
-                "SELECT subject_code, session_id, modality, tiv, unit, {since} FROM units
-                 ORDER BY subject_code, session_id, modality"
-            ),
-            |row| {
-                Ok(CachedUnit {
-                    key: row.get(4)?,
-                    unit: Unit::new(session(row)?, parsed(row, 2)?),
-                    read_at: ReadAt(row.get(6)?),
-                    tiv: tiv_finding(row.get_ref(5)?.as_str()?, row.get(3)?),
-                    tables: Vec::new(),
-                })
-            },
-        )?;
-        let read_at = if is_old { "0" } else { "read_at" };
-        let mut tables = self.query(
-            &format!(
-                "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id, {read_at}
-                 FROM tables INDEXED BY tables_of_unit"
-            ),
-            |row| {
-                let info = CachedTableInfo {
-                    table: parsed(row, 1)?,
-                    map: map(row, 2)?,
-                    n_rows: count(row.get(5)?),
-                    read_at: ReadAt(row.get(9)?),
-                    column_set: row.get(6)?,
-                    region_set: row.get(7)?,
-                    id: row.get(8)?,
-                };
-                Ok((row.get::<_, i64>(0)?, info))
-            },
-        )?;
-        if is_old {
-            let of_units: HashMap<i64, ReadAt> = units.iter().map(|unit| (unit.key, unit.read_at)).collect();
-            for (unit, info) in &mut tables {
-                info.read_at = of_units.get(unit).copied().unwrap_or_default();
-            }
-        }
-        let mut by_unit: HashMap<i64, Vec<CachedTableInfo>> = HashMap::new();
-        for (unit, info) in tables {
-            by_unit.entry(unit).or_default().push(info);
-        }
-        for unit in &mut units {
-            unit.tables = by_unit.remove(&unit.key).unwrap_or_default();
-            unit.tables.sort_unstable();
-        }
-        Ok(units)
+        cached_unit::by_subject_session_and_modality(&self.database)
     }
 
     /// The files that a unit was read from.
@@ -324,15 +167,11 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn sources(&self, unit: &CachedUnit) -> Result<Vec<SourceFile>, CacheError> {
-        let connection = self.connection()?;
-        let text: String = connection
-            .prepare_cached("SELECT sources FROM units WHERE unit = ?1")
-            .and_then(|mut statement| statement.query_row([unit.key], |row| row.get(0)))
-            .map_err(|source| CacheError::sqlite(&self.location, source))?;
-        serde_json::from_str(&text).map_err(|error| self.damaged(error))
+        cached_unit::sources(&self.database, unit)
     }
 
-    /// The forms of every long table of units, in the order of the first unit that has them.
+    /// The forms of every long table of these units: tables in their order, the forms of one in the order of the first
+    /// unit that has each.
     ///
     /// # Errors
     /// A cache that cannot be read.
@@ -340,29 +179,7 @@ impl Cache {
         &self,
         units: impl IntoIterator<Item = &'a CachedUnit>,
     ) -> Result<Vec<TableForm>, CacheError> {
-        let mut forms: BTreeMap<&TableName, Vec<(i64, i64)>> = BTreeMap::new();
-        for info in units.into_iter().flat_map(|unit| &unit.tables) {
-            let forms = forms.entry(&info.table).or_default();
-            let form = (info.column_set, info.region_set);
-            if !forms.contains(&form) {
-                forms.push(form);
-            }
-        }
-        let connection = self.connection()?;
-        let form = |(table, (columns, regions)): (&TableName, (i64, i64))| {
-            let regions: String = connection
-                .prepare_cached("SELECT regions FROM region_sets WHERE region_set = ?1")
-                .and_then(|mut statement| statement.query_row([regions], |row| row.get(0)))
-                .map_err(|source| CacheError::sqlite(&self.location, source))?;
-            Ok(TableForm {
-                table: table.clone(),
-                columns: self.column_set(&connection, columns)?,
-                regions: serde_json::from_str(&regions).map_err(|error| self.damaged(error))?,
-            })
-        };
-        let forms =
-            forms.into_iter().flat_map(|(table, forms)| forms.into_iter().map(move |form| (table, form)));
-        forms.map(form).collect()
+        table_form::forms(&self.database, &self.column_sets, units)
     }
 
     /// The regions of each table of a unit.
@@ -373,97 +190,33 @@ impl Cache {
         &self,
         unit: &'u CachedUnit,
     ) -> Result<Vec<(&'u CachedTableInfo, RegionSet)>, CacheError> {
-        let connection = self.connection()?;
-        let regions = |info: &'u CachedTableInfo| {
-            let text: String = connection
-                .prepare_cached("SELECT regions FROM region_sets WHERE region_set = ?1")
-                .and_then(|mut statement| statement.query_row([info.region_set], |row| row.get(0)))
-                .map_err(|source| CacheError::sqlite(&self.location, source))?;
-            Ok((info, serde_json::from_str(&text).map_err(|error| self.damaged(error))?))
-        };
-        unit.tables.iter().map(regions).collect()
+        table_form::regions_of(&self.database, unit)
     }
 
-    pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
-        self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+    /// The tables that a unit has of a long table, sorted by map. The unit must be from the cache's current list: list
+    /// the units again after a commit.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
+        cached_table::read_table(&self.database, &self.column_sets, unit, table)
     }
 
-    /// The connections that nobody uses.
-    pub(crate) fn idle_connections(&self) -> Vec<InUse> {
-        std::iter::repeat_with(|| self.connections.try_get())
-            .take(count(self.connections.state().idle_connections.into()))
-            .flatten()
-            .collect()
-    }
-
-    pub(crate) fn query<T>(
+    /// Some columns of some maps that units have of a long table: for each unit its maps, sorted, with the columns in the
+    /// order of the table. Nothing else is read. Equal columns of successive units, above all those of regions, are one
+    /// array.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn read_columns(
         &self,
-        sql: &str,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, CacheError> {
-        let connection = self.connection()?;
-        let rows = connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map([], read)?.collect::<rusqlite::Result<Vec<T>>>());
-        rows.map_err(|source| match source {
-            rusqlite::Error::FromSqlConversionFailure(_, _, error) => self.damaged(error),
-            source => CacheError::sqlite(&self.location, source),
-        })
+        units: &[Arc<CachedUnit>],
+        table: &TableName,
+        maps: impl Fn(Option<&MapSource>) -> bool,
+        columns: &[&str],
+    ) -> Result<Vec<Vec<CachedTable>>, CacheError> {
+        let selection =
+            cached_table::Selection { table, maps: &maps, columns: &|column| columns.contains(&column) };
+        cached_table::read_columns(&self.database, &self.column_sets, units, &selection)
     }
-
-    pub(crate) fn damaged(&self, problem: impl ToString) -> CacheError {
-        CacheError::damaged(&self.location, problem)
-    }
-}
-
-/// The session in a row's first two columns.
-pub(crate) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let (subject, id): (String, Option<String>) = (row.get(0)?, row.get(1)?);
-    Session::from_store(&subject, id.as_deref()).map_err(|error| conversion(0, error))
-}
-
-fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
-where
-    T: std::str::FromStr<Err = na_model::ModelError>,
-{
-    let word = row.get_ref(column)?.as_str()?;
-    word.parse().map_err(|error| conversion(column, error))
-}
-
-/// The files that a unit was read from.
-pub(crate) fn sources_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<SourceFile>> {
-    let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
-    })
-}
-
-/// How a finding is stored: the word, and the volume beside it.
-pub(crate) fn tiv_word(finding: TivFinding) -> (&'static str, Option<f64>) {
-    match finding {
-        TivFinding::Kept => ("kept", None),
-        TivFinding::Unknown => ("unknown", None),
-        TivFinding::Measured(volume) => ("measured", Some(volume)),
-    }
-}
-
-pub(crate) fn tiv_finding(word: &str, volume: Option<f64>) -> TivFinding {
-    match (word, volume) {
-        ("measured", Some(volume)) => TivFinding::Measured(volume),
-        ("kept", _) => TivFinding::Kept,
-        _ => TivFinding::Unknown,
-    }
-}
-
-pub(crate) fn map(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<MapSource>> {
-    let Some(param) = row.get(first + 1)? else { return Ok(None) };
-    Ok(Some(MapSource { model: row.get(first)?, param, desc: row.get(first + 2)? }))
-}
-
-fn conversion(column: usize, error: na_model::ModelError) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-}
-
-pub(crate) fn count(n: i64) -> usize {
-    usize::try_from(n).unwrap_or_default()
 }

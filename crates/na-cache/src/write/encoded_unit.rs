@@ -1,4 +1,4 @@
-//! Units as the cache stores them, made by the loading threads so that the writer only writes.
+//! Units as the cache stores them. The loading threads encode them, so that the writer only writes.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -10,20 +10,19 @@ use crate::format::region_columns::RegionColumns;
 
 /// A unit that is ready to be committed.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct EncodedUnit {
-    /// Which.
     pub unit: Unit,
     /// When its files were read.
     pub read_at: ReadAt,
-    /// What it says of total intracranial volume.
     pub tiv: TivFinding,
-    /// Its tables. What the cache has of the unit's other tables stays.
+    /// Other tables that the cache has of the unit stay.
     pub tables: Vec<EncodedTable>,
-    /// The files they were read from.
+    /// The files that all this was read from.
     pub sources: Vec<SourceFile>,
 }
 
-/// A table of one session: rows × columns as one blob of compressed columns.
+/// A table of one session, regions × columns, as one blob of compressed columns.
 #[derive(Debug, Clone)]
 pub struct EncodedTable {
     pub(crate) table: TableName,
@@ -32,11 +31,12 @@ pub struct EncodedTable {
     pub(crate) columns: SchemaRef,
     pub(crate) regions: RegionSet,
     pub(crate) data: Vec<u8>,
+    /// Of all rows, bytes.
     text_bytes: usize,
 }
 
 impl EncodedTable {
-    /// Encodes a table. Its regions are what [`RegionColumns`] finds.
+    /// Encodes a table. [`RegionColumns`] finds its regions.
     ///
     /// # Errors
     /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
@@ -44,7 +44,7 @@ impl EncodedTable {
         Self::encode_like(table, map, batch, &RegionSet::default())
     }
 
-    /// Encodes a table that has, as a rule, the regions of the one before it: then both share one list.
+    /// Encodes a table that probably has the regions of the one before: then both share one list.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -67,31 +67,31 @@ impl EncodedTable {
         })
     }
 
-    /// The long table it feeds.
+    /// The long table that it feeds.
     #[must_use]
     pub fn table(&self) -> &TableName {
         &self.table
     }
 
-    /// Which map it is of, for diffusion tables.
+    /// `None` for an anatomical table.
     #[must_use]
     pub fn map(&self) -> Option<&MapSource> {
         self.map.as_ref()
     }
 
-    /// Its regions.
+    /// Its regions, each once.
     #[must_use]
     pub fn regions(&self) -> &RegionSet {
         &self.regions
     }
 
-    /// Columns.
+    /// The number of columns.
     #[must_use]
     pub fn n_columns(&self) -> usize {
         self.columns.fields().len()
     }
 
-    /// Its columns of numbers and flags: what features can be made of.
+    /// The columns of numbers and flags, which features can be made of.
     #[must_use]
     pub fn numeric_columns(&self) -> Vec<&str> {
         let is_numeric = |data_type: &DataType| {
@@ -107,20 +107,20 @@ impl EncodedTable {
         self.data.len()
     }
 
-    /// Text in its columns, bytes, each row with all of its own: what a row group that holds it takes in memory.
+    /// The text of all rows, bytes: what a row group takes in memory for this table.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         self.text_bytes
     }
 }
 
-/// Bytes of text in a column.
+/// Bytes of text in a column, which may be a slice.
 fn text_bytes(column: &ArrayRef) -> usize {
-    let of_offsets = |text: &StringArray| match text.value_offsets() {
-        [first, .., last] => usize::try_from(last - first).unwrap_or_default(),
+    match column.as_string_opt::<i32>().map(StringArray::value_offsets) {
+        // Arrow's offsets ascend.
+        Some([first, .., last]) => last.abs_diff(*first) as usize,
         _ => 0,
-    };
-    column.as_string_opt::<i32>().map_or(0, of_offsets)
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! The one thread that commits.
+//! The one thread that commits units.
+//!
+//! The commit point is [`Committer::commit`]: a unit is durable when it returns. A crash before leaves the cache without
+//! the batch, a crash after leaves it whole.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -8,7 +11,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -17,28 +19,28 @@ use crate::db::busy::begin;
 use crate::error::CacheError;
 use crate::format::column_set::columns_to_text;
 use crate::lock::ownership::Ownership;
-use crate::read::cache::{sources_of, tiv_finding, tiv_word};
+use crate::read::row_conversions::{not_storable, tiv_word, to_json};
 use crate::write::encoded_unit::{EncodedTable, EncodedUnit};
 use crate::write::owned_cache::OwnedCache;
-use crate::write::owned_cache::to_json;
+use crate::write::unit_row::UnitRow;
 
-/// Units that may wait. More would be memory without gain: two loading threads fill it faster than it empties.
+/// Units that may wait. More would cost memory without gain: two loading threads fill the queue faster than it empties.
 const QUEUE: usize = 4;
 
-/// Units of one transaction at most: beyond it a sync costs nothing more, and units wait longer.
+/// The most units of one transaction: more would wait longer and hardly save on syncs.
 const LARGEST_BATCH: usize = 8;
 
-/// Sets that are remembered: tables of one workflow have one or two of each.
+/// Sets that are remembered: the tables of a workflow have one or two column sets and region sets.
 const MOST_RECENT: usize = 32;
 
-/// Commits units in the order they come, all that wait in one transaction. Dropped, it waits as [`Writer::finish`] does:
-/// nothing is written to a cache after whoever holds its lock let go.
+/// Commits units in the order of their arrival, all that wait in one transaction. Dropping it waits as
+/// [`Writer::finish`] does: nothing is written to a cache after its lock is released.
 #[derive(Debug)]
 pub struct Writer {
     thread: Option<JoinHandle<Result<(), CacheError>>>,
 }
 
-/// Where loading threads hand units to the [`Writer`]. Clone it for each.
+/// Hands units to the [`Writer`]. Clone it for each loading thread.
 #[derive(Debug, Clone)]
 pub struct UnitSender {
     queue: SyncSender<EncodedUnit>,
@@ -46,10 +48,10 @@ pub struct UnitSender {
 }
 
 impl UnitSender {
-    /// Hands a unit over; waits while the queue is full. The unit is safe when the writer's callback names it.
+    /// Hands over a unit; waits while the queue is full. The unit is safe when the writer's callback gets it.
     ///
     /// # Errors
-    /// [`CacheError::WriterStopped`] after a failed commit, which [`Writer::finish`] tells.
+    /// [`CacheError::WriterStopped`] after a failed commit, whose error [`Writer::finish`] returns.
     pub fn send(&self, unit: EncodedUnit) -> Result<(), CacheError> {
         self.queue.send(unit).map_err(|_| CacheError::WriterStopped)
     }
@@ -62,31 +64,31 @@ impl UnitSender {
 }
 
 impl Writer {
-    /// Starts the thread. `on_commit` is called for each unit after it is durable, in order.
+    /// Starts the thread. It calls `on_commit` for each unit that is durable, in order.
     ///
     /// # Errors
-    /// A cache without a free connection; a machine without a free thread.
+    /// No connection or no thread can be had.
     pub fn start(
         cache: &OwnedCache<'_>,
         on_commit: impl FnMut(&Unit) + Send + 'static,
     ) -> Result<(Self, UnitSender), CacheError> {
         let (queue, waiting) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let connection = cache.connection()?;
+        let connection = cache.database().connection()?;
         let path = cache.location().to_owned();
         let (ownership, cancel) = (cache.lock().ownership().clone(), cache.lock().cancel().clone());
         let sender = UnitSender { queue, failed: Arc::clone(&failed) };
+        let mut committer = Committer {
+            path,
+            ownership,
+            cancel,
+            columns: Recent(VecDeque::new()),
+            regions: Recent(VecDeque::new()),
+        };
         let thread = std::thread::Builder::new()
             .name("cache-writer".to_owned())
             .spawn(move || {
-                let mut commits = Commits {
-                    path,
-                    ownership,
-                    cancel,
-                    columns: Recent(VecDeque::new()),
-                    regions: Recent(VecDeque::new()),
-                };
-                let result = commits.run(&connection, &waiting, on_commit);
+                let result = committer.run(&connection, &waiting, on_commit);
                 failed.store(result.is_err(), Ordering::Relaxed);
                 result
             })
@@ -97,8 +99,8 @@ impl Writer {
     /// Waits until every unit that was sent is committed. All senders must be gone.
     ///
     /// # Errors
-    /// The commit that failed; what was committed before it is safe. [`CacheError::Stopped`] if that was asked for while
-    /// another program held the cache.
+    /// The error of a failed commit; what was committed before is safe. [`CacheError::Stopped`] if cancelled while another
+    /// program held the cache.
     pub fn finish(mut self) -> Result<(), CacheError> {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -116,7 +118,7 @@ impl Drop for Writer {
     }
 }
 
-struct Commits {
+struct Committer {
     path: PathBuf,
     ownership: Ownership,
     cancel: Cancel,
@@ -124,7 +126,7 @@ struct Commits {
     regions: Recent<RegionSet>,
 }
 
-/// Sets that were stored last, with their keys: what all sessions have in common is not even looked up again.
+/// Sets that were stored recently, with their keys: what all sessions have in common is not even looked up again.
 struct Recent<T>(VecDeque<(T, i64)>);
 
 impl<T: Clone + PartialEq> Recent<T> {
@@ -139,7 +141,7 @@ impl<T: Clone + PartialEq> Recent<T> {
     }
 }
 
-impl Commits {
+impl Committer {
     fn run(
         &mut self,
         connection: &Connection,
@@ -156,7 +158,7 @@ impl Commits {
         Ok(())
     }
 
-    /// The instant at which units become durable.
+    /// The commit point: the units of a batch become durable, all or none.
     fn commit(&mut self, connection: &Connection, batch: &[EncodedUnit]) -> Result<(), CacheError> {
         let transaction = begin(connection, &self.path, &self.cancel)?;
         let written = batch.iter().try_for_each(|unit| self.write_unit(&transaction, unit));
@@ -165,55 +167,31 @@ impl Commits {
         transaction.commit().map_err(|source| CacheError::sqlite(&self.path, source))
     }
 
-    /// Writes a unit. Tables of it that the cache has and that were not read now stay, with the files they are from.
+    /// Writes a unit. Tables that the cache has of it and that were not read again stay, with what is recorded of their
+    /// files.
     fn write_unit(&mut self, transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<()> {
-        let session = &unit.unit.session;
-        let modality = unit.unit.modality.as_str();
         let earlier = UnitRow::of(transaction, &unit.unit)?;
         let read_at = earlier.as_ref().map_or(unit.read_at, |earlier| unit.read_at.after(earlier.read_at));
         let mut sources = unit.sources.clone();
         sources.iter_mut().for_each(|source| source.read_at = read_at);
         let mut tiv = unit.tiv;
         if let Some(earlier) = &earlier {
-            let mut stay: Vec<SourceFile> =
+            let mut staying: Vec<SourceFile> =
                 earlier.sources.iter().filter(|source| stays(source, unit)).cloned().collect();
             match tiv {
                 TivFinding::Kept => tiv = earlier.tiv,
-                _ => stay.iter_mut().for_each(|source| source.tiv = None),
+                _ => staying.iter_mut().for_each(|source| source.tiv = None),
             }
-            sources.append(&mut stay);
-            // The index allows one of them.
+            sources.append(&mut staying);
+            // The index allows one row with this input.
             transaction
                 .prepare_cached("UPDATE units SET input = 'replaced' WHERE unit = ?1")?
                 .execute([earlier.key])?;
         }
-        let (finding, volume) = tiv_word(tiv);
-        let key = transaction
-            .prepare_cached(
-                "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7)",
-            )?
-            .insert(params![
-                session.subject.as_str(),
-                session.id_str(),
-                modality,
-                volume,
-                to_json(&sources)?,
-                finding,
-                read_at.0,
-            ])?;
+        let key =
+            insert_unit(transaction, &UnitValues { unit: &unit.unit, read_at, tiv, sources: &sources })?;
         unit.tables.iter().try_for_each(|table| self.write_table(transaction, key, read_at, table))?;
-        if let Some(earlier) = earlier {
-            transaction
-                .prepare_cached(
-                    "UPDATE tables SET unit = ?2 WHERE unit = ?1 AND NOT EXISTS (
-                         SELECT 1 FROM tables AS new WHERE new.unit = ?2 AND new.table_name = tables.table_name
-                         AND new.model IS tables.model AND new.param IS tables.param AND new.\"desc\" IS tables.\"desc\")",
-                )?
-                .execute([earlier.key, key])?;
-            transaction.prepare_cached("DELETE FROM units WHERE unit = ?1")?.execute([earlier.key])?;
-        }
-        Ok(())
+        earlier.map_or(Ok(()), |earlier| replace_unit(transaction, earlier.key, key))
     }
 
     fn write_table(
@@ -247,7 +225,7 @@ impl Commits {
                 map.map(|map| &map.model),
                 map.map(|map| &map.param),
                 map.map(|map| &map.desc),
-                i64::try_from(table.n_rows).unwrap_or(i64::MAX),
+                i64::try_from(table.n_rows).map_err(not_storable)?,
                 column_set,
                 region_set,
                 table.data,
@@ -257,34 +235,47 @@ impl Commits {
     }
 }
 
-/// What the cache has of a unit, beside its tables.
-pub(crate) struct UnitRow {
-    pub(crate) key: i64,
+/// The columns of `units` that are not given by the schema.
+struct UnitValues<'a> {
+    unit: &'a Unit,
     read_at: ReadAt,
     tiv: TivFinding,
-    pub(crate) sources: Vec<SourceFile>,
+    sources: &'a [SourceFile],
 }
 
-impl UnitRow {
-    /// None if the unit is not in the cache.
-    pub(crate) fn of(transaction: &Transaction<'_>, unit: &Unit) -> rusqlite::Result<Option<Self>> {
-        let session = &unit.session;
-        let row = transaction
-            .prepare_cached(
-                "SELECT unit, read_at, tiv_finding, tiv, sources FROM units
-                 WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3
-                 AND input = 'parcellate'",
-            )?
-            .query_row(params![session.subject.as_str(), session.id_str(), unit.modality.as_str()], |row| {
-                let tiv = tiv_finding(row.get_ref(2)?.as_str()?, row.get(3)?);
-                let (key, read_at) = (row.get(0)?, ReadAt(row.get(1)?));
-                Ok(Self { key, read_at, tiv, sources: sources_of(row, 4)? })
-            });
-        row.optional()
-    }
+/// The key of the new row.
+fn insert_unit(transaction: &Transaction<'_>, values: &UnitValues<'_>) -> rusqlite::Result<i64> {
+    let session = &values.unit.session;
+    let (finding, volume) = tiv_word(values.tiv);
+    transaction
+        .prepare_cached(
+            "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7)",
+        )?
+        .insert(params![
+            session.subject.as_str(),
+            session.id_str(),
+            values.unit.modality.as_str(),
+            volume,
+            to_json(&values.sources)?,
+            finding,
+            values.read_at.0,
+        ])
 }
 
-/// Whether a file that was read before still says something beside what a unit was read from now.
+/// Moves the tables that only the earlier row has to the new one, and deletes the earlier row.
+fn replace_unit(transaction: &Transaction<'_>, earlier: i64, new: i64) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE tables SET unit = ?2 WHERE unit = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM tables AS new WHERE new.unit = ?2 AND new.table_name = tables.table_name
+                 AND new.model IS tables.model AND new.param IS tables.param AND new.\"desc\" IS tables.\"desc\")",
+        )?
+        .execute([earlier, new])?;
+    transaction.prepare_cached("DELETE FROM units WHERE unit = ?1")?.execute([earlier]).map(drop)
+}
+
+/// Whether a file that was read before still counts beside the files of a unit that is read again.
 fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
     if source.kind == SourceKind::Tiv {
         return unit.tiv == TivFinding::Kept && unit.sources.iter().all(|new| new.path != source.path);
@@ -294,11 +285,7 @@ fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
     !unit.tables.iter().any(is_read_again)
 }
 
-fn not_storable(error: ArrowError) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(error.into())
-}
-
-/// The key of a text that is stored once.
+/// The key of a set, which is stored once.
 fn store_set(transaction: &Transaction<'_>, name: &str, column: &str, text: &str) -> rusqlite::Result<i64> {
     let stored = transaction
         .prepare_cached(&format!("SELECT {name} FROM {name}s WHERE {column} = ?1"))?

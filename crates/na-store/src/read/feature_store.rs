@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock};
+use na_cache::{Cache, CacheStatus, Cancel, OwnedCache, OwnerLock, cache_status};
 use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
 use crate::export::ExportReport;
-use crate::from_cache::{CacheExport, cache_status, export_cache};
+use crate::from_cache::{CacheExport, export_cache};
 use crate::layout::{METADATA_FILE, TIV_FILE};
 use crate::observer::Unobserved;
 use crate::read::describe::{FeatureInfo, StoreSummary};
@@ -242,7 +242,7 @@ impl FeatureStore {
     /// # Errors
     /// A cache that cannot be read.
     pub fn cache_status(&self) -> Result<Option<CacheStatus>, StoreError> {
-        cache_status(&self.output)
+        Ok(cache_status(&self.output, &Cancel::never())?)
     }
 
     /// Exports what the cache holds to Parquet; then the cache goes, unless it is to stay.
