@@ -6,7 +6,8 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int64Array, Int64Builder, NullArray,
     StringBuilder,
 };
-use na_model::{Number, StatisticKind, TEXT_REGION_COLUMNS, is_missing, is_missing_text, statistic_kind};
+use na_model::columns::REGION_TEXT_COLUMNS;
+use na_model::{MetricKind, Number, is_missing, is_missing_text, metric_kind};
 
 use crate::cell::{boolean, expected_number, flag, index, unquoted};
 
@@ -55,10 +56,10 @@ pub(crate) struct Column {
 impl Column {
     /// A column for so many rows.
     pub(crate) fn new(name: String, rows: usize) -> Self {
-        let rule = match statistic_kind(&name) {
-            Some(StatisticKind::Number) => Rule::Number,
-            Some(StatisticKind::Flag) => Rule::Flag,
-            None if TEXT_REGION_COLUMNS.contains(&name.as_str()) => Rule::Text,
+        let rule = match metric_kind(&name) {
+            Some(MetricKind::Number) => Rule::Number,
+            Some(MetricKind::Flag) => Rule::Flag,
+            None if REGION_TEXT_COLUMNS.contains(&name.as_str()) => Rule::Text,
             None if name == "index" => Rule::Index,
             None => Rule::Any,
         };

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use na_model::{AGE_COLUMN, Listing, Number, Session, is_missing_in_list, is_missing_text};
+use na_model::columns::AGE;
+use na_model::{Listing, Number, Session, is_missing_in_list, is_missing_text};
 
 use crate::error::PipelineError;
 
@@ -87,7 +88,7 @@ pub struct RowCounts {
 /// A session list's rows: identifiers as written, metadata as it is kept.
 #[derive(Debug, Clone)]
 pub struct ListedRows {
-    /// The metadata columns; age, if there is one, is called [`AGE_COLUMN`].
+    /// The metadata columns; age, if there is one, is called [`AGE`].
     pub columns: Vec<String>,
     /// The rows that are not empty, in order.
     pub rows: Vec<ListedRow>,
@@ -152,10 +153,10 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         let own = name;
         let name = match choice.age.and_then(|age| rows.header.get(age)) {
             // AGE is the age alone, wherever in the list another column of that name stands.
-            Some(age) if own == AGE_COLUMN => {
-                let free = free_name(AGE_COLUMN, &rows.header);
+            Some(age) if own == AGE => {
+                let free = free_name(AGE, &rows.header);
                 list.notes.push(format!(
-                    "{}: its column {AGE_COLUMN} is called {free} in the store, where {AGE_COLUMN} is the age that the \
+                    "{}: its column {AGE} is called {free} in the store, where {AGE} is the age that the \
                      column {age} holds",
                     path.display()
                 ));
@@ -207,7 +208,7 @@ impl ListedRows {
         let (unit, note) = AgeUnit::beside(path, name);
         self.notes.extend(note);
         self.unknown_age_unit = unit == AgeUnit::Unknown;
-        self.add(AGE_COLUMN, cells.iter().map(|cell| in_years(cell, unit)));
+        self.add(AGE, cells.iter().map(|cell| in_years(cell, unit)));
         let at_least = ages.iter().filter(|age| matches!(age, Age::AtLeast(_))).count();
         if no_numbers + at_least > 0 {
             let mut texts_name = format!("{name}_text");
@@ -215,7 +216,7 @@ impl ListedRows {
                 texts_name = free_name(&texts_name, header);
             }
             self.notes.push(format!(
-                "{}: {no_numbers} ages are no numbers and are null in {AGE_COLUMN}, {at_least} are written with a + and \
+                "{}: {no_numbers} ages are no numbers and are null in {AGE}, {at_least} are written with a + and \
                  count as the number before it; {texts_name} has them as they are written",
                 path.display()
             ));

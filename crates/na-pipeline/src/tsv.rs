@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use memchr::memchr_iter;
-use na_model::statistic_kind;
+use na_model::metric_kind;
 
 use crate::cell::unquoted;
 use crate::column::Column;
@@ -151,7 +151,7 @@ fn check_names(path: &Path, names: &[String]) -> Result<&'static str, UnitError>
         let expected = "a column label or name, between tabs, that names the regions";
         return Err(UnitError::line(path, 1, found(), expected));
     };
-    if !names.iter().any(|name| statistic_kind(name).is_some()) {
+    if !names.iter().any(|name| metric_kind(name).is_some()) {
         let expected = "a statistic that parcellate computes, such as mean or volume_mm3";
         return Err(UnitError::line(path, 1, found(), expected));
     }

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, WideFeature};
 
-use crate::catalog::{Own, count, wide_entry};
 use crate::error::StoreError;
-use crate::existing::ExistingStore;
-use crate::file_state::FileState;
-use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
-use crate::long::index::LongIndex;
-use crate::notes;
-use crate::read::stamp::Stamp;
-use crate::sources::{SourceDetail, for_each_stored_unit};
-use crate::table_file::TableFile;
+use crate::format::file_state::FileState;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::ExistingStore;
+use crate::tables::long_index::LongIndex;
+use crate::tables::manifest::{Own, count, wide_entry};
+use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::sources::{SourceDetail, for_each_stored_unit};
+use crate::tables::store_version::Stamp;
 
 /// How often a store that changes meanwhile is looked at.
 const TRIES: usize = 3;
@@ -105,10 +105,10 @@ impl Verifier {
         &mut self,
         own: &Own,
         path: &str,
-        look: impl FnOnce(&mut Self, &TableFile) -> Result<(), String>,
+        look: impl FnOnce(&mut Self, &ParquetReader) -> Result<(), String>,
     ) {
         self.hash(own, path);
-        let looked = match TableFile::open(&self.store.output.join(path)) {
+        let looked = match ParquetReader::open(&self.store.output.join(path)) {
             Ok(Some(file)) => look(self, &file),
             Ok(None) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -137,7 +137,7 @@ impl Verifier {
         }
     }
 
-    fn long(&mut self, entry: &LongFormat, file: &TableFile) -> Result<(), String> {
+    fn long(&mut self, entry: &LongFormat, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
         let index = LongIndex::read(file).map_err(|error| error.to_string())?;
         same("rows", file.n_rows(), entry.n_rows)?;
@@ -151,12 +151,12 @@ impl Verifier {
             sessions.entry(map.clone()).or_default().insert(session.clone());
         }
         let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
-        let state = file.note(notes::STATE).map(str::to_owned);
+        let state = file.key_value(keys::STATE).map(str::to_owned);
         self.tables.insert(name, Table { sessions, state });
         Ok(())
     }
 
-    fn feature(&mut self, entry: &WideFeature, file: &TableFile) -> Result<(), String> {
+    fn feature(&mut self, entry: &WideFeature, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
         same("rows", file.n_rows(), entry.n_sessions)?;
         // The pandas package's features say nothing of themselves.
@@ -164,8 +164,8 @@ impl Verifier {
         if found.region_names != entry.region_names {
             return Err("its regions are not those of the manifest".to_owned());
         }
-        let from = file.note(notes::FROM_STATE).filter(|state| !state.is_empty());
-        let table = crate::read::found::table_of(entry).and_then(|table| self.tables.get(&table));
+        let from = file.key_value(keys::FROM_STATE).filter(|state| !state.is_empty());
+        let table = crate::read::feature_lookup::table_of(entry).and_then(|table| self.tables.get(&table));
         match (from, table.and_then(|table| table.state.as_deref())) {
             (Some(from), Some(state)) if from != state => {
                 Err("it was made from another state of its long table: a run makes it again".to_owned())
@@ -200,7 +200,7 @@ impl Verifier {
 }
 
 /// Decodes every column of a file.
-fn decode(file: &TableFile) -> Result<(), String> {
+fn decode(file: &ParquetReader) -> Result<(), String> {
     for group in 0..file.row_groups().len() {
         file.read_all(group).map_err(|error| error.to_string())?;
     }

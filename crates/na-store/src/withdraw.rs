@@ -14,21 +14,22 @@ use na_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{self, Own, count, read_manifest};
-use crate::durable::Folders;
 use crate::error::StoreError;
-use crate::existing::ExistingStore;
-use crate::export::{ExportRequest, export, finish_commit};
-use crate::layout::{METADATA_FILE, SOURCES_FILE, TIV_FILE, sweep_store};
-use crate::metadata::stored_metadata;
-use crate::observer::ExportObserver;
-use crate::ownership::Owned;
-use crate::remembered::Mark;
-use crate::session_columns::{SESSION, SUBJECT, sessions_of};
-use crate::sessions_tsv;
-use crate::sources::{SourceDetail, for_each_stored_unit};
-use crate::stored_units::stored_units;
-use crate::table_file::TableFile;
+use crate::export::job::{export, finish_commit};
+use crate::export::observer::ExportObserver;
+use crate::export::request::ExportRequest;
+use crate::format::file_changes::FileChanges;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::ExistingStore;
+use crate::tables::key_columns::{SESSION, SUBJECT, sessions_of};
+use crate::tables::manifest::{self, Own, count, read_manifest};
+use crate::tables::metadata::stored_metadata;
+use crate::tables::own_files::Owned;
+use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE, remove_temporaries_of_store};
+use crate::tables::sessions_tsv;
+use crate::tables::sources::{SourceDetail, for_each_stored_unit};
+use crate::tables::store_record::Mark;
+use crate::tables::stored_units::stored_units;
 
 /// How many a store took out because they withdrew. It says nothing of who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ impl Mentioned {
         let owned = Owned::of(output)?;
         for path in [TIV_FILE.to_owned()].into_iter().chain(owned.wide_files()?) {
             let place = output.join(path);
-            let Some(file) = TableFile::open(&place)? else { continue };
+            let Some(file) = ParquetReader::open(&place)? else { continue };
             for group in 0..file.row_groups().len() {
                 sessions.extend(sessions_of(&file.read(group, &[SUBJECT, SESSION])?, &place)?);
             }
@@ -118,7 +119,7 @@ pub fn named_in_cells(output: &Path, names: &Names) -> Result<BTreeMap<String, u
     }
     let long = Owned::of(output)?.long_tables()?.into_iter().map(|table| table.file_path());
     for path in [METADATA_FILE.to_owned()].into_iter().chain(long) {
-        let Some(file) = TableFile::open(&output.join(&path))? else { continue };
+        let Some(file) = ParquetReader::open(&output.join(&path))? else { continue };
         let texts = file.schema().fields().iter().filter(|field| field.data_type() == &DataType::Utf8);
         // Each long table repeats the columns of the metadata.
         let own = texts.map(|field| field.name()).filter(|name| !columns.contains(*name));
@@ -171,7 +172,7 @@ pub fn withdraw(
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
     finish_commit(lock, observer)?;
-    sweep_store(output)?;
+    remove_temporaries_of_store(output)?;
     let mut has_cache = true;
     if PandasCache::open_existing(output)?.is_some() {
         withdraw_from_pandas_cache(lock, sessions)?;
@@ -204,13 +205,13 @@ struct Leaving<'a> {
 fn begin_with_a_mark(lock: &OwnerLock, leaving: &Leaving<'_>) -> Result<(), StoreError> {
     let (nothing, of_nobody) = (BTreeMap::new(), HashSet::new());
     let mut manifest =
-        catalog::manifest(None, String::new(), Own::default(), nothing, BTreeMap::new(), &of_nobody, false);
+        manifest::manifest(None, String::new(), Own::default(), nothing, BTreeMap::new(), &of_nobody, false);
     let mut mark = Mark::default();
     mark.add(leaving.taken_out, leaving.n_listed);
-    catalog::mark_withdrawals(&mut manifest, Some(&mark));
-    let folders = Folders::of(lock);
-    catalog::write_manifest(lock.output(), &folders, &manifest)?;
-    folders.sync()
+    manifest::mark_withdrawals(&mut manifest, Some(&mark));
+    let changes = FileChanges::of(lock);
+    manifest::write_manifest(lock.output(), &changes, &manifest)?;
+    changes.sync()
 }
 
 /// Writes all files anew that have something of these sessions, through an export of nothing.
@@ -252,8 +253,8 @@ fn rewrite(lock: &OwnerLock, leaving: &Leaving<'_>, observer: &dyn ExportObserve
 
 /// The compression of a store's files.
 fn compression(output: &Path) -> Result<Compression, StoreError> {
-    let file = TableFile::open(&output.join(METADATA_FILE))?;
-    Ok(file.as_ref().and_then(TableFile::compression).unwrap_or_default())
+    let file = ParquetReader::open(&output.join(METADATA_FILE))?;
+    Ok(file.as_ref().and_then(ParquetReader::compression).unwrap_or_default())
 }
 
 /// Looks into every file, row by row: none may have one of these sessions.
@@ -264,7 +265,7 @@ fn verify(output: &Path, leaving: &Leaving<'_>) -> Result<(), StoreError> {
     let long = owned.long_tables()?.into_iter().map(|table| table.file_path());
     for path in fixed.into_iter().chain(long).chain(owned.wide_files()?) {
         let place = output.join(path);
-        let Some(file) = TableFile::open(&place)? else { continue };
+        let Some(file) = ParquetReader::open(&place)? else { continue };
         for group in 0..file.row_groups().len() {
             let batch = file.read(group, &[SUBJECT, SESSION])?;
             if sessions_of(&batch, &place)?.iter().any(|session| sessions.contains(session)) {
@@ -291,7 +292,7 @@ mod tests {
     use parquet::arrow::ArrowWriter;
 
     use super::*;
-    use crate::layout::SESSIONS_FILE;
+    use crate::tables::paths::SESSIONS_FILE;
 
     #[test]
     fn whoever_is_still_named_in_a_table_or_beside_them_is_noticed() {

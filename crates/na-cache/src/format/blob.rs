@@ -28,6 +28,7 @@
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use na_model::columns::{INDEX, LABEL_COLUMNS};
 use na_model::{DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS};
 
 use crate::error::CacheError;
@@ -152,7 +153,8 @@ fn check_size(size: usize, limit: usize) -> Result<(), CacheError> {
 
 /// Whether a column is wanted without the rest of its table.
 fn is_read_alone(name: &str) -> bool {
-    ["index", "label", "name"].contains(&name)
+    name == INDEX
+        || LABEL_COLUMNS.contains(&name)
         || DEFAULT_ANATOMICAL_METRICS.contains(&name)
         || DEFAULT_DIFFUSION_METRICS.contains(&name)
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use na_model::columns::{KEY_COLUMNS, SESSION, SUBJECT};
 use na_model::{Modality, ReadAt, Session, TableName, TivFinding, Unit};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params};
@@ -219,7 +220,7 @@ impl PandasCache {
 
     /// Sessions that are marked as complete.
     fn marked(&self, modality: Modality) -> Result<BTreeSet<WrittenSession>, CacheError> {
-        let [subject, session] = ["subject_code", "session_id"].map(as_text);
+        let [subject, session] = KEY_COLUMNS.map(as_text);
         let sql = format!("SELECT {subject}, {session} FROM completed_sessions WHERE modality = ?1");
         let marked = rows(&self.connection, &sql, [modality.as_str()], WrittenSession::from_row);
         Ok(marked.map_err(|source| self.sqlite(source))?.into_iter().collect())
@@ -260,8 +261,8 @@ fn index_rows(connection: &Connection, index: usize, table: &TableName) -> rusql
     connection.execute_batch(&format!(
         "CREATE TEMP TABLE rows_{index} AS SELECT {} AS subject, {} AS session, rowid AS row_id FROM main.{};
          CREATE INDEX temp.of_session_{index} ON rows_{index} (subject, session, row_id);",
-        as_text("subject_code"),
-        as_text("session_id"),
+        as_text(SUBJECT),
+        as_text(SESSION),
         quoted(&table.to_string())
     ))
 }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
-use na_model::{AGE_COLUMN, MapSource, Region, StatisticKind, TableName, UNKNOWN, statistic_kind};
+use na_model::columns::{
+    AGE, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV, WORKFLOW,
+};
+use na_model::{MapSource, MetricKind, Region, TableName, UNKNOWN, metric_kind};
 use rusqlite::types::Value;
 
 /// The columns from which the package takes age, in its order.
-const AGE_COLUMNS: [&str; 4] = [AGE_COLUMN, "Age@Scan", "age", "Age"];
-
-/// The column in which the package repeats total intracranial volume.
-const TIV_COLUMN: &str = "tiv";
+const AGE_COLUMNS: [&str; 4] = [AGE, "Age@Scan", "age", "Age"];
 
 /// The rows of a unit in one table.
 pub(crate) struct PandasRows {
@@ -35,7 +35,7 @@ impl PandasRows {
 
     /// Total intracranial volume, mL. `None` if no row has a plausible one.
     pub(crate) fn volume(&self) -> Option<f64> {
-        let index = self.index_of(TIV_COLUMN)?;
+        let index = self.index_of(TIV)?;
         let mut volumes = self.rows.iter().filter_map(|row| number(row.get(index)?));
         volumes.find(|volume| volume.is_finite() && *volume > 0.0)
     }
@@ -62,7 +62,7 @@ impl PandasRows {
     fn file_columns(&self, table: &TableName) -> Vec<(usize, &str)> {
         let added = table.added_columns();
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let is_first = |name: &&str| matches!(*name, "modality" | "workflow" | "subject_code");
+        let is_first = |name: &&str| [MODALITY, WORKFLOW, SUBJECT].contains(name);
         let first_added = names.windows(added.len()).position(|window| window == added);
         let end = first_added.or_else(|| names.iter().position(is_first)).unwrap_or(names.len());
         names.into_iter().enumerate().take(end).filter(|(_, name)| !added.contains(name)).collect()
@@ -73,9 +73,9 @@ impl PandasRows {
         Ok(match table {
             TableName::Anatomical(_) => None,
             TableName::Diffusion(_) => Some(MapSource {
-                model: entity("model").unwrap_or_else(|| UNKNOWN.to_owned()),
-                param: entity("param").ok_or("a row has no param")?,
-                desc: entity("desc").unwrap_or_else(|| UNKNOWN.to_owned()),
+                model: entity(MODEL).unwrap_or_else(|| UNKNOWN.to_owned()),
+                param: entity(PARAM).ok_or("a row has no param")?,
+                desc: entity(DESC).unwrap_or_else(|| UNKNOWN.to_owned()),
             }),
         })
     }
@@ -83,9 +83,9 @@ impl PandasRows {
     fn region_of(&self, row: &[Value]) -> Region {
         let hemisphere = |name: &str| Region::hemisphere_in(name, &self.text(row, name)?).map(str::to_owned);
         Region {
-            index: self.text(row, Region::INDEX_COLUMN).and_then(|index| index.parse().ok()),
-            label: Region::LABEL_COLUMNS.into_iter().find_map(|name| self.text(row, name)),
-            hemisphere: Region::HEMISPHERE_COLUMNS.into_iter().find_map(hemisphere),
+            index: self.text(row, INDEX).and_then(|index| index.parse().ok()),
+            label: LABEL_COLUMNS.into_iter().find_map(|name| self.text(row, name)),
+            hemisphere: HEMISPHERE_COLUMNS.into_iter().find_map(hemisphere),
         }
     }
 
@@ -117,12 +117,12 @@ fn batch(columns: &[(usize, &str)], rows: &[&Vec<Value>]) -> Result<RecordBatch,
 
 /// A column in the type that fits all its values.
 fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
-    let kind = statistic_kind(name);
+    let kind = metric_kind(name);
     let are = |test: fn(&Value) -> bool| values.iter().all(|value| test(value));
     if are(|value| matches!(value, Value::Null)) {
         return Ok(Arc::new(NullArray::new(values.len())));
     }
-    if kind == Some(StatisticKind::Flag) {
+    if kind == Some(MetricKind::Flag) {
         let flags = values.iter().map(|value| flag(name, value));
         return Ok(Arc::new(flags.collect::<Result<BooleanArray, _>>()?));
     }
@@ -132,7 +132,7 @@ fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
     if are(|value| matches!(value, Value::Null | Value::Integer(_) | Value::Real(_))) {
         return Ok(Arc::new(values.iter().map(|value| number(value)).collect::<Float64Array>()));
     }
-    if kind == Some(StatisticKind::Number) {
+    if kind == Some(MetricKind::Number) {
         return Err(format!("the column {name} holds text among its numbers"));
     }
     Ok(Arc::new(values.iter().map(|value| text(value)).collect::<StringArray>()))

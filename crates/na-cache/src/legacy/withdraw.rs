@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use na_model::Session;
+use na_model::columns::{SESSION, SUBJECT};
 use rusqlite::{Transaction, params};
 
 use crate::db::busy::{begin, until_free};
@@ -47,8 +48,8 @@ fn withdraw_from_table(
     sessions: &BTreeSet<Session>,
 ) -> rusqlite::Result<()> {
     let has_sessions = transaction.prepare(&format!("SELECT session_id FROM {table}")).is_ok();
-    let subject = as_text("subject_code");
-    let id = if has_sessions { as_text("session_id") } else { "NULL".to_owned() };
+    let subject = as_text(SUBJECT);
+    let id = if has_sessions { as_text(SESSION) } else { "NULL".to_owned() };
     let mut written = transaction.prepare(&format!("SELECT DISTINCT {subject}, {id} FROM {table}"))?;
     let written = written
         .query_map([], WrittenSession::from_row)?

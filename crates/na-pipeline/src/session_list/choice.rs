@@ -198,7 +198,7 @@ impl Columns<'_> {
                 continue;
             }
             let index = others.iter().copied().find(|index| self.name(*index) == wanted);
-            let index = index.or(age.filter(|_| wanted == na_model::AGE_COLUMN)).ok_or_else(|| {
+            let index = index.or(age.filter(|_| wanted == na_model::columns::AGE)).ok_or_else(|| {
                 let there = self.names(others);
                 form(self.path, format!("--metadata-columns {wanted} is not among its columns {there}"))
             })?;
@@ -258,11 +258,11 @@ pub(super) fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
 }
 
 /// Whether a column of the store, by the name that a list gave it, is among those that are chosen; age is called
-/// [`AGE_COLUMN`](na_model::AGE_COLUMN) there, whatever the list calls it.
+/// [`AGE`](na_model::columns::AGE) there, whatever the list calls it.
 pub(super) fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
     let Some(chosen) = &options.metadata_columns else { return true };
     let is_named =
         |column: &str| chosen.iter().chain(&options.keep_columns).any(|name| name.trim() == column);
-    let is_age = column == na_model::AGE_COLUMN;
+    let is_age = column == na_model::columns::AGE;
     is_named(column) || (is_age && (options.age_column.is_some() || AGE.iter().any(|name| is_named(name))))
 }

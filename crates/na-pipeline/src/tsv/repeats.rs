@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::array_value_to_string;
-use na_model::Region;
+use na_model::columns::HEMISPHERE_COLUMNS;
 
 use crate::unit_error::{UnitError, shorten};
 
@@ -84,7 +84,7 @@ impl<'a> Regions<'a> {
         Self {
             index: batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>()),
             label: batch.column_by_name(region_column),
-            hemisphere: Region::HEMISPHERE_COLUMNS.iter().find_map(|name| batch.column_by_name(name)),
+            hemisphere: HEMISPHERE_COLUMNS.iter().find_map(|name| batch.column_by_name(name)),
         }
     }
 

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashSet};
 use na_cache::Commit;
 use na_model::{ExportSettings, LongFormat, Manifest, Session, TableName, WideFeature};
 
-use super::Export;
-use crate::catalog::{self, Own, long_entry};
 use crate::error::StoreError;
-use crate::file_state::FileState;
-use crate::layout::{
+use crate::export::job::Export;
+use crate::format::file_state::FileState;
+use crate::merge::long_merge::OldTable;
+use crate::tables::manifest::{self, Own, long_entry};
+use crate::tables::paths::{
     METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name, wide_files_by_name,
 };
-use crate::long::merge::OldTable;
-use crate::remembered::Remembered;
+use crate::tables::store_record::Remembered;
 
 impl Export<'_> {
     /// The instant at which the store becomes the new one.
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &self,
         tables: &BTreeMap<TableName, OldTable>,
         features: Vec<WideFeature>,
@@ -29,7 +29,7 @@ impl Export<'_> {
             let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
             self.cache.begin_commit(&Commit { removals, keep_cache })?;
         }
-        self.folders.publish()?;
+        self.changes.publish()?;
         let settings: &ExportSettings = &self.request.record.settings;
         let long_formats: BTreeMap<String, LongFormat> = tables
             .iter()
@@ -46,7 +46,7 @@ impl Export<'_> {
         let others =
             [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
         own.files = self.states(before, of_tables.chain(of_features).chain(others))?;
-        let mut manifest = catalog::manifest(
+        let mut manifest = manifest::manifest(
             self.manifest.as_ref(),
             settings.atlas_name.clone(),
             own,
@@ -55,9 +55,9 @@ impl Export<'_> {
             &sessions,
             has_tiv,
         );
-        catalog::mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
-        catalog::write_manifest(self.output, &self.folders, &manifest)?;
-        self.folders.sync()?;
+        manifest::mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
+        manifest::write_manifest(self.output, &self.changes, &manifest)?;
+        self.changes.sync()?;
         self.delete_obsolete(&manifest)?;
         Ok(manifest)
     }
@@ -72,7 +72,7 @@ impl Export<'_> {
         let state = |path: &str| {
             let place = self.output.join(path);
             let known = before.remove(path).filter(|state| state.is_as_it_was(&place));
-            let state = match self.folders.state_of(&place).or(known) {
+            let state = match self.changes.state_of(&place).or(known) {
                 Some(state) => state,
                 None => FileState::read(&place).map_err(StoreError::io("read", &place))?,
             };
@@ -82,7 +82,7 @@ impl Export<'_> {
     }
 
     /// What the store is to remember: a table's choice is that of the run which brought its rows.
-    pub(super) fn remember<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Remembered {
+    pub(crate) fn remember<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Remembered {
         let record = &self.request.record;
         let mut remembered = self.remembered.clone();
         if !record.choices.is_empty() {
@@ -109,9 +109,9 @@ impl Export<'_> {
         let long = long_tables_by_name(self.output)?.into_iter().map(|table| table.file_path());
         for path in long.chain(wide_files_by_name(self.output)?).filter(|path| !current.contains(path)) {
             if self.owned.has(&path)? {
-                self.folders.let_go(&self.output.join(path));
+                self.changes.delete_later(&self.output.join(path));
             }
         }
-        self.folders.delete_leaving()
+        self.changes.delete_marked()
     }
 }

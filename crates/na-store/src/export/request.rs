@@ -37,7 +37,7 @@ impl ExportRequest {
     }
 
     /// Whether anything leaves the store: files then wait until all are verified.
-    pub(super) fn takes_away(&self) -> bool {
+    pub(crate) fn takes_away(&self) -> bool {
         self.record.fresh || !self.removals.is_empty()
     }
 }

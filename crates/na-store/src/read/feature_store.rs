@@ -9,17 +9,17 @@ use na_cache::{Cache, CacheStatus, Cancel, OwnedCache, OwnerLock, cache_status};
 use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
-use crate::export::ExportReport;
-use crate::from_cache::{CacheExport, export_cache};
-use crate::layout::{METADATA_FILE, TIV_FILE};
-use crate::observer::Unobserved;
+use crate::export::from_cache::{CacheExport, export_cache};
+use crate::export::job::ExportReport;
+use crate::export::observer::Unobserved;
+use crate::read::align::{Part, side_by_side};
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
-use crate::read::matrix::{Part, side_by_side};
-use crate::read::names::unknown;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
-use crate::read::stamp::Stamp;
+use crate::read::suggest::unknown;
+use crate::tables::paths::{METADATA_FILE, TIV_FILE};
+use crate::tables::store_version::Stamp;
 
 /// An export replaces a handful of files that are looked at: more tries than that are never needed.
 const TRIES: usize = 50;
@@ -338,8 +338,8 @@ mod tests {
     use na_model::{Compression, ExportSettings, WideMetrics};
 
     use super::*;
-    use crate::durable::Folders;
-    use crate::tiv::TivTable;
+    use crate::format::file_changes::FileChanges;
+    use crate::tables::tiv::TivTable;
 
     fn volume(millilitres: f64) -> TivTable {
         TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into())
@@ -352,7 +352,7 @@ mod tests {
             wide_metrics: WideMetrics::Default,
             compression: Compression::Zstd,
         };
-        volume(millilitres).write(output, &Folders::default(), &settings, &[]).unwrap();
+        volume(millilitres).write(output, &FileChanges::default(), &settings, &[]).unwrap();
     }
 
     #[test]

@@ -9,21 +9,23 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::{Cache, CachedUnit};
-use na_model::{MapSource, Measure, Session, TableName, statistic_kind};
+use na_model::{MapSource, MeasurementUnit, Session, TableName, metric_kind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::long::columns::LongColumns;
-use crate::long::index::{key_places, sessions_of_rows};
-use crate::long::merge::{Fact, KeptSession, LongMerge, MapPiece, without_maps};
-use crate::long::origin::{ColumnOrigin, written_columns};
-use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value, column};
-use crate::long::row_groups::row_groups_of;
-use crate::read::names::unknown;
+use crate::format::column_origin::{ColumnOrigin, written_columns};
+use crate::format::fields::double_field;
+use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_writer::LARGEST_TEXT;
+use crate::merge::long_merge::{Fact, KeptSession, LongMerge, MapPiece, without_maps};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
-use crate::table_file::{TableFile, double_field};
-use crate::tiv::TivTable;
+use crate::read::suggest::unknown;
+use crate::tables::long_index::{key_places, sessions_of_rows};
+use crate::tables::long_schema::LongColumns;
+use crate::tables::row_groups::row_groups_of;
+use crate::tables::session_rows::{Cells, Piece, Value, column};
+use crate::tables::tiv::TivTable;
 
 const TIV: &str = "tiv";
 const REGION_COLUMNS: [&str; 2] = ["label", "name"];
@@ -69,7 +71,7 @@ struct Merged {
 }
 
 struct Rows {
-    file: Option<TableFile>,
+    file: Option<ParquetReader>,
     /// None where all is in the file as it should be.
     merged: Option<Merged>,
     volumes: Option<Arc<TivTable>>,
@@ -181,7 +183,7 @@ impl Rows {
         if let Some(metrics) = &self.options.metrics {
             let of_table = written.iter().filter(|column| column.origin == ColumnOrigin::Table);
             let known: Vec<&str> =
-                of_table.map(|column| column.written).filter(|name| statistic_kind(name).is_some()).collect();
+                of_table.map(|column| column.written).filter(|name| metric_kind(name).is_some()).collect();
             if let Some(wrong) = metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
                 return Err(unknown("metric", wrong, &snapshot.output, known));
             }
@@ -197,7 +199,7 @@ impl Rows {
                 }
                 ColumnOrigin::Store => true,
                 ColumnOrigin::Table => metrics.as_ref().is_none_or(|metrics| {
-                    statistic_kind(column.written).is_none() || metrics.contains(column.written)
+                    metric_kind(column.written).is_none() || metrics.contains(column.written)
                 }),
             };
             let names_regions = self.options.regions.is_some()
@@ -218,7 +220,7 @@ impl Rows {
         }
         if self.volumes.is_some() {
             self.given.push(self.columns.len());
-            self.columns.push((double_field(TIV, Some(Measure::Millilitre.as_str())), From::Volume));
+            self.columns.push((double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())), From::Volume));
         }
         Ok(())
     }
@@ -300,11 +302,11 @@ impl Rows {
     }
 
     /// The sessions of a row group of a table that is all in its file.
-    fn of_exported(&self, file: &TableFile, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
+    fn of_exported(&self, file: &ParquetReader, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
         let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
         let tells_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
         if tells_sessions {
-            let keys = file.read_keyed_at(group, &key_places(file.schema()))?;
+            let keys = file.read_dictionaries_at(group, &key_places(file.schema()))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
             let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));
@@ -323,7 +325,7 @@ impl Rows {
     /// For each column that is made its rows in a row group, for those that the file has.
     fn arrays(
         &self,
-        file: &TableFile,
+        file: &ParquetReader,
         group: usize,
         in_file: impl Fn(usize) -> Option<usize>,
     ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
@@ -332,7 +334,7 @@ impl Rows {
             From::Fact(_) | From::Volume => None,
         });
         let places: Vec<Option<usize>> = places.collect();
-        file.read_places(group, &places)
+        file.read_optional_columns(group, &places)
     }
 
     fn kept(&self, arrays: &[Option<ArrayRef>], session: Option<&Session>, rows: &Range<usize>) -> Piece {

@@ -8,22 +8,22 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
 
-use crate::catalog::Own;
-use crate::catalog::store_manifest;
 use crate::error::StoreError;
-use crate::from_cache::record;
-use crate::long::index::LongIndex;
-use crate::long::merge::{Facts, LongMerge, OldTable};
-use crate::long::replaced::Replaced;
-use crate::metadata::MetadataTable;
-use crate::newest::take_out_older;
-use crate::ownership::Owned;
-use crate::producers::{noted, producers};
+use crate::export::from_cache::record;
+use crate::format::parquet_reader::ParquetReader;
+use crate::merge::long_merge::{Facts, LongMerge, OldTable};
+use crate::merge::producer_versions::{noted, producers};
+use crate::merge::removals::{take_out_of_cache, take_out_volumes};
+use crate::merge::replaced_maps::Replaced;
+use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
-use crate::read::stamp::Stamp;
-use crate::removed::{take_out_of_cache, take_out_volumes};
-use crate::table_file::TableFile;
-use crate::tiv::TivTable;
+use crate::tables::long_index::LongIndex;
+use crate::tables::manifest::Own;
+use crate::tables::manifest::store_manifest;
+use crate::tables::metadata::MetadataTable;
+use crate::tables::own_files::Owned;
+use crate::tables::store_version::Stamp;
+use crate::tables::tiv::TivTable;
 
 /// What a store and its cache held when this was made. Files are opened when they are needed: that none of them changed
 /// until then, the [`Stamp`] tells.
@@ -147,14 +147,14 @@ impl Snapshot {
     }
 
     /// The exported file of a long table.
-    pub(crate) fn file(&self, table: &TableName) -> Result<Option<TableFile>, StoreError> {
+    pub(crate) fn file(&self, table: &TableName) -> Result<Option<ParquetReader>, StoreError> {
         if !self.in_parquet.contains(table) {
             return Ok(None);
         }
         let known = self.old.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(table) {
             Some(old) => Ok(Some(old.file.opened()?)),
-            None => TableFile::open(&self.output.join(table.file_path())),
+            None => ParquetReader::open(&self.output.join(table.file_path())),
         }
     }
 
@@ -191,7 +191,9 @@ impl Snapshot {
     pub(crate) fn wide_metrics(&self) -> WideMetrics {
         match &self.cached {
             Some(cached) => cached.record.settings.wide_metrics.clone(),
-            None => crate::catalog::wide_metrics(&self.manifest).map(WideMetrics::parse).unwrap_or_default(),
+            None => crate::tables::manifest::wide_metrics(&self.manifest)
+                .map(WideMetrics::parse)
+                .unwrap_or_default(),
         }
     }
 

@@ -1,0 +1,444 @@
+//! What the session list says of the sessions in the store: `metadata.parquet`.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use na_model::columns::AGE;
+use na_model::{Compression, Listing, Number, Session};
+
+use crate::error::StoreError;
+use crate::format::arrays::as_type;
+use crate::format::column_origin::{own_name, with_own_name};
+use crate::format::fields::{double_field, unit_of};
+use crate::format::file_changes::FileChanges;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_writer::ParquetWriter;
+use crate::merge::long_merge::OldTable;
+use crate::tables::distinct_names::{Wanted, distinct_names};
+use crate::tables::key_columns::{SESSION, SUBJECT, session_cells, session_fields, sessions_of};
+use crate::tables::list_values::{to_text, type_of, typed_value, value_at};
+use crate::tables::metadata::bookkeeping::{columns_of_list, places_of_metadata};
+use crate::tables::own_files::Owned;
+use crate::tables::paths::METADATA_FILE;
+use crate::tables::row_groups::row_groups_of;
+use crate::tables::session_rows::{Cells, Piece, Value, column, is_no_double};
+use crate::tables::tiv::TivTable;
+
+/// What stands in a field's unit where nobody knows it.
+const UNKNOWN_UNIT: &str = "unknown";
+
+/// A column of the session list with the type that all its values have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MetadataColumn {
+    /// What the store calls it.
+    pub(crate) name: String,
+    /// What the list calls it.
+    own_name: String,
+    data_type: DataType,
+    /// Whether nobody knows the unit of an age that it holds.
+    has_unknown_unit: bool,
+}
+
+impl MetadataColumn {
+    fn field(&self) -> Field {
+        with_own_name(self.field_as(&self.name), &self.own_name)
+    }
+
+    /// Its field in a table that calls it by this name.
+    pub(crate) fn field_as(&self, name: &str) -> Field {
+        match self.name.as_str() {
+            AGE if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
+            AGE => double_field(name, Some("years")),
+            _ => Field::new(name, self.data_type.clone(), true),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            own_name: name.to_owned(),
+            data_type: DataType::Float64,
+            has_unknown_unit: false,
+        }
+    }
+}
+
+/// The sessions of the store in the session list's order, then those it no longer has.
+#[derive(Debug, Default)]
+pub(crate) struct MetadataTable {
+    pub(crate) columns: Vec<MetadataColumn>,
+    pub(crate) sessions: Vec<Session>,
+    values: HashMap<Session, Vec<Value>>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a list says of a session, a cell a column.
+type Words = HashMap<Session, Vec<Option<String>>>;
+
+impl MetadataTable {
+    /// Brings a session list together with what the store knew. A list without columns (sessions that were discovered)
+    /// changes nothing that is known.
+    pub(crate) fn merge(mut old: Self, listing: &Listing, in_store: &HashSet<Session>) -> Self {
+        let mut notes = old.leave_out(&listing.left_out);
+        let mut words = Words::new();
+        let mut sessions = Vec::with_capacity(in_store.len());
+        let keeps_old = listing.columns.is_empty();
+        let listed = listing.columns.iter().enumerate();
+        let (places, names): (Vec<usize>, Vec<String>) = listed
+            .filter(|(_, name)| !listing.left_out.contains(name))
+            .map(|(place, name)| (place, name.clone()))
+            .unzip();
+        let names = if keeps_old {
+            old.columns.iter().map(|column| column.own_name.clone()).collect()
+        } else {
+            names
+        };
+        let names_ages = names.iter().any(|name| name == AGE) && !keeps_old;
+        let mut seen = HashSet::new();
+        for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
+            if seen.insert(&row.session) {
+                sessions.push(row.session.clone());
+                if !keeps_old {
+                    let cells = places.iter().map(|place| row.values.get(*place).cloned().flatten());
+                    words.insert(row.session.clone(), cells.collect());
+                }
+            }
+        }
+        let mut left: Vec<&Session> = in_store.iter().filter(|session| !seen.contains(session)).collect();
+        let earlier: HashMap<&Session, usize> =
+            old.sessions.iter().enumerate().map(|(place, session)| (session, place)).collect();
+        left.sort_by_key(|session| (earlier.get(session).copied().unwrap_or(usize::MAX), (*session).clone()));
+        sessions.extend(left.into_iter().cloned());
+        notes.extend(old.cleared(&names, words.keys()));
+        let tells_ages = names_ages && !words.is_empty();
+        let keeps_ages = !tells_ages
+            || sessions.iter().any(|session| !words.contains_key(session) && old.has_age(session));
+        // Columns in which only sessions of earlier lists have values stay, with theirs.
+        let mut all_names = names;
+        let stays = |session: &Session, name: &str| {
+            !words.contains_key(session)
+                && old.value(session, name).is_some_and(|value| *value != Value::Null)
+        };
+        for name in old.columns.iter().map(|column| &column.own_name) {
+            if !all_names.contains(name) && sessions.iter().any(|session| stays(session, name)) {
+                all_names.push(name.clone());
+            }
+        }
+        for session in &sessions {
+            if words.contains_key(session) {
+                continue;
+            }
+            let cell = |name: &String| old.value(session, name).and_then(to_text);
+            words.insert(session.clone(), all_names.iter().map(cell).collect());
+        }
+        let mut columns = old.named(all_names, &mut notes);
+        // Ages of two lists stand in one column: its unit is known where that of each is.
+        let was_unknown = !old.ages_are_in_years();
+        for column in columns.iter_mut().filter(|column| column.own_name == AGE) {
+            column.has_unknown_unit = tells_ages && listing.unknown_age_unit || keeps_ages && was_unknown;
+        }
+        let mut merged = Self::typed(columns, sessions, &words, &mut notes);
+        merged.notes = notes;
+        merged
+    }
+
+    /// That sessions lose what they had in columns which their list no longer has.
+    fn cleared<'s>(
+        &self,
+        names: &[String],
+        listed: impl Iterator<Item = &'s Session> + Clone,
+    ) -> Vec<String> {
+        let gone = self.columns.iter().filter(|column| !names.contains(&column.own_name));
+        let told = gone.filter_map(|column| {
+            let had = |session: &&Session| {
+                self.value(session, &column.own_name).is_some_and(|value| *value != Value::Null)
+            };
+            let n = listed.clone().filter(had).count();
+            (n > 0).then(|| {
+                format!(
+                    "the session list no longer has the column {}: {n} of its sessions lose what they had there",
+                    column.own_name
+                )
+            })
+        });
+        told.collect()
+    }
+
+    /// Takes over what the pandas package says of sessions. It lists whom it means to load, too: whom the store has nothing
+    /// of is forgotten, and what is said of them stays known, for those who come.
+    pub(crate) fn take_over<'a>(
+        &mut self,
+        tables: impl Iterator<Item = &'a OldTable>,
+        volumes: &TivTable,
+    ) -> Result<(), StoreError> {
+        let mut with_data: HashSet<&Session> = volumes.0.keys().collect();
+        let of_file = self.columns.len();
+        for table in tables {
+            self.add_from_rows(table, of_file)?;
+            with_data.extend(&table.index.sessions);
+        }
+        self.sessions.retain(|session| with_data.contains(session));
+        Ok(())
+    }
+
+    /// Takes columns out, and says which.
+    fn leave_out(&mut self, names: &[String]) -> Vec<String> {
+        let stays =
+            |column: &MetadataColumn| !names.contains(&column.own_name) && !names.contains(&column.name);
+        let (stay, go): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.columns).into_iter().enumerate().partition(|(_, column)| stays(column));
+        if !go.is_empty() {
+            for values in self.values.values_mut() {
+                let kept = stay.iter().map(|(place, _)| values.get(*place).cloned().unwrap_or(Value::Null));
+                *values = kept.collect();
+            }
+        }
+        self.columns = stay.into_iter().map(|(_, column)| column).collect();
+        let note = |(_, column): (usize, MetadataColumn)| {
+            format!(
+                "the column {} leaves the store: it is not chosen, or looks as if it told who somebody is; --keep-column {} \
+                 keeps it",
+                column.name, column.own_name
+            )
+        };
+        go.into_iter().map(note).collect()
+    }
+
+    /// The columns of these names, with the types that they had so far: none for those without a value.
+    fn named(&self, own_names: Vec<String>, notes: &mut Vec<String>) -> Vec<MetadataColumn> {
+        let so_far = |own_name: &str| self.columns.iter().position(|column| column.own_name == own_name);
+        let known: Vec<Option<(usize, &MetadataColumn)>> = own_names
+            .iter()
+            .map(|name| so_far(name).and_then(|place| Some((place, self.columns.get(place)?))))
+            .collect();
+        let sessions = [SUBJECT, SESSION].map(|name| Wanted { name, is_fixed: true, so_far: None });
+        let wanted = own_names.iter().zip(&known).map(|(name, known)| Wanted {
+            name,
+            is_fixed: name == AGE,
+            so_far: known.map(|(_, column)| column.name.as_str()),
+        });
+        let wanted: Vec<Wanted<'_>> = sessions.into_iter().chain(wanted).collect();
+        let names = distinct_names(&wanted).into_iter().skip(sessions.len());
+        let has_values = |place: usize| {
+            self.values.values().any(|values| values.get(place).is_some_and(|value| *value != Value::Null))
+        };
+        let columns = names.zip(own_names.iter().zip(known)).map(|(name, (own_name, known))| {
+            if name != *own_name {
+                notes.push(format!(
+                    "the session list's column {own_name} is called {name} in the store: some programs take {own_name} \
+                     and another of its columns for one"
+                ));
+            }
+            let data_type = match known {
+                Some((place, column)) if has_values(place) => column.data_type.clone(),
+                _ => DataType::Null,
+            };
+            MetadataColumn { name, own_name: own_name.clone(), data_type, has_unknown_unit: false }
+        });
+        columns.collect()
+    }
+
+    /// The table of these words; the columns come with the types that they had so far, and never narrow.
+    fn typed(
+        mut columns: Vec<MetadataColumn>,
+        sessions: Vec<Session>,
+        words: &Words,
+        notes: &mut Vec<String>,
+    ) -> Self {
+        for (place, column) in columns.iter_mut().enumerate() {
+            let cells = || sessions.iter().filter_map(|session| words.get(session)?.get(place)?.as_deref());
+            column.data_type = match column.name.as_str() {
+                AGE => DataType::Float64,
+                _ => type_of(&column.data_type, cells()),
+            };
+            let is_rounded =
+                |cell| matches!(Number::parse(cell), Some(Number::Integer(value)) if is_no_double(value));
+            if column.data_type == DataType::Float64 && cells().any(is_rounded) {
+                notes.push(format!(
+                    "the session list's column {} has whole numbers of more digits than a double holds, and a number \
+                     that is not whole: its last digits are lost; write it as text to keep them (with a letter)",
+                    column.own_name
+                ));
+            }
+        }
+        let values = sessions.iter().map(|session| {
+            let cells = words.get(session);
+            let value = |(place, column): (usize, &MetadataColumn)| {
+                let cell = cells.and_then(|cells| cells.get(place)?.as_deref());
+                cell.map_or(Value::Null, |cell| typed_value(cell, &column.data_type))
+            };
+            (session.clone(), columns.iter().enumerate().map(value).collect())
+        });
+        let values = values.collect();
+        // A column without a value is one of text.
+        for column in columns.iter_mut().filter(|column| column.data_type == DataType::Null) {
+            column.data_type = DataType::Utf8;
+        }
+        Self { columns, sessions, values, notes: Vec::new() }
+    }
+
+    /// The metadata of a session, a value a column; nulls for one that no list had.
+    pub(crate) fn values(&self, session: &Session) -> Vec<Value> {
+        self.values.get(session).cloned().unwrap_or_else(|| vec![Value::Null; self.columns.len()])
+    }
+
+    /// What it says of a session in one column.
+    pub(crate) fn cell(&self, session: &Session, column: usize) -> Value {
+        let values = self.values.get(session);
+        values.and_then(|values| values.get(column)).cloned().unwrap_or(Value::Null)
+    }
+
+    /// All it says, in a form that can be compared.
+    pub(crate) fn state(&self) -> (Vec<MetadataColumn>, Vec<(Session, Vec<Value>)>) {
+        let rows = self.sessions.iter().map(|session| (session.clone(), self.values(session)));
+        (self.columns.clone(), rows.collect())
+    }
+
+    fn value(&self, session: &Session, own_name: &str) -> Option<&Value> {
+        let place = self.columns.iter().position(|column| column.own_name == own_name)?;
+        self.values.get(session)?.get(place)
+    }
+
+    fn has_age(&self, session: &Session) -> bool {
+        self.value(session, AGE).is_some_and(|age| *age != Value::Null)
+    }
+
+    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    pub(crate) fn ages_are_in_years(&self) -> bool {
+        !self.columns.iter().any(|column| column.has_unknown_unit)
+    }
+
+    /// The youngest and the oldest age.
+    pub(crate) fn age_range(&self) -> Option<(f64, f64)> {
+        let ages = self.sessions.iter().filter_map(|session| match self.value(session, AGE)? {
+            Value::Double(age) => Some(*age),
+            _ => None,
+        });
+        ages.fold(None, |range: Option<(f64, f64)>, age| {
+            Some(range.map_or((age, age), |(youngest, oldest)| (youngest.min(age), oldest.max(age))))
+        })
+    }
+
+    pub(crate) fn read(output: &Path) -> Result<Self, StoreError> {
+        let mut table = Self::default();
+        let Some(file) = ParquetReader::open(&output.join(METADATA_FILE))? else { return Ok(table) };
+        let places = places_of_metadata(&file);
+        let fields = places.iter().filter_map(|place| file.schema().fields().get(*place));
+        table.columns = fields
+            .map(|field| MetadataColumn {
+                name: field.name().clone(),
+                own_name: own_name(field).to_owned(),
+                data_type: known_type(field.data_type()),
+                has_unknown_unit: unit_of(field) == Some(UNKNOWN_UNIT),
+            })
+            .collect();
+        for row_group in 0..file.row_groups().len() {
+            let batch = file.read_all(row_group)?;
+            let columns = places.iter().filter_map(|place| batch.columns().get(*place));
+            let columns = columns.map(|column| as_type(column, &known_type(column.data_type())));
+            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow(file.path()))?;
+            for (row, session) in sessions_of(&batch, file.path())?.into_iter().enumerate() {
+                let values = columns.iter().map(|column| value_at(column, row));
+                table.values.insert(session.clone(), values.collect());
+                table.sessions.push(session);
+            }
+        }
+        Ok(table)
+    }
+
+    pub(crate) fn write(
+        &self,
+        output: &Path,
+        changes: &FileChanges,
+        compression: Compression,
+    ) -> Result<(), StoreError> {
+        let place = output.join(METADATA_FILE);
+        let notes = [(keys::CREATED_AT, keys::now()), (keys::VERSION, crate::VERSION.to_owned())];
+        let mut writer = ParquetWriter::create(&place, changes, &self.schema(), compression, &notes)?;
+        for pieces in row_groups_of(&self.pieces(), |piece| (piece.rows, piece.text_bytes())) {
+            writer.write_batch(&self.batch_of(pieces).map_err(StoreError::arrow(&place))?)?;
+        }
+        writer.commit()
+    }
+
+    /// The table, a row a session.
+    pub(crate) fn batch(&self) -> Result<RecordBatch, ArrowError> {
+        self.batch_of(&self.pieces())
+    }
+
+    fn batch_of(&self, pieces: &[Piece]) -> Result<RecordBatch, ArrowError> {
+        let schema = self.schema();
+        let columns =
+            schema.fields().iter().enumerate().map(|(c, field)| column(pieces, c, field.data_type()));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(schema, columns)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        let piece = |session: &Session| {
+            let columns = session_cells(session).into_iter().chain(self.values(session)).map(Cells::Same);
+            Piece { rows: 1, columns: columns.collect() }
+        };
+        self.sessions.iter().map(piece).collect()
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        let fields = session_fields().into_iter().chain(self.columns.iter().map(MetadataColumn::field));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+}
+
+/// Whom a store has something of, and what it is told of them: `metadata.parquet` without its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredMetadata {
+    /// The sessions, in the file's order.
+    pub sessions: Vec<Session>,
+    /// The metadata columns, by the names that the session lists gave them.
+    pub columns: Vec<String>,
+}
+
+/// Whom a store has something of; nobody if nothing was exported.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn stored_metadata(output: &Path) -> Result<StoredMetadata, StoreError> {
+    let file = ParquetReader::open(&output.join(METADATA_FILE))?;
+    let is_ours = file.as_ref().is_some_and(|file| file.key_value(keys::VERSION).is_some());
+    let mut stored = StoredMetadata::default();
+    if let Some(file) = file {
+        for row_group in 0..file.row_groups().len() {
+            stored.sessions.extend(sessions_of(&file.read(row_group, &[SUBJECT, SESSION])?, file.path())?);
+        }
+        let places = places_of_metadata(&file).into_iter();
+        let fields = places.filter_map(|place| file.schema().fields().get(place));
+        stored.columns = fields.map(|field| own_name(field).to_owned()).collect();
+    }
+    if !is_ours {
+        for table in Owned::of(output)?.long_tables()? {
+            let Some(file) = ParquetReader::open(&output.join(table.file_path()))? else { continue };
+            let of_list = columns_of_list(file.schema()).into_iter().map(|(_, name)| name.to_owned());
+            let new: Vec<String> = of_list.filter(|name| !stored.columns.contains(name)).collect();
+            stored.columns.extend(new);
+        }
+    }
+    Ok(stored)
+}
+
+/// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.
+fn known_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Int64 | DataType::Float64 => data_type.clone(),
+        _ => DataType::Utf8,
+    }
+}
+
+mod bookkeeping;
+#[cfg(test)]
+mod tests;
