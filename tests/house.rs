@@ -12,7 +12,7 @@ struct Plan {
     floors: &'static [&'static [&'static str]],
 }
 
-const PLANS: [Plan; 2] = [
+const PLANS: [Plan; 3] = [
     Plan {
         name: "na-model",
         floors: &[
@@ -25,14 +25,25 @@ const PLANS: [Plan; 2] = [
         ],
     },
     Plan {
+        name: "na-cache",
+        floors: &[
+            &["cancel", "holder_name"],
+            &["error"],
+            &["lock", "format"],
+            &["db"],
+            &["read"],
+            &["write"],
+            &["legacy"],
+        ],
+    },
+    Plan {
         name: "na-store",
         floors: &[
             &["error"],
             &["format"],
             &["tables"],
             &["merge"],
-            &["export", "read"],
-            &["verification"],
+            &["export", "read", "verification"],
             &["withdraw"],
         ],
     },

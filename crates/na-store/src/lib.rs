@@ -56,10 +56,15 @@ mod withdraw;
 
 pub use error::StoreError;
 pub use export::carry_metadata::keep_metadata;
+<<<<<<< HEAD
 pub use export::clear::clear_cache;
 pub use export::fresh_load::{discard_fresh_load, settle_cache};
 pub use export::from_cache::{CacheExport, export_cache};
 pub use export::job::{export, finish_commit};
+=======
+pub use export::from_cache::{CacheExport, discard_fresh_load, export_cache, settle_cache};
+pub use export::job::{ExportReport, export, finish_commit};
+>>>>>>> cache
 pub use export::observer::{ExportObserver, ExportStep, Unobserved};
 pub use export::request::{ExportReport, ExportRequest};
 pub use format::decoder_panic::is_decoding;
