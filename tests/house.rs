@@ -1,8 +1,6 @@
 //! The plan of the house: in every crate a room, a folder or a file at the root of `src`, knows only the rooms on the
 //! floors below it, and nobody imports from the front page.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -35,6 +35,8 @@
 //! assert_eq!(reader.status()?.anatomical_sessions, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 mod cancel;
 mod db;

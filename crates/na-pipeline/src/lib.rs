@@ -28,6 +28,8 @@
 //! println!("{} units were there already", report.plan.skipped);
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 pub mod fingerprint;
 pub mod session_list;

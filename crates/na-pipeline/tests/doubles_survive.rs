@@ -1,5 +1,4 @@
 //! The doubles of the text are the doubles of the store, bit for bit.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::fmt::Write as _;
 use std::path::Path;

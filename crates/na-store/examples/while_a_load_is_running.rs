@@ -1,8 +1,6 @@
 //! Analysis that starts before a load ends, or after one that was killed: each call sees what is committed by then.
 //! `cargo run -p na-store --example while_a_load_is_running -- data/processed`
 
-#![allow(clippy::print_stdout, reason = "an example")]
-
 use std::error::Error;
 use std::path::Path;
 

@@ -44,6 +44,8 @@
 //!
 //! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 mod error;
 mod export;

@@ -1,13 +1,15 @@
 //! A store or a cache with bytes that are not what was written: it is read, or refused by an error that names the file.
 //! Nothing panics, and an export that fails leaves the cache.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 mod support;
 
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use files::{all_below, name_under};
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::Modality;
 use na_store::{
@@ -39,16 +41,10 @@ fn exported_and_cached() -> TempDir {
     output
 }
 
-fn files(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            self::files(root, &path, files);
-        } else if path.file_name().unwrap() != ".cache.lock" {
-            files.push((path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap()));
-        }
-    }
-    files.sort();
+/// The files of a store with their bytes, but its lock.
+fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = all_below(store).into_iter().map(|path| (name_under(store, &path), fs::read(path).unwrap()));
+    files.filter(|(name, _)| name != ".cache.lock").collect()
 }
 
 /// Turns bits of each byte of a file, one byte at a time, and reads it.
@@ -134,9 +130,8 @@ enum Damage {
 /// Reads and exports a store of which one file is damaged in one place; whatever comes of it, the cache's units are there.
 #[test]
 fn whichever_file_is_damaged_the_cache_is_exported_or_kept() {
-    let mut all = Vec::new();
     let whole = exported_and_cached();
-    files(whole.path(), whole.path(), &mut all);
+    let all = files(whole.path());
     for (place, (file, bytes)) in all.iter().enumerate() {
         for (kind, damage) in
             [Damage::Turned, Damage::Cut, Damage::Filled, Damage::Longer].into_iter().enumerate()
@@ -161,7 +156,7 @@ fn whichever_file_is_damaged_the_cache_is_exported_or_kept() {
                     fs::create_dir_all(path.parent().unwrap()).unwrap();
                     fs::write(path, bytes).unwrap();
                 }
-                read_and_export(output.path(), &format!("{damage:?} at {at} of {}", file.display()));
+                read_and_export(output.path(), &format!("{damage:?} at {at} of {file}"));
             }
         }
     }

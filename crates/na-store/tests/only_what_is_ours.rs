@@ -1,12 +1,8 @@
 //! Nothing is overwritten, deleted or read as a table but what is the store's: files with its mark, and those that its
 //! manifest names.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "a test's helpers may fail it"
-)]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 #[path = "../../../tests/support/own_files.rs"]
 mod own_files;
 mod support;
@@ -18,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use files::contents_below;
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
@@ -33,22 +30,8 @@ use tempfile::TempDir;
 /// Every file below a folder with its bytes, and every link with what it leads to. Who only reads a cache makes files
 /// beside it.
 fn all_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end == "db-shm" || end == "db-wal") {
-            continue;
-        }
-        if path.is_symlink() {
-            let target = fs::read_link(&path).unwrap();
-            all.insert(path, target.into_os_string().into_encoded_bytes());
-        } else if path.is_dir() {
-            all.extend(all_of(&path));
-            all.insert(path, Vec::new());
-        } else {
-            all.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
+    let mut all = contents_below(folder);
+    all.retain(|path, _| !path.extension().is_some_and(|end| end == "db-shm" || end == "db-wal"));
     all
 }
 

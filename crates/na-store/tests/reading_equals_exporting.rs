@@ -1,5 +1,4 @@
 //! What is read of a store with a cache is what would be read after an export, whatever happened before.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What a reader asks for is what it gets: sessions, regions, metrics, names, units, frames.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

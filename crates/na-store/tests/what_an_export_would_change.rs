@@ -1,6 +1,5 @@
 //! A store is current where an export without new units would change nothing; whatever such an export would change, or
 //! make again, is seen.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! An export replaces what was read again, map by map, and leaves all else as it was.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -4,22 +4,11 @@
 //! cargo run --release --example make_cohort -- --sessions 100 --tables all cohort
 //! cargo run --release -- --env-file cohort/.env --output store
 //! ```
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "says what it wrote; may stop"
-)]
-#![allow(dead_code, unreachable_pub, reason = "shared with benches")]
-
-#[path = "support/cohort.rs"]
-mod cohort;
-#[path = "support/table.rs"]
-mod table;
 
 use std::error::Error;
 use std::path::PathBuf;
 
+use bench_support::cohort;
 use clap::{Parser, ValueEnum};
 
 /// Writes a cohort to measure with. The same numbers give the same bytes.

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
+/// The atlas of all tables.
 pub const ATLAS: &str = "4S456Parcels";
+/// How many regions the atlas has.
 pub const REGIONS: usize = 456;
 
 /// Of so many regions of the atlas, so many are cortical.
@@ -23,10 +25,12 @@ const FLAGS: &str = "is_strongly_skewed is_heavy_tailed is_bimodal has_outliers 
 pub struct Random(u64);
 
 impl Random {
+    /// Starts a sequence.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -36,7 +40,6 @@ impl Random {
 
     /// From 0 to 1, 53 random bits.
     pub fn fraction(&mut self) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
         let whole = (self.bits() >> 11) as f64;
         whole / (1_u64 << 53) as f64
     }
@@ -45,7 +48,9 @@ impl Random {
 /// What a table is of.
 #[derive(Debug, Clone, Copy)]
 pub struct Content {
+    /// Another seed gives other values.
     pub seed: u64,
+    /// How many rows.
     pub regions: usize,
     /// How large the values are.
     pub scale: f64,

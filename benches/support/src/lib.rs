@@ -1,6 +1,6 @@
-//! Tables, units and stores of the size that labs have: 456 regions × 57 columns, three tissues a session.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each bench takes what it needs")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "benches may stop")]
+//! Tables, units, stores and cohorts of the size that labs have: 456 regions × 57 columns, three tissues a session.
+//!
+//! The benches measure with them, and `examples/make_cohort.rs` writes a whole cohort. Whatever fails stops the bench.
 
 use std::path::Path;
 
@@ -13,14 +13,18 @@ use na_pipeline::tsv::{ParsedTable, parse_table};
 use na_store::{ExportRequest, Unobserved, export};
 use table::{Content, REGIONS, text};
 
+pub mod cohort;
 pub mod table;
 
+/// The anatomical tables of a session.
 pub const TISSUES: [&str; 3] = ["anatomical_gm", "anatomical_wm", "anatomical_ct"];
 
+/// A table as the pipeline reads it.
 pub fn parsed(content: &Content) -> ParsedTable {
     parse_table(Path::new("bench.tsv"), text(content).as_bytes()).unwrap()
 }
 
+/// The session with this number.
 pub fn session(n: usize) -> Session {
     Session::new(SubjectCode::clean(&format!("{n:05}")).unwrap(), SessionId::clean("202501011200").unwrap())
 }
@@ -41,6 +45,7 @@ pub fn unit(n: usize, tissues: &[&str], regions: usize) -> EncodedUnit {
     }
 }
 
+/// A run that lists so many sessions with their ages.
 pub fn record(sessions: usize) -> RunRecord {
     let row = |n| ListedSession { session: session(n), values: vec![Some(format!("{}.5", 20 + n % 60))] };
     RunRecord::new(
