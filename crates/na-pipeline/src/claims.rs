@@ -11,11 +11,11 @@ use std::sync::{Mutex, PoisonError};
 use na_model::{Session, SubjectCode};
 
 use crate::folders::Folders;
+use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
 use crate::known::{FolderName, Known, RootKey};
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
 use crate::unit_error::UnitError;
-use crate::way::{Keys, Kind, NameIndex, WAYS, Way};
 
 /// The claims of all sessions of a run on the folders of its roots.
 pub(crate) struct Claims<'a> {

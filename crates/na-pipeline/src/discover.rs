@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use na_model::{ListedSession, Session, SessionId, SourceRoot, SubjectCode, visible};
 
+use crate::identifiers::name_match::Kind;
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
 use crate::tiv::TivFiles;
 use crate::together::{Together, brought_together};
-use crate::way::Kind;
 
 /// Every `sub-*[/ses-*]` under the roots, sorted, without metadata; under CAT12's, where other programs keep their files too,
 /// those with a report. What cannot be read, or names nobody, is left out with a note.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
 use crate::find::Finder;
+use crate::identifiers::name_match::{Keys, Kind, Way};
 use crate::known::{FolderName, RootKey, folder_of};
-use crate::way::{Keys, Kind, Way};
 
 /// What leaves the store when the one whose folder it is from comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::PipelineError;
+use crate::identifiers::name_match::{Keys, Kind, NameIndex};
 use crate::unit_error::UnitError;
-use crate::way::{Keys, Kind, NameIndex};
 
 /// Folders whose names start with a prefix, without it, sorted.
 #[derive(Debug, Default)]

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_missing_in_list, visible};
 
-use crate::clothing::{Clothing, is_scientific, undressed};
 use crate::discover::{Visits, has_scans};
+use crate::identifiers::name_match::{Keys, Kind, Way, number};
+use crate::identifiers::spreadsheet_numbers::{Clothing, is_scientific, undressed};
 use crate::known::Known;
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{ListedRow, ListedRows, SessionList, WrittenIds};
-use crate::way::{Keys, Kind, Way, number};
 
 const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lost; write the session list again with this column as text";
 
@@ -76,7 +76,7 @@ impl Identities<'_> {
                 Err(error) => list.leave_out_row(row.line, &error),
             }
         }
-        clothing.note("subject codes", list);
+        list.notes.extend(clothing.note("subject codes"));
         self.respell_subjects(&mut people, list);
         people
     }
@@ -171,7 +171,7 @@ impl Identities<'_> {
             let refused = person.refused.clone().or(refused);
             rows.push((Person { refused, ..person }, id));
         }
-        clothing.note("session ids", list);
+        list.notes.extend(clothing.note("session ids"));
         let with_visits: HashSet<SubjectCode> =
             rows.iter().filter(|(_, id)| id.is_some()).map(|(person, _)| person.subject.clone()).collect();
         let listed_ids = listed_ids(&rows);

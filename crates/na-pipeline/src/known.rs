@@ -9,7 +9,7 @@ use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot,
 use na_store::{SourceDetail, StoreError, for_each_stored_unit, stored_metadata};
 
 use crate::error::PipelineError;
-use crate::way::number;
+use crate::identifiers::name_match::number;
 
 /// A root as paths in the store name it: the setting, and the workflow under `QSIPARC_PATH`.
 pub(crate) type RootKey = (SourceRoot, Option<Workflow>);

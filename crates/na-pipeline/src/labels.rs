@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use na_model::Session;
 
 use crate::error::PipelineError;
+use crate::identifiers::name_match::{Keys, Kind, NameIndex, Way};
 use crate::session_list::SessionList;
-use crate::way::{Keys, Kind, NameIndex, Way};
 
 /// Labels as they are given, with `sub-` and `ses-` or without. None means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode,
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::likeness::SessionKey;
+use crate::identifiers::session_key::SessionKey;
 use crate::plan::{Plan, Remains, nothing_found};
 use crate::roots::Roots;
 use crate::session_list::SessionList;

@@ -1,6 +1,6 @@
 //! Whether two spellings of a subject or session, as folders and files write them, are one.
 
-use crate::way::{Keys, Kind};
+use crate::identifiers::name_match::{Keys, Kind};
 
 /// Behind a name; a name itself may hold a `.`.
 const EXTENSIONS: [&str; 6] = [".tsv", ".tsv.gz", ".json", ".xml", ".nii", ".nii.gz"];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::way::{Keys, Kind, Way};
+use crate::identifiers::name_match::{Keys, Kind, Way};
 
 /// The folders of one code, by the position of their root.
 type Places = BTreeMap<usize, PathBuf>;

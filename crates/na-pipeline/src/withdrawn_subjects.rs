@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use na_model::{Session, SessionId, SubjectCode, code_letters, visible};
 
-use crate::clothing::undressed;
-use crate::way::{Kind, number};
+use crate::identifiers::name_match::{Kind, number};
+use crate::identifiers::spreadsheet_numbers::undressed;
 use crate::withdrawal_list::keyed;
 use crate::withdrawn::{Beside, Doubt, Participant};
 

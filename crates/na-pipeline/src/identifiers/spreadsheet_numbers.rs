@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::session_list::SessionList;
-
 /// A column of identifiers in the clothing that a spreadsheet gave it.
 pub(crate) struct Clothing {
     is_worn: bool,
@@ -32,10 +30,11 @@ impl Clothing {
         self.is_worn.then(|| bare.to_owned())
     }
 
-    pub(crate) fn note(&self, what: &str, list: &mut SessionList) {
+    /// What the user should know; `None` if no code wore it.
+    pub(crate) fn note(&self, what: &str) -> Option<String> {
         let example = self.example.borrow();
-        let Some(example) = example.as_ref() else { return };
-        list.notes.push(match (self.taken_off.get(), self.left_on.get()) {
+        let example = example.as_ref()?;
+        Some(match (self.taken_off.get(), self.left_on.get()) {
             (0, n) => format!(
                 "{n} {what} of the session list end in .0, as spreadsheets write whole numbers, and others of the column are \
                  no numbers: they are read as they are, such as {example}, and no folder is called so; if .0 is no part of \
@@ -45,7 +44,7 @@ impl Clothing {
                 "{n} {what} of the session list end in .0, as spreadsheets write whole numbers: they are read without it, \
                  such as {example}"
             ),
-        });
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub(crate) use na_model::code_number as number;
 use na_model::{SessionId, SubjectCode, code_letters as letters, visible};
 
-use crate::clothing::undressed;
+use crate::identifiers::spreadsheet_numbers::undressed;
 
 /// How a folder was found for an identifier, the surest way first. Each is tried only where those before it found
 /// nothing.
