@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use na_model::{Session, SubjectCode};
 
-use crate::folders::Folders;
+use crate::files::session_folders::Folders;
 use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
 use crate::known::{FolderName, Known, RootKey};
 use crate::roots::{Root, Roots, list_sessions};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use na_model::{ListedSession, Session, SessionId, SourceRoot, SubjectCode, visible};
 
+use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::Kind;
 use crate::roots::{Root, Roots, list_sessions};
 use crate::session_list::{SessionList, WrittenIds};
-use crate::tiv::TivFiles;
 use crate::together::{Together, brought_together};
 
 /// Every `sub-*[/ses-*]` under the roots, sorted, without metadata; under CAT12's, where other programs keep their files too,

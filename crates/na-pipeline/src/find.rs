@@ -6,12 +6,12 @@ use na_model::{MapSource, Modality, SourceRoot, TableName, Unit};
 
 use crate::claims::{Claims, Located};
 use crate::config::Config;
+use crate::files::session_entities::{names_same, visit_of};
+use crate::files::tiv_files::TivFiles;
 use crate::known::RootKey;
 use crate::roots::{Root, Roots};
-use crate::same_name::{names_same, visit_of};
 use crate::session_list::WrittenIds;
 use crate::sources::{EntityPick, FoundTable, FoundTables, cat12, qsiparc};
-use crate::tiv::TivFiles;
 use crate::unit_error::UnitError;
 
 /// A table, or one map of it.

@@ -29,7 +29,6 @@
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
 
-pub mod fingerprint;
 pub mod session_list;
 pub mod sidecar;
 pub mod sources;
@@ -49,8 +48,8 @@ mod discover;
 mod error;
 mod event;
 mod evicted;
+mod files;
 mod find;
-mod folders;
 mod fresh;
 mod gate;
 mod gone;
@@ -63,12 +62,10 @@ mod loading;
 mod metrics_asked;
 mod plan;
 mod planner;
-mod pointer;
 mod prune;
 mod renamed;
 mod roots;
 mod run;
-mod same_name;
 mod share;
 mod together;
 mod unit_error;

@@ -5,16 +5,15 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::{Modality, ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
 
+use crate::files::fingerprint::read_unless;
+use crate::files::session_entities::FolderNames;
+use crate::files::tiv_files::TivFile;
+use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::find::FoundUnit;
-use crate::fingerprint::read_unless;
 use crate::plan::PlannedUnit;
-use crate::same_name::FolderNames;
 use crate::sidecar::parse_sidecar;
 use crate::sources::FoundTable;
-use crate::tiv::{
-    Candidate, Evidence, Rank, Reading, TivFile, Volume, choose, image_of_report, is_volume, tiv_from_tsv,
-    tiv_from_xml,
-};
+use crate::tiv::{Candidate, Evidence, Reading, Volume, choose, is_volume, tiv_from_tsv, tiv_from_xml};
 use crate::tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 

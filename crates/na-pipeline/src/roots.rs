@@ -6,7 +6,7 @@ use na_model::{Modality, SourceRoot, Workflow};
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::folders::{Folders, folders_in, list_root};
+use crate::files::session_folders::{Folders, folders_in, list_root};
 use crate::identifiers::name_match::Kind;
 use crate::sources::qsiparc::list_workflows;
 

@@ -7,7 +7,7 @@ use na_model::{Number, Sidecar, is_missing};
 use serde_json::Value;
 
 use crate::delimited::{text_of, without_bom};
-use crate::pointer::check_content;
+use crate::files::pointer::check_content;
 use crate::unit_error::{UnitError, complaint, shorten};
 
 /// What Python writes where JSON has no number.

@@ -12,7 +12,7 @@ use na_model::statistic_kind;
 use crate::cell::unquoted;
 use crate::column::Column;
 use crate::delimited::{has_lines_of_old_macs, line_of, text_of, without_bom};
-use crate::pointer::check_content;
+use crate::files::pointer::check_content;
 use crate::unit_error::{UnitError, shorten};
 
 mod repeats;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use na_model::{AGE_COLUMN, Number, is_missing_in_list};
 use serde_json::Value;
 
-use crate::fingerprint::read_with_fingerprint;
+use crate::files::fingerprint::read_with_fingerprint;
 use crate::sidecar::parse_json;
 use crate::unit_error::UnitError;
 

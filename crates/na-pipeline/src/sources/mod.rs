@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use na_model::{BidsName, Choices, MapSource, TableName};
 
-use crate::folders::names_in;
-use crate::same_name::FolderNames;
+use crate::files::copies;
+use crate::files::path::relative;
+use crate::files::session_entities::FolderNames;
+use crate::files::session_folders::names_in;
 use crate::unit_error::UnitError;
 
 pub mod cat12;
-mod copies;
 pub mod qsiparc;
 
 #[cfg(test)]
@@ -286,13 +287,4 @@ fn way_out(files: &[Candidate]) -> String {
         return "no option chooses between them: keep one of them".to_owned();
     }
     format!("choose with {}", ways.join(", "))
-}
-
-/// A path under a root, with `/` between folders.
-pub(crate) fn relative(root: &Path, path: &Path) -> String {
-    let under = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
-    match MAIN_SEPARATOR {
-        '/' => under.into_owned(),
-        other => under.replace(other, "/"),
-    }
 }

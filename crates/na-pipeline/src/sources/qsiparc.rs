@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use na_model::{MapSource, SourceRoot, TableName, UNKNOWN, Workflow};
 
 use crate::error::PipelineError;
-use crate::folders::list_root;
+use crate::files::session_folders::list_root;
 use crate::sources::{EntityPick, FoundTables, Search};
 use crate::unit_error::UnitError;
 

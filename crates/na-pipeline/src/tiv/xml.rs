@@ -6,7 +6,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::delimited::place_of;
-use crate::pointer::check_content;
+use crate::files::pointer::check_content;
 use crate::tiv::volume;
 use crate::unit_error::{UnitError, complaint};
 

@@ -9,7 +9,7 @@ const TABLES: SourceRoot = SourceRoot::Cat12Parcellated;
 fn file(name: &str, reading: Option<&[f64]>) -> Candidate {
     let is_table = name.ends_with("_parc.tsv");
     let rank = if is_table { Rank::OwnColumn } else { rank_of_file(name).unwrap() };
-    let image = crate::tiv::image_of_report(name).unwrap_or_default();
+    let image = crate::files::tiv_rank::image_of_report(name).unwrap_or_default();
     let volume = |ml: &f64| Volume { rank, image: image.to_owned(), millilitres: *ml };
     Candidate {
         root: if is_table { TABLES } else { CAT12 },

@@ -4,7 +4,7 @@
 ///
 /// Before the name stand words (`Copy of sub-…`, in any language), or behind its suffix a blank or bracket and more
 /// (`…_parc (1).tsv`, `…_parc - Copy.tsv`, `…_parc copy 2.tsv`). A BIDS name has neither.
-pub(super) fn original(file_name: &str) -> Option<String> {
+pub(crate) fn original(file_name: &str) -> Option<String> {
     let without_words = match file_name.find(" sub-") {
         Some(blank) if !file_name.starts_with("sub-") => file_name.get(blank + 1..)?,
         _ => file_name,

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use na_model::SourceRoot;
 
-use crate::folders::names_in;
-use crate::same_name::{FolderNames, names_same, visit_of};
-use crate::sources::relative;
-use crate::tiv::{Rank, rank_of_file};
+use crate::files::path::relative;
+use crate::files::session_entities::{FolderNames, names_same, visit_of};
+use crate::files::session_folders::names_in;
+use crate::files::tiv_rank::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
 /// Where CAT12 writes its reports under `anat`, unless it is told to write all into one folder.

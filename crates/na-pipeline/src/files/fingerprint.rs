@@ -19,7 +19,7 @@ const PIECE: u64 = 8 << 20;
 ///
 /// # Errors
 /// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changed meanwhile.
-pub fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
+pub(crate) fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     read_unless(path, &|| false)
 }
 
@@ -27,7 +27,10 @@ pub fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), Unit
 ///
 /// # Errors
 /// As [`read_with_fingerprint`]; [`UnitError::Stopped`].
-pub fn read_unless(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<(Vec<u8>, Fingerprint), UnitError> {
+pub(crate) fn read_unless(
+    path: &Path,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     let unreadable = |source| UnitError::unreadable(path, source);
     let (file, before) = open(path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
@@ -54,14 +57,14 @@ pub fn read_unless(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<(Vec<u
 ///
 /// # Errors
 /// A path that is missing or cannot be looked at.
-pub fn stat(path: &Path) -> io::Result<(u64, i64)> {
+pub(crate) fn stat(path: &Path) -> io::Result<(u64, i64)> {
     let metadata = fs::metadata(path)?;
     Ok((metadata.len(), mtime_ns(&metadata)?))
 }
 
 /// Whether a file has a state that can be remembered: it is there, regular, not too large, and may be read.
 #[must_use]
-pub fn has_state(path: &Path) -> bool {
+pub(crate) fn has_state(path: &Path) -> bool {
     open(path).is_ok()
 }
 
