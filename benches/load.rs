@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 use na_model::{Modality, TableName, Unit};
-use na_pipeline::tsv::{ParsedTable, parse_table};
+use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
 use rayon::prelude::*;
 use support::TISSUES;
 use support::table::{Content, text};

@@ -9,7 +9,7 @@ use std::path::Path;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::EncodedTable;
 use na_model::TableName;
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::regional_tsv::parse_table;
 use support::table::{Content, text};
 
 fn benches(criterion: &mut Criterion) {

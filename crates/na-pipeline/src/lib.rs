@@ -30,20 +30,14 @@
 //! ```
 
 pub mod session_list;
-pub mod sidecar;
 pub mod sources;
-pub mod tiv;
-pub mod tsv;
 
 mod admission;
 mod atlases;
-mod cell;
 mod change;
 mod claims;
 mod collisions;
-mod column;
 mod config;
-mod delimited;
 mod discover;
 mod error;
 mod event;
@@ -60,6 +54,7 @@ mod labels;
 mod load;
 mod loading;
 mod metrics_asked;
+pub mod parse;
 mod plan;
 mod planner;
 mod prune;

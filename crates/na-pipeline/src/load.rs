@@ -10,11 +10,16 @@ use crate::files::session_entities::FolderNames;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::find::FoundUnit;
+use crate::parse::cat12_report::tiv_from_xml;
+use crate::parse::sidecar::parse_sidecar;
+use crate::parse::tiv_tsv::tiv_from_tsv;
+use crate::parse::volume::{Volume, is_volume};
 use crate::plan::PlannedUnit;
-use crate::sidecar::parse_sidecar;
 use crate::sources::FoundTable;
-use crate::tiv::{Candidate, Evidence, Reading, Volume, choose, is_volume, tiv_from_tsv, tiv_from_xml};
-use crate::tsv::{ParsedTable, parse_table_unless};
+use tiv_choice::{Candidate, Evidence, Reading, choose};
+
+mod tiv_choice;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 
 /// A unit that was read, and what the user should know of it.

@@ -8,10 +8,10 @@ use std::path::Path;
 use na_model::{TEXT_REGION_COLUMNS, Unit, WideMetrics};
 use na_store::nearest_names;
 
-use crate::cell::unquoted;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::find::Finder;
+use crate::parse::cell::unquoted;
 use crate::session_list::SessionList;
 
 /// The longest header that is looked at, bytes.

@@ -7,10 +7,10 @@ use std::path::Path;
 use na_model::{Names, Session, SessionId, SubjectCode, visible};
 use na_store::WithdrawalsTold;
 
-use crate::delimited::{text_of, without_bom};
 use crate::error::PipelineError;
 use crate::identifiers::name_match::Kind;
 use crate::identifiers::spreadsheet_numbers::undressed;
+use crate::parse::text::{text_of, without_bom};
 use crate::withdrawal_list::{keyed, participants};
 use crate::withdrawn_subjects::{Meaning, Subjects};
 

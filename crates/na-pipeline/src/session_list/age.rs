@@ -8,7 +8,7 @@ use na_model::{AGE_COLUMN, Number, is_missing_in_list};
 use serde_json::Value;
 
 use crate::files::fingerprint::read_with_fingerprint;
-use crate::sidecar::parse_json;
+use crate::parse::json::parse_json;
 use crate::unit_error::UnitError;
 
 /// Weeks of a year, as BIDS converters count them.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::delimited::{line_of, text_of, without_bom};
 use crate::error::PipelineError;
+use crate::parse::text::{line_of, text_of, without_bom};
 
 /// The largest list that is read, bytes after decompression.
 const LARGEST: u64 = 1 << 30;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memchr::{memchr_iter, memchr2};
 
-use crate::column::{Column, Misfit};
+use crate::parse::column_builder::{Column, Misfit};
 use crate::unit_error::{UnitError, shorten};
 
 /// Cells between two questions whether to stop: less than a millisecond.

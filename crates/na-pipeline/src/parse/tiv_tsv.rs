@@ -4,11 +4,11 @@ use std::path::Path;
 
 use na_model::{Number, is_missing};
 
-use crate::cell::{expected_number, unquoted};
-use crate::delimited::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::files::pointer::check_content;
 use crate::files::tiv_rank::{Rank, image_of_report, rank_of_image};
-use crate::tiv::{Volume, volume};
+use crate::parse::cell::{expected_number, unquoted};
+use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
+use crate::parse::volume::{Volume, volume};
 use crate::unit_error::{UnitError, shorten};
 
 /// The volumes in column `vol_TIV`, row by row, each with the image of its source file. Rows without a number above 0

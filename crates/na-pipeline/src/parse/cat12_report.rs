@@ -5,9 +5,9 @@ use std::path::Path;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::delimited::place_of;
 use crate::files::pointer::check_content;
-use crate::tiv::volume;
+use crate::parse::text::place_of;
+use crate::parse::volume::volume;
 use crate::unit_error::{UnitError, complaint};
 
 /// The first `<subjectmeasures><vol_TIV>` directly under the root that is a number above 0, mL. Deeper ones hold help

@@ -9,10 +9,10 @@ use arrow::datatypes::{Field, Schema};
 use memchr::memchr_iter;
 use na_model::statistic_kind;
 
-use crate::cell::unquoted;
-use crate::column::Column;
-use crate::delimited::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::files::pointer::check_content;
+use crate::parse::cell::unquoted;
+use crate::parse::column_builder::Column;
+use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::unit_error::{UnitError, shorten};
 
 mod repeats;

@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use na_model::{Number, StatisticKind, TEXT_REGION_COLUMNS, is_missing, is_missing_text, statistic_kind};
 
-use crate::cell::{boolean, expected_number, flag, index, unquoted};
+use crate::parse::cell::{boolean, expected_number, flag, index, unquoted};
 
 /// Whole numbers of so many digits fit into 64 bits, whichever they are.
 const SURE_DIGITS: usize = 18;

@@ -1,16 +1,8 @@
-//! Total intracranial volume: where it may stand, and what is believed.
+//! Total intracranial volume as a file gives it.
 
 use na_model::Number;
 
 use crate::files::tiv_rank::Rank;
-
-mod choice;
-mod table;
-mod xml;
-
-pub(crate) use choice::{Candidate, Evidence, Reading, choose};
-pub use table::tiv_from_tsv;
-pub use xml::tiv_from_xml;
 
 /// A volume that a file gives.
 #[derive(Debug, Clone, PartialEq)]

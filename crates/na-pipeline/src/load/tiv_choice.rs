@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use na_model::{SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::files::tiv_rank::{Rank, rank_of_file};
-use crate::tiv::{Volume, is_volume};
+use crate::parse::volume::{Volume, is_volume};
 
 /// Volumes that a human head can have, mL.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 500.0..=3000.0;
