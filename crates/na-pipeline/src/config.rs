@@ -7,8 +7,8 @@ use na_model::{
     Choices, Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics, Workflow,
 };
 
-use crate::labels::Labels;
-use crate::session_list::SessionListOptions;
+use crate::sessions::labels::Labels;
+use crate::sessions::list::options::SessionListOptions;
 use crate::sources::EntityPick;
 use crate::withdrawn::Withdrawn;
 

@@ -6,7 +6,7 @@ use na_model::{Parts, SourceFile, SourceKind, Unit};
 
 use crate::find::Finder;
 use crate::identifiers::name_match::{Keys, Kind, Way};
-use crate::known::{FolderName, RootKey, folder_of};
+use crate::sessions::stored_sessions::{FolderName, RootKey, folder_of};
 
 /// What leaves the store when the one whose folder it is from comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use na_model::{MapSource, Modality, SourceRoot, TableName, Unit};
 
-use crate::claims::{Claims, Located};
 use crate::config::Config;
 use crate::files::session_entities::{names_same, visit_of};
 use crate::files::tiv_files::TivFiles;
-use crate::known::RootKey;
 use crate::roots::{Root, Roots};
-use crate::session_list::WrittenIds;
+use crate::sessions::claims::{Claims, Located};
+use crate::sessions::session_list::WrittenIds;
+use crate::sessions::stored_sessions::RootKey;
 use crate::sources::{EntityPick, FoundTable, FoundTables, cat12, qsiparc};
 use crate::unit_error::UnitError;
 

@@ -10,7 +10,7 @@ use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_m
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::session_list::SessionList;
+use crate::sessions::session_list::SessionList;
 
 /// Units that an error names.
 const EXAMPLES: usize = 3;

@@ -29,16 +29,13 @@
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
 
-pub mod session_list;
 pub mod sources;
 
 mod admission;
 mod atlases;
 mod change;
-mod claims;
 mod collisions;
 mod config;
-mod discover;
 mod error;
 mod event;
 mod evicted;
@@ -48,9 +45,6 @@ mod fresh;
 mod gate;
 mod gone;
 mod identifiers;
-mod identify;
-mod known;
-mod labels;
 mod load;
 mod loading;
 mod metrics_asked;
@@ -61,8 +55,8 @@ mod prune;
 mod renamed;
 mod roots;
 mod run;
+mod sessions;
 mod share;
-mod together;
 mod unit_error;
 mod withdrawal;
 mod withdrawal_list;
@@ -74,9 +68,11 @@ pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
 pub use fresh::LetGo;
-pub use labels::Labels;
 pub use run::{RunReport, dry_run, run};
-pub use session_list::{RowCounts, SessionListOptions};
+pub use sessions::labels::Labels;
+pub use sessions::list::options::SessionListOptions;
+pub use sessions::list::{ListedRow, ListedRows, read_session_list};
+pub use sessions::session_list::RowCounts;
 pub use sources::EntityPick;
 pub use unit_error::UnitError;
 pub use withdrawal::{Withdrew, withdraw, would_withdraw};

@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::load::{LoadedUnit, load};
 use crate::plan::{Plan, PlannedUnit};
 use crate::renamed::Renamed;
-use crate::session_list::SessionList;
+use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
 
 /// Units that may wait for one before them, by thread.

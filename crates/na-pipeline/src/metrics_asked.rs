@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::find::Finder;
 use crate::parse::cell::unquoted;
-use crate::session_list::SessionList;
+use crate::sessions::session_list::SessionList;
 
 /// The longest header that is looked at, bytes.
 const LONGEST_HEADER: u64 = 1 << 20;

@@ -16,9 +16,9 @@ use crate::error::PipelineError;
 use crate::evicted::WeakClaims;
 use crate::find::{Finder, FoundUnit};
 use crate::gone::{Gone, is_gone};
-use crate::known::folder_of;
 use crate::plan::{Decided, Decision, KnownUnit, Plan, Remains};
-use crate::session_list::{SessionList, WrittenIds};
+use crate::sessions::session_list::{SessionList, WrittenIds};
+use crate::sessions::stored_sessions::folder_of;
 use crate::sources::NotChosen;
 use crate::unit_error::UnitError;
 

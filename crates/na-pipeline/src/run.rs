@@ -7,7 +7,6 @@ use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
 use na_model::{Modality, Removals, TableName, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
-use crate::claims::Claims;
 use crate::collisions::{check_list, check_tables};
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -17,7 +16,8 @@ use crate::fresh::{Base, LetGo, check_same, goes_on, make_room};
 use crate::loading::{Loaded, Loading};
 use crate::plan::Plan;
 use crate::prune::{check_share, leave_listing, pruned};
-use crate::session_list::{RowCounts, SessionList};
+use crate::sessions::claims::Claims;
+use crate::sessions::session_list::{RowCounts, SessionList};
 use crate::work::{Inputs, Work, tell_notes};
 
 /// How a run ended, and what it did.

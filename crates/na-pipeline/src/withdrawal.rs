@@ -8,7 +8,7 @@ use na_model::Session;
 use na_store::{ExportObserver, Mentioned, Withdrawal};
 
 use crate::error::PipelineError;
-use crate::session_list::{SessionList, WrittenIds};
+use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::share::is_over_a_tenth;
 use crate::withdrawn::{Doubt, Meant, Unclear, Withdrawn};
 

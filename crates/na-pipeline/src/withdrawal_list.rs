@@ -2,7 +2,7 @@
 
 use na_model::is_missing_in_list;
 
-use crate::session_list::{LIKE_SESSION, SESSION_COLUMNS, SUBJECT_COLUMNS};
+use crate::sessions::list::columns::{LIKE_SESSION, SESSION_COLUMNS, SUBJECT_COLUMNS};
 use crate::withdrawn::{Beside, Participant};
 
 /// Names of the subject column that only lists of withdrawals have; `eid` is UK Biobank's.

@@ -12,21 +12,23 @@ use na_model::{
 use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
 use crate::atlases::check_atlas;
-use crate::claims::Claims;
 use crate::config::{Config, SessionSource};
-use crate::discover::discover;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::find::Finder;
 use crate::fresh::Base;
 use crate::identifiers::session_key::SessionKey;
-use crate::identify::identify;
-use crate::known::Known;
 use crate::metrics_asked::check_metrics;
 use crate::plan::Plan;
 use crate::planner::Planner;
 use crate::roots::Roots;
-use crate::session_list::{ListedRows, SessionList, SessionListOptions, read_session_list};
+use crate::sessions::claims::Claims;
+use crate::sessions::discovery::discover;
+use crate::sessions::identity::identify;
+use crate::sessions::list::options::SessionListOptions;
+use crate::sessions::list::{ListedRows, read_session_list};
+use crate::sessions::session_list::SessionList;
+use crate::sessions::stored_sessions::Known;
 use crate::sources::EntityPick;
 use crate::withdrawal::check_clear;
 use crate::withdrawn::{Meant, Unclear};

@@ -9,7 +9,7 @@ use na_pipeline::parse::cat12_report::tiv_from_xml;
 use na_pipeline::parse::regional_tsv::parse_table;
 use na_pipeline::parse::sidecar::parse_sidecar;
 use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
-use na_pipeline::session_list::{SessionListOptions, read_session_list};
+use na_pipeline::{SessionListOptions, read_session_list};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::SessionListOptions;
-use super::direct_identifiers::{is_bare_id, is_direct_identifier};
-use super::rows::{Rows, form};
 use crate::error::PipelineError;
+use crate::sessions::list::delimited::{Rows, form};
+use crate::sessions::list::direct_identifiers::{is_bare_id, is_direct_identifier};
+use crate::sessions::list::options::SessionListOptions;
 
-pub(crate) const SUBJECT: &[&str] =
+pub(crate) const SUBJECT_COLUMNS: &[&str] =
     &["subject_code", "SubjectCode", "participant_id", "subject", "sub", "id"];
-pub(crate) const SESSION: &[&str] = &["session_id", "ScanID", "session", "ses"];
+pub(crate) const SESSION_COLUMNS: &[&str] = &["session_id", "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
 /// Words in the names of columns that may say which visit a row is of.
@@ -98,12 +98,13 @@ impl Columns<'_> {
     }
 
     fn subject(&self, options: &SessionListOptions, notes: &mut Vec<String>) -> Result<usize, PipelineError> {
-        let found = self.identifier(options.subject_column.as_deref(), SUBJECT, "--subject-column", notes)?;
+        let found =
+            self.identifier(options.subject_column.as_deref(), SUBJECT_COLUMNS, "--subject-column", notes)?;
         found.ok_or_else(|| {
             let problem = format!(
                 "no column of subjects among its columns {}; expected one of {}, or name it with --subject-column",
                 self.header.join(", "),
-                SUBJECT.join(", ")
+                SUBJECT_COLUMNS.join(", ")
             );
             form(self.path, problem)
         })
@@ -114,7 +115,7 @@ impl Columns<'_> {
         options: &SessionListOptions,
         notes: &mut Vec<String>,
     ) -> Result<Option<usize>, PipelineError> {
-        self.identifier(options.session_column.as_deref(), SESSION, "--session-column", notes)
+        self.identifier(options.session_column.as_deref(), SESSION_COLUMNS, "--session-column", notes)
     }
 
     /// The column that an option names, or the first of the known names, in any case.
@@ -248,8 +249,16 @@ fn words_of(name: &str) -> impl Iterator<Item = String> {
     words.into_iter()
 }
 
+impl SessionListOptions {
+    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier, or others are chosen.
+    #[must_use]
+    pub fn leaves_out(&self, column: &str) -> bool {
+        is_left_out(column, self) || !is_chosen(column, self)
+    }
+}
+
 /// Whether a column, of the list or of an older store, must not be in the store.
-pub(super) fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
+fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
     let is_named = |names: &[String]| names.iter().any(|name| name == column);
     let is_kept = is_named(&options.keep_columns)
         || options.metadata_columns.as_deref().is_some_and(is_named)
@@ -259,7 +268,7 @@ pub(super) fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
 
 /// Whether a column of the store, by the name that a list gave it, is among those that are chosen; age is called
 /// [`AGE_COLUMN`](na_model::AGE_COLUMN) there, whatever the list calls it.
-pub(super) fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
+fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
     let Some(chosen) = &options.metadata_columns else { return true };
     let is_named =
         |column: &str| chosen.iter().chain(&options.keep_columns).any(|name| name.trim() == column);

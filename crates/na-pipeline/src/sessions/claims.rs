@@ -12,9 +12,9 @@ use na_model::{Session, SubjectCode};
 
 use crate::files::session_folders::Folders;
 use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
-use crate::known::{FolderName, Known, RootKey};
 use crate::roots::{Root, Roots, list_sessions};
-use crate::session_list::{SessionList, WrittenIds};
+use crate::sessions::session_list::{SessionList, WrittenIds};
+use crate::sessions::stored_sessions::{FolderName, Known, RootKey};
 use crate::unit_error::UnitError;
 
 /// The claims of all sessions of a run on the folders of its roots.

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_missing_in_list, visible};
 
-use crate::discover::{Visits, has_scans};
 use crate::identifiers::name_match::{Keys, Kind, Way, number};
 use crate::identifiers::spreadsheet_numbers::{Clothing, is_scientific, undressed};
-use crate::known::Known;
 use crate::roots::{Root, Roots, list_sessions};
-use crate::session_list::{ListedRow, ListedRows, SessionList, WrittenIds};
+use crate::sessions::list::{ListedRow, ListedRows};
+use crate::sessions::session_list::{SessionList, WrittenIds};
+use crate::sessions::stored_sessions::Known;
+use crate::sessions::visits::{Visits, has_scans};
 
 const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lost; write the session list again with this column as text";
 

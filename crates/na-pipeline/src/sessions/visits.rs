@@ -1,75 +1,14 @@
-//! The sessions of a run without a session list: every folder of a session under the roots.
+//! The visits of a subject, as its folders under the roots have them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use na_model::{ListedSession, Session, SessionId, SourceRoot, SubjectCode, visible};
+use na_model::{SessionId, SourceRoot, visible};
 
 use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::Kind;
-use crate::roots::{Root, Roots, list_sessions};
-use crate::session_list::{SessionList, WrittenIds};
-use crate::together::{Together, brought_together};
-
-/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata; under CAT12's, where other programs keep their files too,
-/// those with a report. What cannot be read, or names nobody, is left out with a note.
-pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
-    let mut list = SessionList::default();
-    list.listing.found_by_folders = true;
-    let mut subjects: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
-    let mut written: BTreeMap<String, String> = BTreeMap::new();
-    for (position, root) in roots.all.iter().enumerate() {
-        for name in root.subjects.index.names() {
-            let folder = root.subjects.path_of(name);
-            match Kind::Subject.clean(name) {
-                Some(code) => {
-                    written.entry(code.clone()).or_insert_with(|| visible(name, Kind::Subject.prefix()));
-                    subjects.entry(code).or_default().insert(position, folder);
-                }
-                None => list.notes.push(format!("{} is left out: it names no subject", folder.display())),
-            }
-        }
-    }
-    let mut refused: BTreeMap<&str, String> = BTreeMap::new();
-    let together = brought_together(Kind::Subject, &subjects);
-    for pair in &together {
-        for code in &pair.codes {
-            refused.entry(code).or_insert_with(|| told(pair));
-        }
-    }
-    for (code, folders) in &subjects {
-        if should_stop() {
-            return list;
-        }
-        let Ok(subject) = SubjectCode::clean(code) else { continue };
-        let at = |(position, folder): (&usize, &PathBuf)| Some((roots.all.get(*position)?, folder.clone()));
-        let mut visits = Visits::of(folders.iter().filter_map(at));
-        list.notes.append(&mut visits.notes);
-        for (id, name) in visits.ids {
-            let session = Session::new(subject.clone(), id);
-            let reason = refused.get(code.as_str()).cloned();
-            let reason = reason.or_else(|| visits.refused.get(&session.id).cloned());
-            list.refused.extend(reason.map(|reason| (session.clone(), reason)));
-            let subject = written.get(code).cloned().unwrap_or_else(|| code.clone());
-            list.listing.rows.push(ListedSession { session, values: Vec::new() });
-            list.as_written.push(WrittenIds { subject, session: name });
-        }
-    }
-    list.notes.sort_unstable();
-    list.notes.dedup();
-    list.counts.rows = list.listing.rows.len();
-    list
-}
-
-fn told(pair: &Together) -> String {
-    let [first, second] = &pair.folders;
-    format!(
-        "{} and {} could be the same: their names have the same letters and digits, or are equal as numbers; rename one \
-         so that both are written alike, or name the sessions in a session list",
-        first.display(),
-        second.display()
-    )
-}
+use crate::roots::{Root, list_sessions};
+use crate::sessions::lookalikes::brought_together;
 
 /// The visits that a subject has under the roots.
 #[derive(Debug, Default)]
@@ -134,7 +73,7 @@ impl Visits {
             let codes: BTreeSet<&str> = pair.codes.iter().map(String::as_str).collect();
             let alike =
                 visits.ids.keys().filter(|id| id.as_ref().is_some_and(|id| codes.contains(id.as_str())));
-            visits.refused.extend(alike.map(|id| (id.clone(), told(&pair))));
+            visits.refused.extend(alike.map(|id| (id.clone(), pair.reason())));
         }
         visits
     }

@@ -2,87 +2,20 @@
 
 use std::path::Path;
 
-use na_model::{AGE_COLUMN, Listing, Number, Session, is_missing_in_list, is_missing_text};
+use na_model::{AGE_COLUMN, Number, is_missing_in_list, is_missing_text};
 
 use crate::error::PipelineError;
 
 mod age;
-mod choice;
+pub(crate) mod columns;
+mod delimited;
 mod direct_identifiers;
-mod rows;
+pub(crate) mod options;
 
 use age::{Age, AgeUnit, in_years};
-use choice::{Choice, is_chosen, is_left_out};
-pub(crate) use choice::{LIKE_SESSION, SESSION as SESSION_COLUMNS, SUBJECT as SUBJECT_COLUMNS};
-use rows::{Rows, form};
-
-/// What the command line says of the session list's columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionListOptions {
-    /// The metadata columns to keep; without them all that do not look like direct identifiers.
-    pub metadata_columns: Option<Vec<String>>,
-    /// Columns to keep although they look like direct identifiers.
-    pub keep_columns: Vec<String>,
-    /// The column of age, years.
-    pub age_column: Option<String>,
-    /// The column of subjects.
-    pub subject_column: Option<String>,
-    /// The column of sessions.
-    pub session_column: Option<String>,
-}
-
-impl SessionListOptions {
-    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier, or others are chosen.
-    #[must_use]
-    pub fn leaves_out(&self, column: &str) -> bool {
-        is_left_out(column, self) || !is_chosen(column, self)
-    }
-}
-
-/// Identifiers as a list or a folder writes them, without BIDS' prefixes and what nobody sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenIds {
-    /// The subject.
-    pub subject: String,
-    /// The session, where there is one.
-    pub session: Option<String>,
-}
-
-/// The sessions of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionList {
-    /// The sessions and their metadata.
-    pub listing: Listing,
-    /// How each of them was written, in the same order.
-    pub as_written: Vec<WrittenIds>,
-    /// Sessions that cannot be told from others, or whose digits were lost, with the reason.
-    pub refused: std::collections::BTreeMap<Session, String>,
-    /// Sessions of people who withdrew: nothing of them is loaded.
-    pub withdrawn: Vec<(Session, WrittenIds)>,
-    /// What is wrong with rows of which nobody can tell whom they mean.
-    pub untold: Vec<String>,
-    /// What became of the rows.
-    pub counts: RowCounts,
-    /// What the user should know.
-    pub notes: Vec<String>,
-}
-
-/// What became of a list's rows: together they are all of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowCounts {
-    /// All.
-    pub rows: usize,
-    /// Rows without a session, of people who have rows with one.
-    pub visits_without_scan: usize,
-    /// Rows without a subject.
-    pub without_id: usize,
-    /// Rows that repeat another.
-    pub repeated: usize,
-    /// Rows whose identifier is none.
-    pub unusable: usize,
-    /// Sessions of people who withdrew.
-    pub withdrawn: usize,
-}
+use columns::Choice;
+use delimited::{Rows, form};
+use options::SessionListOptions;
 
 /// A session list's rows: identifiers as written, metadata as it is kept.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Which column names promise a person's name, e-mail, phone, address, birth date or national id.
 //!
-//! The words, and the marks before them, are those of `direct_identifiers.txt`; this file is the rule. Only the letters of
+//! The words, and the marks before them, are those of `words.txt`; this file is the rule. Only the letters of
 //! a name count, in lower case and without accents: how its words are joined cannot change the answer.
 
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(include_str!("direct_identifiers.txt")));
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(include_str!("words.txt")));
 
 /// The words of the file: first those that look at the whole name, then those it is made of.
 #[derive(Debug, Default)]

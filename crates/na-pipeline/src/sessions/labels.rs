@@ -6,7 +6,7 @@ use na_model::Session;
 
 use crate::error::PipelineError;
 use crate::identifiers::name_match::{Keys, Kind, NameIndex, Way};
-use crate::session_list::SessionList;
+use crate::sessions::session_list::SessionList;
 
 /// Labels as they are given, with `sub-` and `ses-` or without. None means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
     use na_model::{ListedSession, SessionId, SubjectCode};
 
     use super::*;
-    use crate::session_list::WrittenIds;
+    use crate::sessions::session_list::WrittenIds;
 
     fn list(rows: &[(&str, &str)]) -> SessionList {
         let mut list = SessionList::default();

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const FILE: &str = include_str!("../direct_identifiers.txt");
+const FILE: &str = include_str!("words.txt");
 
 const LEFT_OUT: &str = include_str!("left_out.txt");
 const KEPT: &str = include_str!("kept.txt");

@@ -15,6 +15,19 @@ pub(crate) struct Together {
     pub(crate) folders: [PathBuf; 2],
 }
 
+impl Together {
+    /// Why neither is loaded.
+    pub(crate) fn reason(&self) -> String {
+        let [first, second] = &self.folders;
+        format!(
+            "{} and {} could be the same: their names have the same letters and digits, or are equal as numbers; rename one \
+         so that both are written alike, or name the sessions in a session list",
+            first.display(),
+            second.display()
+        )
+    }
+}
+
 /// Pairs of codes that have no root in common, and the same letters and digits, or the same number.
 pub(crate) fn brought_together(kind: Kind, folders: &BTreeMap<String, Places>) -> Vec<Together> {
     let mut alike: HashMap<(Way, String), BTreeSet<&str>> = HashMap::new();
