@@ -10,7 +10,7 @@ use na_model::{
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
 use crate::sources::EntityPick;
-use crate::withdrawn::Withdrawn;
+use crate::withdrawals::withdrawal_list::Withdrawn;
 
 /// Where the sessions of a run come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

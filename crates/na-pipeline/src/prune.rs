@@ -11,8 +11,8 @@ use crate::error::PipelineError;
 use crate::identifiers::session_key::SessionKey;
 use crate::plan::{Plan, Remains, nothing_found};
 use crate::roots::Roots;
+use crate::safeguard::is_over_a_tenth;
 use crate::sessions::session_list::SessionList;
-use crate::share::is_over_a_tenth;
 
 /// Units that an error names.
 const EXAMPLES: usize = 3;

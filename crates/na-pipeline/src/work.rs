@@ -30,8 +30,8 @@ use crate::sessions::list::{ListedRows, read_session_list};
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::Known;
 use crate::sources::EntityPick;
-use crate::withdrawal::check_clear;
-use crate::withdrawn::{Meant, Unclear};
+use crate::withdrawals::withdrawal::check_clear;
+use crate::withdrawals::withdrawal_list::{Meant, Unclear};
 
 /// Known units from which on it is told that most of them are something else.
 const ENOUGH_UNITS: usize = 10;
@@ -93,7 +93,7 @@ impl Work {
         let output = store.map(|_| config.output.as_path());
         let known = Known::of(output, cache)?;
         let mut list = inputs.sessions(config, &known, observer);
-        list.withdraw(&config.withdrawn);
+        config.withdrawn.take_out_of(&mut list);
         let everybody =
             list.claimants().map(|(session, _)| session.clone()).chain(known.sessions()).collect();
         let Meant { names, unclear, .. } = config.withdrawn.among(&everybody);

@@ -32,6 +32,14 @@ pub(crate) struct SessionList {
     pub(crate) notes: Vec<String>,
 }
 
+impl SessionList {
+    /// All who have a claim on folders.
+    pub(crate) fn claimants(&self) -> impl Iterator<Item = (&Session, &WrittenIds)> {
+        let listed = self.listing.rows.iter().map(|row| &row.session).zip(&self.as_written);
+        listed.chain(self.withdrawn.iter().map(|(session, written)| (session, written)))
+    }
+}
+
 /// What became of a list's rows: together they are all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {

@@ -8,9 +8,10 @@ use na_model::Session;
 use na_store::{ExportObserver, Mentioned, Withdrawal};
 
 use crate::error::PipelineError;
-use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::share::is_over_a_tenth;
-use crate::withdrawn::{Doubt, Meant, Unclear, Withdrawn};
+use crate::safeguard::is_over_a_tenth;
+use crate::sessions::session_list::SessionList;
+use crate::withdrawals::subjects::Doubt;
+use crate::withdrawals::withdrawal_list::{Meant, Unclear, Withdrawn};
 
 /// Lines that an error tells of.
 const LINES_TOLD: usize = 5;
@@ -18,34 +19,6 @@ const LINES_TOLD: usize = 5;
 /// Subjects that may always withdraw at once: of a small cohort one or two are over a tenth, and a wrong file, such as the
 /// session list, takes everybody.
 const FEW: usize = 5;
-
-impl SessionList {
-    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
-    pub(crate) fn withdraw(&mut self, withdrawn: &Withdrawn) {
-        let listed: BTreeSet<Session> = self.listing.rows.iter().map(|row| row.session.clone()).collect();
-        let meant = withdrawn.among(&listed).sessions;
-        if meant.is_empty() {
-            return;
-        }
-        let rows = std::mem::take(&mut self.listing.rows).into_iter();
-        for (row, written) in rows.zip(std::mem::take(&mut self.as_written)) {
-            if meant.contains(&row.session) {
-                self.refused.remove(&row.session);
-                self.counts.withdrawn += 1;
-                self.withdrawn.push((row.session, written));
-            } else {
-                self.listing.rows.push(row);
-                self.as_written.push(written);
-            }
-        }
-    }
-
-    /// All who have a claim on folders.
-    pub(crate) fn claimants(&self) -> impl Iterator<Item = (&Session, &WrittenIds)> {
-        let listed = self.listing.rows.iter().map(|row| &row.session).zip(&self.as_written);
-        listed.chain(self.withdrawn.iter().map(|(session, written)| (session, written)))
-    }
-}
 
 /// What a withdrawal did to a store, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -158,6 +131,26 @@ impl Unclear {
 }
 
 impl Withdrawn {
+    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
+    pub(crate) fn take_out_of(&self, list: &mut SessionList) {
+        let listed: BTreeSet<Session> = list.listing.rows.iter().map(|row| row.session.clone()).collect();
+        let meant = self.among(&listed).sessions;
+        if meant.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut list.listing.rows).into_iter();
+        for (row, written) in rows.zip(std::mem::take(&mut list.as_written)) {
+            if meant.contains(&row.session) {
+                list.refused.remove(&row.session);
+                list.counts.withdrawn += 1;
+                list.withdrawn.push((row.session, written));
+            } else {
+                list.listing.rows.push(row);
+                list.as_written.push(written);
+            }
+        }
+    }
+
     /// Whom a list means of a store and its cache.
     pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
         match self {

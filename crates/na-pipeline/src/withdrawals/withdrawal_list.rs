@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use na_model::{Names, Session, SessionId, SubjectCode, visible};
+use na_model::{Names, Session, SubjectCode};
 use na_store::WithdrawalsTold;
 
 use crate::error::PipelineError;
-use crate::identifiers::name_match::Kind;
-use crate::identifiers::spreadsheet_numbers::undressed;
 use crate::parse::text::{text_of, without_bom};
-use crate::withdrawal_list::{keyed, participants};
-use crate::withdrawn_subjects::{Meaning, Subjects};
+use crate::withdrawals::delimited::participants;
+use crate::withdrawals::participant::Participant;
+use crate::withdrawals::subjects::{Doubt, Meaning, Subjects};
 
 /// How a list is called that has nobody in it.
 pub const NOBODY: &str = "none";
@@ -27,35 +26,6 @@ pub enum Withdrawn {
     Nobody,
     /// Who withdrew, a line each.
     List(Vec<Participant>),
-}
-
-/// A line of the list: a subject, or one session of a subject, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Participant {
-    /// The line, from 1.
-    pub line: usize,
-    /// The subject; empty where the line has none.
-    pub subject: String,
-    /// What stands beside it.
-    pub beside: Beside,
-}
-
-/// What stands beside a subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Beside {
-    /// A session, or nothing that says one: then all of the subject's are meant.
-    Session(Option<String>),
-    /// Cells that no header names: a session, or a remark.
-    Unnamed(Vec<String>),
-}
-
-/// Why it is not clear whom a line means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// The subject is known, and has no such session.
-    NoSuchSession,
-    /// The line has a known subject among other words or codes.
-    MoreThanACode,
 }
 
 /// A line of which it is not clear whom it means, though it has a subject that is known.
@@ -145,49 +115,6 @@ impl Withdrawn {
     }
 }
 
-impl Participant {
-    /// A subject, or one session of a subject.
-    #[must_use]
-    pub fn new(line: usize, subject: String, session: Option<String>) -> Self {
-        Self { line, subject, beside: Beside::Session(session) }
-    }
-
-    /// What says a session, or may say one.
-    pub(crate) fn session(&self) -> Option<&str> {
-        keyed(&self.subject).1.or(match &self.beside {
-            Beside::Session(session) => session.as_deref(),
-            Beside::Unnamed(cells) => cells.first().map(String::as_str).filter(|cell| !cell.is_empty()),
-        })
-    }
-
-    fn session_id(&self) -> Option<SessionId> {
-        SessionId::clean(&bare(self.session()?, Kind::Session)).ok().flatten()
-    }
-
-    /// The codes by which a line is told from others; none of a line without a subject.
-    fn cleaned(&self) -> Option<(SubjectCode, Option<SessionId>)> {
-        let subject = SubjectCode::clean(&bare(keyed(&self.subject).0, Kind::Subject)).ok()?;
-        Some((subject, self.session_id()))
-    }
-
-    /// Whom it may mean where nobody answers to it: the cell as a whole, and the first of two words.
-    fn possible_subjects(&self) -> impl Iterator<Item = SubjectCode> {
-        let whole = keyed(&self.subject).0;
-        let mut words = whole.split_whitespace();
-        let first = words.next().filter(|_| words.next().is_some() && words.next().is_none());
-        [Some(whole), first]
-            .into_iter()
-            .flatten()
-            .filter_map(|code| SubjectCode::clean(&bare(code, Kind::Subject)).ok())
-    }
-}
-
-/// An identifier without prefix and the clothing of a spreadsheet.
-fn bare(written: &str, kind: Kind) -> String {
-    let visible = visible(written, kind.prefix());
-    undressed(&visible).map(str::to_owned).unwrap_or(visible)
-}
-
 /// Whom a list means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meant {
@@ -216,6 +143,8 @@ impl Meant {
 
 #[cfg(test)]
 mod tests {
+    use na_model::SessionId;
+
     use super::*;
 
     fn sessions(of: &[(&str, &str)]) -> BTreeSet<Session> {

@@ -3,7 +3,7 @@
 use na_model::is_missing_in_list;
 
 use crate::sessions::list::columns::{LIKE_SESSION, SESSION_COLUMNS, SUBJECT_COLUMNS};
-use crate::withdrawn::{Beside, Participant};
+use crate::withdrawals::participant::{Beside, Participant};
 
 /// Names of the subject column that only lists of withdrawals have; `eid` is UK Biobank's.
 const MORE_SUBJECTS: &[&str] = &["participant", "subject_id", "study_id", "patient_id", "eid"];
@@ -38,12 +38,6 @@ pub(crate) fn participants(text: &str) -> Vec<Participant> {
 fn unnamed(line: usize, mut cells: Vec<String>, subject: usize) -> Participant {
     let subject = if subject < cells.len() { cells.remove(subject) } else { String::new() };
     Participant { line, subject, beside: Beside::Unnamed(cells) }
-}
-
-/// Subject and session of `sub-X_ses-Y` or `sub-X/ses-Y`; what is written otherwise is a subject as a whole.
-pub(crate) fn keyed(written: &str) -> (&str, Option<&str>) {
-    let ways = ["_ses-", "/ses-"].into_iter().filter_map(|key| written.split_once(key));
-    ways.map(|(subject, session)| (subject, Some(session))).next().unwrap_or((written, None))
 }
 
 /// A column by its name, as people write names: `Participant ID` is `participant_id`.

@@ -6,11 +6,19 @@ use na_model::{Session, SessionId, SubjectCode, code_letters, visible};
 
 use crate::identifiers::name_match::{Kind, number};
 use crate::identifiers::spreadsheet_numbers::undressed;
-use crate::withdrawal_list::keyed;
-use crate::withdrawn::{Beside, Doubt, Participant};
+use crate::withdrawals::participant::{Beside, Participant, keyed};
 
 /// What stands between codes that were written into one cell.
 const BETWEEN_CODES: &str = ",;/\\|:\"'()";
+
+/// Why it is not clear whom a line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The subject is known, and has no such session.
+    NoSuchSession,
+    /// The line has a known subject among other words or codes.
+    MoreThanACode,
+}
 
 /// Subjects, as lines of a list find them.
 pub(crate) struct Subjects<'s> {
