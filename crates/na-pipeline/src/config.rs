@@ -1,5 +1,6 @@
 //! Everything a run depends on, validated once. Nothing below looks at a command line or an environment.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use na_cache::HolderName;
@@ -9,7 +10,6 @@ use na_model::{
 
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
-use crate::sources::EntityPick;
 use crate::withdrawals::withdrawal_list::Withdrawn;
 
 /// Where the sessions of a run come from.
@@ -24,6 +24,15 @@ pub enum SessionSource {
     },
     /// Every session's folder under the roots.
     Discover,
+}
+
+/// Which files to take where several answer to one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityPick {
+    /// Entities and the values they must have; none is a file without the entity.
+    pub wanted: Vec<(String, Option<String>)>,
+    /// What the store remembers of its tables: which file was each of them.
+    pub remembered: BTreeMap<TableName, Choices>,
 }
 
 /// What to load, from where, and into which store.

@@ -29,48 +29,30 @@
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
 
-pub mod sources;
-
-mod admission;
-mod atlases;
-mod change;
-mod collisions;
 mod config;
 mod error;
 mod event;
-mod evicted;
 mod files;
-mod find;
-mod fresh;
-mod gate;
-mod gone;
 mod identifiers;
+mod inputs;
 mod load;
-mod loading;
-mod metrics_asked;
 pub mod parse;
 mod plan;
-mod planner;
-mod prune;
-mod renamed;
-mod roots;
 mod run;
 mod safeguard;
 mod sessions;
 mod unit_error;
 mod withdrawals;
-mod work;
 
-pub use config::{Config, SessionSource};
+pub use config::{Config, EntityPick, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
-pub use fresh::LetGo;
+pub use plan::fresh_load::LetGo;
 pub use run::{RunReport, dry_run, run};
 pub use sessions::labels::Labels;
 pub use sessions::list::options::SessionListOptions;
 pub use sessions::list::{ListedRow, ListedRows, read_session_list};
 pub use sessions::session_list::RowCounts;
-pub use sources::EntityPick;
 pub use unit_error::UnitError;
 pub use withdrawals::participant::{Beside, Participant};
 pub use withdrawals::subjects::Doubt;

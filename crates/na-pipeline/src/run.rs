@@ -7,18 +7,18 @@ use na_cache::{Cache, CacheError, CachedUnit, Claim, OwnedCache, OwnerLock};
 use na_model::{Modality, Removals, TableName, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, StoreError};
 
-use crate::collisions::{check_list, check_tables};
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
-use crate::find::Finder;
-use crate::fresh::{Base, LetGo, check_same, goes_on, make_room};
-use crate::loading::{Loaded, Loading};
-use crate::plan::Plan;
-use crate::prune::{check_share, leave_listing, pruned};
+use crate::inputs::unit_finder::Finder;
+use crate::load::workers::{Loaded, Loading};
+use crate::plan::collisions::{check_list, check_tables};
+use crate::plan::fresh_load::{Base, LetGo, check_same, goes_on, make_room};
+use crate::plan::removals::{check_share, leave_listing, pruned};
+use crate::plan::run_plan::{Inputs, Work, tell_notes};
+use crate::plan::unit_plan::Plan;
 use crate::sessions::claims::Claims;
 use crate::sessions::session_list::{RowCounts, SessionList};
-use crate::work::{Inputs, Work, tell_notes};
 
 /// How a run ended, and what it did.
 #[derive(Debug)]

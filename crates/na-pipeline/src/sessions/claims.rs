@@ -12,7 +12,7 @@ use na_model::{Session, SubjectCode};
 
 use crate::files::session_folders::Folders;
 use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
-use crate::roots::{Root, Roots, list_sessions};
+use crate::inputs::roots::{Root, Roots, list_sessions};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::stored_sessions::{FolderName, Known, RootKey};
 use crate::unit_error::UnitError;

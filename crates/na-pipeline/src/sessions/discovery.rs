@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use na_model::{ListedSession, Session, SubjectCode, visible};
 
 use crate::identifiers::name_match::Kind;
-use crate::roots::Roots;
+use crate::inputs::roots::Roots;
 use crate::sessions::lookalikes::brought_together;
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::Visits;

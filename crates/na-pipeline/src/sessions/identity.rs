@@ -8,7 +8,7 @@ use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_mi
 
 use crate::identifiers::name_match::{Keys, Kind, Way, number};
 use crate::identifiers::spreadsheet_numbers::{Clothing, is_scientific, undressed};
-use crate::roots::{Root, Roots, list_sessions};
+use crate::inputs::roots::{Root, Roots, list_sessions};
 use crate::sessions::list::{ListedRow, ListedRows};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::stored_sessions::Known;

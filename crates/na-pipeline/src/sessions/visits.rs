@@ -7,7 +7,7 @@ use na_model::{SessionId, SourceRoot, visible};
 
 use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::Kind;
-use crate::roots::{Root, list_sessions};
+use crate::inputs::roots::{Root, list_sessions};
 use crate::sessions::lookalikes::brought_together;
 
 /// The visits that a subject has under the roots.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use na_model::{KEPT, SourceFile, SourceKind, SourceRoot};
 
 use crate::config::Config;
-use crate::find::{FoundUnit, TableKey};
+use crate::inputs::unit_finder::{FoundUnit, TableKey};
 
 /// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,16 +10,16 @@ use na_model::{
 use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit, for_each_stored_unit};
 use rayon::prelude::*;
 
-use crate::change::Changes;
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
-use crate::evicted::WeakClaims;
-use crate::find::{Finder, FoundUnit};
-use crate::gone::{Gone, is_gone};
-use crate::plan::{Decided, Decision, KnownUnit, Plan, Remains};
+use crate::inputs::parcellate_tables::NotChosen;
+use crate::inputs::unit_finder::{Finder, FoundUnit};
+use crate::plan::absent_files::{Gone, is_gone};
+use crate::plan::changes::Changes;
+use crate::plan::evictions::WeakClaims;
+use crate::plan::unit_plan::{Decided, Decision, KnownUnit, Plan, Remains};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::stored_sessions::folder_of;
-use crate::sources::NotChosen;
 use crate::unit_error::UnitError;
 
 /// What is known of units is large: so many are compared at once.

@@ -3,6 +3,7 @@ use na_model::{Tissue, Workflow};
 use std::fs;
 
 use super::*;
+use crate::inputs::{cat12, qsiparc};
 
 fn tree(files: &[&str]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();

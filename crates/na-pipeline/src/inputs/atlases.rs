@@ -8,7 +8,7 @@ use na_model::Modality;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::files::session_folders::folders_in;
-use crate::roots::Roots;
+use crate::inputs::roots::Roots;
 
 /// So many subjects of a root are looked at: those of one cohort have the same atlases.
 const SUBJECTS: usize = 50;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
-use crate::find::Finder;
 use crate::identifiers::name_match::{Keys, Kind, Way};
+use crate::inputs::unit_finder::Finder;
 use crate::sessions::stored_sessions::{FolderName, RootKey, folder_of};
 
 /// What leaves the store when the one whose folder it is from comes in.

@@ -7,9 +7,9 @@ use na_model::{
 };
 
 use crate::event::PlanSummary;
-use crate::evicted::Evicted;
-use crate::find::TableKey;
-use crate::gone::Gone;
+use crate::inputs::unit_finder::TableKey;
+use crate::plan::absent_files::Gone;
+use crate::plan::evictions::Evicted;
 
 /// What a run has to do.
 #[derive(Debug, Default)]

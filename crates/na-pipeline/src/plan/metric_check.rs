@@ -10,7 +10,7 @@ use na_store::nearest_names;
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::find::Finder;
+use crate::inputs::unit_finder::Finder;
 use crate::parse::cell::unquoted;
 use crate::sessions::session_list::SessionList;
 

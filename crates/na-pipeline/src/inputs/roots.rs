@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::files::session_folders::{Folders, folders_in, list_root};
 use crate::identifiers::name_match::Kind;
-use crate::sources::qsiparc::list_workflows;
+use crate::inputs::qsiparc::list_workflows;
 
 /// A folder that holds folders of subjects.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
 use na_store::RegionsInUse;
 
-use crate::load::LoadedUnit;
+use crate::load::unit_loader::LoadedUnit;
 
 /// Columns of a feature: no atlas has as many regions, and no reader takes more.
 const MOST_REGIONS: usize = 65_536;

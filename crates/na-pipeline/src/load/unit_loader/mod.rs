@@ -9,17 +9,15 @@ use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderNames;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
-use crate::find::FoundUnit;
+use crate::inputs::parcellate_tables::FoundTable;
+use crate::inputs::unit_finder::FoundUnit;
+use crate::load::tiv_choice::{Candidate, Evidence, Reading, choose};
 use crate::parse::cat12_report::tiv_from_xml;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
 use crate::parse::volume::{Volume, is_volume};
-use crate::plan::PlannedUnit;
-use crate::sources::FoundTable;
-use tiv_choice::{Candidate, Evidence, Reading, choose};
-
-mod tiv_choice;
-use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::plan::unit_plan::PlannedUnit;
 use crate::unit_error::UnitError;
 
 /// A unit that was read, and what the user should know of it.

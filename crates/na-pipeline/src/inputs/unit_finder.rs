@@ -5,13 +5,15 @@ use std::path::Path;
 use na_model::{MapSource, Modality, SourceRoot, TableName, Unit};
 
 use crate::config::Config;
+use crate::config::EntityPick;
 use crate::files::session_entities::{names_same, visit_of};
 use crate::files::tiv_files::TivFiles;
-use crate::roots::{Root, Roots};
+use crate::inputs::parcellate_tables::{FoundTable, FoundTables};
+use crate::inputs::roots::{Root, Roots};
+use crate::inputs::{cat12, qsiparc};
 use crate::sessions::claims::{Claims, Located};
 use crate::sessions::session_list::WrittenIds;
 use crate::sessions::stored_sessions::RootKey;
-use crate::sources::{EntityPick, FoundTable, FoundTables, cat12, qsiparc};
 use crate::unit_error::UnitError;
 
 /// A table, or one map of it.

@@ -8,16 +8,16 @@ use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitSta
 use na_store::{RegionsInUse, regions_in_use};
 use rayon::prelude::*;
 
-use crate::admission::Admission;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::find::Finder;
-use crate::fresh::Base;
-use crate::gate::Gate;
-use crate::load::{LoadedUnit, load};
-use crate::plan::{Plan, PlannedUnit};
-use crate::renamed::Renamed;
+use crate::inputs::unit_finder::Finder;
+use crate::load::admission::Admission;
+use crate::load::foreign_images::Renamed;
+use crate::load::reorder_buffer::Gate;
+use crate::load::unit_loader::{LoadedUnit, load};
+use crate::plan::fresh_load::Base;
+use crate::plan::unit_plan::{Plan, PlannedUnit};
 use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
 

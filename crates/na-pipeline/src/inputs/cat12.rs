@@ -4,7 +4,8 @@ use std::path::Path;
 
 use na_model::{TableName, Tissue};
 
-use crate::sources::{EntityPick, FoundTables, Search};
+use crate::config::EntityPick;
+use crate::inputs::parcellate_tables::{FoundTables, Search};
 use crate::unit_error::UnitError;
 
 /// The tables of a session's folder, a file for each tissue at most, in the order of tissues. Older versions of
@@ -12,7 +13,7 @@ use crate::unit_error::UnitError;
 ///
 /// # Errors
 /// Several files for one tissue; a compressed file; a folder that cannot be listed.
-pub fn find_tables(
+pub(crate) fn find_tables(
     root: &Path,
     session_folder: &Path,
     atlas: &str,

@@ -11,17 +11,18 @@ use na_model::{
 };
 use na_store::{ExistingStore, StoreError, StoredSettings, earlier_outcomes};
 
-use crate::atlases::check_atlas;
+use crate::config::EntityPick;
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::find::Finder;
-use crate::fresh::Base;
 use crate::identifiers::session_key::SessionKey;
-use crate::metrics_asked::check_metrics;
-use crate::plan::Plan;
-use crate::planner::Planner;
-use crate::roots::Roots;
+use crate::inputs::atlases::check_atlas;
+use crate::inputs::roots::Roots;
+use crate::inputs::unit_finder::Finder;
+use crate::plan::fresh_load::Base;
+use crate::plan::metric_check::check_metrics;
+use crate::plan::planner::Planner;
+use crate::plan::unit_plan::Plan;
 use crate::sessions::claims::Claims;
 use crate::sessions::discovery::discover;
 use crate::sessions::identity::identify;
@@ -29,7 +30,6 @@ use crate::sessions::list::options::SessionListOptions;
 use crate::sessions::list::{ListedRows, read_session_list};
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::Known;
-use crate::sources::EntityPick;
 use crate::withdrawals::withdrawal::check_clear;
 use crate::withdrawals::withdrawal_list::{Meant, Unclear};
 

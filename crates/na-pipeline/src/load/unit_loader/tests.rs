@@ -4,7 +4,8 @@ use std::path::Path;
 use na_model::{Session, SubjectCode, TableName, Tissue, Unit};
 
 use super::*;
-use crate::sources::{EntityPick, cat12};
+use crate::config::EntityPick;
+use crate::inputs::cat12;
 
 const TABLE: &str = "label\tmean\tvol_TIV\na\t0.5\t1500.5\nb\t1\t1500.5\n";
 const GM: &str = "t/sub-1/anat/atlas-A/sub-1_tissue-GM_parc.tsv";

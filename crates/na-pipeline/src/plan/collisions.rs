@@ -7,7 +7,7 @@ use na_model::{Modality, TableName, WideMetrics};
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
-use crate::roots::Roots;
+use crate::inputs::roots::Roots;
 
 /// Refuses a session list that lies where the store is written.
 pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {

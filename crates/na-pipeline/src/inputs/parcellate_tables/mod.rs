@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use na_model::{BidsName, Choices, MapSource, TableName};
+use na_model::{BidsName, MapSource, TableName};
 
+use crate::config::EntityPick;
 use crate::files::copies;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderNames;
 use crate::files::session_folders::names_in;
 use crate::unit_error::UnitError;
-
-pub mod cat12;
-pub mod qsiparc;
 
 #[cfg(test)]
 mod tests;
@@ -23,27 +21,27 @@ const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 
 /// A table on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundTable {
+pub(crate) struct FoundTable {
     /// The long table it feeds.
-    pub table: TableName,
+    pub(crate) table: TableName,
     /// Which map it is of, for diffusion tables.
-    pub map: Option<MapSource>,
+    pub(crate) map: Option<MapSource>,
     /// Where it is.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its path under the root that the settings name, with `/` between folders.
-    pub relative: String,
+    pub(crate) relative: String,
     /// The atlas that it was looked for.
-    pub atlas: String,
+    pub(crate) atlas: String,
     /// What has the name of its JSON, where there is such: maybe a link that leads nowhere.
-    pub sidecar: Option<PathBuf>,
+    pub(crate) sidecar: Option<PathBuf>,
     /// The mask entity of its name.
-    pub mask_entity: Option<String>,
+    pub(crate) mask_entity: Option<String>,
 }
 
 impl FoundTable {
     /// The sidecar's path under the root that the settings name.
     #[must_use]
-    pub fn sidecar_relative(&self) -> Option<String> {
+    pub(crate) fn sidecar_relative(&self) -> Option<String> {
         let name = self.sidecar.as_ref()?.file_name()?.to_str()?;
         let folder = self.relative.rsplit_once('/').map_or("", |(folder, _)| folder);
         Some(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
@@ -52,13 +50,13 @@ impl FoundTable {
 
 /// A table, or a map of it, that has files, none of which is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotChosen {
+pub(crate) struct NotChosen {
     /// The long table that it would feed.
-    pub table: TableName,
+    pub(crate) table: TableName,
     /// Which map it is of, for diffusion tables.
-    pub map: Option<MapSource>,
+    pub(crate) map: Option<MapSource>,
     /// What the files have of the entities that are asked for: `run-2, run-3`.
-    pub there: String,
+    pub(crate) there: String,
 }
 
 impl fmt::Display for NotChosen {
@@ -69,31 +67,22 @@ impl fmt::Display for NotChosen {
 
 /// The tables of a session under a root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FoundTables {
+pub(crate) struct FoundTables {
     /// One file a table or map, sorted.
-    pub tables: Vec<FoundTable>,
+    pub(crate) tables: Vec<FoundTable>,
     /// Tables and maps that have files, none of which is chosen.
-    pub not_chosen: Vec<NotChosen>,
+    pub(crate) not_chosen: Vec<NotChosen>,
     /// The folders that were listed, with the names in them: who looks for something else there need not list them again.
-    pub listed: Vec<(PathBuf, BTreeSet<String>)>,
+    pub(crate) listed: Vec<(PathBuf, BTreeSet<String>)>,
 }
 
 impl FoundTables {
     /// Adds what another root has.
-    pub fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.not_chosen.extend(other.not_chosen);
         self.listed.extend(other.listed);
     }
-}
-
-/// Which files to take where several answer to one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntityPick {
-    /// Entities and the values they must have; none is a file without the entity.
-    pub wanted: Vec<(String, Option<String>)>,
-    /// What the store remembers of its tables: which file was each of them.
-    pub remembered: BTreeMap<TableName, Choices>,
 }
 
 impl EntityPick {
@@ -123,7 +112,7 @@ impl EntityPick {
 }
 
 /// What a table's file name says, once a source has understood it.
-type Feeds = (TableName, Option<MapSource>);
+pub(super) type Feeds = (TableName, Option<MapSource>);
 
 /// A file that could be a table.
 struct Candidate {
@@ -137,19 +126,19 @@ struct Candidate {
 }
 
 /// A place that holds tables, and what the source makes of the names in it.
-struct Search<'a> {
+pub(super) struct Search<'a> {
     /// The folder that paths are given under.
-    root: &'a Path,
-    session_folder: &'a Path,
+    pub(super) root: &'a Path,
+    pub(super) session_folder: &'a Path,
     /// `anat` or `dwi`.
-    scans: &'static str,
-    atlas: &'a str,
-    pick: &'a EntityPick,
+    pub(super) scans: &'static str,
+    pub(super) atlas: &'a str,
+    pub(super) pick: &'a EntityPick,
 }
 
 impl Search<'_> {
     /// The tables that `feeds` recognises, sorted, one file each; `prefix` goes before their paths.
-    fn run(
+    pub(super) fn run(
         &self,
         prefix: &str,
         feeds: impl Fn(&BidsName) -> Option<Feeds>,

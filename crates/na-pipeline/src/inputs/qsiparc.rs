@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use na_model::{MapSource, SourceRoot, TableName, UNKNOWN, Workflow};
 
+use crate::config::EntityPick;
 use crate::error::PipelineError;
 use crate::files::session_folders::list_root;
-use crate::sources::{EntityPick, FoundTables, Search};
+use crate::inputs::parcellate_tables::{FoundTables, Search};
 use crate::unit_error::UnitError;
 
 const PREFIX: &str = "qsirecon-";
@@ -42,7 +43,7 @@ pub(crate) fn list_workflows(qsiparc_root: &Path) -> Result<(Workflows, Vec<Stri
 ///
 /// # Errors
 /// Several files for one map; a compressed file; a folder that cannot be listed.
-pub fn find_tables(
+pub(crate) fn find_tables(
     workflow: &Workflow,
     workflow_root: &Path,
     session_folder: &Path,
