@@ -10,7 +10,7 @@ use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, Expor
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
-use crate::inputs::unit_finder::Finder;
+use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::{Loaded, Loading};
 use crate::plan::collisions::{check_list, check_tables};
 use crate::plan::fresh_load::{Base, LetGo, check_same, goes_on, make_room};
@@ -213,7 +213,7 @@ fn load_and_export(
         return Ok(report(list, plan, Loaded::default(), None, false));
     }
     check_tables(config, &inputs.roots, &work.wide_metrics)?;
-    let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
+    let finder = UnitFinder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
     let metrics = work.wide_metrics.clone();
     let loading = Loading { config, finder: &finder, list, plan, metrics, names: &work.names, observer };
     let admission = loading.admission(base, existing.as_deref())?;

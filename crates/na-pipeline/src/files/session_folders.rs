@@ -9,6 +9,10 @@ use crate::error::PipelineError;
 use crate::identifiers::name_match::{Keys, Kind, NameIndex};
 use crate::unit_error::UnitError;
 
+/// The folders of scans in a session's folder, as BIDS calls them.
+pub(crate) const ANAT: &str = "anat";
+pub(crate) const DWI: &str = "dwi";
+
 /// Folders whose names start with a prefix, without it, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
@@ -68,6 +72,7 @@ pub(crate) struct Folders {
     pub(crate) path: PathBuf,
     kind_prefix: &'static str,
     pub(crate) index: NameIndex,
+    unreadable: Vec<PathBuf>,
     dead: BTreeSet<String>,
 }
 
@@ -81,6 +86,7 @@ impl Folders {
             path: path.to_owned(),
             kind_prefix: kind.prefix(),
             index: NameIndex::new(keyed),
+            unreadable: listed.unreadable,
             dead: listed.dead,
         }
     }
@@ -100,8 +106,14 @@ impl Folders {
         }
     }
 
+    /// What the user should know of folders among them that are left out, or cannot be reached.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
+        self.unreadable.iter().map(no_text).chain(self.note_of_dead()).collect()
+    }
+
     /// What is to be said of links among them that lead nowhere.
-    pub(crate) fn note_of_dead(&self) -> Option<String> {
+    fn note_of_dead(&self) -> Option<String> {
         let first = self.reached(self.dead.first()?).err()?;
         Some(match self.dead.len() {
             1 => first.to_string(),
@@ -112,6 +124,12 @@ impl Folders {
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(format!("{}{name}", self.kind_prefix))
     }
+}
+
+/// The sessions' folders of a subject's folder.
+pub(crate) fn list_sessions(subject: &Path) -> io::Result<Folders> {
+    let listed = folders_in(subject, Kind::Session.prefix())?;
+    Ok(Folders::new(subject, Kind::Session, listed))
 }
 
 /// The names in a folder that are text; none where it is missing.

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use na_model::Modality;
-
 use crate::config::Config;
 use crate::error::PipelineError;
+use crate::files::roots::Roots;
 use crate::files::session_folders::folders_in;
-use crate::inputs::roots::Roots;
 
 /// So many subjects of a root are looked at: those of one cohort have the same atlases.
 const SUBJECTS: usize = 50;
@@ -17,11 +15,7 @@ const SUBJECTS: usize = 50;
 pub(crate) fn check_atlas(config: &Config, roots: &Roots) -> Result<(), PipelineError> {
     let mut there = BTreeSet::new();
     for root in roots.of_tables() {
-        let scans = match root.modality() {
-            Modality::Anatomical => "anat",
-            Modality::Diffusion => "dwi",
-        };
-        look(root.path(), scans, &mut there);
+        look(root.path(), root.scans, &mut there);
     }
     if there.is_empty() || there.contains(&config.atlas_name) {
         return Ok(());

@@ -8,4 +8,6 @@ pub(crate) mod cat12;
 pub(crate) mod parcellate_tables;
 pub(crate) mod qsiparc;
 pub(crate) mod roots;
+pub(crate) mod selection;
+pub(crate) mod unit_files;
 pub(crate) mod unit_finder;

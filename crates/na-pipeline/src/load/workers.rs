@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::inputs::unit_finder::Finder;
+use crate::inputs::unit_finder::UnitFinder;
 use crate::load::admission::Admission;
 use crate::load::foreign_images::Renamed;
 use crate::load::reorder_buffer::Gate;
@@ -27,7 +27,7 @@ const WINDOW: usize = 4;
 /// What a run loads, and from where.
 pub(crate) struct Loading<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) finder: &'a Finder<'a>,
+    pub(crate) finder: &'a UnitFinder<'a>,
     pub(crate) list: &'a SessionList,
     pub(crate) plan: &'a Plan,
     pub(crate) metrics: WideMetrics,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use na_model::{KEPT, SourceFile, SourceKind, SourceRoot};
+use na_model::{KEPT, SourceFile, SourceKind};
 
 use crate::config::Config;
-use crate::inputs::unit_finder::{FoundUnit, TableKey};
+use crate::files::source_folder::root_of;
+use crate::inputs::cat12;
+use crate::inputs::unit_files::{FoundUnit, TableKey};
 
 /// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Gone {
 
 /// Whether a file that the volume was looked for in is not there, where it was looked for.
 pub(crate) fn is_gone(source: &SourceFile, found: &FoundUnit) -> bool {
-    let root = source.root.unwrap_or(SourceRoot::Cat12);
+    let root = root_of(source, cat12::MODALITY);
     source.kind == SourceKind::Tiv
         && found.tiv.looked().contains(&root)
         && !found.tiv.iter().any(|file| file.root == root && file.relative == source.path)

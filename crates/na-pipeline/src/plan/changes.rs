@@ -7,7 +7,7 @@ use na_model::{SourceFile, SourceRoot};
 
 use crate::config::Config;
 use crate::files::fingerprint::{has_state, read_with_fingerprint, stat};
-use crate::inputs::unit_finder::FoundUnit;
+use crate::inputs::unit_files::FoundUnit;
 use crate::unit_error::UnitError;
 
 /// A file written to within one tick of a clock after it was read has the same modification time, microseconds.

@@ -1,13 +1,13 @@
 //! That a run writes over nothing that it reads, and over nothing that is somebody else's.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use na_model::{Modality, TableName, WideMetrics};
+use na_model::WideMetrics;
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
-use crate::inputs::roots::Roots;
+use crate::files::roots::Roots;
+use crate::inputs::selection::tables;
 
 /// Refuses a session list that lies where the store is written.
 pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
@@ -27,17 +27,5 @@ pub(crate) fn check_tables(
     roots: &Roots,
     metrics: &WideMetrics,
 ) -> Result<(), PipelineError> {
-    let modalities = config.modalities();
-    let tissues = config.tissues.iter().filter(|_| modalities.contains(&Modality::Anatomical));
-    let workflows = roots
-        .all
-        .iter()
-        .filter_map(|root| root.workflow.as_ref())
-        .filter(|workflow| config.chooses(workflow));
-    let tables: BTreeSet<TableName> = tissues
-        .copied()
-        .map(TableName::Anatomical)
-        .chain(workflows.cloned().map(TableName::Diffusion))
-        .collect();
-    Ok(na_store::check_tables(&config.output, &tables, metrics)?)
+    Ok(na_store::check_tables(&config.output, &tables(config, roots), metrics)?)
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
+use crate::files::source_folder::{FolderName, RootKey, folder_of};
 use crate::identifiers::name_match::{Keys, Kind, Way};
-use crate::inputs::unit_finder::Finder;
-use crate::sessions::stored_sessions::{FolderName, RootKey, folder_of};
+use crate::inputs::unit_finder::UnitFinder;
 
 /// What leaves the store when the one whose folder it is from comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +58,14 @@ impl WeakClaims {
     }
 
     /// What leaves for units that are found, by a surer way, in a folder that the store has under another.
-    pub(crate) fn evicted(&self, finder: &Finder<'_>, comes_in: impl Fn(&Unit) -> bool) -> Vec<Evicted> {
+    pub(crate) fn evicted(&self, finder: &UnitFinder<'_>, comes_in: impl Fn(&Unit) -> bool) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         for ((key, folder), claims) in &self.0 {
-            let Some(root) = finder.root(key) else { continue };
+            let Some(root) = finder.roots.get(key) else { continue };
             for claim in claims {
                 let better =
                     finder.claims.near(folder, claim.way).into_iter().find_map(|(session, written)| {
-                        let unit = Unit::new(session.clone(), root.modality());
+                        let unit = Unit::new(session.clone(), root.modality);
                         if *session == claim.unit.session || !comes_in(&unit) {
                             return None;
                         }

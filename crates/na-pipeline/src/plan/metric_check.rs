@@ -10,7 +10,7 @@ use na_store::nearest_names;
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::inputs::unit_finder::Finder;
+use crate::inputs::unit_finder::UnitFinder;
 use crate::parse::cell::unquoted;
 use crate::sessions::session_list::SessionList;
 
@@ -22,7 +22,7 @@ const LONGEST_HEADER: u64 = 1 << 20;
 pub(crate) fn check_metrics(
     config: &Config,
     stored: &[String],
-    finder: &Finder<'_>,
+    finder: &UnitFinder<'_>,
     list: &SessionList,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<(), PipelineError> {

@@ -12,14 +12,15 @@ use rayon::prelude::*;
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
+use crate::files::source_folder::folder_of;
 use crate::inputs::parcellate_tables::NotChosen;
-use crate::inputs::unit_finder::{Finder, FoundUnit};
+use crate::inputs::unit_files::FoundUnit;
+use crate::inputs::unit_finder::UnitFinder;
 use crate::plan::absent_files::{Gone, is_gone};
 use crate::plan::changes::Changes;
 use crate::plan::evictions::WeakClaims;
 use crate::plan::unit_plan::{Decided, Decision, KnownUnit, Plan, Remains};
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::stored_sessions::folder_of;
 use crate::unit_error::UnitError;
 
 /// What is known of units is large: so many are compared at once.
@@ -28,7 +29,7 @@ const UNITS_AT_ONCE: usize = 512;
 /// What a run compares, and with what.
 pub(crate) struct Planner<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) finder: &'a Finder<'a>,
+    pub(crate) finder: &'a UnitFinder<'a>,
     pub(crate) list: &'a SessionList,
     /// The sessions that labels choose; all without labels.
     pub(crate) chosen: Option<HashSet<Session>>,
@@ -189,8 +190,7 @@ impl Comparison<'_> {
         let has_tables = !found.found.tables.is_empty();
         let is_new = |one: &NotChosen| !tables.contains(&(one.table.clone(), one.map.clone()));
         let not_chosen = told(&found.found.not_chosen, is_new);
-        let has_folder =
-            found.located.iter().any(|located| located.root.0 != SourceRoot::Cat12) || !found.tiv.is_empty();
+        let has_folder = found.has_folder_of_tables || !found.tiv.is_empty();
         let Some(known) = known else {
             let decision = match found.is_empty() {
                 true => Decision::Missing(why_missing(unit, &found)),

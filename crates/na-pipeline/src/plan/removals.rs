@@ -8,8 +8,8 @@ use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode,
 
 use crate::config::Config;
 use crate::error::PipelineError;
+use crate::files::roots::Roots;
 use crate::identifiers::session_key::SessionKey;
-use crate::inputs::roots::Roots;
 use crate::plan::unit_plan::{Plan, Remains, nothing_found};
 use crate::safeguard::is_over_a_tenth;
 use crate::sessions::session_list::SessionList;

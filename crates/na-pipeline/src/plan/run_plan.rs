@@ -15,10 +15,11 @@ use crate::config::EntityPick;
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
+use crate::files::roots::Roots;
 use crate::identifiers::session_key::SessionKey;
 use crate::inputs::atlases::check_atlas;
-use crate::inputs::roots::Roots;
-use crate::inputs::unit_finder::Finder;
+use crate::inputs::roots::list_roots;
+use crate::inputs::unit_finder::UnitFinder;
 use crate::plan::fresh_load::Base;
 use crate::plan::metric_check::check_metrics;
 use crate::plan::planner::Planner;
@@ -49,7 +50,7 @@ impl Inputs {
             SessionSource::List { path, options } => Some(read_session_list(path, options)?),
             SessionSource::Discover => None,
         };
-        Ok(Self { rows, roots: Roots::list(config)? })
+        Ok(Self { rows, roots: list_roots(config)? })
     }
 
     /// The sessions of the run, with what is to be said of them.
@@ -102,7 +103,7 @@ impl Work {
         check_clear(&unclear, config.yes, is_stored)?;
         let remembered = Remembered::of(store, cache)?;
         let pick = remembered.pick(config)?;
-        let finder = Finder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
+        let finder = UnitFinder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
         let chosen = if config.labels.is_empty() { None } else { Some(config.labels.chosen(&list)?) };
         let planner = Planner {
             config,
@@ -260,7 +261,7 @@ impl Remembered {
 fn check_found(
     config: &Config,
     inputs: &Inputs,
-    finder: &Finder<'_>,
+    finder: &UnitFinder<'_>,
     plan: &Plan,
     known: &Known,
 ) -> Result<(), PipelineError> {

@@ -7,7 +7,7 @@ use na_model::{
 };
 
 use crate::event::PlanSummary;
-use crate::inputs::unit_finder::TableKey;
+use crate::inputs::unit_files::TableKey;
 use crate::plan::absent_files::Gone;
 use crate::plan::evictions::Evicted;
 

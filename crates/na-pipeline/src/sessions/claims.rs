@@ -10,11 +10,13 @@ use std::sync::{Mutex, PoisonError};
 
 use na_model::{Session, SubjectCode};
 
+use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::Folders;
+use crate::files::session_folders::list_sessions;
+use crate::files::source_folder::{FolderName, RootKey};
 use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
-use crate::inputs::roots::{Root, Roots, list_sessions};
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::stored_sessions::{FolderName, Known, RootKey};
+use crate::sessions::stored_sessions::Known;
 use crate::unit_error::UnitError;
 
 /// The claims of all sessions of a run on the folders of its roots.
@@ -71,7 +73,7 @@ impl<'a> Claims<'a> {
         session: &Session,
         written: &WrittenIds,
     ) -> Result<Option<Located>, UnitError> {
-        let key: RootKey = (root.setting, root.workflow.clone());
+        let key = root.key();
         let code = session.subject.as_str();
         let keys = Keys::of_code(code, Some(&written.subject));
         let named = format!("sub-{code}");

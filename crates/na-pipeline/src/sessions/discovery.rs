@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use na_model::{ListedSession, Session, SubjectCode, visible};
 
+use crate::files::roots::Roots;
 use crate::identifiers::name_match::Kind;
-use crate::inputs::roots::Roots;
 use crate::sessions::lookalikes::brought_together;
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::Visits;

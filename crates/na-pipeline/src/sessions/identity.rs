@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_missing_in_list, visible};
 
+use crate::files::roots::{Root, Roots};
+use crate::files::session_folders::list_sessions;
 use crate::identifiers::name_match::{Keys, Kind, Way, number};
 use crate::identifiers::spreadsheet_numbers::{Clothing, is_scientific, undressed};
-use crate::inputs::roots::{Root, Roots, list_sessions};
 use crate::sessions::list::{ListedRow, ListedRows};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::stored_sessions::Known;

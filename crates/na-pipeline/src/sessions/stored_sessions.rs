@@ -5,17 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use na_cache::Cache;
-use na_model::{Modality, Session, SessionId, SourceFile, SourceKind, SourceRoot, SubjectCode, Workflow};
+use na_model::{Modality, Session, SessionId, SourceFile, SubjectCode};
 use na_store::{SourceDetail, StoreError, for_each_stored_unit, stored_metadata};
 
 use crate::error::PipelineError;
+use crate::files::source_folder::{RootKey, folder_of};
 use crate::identifiers::name_match::number;
-
-/// A root as paths in the store name it: the setting, and the workflow under `QSIPARC_PATH`.
-pub(crate) type RootKey = (SourceRoot, Option<Workflow>);
-
-/// The folder of a session's files under a root: the names behind `sub-` and `ses-`.
-pub(crate) type FolderName = (String, Option<String>);
 
 /// What the store knows before a run.
 #[derive(Debug, Default)]
@@ -146,23 +141,4 @@ impl FolderOwners {
             folders.entry(subject).or_default().insert(session.clone());
         }
     }
-}
-
-/// The root and folder that a source's path lies in. A version before this one did not write the root.
-pub(crate) fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, FolderName)> {
-    let root = source.root.unwrap_or(match (modality, source.kind) {
-        (Modality::Diffusion, _) => SourceRoot::Qsiparc,
-        (Modality::Anatomical, SourceKind::Tiv) => SourceRoot::Cat12,
-        (Modality::Anatomical, _) => SourceRoot::Cat12Parcellated,
-    });
-    let mut parts = source.path.split('/');
-    let mut part = parts.next()?;
-    let mut workflow = None;
-    if root == SourceRoot::Qsiparc {
-        workflow = Some(Workflow::new(part.strip_prefix("qsirecon-")?).ok()?);
-        part = parts.next()?;
-    }
-    let subject = part.strip_prefix("sub-")?.to_owned();
-    let session = parts.next().and_then(|part| part.strip_prefix("ses-")).map(str::to_owned);
-    Some(((root, workflow), (subject, session)))
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use na_model::{SessionId, SourceRoot, visible};
+use na_model::{SessionId, visible};
 
+use crate::files::roots::Root;
+use crate::files::session_folders::{ANAT, DWI, list_sessions};
 use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::Kind;
-use crate::inputs::roots::{Root, list_sessions};
 use crate::sessions::lookalikes::brought_together;
 
 /// The visits that a subject has under the roots.
@@ -34,7 +35,7 @@ impl Visits {
                     continue;
                 }
             };
-            let has_tables = root.setting != SourceRoot::Cat12;
+            let has_tables = root.has_tables;
             let names = listed.index.names();
             if has_tables && (names.is_empty() || has_scans(&folder)) {
                 visits.ids.insert(None, None);
@@ -88,5 +89,5 @@ fn has_report(root: &Root, folder: &Path) -> bool {
 
 /// Whether a subject's folder holds scans of no session.
 pub(crate) fn has_scans(folder: &Path) -> bool {
-    ["anat", "dwi"].iter().any(|scans| folder.join(scans).is_dir())
+    [ANAT, DWI].iter().any(|scans| folder.join(scans).is_dir())
 }

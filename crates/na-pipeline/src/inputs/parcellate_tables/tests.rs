@@ -38,7 +38,7 @@ fn diffusion(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError
     let files: Vec<String> =
         files.iter().map(|file| format!("qsirecon-W_x-y/sub-1/ses-2/dwi/atlas-A/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    let (workflow, workflow_root) = qsiparc::list_workflows(root.path()).unwrap().0.remove(0);
+    let (workflow, workflow_root) = qsiparc::list_workflows(root.path(), &mut Vec::new()).unwrap().remove(0);
     qsiparc::find_tables(&workflow, &workflow_root, &workflow_root.join("sub-1/ses-2"), "A", pick)
 }
 
@@ -223,10 +223,14 @@ fn workflows_are_listed_sorted_and_a_missing_root_is_named() {
         "other/x",
         "qsirecon-file",
     ]);
-    let names: Vec<Workflow> =
-        qsiparc::list_workflows(root.path()).unwrap().0.into_iter().map(|(workflow, _)| workflow).collect();
+    let names: Vec<Workflow> = qsiparc::list_workflows(root.path(), &mut Vec::new())
+        .unwrap()
+        .into_iter()
+        .map(|(workflow, _)| workflow)
+        .collect();
     assert_eq!(names.iter().map(Workflow::as_str).collect::<Vec<_>>(), ["MRtrix3_act-HSVS", "a.b c", "b"]);
-    let error = qsiparc::list_workflows(&root.path().join("missing")).unwrap_err().to_string();
+    let error =
+        qsiparc::list_workflows(&root.path().join("missing"), &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("QSIPARC_PATH") && error.contains("missing"), "{error}");
 }
 

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use na_model::{SourceFile, SourceKind, SourceRoot, TivFinding};
 
+use crate::files::source_folder::root_of;
 use crate::files::tiv_rank::{Rank, rank_of_file};
+use crate::inputs::cat12;
 use crate::parse::volume::{Volume, is_volume};
 
 /// Volumes that a human head can have, mL.
@@ -220,10 +222,7 @@ impl Evidence<'_> {
             Some(file) => ranked(file)?,
             None => self.known.iter().filter_map(ranked).min_by_key(|(rank, file)| (*rank, &file.path))?,
         };
-        let root = file.root.unwrap_or(match file.kind {
-            SourceKind::Tiv => SourceRoot::Cat12,
-            SourceKind::Table | SourceKind::Sidecar => SourceRoot::Cat12Parcellated,
-        });
+        let root = root_of(file, cat12::MODALITY);
         let candidate =
             self.candidates.iter().find(|file_now| file_now.root == root && file_now.relative == file.path);
         let state = match candidate.map(|candidate| &candidate.reading) {

@@ -3,14 +3,16 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
-use na_model::{Modality, ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderNames;
+use crate::files::source_folder::root_of;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::inputs::parcellate_tables::FoundTable;
-use crate::inputs::unit_finder::FoundUnit;
+use crate::inputs::selection::has_volume;
+use crate::inputs::unit_files::FoundUnit;
 use crate::load::tiv_choice::{Candidate, Evidence, Reading, choose};
 use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
@@ -70,7 +72,7 @@ impl Load<'_> {
             }
             self.add_table(table, &mut loaded)?;
         }
-        if self.planned.unit.modality == Modality::Anatomical {
+        if has_volume(self.planned.unit.modality) {
             for file in self.found.tiv.iter() {
                 self.add_tiv_file(file, &mut loaded)?;
             }
@@ -99,7 +101,7 @@ impl Load<'_> {
         };
         let json = self.read_sidecar(table, &source, loaded)?;
         source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
-        if self.planned.unit.modality == Modality::Anatomical {
+        if has_volume(self.planned.unit.modality) {
             self.volumes.push(Candidate {
                 root,
                 path: table.path.clone(),
@@ -232,7 +234,7 @@ impl Load<'_> {
     }
 
     fn has_looked_for(&self, known: &SourceFile) -> bool {
-        self.found.tiv.looked().contains(&known.root.unwrap_or(SourceRoot::Cat12))
+        self.found.tiv.looked().contains(&root_of(known, self.planned.unit.modality))
     }
 }
 

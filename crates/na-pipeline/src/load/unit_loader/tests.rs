@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use na_model::{Session, SubjectCode, TableName, Tissue, Unit};
+use na_model::{Modality, Session, SubjectCode, TableName, Tissue, Unit};
 
 use super::*;
 use crate::config::EntityPick;
