@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use na_model::columns::{AGE, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS};
 use na_model::{
-    AGE_COLUMN, MapSource, Modality, ReadAt, Region, Session, SessionId, StatisticKind, SubjectCode,
-    TableName, TivFinding, UNKNOWN, Unit, statistic_kind,
+    MapSource, MetricKind, Modality, ReadAt, Region, Session, SessionId, SubjectCode, TableName, TivFinding,
+    UNKNOWN, Unit, metric_kind,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -58,7 +59,7 @@ pub struct TakenUnit {
 }
 
 /// What the package takes age from, in its order.
-const AGE_COLUMNS: [&str; 4] = [AGE_COLUMN, "Age@Scan", "age", "Age"];
+const AGE_COLUMNS: [&str; 4] = [AGE, "Age@Scan", "age", "Age"];
 
 impl PandasCache {
     /// Opens the cache of an output folder, if the pandas package left it.
@@ -315,9 +316,9 @@ impl Rows {
             };
             let hemisphere = |name: &str| Region::hemisphere_in(name, &text(row, name)?).map(str::to_owned);
             let region = Region {
-                index: text(row, Region::INDEX_COLUMN).and_then(|index| index.parse().ok()),
-                label: Region::LABEL_COLUMNS.into_iter().find_map(|name| text(row, name)),
-                hemisphere: Region::HEMISPHERE_COLUMNS.into_iter().find_map(hemisphere),
+                index: text(row, INDEX).and_then(|index| index.parse().ok()),
+                label: LABEL_COLUMNS.into_iter().find_map(|name| text(row, name)),
+                hemisphere: HEMISPHERE_COLUMNS.into_iter().find_map(hemisphere),
             };
             match regions.insert((map.clone(), region.clone()), row) {
                 Some(other) if other == row => continue,
@@ -344,12 +345,12 @@ impl Rows {
 
 /// A column in the type that all its values have.
 fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
-    let kind = statistic_kind(name);
+    let kind = metric_kind(name);
     let is = |test: fn(&Value) -> bool| values.iter().all(|value| test(value));
     if is(|value| matches!(value, Value::Null)) {
         return Ok(Arc::new(NullArray::new(values.len())));
     }
-    if kind == Some(StatisticKind::Flag) {
+    if kind == Some(MetricKind::Flag) {
         let flags = values.iter().map(|value| flag(value));
         let flags = flags.collect::<Result<BooleanArray, _>>();
         return Ok(Arc::new(
@@ -366,7 +367,7 @@ fn column(name: &str, values: &[&Value]) -> Result<ArrayRef, String> {
     if is(|value| matches!(value, Value::Null | Value::Integer(_) | Value::Real(_))) {
         return Ok(Arc::new(values.iter().map(|value| number(value)).collect::<Float64Array>()));
     }
-    if kind == Some(StatisticKind::Number) {
+    if kind == Some(MetricKind::Number) {
         return Err(format!("the column {name} holds text among its numbers"));
     }
     let texts = values.iter().map(|value| match value {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use na_model::columns::{HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS};
 use na_model::{Region, RegionSet};
 
 /// The columns of a batch that name regions. Numbers that a table holds as doubles or as text, because other files of it
@@ -25,9 +26,9 @@ impl<'a> RegionColumns<'a> {
         let hemisphere = |name: &'static str| Some((name, column(name)?));
         Self {
             rows: batch.num_rows(),
-            index: column(Region::INDEX_COLUMN),
-            labels: Region::LABEL_COLUMNS.into_iter().filter_map(column).collect(),
-            hemispheres: Region::HEMISPHERE_COLUMNS.into_iter().filter_map(hemisphere).collect(),
+            index: column(INDEX),
+            labels: LABEL_COLUMNS.into_iter().filter_map(column).collect(),
+            hemispheres: HEMISPHERE_COLUMNS.into_iter().filter_map(hemisphere).collect(),
         }
     }
 

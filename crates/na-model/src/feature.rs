@@ -4,7 +4,9 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{MapSource, Modality, TableName, UNKNOWN};
+use crate::columns::TIV;
+use crate::table::{MapSource, TableName, UNKNOWN};
+use crate::unit::Modality;
 
 /// The longest name that a feature's file may have, bytes: what is left of a file system's 255 holds the names under
 /// which files are written.
@@ -70,7 +72,7 @@ impl FeatureName {
     /// Total intracranial volume as a feature.
     #[must_use]
     pub fn tiv() -> Self {
-        Self { modality: Modality::Anatomical, name: "tiv".to_owned() }
+        Self { modality: Modality::Anatomical, name: TIV.to_owned() }
     }
 
     /// The modality it belongs to.

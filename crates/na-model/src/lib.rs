@@ -15,12 +15,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod columns;
+
 mod bids;
 mod error;
 mod feature;
 mod listing;
 mod manifest;
-mod measure;
+mod measurement_unit;
 mod metric;
 mod missing;
 mod named;
@@ -38,12 +40,11 @@ mod unit;
 pub use bids::BidsName;
 pub use error::ModelError;
 pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, name_key};
-pub use listing::{AGE_COLUMN, ListedSession, Listing};
+pub use listing::{ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
-pub use measure::Measure;
+pub use measurement_unit::MeasurementUnit;
 pub use metric::{
-    DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, StatisticKind, TEXT_REGION_COLUMNS, WideMetrics,
-    statistic_kind,
+    DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, MetricKind, WideMetrics, metric_kind,
 };
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use named::Names;

@@ -4,22 +4,19 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Session;
-
-/// The column that age has everywhere in the store: years, unless the list counts it in a unit that nobody knows.
-pub const AGE_COLUMN: &str = "AGE";
+use crate::session::Session;
 
 /// Sessions in the order of the session list, with their metadata as it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
-    /// The metadata columns; age, where there is one, is called [`AGE_COLUMN`].
+    /// The metadata columns; age, where there is one, is called [`AGE`](crate::columns::AGE).
     pub columns: Vec<String>,
     /// A row a session.
     pub rows: Vec<ListedSession>,
     /// Columns that must not be in the store, whoever had them: they look like direct identifiers.
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// Whether [`AGE_COLUMN`] is in a unit that nobody knows, and not in years.
+    /// Whether [`AGE`](crate::columns::AGE) is in a unit that nobody knows, and not in years.
     #[serde(default)]
     pub unknown_age_unit: bool,
     /// Whether folders say which sessions there are, because no list does, or because it names subjects alone.

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use crate::columns::{VOL_TIV, VOLUME_MM3};
+
 /// What a known statistic must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatisticKind {
+pub enum MetricKind {
     /// A number or null; integers stay integers.
     Number,
     /// True, false or null; `0`, `1`, `0.0` and `1.0` are read too.
@@ -13,7 +15,7 @@ pub enum StatisticKind {
 
 /// Every statistic of `parcellate` from its first version (November 2025) to its diagnostic tier (February 2026).
 const NUMBERS: &[&str] = &[
-    "volume_mm3",
+    VOLUME_MM3,
     "voxel_count",
     "z_filtered_mean",
     "z_filtered_std",
@@ -57,33 +59,19 @@ const NUMBERS: &[&str] = &[
     "percentile_75",
     "percentile_90",
     "percentile_95",
-    "vol_TIV",
+    VOL_TIV,
 ];
 
 const FLAGS: &[&str] =
     &["is_strongly_skewed", "is_heavy_tailed", "is_bimodal", "has_outliers", "fails_normality"];
 
-/// Columns that describe a region in words, whatever they look like.
-pub const TEXT_REGION_COLUMNS: &[&str] = &[
-    "label",
-    "name",
-    "network_label",
-    "label_7network",
-    "label_17network",
-    "network_label_17network",
-    "atlas_name",
-    "hemisphere",
-    "hemi",
-    "structure",
-];
-
 /// The kind of a statistic that `parcellate` knows, none for other columns.
 #[must_use]
-pub fn statistic_kind(column: &str) -> Option<StatisticKind> {
+pub fn metric_kind(column: &str) -> Option<MetricKind> {
     if NUMBERS.contains(&column) {
-        Some(StatisticKind::Number)
+        Some(MetricKind::Number)
     } else if FLAGS.contains(&column) {
-        Some(StatisticKind::Flag)
+        Some(MetricKind::Flag)
     } else {
         None
     }
@@ -91,7 +79,7 @@ pub fn statistic_kind(column: &str) -> Option<StatisticKind> {
 
 /// The metrics of anatomical tables that become features unless others are asked for.
 pub const DEFAULT_ANATOMICAL_METRICS: &[&str] =
-    &["volume_mm3", "mean", "std", "median", "sum", "robust_std", "mad_median"];
+    &[VOLUME_MM3, "mean", "std", "median", "sum", "robust_std", "mad_median"];
 
 /// The metrics of diffusion tables that become features unless others are asked for.
 pub const DEFAULT_DIFFUSION_METRICS: &[&str] = &[
@@ -105,7 +93,7 @@ pub const DEFAULT_DIFFUSION_METRICS: &[&str] = &[
     "z_filtered_std",
     "iqr_filtered_mean",
     "iqr_filtered_std",
-    "volume_mm3",
+    VOLUME_MM3,
     "voxel_count",
 ];
 
@@ -148,13 +136,13 @@ impl WideMetrics {
 
     /// The metrics among a table's numeric and boolean columns that become features, in the order asked for.
     #[must_use]
-    pub fn choose<'a>(&'a self, modality: crate::Modality, columns: &[&'a str]) -> Vec<&'a str> {
+    pub fn choose<'a>(&'a self, modality: crate::unit::Modality, columns: &[&'a str]) -> Vec<&'a str> {
         let wanted: Vec<&str> = match self {
-            Self::All => return columns.iter().copied().filter(|c| statistic_kind(c).is_some()).collect(),
+            Self::All => return columns.iter().copied().filter(|c| metric_kind(c).is_some()).collect(),
             Self::Listed(metrics) => metrics.iter().map(String::as_str).collect(),
             Self::Default => match modality {
-                crate::Modality::Anatomical => DEFAULT_ANATOMICAL_METRICS.to_vec(),
-                crate::Modality::Diffusion => DEFAULT_DIFFUSION_METRICS.to_vec(),
+                crate::unit::Modality::Anatomical => DEFAULT_ANATOMICAL_METRICS.to_vec(),
+                crate::unit::Modality::Diffusion => DEFAULT_DIFFUSION_METRICS.to_vec(),
             },
         };
         once_each(wanted.into_iter().filter(|metric| columns.contains(metric))).collect()
@@ -170,7 +158,7 @@ fn once_each<'a>(words: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Modality;
+    use crate::unit::Modality;
 
     #[test]
     fn features_are_the_metrics_asked_for_that_are_there() {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::{Session, SessionId, Sidecar, SourceFile, SourceRoot, SubjectCode, code_letters, code_number};
+use crate::session::{Session, SessionId, SubjectCode, code_letters, code_number};
+use crate::source_file::{Sidecar, SourceFile, SourceRoot};
 
 /// What a reason says in the place of one that named somebody.
 const UNTOLD: &str = "not told: it named a participant who withdrew";
@@ -232,7 +233,8 @@ fn starts_with_visit(token: &str, gone: &BTreeSet<SessionId>, staying: Option<&B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fingerprint, ReadAt, SourceKind};
+    use crate::read_at::ReadAt;
+    use crate::source_file::{Fingerprint, SourceKind};
 
     fn session(subject: &str, id: &str) -> Session {
         Session::new(SubjectCode::clean(subject).unwrap(), SessionId::clean(id).unwrap())

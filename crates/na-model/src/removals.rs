@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MapSource, Modality, Session, SourceFile, SourceKind, TableName, Unit};
+use crate::session::Session;
+use crate::source_file::{SourceFile, SourceKind};
+use crate::table::{MapSource, TableName};
+use crate::unit::{Modality, Unit};
 
 /// What leaves a store, by unit. All else of a unit stays.
 ///
@@ -177,7 +180,8 @@ impl From<Removals> for Vec<(Unit, Leaving)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SubjectCode, Workflow};
+    use crate::session::SubjectCode;
+    use crate::table::Workflow;
 
     #[test]
     fn what_leaves_is_told_apart_from_what_stays_and_survives_being_written_down() {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::ModelError;
+use crate::error::ModelError;
 
 const SUBJECT_WIDTH: usize = 4;
 const LONGEST: usize = 200;

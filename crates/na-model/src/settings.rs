@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{ModelError, WideMetrics};
+use crate::error::ModelError;
+use crate::metric::WideMetrics;
 
 /// The atlas unless another is named.
 pub const DEFAULT_ATLAS: &str = "4S456Parcels";

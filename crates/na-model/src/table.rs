@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Modality, ModelError};
+use crate::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW};
+use crate::error::ModelError;
+use crate::unit::Modality;
 
 /// What stands in `model` and `desc` where a file name has no such entity.
 pub const UNKNOWN: &str = "unknown";
@@ -161,8 +163,8 @@ impl TableName {
     #[must_use]
     pub fn columns_added_to(modality: Modality) -> &'static [&'static str] {
         match modality {
-            Modality::Anatomical => &["modality", "metric", "subject_code", "session_id", "tiv"],
-            Modality::Diffusion => &["workflow", "model", "param", "desc", "subject_code", "session_id"],
+            Modality::Anatomical => &[MODALITY, METRIC, SUBJECT, SESSION, TIV],
+            Modality::Diffusion => &[WORKFLOW, MODEL, PARAM, DESC, SUBJECT, SESSION],
         }
     }
 }

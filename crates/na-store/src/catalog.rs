@@ -6,8 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
-    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
-    statistic_kind,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature, metric_kind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,7 +113,7 @@ pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
 pub(crate) fn long_entry(table: &TableName, file: &TableFile, index: &LongIndex) -> LongFormat {
     let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
     let tsv = tsv_columns(file.schema());
-    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| statistic_kind(name).is_some());
+    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| metric_kind(name).is_some());
     let metrics = metrics.filter(|name| *name != "vol_TIV").cloned();
     LongFormat {
         name: table.to_string(),

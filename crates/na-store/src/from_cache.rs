@@ -7,7 +7,8 @@ use na_cache::{
     Cache, CacheStatus, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, RunRecord, TakenUnit,
     Writer,
 };
-use na_model::{AGE_COLUMN, Compression, DEFAULT_ATLAS, ExportSettings, ListedSession, Listing, Session};
+use na_model::columns::AGE;
+use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, ListedSession, Listing, Session};
 
 use crate::error::StoreError;
 use crate::existing::ExistingStore;
@@ -164,7 +165,7 @@ fn take_over(
     ages.retain(|session, _| !told.contains(session));
     if !ages.is_empty() {
         let row = |(session, age)| ListedSession { session, values: vec![Some(format!("{age:?}"))] };
-        record.listing.columns = vec![AGE_COLUMN.to_owned()];
+        record.listing.columns = vec![AGE.to_owned()];
         record.listing.rows = ages.into_iter().map(row).collect();
     }
     record.n_listed_withdrawn = how.withdrawals.n_listed();

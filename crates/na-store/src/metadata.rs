@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use na_model::{AGE_COLUMN, Compression, Listing, Number, Session};
+use na_model::columns::AGE;
+use na_model::{Compression, Listing, Number, Session};
 
 use crate::column_names::{Wanted, distinct_names};
 use crate::durable::Folders;
@@ -48,8 +49,8 @@ impl MetadataColumn {
     /// Its field in a table that calls it by this name.
     pub(crate) fn field_as(&self, name: &str) -> Field {
         match self.name.as_str() {
-            AGE_COLUMN if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
-            AGE_COLUMN => double_field(name, Some("years")),
+            AGE if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
+            AGE => double_field(name, Some("years")),
             _ => Field::new(name, self.data_type.clone(), true),
         }
     }
@@ -96,7 +97,7 @@ impl MetadataTable {
         } else {
             names
         };
-        let names_ages = names.iter().any(|name| name == AGE_COLUMN) && !keeps_old;
+        let names_ages = names.iter().any(|name| name == AGE) && !keeps_old;
         let mut seen = HashSet::new();
         for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
             if seen.insert(&row.session) {
@@ -137,7 +138,7 @@ impl MetadataTable {
         let mut columns = old.named(all_names, &mut notes);
         // Ages of two lists stand in one column: its unit is known where that of each is.
         let was_unknown = !old.ages_are_in_years();
-        for column in columns.iter_mut().filter(|column| column.own_name == AGE_COLUMN) {
+        for column in columns.iter_mut().filter(|column| column.own_name == AGE) {
             column.has_unknown_unit = tells_ages && listing.unknown_age_unit || keeps_ages && was_unknown;
         }
         let mut merged = Self::typed(columns, sessions, &words, &mut notes);
@@ -217,7 +218,7 @@ impl MetadataTable {
         let sessions = [SUBJECT, SESSION].map(|name| Wanted { name, is_fixed: true, so_far: None });
         let wanted = own_names.iter().zip(&known).map(|(name, known)| Wanted {
             name,
-            is_fixed: name == AGE_COLUMN,
+            is_fixed: name == AGE,
             so_far: known.map(|(_, column)| column.name.as_str()),
         });
         let wanted: Vec<Wanted<'_>> = sessions.into_iter().chain(wanted).collect();
@@ -251,7 +252,7 @@ impl MetadataTable {
         for (place, column) in columns.iter_mut().enumerate() {
             let cells = || sessions.iter().filter_map(|session| words.get(session)?.get(place)?.as_deref());
             column.data_type = match column.name.as_str() {
-                AGE_COLUMN => DataType::Float64,
+                AGE => DataType::Float64,
                 _ => type_of(&column.data_type, cells()),
             };
             let is_rounded =
@@ -303,7 +304,7 @@ impl MetadataTable {
     }
 
     fn has_age(&self, session: &Session) -> bool {
-        self.value(session, AGE_COLUMN).is_some_and(|age| *age != Value::Null)
+        self.value(session, AGE).is_some_and(|age| *age != Value::Null)
     }
 
     /// Whether ages are in years: a list may count them in a unit that nobody knows.
@@ -313,7 +314,7 @@ impl MetadataTable {
 
     /// The youngest and the oldest age.
     pub(crate) fn age_range(&self) -> Option<(f64, f64)> {
-        let ages = self.sessions.iter().filter_map(|session| match self.value(session, AGE_COLUMN)? {
+        let ages = self.sessions.iter().filter_map(|session| match self.value(session, AGE)? {
             Value::Double(age) => Some(*age),
             _ => None,
         });

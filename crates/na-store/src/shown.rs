@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Schema};
 use arrow::error::ArrowError;
-use na_model::{Number, StatisticKind, is_missing_in_list, statistic_kind};
+use na_model::{MetricKind, Number, is_missing_in_list, metric_kind};
 
 use crate::long::origin::{ColumnOrigin, with_no_values, written_columns};
 
@@ -37,9 +37,9 @@ pub(crate) fn shown_schema(stored: &Schema) -> Schema {
     let columns = written_columns(stored);
     let fields = stored.fields().iter().zip(&columns).map(|(field, column)| {
         let is_told = column.origin == ColumnOrigin::Table && column.data_type == *field.data_type();
-        let (data_type, is_empty) = match (statistic_kind(column.name), field.data_type()) {
+        let (data_type, is_empty) = match (metric_kind(column.name), field.data_type()) {
             // pandas writes flags that went through its cache as numbers, with gaps as doubles.
-            (Some(StatisticKind::Flag), stored) if is_told && *stored != DataType::Null => {
+            (Some(MetricKind::Flag), stored) if is_told && *stored != DataType::Null => {
                 (DataType::Boolean, false)
             }
             // A statistic without a type is one without a value, and no text.

@@ -10,8 +10,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use na_cache::{Cache, CachedUnit};
 use na_model::{
-    Fingerprint, MapSource, Measure, ModelError, ReadAt, Sidecar, SourceFile, SourceKind, TivFinding, Unit,
-    UnitStatus,
+    Fingerprint, MapSource, MeasurementUnit, ModelError, ReadAt, Sidecar, SourceFile, SourceKind, TivFinding,
+    Unit, UnitStatus,
 };
 
 use crate::completeness::Completeness;
@@ -248,7 +248,7 @@ fn schema() -> SchemaRef {
     fields.extend(["hash", "mask_entity", "original_file", "mask"].map(text_field));
     fields.extend(["mask_threshold", "atlas_threshold"].map(|name| double_field(name, None)));
     fields.extend(["atlas_name", "space", "software_version", "timestamp", "root"].map(text_field));
-    fields.push(double_field("tiv", Some(Measure::Millilitre.as_str())));
+    fields.push(double_field("tiv", Some(MeasurementUnit::Millilitre.as_str())));
     fields.push(with_unit(Field::new("read_at", DataType::Int64, true), Some("us since 1970")));
     Arc::new(Schema::new(fields))
 }

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::CachedUnit;
-use na_model::{ExportSettings, FeatureName, Measure, Modality, Session};
+use na_model::{ExportSettings, FeatureName, MeasurementUnit, Modality, Session};
 
 use crate::durable::Folders;
 use crate::error::StoreError;
@@ -104,7 +104,11 @@ impl TivTable {
 
 pub(crate) fn schema() -> SchemaRef {
     let [subject, session] = session_fields();
-    Arc::new(Schema::new(vec![subject, session, double_field(COLUMN, Some(Measure::Millilitre.as_str()))]))
+    Arc::new(Schema::new(vec![
+        subject,
+        session,
+        double_field(COLUMN, Some(MeasurementUnit::Millilitre.as_str())),
+    ]))
 }
 
 pub(crate) fn kind() -> FeatureKind {

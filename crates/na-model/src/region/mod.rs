@@ -1,6 +1,11 @@
 //! The regions of an atlas, as a table lists them.
+//!
+//! Knows the columns' names alone. Open `set` for the regions that a table has, and `matching` for how those of one table
+//! answer to another's.
 
 use serde::{Deserialize, Serialize};
+
+use crate::columns::STRUCTURE;
 
 mod matching;
 mod set;
@@ -28,23 +33,11 @@ enum Side {
 }
 
 impl Region {
-    /// The column with a region's number.
-    pub const INDEX_COLUMN: &str = "index";
-
-    /// The columns with its name: the first that has one in a row counts.
-    pub const LABEL_COLUMNS: [&str; 2] = ["label", "name"];
-
-    /// The columns with its hemisphere: the first that has one in a row counts.
-    pub const HEMISPHERE_COLUMNS: [&str; 3] = ["hemisphere", "hemi", "structure"];
-
-    /// Every column that tells a region from another.
-    pub const COLUMNS: [&str; 6] = ["index", "label", "name", "hemisphere", "hemi", "structure"];
-
-    /// What a cell of one of the [`HEMISPHERE_COLUMNS`](Self::HEMISPHERE_COLUMNS) says. A structure may be anything:
+    /// What a cell of one of the [`HEMISPHERE_COLUMNS`](crate::columns::HEMISPHERE_COLUMNS) says. A structure may be anything:
     /// `CORTEX_LEFT` has a side, `BRAIN_STEM` has none and tells no regions apart.
     #[must_use]
     pub fn hemisphere_in<'a>(column: &str, cell: &'a str) -> Option<&'a str> {
-        (column != "structure" || side(cell).is_some()).then_some(cell)
+        (column != STRUCTURE || side(cell).is_some()).then_some(cell)
     }
 
     /// Whether a hemisphere is one word, and not part of a structure's name.

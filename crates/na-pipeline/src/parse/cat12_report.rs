@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use na_model::columns::VOL_TIV;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -35,7 +36,7 @@ pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError>
                 let name = element.name();
                 match depth {
                     2 => in_measures = name.as_ref() == "subjectmeasures",
-                    3 if in_measures && name.as_ref() == "vol_TIV" => number = Some(String::new()),
+                    3 if in_measures && name.as_ref() == VOL_TIV => number = Some(String::new()),
                     _ => spoil(&mut number),
                 }
             }

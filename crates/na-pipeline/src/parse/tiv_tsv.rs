@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use na_model::columns::VOL_TIV;
 use na_model::{Number, is_missing};
 
 use crate::files::pointer::check_content;
@@ -37,7 +38,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
     }
     let mut lines = text.lines();
     let header: Vec<_> = lines.next().unwrap_or_default().split('\t').map(unquoted).collect();
-    let Some(column) = header.iter().position(|name| name == "vol_TIV") else {
+    let Some(column) = header.iter().position(|name| name == VOL_TIV) else {
         let found = format!("the columns {}", shorten(header.join(", ").as_bytes()));
         return Err(UnitError::line(path, 1, found, "a column vol_TIV"));
     };
@@ -57,7 +58,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
             return Err(UnitError::Cell {
                 path: path.to_owned(),
                 line,
-                column: "vol_TIV".to_owned(),
+                column: VOL_TIV.to_owned(),
                 found: shorten(cell.as_bytes()),
                 expected: expected_number(cell),
             });

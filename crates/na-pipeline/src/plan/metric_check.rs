@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use na_model::{TEXT_REGION_COLUMNS, Unit, WideMetrics};
+use na_model::columns::REGION_TEXT_COLUMNS;
+use na_model::{Unit, WideMetrics};
 use na_store::nearest_names;
 
 use crate::config::Config;
@@ -29,7 +30,7 @@ pub(crate) fn check_metrics(
     let Some(WideMetrics::Listed(asked)) = &config.wide_metrics else { return Ok(()) };
     let mut there = BTreeSet::new();
     let mut has_any = |columns: Vec<String>| {
-        let columns = columns.into_iter().filter(|name| !TEXT_REGION_COLUMNS.contains(&name.as_str()));
+        let columns = columns.into_iter().filter(|name| !REGION_TEXT_COLUMNS.contains(&name.as_str()));
         there.extend(columns);
         asked.iter().any(|metric| there.contains(metric))
     };

@@ -329,7 +329,7 @@ impl Identities<'_> {
                 list.push(session, written, &person.row);
             }
         }
-        let has_age = list.listing.columns.iter().any(|column| column == na_model::AGE_COLUMN);
+        let has_age = list.listing.columns.iter().any(|column| column == na_model::columns::AGE);
         if has_age && several_visits > 0 {
             list.notes.push(format!(
                 "the session list has a row a subject: {several_visits} subjects have several visits, and one age in all of \

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::{AGE_COLUMN, Measure, TEXT_REGION_COLUMNS, TableName, statistic_kind};
+use na_model::columns::{AGE, REGION_TEXT_COLUMNS};
+use na_model::{MeasurementUnit, TableName, metric_kind};
 
 use crate::column_names::{Wanted, distinct_names};
 use crate::long::merge::Fact;
@@ -172,7 +173,7 @@ fn names(
             is_fixed: match origin {
                 ColumnOrigin::Table => is_looked_for(field.name()),
                 ColumnOrigin::Store => true,
-                ColumnOrigin::Metadata => field.name() == AGE_COLUMN,
+                ColumnOrigin::Metadata => field.name() == AGE,
             },
             so_far: in_file.map(|column| column.written),
         })
@@ -190,7 +191,7 @@ fn names(
 
 /// Whether readers of a table know a column of its files by its name.
 fn is_looked_for(name: &str) -> bool {
-    statistic_kind(name).is_some() || TEXT_REGION_COLUMNS.contains(&name) || matches!(name, "index" | "hemi")
+    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || matches!(name, "index" | "hemi")
 }
 
 /// The columns of TSVs in a long table that is written.
@@ -216,14 +217,14 @@ fn tsv_field(table: &TableName, column: &TsvColumn) -> Field {
     let is_empty = column.data_type == DataType::Null;
     let data_type = if is_empty { DataType::Float64 } else { column.data_type.clone() };
     let measured = matches!(data_type, DataType::Float64 | DataType::Int64);
-    let unit = Measure::of_column(table, &column.name).filter(|_| measured);
-    let field = with_unit(Field::new(&column.name, data_type, true), unit.map(Measure::as_str));
+    let unit = MeasurementUnit::of_column(table, &column.name).filter(|_| measured);
+    let field = with_unit(Field::new(&column.name, data_type, true), unit.map(MeasurementUnit::as_str));
     if is_empty { with_no_values(field) } else { field }
 }
 
 fn added_field(name: &str) -> Field {
     match name {
-        "tiv" => double_field("tiv", Some(Measure::Millilitre.as_str())),
+        "tiv" => double_field("tiv", Some(MeasurementUnit::Millilitre.as_str())),
         name => text_field(name),
     }
 }

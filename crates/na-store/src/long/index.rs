@@ -7,6 +7,7 @@ use std::ops::Range;
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Schema};
 use na_cache::RegionColumns;
+use na_model::columns::REGION_COLUMNS;
 use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
@@ -78,7 +79,7 @@ impl LongIndex {
 /// Where the columns are that say whose a row is, and of which region: a session list may have some of these names.
 pub(crate) fn key_places(schema: &Schema) -> Vec<usize> {
     let is_key = |column: &WrittenColumn<'_>| match column.origin {
-        ColumnOrigin::Table => Region::COLUMNS.contains(&column.written),
+        ColumnOrigin::Table => REGION_COLUMNS.contains(&column.written),
         ColumnOrigin::Store => KEYS.contains(&column.written),
         _ => false,
     };

@@ -2,7 +2,7 @@
 //! its long tables have columns of the session list that `metadata.parquet` may lack.
 
 use arrow::datatypes::Schema;
-use na_model::AGE_COLUMN;
+use na_model::columns::AGE;
 
 use super::{MetadataColumn, MetadataTable, known_type};
 use crate::error::StoreError;
@@ -42,7 +42,7 @@ pub(super) fn columns_of_list(schema: &Schema) -> Vec<(WrittenColumn<'_>, &str)>
     let of_list = written_columns(schema).into_iter();
     let of_list =
         of_list.filter(|column| column.origin == ColumnOrigin::Metadata && !says_nothing(column.name));
-    let name = |name| if OTHER_AGES.contains(&name) { AGE_COLUMN } else { name };
+    let name = |name| if OTHER_AGES.contains(&name) { AGE } else { name };
     of_list.map(|column| (column.clone(), name(column.name))).collect()
 }
 

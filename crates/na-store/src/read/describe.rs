@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use na_cache::CacheStatus;
-use na_model::{Measure, Modality, WideFeature};
+use na_model::{MeasurementUnit, Modality, WideFeature};
 
 use crate::error::StoreError;
 use crate::notes;
@@ -108,11 +108,11 @@ impl Snapshot {
                 }
             }
             Found::Tiv => {
-                let unit = Some(Measure::Millilitre);
+                let unit = Some(MeasurementUnit::Millilitre);
                 self.computed_facts(&found, crate::tiv::kind(), unit, BTreeSet::new())?
             }
             Found::Computed(table, feature) => {
-                let unit = Measure::of_column(table, &feature.metric);
+                let unit = MeasurementUnit::of_column(table, &feature.metric);
                 self.computed_facts(&found, feature.kind.clone(), unit, self.producers(table)?)?
             }
         };
@@ -127,7 +127,7 @@ impl Snapshot {
             model: kind.model,
             param: kind.param,
             desc: kind.desc,
-            unit: facts.unit.unwrap_or_else(|| Measure::Unknown.to_string()),
+            unit: facts.unit.unwrap_or_else(|| MeasurementUnit::Unknown.to_string()),
             n_sessions: facts.n_sessions,
             regions: facts.regions,
             atlas_name: cached.unwrap_or(&self.manifest.atlas_name).clone(),
@@ -141,7 +141,7 @@ impl Snapshot {
         &self,
         found: &Found,
         kind: FeatureKind,
-        unit: Option<Measure>,
+        unit: Option<MeasurementUnit>,
         producers: BTreeSet<String>,
     ) -> Result<Facts, StoreError> {
         let batches = self.features(std::slice::from_ref(found), &ReadOptions::default())?;
@@ -160,8 +160,8 @@ impl Snapshot {
 }
 
 /// The unit that a feature has by what the manifest says it is.
-fn unit_in_manifest(entry: &WideFeature) -> Option<Measure> {
-    Measure::of_column(&table_of(entry)?, &entry.metric)
+fn unit_in_manifest(entry: &WideFeature) -> Option<MeasurementUnit> {
+    MeasurementUnit::of_column(&table_of(entry)?, &entry.metric)
 }
 
 fn kind_in_manifest(entry: &WideFeature) -> FeatureKind {

@@ -9,7 +9,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::{Cache, CachedUnit};
-use na_model::{MapSource, Measure, Session, TableName, statistic_kind};
+use na_model::{MapSource, MeasurementUnit, Session, TableName, metric_kind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -181,7 +181,7 @@ impl Rows {
         if let Some(metrics) = &self.options.metrics {
             let of_table = written.iter().filter(|column| column.origin == ColumnOrigin::Table);
             let known: Vec<&str> =
-                of_table.map(|column| column.written).filter(|name| statistic_kind(name).is_some()).collect();
+                of_table.map(|column| column.written).filter(|name| metric_kind(name).is_some()).collect();
             if let Some(wrong) = metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
                 return Err(unknown("metric", wrong, &snapshot.output, known));
             }
@@ -197,7 +197,7 @@ impl Rows {
                 }
                 ColumnOrigin::Store => true,
                 ColumnOrigin::Table => metrics.as_ref().is_none_or(|metrics| {
-                    statistic_kind(column.written).is_none() || metrics.contains(column.written)
+                    metric_kind(column.written).is_none() || metrics.contains(column.written)
                 }),
             };
             let names_regions = self.options.regions.is_some()
@@ -218,7 +218,7 @@ impl Rows {
         }
         if self.volumes.is_some() {
             self.given.push(self.columns.len());
-            self.columns.push((double_field(TIV, Some(Measure::Millilitre.as_str())), From::Volume));
+            self.columns.push((double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())), From::Volume));
         }
         Ok(())
     }

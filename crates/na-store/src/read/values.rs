@@ -8,7 +8,8 @@ use arrow::compute::{concat, concat_batches, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema};
 use arrow::error::ArrowError;
 use na_cache::{CachedTable, CachedUnit, RegionColumns};
-use na_model::{Region, TableName, WideFeature};
+use na_model::columns::REGION_COLUMNS;
+use na_model::{TableName, WideFeature};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -204,7 +205,7 @@ impl Snapshot {
         let wanted = |map: Option<&na_model::MapSource>| {
             features.iter().any(|(_, feature)| feature.map.as_ref() == map)
         };
-        let columns = [metrics, &Region::COLUMNS].concat();
+        let columns = [metrics, &REGION_COLUMNS].concat();
         let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
             let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
             let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
@@ -233,7 +234,7 @@ fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
 
 /// The columns of a cached table that name its regions.
 fn region_columns(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let is_key = |(_, field): &(usize, &FieldRef)| Region::COLUMNS.contains(&field.name().as_str());
+    let is_key = |(_, field): &(usize, &FieldRef)| REGION_COLUMNS.contains(&field.name().as_str());
     let places = batch.schema_ref().fields().iter().enumerate().filter(is_key).map(|(place, _)| place);
     batch.project(&places.collect::<Vec<_>>())
 }

@@ -9,7 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use na_model::{MapSource, Measure, Session, TableName};
+use na_model::{MapSource, MeasurementUnit, Session, TableName};
 
 use crate::long::index::{LongIndex, Run};
 use crate::session_columns::session_fields;
@@ -131,9 +131,10 @@ pub(crate) fn feature_schema(
     regions: &[String],
     data_type: &DataType,
 ) -> SchemaRef {
-    let unit = Measure::of_column(table, metric).filter(|_| *data_type != DataType::Boolean);
-    let region =
-        |name: &String| with_unit(Field::new(name, data_type.clone(), true), unit.map(Measure::as_str));
+    let unit = MeasurementUnit::of_column(table, metric).filter(|_| *data_type != DataType::Boolean);
+    let region = |name: &String| {
+        with_unit(Field::new(name, data_type.clone(), true), unit.map(MeasurementUnit::as_str))
+    };
     let fields = session_fields().into_iter().chain(regions.iter().map(region));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -1,4 +1,7 @@
-//! Finds the files of one unit, without reading them. Each kind of input is one module.
+//! The tables that `parcellate` writes for one session, found by their names.
+//!
+//! Knows one session's folder, and leaves to an input what its names mean. Promises one file a table or map: which of
+//! several is taken is said by options, or is an error that names them. Begin with [`Search`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,8 +1,12 @@
-//! Reading one unit: its tables, their sidecars, its TIV, and the form in which it is committed.
+//! Reading one unit: its tables, their sidecars, and total intracranial volume, encoded for the cache.
+//!
+//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs a
+//! note and no measurement. Begin with [`load`].
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
+use na_model::columns::VOL_TIV;
 use na_model::{ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::files::fingerprint::read_unless;
@@ -266,7 +270,7 @@ fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<V
 
 /// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
 fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
-    let column = parsed.batch.column_by_name("vol_TIV")?;
+    let column = parsed.batch.column_by_name(VOL_TIV)?;
     let first = (0..column.len()).find(|row| column.is_valid(*row))?;
     let millilitres = match column.data_type() {
         DataType::Float64 => column.as_primitive::<Float64Type>().value(first),

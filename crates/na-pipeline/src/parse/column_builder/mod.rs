@@ -1,4 +1,7 @@
 //! A column of a table while it is read: the narrowest type that holds its cells so far.
+//!
+//! Knows the column's name, which says for known statistics what the cells must be. Promises that no cell changes its
+//! value: a column with any text is text as it was written. Begin with [`ColumnBuilder`].
 
 use std::sync::Arc;
 
@@ -6,7 +9,8 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int64Array, Int64Builder, NullArray,
     StringBuilder,
 };
-use na_model::{Number, StatisticKind, TEXT_REGION_COLUMNS, is_missing, is_missing_text, statistic_kind};
+use na_model::columns::{INDEX, REGION_TEXT_COLUMNS};
+use na_model::{MetricKind, Number, is_missing, is_missing_text, metric_kind};
 
 use crate::parse::cell::{boolean, expected_number, flag, index, unquoted};
 
@@ -38,28 +42,28 @@ enum Cells {
 /// A cell that its column cannot take.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The column is of text after all: it is [postponed](Column::postpone) and read again from its first row.
+    /// The column is of text after all: it is [postponed](ColumnBuilder::postpone) and read again from its first row.
     Text,
     /// The name of the column promises something else.
     Expected(&'static str),
 }
 
 #[derive(Debug)]
-pub(crate) struct Column {
+pub(crate) struct ColumnBuilder {
     pub(crate) name: String,
     rule: Rule,
     rows: usize,
     cells: Cells,
 }
 
-impl Column {
+impl ColumnBuilder {
     /// A column for so many rows.
     pub(crate) fn new(name: String, rows: usize) -> Self {
-        let rule = match statistic_kind(&name) {
-            Some(StatisticKind::Number) => Rule::Number,
-            Some(StatisticKind::Flag) => Rule::Flag,
-            None if TEXT_REGION_COLUMNS.contains(&name.as_str()) => Rule::Text,
-            None if name == "index" => Rule::Index,
+        let rule = match metric_kind(&name) {
+            Some(MetricKind::Number) => Rule::Number,
+            Some(MetricKind::Flag) => Rule::Flag,
+            None if REGION_TEXT_COLUMNS.contains(&name.as_str()) => Rule::Text,
+            None if name == INDEX => Rule::Index,
             None => Rule::Any,
         };
         let mut column = Self { name, rule, rows, cells: Cells::Nulls(0) };

@@ -6,7 +6,7 @@ use super::*;
 
 /// A column of these cells, or the place of the first that does not fit.
 fn read(name: &str, cells: &[String], is_fast: bool) -> Result<ArrayRef, (usize, String)> {
-    let mut column = Column::new(name.to_owned(), cells.len());
+    let mut column = ColumnBuilder::new(name.to_owned(), cells.len());
     for (place, cell) in cells.iter().enumerate() {
         let rest = format!("{cell}\t1");
         if is_fast && let Some(end) = column.take_usual(rest.as_bytes()) {

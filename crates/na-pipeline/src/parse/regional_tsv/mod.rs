@@ -1,4 +1,7 @@
 //! A table of regional statistics: a header, then a row a region, cells between tabs.
+//!
+//! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and what
+//! was expected there. Begin with [`parse_table`].
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -7,11 +10,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use memchr::memchr_iter;
-use na_model::statistic_kind;
+use na_model::columns::{
+    DESC, LABEL_COLUMNS, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW,
+};
+use na_model::metric_kind;
 
 use crate::files::pointer::check_content;
 use crate::parse::cell::unquoted;
-use crate::parse::column_builder::Column;
+use crate::parse::column_builder::ColumnBuilder;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::unit_error::{UnitError, shorten};
 
@@ -21,12 +27,8 @@ mod rows;
 use repeats::without_repeats;
 use rows::Rows;
 
-/// The columns that name regions, the better one first.
-const REGION_COLUMNS: [&str; 2] = ["label", "name"];
-
 /// The columns that the store adds to a table.
-const ADDED_BY_STORE: [&str; 9] =
-    ["subject_code", "session_id", "modality", "metric", "tiv", "workflow", "model", "param", "desc"];
+const ADDED_BY_STORE: [&str; 9] = [SUBJECT, SESSION, MODALITY, METRIC, TIV, WORKFLOW, MODEL, PARAM, DESC];
 
 /// A table of one session and one map.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +64,8 @@ pub fn parse_table_unless(
     let region_column = check_names(path, &names)?;
     // A cell has a byte at least, its tab or newline: no more rows can be whole than that, whatever the newlines.
     let rows = memchr_iter(b'\n', body.as_bytes()).count().min(body.len() / names.len().max(1) + 1);
-    let mut columns: Vec<Column> = names.into_iter().map(|name| Column::new(name, rows)).collect();
+    let mut columns: Vec<ColumnBuilder> =
+        names.into_iter().map(|name| ColumnBuilder::new(name, rows)).collect();
     Rows { path, body, should_stop }.read_into(&mut columns)?;
     let (fields, arrays): (Vec<Field>, Vec<_>) = columns
         .into_iter()
@@ -146,12 +149,12 @@ fn check_names(path: &Path, names: &[String]) -> Result<&'static str, UnitError>
         let tabs = if names.len() == 1 { " (without tabs)" } else { "" };
         format!("the columns {}{tabs}", shorten(names.join(", ").as_bytes()))
     };
-    let Some(region) = REGION_COLUMNS.into_iter().find(|region| names.iter().any(|name| name == region))
+    let Some(region) = LABEL_COLUMNS.into_iter().find(|region| names.iter().any(|name| name == region))
     else {
         let expected = "a column label or name, between tabs, that names the regions";
         return Err(UnitError::line(path, 1, found(), expected));
     };
-    if !names.iter().any(|name| statistic_kind(name).is_some()) {
+    if !names.iter().any(|name| metric_kind(name).is_some()) {
         let expected = "a statistic that parcellate computes, such as mean or volume_mm3";
         return Err(UnitError::line(path, 1, found(), expected));
     }

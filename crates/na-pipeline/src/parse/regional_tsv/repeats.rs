@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::array_value_to_string;
-use na_model::Region;
+use na_model::columns::{HEMISPHERE_COLUMNS, INDEX};
 
 use crate::unit_error::{UnitError, shorten};
 
@@ -82,9 +82,9 @@ struct RegionKey {
 impl<'a> Regions<'a> {
     fn of(batch: &'a RecordBatch, region_column: &str) -> Self {
         Self {
-            index: batch.column_by_name("index").and_then(|column| column.as_primitive_opt::<Int64Type>()),
+            index: batch.column_by_name(INDEX).and_then(|column| column.as_primitive_opt::<Int64Type>()),
             label: batch.column_by_name(region_column),
-            hemisphere: Region::HEMISPHERE_COLUMNS.iter().find_map(|name| batch.column_by_name(name)),
+            hemisphere: HEMISPHERE_COLUMNS.iter().find_map(|name| batch.column_by_name(name)),
         }
     }
 

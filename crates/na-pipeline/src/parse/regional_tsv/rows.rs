@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memchr::{memchr_iter, memchr2};
 
-use crate::parse::column_builder::{Column, Misfit};
+use crate::parse::column_builder::{ColumnBuilder, Misfit};
 use crate::unit_error::{UnitError, shorten};
 
 /// Cells between two questions whether to stop: less than a millisecond.
@@ -22,16 +22,16 @@ pub(super) struct Rows<'a> {
 
 impl Rows<'_> {
     /// Reads the rows into the columns, whatever their types turn out to be: no cell is read more than twice.
-    pub(super) fn read_into(&self, columns: &mut [Column]) -> Result<(), UnitError> {
+    pub(super) fn read_into(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         self.read_all(columns)?;
-        let is_late: Vec<bool> = columns.iter().map(Column::is_postponed).collect();
+        let is_late: Vec<bool> = columns.iter().map(ColumnBuilder::is_postponed).collect();
         if is_late.contains(&true) {
             self.read_words(columns, &is_late)?;
         }
         Ok(())
     }
 
-    fn read_all(&self, columns: &mut [Column]) -> Result<(), UnitError> {
+    fn read_all(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         let width = columns.len();
         let mut question = self.question();
         let mut rest = self.body;
@@ -66,7 +66,7 @@ impl Rows<'_> {
     }
 
     /// Reads the columns that are late as they were written.
-    fn read_words(&self, columns: &mut [Column], is_late: &[bool]) -> Result<(), UnitError> {
+    fn read_words(&self, columns: &mut [ColumnBuilder], is_late: &[bool]) -> Result<(), UnitError> {
         for (column, _) in columns.iter_mut().zip(is_late).filter(|(_, is_late)| **is_late) {
             column.begin_words();
         }

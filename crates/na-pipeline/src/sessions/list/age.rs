@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use na_model::{AGE_COLUMN, Number, is_missing_in_list};
+use na_model::columns::AGE;
+use na_model::{Number, is_missing_in_list};
 use serde_json::Value;
 
 use crate::files::fingerprint::read_with_fingerprint;
@@ -39,7 +40,7 @@ impl AgeUnit {
             None => return (Self::Years, None),
             Some((_, Err(error))) => {
                 let note = format!(
-                    "{error}; it may say in which unit ages are: {AGE_COLUMN} has the numbers of {column} as they are, in an \
+                    "{error}; it may say in which unit ages are: {AGE} has the numbers of {column} as they are, in an \
                      unknown unit"
                 );
                 return (Self::Unknown, Some(note));
@@ -52,10 +53,10 @@ impl AgeUnit {
         let note = match unit {
             Self::Years => None,
             Self::Fraction { name, .. } => {
-                Some(format!("{column} is in {name}, as {json} says: {AGE_COLUMN} is in years"))
+                Some(format!("{column} is in {name}, as {json} says: {AGE} is in years"))
             }
             Self::Unknown => Some(format!(
-                "{json} counts {column} in something else than years, months, weeks or days: {AGE_COLUMN} has the numbers as \
+                "{json} counts {column} in something else than years, months, weeks or days: {AGE} has the numbers as \
                  they are, in an unknown unit; \"Units\": \"years\" (or months, weeks, days) says it"
             )),
         };

@@ -3,14 +3,16 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use na_model::columns;
+
 use crate::error::PipelineError;
 use crate::sessions::list::delimited::{Rows, form};
 use crate::sessions::list::direct_identifiers::{is_bare_id, is_direct_identifier};
 use crate::sessions::list::options::SessionListOptions;
 
 pub(crate) const SUBJECT_COLUMNS: &[&str] =
-    &["subject_code", "SubjectCode", "participant_id", "subject", "sub", "id"];
-pub(crate) const SESSION_COLUMNS: &[&str] = &["session_id", "ScanID", "session", "ses"];
+    &[columns::SUBJECT, "SubjectCode", "participant_id", "subject", "sub", "id"];
+pub(crate) const SESSION_COLUMNS: &[&str] = &[columns::SESSION, "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
 /// Words in the names of columns that may say which visit a row is of.
@@ -199,7 +201,7 @@ impl Columns<'_> {
                 continue;
             }
             let index = others.iter().copied().find(|index| self.name(*index) == wanted);
-            let index = index.or(age.filter(|_| wanted == na_model::AGE_COLUMN)).ok_or_else(|| {
+            let index = index.or(age.filter(|_| wanted == columns::AGE)).ok_or_else(|| {
                 let there = self.names(others);
                 form(self.path, format!("--metadata-columns {wanted} is not among its columns {there}"))
             })?;
@@ -267,11 +269,11 @@ fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
 }
 
 /// Whether a column of the store, by the name that a list gave it, is among those that are chosen; age is called
-/// [`AGE_COLUMN`](na_model::AGE_COLUMN) there, whatever the list calls it.
+/// [`AGE`](columns::AGE) there, whatever the list calls it.
 fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
     let Some(chosen) = &options.metadata_columns else { return true };
     let is_named =
         |column: &str| chosen.iter().chain(&options.keep_columns).any(|name| name.trim() == column);
-    let is_age = column == na_model::AGE_COLUMN;
+    let is_age = column == columns::AGE;
     is_named(column) || (is_age && (options.age_column.is_some() || AGE.iter().any(|name| is_named(name))))
 }

@@ -1,8 +1,12 @@
-//! The session list: its rows as the file has them, before anybody is looked for.
+//! The session list's file: its rows as they are written, before any session is looked for.
+//!
+//! Knows one file and what the command line says of its columns. Promises that a list of the wrong shape is an error with
+//! its first such line, and that no cell of metadata stops a run or is quoted. Begin with [`read_session_list`].
 
 use std::path::Path;
 
-use na_model::{AGE_COLUMN, Number, is_missing_in_list, is_missing_text};
+use na_model::columns::AGE;
+use na_model::{Number, is_missing_in_list, is_missing_text};
 
 use crate::error::PipelineError;
 
@@ -20,7 +24,7 @@ use options::SessionListOptions;
 /// A session list's rows: identifiers as written, metadata as it is kept.
 #[derive(Debug, Clone)]
 pub struct ListedRows {
-    /// The metadata columns; age, if there is one, is called [`AGE_COLUMN`].
+    /// The metadata columns; age, if there is one, is called [`AGE`].
     pub columns: Vec<String>,
     /// The rows that are not empty, in order.
     pub rows: Vec<ListedRow>,
@@ -85,10 +89,10 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         let own = name;
         let name = match choice.age.and_then(|age| rows.header.get(age)) {
             // AGE is the age alone, wherever in the list another column of that name stands.
-            Some(age) if own == AGE_COLUMN => {
-                let free = free_name(AGE_COLUMN, &rows.header);
+            Some(age) if own == AGE => {
+                let free = free_name(AGE, &rows.header);
                 list.notes.push(format!(
-                    "{}: its column {AGE_COLUMN} is called {free} in the store, where {AGE_COLUMN} is the age that the \
+                    "{}: its column {AGE} is called {free} in the store, where {AGE} is the age that the \
                      column {age} holds",
                     path.display()
                 ));
@@ -140,7 +144,7 @@ impl ListedRows {
         let (unit, note) = AgeUnit::beside(path, name);
         self.notes.extend(note);
         self.unknown_age_unit = unit == AgeUnit::Unknown;
-        self.add(AGE_COLUMN, cells.iter().map(|cell| in_years(cell, unit)));
+        self.add(AGE, cells.iter().map(|cell| in_years(cell, unit)));
         let at_least = ages.iter().filter(|age| matches!(age, Age::AtLeast(_))).count();
         if no_numbers + at_least > 0 {
             let mut texts_name = format!("{name}_text");
@@ -148,7 +152,7 @@ impl ListedRows {
                 texts_name = free_name(&texts_name, header);
             }
             self.notes.push(format!(
-                "{}: {no_numbers} ages are no numbers and are null in {AGE_COLUMN}, {at_least} are written with a + and \
+                "{}: {no_numbers} ages are no numbers and are null in {AGE}, {at_least} are written with a + and \
                  count as the number before it; {texts_name} has them as they are written",
                 path.display()
             ));

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use crate::{TableName, Tissue, statistic_kind};
+use crate::columns::{TIV, VOL_TIV, VOLUME_MM3};
+use crate::metric::metric_kind;
+use crate::table::{TableName, Tissue};
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
+pub enum MeasurementUnit {
     /// Cubic millimetres.
     CubicMillimetre,
     /// Millilitres.
@@ -41,7 +43,7 @@ const IN_MAP_UNITS: &[&str] = &[
     "percentile_95",
 ];
 
-impl Measure {
+impl MeasurementUnit {
     /// The word in Parquet field metadata.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -57,28 +59,28 @@ impl Measure {
     /// The unit of a numeric column of a long table, none for columns that are no statistic.
     ///
     /// `volume_mm3` is the sum of the map times the voxel's volume: a volume only where the map is a tissue
-    /// probability, so it is [`Measure::Unknown`] for thickness and diffusion maps.
+    /// probability, so it is [`MeasurementUnit::Unknown`] for thickness and diffusion maps.
     #[must_use]
     pub fn of_column(table: &TableName, column: &str) -> Option<Self> {
-        if matches!(column, "tiv" | "vol_TIV") {
+        if matches!(column, TIV | VOL_TIV) {
             return Some(Self::Millilitre);
         }
-        statistic_kind(column)?;
+        metric_kind(column)?;
         let map = match table {
             TableName::Anatomical(Tissue::Gm | Tissue::Wm) => Self::Dimensionless,
             TableName::Anatomical(Tissue::Ct) => Self::Millimetre,
             TableName::Diffusion(_) => Self::Unknown,
         };
         Some(match column {
-            "volume_mm3" if map == Self::Dimensionless => Self::CubicMillimetre,
-            "volume_mm3" => Self::Unknown,
+            VOLUME_MM3 if map == Self::Dimensionless => Self::CubicMillimetre,
+            VOLUME_MM3 => Self::Unknown,
             _ if IN_MAP_UNITS.contains(&column) => map,
             _ => Self::Dimensionless,
         })
     }
 }
 
-impl fmt::Display for Measure {
+impl fmt::Display for MeasurementUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -90,13 +92,14 @@ mod tests {
 
     #[test]
     fn a_volume_is_one_only_where_the_map_is_a_tissue() {
-        let of = |table: &str, column: &str| Measure::of_column(&TableName::parse(table).unwrap(), column);
-        assert_eq!(of("anatomical_gm", "volume_mm3"), Some(Measure::CubicMillimetre));
-        assert_eq!(of("anatomical_ct", "volume_mm3"), Some(Measure::Unknown));
-        assert_eq!(of("anatomical_ct", "mean"), Some(Measure::Millimetre));
-        assert_eq!(of("diffusion_X", "mean"), Some(Measure::Unknown));
-        assert_eq!(of("diffusion_X", "voxel_count"), Some(Measure::Dimensionless));
-        assert_eq!(of("anatomical_gm", "tiv"), Some(Measure::Millilitre));
+        let of =
+            |table: &str, column: &str| MeasurementUnit::of_column(&TableName::parse(table).unwrap(), column);
+        assert_eq!(of("anatomical_gm", "volume_mm3"), Some(MeasurementUnit::CubicMillimetre));
+        assert_eq!(of("anatomical_ct", "volume_mm3"), Some(MeasurementUnit::Unknown));
+        assert_eq!(of("anatomical_ct", "mean"), Some(MeasurementUnit::Millimetre));
+        assert_eq!(of("diffusion_X", "mean"), Some(MeasurementUnit::Unknown));
+        assert_eq!(of("diffusion_X", "voxel_count"), Some(MeasurementUnit::Dimensionless));
+        assert_eq!(of("anatomical_gm", "tiv"), Some(MeasurementUnit::Millilitre));
         assert_eq!(of("anatomical_gm", "label"), None);
     }
 }
