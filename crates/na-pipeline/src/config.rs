@@ -60,7 +60,7 @@ pub struct Config {
     pub compression: Compression,
     /// Which files to take where several answer to one table.
     pub pick: EntityPick,
-    /// Loading threads.
+    /// Workers threads.
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,

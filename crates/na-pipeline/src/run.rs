@@ -11,12 +11,12 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer, PlanSummary};
 use crate::inputs::unit_finder::UnitFinder;
-use crate::load::workers::{Loaded, Loading};
+use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::{check_list, check_tables};
 use crate::plan::fresh_load::{Base, LetGo, check_same, goes_on, make_room};
 use crate::plan::removals::{check_share, leave_listing, pruned};
-use crate::plan::run_plan::{Inputs, Work, tell_notes};
-use crate::plan::unit_plan::Plan;
+use crate::plan::run_plan::{RunInputs, RunPlan, tell_notes};
+use crate::plan::unit_plan::UnitPlan;
 use crate::sessions::claims::Claims;
 use crate::sessions::session_list::{RowCounts, SessionList};
 
@@ -53,7 +53,7 @@ pub struct RunReport {
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
     let store = opened(config, observer)?;
-    let inputs = Inputs::read(config)?;
+    let inputs = RunInputs::read(config)?;
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let base = Base::of(config, cache.as_deref())?;
     if base == Base::Anew {
@@ -61,7 +61,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         cache = cache.filter(|cache| matches!(cache.run_record(), Ok(Some(record)) if record.fresh));
     }
     in_pool(config, || {
-        let Some(work) = Work::look(config, &inputs, base.store(&store), cache.as_ref(), observer)? else {
+        let Some(work) = RunPlan::look(config, &inputs, base.store(&store), cache.as_ref(), observer)? else {
             return Ok(stopped_before_loading());
         };
         let begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
@@ -89,7 +89,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         let let_go = let_go.without(&withdrawn);
         let stopped = check_share(config, &work.plan, &removals).and_then(|()| check_let_go(config, &let_go));
         let would_stop = stopped.err().map(|error| error.to_string());
-        let report = report(&work.list, &work.plan, Loaded::default(), None, false);
+        let report = report(&work.list, &work.plan, LoadOutcome::default(), None, false);
         Ok(RunReport { removals, let_go, would_stop, ..report })
     })?
 }
@@ -101,11 +101,11 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let inputs = Inputs::read(config)?;
+    let inputs = RunInputs::read(config)?;
     let mut work = None;
     if config.force || !config.output.exists() {
         // Where nothing is found, no store is made, and none is touched.
-        work = in_pool(config, || Work::look(config, &inputs, None, None, observer))??;
+        work = in_pool(config, || RunPlan::look(config, &inputs, None, None, observer))??;
         if work.is_none() {
             return Ok(stopped_before_loading());
         }
@@ -148,8 +148,8 @@ fn opened(config: &Config, observer: &dyn Observer) -> Result<ExistingStore, Pip
 fn begin(
     config: &Config,
     observer: &dyn Observer,
-    inputs: &Inputs,
-    work: Option<Work>,
+    inputs: &RunInputs,
+    work: Option<RunPlan>,
     mut store: ExistingStore,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
@@ -166,7 +166,7 @@ fn begin(
     // What was seen before the store was locked holds where there is nothing to add to.
     let mut work = match work.filter(|_| existing.is_none()) {
         Some(work) if base == Base::Anew || na_store::contents(&config.output)?.is_empty() => Some(work),
-        _ => Work::look(config, inputs, base.store(&store), existing.as_ref(), observer)?,
+        _ => RunPlan::look(config, inputs, base.store(&store), existing.as_ref(), observer)?,
     };
     let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
     let n_listed = begun.as_ref().and_then(|record| record.n_listed_withdrawn);
@@ -180,7 +180,7 @@ fn begin(
             observer.event(Event::Note(
                 "beginning anew: the load that --force began was of something else".to_owned(),
             ));
-            work = Work::look(config, inputs, None, None, observer)?;
+            work = RunPlan::look(config, inputs, None, None, observer)?;
         }
     }
     match work {
@@ -192,12 +192,12 @@ fn begin(
 fn load_and_export(
     config: &Config,
     observer: &dyn Observer,
-    inputs: &Inputs,
-    work: &Work,
+    inputs: &RunInputs,
+    work: &RunPlan,
     store: Option<&ExistingStore>,
     lock: &OwnerLock,
 ) -> Result<RunReport, PipelineError> {
-    let Work { known, list, plan, pick, .. } = work;
+    let RunPlan { known, list, plan, pick, .. } = work;
     let base = if store.is_some() { Base::Stored } else { Base::Anew };
     tell_notes(inputs, list, observer);
     plan.tell(observer);
@@ -210,12 +210,12 @@ fn load_and_export(
     if let Some(store) = store.filter(|_| nothing_to_do && existing.is_none())
         && store.is_current(&record, &plan.all_outcomes(&[]))?
     {
-        return Ok(report(list, plan, Loaded::default(), None, false));
+        return Ok(report(list, plan, LoadOutcome::default(), None, false));
     }
     check_tables(config, &inputs.roots, &work.wide_metrics)?;
     let finder = UnitFinder::new(config, &inputs.roots, Claims::new(&inputs.roots, list, known), pick);
     let metrics = work.wide_metrics.clone();
-    let loading = Loading { config, finder: &finder, list, plan, metrics, names: &work.names, observer };
+    let loading = Workers { config, finder: &finder, list, plan, metrics, names: &work.names, observer };
     let admission = loading.admission(base, existing.as_deref())?;
     if let Some(cache) = existing.as_ref().filter(|_| base == Base::Stored) {
         na_store::keep_metadata(lock, cache, &record.listing)?;
@@ -282,7 +282,7 @@ fn units_with_tables(cached: &CachedUnit) -> (Unit, bool) {
     (cached.unit.clone(), !cached.tables.is_empty())
 }
 
-impl Plan {
+impl UnitPlan {
     fn tell(&self, observer: &dyn Observer) {
         observer.event(Event::Planned(self.summary));
         self.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
@@ -290,13 +290,13 @@ impl Plan {
 }
 
 fn stopped_before_loading() -> RunReport {
-    report(&SessionList::default(), &Plan::default(), Loaded::default(), None, true)
+    report(&SessionList::default(), &UnitPlan::default(), LoadOutcome::default(), None, true)
 }
 
 fn report(
     list: &SessionList,
-    plan: &Plan,
-    loaded: Loaded,
+    plan: &UnitPlan,
+    loaded: LoadOutcome,
     export: Option<ExportReport>,
     interrupted: bool,
 ) -> RunReport {

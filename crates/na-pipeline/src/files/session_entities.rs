@@ -1,6 +1,6 @@
 //! Whether two spellings of a subject or session, as folders and files write them, are one.
 
-use crate::identifiers::name_match::{Keys, Kind};
+use crate::identifiers::name_match::{IdKind, MatchKeys};
 
 /// Behind a name; a name itself may hold a `.`.
 const EXTENSIONS: [&str; 6] = [".tsv", ".tsv.gz", ".json", ".xml", ".nii", ".nii.gz"];
@@ -11,8 +11,8 @@ const EXTENSIONS: [&str; 6] = [".tsv", ".tsv.gz", ".json", ".xml", ".nii", ".nii
 /// 7 = 0007    CLMC-10 = CLMC_10 = CLMC10    50772 = 0050772    a ≠ A
 /// ```
 pub(crate) fn names_same(first: &str, second: &str) -> bool {
-    let keys = |name: &str| Keys::of_folder(Kind::Subject, name);
-    first == second && !first.is_empty() || keys(first).way_to(&keys(second)).is_some()
+    let keys = |name: &str| MatchKeys::of_folder(IdKind::Subject, name);
+    first == second && !first.is_empty() || keys(first).best_match(&keys(second)).is_some()
 }
 
 /// The session that a file's folders say it is of.

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::PipelineError;
-use crate::identifiers::name_match::{Keys, Kind, NameIndex};
+use crate::identifiers::name_index::NameIndex;
+use crate::identifiers::name_match::{IdKind, MatchKeys};
 use crate::unit_error::UnitError;
 
 /// The folders of scans in a session's folder, as BIDS calls them.
@@ -77,9 +78,9 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    pub(crate) fn new(path: &Path, kind: Kind, listed: Listed) -> Self {
+    pub(crate) fn new(path: &Path, kind: IdKind, listed: Listed) -> Self {
         let keyed = listed.names.into_iter().map(|name| {
-            let keys = Keys::of_folder(kind, &name);
+            let keys = MatchKeys::of_folder(kind, &name);
             (name, keys)
         });
         Self {
@@ -128,8 +129,8 @@ impl Folders {
 
 /// The sessions' folders of a subject's folder.
 pub(crate) fn list_sessions(subject: &Path) -> io::Result<Folders> {
-    let listed = folders_in(subject, Kind::Session.prefix())?;
-    Ok(Folders::new(subject, Kind::Session, listed))
+    let listed = folders_in(subject, IdKind::Session.prefix())?;
+    Ok(Folders::new(subject, IdKind::Session, listed))
 }
 
 /// The names in a folder that are text; none where it is missing.
@@ -166,7 +167,7 @@ mod tests {
         fs::write(root.path().join("sub-file"), "").unwrap();
         let listed = folders_in(root.path(), "sub-").unwrap();
         assert_eq!(listed.names, ["a", "b", "gone", "loop"]);
-        let folders = Folders::new(root.path(), Kind::Subject, listed);
+        let folders = Folders::new(root.path(), IdKind::Subject, listed);
         assert!(folders.reached("a").is_ok() && folders.reached("b").is_ok());
         let gone = folders.reached("gone").unwrap_err().to_string();
         assert!(gone.contains("sub-gone is a link to nowhere") && gone.contains("mount the disk"), "{gone}");

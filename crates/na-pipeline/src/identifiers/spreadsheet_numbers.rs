@@ -2,39 +2,45 @@
 
 use std::cell::{Cell, RefCell};
 
-/// A column of identifiers in the clothing that a spreadsheet gave it.
-pub(crate) struct Clothing {
-    is_worn: bool,
-    taken_off: Cell<usize>,
-    /// Codes that may wear it, in a column that does not as a whole.
-    left_on: Cell<usize>,
+/// A column of identifiers, which a spreadsheet may have taken for numbers.
+pub(crate) struct SpreadsheetColumn {
+    /// Whether all its codes are digits, or digits with `.0`: one column has one form.
+    is_of_numbers: bool,
+    /// Codes that lost their `.0`.
+    n_stripped: Cell<usize>,
+    /// Codes that end in `.0` in a column that is not of numbers.
+    n_kept: Cell<usize>,
     example: RefCell<Option<String>>,
 }
 
-impl Clothing {
-    /// Clothing is told by the whole column: all codes are digits, or digits with `.0`.
+impl SpreadsheetColumn {
     pub(crate) fn of(codes: impl Iterator<Item = String>) -> Self {
         let mut codes = codes.peekable();
-        let is_worn =
-            codes.peek().is_some() && codes.all(|code| is_digits(undressed(&code).unwrap_or(&code)));
-        Self { is_worn, taken_off: Cell::default(), left_on: Cell::default(), example: RefCell::default() }
+        let is_of_numbers = codes.peek().is_some()
+            && codes.all(|code| is_digits(without_decimal_zeros(&code).unwrap_or(&code)));
+        Self {
+            is_of_numbers,
+            n_stripped: Cell::default(),
+            n_kept: Cell::default(),
+            example: RefCell::default(),
+        }
     }
 
-    /// The code without its clothing; `None` if it wears none.
-    pub(crate) fn taken_off(&self, code: &str) -> Option<String> {
-        let bare = undressed(code)?;
-        let counted = if self.is_worn { &self.taken_off } else { &self.left_on };
-        counted.set(counted.get() + 1);
-        let example = || if self.is_worn { format!("{code} as {bare}") } else { code.to_owned() };
+    /// The code without its `.0`; `None` if it is to be read as it is.
+    pub(crate) fn stripped(&self, code: &str) -> Option<String> {
+        let digits = without_decimal_zeros(code)?;
+        let count = if self.is_of_numbers { &self.n_stripped } else { &self.n_kept };
+        count.set(count.get() + 1);
+        let example = || if self.is_of_numbers { format!("{code} as {digits}") } else { code.to_owned() };
         self.example.borrow_mut().get_or_insert_with(example);
-        self.is_worn.then(|| bare.to_owned())
+        self.is_of_numbers.then(|| digits.to_owned())
     }
 
-    /// What the user should know; `None` if no code wore it.
+    /// What the user should know; `None` if no code ends in `.0`.
     pub(crate) fn note(&self, what: &str) -> Option<String> {
         let example = self.example.borrow();
         let example = example.as_ref()?;
-        Some(match (self.taken_off.get(), self.left_on.get()) {
+        Some(match (self.n_stripped.get(), self.n_kept.get()) {
             (0, n) => format!(
                 "{n} {what} of the session list end in .0, as spreadsheets write whole numbers, and others of the column are \
                  no numbers: they are read as they are, such as {example}, and no folder is called so; if .0 is no part of \
@@ -48,11 +54,11 @@ impl Clothing {
     }
 }
 
-/// A whole number written with `.0`, without it.
-pub(crate) fn undressed(code: &str) -> Option<&str> {
+/// A whole number written with `.0`, without it; `None` for anything else.
+pub(crate) fn without_decimal_zeros(code: &str) -> Option<&str> {
     let (digits, zeros) = code.split_once('.')?;
-    let is_clothing = is_digits(digits) && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
-    is_clothing.then_some(digits)
+    let is_whole = is_digits(digits) && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
+    is_whole.then_some(digits)
 }
 
 /// Whether a code is a number in scientific notation.
@@ -73,11 +79,11 @@ mod tests {
 
     #[test]
     fn clothing_is_of_the_whole_column() {
-        let clothing = |codes: &[&str]| Clothing::of(codes.iter().map(|code| (*code).to_owned()));
-        assert_eq!(clothing(&["7.0", "8"]).taken_off("7.0").as_deref(), Some("7"));
-        assert_eq!(clothing(&["7.0", "A8"]).taken_off("7.0"), None);
-        assert_eq!(clothing(&["1.1", "2.0"]).taken_off("2.0"), None);
-        assert_eq!(clothing(&["7.0"]).taken_off("7"), None);
+        let column = |codes: &[&str]| SpreadsheetColumn::of(codes.iter().map(|code| (*code).to_owned()));
+        assert_eq!(column(&["7.0", "8"]).stripped("7.0").as_deref(), Some("7"));
+        assert_eq!(column(&["7.0", "A8"]).stripped("7.0"), None);
+        assert_eq!(column(&["1.1", "2.0"]).stripped("2.0"), None);
+        assert_eq!(column(&["7.0"]).stripped("7"), None);
     }
 
     #[test]

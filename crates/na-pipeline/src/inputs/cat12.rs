@@ -9,7 +9,7 @@ use crate::config::{Config, EntityPick};
 use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::{ANAT, Folders, list_root};
-use crate::identifiers::name_match::Kind;
+use crate::identifiers::name_match::IdKind;
 use crate::inputs::parcellate_tables::{FoundTables, Search};
 use crate::inputs::unit_files::FoundUnit;
 use crate::unit_error::UnitError;
@@ -69,14 +69,14 @@ fn list(
     likely: Option<&str>,
     roots: &mut Roots,
 ) -> Result<(), PipelineError> {
-    let listed = list_root(setting.as_str(), path, Kind::Subject.prefix())?;
+    let listed = list_root(setting.as_str(), path, IdKind::Subject.prefix())?;
     if listed.names.is_empty() {
         let hint = likely.map(|name| path.join(name)).filter(|path| path.is_dir());
         let hint = hint.map(|path| format!("; is {} meant?", path.display())).unwrap_or_default();
         roots.notes.push(format!("{setting} is {}: no sub-* folders are there{hint}", path.display()));
     }
     let has_tables = setting == SourceRoot::Cat12Parcellated;
-    let subjects = Folders::new(path, Kind::Subject, listed);
+    let subjects = Folders::new(path, IdKind::Subject, listed);
     roots.add(Root { setting, workflow: None, modality: MODALITY, scans: ANAT, has_tables, subjects });
     Ok(())
 }

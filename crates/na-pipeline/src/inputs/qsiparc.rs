@@ -10,7 +10,7 @@ use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::{DWI, Folders, list_root};
 use crate::files::source_folder::WORKFLOW_PREFIX;
-use crate::identifiers::name_match::Kind;
+use crate::identifiers::name_match::IdKind;
 use crate::inputs::parcellate_tables::{FoundTables, Search};
 use crate::inputs::unit_files::FoundUnit;
 use crate::unit_error::UnitError;
@@ -71,8 +71,8 @@ pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), Pipel
     }
     let setting = SourceRoot::Qsiparc;
     for (workflow, folder) in workflows {
-        let listed = list_root(setting.as_str(), &folder, Kind::Subject.prefix())?;
-        let subjects = Folders::new(&folder, Kind::Subject, listed);
+        let listed = list_root(setting.as_str(), &folder, IdKind::Subject.prefix())?;
+        let subjects = Folders::new(&folder, IdKind::Subject, listed);
         let workflow = Some(workflow);
         roots.add(Root { setting, workflow, modality: MODALITY, scans: DWI, has_tables: true, subjects });
     }

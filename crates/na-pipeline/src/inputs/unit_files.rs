@@ -5,7 +5,7 @@ use na_model::{MapSource, TableName};
 use crate::files::session_entities::{names_same, visit_of};
 use crate::files::tiv_files::TivFiles;
 use crate::inputs::parcellate_tables::{FoundTable, FoundTables};
-use crate::sessions::claims::Located;
+use crate::sessions::claims::SessionFolder;
 use crate::unit_error::UnitError;
 
 /// A table, or one map of it.
@@ -17,7 +17,7 @@ pub(crate) struct FoundUnit {
     pub(crate) found: FoundTables,
     pub(crate) tiv: TivFiles,
     /// The session's folders, one a root.
-    pub(crate) located: Vec<Located>,
+    pub(crate) located: Vec<SessionFolder>,
     /// Whether one of them is under a root of tables.
     pub(crate) has_folder_of_tables: bool,
 }

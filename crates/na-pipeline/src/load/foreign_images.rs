@@ -6,12 +6,12 @@ use na_model::Session;
 
 /// So many of a run, and one of them.
 #[derive(Debug, Default)]
-pub(crate) struct Renamed {
+pub(crate) struct ForeignImages {
     sessions: BTreeSet<Session>,
     example: Option<String>,
 }
 
-impl Renamed {
+impl ForeignImages {
     /// Counts a session; `says` is what a sidecar of it says, if that is another session.
     pub(crate) fn add(&mut self, session: &Session, says: Option<&str>) {
         let Some(says) = says else { return };
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn sessions_are_counted_once_and_the_first_is_the_example() {
         let session = |code: &str| Session::new(SubjectCode::clean(code).unwrap(), None);
-        let mut renamed = Renamed::default();
+        let mut renamed = ForeignImages::default();
         assert_eq!(renamed.note(), None);
         for (code, says) in [("2", Some("b")), ("1", Some("a")), ("2", Some("c")), ("3", None)] {
             renamed.add(&session(code), says);

@@ -1,4 +1,4 @@
-//! Work that many threads do at once and that is taken in order.
+//! RunPlan that many threads do at once and that is taken in order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -9,7 +9,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Gives out the numbers from 0 to `n`, and takes what was made of them in their order. No thread runs further ahead than
 /// a window, so that what waits is bounded.
-pub(crate) struct Gate<T> {
+pub(crate) struct ReorderBuffer<T> {
     n: usize,
     window: usize,
     state: Mutex<State<T>>,
@@ -23,7 +23,7 @@ struct State<T> {
     is_closed: bool,
 }
 
-impl<T> Gate<T> {
+impl<T> ReorderBuffer<T> {
     pub(crate) fn new(n: usize, window: usize) -> Self {
         let state = State { given: 0, taken: 0, waiting: BTreeMap::new(), is_closed: false };
         Self { n, window: window.max(1), state: Mutex::new(state), moved: Condvar::new() }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_threads_make_is_taken_in_order_and_a_window_bounds_what_waits() {
-        let gate = Gate::new(500, 6);
+        let gate = ReorderBuffer::new(500, 6);
         let (taken, ahead) = (Mutex::new(Vec::new()), Mutex::new(0));
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn nothing_is_given_out_after_a_stop() {
-        let gate = Gate::new(5, 10);
+        let gate = ReorderBuffer::new(5, 10);
         assert_eq!(gate.next(&|| false), Some(0));
         assert_eq!(gate.next(&|| true), None);
         assert_eq!(gate.next(&|| false), Some(1));

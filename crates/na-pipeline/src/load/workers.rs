@@ -13,11 +13,11 @@ use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::inputs::unit_finder::UnitFinder;
 use crate::load::admission::Admission;
-use crate::load::foreign_images::Renamed;
-use crate::load::reorder_buffer::Gate;
+use crate::load::foreign_images::ForeignImages;
+use crate::load::reorder_buffer::ReorderBuffer;
 use crate::load::unit_loader::{LoadedUnit, load};
 use crate::plan::fresh_load::Base;
-use crate::plan::unit_plan::{Plan, PlannedUnit};
+use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
 use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
 
@@ -25,11 +25,11 @@ use crate::unit_error::UnitError;
 const WINDOW: usize = 4;
 
 /// What a run loads, and from where.
-pub(crate) struct Loading<'a> {
+pub(crate) struct Workers<'a> {
     pub(crate) config: &'a Config,
     pub(crate) finder: &'a UnitFinder<'a>,
     pub(crate) list: &'a SessionList,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a UnitPlan,
     pub(crate) metrics: WideMetrics,
     /// Those who withdrew: provenance that names them is not kept.
     pub(crate) names: &'a Names,
@@ -38,12 +38,12 @@ pub(crate) struct Loading<'a> {
 
 /// What was loaded.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadOutcome {
     pub(crate) committed: BTreeMap<Modality, usize>,
     pub(crate) failed: Vec<UnitOutcome>,
 }
 
-impl Loading<'_> {
+impl Workers<'_> {
     /// Who may come in, seen before the first is committed.
     pub(crate) fn admission(&self, base: Base, cache: Option<&Cache>) -> Result<Admission, PipelineError> {
         let changed: HashSet<Unit> =
@@ -61,7 +61,11 @@ impl Loading<'_> {
         changed.filter(is_unreadable).map(|planned| planned.unit.clone()).collect()
     }
 
-    pub(crate) fn run(&self, cache: &OwnedCache<'_>, admission: Admission) -> Result<Loaded, PipelineError> {
+    pub(crate) fn run(
+        &self,
+        cache: &OwnedCache<'_>,
+        admission: Admission,
+    ) -> Result<LoadOutcome, PipelineError> {
         let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = std::sync::mpsc::channel::<Unit>();
         let mut failed = Vec::new();
@@ -86,14 +90,14 @@ impl Loading<'_> {
             Err(CacheError::Stopped) => {}
             result => result?,
         }
-        Ok(Loaded { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
+        Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
     }
 
     /// Hands every unit that is to be loaded to the writer, on all threads; those that failed.
     fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
-        let gate = Gate::new(self.plan.to_load.len(), WINDOW * n_jobs);
-        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: Renamed::default() });
+        let gate = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
+        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: ForeignImages::default() });
         let should_stop = || self.observer.should_stop() || sender.has_failed();
         let take = |number: usize, read| {
             let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,7 +164,7 @@ impl Loading<'_> {
 struct Taken {
     admission: Admission,
     failed: Vec<UnitOutcome>,
-    renamed: Renamed,
+    renamed: ForeignImages,
 }
 
 /// Whether units that are read again have regions that no other unit has.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::parse::json::parse_json;
 use crate::unit_error::UnitError;
 
-/// Reads a sidecar. Keys that are not known are passed over; a known key of another type is taken as its text; `NaN`
+/// Reads a sidecar. MatchKeys that are not known are passed over; a known key of another type is taken as its text; `NaN`
 /// and infinities, which are no JSON and which Python writes, are null.
 ///
 /// # Errors

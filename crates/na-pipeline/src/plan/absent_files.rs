@@ -11,7 +11,7 @@ use crate::inputs::unit_files::{FoundUnit, TableKey};
 
 /// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Gone {
+pub(crate) struct AbsentFiles {
     pub(crate) tables: BTreeSet<TableKey>,
     /// Whether the file is gone that total intracranial volume was taken from.
     pub(crate) volume: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Gone {
     not_chosen: Vec<String>,
 }
 
-impl Gone {
+impl AbsentFiles {
     pub(crate) fn of(
         config: &Config,
         found: &FoundUnit,

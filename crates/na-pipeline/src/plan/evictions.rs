@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
 use crate::files::source_folder::{FolderName, RootKey, folder_of};
-use crate::identifiers::name_match::{Keys, Kind, Way};
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::inputs::unit_finder::UnitFinder;
 
 /// What leaves the store when the one whose folder it is from comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Evicted {
+pub(crate) struct Eviction {
     /// Whose it is.
     pub(crate) by: Unit,
     /// Under whom the store has it.
@@ -26,7 +26,7 @@ pub(crate) struct WeakClaims(HashMap<(RootKey, FolderName), Vec<WeakClaim>>);
 #[derive(Debug)]
 struct WeakClaim {
     unit: Unit,
-    way: Way,
+    rule: Match,
     parts: Parts,
 }
 
@@ -40,13 +40,13 @@ impl WeakClaims {
         };
         for source in sources.iter().filter(|source| !source.path.contains(&of_code)) {
             let Some((root, folder)) = folder_of(source, unit.modality) else { continue };
-            let way = way_to(unit, &folder);
-            if way == Way::Code {
+            let rule = best_match(unit, &folder);
+            if rule == Match::Code {
                 continue;
             }
             let claims = self.0.entry((root, folder)).or_default();
             let place = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
-                claims.push(WeakClaim { unit: unit.clone(), way, parts: Parts::default() });
+                claims.push(WeakClaim { unit: unit.clone(), rule, parts: Parts::default() });
                 claims.len() - 1
             });
             if let Some(claim) = claims.get_mut(place) {
@@ -57,20 +57,20 @@ impl WeakClaims {
         }
     }
 
-    /// What leaves for units that are found, by a surer way, in a folder that the store has under another.
-    pub(crate) fn evicted(&self, finder: &UnitFinder<'_>, comes_in: impl Fn(&Unit) -> bool) -> Vec<Evicted> {
+    /// What leaves for units that are found, by a surer rule, in a folder that the store has under another.
+    pub(crate) fn evicted(&self, finder: &UnitFinder<'_>, comes_in: impl Fn(&Unit) -> bool) -> Vec<Eviction> {
         let mut evicted = Vec::new();
         for ((key, folder), claims) in &self.0 {
             let Some(root) = finder.roots.get(key) else { continue };
             for claim in claims {
                 let better =
-                    finder.claims.near(folder, claim.way).into_iter().find_map(|(session, written)| {
+                    finder.claims.near(folder, claim.rule).into_iter().find_map(|(session, written)| {
                         let unit = Unit::new(session.clone(), root.modality);
                         if *session == claim.unit.session || !comes_in(&unit) {
                             return None;
                         }
                         let located = finder.claims.locate(root, session, written).ok().flatten()?;
-                        (located.name == *folder && located.way < claim.way).then_some((unit, located.path))
+                        (located.name == *folder && located.rule < claim.rule).then_some((unit, located.path))
                     });
                 let Some((by, path)) = better else { continue };
                 let note = format!(
@@ -79,7 +79,7 @@ impl WeakClaims {
                     path.display(),
                     by.session
                 );
-                evicted.push(Evicted { by, unit: claim.unit.clone(), parts: claim.parts.clone(), note });
+                evicted.push(Eviction { by, unit: claim.unit.clone(), parts: claim.parts.clone(), note });
             }
         }
         evicted.sort_by(|first, second| (&first.unit, &first.note).cmp(&(&second.unit, &second.note)));
@@ -88,13 +88,15 @@ impl WeakClaims {
 }
 
 /// How surely a folder is a unit's.
-fn way_to(unit: &Unit, (subject, visit): &FolderName) -> Way {
-    let way = |kind, code: &str, folder: &str| {
-        Keys::of_code(code, None).way_to(&Keys::of_folder(kind, folder)).unwrap_or(Way::Number)
+fn best_match(unit: &Unit, (subject, visit): &FolderName) -> Match {
+    let rule = |kind, code: &str, folder: &str| {
+        MatchKeys::of_code(code, None)
+            .best_match(&MatchKeys::of_folder(kind, folder))
+            .unwrap_or(Match::Number)
     };
-    let of_subject = way(Kind::Subject, unit.session.subject.as_str(), subject);
+    let of_subject = rule(IdKind::Subject, unit.session.subject.as_str(), subject);
     match (unit.session.id_str(), visit) {
-        (Some(id), Some(visit)) => of_subject.max(way(Kind::Session, id, visit)),
+        (Some(id), Some(visit)) => of_subject.max(rule(IdKind::Session, id, visit)),
         _ => of_subject,
     }
 }

@@ -16,10 +16,10 @@ use crate::files::source_folder::folder_of;
 use crate::inputs::parcellate_tables::NotChosen;
 use crate::inputs::unit_files::FoundUnit;
 use crate::inputs::unit_finder::UnitFinder;
-use crate::plan::absent_files::{Gone, is_gone};
+use crate::plan::absent_files::{AbsentFiles, is_gone};
 use crate::plan::changes::Changes;
 use crate::plan::evictions::WeakClaims;
-use crate::plan::unit_plan::{Decided, Decision, KnownUnit, Plan, Remains};
+use crate::plan::unit_plan::{Decided, Decision, KnownUnit, Remains, UnitPlan};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::unit_error::UnitError;
 
@@ -54,7 +54,7 @@ struct Comparison<'a> {
 
 impl Planner<'_> {
     /// What there is to do.
-    pub(crate) fn plan(&self) -> Result<Plan, PipelineError> {
+    pub(crate) fn plan(&self) -> Result<UnitPlan, PipelineError> {
         let rows = self.list.listing.rows.iter().enumerate();
         let mut comparison = Comparison {
             planner: self,
@@ -198,7 +198,7 @@ impl Comparison<'_> {
             };
             return Decided { not_chosen, has_folder, ..Decided::of(decision, None) };
         };
-        let gone = Gone::of(self.planner.config, &found, &known.sources, &tables);
+        let gone = AbsentFiles::of(self.planner.config, &found, &known.sources, &tables);
         let decision = if found.is_empty() && gone.reason().is_none() {
             // Of what the store has of it nothing is asked for.
             Decision::Skip
@@ -233,9 +233,9 @@ impl Comparison<'_> {
         decided
     }
 
-    fn plan(mut self) -> Plan {
+    fn plan(mut self) -> UnitPlan {
         let prunes = self.planner.config.prune;
-        let mut plan = Plan { stored: std::mem::take(&mut self.stored), prunes, ..Plan::default() };
+        let mut plan = UnitPlan { stored: std::mem::take(&mut self.stored), prunes, ..UnitPlan::default() };
         let comes_in = |unit: &Unit| {
             let decision = self.decided.get(unit).map(|decided| &decided.decision);
             matches!(decision, Some(Decision::Load { .. } | Decision::Skip))
@@ -275,7 +275,7 @@ impl Planner<'_> {
         changes: &Changes,
         found: &FoundUnit,
         known: &KnownUnit,
-        gone: &Gone,
+        gone: &AbsentFiles,
     ) -> Result<(bool, bool), UnitError> {
         let differs = changes.any(found, &known.sources)?;
         let loses_volume = self.config.prune && gone.volume;
@@ -297,7 +297,7 @@ impl Decided {
             is_known: known.is_some(),
             tiv,
             read_at: known.map(KnownUnit::read_at).unwrap_or_default(),
-            gone: Gone::default(),
+            gone: AbsentFiles::default(),
             remains: Remains::Something,
             roots: BTreeMap::new(),
         }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::files::roots::Roots;
 use crate::identifiers::session_key::SessionKey;
-use crate::plan::unit_plan::{Plan, Remains, nothing_found};
+use crate::plan::unit_plan::{Remains, UnitPlan, nothing_found};
 use crate::safeguard::is_over_a_tenth;
 use crate::sessions::session_list::SessionList;
 
@@ -25,7 +25,7 @@ pub(crate) fn pruned(
     config: &Config,
     roots: &Roots,
     list: &SessionList,
-    plan: &Plan,
+    plan: &UnitPlan,
 ) -> Result<Removals, PipelineError> {
     let mut removals = Removals::default();
     if config.prune {
@@ -62,7 +62,11 @@ pub(crate) fn pruned(
 }
 
 /// Refuses to take more than a tenth of the store without `--yes`.
-pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> Result<(), PipelineError> {
+pub(crate) fn check_share(
+    config: &Config,
+    plan: &UnitPlan,
+    removals: &Removals,
+) -> Result<(), PipelineError> {
     let (pruned, known) = (removals.iter().len(), plan.stored.len());
     if !config.yes && is_over_a_tenth(pruned, known) {
         let examples: Vec<String> =
@@ -80,7 +84,7 @@ pub(crate) fn check_share(config: &Config, plan: &Plan, removals: &Removals) -> 
 pub(crate) fn leave_listing(
     listing: &mut Listing,
     modalities: &[Modality],
-    plan: &Plan,
+    plan: &UnitPlan,
     removals: &Removals,
 ) -> Vec<UnitOutcome> {
     let leaves = |session: &Session| {
@@ -109,7 +113,7 @@ pub(crate) fn leave_listing(
 }
 
 /// An empty mount point has nothing, and all would be taken for gone.
-fn check_mounted(config: &Config, roots: &Roots, plan: &Plan) -> Result<(), PipelineError> {
+fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), PipelineError> {
     for (setting, path) in config.roots() {
         let not_mounted =
             |problem| Err(PipelineError::NotMounted { setting, path: Path::to_owned(path), problem });
@@ -125,7 +129,7 @@ fn check_mounted(config: &Config, roots: &Roots, plan: &Plan) -> Result<(), Pipe
     Ok(())
 }
 
-impl Plan {
+impl UnitPlan {
     /// Adds what those lose who have a weaker claim to a folder, where the other came in.
     pub(crate) fn add_evicted(
         &self,

@@ -23,28 +23,28 @@ use crate::inputs::unit_finder::UnitFinder;
 use crate::plan::fresh_load::Base;
 use crate::plan::metric_check::check_metrics;
 use crate::plan::planner::Planner;
-use crate::plan::unit_plan::Plan;
+use crate::plan::unit_plan::UnitPlan;
 use crate::sessions::claims::Claims;
 use crate::sessions::discovery::discover;
 use crate::sessions::identity::identify;
 use crate::sessions::list::options::SessionListOptions;
 use crate::sessions::list::{ListedRows, read_session_list};
 use crate::sessions::session_list::SessionList;
-use crate::sessions::stored_sessions::Known;
+use crate::sessions::stored_sessions::StoredSessions;
 use crate::withdrawals::withdrawal::check_clear;
 use crate::withdrawals::withdrawal_list::{Meant, Unclear};
 
-/// Known units from which on it is told that most of them are something else.
+/// StoredSessions units from which on it is told that most of them are something else.
 const ENOUGH_UNITS: usize = 10;
 
 /// What a run reads before it looks into the store.
-pub(crate) struct Inputs {
+pub(crate) struct RunInputs {
     /// `None` where sessions are discovered.
     rows: Option<ListedRows>,
     pub(crate) roots: Roots,
 }
 
-impl Inputs {
+impl RunInputs {
     pub(crate) fn read(config: &Config) -> Result<Self, PipelineError> {
         let rows = match &config.sessions {
             SessionSource::List { path, options } => Some(read_session_list(path, options)?),
@@ -54,7 +54,12 @@ impl Inputs {
     }
 
     /// The sessions of the run, with what is to be said of them.
-    pub(crate) fn sessions(&self, config: &Config, known: &Known, observer: &dyn Observer) -> SessionList {
+    pub(crate) fn sessions(
+        &self,
+        config: &Config,
+        known: &StoredSessions,
+        observer: &dyn Observer,
+    ) -> SessionList {
         let should_stop = || observer.should_stop();
         let mut list = match &self.rows {
             Some(rows) => identify(rows.clone(), &self.roots, known, &should_stop),
@@ -72,27 +77,27 @@ impl Inputs {
 }
 
 /// What a run has to do, and for whom.
-pub(crate) struct Work {
-    pub(crate) known: Known,
+pub(crate) struct RunPlan {
+    pub(crate) known: StoredSessions,
     pub(crate) list: SessionList,
-    pub(crate) plan: Plan,
+    pub(crate) plan: UnitPlan,
     pub(crate) pick: EntityPick,
     pub(crate) wide_metrics: WideMetrics,
     /// Those who withdrew, as what is told of others may name them.
     pub(crate) names: Names,
 }
 
-impl Work {
+impl RunPlan {
     /// Looks what there is to do beside what a store has, if there is one to add to; `None` if the run is to stop.
     pub(crate) fn look(
         config: &Config,
-        inputs: &Inputs,
+        inputs: &RunInputs,
         store: Option<&ExistingStore>,
         cache: Option<&Arc<Cache>>,
         observer: &dyn Observer,
     ) -> Result<Option<Self>, PipelineError> {
         let output = store.map(|_| config.output.as_path());
-        let known = Known::of(output, cache)?;
+        let known = StoredSessions::of(output, cache)?;
         let mut list = inputs.sessions(config, &known, observer);
         config.withdrawn.take_out_of(&mut list);
         let everybody =
@@ -101,7 +106,7 @@ impl Work {
         // Of whom the store has, lines were looked at before the run.
         let is_stored = |line: &Unclear| line.subject.as_ref().is_some_and(|code| known.has_subject(code));
         check_clear(&unclear, config.yes, is_stored)?;
-        let remembered = Remembered::of(store, cache)?;
+        let remembered = EarlierSettings::of(store, cache)?;
         let pick = remembered.pick(config)?;
         let finder = UnitFinder::new(config, &inputs.roots, Claims::new(&inputs.roots, &list, &known), &pick);
         let chosen = if config.labels.is_empty() { None } else { Some(config.labels.chosen(&list)?) };
@@ -174,14 +179,14 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// What a store and its cache remember of how they were made.
-struct Remembered {
+struct EarlierSettings {
     stored: StoredSettings,
     cached: Option<RunRecord>,
     /// The tables that the cache has.
     cached_tables: BTreeSet<TableName>,
 }
 
-impl Remembered {
+impl EarlierSettings {
     fn of(store: Option<&ExistingStore>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
         let stored = store.map(ExistingStore::settings).transpose()?.unwrap_or_default();
         let units = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
@@ -238,7 +243,7 @@ impl Remembered {
     }
 
     /// Other roots, under which most of what is known is something else, are another dataset.
-    fn check_roots(&self, config: &Config, plan: &Plan) -> Result<(), PipelineError> {
+    fn check_roots(&self, config: &Config, plan: &UnitPlan) -> Result<(), PipelineError> {
         let (known, changed) = (plan.known, plan.other_content);
         if config.yes || known < ENOUGH_UNITS || changed * 2 <= known {
             return Ok(());
@@ -260,10 +265,10 @@ impl Remembered {
 /// An empty store for which nothing is found is a wrong setting, not a result.
 fn check_found(
     config: &Config,
-    inputs: &Inputs,
+    inputs: &RunInputs,
     finder: &UnitFinder<'_>,
-    plan: &Plan,
-    known: &Known,
+    plan: &UnitPlan,
+    known: &StoredSessions,
 ) -> Result<(), PipelineError> {
     if plan.lacks_tables() {
         check_atlas(config, &inputs.roots)?;
@@ -278,7 +283,7 @@ fn check_found(
     })
 }
 
-impl Plan {
+impl UnitPlan {
     /// Adds what was told before of units that this run does not look for. Who leaves is told of no more, and who is there
     /// by now is not missing: a run that was cut short may have loaded them.
     fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
@@ -325,7 +330,7 @@ impl Plan {
 }
 
 /// Notes of the roots and the list.
-pub(crate) fn tell_notes(inputs: &Inputs, list: &SessionList, observer: &dyn Observer) {
+pub(crate) fn tell_notes(inputs: &RunInputs, list: &SessionList, observer: &dyn Observer) {
     let notes = inputs.roots.notes.iter().chain(&list.notes);
     notes.for_each(|note| observer.event(Event::Note(note.clone())));
 }

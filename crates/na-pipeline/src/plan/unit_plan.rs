@@ -8,12 +8,12 @@ use na_model::{
 
 use crate::event::PlanSummary;
 use crate::inputs::unit_files::TableKey;
-use crate::plan::absent_files::Gone;
-use crate::plan::evictions::Evicted;
+use crate::plan::absent_files::AbsentFiles;
+use crate::plan::evictions::Eviction;
 
 /// What a run has to do.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct UnitPlan {
     /// Units whose sources changed, then new ones, each in the list's order.
     pub(crate) to_load: Vec<PlannedUnit>,
     /// Units that are missing, or failed before anything was read; as loaded those that stay though files of them are gone,
@@ -26,12 +26,12 @@ pub(crate) struct Plan {
     pub(crate) skipped: BTreeMap<Modality, usize>,
     pub(crate) notes: Vec<String>,
     /// What is no longer on disk of known units that were looked for.
-    pub(crate) gone: Vec<(Unit, Gone, Remains)>,
+    pub(crate) gone: Vec<(Unit, AbsentFiles, Remains)>,
     /// Units of the store and its cache, listed or not, whatever their modality.
     pub(crate) stored: BTreeSet<Unit>,
     /// What leaves when one comes in that has a better claim.
-    pub(crate) evicted: Vec<Evicted>,
-    /// Known units that were found, and how many of them are something else than before.
+    pub(crate) evicted: Vec<Eviction>,
+    /// StoredSessions units that were found, and how many of them are something else than before.
     pub(crate) known: usize,
     pub(crate) other_content: usize,
     /// By root: how many known units have files from there, and how many of them have a folder there.
@@ -126,13 +126,13 @@ pub(crate) struct Decided {
     pub(crate) is_known: bool,
     pub(crate) tiv: Vec<SourceFile>,
     pub(crate) read_at: ReadAt,
-    pub(crate) gone: Gone,
+    pub(crate) gone: AbsentFiles,
     pub(crate) remains: Remains,
     /// The roots that it has files from, and whether it has a folder there.
     pub(crate) roots: BTreeMap<SourceRoot, bool>,
 }
 
-impl Plan {
+impl UnitPlan {
     /// Tells no more of outcomes and notes that name somebody who withdrew, wherever they are told.
     pub(crate) fn leave_untold(&mut self, names: &Names) {
         for outcome in self.outcomes.iter_mut().chain(&mut self.unlisted) {

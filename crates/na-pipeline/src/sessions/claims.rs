@@ -1,6 +1,6 @@
 //! Whose a folder is: one folder, one session.
 //!
-//! A folder that is found by more than its code ([`Way::Letters`], [`Way::Number`]) is a session's only if no other has an
+//! A folder that is found by more than its code ([`Match::Letters`], [`Match::Number`]) is a session's only if no other has an
 //! equal or better claim: the sessions of the whole list, those that have files from it in the store, and whoever has a
 //! folder of that very name beside the session's own.
 
@@ -14,46 +14,47 @@ use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::Folders;
 use crate::files::session_folders::list_sessions;
 use crate::files::source_folder::{FolderName, RootKey};
-use crate::identifiers::name_match::{Keys, Kind, NameIndex, WAYS, Way};
+use crate::identifiers::name_index::NameIndex;
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::stored_sessions::Known;
+use crate::sessions::stored_sessions::StoredSessions;
 use crate::unit_error::UnitError;
 
 /// The claims of all sessions of a run on the folders of its roots.
 pub(crate) struct Claims<'a> {
     roots: &'a Roots,
-    known: &'a Known,
+    known: &'a StoredSessions,
     subjects: NameIndex,
-    subject_keys: HashMap<&'a str, Keys>,
+    subject_keys: HashMap<&'a str, MatchKeys>,
     visits: HashMap<&'a SubjectCode, Vec<(&'a Session, &'a WrittenIds)>>,
-    found_by: Mutex<BTreeMap<Way, BTreeMap<Session, PathBuf>>>,
+    found_by: Mutex<BTreeMap<Match, BTreeMap<Session, PathBuf>>>,
 }
 
 /// A folder that is a session's under a root, and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Located {
+pub(crate) struct SessionFolder {
     pub(crate) root: RootKey,
     pub(crate) path: PathBuf,
     /// Its name, as [`FolderName`] has it.
     pub(crate) name: FolderName,
-    pub(crate) way: Way,
+    pub(crate) rule: Match,
 }
 
 /// Others that claim a folder, and the words for the error.
 struct Rivals<'a> {
-    kind: Kind,
-    way: Way,
+    kind: IdKind,
+    rule: Match,
     folders: &'a Folders,
     name: &'a str,
 }
 
 impl<'a> Claims<'a> {
-    pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, known: &'a Known) -> Self {
-        let mut subject_keys: HashMap<&str, Keys> = HashMap::new();
+    pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, known: &'a StoredSessions) -> Self {
+        let mut subject_keys: HashMap<&str, MatchKeys> = HashMap::new();
         let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
         for (session, written) in list.claimants() {
             let subject = &session.subject;
-            let keys = Keys::of_code(subject.as_str(), Some(&written.subject));
+            let keys = MatchKeys::of_code(subject.as_str(), Some(&written.subject));
             subject_keys.entry(subject.as_str()).or_insert(keys);
             visits.entry(subject).or_default().push((session, written));
         }
@@ -72,15 +73,15 @@ impl<'a> Claims<'a> {
         root: &Root,
         session: &Session,
         written: &WrittenIds,
-    ) -> Result<Option<Located>, UnitError> {
+    ) -> Result<Option<SessionFolder>, UnitError> {
         let key = root.key();
         let code = session.subject.as_str();
-        let keys = Keys::of_code(code, Some(&written.subject));
+        let keys = MatchKeys::of_code(code, Some(&written.subject));
         let named = format!("sub-{code}");
-        let Some((way, name)) = only(&root.subjects, &keys, &named)? else { return Ok(None) };
+        let Some((rule, name)) = only(&root.subjects, &keys, &named)? else { return Ok(None) };
         let folder = root.subjects.reached(name)?;
-        if way > Way::Code {
-            let rivals = Rivals { kind: Kind::Subject, way, folders: &root.subjects, name };
+        if rule > Match::Code {
+            let rivals = Rivals { kind: IdKind::Subject, rule, folders: &root.subjects, name };
             let mut claimants =
                 rivals.listed(&self.subjects, code, |code| self.subject_keys.get(code).cloned());
             for owner in self.owners(&key, name, None)? {
@@ -90,28 +91,28 @@ impl<'a> Claims<'a> {
                 }
             }
             if self.roots.all.iter().any(|root| rivals.stands_beside(&keys, &root.subjects)) {
-                claimants.extend(Kind::Subject.clean(name));
+                claimants.extend(IdKind::Subject.clean(name));
             }
             rivals.refuse(&named, claimants)?;
         }
         let Some(id) = session.id_str() else {
-            self.count(way, session, &folder);
+            self.count(rule, session, &folder);
             let name = (name.to_owned(), None);
-            return Ok(Some(Located { root: key, path: folder, name, way }));
+            return Ok(Some(SessionFolder { root: key, path: folder, name, rule }));
         };
         let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
         let of_subject = keys;
-        let keys = Keys::of_code(id, written.session.as_deref());
+        let keys = MatchKeys::of_code(id, written.session.as_deref());
         let named = session.to_string();
-        let Some((visit_way, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
-        if visit_way > Way::Code {
-            let rivals = Rivals { kind: Kind::Session, way: visit_way, folders: &visits, name: visit };
+        let Some((visit_rule, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
+        if visit_rule > Match::Code {
+            let rivals = Rivals { kind: IdKind::Session, rule: visit_rule, folders: &visits, name: visit };
             let visits = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
             let listed = visits.iter().filter_map(|(other, written)| {
                 let id = other.id_str()?;
-                Some((id.to_owned(), Keys::of_code(id, written.session.as_deref())))
+                Some((id.to_owned(), MatchKeys::of_code(id, written.session.as_deref())))
             });
-            let by_id: HashMap<String, Keys> = listed.collect();
+            let by_id: HashMap<String, MatchKeys> = listed.collect();
             let index = NameIndex::new(by_id.iter().map(|(id, keys)| (id.clone(), keys.clone())));
             let mut claimants = rivals.listed(&index, id, |id| by_id.get(id).cloned());
             for owner in self.owners(&key, name, Some(visit))? {
@@ -123,32 +124,32 @@ impl<'a> Claims<'a> {
                 }
             }
             if self.visits_of(&of_subject).any(|visits| rivals.stands_beside(&keys, &visits)) {
-                claimants.extend(Kind::Session.clean(visit));
+                claimants.extend(IdKind::Session.clean(visit));
             }
             rivals.refuse(&named, claimants)?;
         }
-        let (path, way) = (visits.reached(visit)?, way.max(visit_way));
-        self.count(way, session, &path);
-        Ok(Some(Located { root: key, path, name: (name.to_owned(), Some(visit.to_owned())), way }))
+        let (path, rule) = (visits.reached(visit)?, rule.max(visit_rule));
+        self.count(rule, session, &path);
+        Ok(Some(SessionFolder { root: key, path, name: (name.to_owned(), Some(visit.to_owned())), rule }))
     }
 
-    /// The listed sessions that a folder could be of by a surer way than this one.
+    /// The listed sessions that a folder could be of by a surer rule than this one.
     pub(crate) fn near(
         &self,
         (subject, visit): &FolderName,
-        than: Way,
+        than: Match,
     ) -> Vec<(&'a Session, &'a WrittenIds)> {
-        let of_subject = Keys::of_folder(Kind::Subject, subject);
-        let of_visit = visit.as_deref().map(|visit| Keys::of_folder(Kind::Session, visit));
+        let of_subject = MatchKeys::of_folder(IdKind::Subject, subject);
+        let of_visit = visit.as_deref().map(|visit| MatchKeys::of_folder(IdKind::Session, visit));
         let mut codes: BTreeSet<&str> = BTreeSet::new();
-        for way in WAYS.into_iter().filter(|way| *way < than) {
-            codes.extend(self.subjects.by(way, &of_subject));
+        for rule in Match::ALL.into_iter().filter(|rule| *rule < than) {
+            codes.extend(self.subjects.by(rule, &of_subject));
         }
         let visits = self.visits.iter().filter(|(subject, _)| codes.contains(subject.as_str()));
         let is_near = |(session, written): &&(&Session, &WrittenIds)| match (session.id_str(), &of_visit) {
             (Some(id), Some(folder)) => {
-                let keys = Keys::of_code(id, written.session.as_deref());
-                keys.way_to(folder).is_some_and(|way| way < than)
+                let keys = MatchKeys::of_code(id, written.session.as_deref());
+                keys.best_match(folder).is_some_and(|rule| rule < than)
             }
             (None, None) => true,
             _ => false,
@@ -157,7 +158,7 @@ impl<'a> Claims<'a> {
     }
 
     /// The folders of a subject's visits, root by root.
-    fn visits_of(&self, subject: &Keys) -> impl Iterator<Item = Folders> {
+    fn visits_of(&self, subject: &MatchKeys) -> impl Iterator<Item = Folders> {
         let found =
             self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
         let folders =
@@ -172,21 +173,21 @@ impl<'a> Claims<'a> {
             .map_err(|error| UnitError::Owners { problem: error.to_string() })
     }
 
-    fn count(&self, way: Way, session: &Session, folder: &std::path::Path) {
-        if way > Way::Code {
+    fn count(&self, rule: Match, session: &Session, folder: &std::path::Path) {
+        if rule > Match::Code {
             let mut found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
-            found.entry(way).or_default().entry(session.clone()).or_insert_with(|| folder.to_owned());
+            found.entry(rule).or_default().entry(session.clone()).or_insert_with(|| folder.to_owned());
         }
     }
 
-    /// How many sessions were found by more than their codes, each way with an example.
+    /// How many sessions were found by more than their codes, each rule with an example.
     pub(crate) fn notes(&self) -> Vec<String> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
-        let note = |(way, sessions): (&Way, &BTreeMap<Session, PathBuf>)| {
+        let note = |(rule, sessions): (&Match, &BTreeMap<Session, PathBuf>)| {
             let (session, folder) = sessions.first_key_value()?;
-            let how = match way {
-                Way::Code | Way::Letters => "by their letters and digits alone",
-                Way::Number => "because their codes are equal as numbers",
+            let how = match rule {
+                Match::Code | Match::Letters => "by their letters and digits alone",
+                Match::Number => "because their codes are equal as numbers",
             };
             let n = sessions.len();
             Some(format!("{n} sessions were found {how}, such as {session} in {}", folder.display()))
@@ -195,47 +196,59 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The one folder that the surest way leads to.
-fn only<'f>(folders: &'f Folders, keys: &Keys, named: &str) -> Result<Option<(Way, &'f str)>, UnitError> {
+/// The one folder that the surest rule leads to.
+fn only<'f>(
+    folders: &'f Folders,
+    keys: &MatchKeys,
+    named: &str,
+) -> Result<Option<(Match, &'f str)>, UnitError> {
     match folders.index.find(keys) {
         None => Ok(None),
-        Some((way, names)) => match names.as_slice() {
+        Some((rule, names)) => match names.as_slice() {
             [first, second, ..] => Err(UnitError::AmbiguousFolder {
                 session: named.to_owned(),
                 first: folders.path_of(first),
                 second: folders.path_of(second),
             }),
-            names => Ok(names.first().map(|name| (way, *name))),
+            names => Ok(names.first().map(|name| (rule, *name))),
         },
     }
 }
 
 impl Rivals<'_> {
     /// The listed identifiers that find this folder as surely, or more so.
-    fn listed(&self, index: &NameIndex, mine: &str, keys: impl Fn(&str) -> Option<Keys>) -> BTreeSet<String> {
-        let of_folder = Keys::of_folder(self.kind, self.name);
-        let near = WAYS.into_iter().filter(|way| *way <= self.way).flat_map(|way| index.by(way, &of_folder));
+    fn listed(
+        &self,
+        index: &NameIndex,
+        mine: &str,
+        keys: impl Fn(&str) -> Option<MatchKeys>,
+    ) -> BTreeSet<String> {
+        let of_folder = MatchKeys::of_folder(self.kind, self.name);
+        let near = Match::ALL
+            .into_iter()
+            .filter(|rule| *rule <= self.rule)
+            .flat_map(|rule| index.by(rule, &of_folder));
         let finds_it = |other: &&str| {
-            let Some((way, names)) = keys(other).as_ref().and_then(|keys| self.folders.index.find(keys))
+            let Some((rule, names)) = keys(other).as_ref().and_then(|keys| self.folders.index.find(keys))
             else {
                 return false;
             };
-            way <= self.way && names.contains(&self.name)
+            rule <= self.rule && names.contains(&self.name)
         };
         near.filter(|other| *other != mine).filter(finds_it).map(str::to_owned).collect()
     }
 
     /// Whether a folder of this name stands beside the identifier's own: then it is somebody else's, here too.
-    fn stands_beside(&self, mine: &Keys, folders: &Folders) -> bool {
-        let own = folders.index.by(Way::Code, mine);
-        let named = folders.index.by(Way::Code, &Keys::of_folder(self.kind, self.name));
+    fn stands_beside(&self, mine: &MatchKeys, folders: &Folders) -> bool {
+        let own = folders.index.by(Match::Code, mine);
+        let named = folders.index.by(Match::Code, &MatchKeys::of_folder(self.kind, self.name));
         !own.is_empty() && named.iter().any(|name| !own.contains(name))
     }
 
     /// Whether an identifier that has files from this folder in the store has a claim as good.
     fn has_claim(&self, code: &str) -> bool {
-        let way = Keys::of_code(code, None).way_to(&Keys::of_folder(self.kind, self.name));
-        way.unwrap_or(Way::Letters) <= self.way
+        let rule = MatchKeys::of_code(code, None).best_match(&MatchKeys::of_folder(self.kind, self.name));
+        rule.unwrap_or(Match::Letters) <= self.rule
     }
 
     fn refuse(&self, named: &str, claimants: BTreeSet<String>) -> Result<(), UnitError> {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use na_model::{ListedSession, Session, SubjectCode, visible};
 
 use crate::files::roots::Roots;
-use crate::identifiers::name_match::Kind;
-use crate::sessions::lookalikes::brought_together;
+use crate::identifiers::name_match::IdKind;
+use crate::sessions::lookalikes::lookalikes;
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::Visits;
 
@@ -21,9 +21,9 @@ pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> Session
     for (position, root) in roots.all.iter().enumerate() {
         for name in root.subjects.index.names() {
             let folder = root.subjects.path_of(name);
-            match Kind::Subject.clean(name) {
+            match IdKind::Subject.clean(name) {
                 Some(code) => {
-                    written.entry(code.clone()).or_insert_with(|| visible(name, Kind::Subject.prefix()));
+                    written.entry(code.clone()).or_insert_with(|| visible(name, IdKind::Subject.prefix()));
                     subjects.entry(code).or_default().insert(position, folder);
                 }
                 None => list.notes.push(format!("{} is left out: it names no subject", folder.display())),
@@ -31,7 +31,7 @@ pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> Session
         }
     }
     let mut refused: BTreeMap<&str, String> = BTreeMap::new();
-    let together = brought_together(Kind::Subject, &subjects);
+    let together = lookalikes(IdKind::Subject, &subjects);
     for pair in &together {
         for code in &pair.codes {
             refused.entry(code).or_insert_with(|| pair.reason());

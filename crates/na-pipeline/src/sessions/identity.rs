@@ -8,11 +8,11 @@ use na_model::{ListedSession, ModelError, Session, SessionId, SubjectCode, is_mi
 
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::list_sessions;
-use crate::identifiers::name_match::{Keys, Kind, Way, number};
-use crate::identifiers::spreadsheet_numbers::{Clothing, is_scientific, undressed};
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys, number};
+use crate::identifiers::spreadsheet_numbers::{SpreadsheetColumn, is_scientific, without_decimal_zeros};
 use crate::sessions::list::{ListedRow, ListedRows};
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::stored_sessions::Known;
+use crate::sessions::stored_sessions::StoredSessions;
 use crate::sessions::visits::{Visits, has_scans};
 
 const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lost; write the session list again with this column as text";
@@ -21,7 +21,7 @@ const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lo
 pub(crate) fn identify(
     rows: ListedRows,
     roots: &Roots,
-    known: &Known,
+    known: &StoredSessions,
     should_stop: &dyn Fn() -> bool,
 ) -> SessionList {
     let mut list = SessionList { notes: rows.notes, ..SessionList::default() };
@@ -44,21 +44,21 @@ pub(crate) fn identify(
 struct Person {
     row: ListedRow,
     subject: SubjectCode,
-    /// The code without a spreadsheet's clothing.
+    /// The code without a spreadsheet's `.0`.
     written: String,
     refused: Option<String>,
 }
 
 struct Identities<'a> {
     roots: &'a Roots,
-    known: &'a Known,
+    known: &'a StoredSessions,
 }
 
 impl Identities<'_> {
     /// Whose each row is.
     fn people(&self, rows: Vec<ListedRow>, list: &mut SessionList) -> Vec<Person> {
-        let bare = |row: &ListedRow| visible(&row.subject, Kind::Subject.prefix());
-        let clothing = Clothing::of(rows.iter().map(bare).filter(|code| !is_missing_in_list(code)));
+        let bare = |row: &ListedRow| visible(&row.subject, IdKind::Subject.prefix());
+        let column = SpreadsheetColumn::of(rows.iter().map(bare).filter(|code| !is_missing_in_list(code)));
         let mut people = Vec::with_capacity(rows.len());
         for row in rows {
             let code = bare(&row);
@@ -68,8 +68,8 @@ impl Identities<'_> {
                 list.untold.push(format!("line {} of the session list has no subject code", row.line));
                 continue;
             }
-            let worn = if is_name { None } else { clothing.taken_off(&code) };
-            let written = worn.unwrap_or(code);
+            let stripped = if is_name { None } else { column.stripped(&code) };
+            let written = stripped.unwrap_or(code);
             let refused = (!self.has_subject(&written) && is_scientific(&written))
                 .then(|| format!("line {}: the subject code {written:?}: {DIGITS_LOST}", row.line));
             list.untold.extend(refused.clone());
@@ -78,7 +78,7 @@ impl Identities<'_> {
                 Err(error) => list.leave_out_row(row.line, &error),
             }
         }
-        list.notes.extend(clothing.note("subject codes"));
+        list.notes.extend(column.note("subject codes"));
         self.respell_subjects(&mut people, list);
         people
     }
@@ -86,9 +86,9 @@ impl Identities<'_> {
     /// Whether a root has a folder for a code as it is written, or the store has the subject.
     fn has_subject(&self, written: &str) -> bool {
         let Ok(subject) = SubjectCode::clean(written) else { return false };
-        let keys = Keys::of_code(subject.as_str(), Some(written));
+        let keys = MatchKeys::of_code(subject.as_str(), Some(written));
         self.known.has_subject(&subject)
-            || self.roots.all.iter().any(|root| !root.subjects.index.by(Way::Code, &keys).is_empty())
+            || self.roots.all.iter().any(|root| !root.subjects.index.by(Match::Code, &keys).is_empty())
     }
 
     /// Codes of digits that the store, or a folder, writes with other zeros in front.
@@ -130,14 +130,17 @@ impl Identities<'_> {
 
     /// The one spelling of a number among the folders, where no root has the code as it is.
     fn subject_of_folder(&self, subject: &SubjectCode, written: &str) -> Option<SubjectCode> {
-        let keys = Keys::of_code(subject.as_str(), Some(written));
-        one_spelling(Kind::Subject, self.roots.all.iter().filter_map(|root| root.subjects.index.find(&keys)))
-            .and_then(|code| SubjectCode::clean(&code).ok())
+        let keys = MatchKeys::of_code(subject.as_str(), Some(written));
+        one_spelling(
+            IdKind::Subject,
+            self.roots.all.iter().filter_map(|root| root.subjects.index.find(&keys)),
+        )
+        .and_then(|code| SubjectCode::clean(&code).ok())
     }
 
     /// The folders of a subject, each with its root; of several that could be meant the finder tells.
     fn folders(&self, person: &Person) -> Vec<(&Root, PathBuf)> {
-        let keys = Keys::of_code(person.subject.as_str(), Some(&person.written));
+        let keys = MatchKeys::of_code(person.subject.as_str(), Some(&person.written));
         let of_root = |root: &'_ Root| match root.subjects.index.find(&keys) {
             Some((_, names)) => names.first().map(|name| root.subjects.path_of(name)),
             None => None,
@@ -147,15 +150,16 @@ impl Identities<'_> {
 
     /// Rows that name their visits.
     fn visits(&self, people: Vec<Person>, list: &mut SessionList, should_stop: &dyn Fn() -> bool) {
-        let bare = |person: &Person| visible(&person.row.session, Kind::Session.prefix());
-        let clothing = Clothing::of(people.iter().map(bare).filter(|id| !is_missing_in_list(id)));
+        let bare = |person: &Person| visible(&person.row.session, IdKind::Session.prefix());
+        let column = SpreadsheetColumn::of(people.iter().map(bare).filter(|id| !is_missing_in_list(id)));
         let mut rows: Vec<(Person, Option<String>)> = Vec::with_capacity(people.len());
         for person in people {
             if should_stop() {
                 return;
             }
             let id = bare(&person);
-            let may_differ = is_missing_in_list(&id) || undressed(&id).is_some() || is_scientific(&id);
+            let may_differ =
+                is_missing_in_list(&id) || without_decimal_zeros(&id).is_some() || is_scientific(&id);
             if !may_differ {
                 rows.push((person, Some(id)));
                 continue;
@@ -164,7 +168,7 @@ impl Identities<'_> {
             let id = match () {
                 () if is_name => Some(id),
                 () if is_missing_in_list(&id) => None,
-                () => Some(clothing.taken_off(&id).unwrap_or(id)),
+                () => Some(column.stripped(&id).unwrap_or(id)),
             };
             let refused = id.as_ref().filter(|id| !is_name && is_scientific(id));
             let refused =
@@ -173,7 +177,7 @@ impl Identities<'_> {
             let refused = person.refused.clone().or(refused);
             rows.push((Person { refused, ..person }, id));
         }
-        list.notes.extend(clothing.note("session ids"));
+        list.notes.extend(column.note("session ids"));
         let with_visits: HashSet<SubjectCode> =
             rows.iter().filter(|(_, id)| id.is_some()).map(|(person, _)| person.subject.clone()).collect();
         let listed_ids = listed_ids(&rows);
@@ -238,10 +242,10 @@ impl Identities<'_> {
     /// Whether a visit is on disk, or in the store, under its id as it is written.
     fn has_visit(&self, person: &Person, written: &str) -> bool {
         let Ok(Some(id)) = SessionId::clean(written) else { return false };
-        let keys = Keys::of_code(id.as_str(), Some(written));
+        let keys = MatchKeys::of_code(id.as_str(), Some(written));
         self.known.visits(&person.subject).any(|known| known.as_ref() == Some(&id))
             || self.folders(person).iter().any(|(_, folder)| {
-                list_sessions(folder).is_ok_and(|listed| !listed.index.by(Way::Code, &keys).is_empty())
+                list_sessions(folder).is_ok_and(|listed| !listed.index.by(Match::Code, &keys).is_empty())
             })
     }
 
@@ -271,18 +275,18 @@ impl Identities<'_> {
     }
 
     fn visit_of_folder(&self, person: &Person, id: &SessionId, written: &str) -> Option<SessionId> {
-        let keys = Keys::of_code(id.as_str(), Some(written));
-        let mut found: Vec<(Way, Vec<String>)> = Vec::new();
+        let keys = MatchKeys::of_code(id.as_str(), Some(written));
+        let mut found: Vec<(Match, Vec<String>)> = Vec::new();
         for (_, folder) in self.folders(person) {
             let Ok(listed) = list_sessions(&folder) else { continue };
-            let Some((way, names)) = listed.index.find(&keys) else { continue };
-            found.push((way, names.into_iter().map(str::to_owned).collect()));
-            if way < Way::Number {
+            let Some((rule, names)) = listed.index.find(&keys) else { continue };
+            found.push((rule, names.into_iter().map(str::to_owned).collect()));
+            if rule < Match::Number {
                 return None;
             }
         }
-        let found = found.iter().map(|(way, names)| (*way, names.iter().map(String::as_str).collect()));
-        one_spelling(Kind::Session, found).and_then(|id| SessionId::clean(&id).ok().flatten())
+        let found = found.iter().map(|(rule, names)| (*rule, names.iter().map(String::as_str).collect()));
+        one_spelling(IdKind::Session, found).and_then(|id| SessionId::clean(&id).ok().flatten())
     }
 
     /// The visits of a subject, on disk and in the store; one without an id where there is none.
@@ -403,10 +407,10 @@ fn listed_ids(rows: &[(Person, Option<String>)]) -> BTreeMap<SubjectCode, BTreeS
 }
 
 /// The one clean form of folders that all are found as numbers.
-fn one_spelling<'n>(kind: Kind, found: impl Iterator<Item = (Way, Vec<&'n str>)>) -> Option<String> {
+fn one_spelling<'n>(kind: IdKind, found: impl Iterator<Item = (Match, Vec<&'n str>)>) -> Option<String> {
     let mut spellings = BTreeSet::new();
-    for (way, names) in found {
-        if way < Way::Number {
+    for (rule, names) in found {
+        if rule < Match::Number {
             return None;
         }
         spellings.extend(names.into_iter().filter_map(|name| kind.clean(name)));

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use na_model::Session;
 
 use crate::error::PipelineError;
-use crate::identifiers::name_match::{Keys, Kind, NameIndex, Way};
+use crate::identifiers::name_index::NameIndex;
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::sessions::session_list::SessionList;
 
 /// Labels as they are given, with `sub-` and `ses-` or without. None means all.
@@ -30,14 +31,14 @@ impl Labels {
         let rows = || list.listing.rows.iter().zip(&list.as_written);
         let subjects = rows().map(|(row, written)| {
             let code = row.session.subject.as_str();
-            (code.to_owned(), Keys::of_code(code, Some(&written.subject)))
+            (code.to_owned(), MatchKeys::of_code(code, Some(&written.subject)))
         });
-        let subjects = answering(Kind::Subject, "--participant-label", &self.participants, subjects)?;
+        let subjects = answering(IdKind::Subject, "--participant-label", &self.participants, subjects)?;
         let visits = rows().filter_map(|(row, written)| {
             let id = row.session.id_str()?;
-            Some((id.to_owned(), Keys::of_code(id, written.session.as_deref())))
+            Some((id.to_owned(), MatchKeys::of_code(id, written.session.as_deref())))
         });
-        let visits = answering(Kind::Session, "--session-label", &self.sessions, visits)?;
+        let visits = answering(IdKind::Session, "--session-label", &self.sessions, visits)?;
         let is_chosen = |session: &&Session| {
             (self.participants.is_empty() || subjects.contains(session.subject.as_str()))
                 && (self.sessions.is_empty() || session.id_str().is_some_and(|id| visits.contains(id)))
@@ -48,10 +49,10 @@ impl Labels {
 
 /// The codes that labels mean.
 fn answering(
-    kind: Kind,
+    kind: IdKind,
     option: &'static str,
     labels: &[String],
-    codes: impl Iterator<Item = (String, Keys)>,
+    codes: impl Iterator<Item = (String, MatchKeys)>,
 ) -> Result<BTreeSet<String>, PipelineError> {
     let mut answering = BTreeSet::new();
     if labels.is_empty() {
@@ -59,14 +60,14 @@ fn answering(
     }
     let index = NameIndex::new(codes);
     for label in labels {
-        let keys = Keys::of_folder(kind, label);
-        let by_code: BTreeSet<&str> = index.by(Way::Code, &keys).into_iter().collect();
-        let by_number: BTreeSet<&str> = index.by(Way::Number, &keys).into_iter().collect();
+        let keys = MatchKeys::of_folder(kind, label);
+        let by_code: BTreeSet<&str> = index.by(Match::Code, &keys).into_iter().collect();
+        let by_number: BTreeSet<&str> = index.by(Match::Number, &keys).into_iter().collect();
         let found = match (by_code.is_empty(), by_number.len()) {
             (false, _) => by_code,
             (true, 1) => by_number,
             (true, _) => {
-                let near = index.by(Way::Letters, &keys).first().map(|code| (*code).to_owned());
+                let near = index.by(Match::Letters, &keys).first().map(|code| (*code).to_owned());
                 return Err(PipelineError::UnknownLabel { option, label: label.clone(), near });
             }
         };

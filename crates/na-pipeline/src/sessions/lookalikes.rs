@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::identifiers::name_match::{Keys, Kind, Way};
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 
 /// The folders of one code, by the position of their root.
 type Places = BTreeMap<usize, PathBuf>;
 
 /// Two codes that may be one, each with a folder.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Together {
+pub(crate) struct Lookalikes {
     pub(crate) codes: [String; 2],
     pub(crate) folders: [PathBuf; 2],
 }
 
-impl Together {
+impl Lookalikes {
     /// Why neither is loaded.
     pub(crate) fn reason(&self) -> String {
         let [first, second] = &self.folders;
@@ -29,14 +29,14 @@ impl Together {
 }
 
 /// Pairs of codes that have no root in common, and the same letters and digits, or the same number.
-pub(crate) fn brought_together(kind: Kind, folders: &BTreeMap<String, Places>) -> Vec<Together> {
-    let mut alike: HashMap<(Way, String), BTreeSet<&str>> = HashMap::new();
+pub(crate) fn lookalikes(kind: IdKind, folders: &BTreeMap<String, Places>) -> Vec<Lookalikes> {
+    let mut alike: HashMap<(Match, String), BTreeSet<&str>> = HashMap::new();
     for (code, places) in folders {
         let names = places.values().filter_map(|path| name_of(kind, path));
-        for keys in names.map(|name| Keys::of_folder(kind, name)) {
-            for way in [Way::Letters, Way::Number] {
-                for key in keys.by(way) {
-                    alike.entry((way, key.into_owned())).or_default().insert(code);
+        for keys in names.map(|name| MatchKeys::of_folder(kind, name)) {
+            for rule in [Match::Letters, Match::Number] {
+                for key in keys.by(rule) {
+                    alike.entry((rule, key.into_owned())).or_default().insert(code);
                 }
             }
         }
@@ -54,12 +54,12 @@ pub(crate) fn brought_together(kind: Kind, folders: &BTreeMap<String, Places>) -
             return None;
         }
         let (one, other) = (first.values().next()?.clone(), second.values().next()?.clone());
-        Some(Together { codes: codes.map(str::to_owned), folders: [one, other] })
+        Some(Lookalikes { codes: codes.map(str::to_owned), folders: [one, other] })
     };
     pairs.into_iter().filter_map(together).collect()
 }
 
-fn name_of(kind: Kind, path: &Path) -> Option<&str> {
+fn name_of(kind: IdKind, path: &Path) -> Option<&str> {
     path.file_name()?.to_str()?.strip_prefix(kind.prefix())
 }
 
@@ -71,7 +71,7 @@ mod tests {
         let places =
             |places: &[(usize, &str)]| places.iter().map(|(root, path)| (*root, path.into())).collect();
         let folders = of.iter().map(|(code, at)| ((*code).to_owned(), places(at))).collect();
-        brought_together(Kind::Subject, &folders).into_iter().map(|together| together.codes).collect()
+        lookalikes(IdKind::Subject, &folders).into_iter().map(|together| together.codes).collect()
     }
 
     #[test]

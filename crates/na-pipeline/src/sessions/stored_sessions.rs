@@ -14,7 +14,7 @@ use crate::identifiers::name_match::number;
 
 /// What the store knows before a run.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct StoredSessions {
     sessions: BTreeMap<SubjectCode, BTreeSet<Option<SessionId>>>,
     /// The metadata columns of the store, by the names that the session lists gave them.
     pub(crate) metadata_columns: Vec<String>,
@@ -29,7 +29,7 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct FolderOwners(HashMap<RootKey, HashMap<String, BTreeSet<Session>>>);
 
-impl Known {
+impl StoredSessions {
     /// What a store and its cache hold; of a fresh load the cache alone counts.
     pub(crate) fn of(output: Option<&Path>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
         let mut known =

@@ -8,8 +8,8 @@ use na_model::{SessionId, visible};
 use crate::files::roots::Root;
 use crate::files::session_folders::{ANAT, DWI, list_sessions};
 use crate::files::tiv_files::TivFiles;
-use crate::identifiers::name_match::Kind;
-use crate::sessions::lookalikes::brought_together;
+use crate::identifiers::name_match::IdKind;
+use crate::sessions::lookalikes::lookalikes;
 
 /// The visits that a subject has under the roots.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Visits {
                     continue;
                 };
                 by_id.entry(id.as_str().to_owned()).or_default().insert(position, path.clone());
-                let written = visible(name, Kind::Session.prefix());
+                let written = visible(name, IdKind::Session.prefix());
                 if has_tables {
                     visits.ids.entry(Some(id)).or_insert(Some(written));
                 } else {
@@ -57,7 +57,7 @@ impl Visits {
                 }
             }
         }
-        let together = brought_together(Kind::Session, &by_id);
+        let together = lookalikes(IdKind::Session, &by_id);
         let is_told_apart = |id: &Option<SessionId>, visits: &Self| match id {
             Some(id) => !together.iter().any(|pair| pair.codes.iter().any(|code| code == id.as_str())),
             // Reports in no visit's folder may be those of any.

@@ -2,8 +2,8 @@
 
 use na_model::{SessionId, SubjectCode, visible};
 
-use crate::identifiers::name_match::Kind;
-use crate::identifiers::spreadsheet_numbers::undressed;
+use crate::identifiers::name_match::IdKind;
+use crate::identifiers::spreadsheet_numbers::without_decimal_zeros;
 
 /// A line of the list: a subject, or one session of a subject, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +41,12 @@ impl Participant {
     }
 
     pub(crate) fn session_id(&self) -> Option<SessionId> {
-        SessionId::clean(&bare(self.session()?, Kind::Session)).ok().flatten()
+        SessionId::clean(&bare(self.session()?, IdKind::Session)).ok().flatten()
     }
 
     /// The codes by which a line is told from others; none of a line without a subject.
     pub(crate) fn cleaned(&self) -> Option<(SubjectCode, Option<SessionId>)> {
-        let subject = SubjectCode::clean(&bare(keyed(&self.subject).0, Kind::Subject)).ok()?;
+        let subject = SubjectCode::clean(&bare(keyed(&self.subject).0, IdKind::Subject)).ok()?;
         Some((subject, self.session_id()))
     }
 
@@ -58,14 +58,14 @@ impl Participant {
         [Some(whole), first]
             .into_iter()
             .flatten()
-            .filter_map(|code| SubjectCode::clean(&bare(code, Kind::Subject)).ok())
+            .filter_map(|code| SubjectCode::clean(&bare(code, IdKind::Subject)).ok())
     }
 }
 
 /// An identifier without prefix and the clothing of a spreadsheet.
-fn bare(written: &str, kind: Kind) -> String {
+fn bare(written: &str, kind: IdKind) -> String {
     let visible = visible(written, kind.prefix());
-    undressed(&visible).map(str::to_owned).unwrap_or(visible)
+    without_decimal_zeros(&visible).map(str::to_owned).unwrap_or(visible)
 }
 
 /// Subject and session of `sub-X_ses-Y` or `sub-X/ses-Y`; what is written otherwise is a subject as a whole.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use na_model::{Session, SessionId, SubjectCode, code_letters, visible};
 
-use crate::identifiers::name_match::{Kind, number};
-use crate::identifiers::spreadsheet_numbers::undressed;
+use crate::identifiers::name_match::{IdKind, number};
+use crate::identifiers::spreadsheet_numbers::without_decimal_zeros;
 use crate::withdrawals::participant::{Beside, Participant, keyed};
 
 /// What stands between codes that were written into one cell.
@@ -113,7 +113,7 @@ impl<'s> Subjects<'s> {
 
     /// The one subject that a code means.
     fn meant_by(&self, written: &str) -> Option<&'s SubjectCode> {
-        let bare = visible(written, Kind::Subject.prefix());
+        let bare = visible(written, IdKind::Subject.prefix());
         let by_code = |code: &str| {
             let code = SubjectCode::clean(code).ok()?;
             self.visits.get_key_value(&code).map(|(subject, _)| *subject)
@@ -122,17 +122,17 @@ impl<'s> Subjects<'s> {
             [one] => Some(*one),
             _ => None,
         };
-        let forms = [Some(bare.as_str()), undressed(&bare)];
+        let forms = [Some(bare.as_str()), without_decimal_zeros(&bare)];
         forms.into_iter().flatten().find_map(|form| by_code(form).or_else(|| by_number(form)))
     }
 
     /// The subject whose whole code a cell is. A number is none that equals one: it may count anything.
     fn code(&self, written: &str) -> Option<&'s SubjectCode> {
-        if written.starts_with(Kind::Subject.prefix()) {
+        if written.starts_with(IdKind::Subject.prefix()) {
             return self.meant_by(keyed(written).0);
         }
         let subject = self.meant_by(written)?;
-        let letters = visible(written, Kind::Subject.prefix()).chars().count();
+        let letters = visible(written, IdKind::Subject.prefix()).chars().count();
         (letters == subject.as_str().chars().count()).then_some(subject)
     }
 
@@ -142,7 +142,7 @@ impl<'s> Subjects<'s> {
 
     /// The one session of a subject that an id means: itself, or the only one that it equals as a number.
     fn visit(&self, subject: &SubjectCode, written: &str) -> Option<&'s Session> {
-        let bare = visible(written, Kind::Session.prefix());
+        let bare = visible(written, IdKind::Session.prefix());
         let visits = self.visits_of(subject);
         let by_id = |form: &str| {
             let id = SessionId::clean(form).ok().flatten()?;
@@ -154,13 +154,13 @@ impl<'s> Subjects<'s> {
             let mut equal = visits.iter().filter(is_equal);
             equal.next().copied().filter(|_| equal.next().is_none())
         };
-        let forms = || [Some(bare.as_str()), undressed(&bare)].into_iter().flatten();
+        let forms = || [Some(bare.as_str()), without_decimal_zeros(&bare)].into_iter().flatten();
         forms().find_map(by_id).or_else(|| forms().find_map(by_number))
     }
 
     /// Whether a code has the letters and digits of a subject.
     pub(crate) fn is_near(&self, written: &str) -> bool {
-        let letters = code_letters(&visible(written, Kind::Subject.prefix()));
+        let letters = code_letters(&visible(written, IdKind::Subject.prefix()));
         !letters.is_empty() && self.letters.contains(&letters)
     }
 }

@@ -90,7 +90,7 @@ impl FoundTables {
 
 impl EntityPick {
     /// The values that files have of the entities that are asked for: `run-2, run-3`.
-    fn values_in(&self, table: &TableName, files: &[Candidate]) -> String {
+    fn values_in(&self, table: &TableName, files: &[TableCandidate]) -> String {
         let remembered = self.remembered.get(table).into_iter().flat_map(BTreeMap::keys);
         let keys: Vec<&str> =
             self.wanted.iter().map(|(entity, _)| entity).chain(remembered).map(String::as_str).collect();
@@ -104,7 +104,7 @@ impl EntityPick {
 
     /// Leaves those of a table's files that are picked. An entity that none of them has does not choose between them:
     /// a mask for grey matter says nothing of maps without masks.
-    fn choose(&self, table: &TableName, files: &mut Vec<Candidate>) {
+    fn choose(&self, table: &TableName, files: &mut Vec<TableCandidate>) {
         let remembered = self.remembered.get(table).into_iter().flatten();
         for (entity, value) in remembered.chain(self.wanted.iter().map(|(entity, value)| (entity, value))) {
             if files.iter().any(|file| file.bids.entity(entity).is_some()) {
@@ -118,7 +118,7 @@ impl EntityPick {
 pub(super) type Feeds = (TableName, Option<MapSource>);
 
 /// A file that could be a table.
-struct Candidate {
+struct TableCandidate {
     folder: PathBuf,
     file_name: String,
     bids: BidsName,
@@ -148,7 +148,7 @@ impl Search<'_> {
     ) -> Result<FoundTables, UnitError> {
         let scans = self.session_folder.join(self.scans);
         let of_atlas = scans.join(format!("atlas-{}", self.atlas));
-        let mut found: BTreeMap<Feeds, Vec<Candidate>> = BTreeMap::new();
+        let mut found: BTreeMap<Feeds, Vec<TableCandidate>> = BTreeMap::new();
         let mut chosen = FoundTables::default();
         for (folder, must_say_atlas) in [(of_atlas, false), (scans, true)] {
             let wanted = |bids: &BidsName| {
@@ -187,7 +187,7 @@ impl Search<'_> {
     }
 
     /// Refuses copies, and files whose name is of another session than their folder.
-    fn check(&self, file: &Candidate) -> Result<(), UnitError> {
+    fn check(&self, file: &TableCandidate) -> Result<(), UnitError> {
         let path = file.folder.join(&file.file_name);
         if file.is_copy {
             return Err(UnitError::Copy { path });
@@ -206,7 +206,7 @@ fn candidates(
     folder: &Path,
     names: &BTreeSet<String>,
     wanted: impl Fn(&BidsName) -> Option<Feeds>,
-) -> Vec<(Feeds, Candidate)> {
+) -> Vec<(Feeds, TableCandidate)> {
     let mut found = Vec::new();
     for name in names {
         let original = copies::original(name);
@@ -225,7 +225,8 @@ fn candidates(
         let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
         let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
         let folder = folder.to_owned();
-        let candidate = Candidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
+        let candidate =
+            TableCandidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
         found.push((feeds, candidate));
     }
     found
@@ -236,13 +237,13 @@ fn only(
     session_folder: &Path,
     table: &TableName,
     map: Option<&MapSource>,
-    files: Vec<Candidate>,
-) -> Result<Candidate, UnitError> {
+    files: Vec<TableCandidate>,
+) -> Result<TableCandidate, UnitError> {
     let mut rest = files.into_iter();
     match (rest.next(), rest.len()) {
         (Some(file), 0) => Ok(file),
         (first, _) => {
-            let files: Vec<Candidate> = first.into_iter().chain(rest).collect();
+            let files: Vec<TableCandidate> = first.into_iter().chain(rest).collect();
             let map = map.map(|m| format!(" ({}, {}, {})", m.model, m.param, m.desc)).unwrap_or_default();
             let paths = files.iter().map(|file| relative(session_folder, &file.folder.join(&file.file_name)));
             Err(UnitError::SeveralFiles {
@@ -259,7 +260,7 @@ fn only(
 const OF_TABLES: [&str; 6] = ["tissue", "param", "scalar", "model", "desc", "atlas"];
 
 /// Which entities tell files apart, and the options that choose.
-fn way_out(files: &[Candidate]) -> String {
+fn way_out(files: &[TableCandidate]) -> String {
     let keys: BTreeSet<&str> =
         files.iter().flat_map(|file| file.bids.entities().map(|(key, _)| key)).collect();
     let mut ways = Vec::new();

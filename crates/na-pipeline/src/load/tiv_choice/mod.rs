@@ -27,7 +27,7 @@ const PREFIXES: [&str; 14] =
 /// All that is known of a session's volume.
 pub(crate) struct Evidence<'a> {
     /// Every file that was looked at, tables of regions too.
-    pub(crate) candidates: &'a [Candidate],
+    pub(crate) candidates: &'a [VolumeCandidate],
     /// The images that the tables were made from, as their sidecars name them.
     pub(crate) originals: &'a [String],
     /// The roots that were looked at.
@@ -38,7 +38,7 @@ pub(crate) struct Evidence<'a> {
 
 /// A file that was looked at.
 #[derive(Debug, Clone)]
-pub(crate) struct Candidate {
+pub(crate) struct VolumeCandidate {
     pub(crate) root: SourceRoot,
     pub(crate) path: PathBuf,
     /// Its path under its root.
@@ -53,7 +53,7 @@ pub(crate) enum Reading {
     Volumes(Vec<Volume>),
 }
 
-impl Candidate {
+impl VolumeCandidate {
     /// Whether it has a volume that is trusted more than all of a file of this rank.
     pub(crate) fn has_volume_above(&self, rank: Rank) -> bool {
         matches!(&self.reading, Reading::Volumes(volumes) if volumes.iter().any(|volume| volume.rank < rank))
@@ -62,7 +62,7 @@ impl Candidate {
 
 /// What is believed.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Choice {
+pub(crate) struct VolumeChoice {
     pub(crate) finding: TivFinding,
     /// The file that the volume was taken from, if one was.
     pub(crate) source: Option<(SourceRoot, String)>,
@@ -70,7 +70,7 @@ pub(crate) struct Choice {
     pub(crate) notes: Vec<String>,
 }
 
-impl Choice {
+impl VolumeChoice {
     fn new(finding: TivFinding, note: Option<String>) -> Self {
         Self { finding, source: None, notes: note.into_iter().collect() }
     }
@@ -78,36 +78,37 @@ impl Choice {
 
 /// A volume and the file that it stands in.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    file: &'a Candidate,
+struct FoundVolume<'a> {
+    file: &'a VolumeCandidate,
     volume: &'a Volume,
 }
 
 /// Chooses.
-pub(crate) fn choose(evidence: &Evidence<'_>) -> Choice {
+pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
     let known = evidence.known();
     let all = evidence.found();
     let Some(best) = all.iter().map(|found| found.volume.rank).min() else {
         return evidence.without_volume(known.as_ref());
     };
     if let Some(known) = known.as_ref().filter(|known| known.outranks(best)) {
-        return Choice::new(TivFinding::Kept, known.why_kept());
+        return VolumeChoice::new(TivFinding::Kept, known.why_kept());
     }
     let own = all.iter().find(|found| found.volume.rank == Rank::OwnColumn).map(|own| own.volume.millilitres);
-    let mut group: Vec<Found<'_>> = all.iter().filter(|found| found.volume.rank == best).copied().collect();
+    let mut group: Vec<FoundVolume<'_>> =
+        all.iter().filter(|found| found.volume.rank == best).copied().collect();
     group.sort_by(|a, b| (&a.file.relative, a.file.root).cmp(&(&b.file.relative, b.file.root)));
     match the_one(&group, evidence.originals, own.filter(|_| best != Rank::OwnColumn)) {
         Some(found) => measured(found, own),
-        None => Choice::new(TivFinding::Unknown, Some(ambiguity(&group))),
+        None => VolumeChoice::new(TivFinding::Unknown, Some(ambiguity(&group))),
     }
 }
 
 /// The volume of several as trusted ones; `None` if nothing tells them apart.
-fn the_one<'a>(group: &[Found<'a>], originals: &[String], own: Option<f64>) -> Option<Found<'a>> {
+fn the_one<'a>(group: &[FoundVolume<'a>], originals: &[String], own: Option<f64>) -> Option<FoundVolume<'a>> {
     let of_image =
-        |found: &&Found<'_>| originals.iter().any(|original| is_made_of(original, &found.volume.image));
-    let as_own = |found: &&Found<'_>| own.is_some_and(|own| agree([own, found.volume.millilitres]));
-    let if_one = |found: Vec<Found<'a>>| {
+        |found: &&FoundVolume<'_>| originals.iter().any(|original| is_made_of(original, &found.volume.image));
+    let as_own = |found: &&FoundVolume<'_>| own.is_some_and(|own| agree([own, found.volume.millilitres]));
+    let if_one = |found: Vec<FoundVolume<'a>>| {
         let is_one = agree(found.iter().map(|found| found.volume.millilitres));
         found.first().copied().filter(|_| is_one)
     };
@@ -134,10 +135,10 @@ fn is_made_of(original: &str, image: &str) -> bool {
     prefix.is_some_and(|prefix| PREFIXES.contains(&prefix.trim_end_matches(|c: char| c.is_ascii_digit())))
 }
 
-fn measured(found: Found<'_>, own: Option<f64>) -> Choice {
+fn measured(found: FoundVolume<'_>, own: Option<f64>) -> VolumeChoice {
     let ml = found.volume.millilitres;
     let path = found.file.path.display();
-    let mut choice = Choice::new(TivFinding::Measured(ml), None);
+    let mut choice = VolumeChoice::new(TivFinding::Measured(ml), None);
     choice.source = Some((found.file.root, found.file.relative.clone()));
     if !PLAUSIBLE.contains(&ml) {
         choice.notes.push(format!("{path}: TIV is {ml} mL, expected 500 to 3000 mL"));
@@ -150,7 +151,7 @@ fn measured(found: Found<'_>, own: Option<f64>) -> Choice {
     choice
 }
 
-fn ambiguity(group: &[Found<'_>]) -> String {
+fn ambiguity(group: &[FoundVolume<'_>]) -> String {
     let all: Vec<String> = group
         .iter()
         .map(|found| format!("{} ({} mL)", found.file.path.display(), found.volume.millilitres))
@@ -162,49 +163,49 @@ fn ambiguity(group: &[Found<'_>]) -> String {
 }
 
 /// Where the volume that is known was read.
-struct Known<'a> {
+struct KnownVolume<'a> {
     file: &'a SourceFile,
     rank: Rank,
-    state: State,
+    state: FileState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FileState {
     NotLooked,
     Gone,
     Unreadable,
     Read,
 }
 
-impl Known<'_> {
+impl KnownVolume<'_> {
     /// Whether what is known is to be believed rather than what a place of this rank says.
     fn outranks(&self, found: Rank) -> bool {
         match self.state {
-            State::NotLooked | State::Unreadable => self.rank <= found,
-            State::Gone => self.rank < Rank::OwnColumn && found == Rank::OwnColumn,
-            State::Read => false,
+            FileState::NotLooked | FileState::Unreadable => self.rank <= found,
+            FileState::Gone => self.rank < Rank::OwnColumn && found == Rank::OwnColumn,
+            FileState::Read => false,
         }
     }
 
     fn why_kept(&self) -> Option<String> {
         let path = &self.file.path;
         match self.state {
-            State::NotLooked | State::Read => None,
-            State::Gone => Some(format!(
+            FileState::NotLooked | FileState::Read => None,
+            FileState::Gone => Some(format!(
                 "{path}, which total intracranial volume was read from, is gone: the volume stays as it was"
             )),
-            State::Unreadable => Some(format!("{path}: total intracranial volume stays as it was")),
+            FileState::Unreadable => Some(format!("{path}: total intracranial volume stays as it was")),
         }
     }
 }
 
 impl Evidence<'_> {
-    fn found(&self) -> Vec<Found<'_>> {
+    fn found(&self) -> Vec<FoundVolume<'_>> {
         let mut all = Vec::new();
         for file in self.candidates {
             if let Reading::Volumes(volumes) = &file.reading {
                 let are_volumes = volumes.iter().filter(|volume| is_volume(volume.millilitres));
-                all.extend(are_volumes.map(|volume| Found { file, volume }));
+                all.extend(are_volumes.map(|volume| FoundVolume { file, volume }));
             }
         }
         all
@@ -212,7 +213,7 @@ impl Evidence<'_> {
 
     /// Where the known volume was read. A store of the version before does not say: it took it from the most trusted
     /// file.
-    fn known(&self) -> Option<Known<'_>> {
+    fn known(&self) -> Option<KnownVolume<'_>> {
         let rank = |file: &SourceFile| match file.kind {
             SourceKind::Tiv => rank_of_file(file.path.rsplit('/').next().unwrap_or_default()),
             SourceKind::Table | SourceKind::Sidecar => Some(Rank::OwnColumn),
@@ -226,21 +227,22 @@ impl Evidence<'_> {
         let candidate =
             self.candidates.iter().find(|file_now| file_now.root == root && file_now.relative == file.path);
         let state = match candidate.map(|candidate| &candidate.reading) {
-            Some(Reading::Volumes(_)) => State::Read,
-            Some(Reading::Unreadable) => State::Unreadable,
-            None if self.looked.contains(&root) => State::Gone,
-            None => State::NotLooked,
+            Some(Reading::Volumes(_)) => FileState::Read,
+            Some(Reading::Unreadable) => FileState::Unreadable,
+            None if self.looked.contains(&root) => FileState::Gone,
+            None => FileState::NotLooked,
         };
-        Some(Known { file, rank, state })
+        Some(KnownVolume { file, rank, state })
     }
 
     /// No place has a volume. Only files that were read and have none unsay one.
-    fn without_volume(&self, known: Option<&Known<'_>>) -> Choice {
-        let is_report =
-            |file: &&Candidate| rank_of_file(file.relative.rsplit('/').next().unwrap_or_default()).is_some();
+    fn without_volume(&self, known: Option<&KnownVolume<'_>>) -> VolumeChoice {
+        let is_report = |file: &&VolumeCandidate| {
+            rank_of_file(file.relative.rsplit('/').next().unwrap_or_default()).is_some()
+        };
         let mut reports = self.candidates.iter().filter(is_report).peekable();
         let is_unsaid = match known {
-            Some(known) => known.state == State::Read,
+            Some(known) => known.state == FileState::Read,
             None => {
                 reports.peek().is_some() && reports.all(|file| matches!(file.reading, Reading::Volumes(_)))
             }
@@ -253,7 +255,7 @@ impl Evidence<'_> {
                     .to_owned(),
             ),
         };
-        Choice::new(finding, note)
+        VolumeChoice::new(finding, note)
     }
 }
 

@@ -6,12 +6,12 @@ const CAT12: SourceRoot = SourceRoot::Cat12;
 const TABLES: SourceRoot = SourceRoot::Cat12Parcellated;
 
 /// A file under `CAT12_ROOT`, or a table, with the volume that it has.
-fn file(name: &str, reading: Option<&[f64]>) -> Candidate {
+fn file(name: &str, reading: Option<&[f64]>) -> VolumeCandidate {
     let is_table = name.ends_with("_parc.tsv");
     let rank = if is_table { Rank::OwnColumn } else { rank_of_file(name).unwrap() };
     let image = crate::files::tiv_rank::image_of_report(name).unwrap_or_default();
     let volume = |ml: &f64| Volume { rank, image: image.to_owned(), millilitres: *ml };
-    Candidate {
+    VolumeCandidate {
         root: if is_table { TABLES } else { CAT12 },
         path: format!("/d/{name}").into(),
         relative: name.to_owned(),
@@ -38,7 +38,7 @@ fn known(name: &str, tiv: Option<f64>) -> SourceFile {
 
 struct Case<'a> {
     name: &'a str,
-    candidates: Vec<Candidate>,
+    candidates: Vec<VolumeCandidate>,
     originals: &'a [&'a str],
     looked: &'a [SourceRoot],
     known: Vec<SourceFile>,

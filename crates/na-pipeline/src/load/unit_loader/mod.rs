@@ -17,7 +17,7 @@ use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::inputs::parcellate_tables::FoundTable;
 use crate::inputs::selection::has_volume;
 use crate::inputs::unit_files::FoundUnit;
-use crate::load::tiv_choice::{Candidate, Evidence, Reading, choose};
+use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
 use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::parse::sidecar::parse_sidecar;
@@ -54,7 +54,7 @@ struct Load<'a> {
     regions: &'a mut RegionSet,
     should_stop: &'a dyn Fn() -> bool,
     /// Every file that TIV may stand in, and what was read there.
-    volumes: Vec<Candidate>,
+    volumes: Vec<VolumeCandidate>,
 }
 
 impl Load<'_> {
@@ -106,7 +106,7 @@ impl Load<'_> {
         let json = self.read_sidecar(table, &source, loaded)?;
         source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
         if has_volume(self.planned.unit.modality) {
-            self.volumes.push(Candidate {
+            self.volumes.push(VolumeCandidate {
                 root,
                 path: table.path.clone(),
                 relative: table.relative.clone(),
@@ -191,7 +191,7 @@ impl Load<'_> {
             }
         };
         let (root, path, relative) = (file.root, file.path.clone(), file.relative.clone());
-        self.volumes.push(Candidate { root, path, relative, reading });
+        self.volumes.push(VolumeCandidate { root, path, relative, reading });
         Ok(())
     }
 

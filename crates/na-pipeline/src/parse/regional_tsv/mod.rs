@@ -21,11 +21,11 @@ use crate::parse::column_builder::ColumnBuilder;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::unit_error::{UnitError, shorten};
 
+mod body;
 mod repeats;
-mod rows;
 
+use body::TableBody;
 use repeats::without_repeats;
-use rows::Rows;
 
 /// The columns that the store adds to a table.
 const ADDED_BY_STORE: [&str; 9] = [SUBJECT, SESSION, MODALITY, METRIC, TIV, WORKFLOW, MODEL, PARAM, DESC];
@@ -66,7 +66,7 @@ pub fn parse_table_unless(
     let rows = memchr_iter(b'\n', body.as_bytes()).count().min(body.len() / names.len().max(1) + 1);
     let mut columns: Vec<ColumnBuilder> =
         names.into_iter().map(|name| ColumnBuilder::new(name, rows)).collect();
-    Rows { path, body, should_stop }.read_into(&mut columns)?;
+    TableBody { path, body, should_stop }.read_into(&mut columns)?;
     let (fields, arrays): (Vec<Field>, Vec<_>) = columns
         .into_iter()
         .map(|column| {

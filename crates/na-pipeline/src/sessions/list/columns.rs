@@ -6,7 +6,7 @@ use std::path::Path;
 use na_model::columns;
 
 use crate::error::PipelineError;
-use crate::sessions::list::delimited::{Rows, form};
+use crate::sessions::list::delimited::{DelimitedRows, form};
 use crate::sessions::list::direct_identifiers::{is_bare_id, is_direct_identifier};
 use crate::sessions::list::options::SessionListOptions;
 
@@ -22,7 +22,7 @@ const LIKE_AGE: &[&str] = &["age"];
 
 /// What each column is for, as positions in the header.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct ColumnChoice {
     pub(super) subject: usize,
     pub(super) session: Option<usize>,
     /// Age, if there is such a column and it is kept.
@@ -32,9 +32,13 @@ pub(super) struct Choice {
     pub(super) notes: Vec<String>,
 }
 
-impl Choice {
-    pub(super) fn new(path: &Path, rows: &Rows, options: &SessionListOptions) -> Result<Self, PipelineError> {
-        let columns = Columns { path, header: &rows.header };
+impl ColumnChoice {
+    pub(super) fn new(
+        path: &Path,
+        rows: &DelimitedRows,
+        options: &SessionListOptions,
+    ) -> Result<Self, PipelineError> {
+        let columns = Header { path, header: &rows.header };
         columns.check()?;
         let mut notes = columns.unnamed();
         let subject = columns.subject(options, &mut notes)?;
@@ -70,12 +74,12 @@ impl Choice {
 }
 
 /// The header of a list, for errors with its path.
-struct Columns<'a> {
+struct Header<'a> {
     path: &'a Path,
     header: &'a [String],
 }
 
-impl Columns<'_> {
+impl Header<'_> {
     fn name(&self, index: usize) -> &str {
         self.header.get(index).map(String::as_str).unwrap_or_default()
     }

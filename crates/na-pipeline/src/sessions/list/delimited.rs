@@ -20,7 +20,7 @@ pub(super) const STDIN: &str = "-";
 
 /// A list's header and rows.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct DelimitedRows {
     bytes: Vec<u8>,
     /// Whether cells are between semicolons: then a comma can be the decimal point.
     pub(super) has_semicolons: bool,
@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-impl Rows {
+impl DelimitedRows {
     pub(super) fn read(path: &Path) -> Result<Self, PipelineError> {
         let ending = ending(path)?;
         let bytes = bytes_of(path)?;

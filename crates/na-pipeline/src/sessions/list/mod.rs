@@ -17,8 +17,8 @@ mod direct_identifiers;
 pub(crate) mod options;
 
 use age::{Age, AgeUnit, in_years};
-use columns::Choice;
-use delimited::{Rows, form};
+use columns::ColumnChoice;
+use delimited::{DelimitedRows, form};
 use options::SessionListOptions;
 
 /// A session list's rows: identifiers as written, metadata as it is kept.
@@ -56,8 +56,8 @@ pub struct ListedRow {
 /// A file that cannot be read or has not the shape of such a list, with its first line that has not. What a cell holds
 /// is no error, except an age column without one number: that is another column.
 pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<ListedRows, PipelineError> {
-    let rows = Rows::read(path)?;
-    let choice = Choice::new(path, &rows, options)?;
+    let rows = DelimitedRows::read(path)?;
+    let choice = ColumnChoice::new(path, &rows, options)?;
     let mut list = ListedRows {
         columns: Vec::new(),
         rows: Vec::with_capacity(rows.rows.len()),

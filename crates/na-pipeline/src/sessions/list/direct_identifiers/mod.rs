@@ -55,7 +55,7 @@ pub(super) fn is_bare_id(column: &str) -> bool {
 
 /// How far a name is taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
+struct Position {
     at: usize,
     identifies: bool,
     last_joins: bool,
@@ -63,8 +63,8 @@ struct Place {
 
 /// Whether the letters are words of this language, one of which identifies.
 fn makes_an_identifier(language: &[Word], letters: &str) -> bool {
-    let mut open = vec![Place { at: 0, identifies: false, last_joins: false }];
-    let mut seen: HashSet<Place> = HashSet::new();
+    let mut open = vec![Position { at: 0, identifies: false, last_joins: false }];
+    let mut seen: HashSet<Position> = HashSet::new();
     while let Some(place) = open.pop() {
         let Some(rest) = letters.get(place.at..).filter(|_| seen.insert(place)) else { continue };
         if rest.is_empty() && place.identifies && !place.last_joins {
@@ -72,7 +72,7 @@ fn makes_an_identifier(language: &[Word], letters: &str) -> bool {
         }
         for word in language.iter().filter(|word| word.may_follow(place)) {
             let Some(behind) = rest.strip_prefix(word.letters.as_str()) else { continue };
-            let next = |behind: &str| Place {
+            let next = |behind: &str| Position {
                 at: letters.len() - behind.len(),
                 identifies: place.identifies || word.role == Role::Identifies,
                 last_joins: word.role == Role::StandsBetween,
@@ -85,7 +85,7 @@ fn makes_an_identifier(language: &[Word], letters: &str) -> bool {
 }
 
 impl Word {
-    fn may_follow(&self, place: Place) -> bool {
+    fn may_follow(&self, place: Position) -> bool {
         match self.role {
             Role::Identifies | Role::StandsBeside => true,
             Role::StandsBetween => place.at > 0,

@@ -13,14 +13,14 @@ const CELLS_A_QUESTION: usize = 1 << 12;
 const CUT: &str = "the file may be cut: copy or write it again";
 
 /// The lines behind the header.
-pub(super) struct Rows<'a> {
+pub(super) struct TableBody<'a> {
     pub(super) path: &'a Path,
     /// Each line with its newline.
     pub(super) body: &'a str,
     pub(super) should_stop: &'a dyn Fn() -> bool,
 }
 
-impl Rows<'_> {
+impl TableBody<'_> {
     /// Reads the rows into the columns, whatever their types turn out to be: no cell is read more than twice.
     pub(super) fn read_into(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         self.read_all(columns)?;
