@@ -17,7 +17,7 @@ pub(crate) struct FoundUnit {
     pub(crate) found: FoundTables,
     pub(crate) tiv: TivFiles,
     /// The session's folders, one a root.
-    pub(crate) located: Vec<SessionFolder>,
+    pub(crate) folders: Vec<SessionFolder>,
     /// Whether one of them is under a root of tables.
     pub(crate) has_folder_of_tables: bool,
 }

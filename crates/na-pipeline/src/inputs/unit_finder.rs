@@ -40,7 +40,7 @@ impl<'a> UnitFinder<'a> {
             if !self.asks_for(root) {
                 continue;
             }
-            let located = match self.claims.locate(root, &unit.session, written) {
+            let folder = match self.claims.locate(root, &unit.session, written) {
                 // A root of volumes alone costs no measurement.
                 Err(error @ (UnitError::DeadLink { .. } | UnitError::Unreadable { .. }))
                     if !root.has_tables =>
@@ -49,13 +49,13 @@ impl<'a> UnitFinder<'a> {
                     found.tiv.notes.push(note);
                     continue;
                 }
-                located => located?,
+                folder => folder?,
             };
-            match located {
-                Some(located) => {
-                    self.find_in(root, &located.path, &mut found)?;
+            match folder {
+                Some(folder) => {
+                    self.find_in(root, &folder.path, &mut found)?;
                     found.has_folder_of_tables |= root.has_tables;
-                    found.located.push(located);
+                    found.folders.push(folder);
                 }
                 None if !root.has_tables => found.tiv.has_no_folder(root.setting),
                 None => {}

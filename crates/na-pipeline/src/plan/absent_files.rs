@@ -26,7 +26,7 @@ impl AbsentFiles {
         known: &[SourceFile],
         tables: &BTreeSet<TableKey>,
     ) -> Self {
-        let mut gone = Self::default();
+        let mut absent = Self::default();
         let is_there = |key: &TableKey| {
             found.found.tables.iter().any(|table| (&table.table, &table.map) == (&key.0, &key.1))
         };
@@ -34,20 +34,22 @@ impl AbsentFiles {
             let other =
                 found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
             if let Some(other) = other {
-                gone.not_chosen.push(other.to_string());
+                absent.not_chosen.push(other.to_string());
             } else if config.looks_for(&key.0) {
-                gone.tables.insert(key.clone());
+                absent.tables.insert(key.clone());
             }
         }
         let is_known = |relative: &str| known.iter().any(|source| source.path == relative);
         // A report that is new is read: it says what the volume is now, as where one was moved or renamed.
         let is_told_anew = found.tiv.iter().any(|file| !is_known(&file.relative));
         let mut measured = known.iter().filter(|source| source.tiv.is_some() && !is_told_anew);
-        gone.volume = measured.any(|source| match source.kind {
-            SourceKind::Tiv => is_gone(source, found),
-            _ => source.table_name().is_some_and(|table| gone.tables.contains(&(table, source.map.clone()))),
+        absent.volume = measured.any(|source| match source.kind {
+            SourceKind::Tiv => is_absent(source, found),
+            _ => {
+                source.table_name().is_some_and(|table| absent.tables.contains(&(table, source.map.clone())))
+            }
         });
-        gone
+        absent
     }
 
     /// Why a unit stays as it is though files of it are gone; `None` if they are all there.
@@ -61,7 +63,7 @@ impl AbsentFiles {
 }
 
 /// Whether a file that the volume was looked for in is not there, where it was looked for.
-pub(crate) fn is_gone(source: &SourceFile, found: &FoundUnit) -> bool {
+pub(crate) fn is_absent(source: &SourceFile, found: &FoundUnit) -> bool {
     let root = root_of(source, cat12::MODALITY);
     source.kind == SourceKind::Tiv
         && found.tiv.looked().contains(&root)

@@ -58,8 +58,12 @@ impl WeakClaims {
     }
 
     /// What leaves for units that are found, by a surer rule, in a folder that the store has under another.
-    pub(crate) fn evicted(&self, finder: &UnitFinder<'_>, comes_in: impl Fn(&Unit) -> bool) -> Vec<Eviction> {
-        let mut evicted = Vec::new();
+    pub(crate) fn evictions(
+        &self,
+        finder: &UnitFinder<'_>,
+        comes_in: impl Fn(&Unit) -> bool,
+    ) -> Vec<Eviction> {
+        let mut evictions = Vec::new();
         for ((key, folder), claims) in &self.0 {
             let Some(root) = finder.roots.get(key) else { continue };
             for claim in claims {
@@ -79,11 +83,11 @@ impl WeakClaims {
                     path.display(),
                     by.session
                 );
-                evicted.push(Eviction { by, unit: claim.unit.clone(), parts: claim.parts.clone(), note });
+                evictions.push(Eviction { by, unit: claim.unit.clone(), parts: claim.parts.clone(), note });
             }
         }
-        evicted.sort_by(|first, second| (&first.unit, &first.note).cmp(&(&second.unit, &second.note)));
-        evicted
+        evictions.sort_by(|first, second| (&first.unit, &first.note).cmp(&(&second.unit, &second.note)));
+        evictions
     }
 }
 

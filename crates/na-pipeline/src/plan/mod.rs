@@ -4,12 +4,17 @@
 //! asked to leave. Begin with [`run_plan`].
 
 pub(crate) mod absent_files;
-pub(crate) mod changes;
+mod changes;
 pub(crate) mod collisions;
+pub(crate) mod decision;
+mod earlier_settings;
 pub(crate) mod evictions;
 pub(crate) mod fresh_load;
 mod metric_check;
+mod outcomes;
 mod planner;
 pub(crate) mod removals;
+pub(crate) mod run_inputs;
 pub(crate) mod run_plan;
 pub(crate) mod unit_plan;
+mod unit_records;

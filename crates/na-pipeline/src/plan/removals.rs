@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::files::roots::Roots;
 use crate::identifiers::session_key::SessionKey;
-use crate::plan::unit_plan::{Remains, UnitPlan, nothing_found};
+use crate::plan::decision::Remains;
+use crate::plan::unit_plan::{Absence, UnitPlan, nothing_found};
 use crate::safeguard::is_over_a_tenth;
 use crate::sessions::session_list::SessionList;
 
@@ -31,14 +32,14 @@ pub(crate) fn pruned(
     if config.prune {
         check_mounted(config, roots, plan)?;
         let read_again: HashSet<&Unit> = plan.to_load.iter().map(|planned| &planned.unit).collect();
-        for (unit, gone, remains) in &plan.gone {
+        for Absence { unit, files, remains } in &plan.absences {
             match remains {
                 Remains::Nothing => removals.add_unit(unit.clone()),
                 Remains::Something => {
-                    let tables = gone.tables.iter().cloned();
+                    let tables = files.tables.iter().cloned();
                     tables.for_each(|(table, map)| removals.add_table(unit.clone(), table, map));
                     // Where the unit is read again, that says what the volume is now.
-                    if gone.volume && !read_again.contains(unit) {
+                    if files.volume && !read_again.contains(unit) {
                         removals.add_volume(unit.clone());
                     }
                 }
@@ -117,12 +118,12 @@ fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), 
     for (setting, path) in config.roots() {
         let not_mounted =
             |problem| Err(PipelineError::NotMounted { setting, path: Path::to_owned(path), problem });
-        let Some(&(known, there)) = plan.mounted.get(&setting) else { continue };
+        let Some(mount) = plan.mounts.get(&setting) else { continue };
         let mut of_setting = roots.all.iter().filter(|root| root.setting == setting);
         if of_setting.all(|root| root.subjects.index.names().is_empty()) {
             return not_mounted("no sub-* folders are there");
         }
-        if known > 0 && there == 0 && !config.yes {
+        if mount.n_stored > 0 && mount.n_with_folder == 0 && !config.yes {
             return not_mounted("not one session of the store has a folder there");
         }
     }
@@ -131,19 +132,19 @@ fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), 
 
 impl UnitPlan {
     /// Adds what those lose who have a weaker claim to a folder, where the other came in.
-    pub(crate) fn add_evicted(
+    pub(crate) fn add_evictions(
         &self,
         removals: &mut Removals,
         has_failed: impl Fn(&Unit) -> bool,
     ) -> Vec<String> {
         let mut notes = Vec::new();
-        for evicted in self.evicted.iter().filter(|evicted| !has_failed(&evicted.by)) {
-            let tables = evicted.parts.tables.iter().cloned();
-            tables.for_each(|(table, map)| removals.add_table(evicted.unit.clone(), table, map));
-            if evicted.parts.volume {
-                removals.add_volume(evicted.unit.clone());
+        for eviction in self.evictions.iter().filter(|eviction| !has_failed(&eviction.by)) {
+            let tables = eviction.parts.tables.iter().cloned();
+            tables.for_each(|(table, map)| removals.add_table(eviction.unit.clone(), table, map));
+            if eviction.parts.volume {
+                removals.add_volume(eviction.unit.clone());
             }
-            notes.push(evicted.note.clone());
+            notes.push(eviction.note.clone());
         }
         notes
     }

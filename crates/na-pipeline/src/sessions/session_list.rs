@@ -13,6 +13,13 @@ pub(crate) struct WrittenIds {
     pub(crate) session: Option<String>,
 }
 
+impl WrittenIds {
+    /// The identifiers of a session as they are cleaned: of one that no list or folder writes otherwise.
+    pub(crate) fn of(session: &Session) -> Self {
+        Self { subject: session.subject.as_str().to_owned(), session: session.id_str().map(str::to_owned) }
+    }
+}
+
 /// The sessions of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionList {

@@ -62,6 +62,12 @@ pub(crate) struct NotChosen {
     pub(crate) there: String,
 }
 
+impl NotChosen {
+    pub(crate) fn key(&self) -> (TableName, Option<MapSource>) {
+        (self.table.clone(), self.map.clone())
+    }
+}
+
 impl fmt::Display for NotChosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} has {} only", self.table, self.there)
