@@ -10,7 +10,7 @@ struct Plan {
     floors: &'static [&'static [&'static str]],
 }
 
-const PLANS: [Plan; 3] = [
+const PLANS: [Plan; 4] = [
     Plan {
         name: "na-model",
         floors: &[
@@ -43,6 +43,22 @@ const PLANS: [Plan; 3] = [
             &["merge"],
             &["export", "read", "verification"],
             &["withdraw"],
+        ],
+    },
+    Plan {
+        name: "na-pipeline",
+        floors: &[
+            &["error", "event", "safeguard", "unit_error"],
+            &["identifiers"],
+            &["files"],
+            &["parse"],
+            &["sessions"],
+            &["withdrawals"],
+            &["config"],
+            &["inputs"],
+            &["plan"],
+            &["load"],
+            &["run"],
         ],
     },
 ];

@@ -9,7 +9,7 @@ use na_model::{
     Compression, ExportSettings, ListedSession, Listing, Modality, Session, SessionId, SubjectCode,
     TableName, Unit, WideMetrics,
 };
-use na_pipeline::tsv::{ParsedTable, parse_table};
+use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
 use na_store::{ExportRequest, Unobserved, export};
 use table::{Content, REGIONS, text};
 

@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 use na_model::{Modality, Session, SubjectCode, TableName, Unit};
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::regional_tsv::parse_table;
 use na_store::{CacheExport, FeatureStore, ReadOptions};
 use proptest::prelude::*;
 

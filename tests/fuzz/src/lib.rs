@@ -11,7 +11,7 @@ use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, Modality, Session, SessionId, SourceFile,
     SourceKind, SubjectCode, TableName, Unit, WideMetrics,
 };
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::regional_tsv::parse_table;
 use na_store::{CacheExport, ExportRequest, FeatureStore, ReadOptions, Unobserved, export};
 use tempfile::TempDir;
 
