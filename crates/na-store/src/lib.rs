@@ -10,7 +10,7 @@
 //! use arrow::array::{Float64Array, RecordBatch, StringArray};
 //! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 //! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
-//! use na_store::{CacheExport, FeatureStore, ReadOptions};
+//! use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 //!
 //! // A load commits a unit to the cache …
 //! let output = tempfile::tempdir()?;
@@ -37,7 +37,7 @@
 //! let committed = store.feature_batch("gm_mean", &options)?;
 //! drop(cache);
 //! drop(lock);
-//! store.export_cache(&CacheExport::default())?;
+//! export_cache(output.path(), &CacheExport::default(), &Unobserved)?;
 //! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -58,21 +58,15 @@ mod withdraw;
 
 pub use error::StoreError;
 pub use export::carry_metadata::keep_metadata;
-<<<<<<< HEAD
 pub use export::clear::clear_cache;
 pub use export::fresh_load::{discard_fresh_load, settle_cache};
 pub use export::from_cache::{CacheExport, export_cache};
 pub use export::job::{export, finish_commit};
-=======
-pub use export::from_cache::{CacheExport, discard_fresh_load, export_cache, settle_cache};
-pub use export::job::{ExportReport, export, finish_commit};
->>>>>>> cache
 pub use export::observer::{ExportObserver, ExportStep, Unobserved};
 pub use export::request::{ExportReport, ExportRequest};
 pub use format::decoder_panic::is_decoding;
 pub use format::file_changes::create_output;
 pub use format::parquet_writer::LARGEST_TEXT;
-pub use merge::cache_status::cache_status;
 pub use merge::regions_in_use::{RegionsInUse, regions_in_use};
 pub use read::describe::{FeatureInfo, StoreSummary};
 pub use read::feature_store::FeatureStore;
@@ -90,4 +84,4 @@ pub use tables::withdrawals::{Withdrawal, WithdrawalsTold};
 pub use verification::{Verification, verify_store};
 pub use withdraw::mentioned::Mentioned;
 pub use withdraw::named_cells::named_in_cells;
-pub use withdraw::withdraw::withdraw;
+pub use withdraw::withdrawal::withdraw;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, TakenUnit, Writer};
+use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, PandasRead, TakenUnit, Writer};
 use na_model::columns::AGE;
 use na_model::{ListedSession, Session};
 
@@ -44,11 +44,11 @@ pub(crate) fn take_over(
     let mut ages: BTreeMap<Session, f64> = BTreeMap::new();
     for unit in &units.whole {
         match pandas.read(unit)? {
-            Ok(TakenUnit { unit, age }) => {
+            PandasRead::Taken(TakenUnit { unit, age }) => {
                 ages.extend(age.map(|age| (unit.unit.session.clone(), age)));
                 sender.send(unit)?;
             }
-            Err(problem) => units.left_out.push(problem),
+            PandasRead::LeftOut(line) => units.left_out.push(line),
         }
     }
     drop(sender);

@@ -3,7 +3,6 @@
 //! Knows `tables` and the cache. Export and reading both decide here, so that what is read before an export equals what it
 //! writes. Open `long_merge` first, then `pivot`.
 
-pub(crate) mod cache_status;
 pub(crate) mod long_merge;
 pub(crate) mod pivot;
 pub(crate) mod producer_versions;

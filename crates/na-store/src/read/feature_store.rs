@@ -5,22 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-<<<<<<< HEAD
+use na_cache::{Cancel, cache_status};
 use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
-use crate::merge::cache_status::cache_status;
 use crate::read::align::{FeatureColumns, side_by_side};
-=======
-use na_cache::{Cache, CacheStatus, Cancel, OwnedCache, OwnerLock, cache_status};
-use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
-
-use crate::error::StoreError;
-use crate::export::from_cache::{CacheExport, export_cache};
-use crate::export::job::ExportReport;
-use crate::export::observer::Unobserved;
-use crate::read::align::{Part, side_by_side};
->>>>>>> cache
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
 use crate::read::options::{Origin, ReadOptions};
@@ -224,7 +213,7 @@ impl FeatureStore {
     /// # Errors
     /// A store or a cache that cannot be read.
     pub fn summary(&self) -> Result<StoreSummary, StoreError> {
-        let cache = cache_status(&self.output)?;
+        let cache = cache_status(&self.output, &Cancel::never())?;
         self.consistently(Origin::Newest, |snapshot| {
             let sessions = &snapshot.metadata()?.sessions;
             let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
@@ -248,37 +237,6 @@ impl FeatureStore {
         })
     }
 
-<<<<<<< HEAD
-=======
-    /// What the cache holds; none where there is none.
-    ///
-    /// # Errors
-    /// A cache that cannot be read.
-    pub fn cache_status(&self) -> Result<Option<CacheStatus>, StoreError> {
-        Ok(cache_status(&self.output, &Cancel::never())?)
-    }
-
-    /// Exports what the cache holds to Parquet; then the cache goes, unless it is to stay.
-    ///
-    /// # Errors
-    /// No cache; a load that is running; anything that cannot be read or written.
-    pub fn export_cache(&self, how: &CacheExport) -> Result<ExportReport, StoreError> {
-        export_cache(&self.output, how, &Unobserved)
-    }
-
-    /// Deletes the cache with all that was committed to it and not exported. There is no way back.
-    ///
-    /// # Errors
-    /// A load that is running; a file that cannot be deleted.
-    pub fn clear_cache(&self) -> Result<(), StoreError> {
-        let lock = OwnerLock::acquire(&self.output)?;
-        if Cache::open_existing(&self.output)?.is_some() {
-            OwnedCache::open_or_create(&lock)?.remove()?;
-        }
-        Ok(())
-    }
-
->>>>>>> cache
     /// Reads until the store was the same before and after.
     fn consistently<T>(
         &self,
