@@ -7,7 +7,7 @@ use bench_support::TISSUES;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::WideMetrics;
-use na_store::{ExportRequest, Unobserved, export};
+use na_store::{ExistingStore, ExportRequest, Unobserved, export};
 
 fn benches(criterion: &mut Criterion) {
     const SESSIONS: usize = 50;
@@ -30,7 +30,14 @@ fn benches(criterion: &mut Criterion) {
                     let request = ExportRequest::new(record);
                     let start = Instant::now();
                     let opened = OwnedCache::open_or_create(&lock).unwrap();
-                    export(&lock, opened, &request, &Unobserved).unwrap();
+                    export(
+                        &lock,
+                        &ExistingStore::open(lock.output()).unwrap(),
+                        opened,
+                        &request,
+                        &Unobserved,
+                    )
+                    .unwrap();
                     taken += start.elapsed();
                 }
                 taken

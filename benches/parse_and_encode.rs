@@ -8,7 +8,7 @@ use bench_support::table::{Content, text};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::EncodedTable;
 use na_model::TableName;
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::regional_tsv::parse_table;
 
 fn benches(criterion: &mut Criterion) {
     let text = text(&Content::anatomical(1));

@@ -9,8 +9,8 @@ use na_model::{
     Compression, ExportSettings, ListedSession, Listing, Modality, Session, SessionId, SubjectCode,
     TableName, Unit, WideMetrics,
 };
-use na_pipeline::tsv::{ParsedTable, parse_table};
-use na_store::{ExportRequest, Unobserved, export};
+use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
+use na_store::{ExistingStore, ExportRequest, Unobserved, export};
 use table::{Content, REGIONS, text};
 
 pub mod cohort;
@@ -79,5 +79,5 @@ pub fn export_all(output: &Path, sessions: usize, keep_cache: bool) {
     let lock = OwnerLock::acquire(output).unwrap();
     let cache = OwnedCache::open_or_create(&lock).unwrap();
     let request = ExportRequest { keep_cache, ..ExportRequest::new(record(sessions)) };
-    export(&lock, cache, &request, &Unobserved).unwrap();
+    export(&lock, &ExistingStore::open(lock.output()).unwrap(), cache, &request, &Unobserved).unwrap();
 }

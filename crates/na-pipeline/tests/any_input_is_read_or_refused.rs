@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use na_pipeline::session_list::{SessionListOptions, read_session_list};
-use na_pipeline::sidecar::parse_sidecar;
-use na_pipeline::tiv::{tiv_from_tsv, tiv_from_xml};
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::regional_tsv::parse_table;
+use na_pipeline::parse::sidecar::parse_sidecar;
+use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
+use na_pipeline::{SessionListOptions, read_session_list};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

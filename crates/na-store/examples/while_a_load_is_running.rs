@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use na_cache::{Cancel, cache_status};
 use na_store::{FeatureStore, Origin, ReadOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -14,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Says what is exported and what is only in the cache; gives the rows of the first feature.
 pub fn look(folder: &Path) -> Result<usize, Box<dyn Error>> {
     let store = FeatureStore::open(folder)?;
-    match store.cache_status()? {
+    match cache_status(store.folder(), &Cancel::never())? {
         Some(cache) => println!(
             "{} anatomical and {} diffusion sessions are in the cache",
             cache.anatomical_sessions, cache.diffusion_sessions

@@ -13,8 +13,8 @@ use files::{all_below, name_under};
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::Modality;
 use na_store::{
-    CacheExport, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError, Unobserved, export,
-    for_each_stored_unit,
+    CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError,
+    Unobserved, export, export_cache,
 };
 use support::{commit, export_all, record, unit};
 use tempfile::TempDir;
@@ -114,7 +114,10 @@ fn each_byte_of_the_metadata() {
 #[test]
 fn each_byte_of_the_sources() {
     each_byte("sources.parquet", |output| {
-        vec![for_each_stored_unit(output, SourceDetail::Sidecars, |_| Ok::<(), StoreError>(()))]
+        vec![
+            ExistingStore::open(output)
+                .and_then(|store| store.for_each_unit(SourceDetail::Sidecars, |_| Ok::<(), StoreError>(()))),
+        ]
     });
 }
 
@@ -167,11 +170,12 @@ fn read_and_export(output: &Path, what: &str) {
     let _ = store.summary();
     let _ = store.features_batch(&["gm_mean", "ct_mean"], &ReadOptions::default().with_tiv());
     let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
-    let is_exported = store.export_cache(&CacheExport::default()).is_ok();
+    let is_exported = export_cache(store.folder(), &CacheExport::default(), &Unobserved).is_ok();
     assert!(is_exported || output.join(".cache.db").exists(), "{what}");
     let lock = OwnerLock::acquire(output).unwrap();
     if let Ok(cache) = OwnedCache::open_or_create(&lock) {
         let request = ExportRequest { keep_cache: true, ..ExportRequest::new(record(&["1"])) };
-        let _ = export(&lock, cache, &request, &Unobserved);
+        let _ = ExistingStore::open(lock.output())
+            .and_then(|store| export(&lock, &store, cache, &request, &Unobserved));
     }
 }

@@ -19,7 +19,7 @@ use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
     CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved,
-    check_tables, contents, export_cache,
+    export_cache,
 };
 use own_files::own_table;
 use parquet::arrow::ArrowWriter;
@@ -72,7 +72,14 @@ fn begin_anew(output: &Path) -> Result<(), StoreError> {
     check_output(output)?;
     let cache = OwnedCache::open_or_create(&lock)?;
     let record = RunRecord { fresh: true, ..record(&["1", "2", "3"]) };
-    na_store::export(&lock, cache, &ExportRequest::new(record), &Unobserved).map(drop)
+    na_store::export(
+        &lock,
+        &ExistingStore::open(lock.output())?,
+        cache,
+        &ExportRequest::new(record),
+        &Unobserved,
+    )
+    .map(drop)
 }
 
 /// The long tables of the store.
@@ -103,7 +110,9 @@ fn a_file_of_somebody_else_where_the_store_would_write_is_refused_before_anythin
         let mut errors = vec![export(output.path()).unwrap_err()];
         if is_table {
             let tables = ["anatomical_gm", "diffusion_NODDI"].map(|name| TableName::parse(name).unwrap());
-            let checked = check_tables(output.path(), &tables.into(), &WideMetrics::Default);
+            let checked = ExistingStore::open(output.path())
+                .unwrap()
+                .check_tables(&tables.into(), &WideMetrics::Default);
             errors.push(checked.unwrap_err());
         } else {
             errors.push(check_output(output.path()).unwrap_err());
@@ -259,7 +268,7 @@ fn a_store_whose_manifest_has_another_version_is_refused_whole() {
             check_output(output.path()).unwrap_err(),
             export(output.path()).unwrap_err(),
             begin_anew(output.path()).unwrap_err(),
-            contents(output.path()).unwrap_err(),
+            ExistingStore::open(output.path()).unwrap_err(),
             store.list_long_formats().unwrap_err(),
             store.feature_batch("gm_mean", &ReadOptions::default()).unwrap_err(),
         ] {

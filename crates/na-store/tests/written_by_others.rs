@@ -15,8 +15,8 @@ use files::parquet_below;
 use na_cache::OwnerLock;
 use na_model::Modality;
 use na_store::{
-    CacheExport, FeatureStore, ReadOptions, SourceDetail, StoreError, StoredUnit, Unobserved,
-    for_each_stored_unit,
+    CacheExport, ExistingStore, FeatureStore, ReadOptions, SourceDetail, StoreError, StoredUnit, Unobserved,
+    export_cache,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -79,11 +79,13 @@ fn content(output: &Path) -> Content {
     add(store.tiv_batch().unwrap());
     let regions = LONG.iter().chain(&FEATURES).map(|name| store.regions(name).unwrap()).collect();
     let mut units = Vec::new();
-    for_each_stored_unit(output, SourceDetail::Sidecars, |unit| {
-        units.push(unit);
-        Ok::<(), StoreError>(())
-    })
-    .unwrap();
+    ExistingStore::open(output)
+        .unwrap()
+        .for_each_unit(SourceDetail::Sidecars, |unit| {
+            units.push(unit);
+            Ok::<(), StoreError>(())
+        })
+        .unwrap();
     Content { tables, regions, units }
 }
 
@@ -115,7 +117,7 @@ fn text_is_text_in_whichever_layout() {
         drop(commit(&lock, &record(&["1", "2", "3"]), third.into()));
         drop(lock);
         let store = FeatureStore::open(output.path()).unwrap();
-        let report = store.export_cache(&CacheExport::default()).unwrap();
+        let report = export_cache(store.folder(), &CacheExport::default(), &Unobserved).unwrap();
         assert_eq!(report.manifest.long_formats["anatomical_gm"].n_rows, 9);
         assert_eq!(store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows(), 3);
         let path = output.path().join("long/anatomical_gm.parquet");
@@ -149,7 +151,7 @@ fn numbers_of_32_bits_are_read_and_merged_as_numbers_of_64() {
     let lock = OwnerLock::acquire(output.path()).unwrap();
     drop(commit(&lock, &record(&["1", "2", "3"]), vec![unit("3", Modality::Anatomical, 9.0)]));
     drop(lock);
-    store.export_cache(&CacheExport::default()).unwrap();
+    export_cache(store.folder(), &CacheExport::default(), &Unobserved).unwrap();
     check(&store);
 }
 
