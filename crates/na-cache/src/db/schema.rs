@@ -39,7 +39,7 @@ CREATE INDEX tables_of_unit
     ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
-/// From schema 2 in place. There, each unit replaced the known TIV, even with nothing.
+/// From schema 2 in place. Its units replaced what was known of TIV, even if they measured none.
 pub(crate) const UPGRADE_2: &str = "
 ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
 ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
