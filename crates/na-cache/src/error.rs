@@ -173,7 +173,7 @@ fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {
 }
 
 impl CacheError {
-    /// Whether only the cache cannot be read from here now: a reader can do with the export.
+    /// Whether only the cache is out of reach, from here and now: a reader can still use what is exported.
     #[must_use]
     pub fn leaves_the_export(&self) -> bool {
         matches!(self, Self::Private { .. } | Self::InUse { .. } | Self::CutShort { .. })

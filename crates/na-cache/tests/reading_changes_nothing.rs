@@ -1,4 +1,4 @@
-//! Whatever is wrong with a cache, who reads it leaves it as it is.
+//! Whatever is wrong with a cache, a reader leaves it as it is.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ fn a_file_that_is_no_database_is_told_and_left_as_it_is() {
         }
         assert!(files(output.path()) == before);
     }
-    // Whoever opened it for writing would delete the log that stands beside it.
+    // Opening it for writing would delete the log beside it.
     fs::write(output.path().join(format!("{CACHE_FILE}-wal")), &words).unwrap();
     let before = files(output.path());
     for error in read(output.path()) {
