@@ -56,6 +56,9 @@
 //! - `write`: everything that its owner may do; the commit point of a unit is in `write/writer.rs`.
 //! - `legacy`: caches that the pandas package left.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
+
 mod cancel;
 mod db;
 mod error;

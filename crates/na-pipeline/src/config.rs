@@ -1,16 +1,14 @@
 //! Everything a run depends on, validated once. Nothing below looks at a command line or an environment.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use na_cache::HolderName;
-use na_model::{
-    Choices, Compression, DEFAULT_ATLAS, Modality, SourceRoot, TableName, Tissue, WideMetrics, Workflow,
-};
+use na_model::{Choices, Compression, DEFAULT_ATLAS, TableName, Tissue, WideMetrics};
 
-use crate::labels::Labels;
-use crate::session_list::SessionListOptions;
-use crate::sources::EntityPick;
-use crate::withdrawn::Withdrawn;
+use crate::sessions::labels::Labels;
+use crate::sessions::list::options::SessionListOptions;
+use crate::withdrawals::withdrawal_list::Withdrawn;
 
 /// Where the sessions of a run come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +22,15 @@ pub enum SessionSource {
     },
     /// Every session's folder under the roots.
     Discover,
+}
+
+/// Which files to take where several answer to one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityPick {
+    /// Entities and the values they must have; none is a file without the entity.
+    pub wanted: Vec<(String, Option<String>)>,
+    /// What the store remembers of its tables: which file was each of them.
+    pub remembered: BTreeMap<TableName, Choices>,
 }
 
 /// What to load, from where, and into which store.
@@ -53,7 +60,7 @@ pub struct Config {
     pub compression: Compression,
     /// Which files to take where several answer to one table.
     pub pick: EntityPick,
-    /// Loading threads.
+    /// Workers threads.
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,
@@ -105,57 +112,8 @@ impl Config {
         }
     }
 
-    /// The modalities that the settings ask for.
-    #[must_use]
-    pub fn modalities(&self) -> Vec<Modality> {
-        let anatomical = self.cat12_parcellated_root.is_some() && !self.tissues.is_empty();
-        let diffusion = self.qsiparc.is_some() && self.diffusion;
-        [(Modality::Anatomical, anatomical), (Modality::Diffusion, diffusion)]
-            .into_iter()
-            .filter_map(|(modality, asked)| asked.then_some(modality))
-            .collect()
-    }
-
     /// The entities that choose between several files of one table.
     pub(crate) fn choices(&self) -> Choices {
         self.pick.wanted.iter().cloned().collect()
-    }
-
-    /// The tissues and workflows that are asked for, as words.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        let workflows = match &self.workflows {
-            None => vec!["every workflow".to_owned()],
-            Some(workflows) => workflows.clone(),
-        };
-        let tissues = self.tissues.iter().map(ToString::to_string);
-        tissues.chain(workflows.into_iter().filter(|_| self.diffusion)).collect()
-    }
-
-    /// The roots that are given.
-    pub(crate) fn roots(&self) -> impl Iterator<Item = (SourceRoot, &Path)> {
-        [
-            (SourceRoot::Cat12, self.cat12_root.as_deref()),
-            (SourceRoot::Cat12Parcellated, self.cat12_parcellated_root.as_deref()),
-            (SourceRoot::Qsiparc, self.qsiparc.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(setting, root)| Some((setting, root?)))
-    }
-
-    /// Whether a workflow is among those to load.
-    pub(crate) fn chooses(&self, workflow: &Workflow) -> bool {
-        self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow.as_str()))
-    }
-
-    /// Whether the run looks for a table: its root is given, and it is chosen.
-    pub(crate) fn looks_for(&self, table: &TableName) -> bool {
-        match table {
-            TableName::Anatomical(tissue) => {
-                self.cat12_parcellated_root.is_some() && self.tissues.contains(tissue)
-            }
-            TableName::Diffusion(workflow) => {
-                self.qsiparc.is_some() && self.diffusion && self.chooses(workflow)
-            }
-        }
     }
 }

@@ -201,9 +201,9 @@ pub enum PipelineError {
         before.display(), now.display()
     )]
     OtherRoots {
-        /// Known units whose content is another.
+        /// StoredSessions units whose content is another.
         changed: usize,
-        /// Known units that were found.
+        /// StoredSessions units that were found.
         known: usize,
         /// A setting that changed.
         setting: SourceRoot,

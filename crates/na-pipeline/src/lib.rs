@@ -28,66 +28,37 @@
 //! println!("{} units were there already", report.plan.skipped);
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
-pub mod fingerprint;
-pub mod session_list;
-pub mod sidecar;
-pub mod sources;
-pub mod tiv;
-pub mod tsv;
-
-mod admission;
-mod atlases;
-mod cell;
-mod change;
-mod claims;
-mod clothing;
-mod collisions;
-mod column;
 mod config;
-mod delimited;
-mod discover;
 mod error;
 mod event;
-mod evicted;
-mod find;
-mod folders;
-mod fresh;
-mod gate;
-mod gone;
-mod identify;
-mod known;
-mod labels;
-mod likeness;
+mod files;
+mod identifiers;
+mod inputs;
 mod load;
-mod loading;
-mod metrics_asked;
+pub mod parse;
 mod plan;
-mod planner;
-mod pointer;
-mod prune;
-mod renamed;
-mod roots;
 mod run;
-mod same_name;
-mod share;
-mod together;
+mod safeguard;
+mod sessions;
 mod unit_error;
-mod way;
-mod withdrawal;
-mod withdrawal_list;
-mod withdrawn;
-mod withdrawn_subjects;
-mod work;
+mod withdrawals;
 
-pub use config::{Config, SessionSource};
+pub use config::{Config, EntityPick, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
-pub use fresh::LetGo;
-pub use labels::Labels;
-pub use run::{RunReport, dry_run, run};
-pub use session_list::{RowCounts, SessionListOptions};
-pub use sources::EntityPick;
+pub use plan::fresh_load::LetGo;
+pub use run::dry_run::dry_run;
+pub use run::report::RunReport;
+pub use run::run;
+pub use sessions::labels::Labels;
+pub use sessions::list::options::SessionListOptions;
+pub use sessions::list::{ListedRow, ListedRows, read_session_list};
+pub use sessions::session_list::RowCounts;
 pub use unit_error::UnitError;
-pub use withdrawal::{Withdrew, withdraw, would_withdraw};
-pub use withdrawn::{Beside, Doubt, Meant, NOBODY, Participant, Unclear, Withdrawn};
+pub use withdrawals::participant::{Beside, Participant};
+pub use withdrawals::subjects::Doubt;
+pub use withdrawals::withdrawal::{Withdrew, withdraw, would_withdraw};
+pub use withdrawals::withdrawal_list::{Meant, NOBODY, Unclear, Withdrawn};

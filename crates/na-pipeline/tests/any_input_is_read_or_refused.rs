@@ -1,14 +1,14 @@
 //! Whatever bytes stand in an input: it is read, or refused with an error that names the file. Nothing panics.
 //!
 //! `PROPTEST_CASES=100000 cargo test -p na-pipeline --test any_input_is_read_or_refused` tries so many of each.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::path::Path;
 
-use na_pipeline::session_list::{SessionListOptions, read_session_list};
-use na_pipeline::sidecar::parse_sidecar;
-use na_pipeline::tiv::{tiv_from_tsv, tiv_from_xml};
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::regional_tsv::parse_table;
+use na_pipeline::parse::sidecar::parse_sidecar;
+use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
+use na_pipeline::{SessionListOptions, read_session_list};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

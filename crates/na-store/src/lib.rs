@@ -10,7 +10,7 @@
 //! use arrow::array::{Float64Array, RecordBatch, StringArray};
 //! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 //! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
-//! use na_store::{CacheExport, FeatureStore, ReadOptions};
+//! use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 //!
 //! // A load commits a unit to the cache …
 //! let output = tempfile::tempdir()?;
@@ -37,13 +37,15 @@
 //! let committed = store.feature_batch("gm_mean", &options)?;
 //! drop(cache);
 //! drop(lock);
-//! store.export_cache(&CacheExport::default())?;
+//! export_cache(output.path(), &CacheExport::default(), &Unobserved)?;
 //! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 mod error;
 mod export;
@@ -56,10 +58,12 @@ mod withdraw;
 
 pub use error::StoreError;
 pub use export::carry_metadata::keep_metadata;
-pub use export::from_cache::{CacheExport, discard_fresh_load, export_cache, settle_cache};
-pub use export::job::{ExportReport, export, finish_commit};
+pub use export::clear::clear_cache;
+pub use export::fresh_load::{discard_fresh_load, settle_cache};
+pub use export::from_cache::{CacheExport, export_cache};
+pub use export::job::{export, finish_commit};
 pub use export::observer::{ExportObserver, ExportStep, Unobserved};
-pub use export::request::ExportRequest;
+pub use export::request::{ExportReport, ExportRequest};
 pub use format::decoder_panic::is_decoding;
 pub use format::file_changes::create_output;
 pub use format::parquet_writer::LARGEST_TEXT;
@@ -69,18 +73,15 @@ pub use read::feature_store::FeatureStore;
 pub use read::long_scan::LongScan;
 pub use read::options::{Origin, ReadOptions};
 pub use read::suggest::closest as nearest_names;
-pub use tables::contents::contents;
-pub use tables::existing_store::ExistingStore;
-pub use tables::manifest::store_manifest;
-pub use tables::metadata::{StoredMetadata, stored_metadata};
-pub use tables::own_files::check_tables;
-pub use tables::paths::{MANIFEST_FILE, is_store_path};
-pub use tables::sessions_tsv::{SessionRow, earlier_outcomes};
-pub use tables::sources::{SourceDetail, StoredUnit, for_each_stored_unit};
-pub use tables::stored_settings::StoredSettings;
-pub use tables::stored_units::{TablesByUnit, stored_units};
-pub use tables::withdrawals::WithdrawalsTold;
+pub use tables::existing_store::metadata::StoredMetadata;
+pub use tables::existing_store::settings::StoredSettings;
+pub use tables::existing_store::store::ExistingStore;
+pub use tables::existing_store::units::TablesByUnit;
+pub use tables::paths::is_store_path;
+pub use tables::sessions_tsv::SessionRow;
+pub use tables::sources::stored_unit::{SourceDetail, StoredUnit};
+pub use tables::withdrawals::{Withdrawal, WithdrawalsTold};
 pub use verification::{Verification, verify_store};
-pub use withdraw::{Mentioned, Withdrawal, named_in_cells, withdraw};
-
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use withdraw::mentioned::Mentioned;
+pub use withdraw::named_cells::named_in_cells;
+pub use withdraw::withdrawal::withdraw;

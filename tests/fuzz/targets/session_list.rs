@@ -4,7 +4,7 @@
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
-use na_pipeline::session_list::{SessionListOptions, read_session_list};
+use na_pipeline::{SessionListOptions, read_session_list};
 use neuroalign_fuzz::{folder, names_the_file};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use na_pipeline::tiv::{tiv_from_tsv, tiv_from_xml};
+use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
 use neuroalign_fuzz::names_the_file;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,12 +6,12 @@ use crate::error::StoreError;
 use crate::format::parquet_writer::ParquetWriter;
 
 /// Files that are all written and not in their places yet. One batch at most is under way.
-pub(crate) struct Completion<'scope, 'env> {
+pub(crate) struct BackgroundCommit<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     under_way: Option<ScopedJoinHandle<'scope, Result<(), StoreError>>>,
 }
 
-impl<'scope, 'env> Completion<'scope, 'env> {
+impl<'scope, 'env> BackgroundCommit<'scope, 'env> {
     pub(crate) fn new(scope: &'scope Scope<'scope, 'env>) -> Self {
         Self { scope, under_way: None }
     }

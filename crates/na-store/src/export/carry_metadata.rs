@@ -7,7 +7,7 @@ use na_model::{Listing, Session};
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
-use crate::tables::metadata::MetadataTable;
+use crate::tables::metadata::table::MetadataTable;
 
 /// Writes the metadata of sessions that the cache holds and `listing` says nothing of to `metadata.parquet`: the cache
 /// knows only the list of the last run.

@@ -2,24 +2,23 @@
 //! of it by their place.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
-use na_model::{ExportSettings, MapSource, Session, TableName};
+use na_model::{MapSource, Session, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::export::background_commit::Completion;
-use crate::format::file_changes::FileChanges;
+use crate::export::background_commit::BackgroundCommit;
+use crate::export::destination::Destination;
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::written_at_once;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
-use crate::merge::pivot::{Places, Source, feature_schema};
+use crate::merge::pivot::{RowPicks, Source, feature_schema};
 use crate::tables::features::PlannedFeature;
-use crate::tables::key_columns::session_arrays;
+use crate::tables::key_columns::key_arrays;
 use crate::tables::long_index::LongIndex;
 
 /// Rows of the long table that are picked from at once, about: what bounds memory.
@@ -29,13 +28,12 @@ const ROWS_AT_ONCE: usize = 2 << 20;
 const SESSIONS_AT_ONCE: usize = 4096;
 
 /// A long table from which features are made.
-pub(crate) struct WideWriter<'a> {
-    pub(crate) output: &'a Path,
-    pub(crate) changes: &'a FileChanges,
+pub(crate) struct FeatureWriter<'a> {
+    pub(crate) to: Destination<'a>,
     pub(crate) table: &'a TableName,
+    /// The table's file, open.
     pub(crate) file: ParquetReader,
     pub(crate) index: &'a LongIndex,
-    pub(crate) settings: &'a ExportSettings,
 }
 
 /// A metric's values in some row groups, and where each row group starts among them.
@@ -44,13 +42,12 @@ struct MetricValues {
     starts: HashMap<usize, usize>,
 }
 
-impl<'a> WideWriter<'a> {
+impl<'a> FeatureWriter<'a> {
     /// Writes these features, all of this table; some files of a metric are completed while the next ones are written.
     pub(crate) fn write(
         &self,
         features: &[PlannedFeature],
-        completion: &mut Completion<'_, 'a>,
-        go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
+        commits: &mut BackgroundCommit<'_, 'a>,
     ) -> Result<(), StoreError> {
         let sources = Source::all(self.index);
         let mut by_metric: BTreeMap<&str, Vec<&PlannedFeature>> = BTreeMap::new();
@@ -59,15 +56,15 @@ impl<'a> WideWriter<'a> {
         }
         let chunks = self.chunks(&sources);
         // Where all fits at once, the places of a map are found once for all metrics.
-        let mut known: HashMap<&Option<MapSource>, Places> = HashMap::new();
+        let mut known: HashMap<&Option<MapSource>, RowPicks> = HashMap::new();
         for (metric, features) in by_metric {
             let of_map = |map: &Option<MapSource>| sources.iter().find(|source| source.map == *map);
             let sources: Vec<(&PlannedFeature, &Source)> =
                 features.into_iter().filter_map(|feature| Some((feature, of_map(&feature.map)?))).collect();
             let mut read = None;
             for sources in sources.chunks(written_at_once()) {
-                let files = self.write_some(metric, sources, &chunks, &mut known, &mut read, go_on)?;
-                completion.add(files)?;
+                let files = self.write_some(metric, sources, &chunks, &mut known, &mut read)?;
+                commits.add(files)?;
             }
         }
         Ok(())
@@ -79,9 +76,8 @@ impl<'a> WideWriter<'a> {
         metric: &str,
         sources: &[(&PlannedFeature, &'s Source)],
         chunks: &[BTreeSet<Session>],
-        known: &mut HashMap<&'s Option<MapSource>, Places>,
+        known: &mut HashMap<&'s Option<MapSource>, RowPicks>,
         read: &mut Option<MetricValues>,
-        go_on: &(dyn Fn() -> Result<(), StoreError> + Sync),
     ) -> Result<Vec<ParquetWriter<'a>>, StoreError> {
         let data_type = self.data_type(metric)?;
         let mut writers = sources
@@ -89,7 +85,7 @@ impl<'a> WideWriter<'a> {
             .map(|(feature, source)| self.create(feature, source, &data_type))
             .collect::<Result<Vec<_>, _>>()?;
         for chunk in chunks {
-            go_on()?;
+            self.to.check_stopped()?;
             let MetricValues { values, starts } = match read {
                 Some(values) => values,
                 None => read.insert(self.read(metric, chunk)?),
@@ -113,8 +109,9 @@ impl<'a> WideWriter<'a> {
     /// The sessions in lists that bound memory, sorted.
     fn chunks(&self, sources: &[Source]) -> Vec<BTreeSet<Session>> {
         let mut rows: BTreeMap<&Session, usize> = BTreeMap::new();
-        for (session, runs) in sources.iter().flat_map(|source| &source.runs) {
-            *rows.entry(session).or_default() += runs.iter().map(|run| run.rows.len()).sum::<usize>();
+        for (session, row_ranges) in sources.iter().flat_map(|source| &source.row_ranges) {
+            *rows.entry(session).or_default() +=
+                row_ranges.iter().map(|range| range.rows.len()).sum::<usize>();
         }
         let mut chunks = Vec::new();
         let (mut chunk, mut n_rows) = (BTreeSet::new(), 0);
@@ -140,8 +137,9 @@ impl<'a> WideWriter<'a> {
     fn read(&self, metric: &str, sessions: &BTreeSet<Session>) -> Result<MetricValues, StoreError> {
         let wanted: Vec<bool> =
             self.index.sessions.iter().map(|session| sessions.contains(session)).collect();
-        let runs = self.index.runs.iter().filter(|run| wanted.get(run.session) == Some(&true));
-        let groups: BTreeSet<usize> = runs.map(|run| run.row_group).collect();
+        let row_ranges =
+            self.index.row_ranges.iter().filter(|range| wanted.get(range.session) == Some(&true));
+        let groups: BTreeSet<usize> = row_ranges.map(|range| range.row_group).collect();
         let groups: Vec<usize> = groups.into_iter().collect();
         let batches = groups
             .par_iter()
@@ -166,29 +164,30 @@ impl<'a> WideWriter<'a> {
         data_type: &DataType,
     ) -> Result<ParquetWriter<'a>, StoreError> {
         let schema = feature_schema(self.table, &feature.metric, &source.regions.names, data_type);
-        let notes = [
-            (keys::ATLAS, self.settings.atlas_name.clone()),
-            (keys::VERSION, crate::VERSION.to_owned()),
-            (keys::CREATED_AT, keys::now()),
-            (keys::FROM_STATE, self.file.key_value(keys::STATE).unwrap_or_default().to_owned()),
-            (keys::PRODUCERS, self.file.key_value(keys::PRODUCERS).unwrap_or_default().to_owned()),
-            (keys::FEATURE, serde_json::to_string(&feature.kind).unwrap_or_default()),
+        let path = self.to.output.join(feature.name.file_path());
+        let mut key_values = vec![
+            (keys::ATLAS, self.to.settings.atlas_name.clone()),
+            (keys::FEATURE, feature.kind.to_text(&path)?),
         ];
-        let place = self.output.join(feature.name.file_path());
-        ParquetWriter::create(&place, self.changes, &schema, self.settings.compression, &notes)
+        for (of_feature, of_table) in [(keys::FROM_STATE, keys::STATE), (keys::PRODUCERS, keys::PRODUCERS)] {
+            let value = self.file.key_value(of_table).map(|value| (of_feature, value.to_owned()));
+            key_values.extend(value);
+        }
+        key_values.extend(keys::of_writing());
+        ParquetWriter::create(&path, self.to.changes, &schema, self.to.settings.compression, &key_values)
     }
 
     fn write_rows(
         &self,
         writer: &mut ParquetWriter<'_>,
-        places: &Places,
+        places: &RowPicks,
         values: &ArrayRef,
     ) -> Result<(), StoreError> {
         let n_sessions = places.sessions.len();
         if n_sessions == 0 {
             return Ok(());
         }
-        let keys = session_arrays(places.sessions.iter());
+        let keys = key_arrays(places.sessions.iter());
         let rows = places.rows_for(values);
         let damaged = || StoreError::damaged(self.file.path(), "a column is missing");
         writer.write_short_columns(|column| match column.checked_sub(keys.len()) {

@@ -21,26 +21,12 @@ pub trait ExportObserver: Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportStep {
-    /// A long table is written: the how-manieth of how many.
-    LongTable {
-        /// Which.
-        table: TableName,
-        /// Its place, from 1.
-        place: usize,
-        /// How many are written.
-        of: usize,
-    },
-    /// The features of a table are written.
-    Features {
-        /// Of which table.
-        table: TableName,
-        /// How many.
-        n_features: usize,
-        /// The table's place, from 1.
-        place: usize,
-        /// How many tables' features are written.
-        of: usize,
-    },
+    /// A long table is written: table `index`, from 1, of `total`.
+    #[expect(missing_docs, reason = "the variant's page says it")]
+    LongTable { table: TableName, index: usize, total: usize },
+    /// The features of a table are written: table `index`, from 1, of `total`.
+    #[expect(missing_docs, reason = "the variant's page says it")]
+    Features { table: TableName, n_features: usize, index: usize, total: usize },
     /// The written files are opened again and compared with what was to be written.
     Verification,
 }

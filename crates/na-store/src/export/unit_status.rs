@@ -2,34 +2,36 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use na_model::{MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitStatus, matched_regions};
+use na_model::{
+    MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus, matched_regions,
+};
 
-use crate::tables::long_index::{LongIndex, Run};
+use crate::tables::long_index::{LongIndex, RowRange};
 
 /// What each unit has of the store's tables.
-pub(crate) struct Completeness<'a> {
+pub(crate) struct UnitStatuses<'a> {
     tables: Vec<(&'a TableName, &'a LongIndex)>,
     /// By unit: the runs of each table, as places in `tables`.
-    held: HashMap<Unit, Vec<(usize, &'a Run)>>,
+    held: HashMap<Unit, Vec<(usize, &'a RowRange)>>,
     /// For each table, the regions that it has, and how many of them each of its layouts lacks.
     regions: Vec<(usize, Vec<usize>)>,
 }
 
-impl<'a> Completeness<'a> {
+impl<'a> UnitStatuses<'a> {
     pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, &'a LongIndex)>) -> Self {
         let tables: Vec<(&TableName, &LongIndex)> = tables.into_iter().collect();
-        let mut held: HashMap<Unit, Vec<(usize, &Run)>> = HashMap::new();
+        let mut held: HashMap<Unit, Vec<(usize, &RowRange)>> = HashMap::new();
         for (place, (table, index)) in tables.iter().enumerate() {
-            for run in &index.runs {
-                let Some(session) = index.sessions.get(run.session) else { continue };
-                held.entry(Unit::new(session.clone(), table.modality())).or_default().push((place, run));
+            for range in &index.row_ranges {
+                let Some(session) = index.sessions.get(range.session) else { continue };
+                held.entry(Unit::new(session.clone(), table.modality())).or_default().push((place, range));
             }
         }
         let regions = tables.iter().map(|(_, index)| {
             let matched = matched_regions(&index.regions);
             let all = matched.iter().collect::<HashSet<_>>().len();
-            let lacking = index.layouts.iter().map(|layout| {
-                let regions = layout.iter().filter_map(|region| matched.get(*region));
+            let lacking = index.region_lists.iter().map(|region_list| {
+                let regions = region_list.iter().filter_map(|region| matched.get(*region));
                 all - regions.collect::<HashSet<_>>().len()
             });
             (all, lacking.collect())
@@ -50,15 +52,15 @@ impl<'a> Completeness<'a> {
             .filter(|source| source.kind == SourceKind::Table)
             .filter_map(|source| Some((source.table_name()?, &source.map)))
             .collect();
-        self.held.get(unit).into_iter().flatten().any(|(place, run)| {
+        self.held.get(unit).into_iter().flatten().any(|(place, range)| {
             let key =
-                self.tables.get(*place).and_then(|(table, index)| Some((table, index.maps.get(run.map)?)));
+                self.tables.get(*place).and_then(|(table, index)| Some((table, index.maps.get(range.map)?)));
             key.is_some_and(|(table, map)| !known.contains(&(TableName::clone(table), map)))
         })
     }
 
     /// Where a unit of the store stands, and why it is partial.
-    pub(crate) fn standing(&self, unit: &Unit) -> (UnitStatus, String) {
+    pub(crate) fn of_unit(&self, unit: &Unit) -> UnitOutcome {
         let held = self.held.get(unit).map_or(&[][..], Vec::as_slice);
         let mut reasons = Vec::new();
         let lacking = self.lacking(unit.modality, held);
@@ -68,18 +70,15 @@ impl<'a> Completeness<'a> {
             reasons.push("no tables, only total intracranial volume".to_owned());
         }
         reasons.extend(self.lacking_regions(held));
-        if reasons.is_empty() {
-            (UnitStatus::Loaded, String::new())
-        } else {
-            (UnitStatus::Partial, reasons.join("; "))
-        }
+        let status = if reasons.is_empty() { UnitStatus::Loaded } else { UnitStatus::Partial };
+        UnitOutcome { unit: unit.clone(), status, reason: reasons.join("; ") }
     }
 
     /// Tables that a unit has nothing of, and maps that it lacks of the others.
-    fn lacking(&self, modality: Modality, held: &[(usize, &Run)]) -> Vec<String> {
+    fn lacking(&self, modality: Modality, held: &[(usize, &RowRange)]) -> Vec<String> {
         let mut held_maps: HashMap<usize, HashSet<usize>> = HashMap::new();
-        for (place, run) in held {
-            held_maps.entry(*place).or_default().insert(run.map);
+        for (place, range) in held {
+            held_maps.entry(*place).or_default().insert(range.map);
         }
         let mut lacking = BTreeSet::new();
         for (place, (table, index)) in self.tables.iter().enumerate() {
@@ -96,12 +95,12 @@ impl<'a> Completeness<'a> {
         lacking.into_iter().map(|(table, map)| table.with_map(map)).collect()
     }
 
-    fn lacking_regions(&self, held: &[(usize, &Run)]) -> Vec<String> {
+    fn lacking_regions(&self, held: &[(usize, &RowRange)]) -> Vec<String> {
         let mut lacking = BTreeSet::new();
-        for (place, run) in held {
+        for (place, range) in held {
             let table = self.tables.get(*place).zip(self.regions.get(*place));
-            let Some(((table, _), (all, of_layouts))) = table else { continue };
-            if let Some(missing) = of_layouts.get(run.layout).filter(|missing| **missing > 0) {
+            let Some(((table, _), (all, of_lists))) = table else { continue };
+            if let Some(missing) = of_lists.get(range.region_list).filter(|missing| **missing > 0) {
                 lacking.insert((*table, *missing, *all));
             }
         }

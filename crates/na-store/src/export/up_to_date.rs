@@ -1,4 +1,4 @@
-//! Whether a store says already what a run would make it say.
+//! Whether an export would change anything.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -6,10 +6,10 @@ use na_cache::RunRecord;
 use na_model::{Unit, UnitOutcome};
 
 use crate::error::StoreError;
-use crate::tables::existing_store::ExistingStore;
+use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder::found_by_folder;
 use crate::tables::manifest::wide_metrics;
-use crate::tables::metadata::MetadataTable;
+use crate::tables::metadata::table::MetadataTable;
 use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv::{self, cell};
 
@@ -18,9 +18,9 @@ impl ExistingStore {
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub fn is_current(&self, record: &RunRecord, outcomes: &[UnitOutcome]) -> Result<bool, StoreError> {
-        let Some(manifest) = &self.manifest else { return Ok(false) };
-        let output = self.output.as_path();
+    pub fn is_up_to_date(&self, record: &RunRecord, outcomes: &[UnitOutcome]) -> Result<bool, StoreError> {
+        let Some(manifest) = self.written_manifest() else { return Ok(false) };
+        let output = self.output();
         let files = manifest.long_formats.values().map(|entry| &entry.file_path);
         let files =
             files.chain(manifest.wide_features.values().map(|entry| &entry.file_path)).map(String::as_str);

@@ -27,3 +27,14 @@ pub(crate) fn as_type(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
         (_, wanted) => cast(array, wanted),
     }
 }
+
+/// The type that holds the values of both.
+pub(crate) fn widest(first: &DataType, second: &DataType) -> DataType {
+    use DataType::{Float64, Int64, Null, Utf8};
+    match (first, second) {
+        (first, second) if first == second => first.clone(),
+        (Null, other) | (other, Null) => other.clone(),
+        (Int64, Float64) | (Float64, Int64) => Float64,
+        _ => Utf8,
+    }
+}

@@ -123,14 +123,14 @@ mod tests {
     use crate::format::parquet_reader::ParquetReader;
     use crate::format::parquet_writer::ParquetWriter;
 
-    type Cells = Vec<Option<f64>>;
+    type Column = Vec<Option<f64>>;
 
     fn cells(batch: &RecordBatch) -> Vec<Option<u64>> {
         batch.column(0).as_primitive::<Float64Type>().iter().map(|cell| cell.map(f64::to_bits)).collect()
     }
 
     /// What readers, Parquet's and that of short columns, make of a file with these row groups.
-    fn written_and_read(groups: &[Vec<Cells>], compression: Compression) -> Vec<[Vec<Option<u64>>; 2]> {
+    fn written_and_read(groups: &[Vec<Column>], compression: Compression) -> Vec<[Vec<Option<u64>>; 2]> {
         let folder = tempfile::tempdir().unwrap();
         let (place, changes) = (folder.path().join("x.parquet"), FileChanges::default());
         let schema: SchemaRef = Arc::new(Schema::new(vec![double_field("x", None)]));
@@ -157,7 +157,7 @@ mod tests {
         ) {
             let compression = if by_parquet { Compression::Snappy } else { Compression::Zstd };
             let cells = |part: &Vec<Option<u64>>| part.iter().map(|cell| cell.map(f64::from_bits)).collect();
-            let values: Vec<Vec<Cells>> = groups.iter().map(|parts| parts.iter().map(cells).collect()).collect();
+            let values: Vec<Vec<Column>> = groups.iter().map(|parts| parts.iter().map(cells).collect()).collect();
             for (group, read) in groups.iter().zip(written_and_read(&values, compression)) {
                 prop_assert_eq!(&[group.concat(), group.concat()], &read);
             }
@@ -166,9 +166,9 @@ mod tests {
 
     #[test]
     fn a_page_of_many_rows_comes_back() {
-        let cells: Cells = (0..70_000).map(|n| (n % 7 != 3).then(|| f64::from(n).sqrt())).collect();
-        let whole: Cells = (0..70_000).map(|n| Some(f64::from(n))).collect();
-        let bits = |cells: &Cells| cells.iter().map(|cell| cell.map(f64::to_bits)).collect::<Vec<_>>();
+        let cells: Column = (0..70_000).map(|n| (n % 7 != 3).then(|| f64::from(n).sqrt())).collect();
+        let whole: Column = (0..70_000).map(|n| Some(f64::from(n))).collect();
+        let bits = |cells: &Column| cells.iter().map(|cell| cell.map(f64::to_bits)).collect::<Vec<_>>();
         let read =
             written_and_read(&[vec![cells.clone()], vec![whole.clone(), cells.clone()]], Compression::Zstd);
         assert_eq!(read[0], [bits(&cells), bits(&cells)]);

@@ -15,51 +15,6 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::positioned_file::PositionedFile;
 
-/// A page of this size is no surprise, whatever its file says, bytes.
-const USUAL: u64 = 1 << 26;
-
-/// The longest a page header's first two fields are, bytes.
-const LONGEST: usize = 12;
-
-/// The compact protocol's mark of a 32-bit integer in the field after the last.
-const NEXT_I32: u8 = 0x15;
-
-/// What the pages of some chunks decompress to at most, bytes.
-pub(crate) fn largest_page<'c>(chunks: impl Iterator<Item = &'c ColumnChunkMetaData>) -> u64 {
-    chunks.filter_map(|chunk| u64::try_from(chunk.uncompressed_size()).ok()).fold(USUAL, u64::max)
-}
-
-/// Refuses a page whose header, which these bytes begin with, says that it decompresses to more than any can.
-pub(crate) fn check_size(header: &[u8], largest: u64) -> Result<()> {
-    match unpacked_size(header.get(..LONGEST).unwrap_or(header)) {
-        Some(size) if size <= largest => Ok(()),
-        Some(size) => Err(wrong(format!("a page of {size} bytes, where none has over {largest}"))),
-        None => Err(wrong("no page where one should begin")),
-    }
-}
-
-/// A page header begins with its page's type and its size without compression, each a zigzag varint.
-fn unpacked_size(header: &[u8]) -> Option<u64> {
-    let mut bytes = header.iter().copied();
-    let mut field = || {
-        if bytes.next()? != NEXT_I32 {
-            return None;
-        }
-        let mut value = 0;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = bytes.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    };
-    let (_page_type, size) = (field()?, field()?);
-    // Odd ones are negative.
-    (size % 2 == 0).then_some(size / 2)
-}
-
 fn wrong(problem: impl Into<String>) -> ParquetError {
     ParquetError::General(problem.into())
 }
@@ -214,20 +169,6 @@ mod tests {
     use crate::format::parquet_reader::ParquetReader;
     use crate::format::parquet_writer::ParquetWriter;
 
-    #[test]
-    fn the_size_of_a_page_is_what_its_header_says() {
-        // A data page, 300 bytes without compression, 17 with it.
-        let header = [0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x22, 0x2c];
-        assert_eq!(unpacked_size(&header), Some(300));
-        check_size(&header, 300).unwrap();
-        assert!(check_size(&header, 299).unwrap_err().to_string().contains("300 bytes"));
-        for none in
-            [&[][..], &[0x15, 0x00], &[0x15, 0x00, 0x25, 0x02], &[0x15, 0x00, 0x15, 0x01], &[0xff; 12]]
-        {
-            assert_eq!(unpacked_size(none), None);
-        }
-    }
-
     /// A file of a column of doubles and one of text.
     fn write(path: &Path) -> ParquetReader {
         let batch = RecordBatch::try_from_iter_with_nullable([
@@ -251,7 +192,7 @@ mod tests {
             let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
             let start = usize::try_from(start).unwrap();
             let mut bytes = std::fs::read(&path).unwrap();
-            let huge = [NEXT_I32, 0x00, NEXT_I32, 0xfe, 0xff, 0xff, 0xff, 0x0f];
+            let huge = [0x15, 0x00, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f];
             bytes[start..start + huge.len()].copy_from_slice(&huge);
             std::fs::write(&path, bytes).unwrap();
             let file = ParquetReader::open(&path).unwrap().unwrap();

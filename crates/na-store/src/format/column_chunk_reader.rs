@@ -18,9 +18,10 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use crate::format::checked_pages::{CheckedPages, check_size};
+use crate::format::checked_pages::CheckedPages;
 use crate::format::column_chunk::with_bytes;
 use crate::format::page_compression::decompress;
+use crate::format::page_size::check_size;
 
 /// A part of a file, in memory.
 #[derive(Debug, Clone)]

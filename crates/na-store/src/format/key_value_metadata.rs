@@ -1,4 +1,7 @@
-//! What the program writes into its Parquet files about them: a store can be understood without its manifest.
+//! The keys of Parquet's key-value metadata that the program writes: a store can be understood without its manifest.
+//!
+//! A feature bears the [`STATE`] of the long table that it was made from as [`FROM_STATE`]: while both are equal it is up to
+//! date, and an export does not make it again.
 
 /// The atlas.
 pub(crate) const ATLAS: &str = "neuroalign.atlas_name";
@@ -30,6 +33,14 @@ pub(crate) const ORIGIN: &str = "neuroalign.origin";
 pub(crate) const OWN_NAME: &str = "neuroalign.own_name";
 /// On a column of a long table: that no session has a value in it.
 pub(crate) const EMPTY: &str = "neuroalign.empty";
+
+/// The version of this program.
+pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What every file bears: when it was written, and by which version.
+pub(crate) fn of_writing() -> [(&'static str, String); 2] {
+    [(CREATED_AT, now()), (VERSION, PROGRAM_VERSION.to_owned())]
+}
 
 /// The instant, ISO 8601 in UTC.
 pub(crate) fn now() -> String {

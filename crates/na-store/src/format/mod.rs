@@ -18,6 +18,7 @@ pub(crate) mod file_state;
 pub(crate) mod key_value_metadata;
 pub(crate) mod open_file_limit;
 pub(crate) mod page_compression;
+pub(crate) mod page_size;
 pub(crate) mod parquet_reader;
 pub(crate) mod parquet_writer;
 pub(crate) mod positioned_file;

@@ -15,10 +15,11 @@ use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::format::checked_pages::{OneGroup, fault, largest_page};
+use crate::format::checked_pages::{OneGroup, fault};
 use crate::format::column_chunk_reader::{Window, can_decode, decode};
 use crate::format::decoder_panic::caught;
 use crate::format::page_compression::compression_of;
+use crate::format::page_size::largest_page;
 use crate::format::positioned_file::PositionedFile;
 use crate::format::shown_types::{as_shown, shown_schema};
 

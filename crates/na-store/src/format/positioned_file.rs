@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::format::checked_pages::check_size;
+use crate::format::page_size::check_size;
 use crate::format::reopened_file::ReopenedFile;
 
 /// Parquet's own reader of [`File`] seeks, and all handles of one open file share their position: here each read says

@@ -9,4 +9,6 @@ pub(crate) mod producer_versions;
 pub(crate) mod regions_in_use;
 pub(crate) mod removals;
 pub(crate) mod replaced_maps;
+pub(crate) mod run_record;
+pub(crate) mod unit_sources;
 pub(crate) mod unit_versions;

@@ -12,8 +12,8 @@ use arrow::error::ArrowError;
 use na_model::{MapSource, MeasurementUnit, Session, TableName};
 
 use crate::format::fields::with_unit;
-use crate::tables::key_columns::session_fields;
-use crate::tables::long_index::{LongIndex, Run};
+use crate::tables::key_columns::key_fields;
+use crate::tables::long_index::{LongIndex, RowRange};
 use crate::tables::region_columns::{SourceRegions, column_names};
 
 /// No row for this session and region.
@@ -24,11 +24,11 @@ pub(crate) struct Source {
     pub(crate) map: Option<MapSource>,
     pub(crate) regions: SourceRegions,
     /// Its runs by session, sessions sorted.
-    pub(crate) runs: BTreeMap<Session, Vec<Run>>,
+    pub(crate) row_ranges: BTreeMap<Session, Vec<RowRange>>,
 }
 
 /// Some sessions of a source, and where their values are among the rows read.
-pub(crate) struct Places {
+pub(crate) struct RowPicks {
     pub(crate) sessions: Vec<Session>,
     /// For each region, for each session: a place among the rows read.
     rows: Vec<u32>,
@@ -40,39 +40,43 @@ impl Source {
     /// The sources of a table.
     pub(crate) fn all(index: &LongIndex) -> Vec<Self> {
         let names = column_names(&index.regions);
-        let mut runs_of_map: BTreeMap<usize, Vec<&Run>> = BTreeMap::new();
-        for run in &index.runs {
-            runs_of_map.entry(run.map).or_default().push(run);
+        let mut row_ranges_of_map: BTreeMap<usize, Vec<&RowRange>> = BTreeMap::new();
+        for range in &index.row_ranges {
+            row_ranges_of_map.entry(range.map).or_default().push(range);
         }
-        let source = |(map, runs): (usize, Vec<&Run>)| {
-            let layouts = runs.iter().map(|run| run.layout).collect();
-            let mut by_session: BTreeMap<Session, Vec<Run>> = BTreeMap::new();
-            for run in runs {
-                if let Some(session) = index.sessions.get(run.session) {
-                    by_session.entry(session.clone()).or_default().push(run.clone());
+        let source = |(map, row_ranges): (usize, Vec<&RowRange>)| {
+            let region_lists = row_ranges.iter().map(|range| range.region_list).collect();
+            let mut by_session: BTreeMap<Session, Vec<RowRange>> = BTreeMap::new();
+            for range in row_ranges {
+                if let Some(session) = index.sessions.get(range.session) {
+                    by_session.entry(session.clone()).or_default().push(range.clone());
                 }
             }
             Self {
                 map: index.maps.get(map).cloned().flatten(),
-                regions: SourceRegions::of(index, &names, &layouts),
-                runs: by_session,
+                regions: SourceRegions::of(index, &names, &region_lists),
+                row_ranges: by_session,
             }
         };
-        runs_of_map.into_iter().map(source).collect()
+        row_ranges_of_map.into_iter().map(source).collect()
     }
 
     /// The places of some sessions' values, where each row group starts at `starts` among the rows read.
-    pub(crate) fn places(&self, wanted: impl Fn(&Session) -> bool, starts: &HashMap<usize, usize>) -> Places {
-        let present: Vec<(&Session, &Vec<Run>)> =
-            self.runs.iter().filter(|(session, _)| wanted(session)).collect();
+    pub(crate) fn places(
+        &self,
+        wanted: impl Fn(&Session) -> bool,
+        starts: &HashMap<usize, usize>,
+    ) -> RowPicks {
+        let present: Vec<(&Session, &Vec<RowRange>)> =
+            self.row_ranges.iter().filter(|(session, _)| wanted(session)).collect();
         let n_sessions = present.len();
         let mut rows = vec![NOWHERE; n_sessions * self.regions.names.len()];
         let mut further = Vec::new();
-        for (place, (_, runs)) in present.iter().enumerate() {
-            for run in *runs {
-                let Some(start) = starts.get(&run.row_group) else { continue };
-                let columns = self.regions.columns(run.layout);
-                for (row, column) in (start + run.rows.start..).zip(columns) {
+        for (place, (_, row_ranges)) in present.iter().enumerate() {
+            for range in *row_ranges {
+                let Some(start) = starts.get(&range.row_group) else { continue };
+                let columns = self.regions.columns(range.region_list);
+                for (row, column) in (start + range.rows.start..).zip(columns) {
                     let cell = column * n_sessions + place;
                     let row = u32::try_from(row).unwrap_or(NOWHERE);
                     match rows.get_mut(cell) {
@@ -83,11 +87,15 @@ impl Source {
                 }
             }
         }
-        Places { sessions: present.into_iter().map(|(session, _)| session.clone()).collect(), rows, further }
+        RowPicks {
+            sessions: present.into_iter().map(|(session, _)| session.clone()).collect(),
+            rows,
+            further,
+        }
     }
 }
 
-impl Places {
+impl RowPicks {
     /// The rows to take: a region's first, or the first that is not null.
     pub(crate) fn rows_for(&self, values: &ArrayRef) -> Cow<'_, [u32]> {
         if self.further.is_empty() {
@@ -135,6 +143,6 @@ pub(crate) fn feature_schema(
     let region = |name: &String| {
         with_unit(Field::new(name, data_type.clone(), true), unit.map(MeasurementUnit::as_str))
     };
-    let fields = session_fields().into_iter().chain(regions.iter().map(region));
+    let fields = key_fields().into_iter().chain(regions.iter().map(region));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

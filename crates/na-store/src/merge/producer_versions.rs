@@ -27,8 +27,8 @@ pub(crate) fn producers(
     Ok(versions)
 }
 
-/// The versions that a file notes.
-pub(crate) fn noted(file: &ParquetReader) -> BTreeSet<String> {
-    let note = file.key_value(keys::PRODUCERS);
-    note.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// The versions that a file records.
+pub(crate) fn recorded(file: &ParquetReader) -> BTreeSet<String> {
+    let versions = file.key_value(keys::PRODUCERS);
+    versions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }

@@ -1,16 +1,13 @@
 //! The regions that a store's tables have, and which of them only some units bring.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
 use na_cache::Cache;
 use na_model::{MapSource, RegionSet, Session, TableName, Unit};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_reader::ParquetReader;
-use crate::tables::long_index::LongIndex;
-use crate::tables::own_files::Owned;
+use crate::tables::existing_store::store::ExistingStore;
 
 /// The regions of each long table, those of some units apart.
 #[derive(Debug, Default)]
@@ -35,7 +32,7 @@ impl RegionsInUse {
 /// # Errors
 /// A store or a cache that cannot be read.
 pub fn regions_in_use(
-    store: Option<&Path>,
+    store: Option<&ExistingStore>,
     cache: Option<&Cache>,
     apart: &HashSet<Unit>,
 ) -> Result<RegionsInUse, StoreError> {
@@ -49,27 +46,28 @@ pub fn regions_in_use(
             }
         }
     }
-    let Some(output) = store else { return Ok(in_use) };
-    for table in Owned::of(output)?.long_tables()? {
-        let Some(file) = ParquetReader::open(&output.join(table.file_path()))? else { continue };
+    let Some(store) = store else { return Ok(in_use) };
+    for table in store.long_tables()? {
+        let Some(file) = store.long_reader(table)? else { continue };
         let is_apart = apart.iter().any(|unit| unit.modality == table.modality());
         let noted =
             file.key_value(keys::REGIONS).and_then(|text| serde_json::from_str::<RegionSet>(text).ok());
         if let Some(noted) = noted.filter(|_| !is_apart && cached.is_empty()) {
-            in_use.others.entry(table).or_default().extend(&noted);
+            in_use.others.entry(table.clone()).or_default().extend(&noted);
             continue;
         }
-        let index = LongIndex::read(&file)?;
-        let layouts: Vec<RegionSet> =
-            (0..index.layouts.len()).map(|layout| index.regions_of_layout(layout)).collect();
-        for run in &index.runs {
-            let (Some(session), Some(map)) = (index.sessions.get(run.session), index.maps.get(run.map))
+        let Some(long) = store.long_file(table)? else { continue };
+        let index = &long.index;
+        let region_lists: Vec<RegionSet> =
+            (0..index.region_lists.len()).map(|region_list| index.regions_of_list(region_list)).collect();
+        for range in &index.row_ranges {
+            let (Some(session), Some(map)) = (index.sessions.get(range.session), index.maps.get(range.map))
             else {
                 continue;
             };
             let key = (session.clone(), table.clone(), map.clone());
-            if let Some(regions) = layouts.get(run.layout).filter(|_| !cached.contains(&key)) {
-                in_use.add(apart, session, &table, regions);
+            if let Some(regions) = region_lists.get(range.region_list).filter(|_| !cached.contains(&key)) {
+                in_use.add(apart, session, table, regions);
             }
         }
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use na_cache::CachedUnit;
 use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
+use crate::tables::long_index::{LongIndex, RowRange};
+
 /// What does not stay of each long table.
 #[derive(Default)]
 pub(crate) struct Replaced {
@@ -71,5 +73,16 @@ impl ReplacedMaps {
     /// Whether a map of a session does not stay.
     pub(crate) fn contains(&self, session: &Session, map: &Option<MapSource>) -> bool {
         self.leaving.contains(session) || self.maps.get(session).is_some_and(|maps| maps.contains(map))
+    }
+
+    /// The sessions of a table that have rows left.
+    pub(crate) fn sessions_left(&self, index: &LongIndex) -> HashSet<Session> {
+        let stays = |range: &&RowRange| {
+            let key = index.sessions.get(range.session).zip(index.maps.get(range.map));
+            key.is_some_and(|(session, map)| !self.contains(session, map))
+        };
+        let sessions: HashSet<usize> =
+            index.row_ranges.iter().filter(stays).map(|range| range.session).collect();
+        sessions.into_iter().filter_map(|session| index.sessions.get(session)).cloned().collect()
     }
 }

@@ -6,16 +6,27 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use na_cache::CachedUnit;
+use na_model::columns::{SESSION, SUBJECT};
 use na_model::{MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
-use crate::tables::key_columns::{SESSION, SUBJECT};
 use crate::tables::long_index::sessions_of_rows;
 use crate::tables::paths::SOURCES_FILE;
+use crate::tables::sources::columns as col;
 
-const COLUMNS: [&str; 10] =
-    [SUBJECT, SESSION, "modality", "kind", "table", "model", "param", "desc", "tiv", "read_at"];
+const COLUMNS: [&str; 10] = [
+    SUBJECT,
+    SESSION,
+    col::MODALITY,
+    col::KIND,
+    col::TABLE,
+    col::MODEL,
+    col::PARAM,
+    col::DESC,
+    col::TIV,
+    col::READ_AT,
+];
 
 /// Takes out of a cache's units what the store read later. What was read at the same time counts as the cache has it, and
 /// what does not say when it was read is older than all else.
@@ -32,7 +43,7 @@ pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<
         for (session, rows) in sessions_of_rows(&batch, file.path())? {
             for modality in Modality::ALL {
                 let Some(unit) = of_units.get_mut(&Unit::new(session.clone(), modality)) else { continue };
-                let of_unit = |row: &usize| sources.text("modality", *row) == Some(modality.as_str());
+                let of_unit = |row: &usize| sources.text(col::MODALITY, *row) == Some(modality.as_str());
                 rows.clone().filter(of_unit).for_each(|row| sources.take_out_older(row, unit));
             }
         }
@@ -46,9 +57,9 @@ struct Sources<'a>(&'a RecordBatch);
 impl Sources<'_> {
     fn take_out_older(&self, row: usize, unit: &mut CachedUnit) {
         let read_at = self.read_at(row);
-        let kind = self.text("kind", row);
+        let kind = self.text(col::KIND, row);
         if kind == Some(SourceKind::Table.as_str()) {
-            let (table, map) = (self.text("table", row), self.map(row));
+            let (table, map) = (self.text(col::TABLE, row), self.map(row));
             unit.tables.retain(|info| {
                 info.read_at >= read_at || table != Some(info.table.to_string().as_str()) || info.map != map
             });
@@ -66,19 +77,20 @@ impl Sources<'_> {
 
     fn map(&self, row: usize) -> Option<MapSource> {
         let word = |column| self.text(column, row).unwrap_or_default().to_owned();
-        let param = self.text("param", row)?.to_owned();
-        Some(MapSource { model: word("model"), param, desc: word("desc") })
+        let param = self.text(col::PARAM, row)?.to_owned();
+        Some(MapSource { model: word(col::MODEL), param, desc: word(col::DESC) })
     }
 
     fn read_at(&self, row: usize) -> ReadAt {
         let column =
-            self.0.column_by_name("read_at").and_then(|column| column.as_primitive_opt::<Int64Type>());
+            self.0.column_by_name(col::READ_AT).and_then(|column| column.as_primitive_opt::<Int64Type>());
         let column = column.filter(|column| column.is_valid(row));
         column.map_or(ReadAt::UNKNOWN, |column| ReadAt(column.value(row)))
     }
 
     fn has_volume(&self, row: usize) -> bool {
-        let column = self.0.column_by_name("tiv").and_then(|column| column.as_primitive_opt::<Float64Type>());
+        let column =
+            self.0.column_by_name(col::TIV).and_then(|column| column.as_primitive_opt::<Float64Type>());
         column.is_some_and(|column| column.is_valid(row))
     }
 }

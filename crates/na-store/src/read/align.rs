@@ -8,12 +8,13 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
 use na_model::Session;
+use na_model::columns::KEY_COLUMNS;
 
 use crate::error::StoreError;
-use crate::tables::key_columns::{session_arrays, session_fields, sessions_of};
+use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
 
 /// Columns that go beside others, by session.
-pub(crate) struct Part {
+pub(crate) struct FeatureColumns {
     /// `subject_code, session_id`, then the columns.
     pub(crate) batch: RecordBatch,
     /// What the columns are called.
@@ -22,7 +23,7 @@ pub(crate) struct Part {
     pub(crate) has_rows: bool,
 }
 
-impl Part {
+impl FeatureColumns {
     /// A feature under its own region names.
     pub(crate) fn alone(batch: RecordBatch) -> Self {
         let names = columns_of(&batch).collect();
@@ -52,24 +53,24 @@ impl Part {
 
 fn columns_of(batch: &RecordBatch) -> impl Iterator<Item = String> {
     let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-    names.into_iter().skip(2)
+    names.into_iter().skip(KEY_COLUMNS.len())
 }
 
 /// The parts side by side, a row for each session that one with rows has, sorted by subject and session.
-pub(crate) fn side_by_side(parts: &[Part], path: &Path) -> Result<RecordBatch, StoreError> {
+pub(crate) fn side_by_side(parts: &[FeatureColumns], path: &Path) -> Result<RecordBatch, StoreError> {
     let of_parts =
         parts.iter().map(|part| sessions_of(&part.batch, path)).collect::<Result<Vec<_>, StoreError>>()?;
     let rows: BTreeSet<&Session> =
         parts.iter().zip(&of_parts).filter(|(part, _)| part.has_rows).flat_map(|(_, s)| s).collect();
     let arrow = StoreError::arrow(path);
-    let mut fields = session_fields().to_vec();
-    let mut columns: Vec<ArrayRef> = session_arrays(rows.iter().copied()).into();
+    let mut fields = key_fields().to_vec();
+    let mut columns: Vec<ArrayRef> = key_arrays(rows.iter().copied()).into();
     for (part, sessions) in parts.iter().zip(&of_parts) {
         let is_aligned = sessions.len() == rows.len() && sessions.iter().eq(rows.iter().copied());
         let order = (!is_aligned).then(|| order(sessions, &rows));
         let schema = part.batch.schema();
         for ((array, field), name) in
-            part.batch.columns().iter().zip(schema.fields()).skip(2).zip(&part.names)
+            part.batch.columns().iter().zip(schema.fields()).skip(KEY_COLUMNS.len()).zip(&part.names)
         {
             columns.push(match &order {
                 None => Arc::clone(array),

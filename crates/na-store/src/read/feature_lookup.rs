@@ -2,22 +2,22 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use na_model::{FeatureName, Modality, TableName, Tissue, WideFeature, WideMetrics, Workflow};
+use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
 
 use crate::error::StoreError;
-use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::LongMerge;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
 use crate::tables::feature_names::{families, may_give};
-use crate::tables::features::{FeatureKind, Giver, PlannedFeature, feature_plan};
-use crate::tables::long_schema::LongColumns;
+use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan, is_up_to_date, table_of};
+use crate::tables::long_schema::LongSchema;
 use crate::tables::manifest;
+use crate::tables::paths::MANIFEST_FILE;
 
 /// A feature that can be read.
 #[derive(Debug, Clone)]
-pub(crate) enum Found {
+pub(crate) enum FeatureLocation {
     /// Total intracranial volume.
     Tiv,
     /// It has a file, which is as new as all else.
@@ -54,30 +54,30 @@ impl Snapshot {
         Ok(names)
     }
 
-    pub(crate) fn find_feature(&self, name: &str) -> Result<Found, StoreError> {
+    pub(crate) fn find_feature(&self, name: &str) -> Result<FeatureLocation, StoreError> {
         if name == FeatureName::tiv().as_str() && !self.volumes()?.0.is_empty() {
-            return Ok(Found::Tiv);
+            return Ok(FeatureLocation::Tiv);
         }
         let entry = self.manifest.wide_features.get(name).and_then(|entry| Some((entry, table_of(entry)?)));
         if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
-            return Ok(Found::File(WideFeature::clone(entry)));
+            return Ok(FeatureLocation::File(WideFeature::clone(entry)));
         }
         let families = families(self.all_tables());
         if let Some((entry, table)) = entry
             && let Some(family) = families.iter().find(|family| family.contains(&table))
             && self.has_current_file(&table, family, entry)?
         {
-            return Ok(Found::File(entry.clone()));
+            return Ok(FeatureLocation::File(entry.clone()));
         }
         for metrics in [self.wide_metrics(), WideMetrics::All] {
             for family in families.iter().filter(|family| family.iter().any(|table| may_give(table, name))) {
                 let mut planned = self.planned(family, &metrics)?.into_iter();
                 if let Some((table, feature)) = planned.find(|(_, feature)| feature.name.as_str() == name) {
-                    return Ok(Found::Computed(table, feature));
+                    return Ok(FeatureLocation::Computed(table, feature));
                 }
             }
         }
-        Err(unknown("feature", name, &self.output, self.feature_names(None)?.iter().map(String::as_str)))
+        Err(unknown("feature", name, self.output(), self.feature_names(None)?.iter().map(String::as_str)))
     }
 
     /// The features that the tables of a family give, as an export would name them now.
@@ -87,10 +87,10 @@ impl Snapshot {
         metrics: &WideMetrics,
     ) -> Result<Vec<(TableName, PlannedFeature)>, StoreError> {
         let merges = family.iter().map(|table| self.merge(table)).collect::<Result<Vec<_>, StoreError>>()?;
-        let columns: Vec<LongColumns> = merges.iter().map(LongMerge::columns).collect();
-        let givers: Vec<Giver<'_>> =
-            merges.iter().zip(&columns).map(|(merge, columns)| Giver::of(merge, columns)).collect();
-        let planned = feature_plan(&givers, metrics).features.into_iter();
+        let columns: Vec<LongSchema> = merges.iter().map(LongMerge::columns).collect();
+        let origins: Vec<FeatureOrigin<'_>> =
+            merges.iter().zip(&columns).map(|(merge, schema)| merge.feature_origin(schema)).collect();
+        let planned = feature_plan(&origins, metrics).features.into_iter();
         let with_table = |(table, features): (TableName, Vec<PlannedFeature>)| {
             features.into_iter().map(move |feature| (table.clone(), feature))
         };
@@ -122,17 +122,16 @@ impl Snapshot {
         else {
             return Ok(false);
         };
-        let state = long.key_value(keys::STATE).filter(|state| !state.is_empty());
-        Ok(state.is_some() && wide.key_value(keys::FROM_STATE) == state)
+        Ok(is_up_to_date(&wide, &long))
     }
 
     fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
         let path = Path::new(&entry.file_path);
         if path.components().all(|component| matches!(component, Component::Normal(_))) {
-            return Ok(self.output.join(path));
+            return Ok(self.output().join(path));
         }
         Err(StoreError::damaged(
-            &self.output.join(crate::MANIFEST_FILE),
+            &self.output().join(MANIFEST_FILE),
             format!("it puts {} outside the store", entry.name),
         ))
     }
@@ -142,20 +141,4 @@ impl Snapshot {
         let path = self.path_of(entry)?;
         ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))
     }
-}
-
-/// The long table of a feature in the manifest; none for TIV.
-pub(crate) fn table_of(entry: &WideFeature) -> Option<TableName> {
-    match (&entry.source_modality, &entry.workflow) {
-        (_, Some(workflow)) => Workflow::new(workflow).ok().map(TableName::Diffusion),
-        (Some(tissue), None) => {
-            Tissue::ALL.into_iter().find(|known| known.as_str() == tissue).map(TableName::Anatomical)
-        }
-        (None, None) => None,
-    }
-}
-
-/// What a feature's file says it is.
-pub(crate) fn kind_of(file: &ParquetReader) -> Option<FeatureKind> {
-    serde_json::from_str(file.key_value(keys::FEATURE)?).ok()
 }

@@ -16,12 +16,12 @@ use crate::error::StoreError;
 use crate::format::arrays::as_type;
 use crate::merge::long_merge::LongMerge;
 use crate::merge::pivot::{Source, feature_schema};
-use crate::read::feature_lookup::Found;
+use crate::read::feature_lookup::FeatureLocation;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
 use crate::tables::features::PlannedFeature;
-use crate::tables::key_columns::{session_arrays, session_fields, sessions_of};
+use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
 use crate::tables::long_index::IndexBuilder;
 use crate::tables::tiv::TivTable;
 
@@ -32,21 +32,23 @@ impl Snapshot {
     /// Features in the order asked for: `subject_code, session_id`, then the regions.
     pub(crate) fn features(
         &self,
-        found: &[Found],
+        found: &[FeatureLocation],
         options: &ReadOptions,
     ) -> Result<Vec<RecordBatch>, StoreError> {
         let mut by_table: BTreeMap<&TableName, Vec<(usize, &PlannedFeature)>> = BTreeMap::new();
         let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
         for (place, found) in found.iter().enumerate() {
             match found {
-                Found::Tiv => {
-                    let path = self.output.join(crate::tables::paths::TIV_FILE);
+                FeatureLocation::Tiv => {
+                    let path = self.output().join(crate::tables::paths::TIV_FILE);
                     let mut volumes = TivTable::clone(self.volumes()?.as_ref());
                     volumes.0.retain(|session, _| options.wants(session));
                     batches.push((place, volumes.batch(&[]).map_err(StoreError::arrow(&path))?));
                 }
-                Found::File(entry) => batches.push((place, self.exported(entry, options)?)),
-                Found::Computed(table, feature) => by_table.entry(table).or_default().push((place, feature)),
+                FeatureLocation::File(entry) => batches.push((place, self.exported(entry, options)?)),
+                FeatureLocation::Computed(table, feature) => {
+                    by_table.entry(table).or_default().push((place, feature))
+                }
             }
         }
         for (table, features) in by_table {
@@ -96,7 +98,10 @@ impl Snapshot {
             regions.iter().enumerate().map(|(place, region)| (region.as_ref(), place)).collect();
         let place = |region: &String| {
             let all = || regions.iter().map(AsRef::as_ref);
-            places.get(region.as_str()).copied().ok_or_else(|| unknown("region", region, &self.output, all()))
+            places
+                .get(region.as_str())
+                .copied()
+                .ok_or_else(|| unknown("region", region, self.output(), all()))
         };
         wanted.iter().map(place).collect()
     }
@@ -117,13 +122,13 @@ impl Snapshot {
             let Some(values) = read.values.get(feature.metric.as_str()) else { continue };
             let places = source.places(|session| options.wants(session), &read.starts);
             let rows = places.rows_for(values);
-            let arrow = StoreError::arrow(&self.output);
+            let arrow = StoreError::arrow(self.output());
             let schema = feature_schema(table, &feature.metric, &source.regions.names, values.data_type());
             let regions = self.region_places(&source.regions.names, options)?;
-            let mut columns: Vec<ArrayRef> = session_arrays(places.sessions.iter()).into();
+            let mut columns: Vec<ArrayRef> = key_arrays(places.sessions.iter()).into();
             let picked = regions.par_iter().map(|region| places.region(values, &rows, *region));
             columns.extend(picked.collect::<Result<Vec<_>, _>>().map_err(&arrow)?);
-            let mut fields = session_fields().to_vec();
+            let mut fields = key_fields().to_vec();
             fields.extend(regions.iter().map(|region| schema.field(region + 2).clone()));
             let schema = Arc::new(Schema::new(fields));
             batches.push((*place, RecordBatch::try_new(schema, columns).map_err(&arrow)?));
@@ -138,15 +143,16 @@ impl Snapshot {
         features: &[(usize, &'f PlannedFeature)],
     ) -> Result<Values<'f>, StoreError> {
         let columns = merge.columns();
-        let arrow = StoreError::arrow(&self.output);
+        let arrow = StoreError::arrow(self.output());
         let mut metrics: Vec<&str> = features.iter().map(|(_, feature)| feature.metric.as_str()).collect();
         metrics.sort_unstable();
         metrics.dedup();
         let mut builder = IndexBuilder::default();
         let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
         if let Some(old) = &merge.old {
-            merge.kept_runs().for_each(|run| builder.add_run(&old.index, run));
-            let mut groups: Vec<usize> = builder.index.runs.iter().map(|run| run.row_group).collect();
+            merge.kept_row_ranges().for_each(|range| builder.add_row_range(&old.index, range));
+            let mut groups: Vec<usize> =
+                builder.index.row_ranges.iter().map(|range| range.row_group).collect();
             groups.dedup();
             let _open = old.file.opened()?;
             let read = groups.par_iter().map(|group| Ok((*group, old.read_tsv(*group, &columns, &metrics)?)));
@@ -163,12 +169,12 @@ impl Snapshot {
         for CachedMaps { unit, tables } in self.cached_maps(merge, features, &own_names)? {
             for CachedTable { map, batch } in tables {
                 let key_columns = region_columns(&batch).map_err(&arrow)?;
-                let layout = match &last {
-                    Some((known, layout)) if are_same(known, key_columns.columns()) => *layout,
-                    _ => builder.layout(RegionColumns::of(&key_columns).regions()),
+                let region_list = match &last {
+                    Some((known, region_list)) if are_same(known, key_columns.columns()) => *region_list,
+                    _ => builder.region_list(RegionColumns::of(&key_columns).regions()),
                 };
-                last = Some((key_columns.columns().to_vec(), layout));
-                builder.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, layout);
+                last = Some((key_columns.columns().to_vec(), region_list));
+                builder.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, region_list);
                 batches.push((group, batch));
                 group += 1;
             }

@@ -57,7 +57,7 @@ impl Snapshot {
         let Some(regions) = &options.regions else { return Ok(()) };
         let labels = self.labels(table)?;
         match regions.iter().find(|region| labels.binary_search(region).is_err()) {
-            Some(wrong) => Err(unknown("region", wrong, &self.output, labels.iter().map(String::as_str))),
+            Some(wrong) => Err(unknown("region", wrong, self.output(), labels.iter().map(String::as_str))),
             None => Ok(()),
         }
     }
@@ -119,7 +119,7 @@ impl<'a> Missing<'a> {
             nearest: closest(&name, &known),
             name,
             more: wanted.len().saturating_sub(1),
-            output: snapshot.output.clone(),
+            output: snapshot.output().to_owned(),
             known: known.len(),
         }
     }

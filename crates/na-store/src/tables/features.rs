@@ -1,14 +1,20 @@
-//! Which features the long tables give.
+//! The features that long tables give.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 
 use arrow::datatypes::{DataType, Schema};
-use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, WideMetrics};
+use na_model::{
+    FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, Tissue, WideFeature, WideMetrics,
+    Workflow,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::merge::long_merge::LongMerge;
+use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
 use crate::tables::feature_names::{Unnamed, named};
-use crate::tables::long_schema::{LongColumns, tsv_columns};
+use crate::tables::long_schema::tsv_columns;
 
 /// A feature to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +40,41 @@ pub(crate) struct FeatureKind {
 }
 
 /// A long table that gives features.
-pub(crate) struct Giver<'a> {
+pub(crate) struct FeatureOrigin<'a> {
     pub(crate) table: &'a TableName,
     pub(crate) schema: &'a Schema,
     pub(crate) maps: Vec<Option<MapSource>>,
 }
 
-impl<'a> Giver<'a> {
-    /// What a table gives that has these columns.
-    pub(crate) fn of(merge: &'a LongMerge, columns: &'a LongColumns) -> Self {
-        Self { table: &merge.table, schema: &columns.schema, maps: merge.maps() }
+impl FeatureKind {
+    /// What a feature's file says it is. `None` if this program did not write it.
+    pub(crate) fn of(file: &ParquetReader) -> Option<Self> {
+        serde_json::from_str(file.key_value(keys::FEATURE)?).ok()
+    }
+
+    /// Its text in the file.
+    ///
+    /// # Errors
+    /// What JSON cannot hold.
+    pub(crate) fn to_text(&self, path: &Path) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|error| StoreError::damaged(path, error))
+    }
+}
+
+/// Whether a feature's file was made from the long table as it is now.
+pub(crate) fn is_up_to_date(feature: &ParquetReader, long: &ParquetReader) -> bool {
+    let state = long.key_value(keys::STATE).filter(|state| !state.is_empty());
+    state.is_some() && feature.key_value(keys::FROM_STATE) == state
+}
+
+/// The long table of a feature in the manifest. `None` for total intracranial volume.
+pub(crate) fn table_of(entry: &WideFeature) -> Option<TableName> {
+    match (&entry.source_modality, &entry.workflow) {
+        (_, Some(workflow)) => Workflow::new(workflow).ok().map(TableName::Diffusion),
+        (Some(tissue), None) => {
+            Tissue::ALL.into_iter().find(|known| known.as_str() == tissue).map(TableName::Anatomical)
+        }
+        (None, None) => None,
     }
 }
 
@@ -59,8 +90,8 @@ pub(crate) struct FeaturePlan {
 /// hold decides, not the order in which it came.
 ///
 /// [`families`]: crate::tables::feature_names::families
-pub(crate) fn feature_plan(givers: &[Giver<'_>], metrics: &WideMetrics) -> FeaturePlan {
-    let all = givers.iter().flat_map(|giver| unnamed(giver, metrics));
+pub(crate) fn feature_plan(origins: &[FeatureOrigin<'_>], metrics: &WideMetrics) -> FeaturePlan {
+    let all = origins.iter().flat_map(|origin| unnamed(origin, metrics));
     // A metric that is asked for when the tables are there already must not keep their export from its end.
     let (unnamed, too_long): (Vec<Unnamed>, Vec<Unnamed>) = all.partition(Unnamed::can_be_a_file);
     let (features, mut notes) = named(unnamed);
@@ -82,9 +113,9 @@ pub(crate) fn feature_plan(givers: &[Giver<'_>], metrics: &WideMetrics) -> Featu
 }
 
 /// What a table gives, map by map.
-fn unnamed(giver: &Giver<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
-    let table = giver.table;
-    let columns = tsv_columns(giver.schema);
+fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
+    let table = origin.table;
+    let columns = tsv_columns(origin.schema);
     let numbers: Vec<&str> = columns
         .fields()
         .iter()
@@ -93,7 +124,7 @@ fn unnamed(giver: &Giver<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
         .collect();
     let metrics = metrics.choose(table.modality(), &numbers);
     let mut descs: HashMap<(&str, &str), HashSet<&str>> = HashMap::new();
-    for map in giver.maps.iter().flatten() {
+    for map in origin.maps.iter().flatten() {
         descs.entry((&map.model, &map.param)).or_default().insert(&map.desc);
     }
     let several = |map: &Option<MapSource>| {
@@ -105,7 +136,7 @@ fn unnamed(giver: &Giver<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
         let desc_in_name = several(map);
         metrics.iter().map(move |metric| Unnamed::new(&source, metric, desc_in_name)).collect::<Vec<_>>()
     };
-    giver.maps.iter().flat_map(of_map).collect()
+    origin.maps.iter().flat_map(of_map).collect()
 }
 
 fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: &str) -> FeatureKind {
@@ -151,8 +182,8 @@ mod tests {
     fn a_description_is_in_the_name_where_a_param_has_several() {
         let table = TableName::parse("diffusion_W").unwrap();
         let maps = vec![map("m", "fa", "a"), map("m", "fa", "unknown"), map("m", "md", "a")];
-        let giver = Giver { table: &table, schema: &schema(), maps };
-        let plan = feature_plan(&[giver], &WideMetrics::Default);
+        let origin = FeatureOrigin { table: &table, schema: &schema(), maps };
+        let plan = feature_plan(&[origin], &WideMetrics::Default);
         let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
         assert_eq!(
             names,
@@ -173,8 +204,8 @@ mod tests {
         let (table, metric) = (TableName::parse("anatomical_gm").unwrap(), "m".repeat(300));
         let column = |name: &str| Field::new(name, DataType::Float64, true);
         let schema = Schema::new(vec![column(&metric), column("mean")]);
-        let giver = Giver { table: &table, schema: &schema, maps: vec![None] };
-        let plan = feature_plan(&[giver], &WideMetrics::Listed(vec![metric, "mean".to_owned()]));
+        let origin = FeatureOrigin { table: &table, schema: &schema, maps: vec![None] };
+        let plan = feature_plan(&[origin], &WideMetrics::Listed(vec![metric, "mean".to_owned()]));
         let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
         assert_eq!(names, ["gm_mean"]);
         assert!(plan.notes[0].contains("bytes: 1, such as"), "{:?}", plan.notes);

@@ -1,4 +1,4 @@
-//! The two columns that say whose a row is.
+//! The key columns of every table: subject and session.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::Field;
 use na_model::Session;
+use na_model::columns::{KEY_COLUMNS, SESSION, SUBJECT};
 
 use crate::error::StoreError;
 use crate::format::fields::text_field;
-use crate::tables::session_rows::Value;
+use crate::tables::scalar::Scalar;
 
-pub(crate) const SUBJECT: &str = "subject_code";
-pub(crate) const SESSION: &str = "session_id";
-
-pub(crate) fn session_fields() -> [Field; 2] {
-    [text_field(SUBJECT), text_field(SESSION)]
+pub(crate) fn key_fields() -> [Field; KEY_COLUMNS.len()] {
+    KEY_COLUMNS.map(text_field)
 }
 
-pub(crate) fn session_cells(session: &Session) -> [Value; 2] {
-    [Value::text(session.subject.as_str()), Value::optional_text(session.id_str())]
+pub(crate) fn key_scalars(session: &Session) -> [Scalar; KEY_COLUMNS.len()] {
+    [Scalar::text(session.subject.as_str()), Scalar::optional_text(session.id_str())]
 }
 
-/// The columns of a list of sessions, a row each.
-pub(crate) fn session_arrays<'a>(sessions: impl Iterator<Item = &'a Session> + Clone) -> [ArrayRef; 2] {
+/// The key columns of some sessions, a row each.
+pub(crate) fn key_arrays<'a>(
+    sessions: impl Iterator<Item = &'a Session> + Clone,
+) -> [ArrayRef; KEY_COLUMNS.len()] {
     let subjects = StringArray::from_iter_values(sessions.clone().map(|session| session.subject.as_str()));
     let ids: StringArray = sessions.map(Session::id_str).collect();
     [Arc::new(subjects), Arc::new(ids)]

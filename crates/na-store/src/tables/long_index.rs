@@ -1,31 +1,30 @@
 //! Which rows of a long table are whose.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Schema};
 use na_cache::RegionColumns;
-use na_model::columns::REGION_COLUMNS;
+use na_model::columns::{DESC, MODEL, PARAM, REGION_COLUMNS, SESSION, SUBJECT};
 use na_model::{MapSource, Region, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
 use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns};
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::replaced_maps::ReplacedMaps;
 
-const KEYS: [&str; 5] = ["subject_code", "session_id", "model", "param", "desc"];
+const KEYS: [&str; 5] = [SUBJECT, SESSION, MODEL, PARAM, DESC];
 
 /// Rows that follow each other and are of one map of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct RowRange {
     pub(crate) row_group: usize,
     pub(crate) rows: Range<usize>,
-    /// Places in [`LongIndex::sessions`], [`LongIndex::maps`] and [`LongIndex::layouts`].
+    /// Places in [`LongIndex::sessions`], [`LongIndex::maps`] and [`LongIndex::region_lists`].
     pub(crate) session: usize,
     pub(crate) map: usize,
-    pub(crate) layout: usize,
+    pub(crate) region_list: usize,
 }
 
 /// The keys of a long table, a few numbers a session and map instead of a row a region.
@@ -35,8 +34,8 @@ pub(crate) struct LongIndex {
     pub(crate) maps: Vec<Option<MapSource>>,
     pub(crate) regions: Vec<Region>,
     /// Lists of regions as runs have them: places in [`LongIndex::regions`].
-    pub(crate) layouts: Vec<Vec<usize>>,
-    pub(crate) runs: Vec<Run>,
+    pub(crate) region_lists: Vec<Vec<usize>>,
+    pub(crate) row_ranges: Vec<RowRange>,
 }
 
 impl LongIndex {
@@ -49,27 +48,24 @@ impl LongIndex {
     }
 
     /// The regions of a layout.
-    pub(crate) fn regions_of_layout(&self, layout: usize) -> RegionSet {
-        let regions = self.layouts.get(layout).into_iter().flatten();
+    pub(crate) fn regions_of_list(&self, region_list: usize) -> RegionSet {
+        let regions = self.region_lists.get(region_list).into_iter().flatten();
         RegionSet::new(regions.filter_map(|region| self.regions.get(*region)).cloned())
     }
 
-    /// The sessions that have rows left when some leave.
-    pub(crate) fn sessions_that_stay(&self, leaving: &ReplacedMaps) -> HashSet<Session> {
-        let stays = |run: &&Run| {
-            let key = self.sessions.get(run.session).zip(self.maps.get(run.map));
-            key.is_some_and(|(session, map)| !leaving.contains(session, map))
-        };
-        let sessions: HashSet<usize> = self.runs.iter().filter(stays).map(|run| run.session).collect();
-        sessions.into_iter().filter_map(|session| self.sessions.get(session)).cloned().collect()
+    /// The row ranges of a row group: an index has them in the order of the file.
+    pub(crate) fn row_ranges_of(&self, row_group: usize) -> &[RowRange] {
+        let first = self.row_ranges.partition_point(|range| range.row_group < row_group);
+        let ranges = self.row_ranges.get(first..).unwrap_or(&[]);
+        ranges.get(..ranges.partition_point(|range| range.row_group == row_group)).unwrap_or(&[])
     }
 
     /// Rows for each session and map.
     pub(crate) fn rows(&self) -> HashMap<(&Session, &Option<MapSource>), usize> {
         let mut rows = HashMap::new();
-        for run in &self.runs {
-            if let (Some(session), Some(map)) = (self.sessions.get(run.session), self.maps.get(run.map)) {
-                *rows.entry((session, map)).or_default() += run.rows.len();
+        for range in &self.row_ranges {
+            if let (Some(session), Some(map)) = (self.sessions.get(range.session), self.maps.get(range.map)) {
+                *rows.entry((session, map)).or_default() += range.rows.len();
             }
         }
         rows
@@ -93,7 +89,7 @@ pub(crate) struct IndexBuilder {
     sessions: HashMap<Session, usize>,
     maps: HashMap<Option<MapSource>, usize>,
     regions: HashMap<Region, usize>,
-    layouts: HashMap<Vec<usize>, usize>,
+    region_lists: HashMap<Vec<usize>, usize>,
 }
 
 impl IndexBuilder {
@@ -112,14 +108,15 @@ impl IndexBuilder {
     }
 
     /// A run of another index.
-    pub(crate) fn add_run(&mut self, of: &LongIndex, run: &Run) {
-        let (Some(session), Some(map), Some(layout)) =
-            (of.sessions.get(run.session), of.maps.get(run.map), of.layouts.get(run.layout))
+    pub(crate) fn add_row_range(&mut self, of: &LongIndex, range: &RowRange) {
+        let (Some(session), Some(map), Some(region_list)) =
+            (of.sessions.get(range.session), of.maps.get(range.map), of.region_lists.get(range.region_list))
         else {
             return;
         };
-        let layout = self.layout(layout.iter().filter_map(|place| of.regions.get(*place)).cloned());
-        self.add_rows(run.row_group, run.rows.clone(), session.clone(), map.clone(), layout);
+        let region_list =
+            self.region_list(region_list.iter().filter_map(|place| of.regions.get(*place)).cloned());
+        self.add_rows(range.row_group, range.rows.clone(), session.clone(), map.clone(), region_list);
     }
 
     /// Regions that the table has, in whatever run.
@@ -129,11 +126,11 @@ impl IndexBuilder {
         }
     }
 
-    /// The place of a list of regions in [`LongIndex::layouts`].
-    pub(crate) fn layout(&mut self, regions: impl IntoIterator<Item = Region>) -> usize {
+    /// The place of a list of regions in [`LongIndex::region_lists`].
+    pub(crate) fn region_list(&mut self, regions: impl IntoIterator<Item = Region>) -> usize {
         let place_of = |region| place(&mut self.regions, &mut self.index.regions, region);
-        let layout: Vec<usize> = regions.into_iter().map(place_of).collect();
-        place(&mut self.layouts, &mut self.index.layouts, layout)
+        let region_list: Vec<usize> = regions.into_iter().map(place_of).collect();
+        place(&mut self.region_lists, &mut self.index.region_lists, region_list)
     }
 
     /// Rows of one map of one session, with the regions of a layout.
@@ -143,11 +140,11 @@ impl IndexBuilder {
         rows: Range<usize>,
         session: Session,
         map: Option<MapSource>,
-        layout: usize,
+        region_list: usize,
     ) {
         let session = place(&mut self.sessions, &mut self.index.sessions, session);
         let map = place(&mut self.maps, &mut self.index.maps, map);
-        self.index.runs.push(Run { row_group, rows, session, map, layout });
+        self.index.row_ranges.push(RowRange { row_group, rows, session, map, region_list });
     }
 
     fn run(
@@ -165,21 +162,20 @@ impl IndexBuilder {
             };
             MapSource { model: word(columns.model), param: param.to_owned(), desc: word(columns.desc) }
         });
-        let layout = match self.index.runs.last() {
+        let region_list = match self.index.row_ranges.last() {
             // As a rule a run has the regions of the one before it.
-            Some(last) if self.has_layout(columns, &rows, last.layout) => last.layout,
-            _ => self.layout(rows.clone().map(|row| columns.regions.region(row))),
+            Some(last) if self.has_region_list(columns, &rows, last.region_list) => last.region_list,
+            _ => self.region_list(rows.clone().map(|row| columns.regions.region(row))),
         };
-        self.add_rows(row_group, rows, session, map, layout);
+        self.add_rows(row_group, rows, session, map, region_list);
         Ok(())
     }
 
-    fn has_layout(&self, columns: &KeyColumns<'_>, rows: &Range<usize>, layout: usize) -> bool {
-        let regions: Option<Vec<&Region>> = self
-            .index
-            .layouts
-            .get(layout)
-            .and_then(|layout| layout.iter().map(|region| self.index.regions.get(*region)).collect());
+    fn has_region_list(&self, columns: &KeyColumns<'_>, rows: &Range<usize>, region_list: usize) -> bool {
+        let regions: Option<Vec<&Region>> =
+            self.index.region_lists.get(region_list).and_then(|region_list| {
+                region_list.iter().map(|region| self.index.regions.get(*region)).collect()
+            });
         regions.is_some_and(|regions| columns.regions.are(rows.clone(), regions.into_iter()))
     }
 }
@@ -252,11 +248,11 @@ impl<'a> KeyColumns<'a> {
     fn of(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name| Text::of(batch.column_by_name(name));
         Some(Self {
-            subject: text("subject_code")?,
-            session: text("session_id"),
-            model: text("model"),
-            param: text("param"),
-            desc: text("desc"),
+            subject: text(SUBJECT)?,
+            session: text(SESSION),
+            model: text(MODEL),
+            param: text(PARAM),
+            desc: text(DESC),
             regions: RegionColumns::of(batch),
         })
     }

@@ -3,30 +3,39 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::columns::{AGE, REGION_TEXT_COLUMNS};
+use na_model::columns::{AGE, INDEX, REGION_TEXT_COLUMNS, TIV};
 use na_model::{MeasurementUnit, TableName, metric_kind};
 
+use crate::format::arrays::widest;
 use crate::format::column_origin::{
     ColumnOrigin, WrittenColumn, own_name, with_no_values, with_origin, written_columns,
 };
 use crate::format::fields::{double_field, text_field, with_unit};
-use crate::merge::long_merge::Fact;
 use crate::tables::distinct_names::{Wanted, distinct_names};
-use crate::tables::metadata::MetadataColumn;
+use crate::tables::metadata::column::MetadataColumn;
 
 /// A column of TSVs in a long table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TsvColumn {
+pub(crate) struct TableColumn {
     /// What the files call it.
     pub(crate) name: String,
     /// [`DataType::Null`] where no session has a value.
     data_type: DataType,
 }
 
+/// Something that is the same in all rows of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionFact {
+    /// Its total intracranial volume.
+    Volume,
+    /// What the session list says: a place in the metadata table's columns.
+    Metadata(usize),
+}
+
 /// The columns of a long table in order.
 #[derive(Debug, Clone)]
-pub(crate) struct LongColumns {
-    pub(crate) tsv: Vec<TsvColumn>,
+pub(crate) struct LongSchema {
+    pub(crate) tsv: Vec<TableColumn>,
     pub(crate) added: &'static [&'static str],
     /// Places in the metadata table's columns.
     pub(crate) metadata: Vec<usize>,
@@ -37,7 +46,7 @@ pub(crate) struct LongColumns {
     pub(crate) notes: Vec<String>,
 }
 
-impl LongColumns {
+impl LongSchema {
     /// Brings together the columns that a table's file has, if any of its rows stay, and those that are coming.
     pub(crate) fn merge<'a>(
         table: &TableName,
@@ -49,9 +58,9 @@ impl LongColumns {
         let old = file.map(written_columns).unwrap_or_default();
         let mut notes = Vec::new();
         let of_file = old.iter().filter(|column| file_stays && column.origin == ColumnOrigin::Table);
-        let of_file: Vec<TsvColumn> = of_file.map(TsvColumn::of_file).collect();
+        let of_file: Vec<TableColumn> = of_file.map(TableColumn::of_file).collect();
         let of_forms =
-            forms.into_iter().map(|form| form.fields().iter().map(|field| TsvColumn::of(field)).collect());
+            forms.into_iter().map(|form| form.fields().iter().map(|field| TableColumn::of(field)).collect());
         let tsv = together(table, std::iter::once(of_file).chain(of_forms), &mut notes);
         let added = table.added_columns();
         let mut kept = Vec::new();
@@ -88,11 +97,11 @@ impl LongColumns {
     }
 
     /// The columns that are the same in all rows of a session, with their places.
-    pub(crate) fn facts(&self) -> Vec<(usize, Fact)> {
-        let volume = self.added.iter().position(|name| *name == "tiv");
-        let volume = volume.map(|place| (self.tsv.len() + place, Fact::Volume));
-        let metadata =
-            (self.tsv.len() + self.added.len()..).zip(self.metadata.iter().copied().map(Fact::Metadata));
+    pub(crate) fn facts(&self) -> Vec<(usize, SessionFact)> {
+        let volume = self.added.iter().position(|name| *name == TIV);
+        let volume = volume.map(|place| (self.tsv.len() + place, SessionFact::Volume));
+        let metadata = (self.tsv.len() + self.added.len()..)
+            .zip(self.metadata.iter().copied().map(SessionFact::Metadata));
         volume.into_iter().chain(metadata).collect()
     }
 
@@ -112,7 +121,7 @@ impl LongColumns {
     }
 }
 
-impl TsvColumn {
+impl TableColumn {
     fn of(field: &Field) -> Self {
         Self { name: field.name().clone(), data_type: field.data_type().clone() }
     }
@@ -125,10 +134,10 @@ impl TsvColumn {
 /// The columns of all files, each with a type that holds all of its values. It is never narrower than it was.
 fn together(
     table: &TableName,
-    forms: impl Iterator<Item = Vec<TsvColumn>>,
+    forms: impl Iterator<Item = Vec<TableColumn>>,
     notes: &mut Vec<String>,
-) -> Vec<TsvColumn> {
-    let mut together: Vec<TsvColumn> = Vec::new();
+) -> Vec<TableColumn> {
+    let mut together: Vec<TableColumn> = Vec::new();
     for form in forms {
         let mut behind = 0;
         for new in form {
@@ -191,7 +200,7 @@ fn names(
 
 /// Whether readers of a table know a column of its files by its name.
 fn is_looked_for(name: &str) -> bool {
-    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || matches!(name, "index" | "hemi")
+    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || name == INDEX
 }
 
 /// The columns of TSVs in a long table that is written.
@@ -201,18 +210,7 @@ pub(crate) fn tsv_columns(schema: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// The type that holds the values of both.
-pub(crate) fn widest(first: &DataType, second: &DataType) -> DataType {
-    use DataType::{Float64, Int64, Null, Utf8};
-    match (first, second) {
-        (first, second) if first == second => first.clone(),
-        (Null, other) | (other, Null) => other.clone(),
-        (Int64, Float64) | (Float64, Int64) => Float64,
-        _ => Utf8,
-    }
-}
-
-fn tsv_field(table: &TableName, column: &TsvColumn) -> Field {
+fn tsv_field(table: &TableName, column: &TableColumn) -> Field {
     // What no session has a value of reads as missing numbers.
     let is_empty = column.data_type == DataType::Null;
     let data_type = if is_empty { DataType::Float64 } else { column.data_type.clone() };
@@ -224,7 +222,7 @@ fn tsv_field(table: &TableName, column: &TsvColumn) -> Field {
 
 fn added_field(name: &str) -> Field {
     match name {
-        "tiv" => double_field("tiv", Some(MeasurementUnit::Millilitre.as_str())),
+        TIV => double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())),
         name => text_field(name),
     }
 }
@@ -243,12 +241,12 @@ mod tests {
         TableName::parse("anatomical_gm").unwrap()
     }
 
-    fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongColumns {
+    fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongSchema {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongColumns::merge(&table(), file, true, forms, &metadata)
+        LongSchema::merge(&table(), file, true, forms, &metadata)
     }
 
-    fn written(columns: &LongColumns) -> Vec<(&str, &str)> {
+    fn written(columns: &LongSchema) -> Vec<(&str, &str)> {
         columns.schema.fields().iter().map(|field| (own_name(field), field.name().as_str())).collect()
     }
 

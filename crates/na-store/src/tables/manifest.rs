@@ -1,4 +1,4 @@
-//! What a store holds, as its files tell: the manifest is written from here, and rebuilt from here when it is broken.
+//! The manifest, `manifest.json`: the commit point, and the list of what is in the store.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
-    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature, metric_kind,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,24 +16,15 @@ use crate::format::atomic_file::write_atomically;
 use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileState;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_reader::ParquetReader;
-use crate::tables::features::FeatureKind;
-use crate::tables::long_index::LongIndex;
-use crate::tables::long_schema::tsv_columns;
-use crate::tables::own_files::{Owned, version_of};
-use crate::tables::paths::{MANIFEST_FILE, TIV_FILE};
-use crate::tables::store_record::{Mark, Remembered};
+use crate::tables::paths::MANIFEST_FILE;
 
 /// The key beside the entries that is this program's own.
 const OWN: &str = "neuroalign";
 
-/// The key beside the entries that says how many withdrew.
-pub(crate) const WITHDRAWN: &str = "withdrawn";
-
 /// What stands under [`OWN`]: what a store remembers of how it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Own {
+pub(crate) struct ManifestRecord {
     pub(crate) version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wide_metrics: Option<String>,
@@ -49,16 +40,10 @@ pub(crate) struct Own {
     pub(crate) rows_without_files: Option<bool>,
 }
 
-impl Own {
-    /// What a manifest remembers; None of one that somebody else wrote.
+impl ManifestRecord {
+    /// What a manifest remembers; `None` if somebody else wrote it.
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
         manifest.extra.get(OWN).cloned().map(serde_json::from_value)?.ok()
-    }
-
-    /// What goes into a manifest of what a store remembers.
-    pub(crate) fn new(remembered: &Remembered) -> Self {
-        let Remembered { choices, roots, .. } = remembered.clone();
-        Self { choices, roots, ..Self::default() }
     }
 }
 
@@ -91,19 +76,13 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
     }
 }
 
-/// The atlas of a store, from its manifest or its files.
-pub(crate) fn atlas(output: &Path, manifest: Option<&Manifest>) -> Result<Option<String>, StoreError> {
-    if let Some(manifest) = manifest {
-        let known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
-        return Ok(known.then(|| manifest.atlas_name.clone()));
+/// The version that a manifest says, in whichever form.
+pub(crate) fn version_of(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(version) => Some(version.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
     }
-    for table in Owned::named_by(output, None).long_tables()? {
-        let file = ParquetReader::open(&output.join(table.file_path()))?;
-        if let Some(atlas) = file.as_ref().and_then(|file| file.key_value(keys::ATLAS)) {
-            return Ok(Some(atlas.to_owned()));
-        }
-    }
-    Ok(None)
 }
 
 /// The wide metrics that the store was last written with.
@@ -111,108 +90,43 @@ pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
     manifest.extra.get(OWN)?.get("wide_metrics")?.as_str()
 }
 
-pub(crate) fn long_entry(table: &TableName, file: &ParquetReader, index: &LongIndex) -> LongFormat {
-    let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let tsv = tsv_columns(file.schema());
-    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| metric_kind(name).is_some());
-    let metrics = metrics.filter(|name| *name != "vol_TIV").cloned();
-    LongFormat {
-        name: table.to_string(),
-        modality: table.modality().to_string(),
-        n_rows: file.n_rows(),
-        n_sessions: count(index.sessions.len()),
-        metrics_available: metrics.collect(),
-        columns,
-        file_path: table.file_path(),
-        created_at: file.key_value(keys::CREATED_AT).unwrap_or_default().to_owned(),
+/// What a manifest is made of.
+#[derive(Debug, Default)]
+pub(crate) struct ManifestContent {
+    pub(crate) atlas_name: String,
+    pub(crate) record: ManifestRecord,
+    pub(crate) long_formats: BTreeMap<String, LongFormat>,
+    pub(crate) wide_features: BTreeMap<String, WideFeature>,
+    /// The sessions of all long tables.
+    pub(crate) sessions: HashSet<Session>,
+    pub(crate) has_tiv: bool,
+}
+
+impl ManifestContent {
+    /// A manifest of this content; it keeps the keys of an older one that are not about files.
+    ///
+    /// # Errors
+    /// What JSON cannot hold.
+    pub(crate) fn into_manifest(self, old: Option<&Manifest>) -> Result<Manifest, serde_json::Error> {
+        let Self { atlas_name, record, long_formats, wide_features, sessions, has_tiv } = self;
+        let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
+        let now = keys::now();
+        let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
+        let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), ..record };
+        extra.insert(OWN.to_owned(), serde_json::to_value(record)?);
+        Ok(Manifest {
+            version: MANIFEST_VERSION.to_owned(),
+            created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
+            updated_at: now,
+            atlas_name,
+            n_sessions: count(sessions.len()),
+            n_subjects: count(subjects.len()),
+            long_formats,
+            wide_features,
+            has_tiv,
+            extra,
+        })
     }
-}
-
-/// The entry of a feature's file; none for a file that this program did not write.
-pub(crate) fn wide_entry(file_path: &str, file: &ParquetReader) -> Option<WideFeature> {
-    let kind: FeatureKind = serde_json::from_str(file.key_value(keys::FEATURE)?).ok()?;
-    let region_names: Vec<String> = file.schema().fields().iter().skip(2).map(|f| f.name().clone()).collect();
-    Some(WideFeature {
-        name: kind.name,
-        modality: kind.modality,
-        metric: kind.metric,
-        n_regions: count(region_names.len()),
-        n_sessions: file.n_rows(),
-        region_names,
-        file_path: file_path.to_owned(),
-        created_at: file.key_value(keys::CREATED_AT).unwrap_or_default().to_owned(),
-        source_modality: kind.source_modality,
-        workflow: kind.workflow,
-        model: kind.model,
-        param: kind.param,
-    })
-}
-
-/// What a store holds: its manifest, or where that is missing or broken, one made from the files.
-///
-/// # Errors
-/// A manifest of another version; a file that cannot be read.
-pub fn store_manifest(output: &Path) -> Result<Manifest, StoreError> {
-    read_manifest(output)?.map_or_else(|| rebuild(output), Ok)
-}
-
-fn rebuild(output: &Path) -> Result<Manifest, StoreError> {
-    let mut long_formats = BTreeMap::new();
-    let mut sessions = HashSet::new();
-    let owned = Owned::named_by(output, None);
-    for table in owned.long_tables()? {
-        let Some(file) = ParquetReader::open(&output.join(table.file_path()))? else { continue };
-        let index = LongIndex::read(&file)?;
-        long_formats.insert(table.to_string(), long_entry(&table, &file, &index));
-        sessions.extend(index.sessions);
-    }
-    let mut wide_features = BTreeMap::new();
-    for path in owned.wide_files()? {
-        let entry = ParquetReader::open(&output.join(&path))?.and_then(|file| wide_entry(&path, &file));
-        wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
-    }
-    let atlas_name = atlas(output, None)?.unwrap_or_default();
-    let has_tiv = owned.has(TIV_FILE)?;
-    let remembered = Remembered::of(output, None)?.unwrap_or_default();
-    let own = Own::new(&remembered);
-    let mut manifest = manifest(None, atlas_name, own, long_formats, wide_features, &sessions, has_tiv);
-    mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
-    Ok(manifest)
-}
-
-/// A manifest; it keeps what an older one says that is not of the files.
-pub(crate) fn manifest(
-    old: Option<&Manifest>,
-    atlas_name: String,
-    own: Own,
-    long_formats: BTreeMap<String, LongFormat>,
-    wide_features: BTreeMap<String, WideFeature>,
-    sessions: &HashSet<Session>,
-    has_tiv: bool,
-) -> Manifest {
-    let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
-    let now = keys::now();
-    let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
-    let own = Own { version: crate::VERSION.to_owned(), ..own };
-    extra.insert(OWN.to_owned(), serde_json::to_value(own).unwrap_or(Value::Null));
-    Manifest {
-        version: MANIFEST_VERSION.to_owned(),
-        created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
-        updated_at: now,
-        atlas_name,
-        n_sessions: count(sessions.len()),
-        n_subjects: count(subjects.len()),
-        long_formats,
-        wide_features,
-        has_tiv,
-        extra,
-    }
-}
-
-/// Says of a store how many withdrew. Counts, and never codes.
-pub(crate) fn mark_withdrawals(manifest: &mut Manifest, mark: Option<&Mark>) {
-    let mark = mark.and_then(|mark| serde_json::to_value(mark).ok());
-    manifest.extra.extend(mark.map(|mark| (WITHDRAWN.to_owned(), mark)));
 }
 
 /// What stays of a manifest when its store is loaded anew.
@@ -230,6 +144,7 @@ pub(crate) fn write_manifest(
     write_atomically(&path, changes, text.as_bytes())
 }
 
+/// A count as the manifest has it.
 pub(crate) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::format::atomic_file::{is_temporary, remove_temporaries};
 
 /// The commit point.
-pub const MANIFEST_FILE: &str = "manifest.json";
+pub(crate) const MANIFEST_FILE: &str = "manifest.json";
 pub(crate) const TIV_FILE: &str = "tiv.parquet";
 pub(crate) const METADATA_FILE: &str = "metadata.parquet";
 pub(crate) const SOURCES_FILE: &str = "sources.parquet";

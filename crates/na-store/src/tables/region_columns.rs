@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
+use na_model::columns::KEY_COLUMNS;
 use na_model::{Region, matched_regions};
 
-use crate::tables::key_columns::{SESSION, SUBJECT};
 use crate::tables::long_index::LongIndex;
 
 /// The names of a table's regions as columns, one for each of [`LongIndex::regions`]; regions that are one have one
@@ -20,7 +20,7 @@ pub(crate) fn column_names(regions: &[Region]) -> Vec<String> {
     for region in &distinct {
         groups.entry(Stem::of(region)).or_default().push(region);
     }
-    let mut names = Names { taken: [SUBJECT, SESSION].map(str::to_owned).into(), of: HashMap::new() };
+    let mut names = Names { taken: KEY_COLUMNS.map(str::to_owned).into(), of: HashMap::new() };
     // What needs nothing to tell it apart comes first: a label may look like another with an index.
     for (stem, group) in &groups {
         if let [region] = group.as_slice() {
@@ -111,27 +111,30 @@ impl<'a> Names<'a> {
 pub(crate) struct SourceRegions {
     /// In name order.
     pub(crate) names: Vec<String>,
-    columns_of_layout: HashMap<usize, Vec<usize>>,
+    columns_of_list: HashMap<usize, Vec<usize>>,
 }
 
 impl SourceRegions {
-    pub(crate) fn of(index: &LongIndex, names: &[String], layouts: &BTreeSet<usize>) -> Self {
-        let regions = |layout: &usize| index.layouts.get(*layout).into_iter().flatten();
+    pub(crate) fn of(index: &LongIndex, names: &[String], region_lists: &BTreeSet<usize>) -> Self {
+        let regions = |region_list: &usize| index.region_lists.get(*region_list).into_iter().flatten();
         let name = |region: &usize| names.get(*region).map_or("", String::as_str);
-        let sorted: BTreeSet<&str> = layouts.iter().flat_map(regions).map(name).collect();
+        let sorted: BTreeSet<&str> = region_lists.iter().flat_map(regions).map(name).collect();
         let places: HashMap<&str, usize> =
             sorted.iter().enumerate().map(|(place, name)| (*name, place)).collect();
-        let columns = |layout: &usize| {
-            regions(layout).map(|region| places.get(name(region)).copied().unwrap_or_default()).collect()
+        let columns = |region_list: &usize| {
+            regions(region_list).map(|region| places.get(name(region)).copied().unwrap_or_default()).collect()
         };
         Self {
-            columns_of_layout: layouts.iter().map(|layout| (*layout, columns(layout))).collect(),
+            columns_of_list: region_lists
+                .iter()
+                .map(|region_list| (*region_list, columns(region_list)))
+                .collect(),
             names: sorted.into_iter().map(str::to_owned).collect(),
         }
     }
 
-    pub(crate) fn columns(&self, layout: usize) -> &[usize] {
-        self.columns_of_layout.get(&layout).map_or(&[], Vec::as_slice)
+    pub(crate) fn columns(&self, region_list: usize) -> &[usize] {
+        self.columns_of_list.get(&region_list).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -1,5 +1,4 @@
-//! Rows of one session on their way into a long table: arrays for what a file says of each region, single values for
-//! what is the same in all of them.
+//! Rows of one session on their way into a table: an array for what differs by region, a constant for what does not.
 
 use std::sync::Arc;
 
@@ -11,46 +10,34 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
 use crate::format::arrays::{as_type, joined};
+use crate::format::parquet_writer::LARGEST_TEXT;
+use crate::tables::scalar::Scalar;
 
-/// A value that is the same in all rows of a piece.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Null,
-    Text(Arc<str>),
-    Double(f64),
-    Integer(i64),
-}
+/// Rows of a row group, about: large enough to compress, small enough that one in memory is nothing.
+pub(crate) const ROW_GROUP: usize = 32 * 1024;
 
-impl Value {
-    pub(crate) fn text(text: &str) -> Self {
-        Self::Text(Arc::from(text))
-    }
-
-    pub(crate) fn optional_text(text: Option<&str>) -> Self {
-        text.map_or(Self::Null, Self::text)
-    }
-}
-
+/// A column of some rows.
 #[derive(Debug, Clone)]
-pub(crate) enum Cells {
-    Each(ArrayRef),
-    Same(Value),
+pub(crate) enum Column {
+    Array(ArrayRef),
+    /// The same in all rows.
+    Constant(Scalar),
 }
 
-/// Some rows, all columns of the long table.
+/// Rows of one session, all columns of the table.
 #[derive(Debug, Clone)]
-pub(crate) struct Piece {
+pub(crate) struct SessionRows {
     pub(crate) rows: usize,
-    pub(crate) columns: Vec<Cells>,
+    pub(crate) columns: Vec<Column>,
 }
 
-impl Cells {
+impl Column {
     /// Bytes of text, each row with all of its own.
     fn text_bytes(&self, rows: usize) -> usize {
         match self {
-            Self::Same(Value::Text(text)) => text.len().saturating_mul(rows),
-            Self::Same(_) => 0,
-            Self::Each(array) => match array.as_string_opt::<i32>().map(StringArray::value_offsets) {
+            Self::Constant(Scalar::Text(text)) => text.len().saturating_mul(rows),
+            Self::Constant(_) => 0,
+            Self::Array(array) => match array.as_string_opt::<i32>().map(StringArray::value_offsets) {
                 Some([first, .., last]) => usize::try_from(last - first).unwrap_or_default(),
                 Some(_) => 0,
                 None => texts(array).map_or(0, |texts| texts.flatten().map(str::len).sum()),
@@ -59,7 +46,7 @@ impl Cells {
     }
 }
 
-impl Piece {
+impl SessionRows {
     /// Bytes of text in all columns, each row with all of its own.
     pub(crate) fn text_bytes(&self) -> usize {
         self.columns.iter().map(|cells| cells.text_bytes(self.rows)).sum()
@@ -76,7 +63,11 @@ fn texts(array: &ArrayRef) -> Option<Box<dyn Iterator<Item = Option<&str>> + '_>
 }
 
 /// One column of many pieces as one array, text row by row.
-pub(crate) fn column(pieces: &[Piece], place: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn column(
+    pieces: &[SessionRows],
+    place: usize,
+    data_type: &DataType,
+) -> Result<ArrayRef, ArrowError> {
     let parts = column_parts(pieces, place, data_type)?;
     match (parts.as_slice(), data_type) {
         ([], _) => Ok(new_null_array(data_type, 0)),
@@ -87,28 +78,42 @@ pub(crate) fn column(pieces: &[Piece], place: usize, data_type: &DataType) -> Re
 
 /// One column of many pieces, a part a piece. Text may come as dictionaries: what repeats is there once.
 pub(crate) fn column_parts(
-    pieces: &[Piece],
+    pieces: &[SessionRows],
     place: usize,
     data_type: &DataType,
 ) -> Result<Vec<ArrayRef>, ArrowError> {
     pieces
         .iter()
         .map(|piece| match piece.columns.get(place) {
-            Some(Cells::Each(array)) if *data_type == DataType::Utf8 && texts(array).is_some() => {
+            Some(Column::Array(array)) if *data_type == DataType::Utf8 && texts(array).is_some() => {
                 Ok(Arc::clone(array))
             }
-            Some(Cells::Each(array)) => as_type(array, data_type),
-            Some(Cells::Same(value)) => repeat(value, piece.rows, data_type),
+            Some(Column::Array(array)) => as_type(array, data_type),
+            Some(Column::Constant(value)) => repeat(value, piece.rows, data_type),
             None => Ok(new_null_array(data_type, piece.rows)),
         })
         .collect()
 }
 
+/// Things in lists of about a row group each; `size` is the rows of a thing and its text, bytes.
+pub(crate) fn row_groups_of<T>(things: &[T], size: impl Fn(&T) -> (usize, usize)) -> Vec<&[T]> {
+    let (mut lists, mut start, mut n_rows, mut n_text) = (Vec::new(), 0, 0, 0);
+    for (place, thing) in things.iter().enumerate() {
+        let (rows, text) = size(thing);
+        if place > start && (n_rows + rows > ROW_GROUP || n_text + text > LARGEST_TEXT) {
+            lists.extend(things.get(start..place));
+            (start, n_rows, n_text) = (place, 0, 0);
+        }
+        (n_rows, n_text) = (n_rows + rows, n_text + text);
+    }
+    lists.extend(things.get(start..).filter(|rest| !rest.is_empty()));
+    lists
+}
 /// Whether a column has integers that a double does not hold, and is of doubles.
-pub(crate) fn loses_digits(pieces: &[Piece], place: usize, data_type: &DataType) -> bool {
+pub(crate) fn loses_digits(pieces: &[SessionRows], place: usize, data_type: &DataType) -> bool {
     *data_type == DataType::Float64
         && pieces.iter().any(|piece| match piece.columns.get(place) {
-            Some(Cells::Each(array)) => array
+            Some(Column::Array(array)) => array
                 .as_primitive_opt::<Int64Type>()
                 .is_some_and(|integers| integers.iter().flatten().any(is_no_double)),
             _ => false,
@@ -147,16 +152,16 @@ fn joined_text(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(text.finish()))
 }
 
-fn repeat(value: &Value, rows: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+fn repeat(value: &Scalar, rows: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     Ok(match (value, data_type) {
-        (Value::Text(text), DataType::Utf8) if rows == 1 => Arc::new(StringArray::from_iter_values([text])),
-        (Value::Text(text), DataType::Utf8) => {
+        (Scalar::Text(text), DataType::Utf8) if rows == 1 => Arc::new(StringArray::from_iter_values([text])),
+        (Scalar::Text(text), DataType::Utf8) => {
             let keys = Int32Array::from_value(0, rows);
             let words = StringArray::from_iter_values([text]);
             Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(words))?)
         }
-        (Value::Double(value), DataType::Float64) => Arc::new(Float64Array::from_value(*value, rows)),
-        (Value::Integer(value), DataType::Int64) => Arc::new(Int64Array::from_value(*value, rows)),
+        (Scalar::Double(value), DataType::Float64) => Arc::new(Float64Array::from_value(*value, rows)),
+        (Scalar::Integer(value), DataType::Int64) => Arc::new(Int64Array::from_value(*value, rows)),
         _ => new_null_array(data_type, rows),
     })
 }
@@ -167,9 +172,10 @@ mod tests {
 
     #[test]
     fn a_text_that_repeats_is_there_once_until_a_reader_wants_it_row_by_row() {
-        let same = Piece { rows: 400, columns: vec![Cells::Same(Value::text(&"x".repeat(50_000)))] };
+        let same =
+            SessionRows { rows: 400, columns: vec![Column::Constant(Scalar::text(&"x".repeat(50_000)))] };
         let each: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
-        let pieces = [same, Piece { rows: 2, columns: vec![Cells::Each(each)] }];
+        let pieces = [same, SessionRows { rows: 2, columns: vec![Column::Array(each)] }];
         let parts = column_parts(&pieces, 0, &DataType::Utf8).unwrap();
         let held: usize = parts.iter().map(|part| part.get_array_memory_size()).sum();
         assert!(held < 60_000, "{held}");
@@ -183,7 +189,10 @@ mod tests {
 
     #[test]
     fn text_that_no_array_holds_is_an_error() {
-        let piece = Piece { rows: 1 << 16, columns: vec![Cells::Same(Value::text(&"x".repeat(1 << 16)))] };
+        let piece = SessionRows {
+            rows: 1 << 16,
+            columns: vec![Column::Constant(Scalar::text(&"x".repeat(1 << 16)))],
+        };
         assert!(column(&[piece], 0, &DataType::Utf8).is_err());
     }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
-use na_cache::Cache;
 use na_model::{CHOOSE_OTHERS, KEPT, Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
 
 use crate::error::StoreError;
@@ -13,7 +12,7 @@ use crate::format::file_changes::FileChanges;
 use crate::tables::paths::SESSIONS_FILE;
 
 /// The reason of a listed unit of which nothing is known: the run ended before it came to it.
-pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
+pub(crate) const INTERRUPTED: &str = "not loaded: the range was interrupted before it";
 
 /// The first line, by which a file is known as the store's.
 pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
@@ -38,7 +37,7 @@ pub struct SessionRow {
 pub(crate) struct Told<'a> {
     pub(crate) listing: &'a Listing,
     pub(crate) modalities: &'a [Modality],
-    pub(crate) stored: &'a [(Unit, UnitStatus, String)],
+    pub(crate) stored: &'a [UnitOutcome],
     pub(crate) outcomes: &'a [UnitOutcome],
     pub(crate) tables: &'a BTreeMap<TableName, HashSet<Session>>,
     /// The sessions that a list named.
@@ -50,10 +49,10 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let Told { listing, modalities, stored, outcomes, tables, named } = *told;
     let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
     let stored_units: HashMap<&Unit, (UnitStatus, &str)> =
-        stored.iter().map(|(unit, status, reason)| (unit, (*status, reason.as_str()))).collect();
+        stored.iter().map(|stored| (&stored.unit, (stored.status, stored.reason.as_str()))).collect();
     let asked =
         listing.rows.iter().flat_map(|row| modalities.iter().map(|m| Unit::new(row.session.clone(), *m)));
-    let in_store: HashSet<&Session> = stored.iter().map(|(unit, ..)| &unit.session).collect();
+    let in_store: HashSet<&Session> = stored.iter().map(|stored| &stored.unit.session).collect();
     let is_told =
         |session: &Session| listed.contains(session) || in_store.contains(session) || named.contains(session);
     let told = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
@@ -63,7 +62,7 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let mut seen: HashSet<Unit> = HashSet::new();
     let mut rows = Vec::new();
-    for unit in asked.chain(stored.iter().map(|(unit, _, _)| unit.clone())).chain(told) {
+    for unit in asked.chain(stored.iter().map(|stored| stored.unit.clone())).chain(told) {
         if !seen.insert(unit.clone()) {
             continue;
         }
@@ -104,11 +103,13 @@ const NEXT: &str = "; ";
 ///
 /// # Errors
 /// A file or cache that cannot be read.
-pub fn earlier_outcomes(output: &Path, cache: Option<&Cache>) -> Result<Vec<UnitOutcome>, StoreError> {
-    let mut outcomes = cache.map(Cache::outcomes).transpose()?.unwrap_or_default();
-    let known: HashSet<Unit> = outcomes.iter().map(|outcome| outcome.unit.clone()).collect();
-    outcomes.extend(read(output)?.into_iter().filter(|outcome| !known.contains(&outcome.unit)));
-    Ok(outcomes)
+pub(crate) fn earlier_outcomes(
+    output: &Path,
+    cached: Vec<UnitOutcome>,
+) -> Result<Vec<UnitOutcome>, StoreError> {
+    let known: HashSet<Unit> = cached.iter().map(|outcome| outcome.unit.clone()).collect();
+    let told = read(output)?.into_iter().filter(|outcome| !known.contains(&outcome.unit));
+    Ok(cached.into_iter().chain(told).collect())
 }
 
 /// All units that the file has a row of.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use na_cache::CachedUnit;
-use na_model::{ExportSettings, FeatureName, MeasurementUnit, Modality, Session};
+use na_model::columns::TIV;
+use na_model::{ExportSettings, FeatureName, MeasurementUnit, Modality, Session, TivFinding};
 
 use crate::error::StoreError;
 use crate::format::fields::double_field;
@@ -17,10 +17,8 @@ use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::tables::features::FeatureKind;
-use crate::tables::key_columns::{session_arrays, session_fields, sessions_of};
+use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
 use crate::tables::paths::TIV_FILE;
-
-const COLUMN: &str = "tiv";
 
 /// Volumes by session, mL.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -38,7 +36,7 @@ impl TivTable {
         for row_group in 0..file.row_groups().len() {
             let batch = file.read_all(row_group)?;
             let column =
-                batch.column_by_name(COLUMN).and_then(|column| column.as_primitive_opt::<Float64Type>());
+                batch.column_by_name(TIV).and_then(|column| column.as_primitive_opt::<Float64Type>());
             let column =
                 column.ok_or_else(|| StoreError::damaged(file.path(), "no column tiv of doubles"))?;
             let sessions = sessions_of(&batch, file.path())?;
@@ -48,11 +46,10 @@ impl TivTable {
         Ok(Self(volumes))
     }
 
-    /// What the cache says of a session replaces what was known.
-    pub(crate) fn merge(&mut self, units: &[Arc<CachedUnit>]) {
-        for unit in units.iter().filter(|unit| unit.unit.modality == Modality::Anatomical) {
-            let session = &unit.unit.session;
-            match unit.tiv.after(self.0.get(session).copied()) {
+    /// What was found of some sessions replaces what was known.
+    pub(crate) fn merge<'f>(&mut self, found: impl Iterator<Item = (&'f Session, TivFinding)>) {
+        for (session, finding) in found {
+            match finding.after(self.0.get(session).copied()) {
                 Some(tiv) => self.0.insert(session.clone(), tiv),
                 None => self.0.remove(session),
             };
@@ -73,15 +70,12 @@ impl TivTable {
             return Ok(());
         }
         let batch = self.batch(sessions).map_err(StoreError::arrow(&path))?;
-        let notes = [
-            (keys::ATLAS, settings.atlas_name.clone()),
-            (keys::VERSION, crate::VERSION.to_owned()),
-            (keys::CREATED_AT, keys::now()),
-            (keys::FEATURE, serde_json::to_string(&kind()).unwrap_or_default()),
-        ];
-        for place in [path, feature] {
+        let mut key_values =
+            vec![(keys::ATLAS, settings.atlas_name.clone()), (keys::FEATURE, kind().to_text(&feature)?)];
+        key_values.extend(keys::of_writing());
+        for path in [path, feature] {
             let mut writer =
-                ParquetWriter::create(&place, changes, &batch.schema(), settings.compression, &notes)?;
+                ParquetWriter::create(&path, changes, &batch.schema(), settings.compression, &key_values)?;
             writer.write_batch(&batch)?;
             writer.commit()?;
         }
@@ -98,18 +92,18 @@ impl TivTable {
             .chain(others)
             .filter_map(|session| Some((session, *self.0.get(session)?)))
             .collect();
-        let [subjects, ids] = session_arrays(rows.iter().map(|(session, _)| *session));
+        let [subjects, ids] = key_arrays(rows.iter().map(|(session, _)| *session));
         let volumes: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, tiv)| *tiv)));
         RecordBatch::try_new(schema(), vec![subjects, ids, volumes])
     }
 }
 
 pub(crate) fn schema() -> SchemaRef {
-    let [subject, session] = session_fields();
+    let [subject, session] = key_fields();
     Arc::new(Schema::new(vec![
         subject,
         session,
-        double_field(COLUMN, Some(MeasurementUnit::Millilitre.as_str())),
+        double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())),
     ]))
 }
 
@@ -117,7 +111,7 @@ pub(crate) fn kind() -> FeatureKind {
     FeatureKind {
         name: FeatureName::tiv().to_string(),
         modality: Modality::Anatomical.to_string(),
-        metric: COLUMN.to_owned(),
+        metric: TIV.to_owned(),
         source_modality: Some("global".to_owned()),
         workflow: None,
         model: None,

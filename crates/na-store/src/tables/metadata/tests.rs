@@ -46,9 +46,9 @@ fn missing_spellings_are_null_in_number_columns_and_words_in_text_columns() {
         &[("1", &["21.5", "None", "NA"]), ("2", &["N/A", "yes", "None"]), ("3", &["<NA>", "n/a", ""])],
     );
     let table = merged(MetadataTable::default(), &list);
-    assert_eq!(table.values(&session("1")), [Value::Double(21.5), Value::text("None"), Value::Null]);
-    assert_eq!(table.values(&session("2")), [Value::Null, Value::text("yes"), Value::Null]);
-    assert_eq!(table.values(&session("3")), [Value::Null, Value::Null, Value::Null]);
+    assert_eq!(table.values(&session("1")), [Scalar::Double(21.5), Scalar::text("None"), Scalar::Null]);
+    assert_eq!(table.values(&session("2")), [Scalar::Null, Scalar::text("yes"), Scalar::Null]);
+    assert_eq!(table.values(&session("3")), [Scalar::Null, Scalar::Null, Scalar::Null]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_columns_type_never_narrows_and_an_empty_one_has_none() {
         &listing(&["a", "b", "c"], &[("1", &["1.5", "x", ""]), ("2", &["2.5", "y", ""])]),
     );
     let then = merged(first, &listing(&["a", "b", "c"], &[("1", &["1", "1", "1"]), ("2", &["2", "2", "2"])]));
-    assert_eq!(then.values(&session("1")), [Value::Double(1.0), Value::text("1"), Value::Integer(1)]);
+    assert_eq!(then.values(&session("1")), [Scalar::Double(1.0), Scalar::text("1"), Scalar::Integer(1)]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn digits_that_a_double_does_not_hold_are_told() {
     let long = listing(&["code"], &[("1", &["202507271541123457"])]);
     let first = merged(MetadataTable::default(), &long);
     assert_eq!(first.notes, [""; 0]);
-    assert_eq!(first.values(&session("1")), [Value::Integer(202_507_271_541_123_457)]);
+    assert_eq!(first.values(&session("1")), [Scalar::Integer(202_507_271_541_123_457)]);
     let then = merged(first, &listing(&["code"], &[("2", &["1.5"])]));
     assert!(then.notes.iter().any(|note| note.contains("column code has whole numbers")), "{:?}", then.notes);
 }
@@ -88,9 +88,9 @@ fn columns_whose_names_differ_in_case_only_keep_the_names_they_got() {
     assert_eq!(first.notes.len(), 3);
     let then = merged(first, &listing(&["sex", "Age", "SEX", "Sex"], &[("1", &["m", "32", "X", "M"])]));
     assert_eq!(names(&then), [("sex", "sex_2"), ("Age", "Age_2"), ("SEX", "SEX_3"), ("Sex", "Sex")]);
-    let values = ["m", "X", "M"].map(Value::text);
+    let values = ["m", "X", "M"].map(Scalar::text);
     let [m, x, large_m] = values;
-    assert_eq!(then.values(&session("1")), [m, Value::Integer(32), x, large_m]);
+    assert_eq!(then.values(&session("1")), [m, Scalar::Integer(32), x, large_m]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_column_that_must_not_be_there_leaves_all_sessions() {
     list.left_out = vec!["DoB".to_owned()];
     let then = merged(first, &list);
     assert_eq!(names(&then), [("site", "site")]);
-    assert_eq!(then.values(&session("2")), [Value::text("b")]);
+    assert_eq!(then.values(&session("2")), [Scalar::text("b")]);
     assert!(then.notes.len() == 1 && then.notes[0].contains("DoB leaves the store"), "{:?}", then.notes);
     assert_eq!(merged(then, &list).notes, [""; 0]);
 }
@@ -127,9 +127,9 @@ fn sessions_that_left_the_list_keep_what_was_known() {
     assert_eq!(second.sessions, ["3", "2", "1"].map(session));
     let names: Vec<_> = second.columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["AGE", "site", "sex"]);
-    assert_eq!(second.values(&session("1")), [Value::Double(40.5), Value::Null, Value::Null]);
-    assert_eq!(second.values(&session("2")), [Value::Double(30.0), Value::Null, Value::text("F")]);
-    assert_eq!(second.values(&session("3")), [Value::Double(50.0), Value::text("x"), Value::Null]);
+    assert_eq!(second.values(&session("1")), [Scalar::Double(40.5), Scalar::Null, Scalar::Null]);
+    assert_eq!(second.values(&session("2")), [Scalar::Double(30.0), Scalar::Null, Scalar::text("F")]);
+    assert_eq!(second.values(&session("3")), [Scalar::Double(50.0), Scalar::text("x"), Scalar::Null]);
     assert_eq!(second.age_range(), Some((30.0, 50.0)));
 }
 
@@ -139,8 +139,8 @@ fn discovered_sessions_change_no_metadata() {
     let old = MetadataTable::merge(MetadataTable::default(), &listing(&["AGE"], &[("1", &["30"])]), &all);
     let discovered = listing(&[], &[("1", &[]), ("2", &[])]);
     let new = MetadataTable::merge(old, &discovered, &all);
-    assert_eq!(new.values(&session("1")), [Value::Double(30.0)]);
-    assert_eq!(new.values(&session("2")), [Value::Null]);
+    assert_eq!(new.values(&session("1")), [Scalar::Double(30.0)]);
+    assert_eq!(new.values(&session("2")), [Scalar::Null]);
 }
 
 #[test]

@@ -23,7 +23,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use na_cache::Cache;
+use na_cache::CACHE_FILE;
+use na_model::columns::KEY_COLUMNS;
 use na_model::{FeatureName, MANIFEST_VERSION, Manifest, Modality, TableName, WideMetrics};
 use serde_json::Value;
 
@@ -31,8 +32,7 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::feature_names::may_give;
-use crate::tables::key_columns::{SESSION, SUBJECT};
-use crate::tables::manifest::read_manifest;
+use crate::tables::manifest::version_of;
 use crate::tables::paths::{
     MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
     wide_files_by_name,
@@ -44,22 +44,6 @@ const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
 
 /// What a Parquet file begins with.
 const MAGIC: [u8; 4] = *b"PAR1";
-
-/// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
-///
-/// # Errors
-/// As [`ExistingStore::check`](crate::ExistingStore::check).
-pub fn check_tables(
-    output: &Path,
-    tables: &BTreeSet<TableName>,
-    metrics: &WideMetrics,
-) -> Result<(), StoreError> {
-    let owned = Owned::of(output)?;
-    tables.iter().try_for_each(|table| owned.check_file(&table.file_path()))?;
-    let features = wide_files_by_name(output)?.into_iter();
-    let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
-    features.try_for_each(|path| owned.check_file(&path))
-}
 
 /// Whether a table may give a feature with this file.
 fn may_write(table: &TableName, path: &str, metrics: &WideMetrics) -> bool {
@@ -82,17 +66,13 @@ fn ends_in_metric(name: &str, modality: Modality, metrics: &WideMetrics) -> bool
 
 /// A folder with what its manifest names.
 #[derive(Debug, Clone)]
-pub(crate) struct Owned {
+pub(crate) struct OwnFiles {
     output: PathBuf,
     named: HashSet<String>,
     has_manifest: bool,
 }
 
-impl Owned {
-    pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
-        Ok(Self::named_by(output, read_manifest(output)?.as_ref()))
-    }
-
+impl OwnFiles {
     pub(crate) fn named_by(output: &Path, manifest: Option<&Manifest>) -> Self {
         let long = manifest.iter().flat_map(|manifest| manifest.long_formats.values());
         let wide = manifest.iter().flat_map(|manifest| manifest.wide_features.values());
@@ -143,6 +123,18 @@ impl Owned {
         }
     }
 
+    /// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
+    pub(crate) fn check_tables(
+        &self,
+        tables: &BTreeSet<TableName>,
+        metrics: &WideMetrics,
+    ) -> Result<(), StoreError> {
+        tables.iter().try_for_each(|table| self.check_file(&table.file_path()))?;
+        let features = wide_files_by_name(&self.output)?.into_iter();
+        let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
+        features.try_for_each(|path| self.check_file(&path))
+    }
+
     /// Refuses a place of every store's that holds anything else.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.check_manifest()?;
@@ -190,7 +182,7 @@ impl Owned {
 
     /// Whether anything beside the manifest is the store's.
     fn has_anything(&self) -> Result<bool, StoreError> {
-        let cache = fs::symlink_metadata(Cache::path_in(&self.output));
+        let cache = fs::symlink_metadata(self.output.join(CACHE_FILE));
         let sessions = self.output.join(SESSIONS_FILE);
         if cache.is_ok_and(|cache| cache.len() > 0) || (sessions.is_file() && is_session_table(&sessions)?) {
             return Ok(true);
@@ -235,15 +227,6 @@ impl Found {
     }
 }
 
-/// The version that a manifest says, in whichever form.
-pub(crate) fn version_of(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::String(version) => Some(version.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    }
-}
-
 fn is_marked(file: &ParquetReader) -> bool {
     let name = file.path().file_name().and_then(|name| name.to_str());
     file.key_value(keys::VERSION).is_some()
@@ -251,7 +234,7 @@ fn is_marked(file: &ParquetReader) -> bool {
 }
 
 fn is_of_sessions(file: &ParquetReader) -> bool {
-    [SUBJECT, SESSION].iter().all(|column| file.schema().column_with_name(column).is_some())
+    KEY_COLUMNS.iter().all(|column| file.schema().column_with_name(column).is_some())
 }
 
 fn cannot_be_read(error: &StoreError) -> bool {

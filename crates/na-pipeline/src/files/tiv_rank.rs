@@ -1,0 +1,31 @@
+//! How far a file's total intracranial volume is trusted, by the file's name.
+
+/// How far a place is trusted: the least is the most trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// A report of CAT12, by the image that it is of: see `rank_of_image`.
+    Report(u8),
+    /// A row of an `…_tiv.tsv`, by the same.
+    Table(u8),
+    /// The column `vol_TIV` of a table of regions.
+    OwnColumn,
+}
+
+/// The image that a report is of, by the report's name: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
+pub(crate) fn image_of_report(file_name: &str) -> Option<&str> {
+    file_name.strip_prefix("cat_")?.strip_suffix(".xml")
+}
+
+/// 0 for the bias-corrected image, 1 for the uncorrected, 2 for another T1w, 3 for others.
+pub(crate) fn rank_of_image(image: &str) -> u8 {
+    let ranks = ["_ce-corrected_T1w", "_ce-uncorrected_T1w", "_T1w"];
+    ranks.iter().zip(0..).find(|(ending, _)| image.ends_with(**ending)).map_or(3, |(_, rank)| rank)
+}
+
+/// How far a file is trusted, by its name; `None` if it is none that has a volume.
+pub(crate) fn rank_of_file(file_name: &str) -> Option<Rank> {
+    if file_name.ends_with("_tiv.tsv") && !file_name.starts_with('.') {
+        return Some(Rank::Table(0));
+    }
+    image_of_report(file_name).map(|image| Rank::Report(rank_of_image(image)))
+}

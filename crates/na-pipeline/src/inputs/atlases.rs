@@ -1,0 +1,38 @@
+//! Which atlases there are, for a run that finds nothing of the one it was asked for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::files::roots::Roots;
+use crate::files::session_folders::folders_in;
+
+/// So many subjects of a root are looked at: those of one cohort have the same atlases.
+const SUBJECTS: usize = 50;
+
+/// An error that names the atlases that are there, where there are some and the one asked for is not among them.
+pub(crate) fn check_atlas(config: &Config, roots: &Roots) -> Result<(), PipelineError> {
+    let mut there = BTreeSet::new();
+    for root in roots.of_tables() {
+        look(root.path(), root.scans, &mut there);
+    }
+    if there.is_empty() || there.contains(&config.atlas_name) {
+        return Ok(());
+    }
+    let there = there.into_iter().collect::<Vec<_>>().join(", ");
+    Err(PipelineError::NoSuchAtlas { asked: config.atlas_name.clone(), there })
+}
+
+/// Adds the atlases of a root. A folder that cannot be listed is told by whoever needs what is in it.
+fn look(root: &Path, scans: &str, there: &mut BTreeSet<String>) {
+    let below = |folder: &Path, prefix| folders_in(folder, prefix).unwrap_or_default().names;
+    for subject in below(root, "sub-").into_iter().take(SUBJECTS) {
+        let subject = root.join(format!("sub-{subject}"));
+        let sessions =
+            below(&subject, "ses-").into_iter().map(|session| subject.join(format!("ses-{session}")));
+        for session in sessions.chain([subject.clone()]) {
+            there.extend(below(&session.join(scans), "atlas-"));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The files of one unit, found without being read.
+
+use na_model::{MapSource, TableName};
+
+use crate::files::session_entities::{names_same, visit_of};
+use crate::files::tiv_files::TivFiles;
+use crate::inputs::parcellate_tables::{FoundTable, FoundTables};
+use crate::sessions::claims::SessionFolder;
+use crate::unit_error::UnitError;
+
+/// A table, or one map of it.
+pub(crate) type TableKey = (TableName, Option<MapSource>);
+
+/// What a unit can be read from.
+#[derive(Debug, Default)]
+pub(crate) struct FoundUnit {
+    pub(crate) found: FoundTables,
+    pub(crate) tiv: TivFiles,
+    /// The session's folders, one a root.
+    pub(crate) folders: Vec<SessionFolder>,
+    /// Whether one of them is under a root of tables.
+    pub(crate) has_folder_of_tables: bool,
+}
+
+impl FoundUnit {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.tables.is_empty() && self.tiv.is_empty()
+    }
+
+    /// Refuses the tables of two visits in folders that have no visits; a report of another visit than theirs is no
+    /// candidate.
+    pub(super) fn check_one_visit(&mut self) -> Result<(), UnitError> {
+        let named = |table: &FoundTable| {
+            let name = table.path.file_name()?.to_str()?;
+            Some((table.path.clone(), visit_of(name)?.to_owned()))
+        };
+        let mut all = self.found.tables.iter().filter_map(named);
+        let Some((first, first_visit)) = all.next() else { return Ok(()) };
+        if let Some((second, second_visit)) = all.find(|(_, visit)| !names_same(visit, &first_visit)) {
+            return Err(UnitError::SeveralVisits { first, first_visit, second, second_visit });
+        }
+        self.tiv.leave_out_other_visits(&first_visit);
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! Which volume is a session's, given all that was read and what was known.
+//!
+//! The most trusted place that has a volume decides. Of several as trusted, those that agree are one; else the one of
+//! the image that the tables were made from, else the one that agrees with the tables' own column; else there is none,
+//! for nothing tells them apart. What was known stays where its file was not looked at or cannot be read, unless a
+//! better place has a volume, and where its file is gone and no other is there.
+
+use std::path::PathBuf;
+
+use na_model::{SourceFile, SourceKind, SourceRoot, TivFinding};
+
+use crate::files::source_folder::root_of;
+use crate::files::tiv_rank::{Rank, rank_of_file};
+use crate::inputs::cat12;
+use crate::parse::volume::{Volume, is_volume};
+
+/// Volumes that a human head can have, mL.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = 500.0..=3000.0;
+
+/// So much of a volume two readings of one head may differ by.
+const TOLERANCE: f64 = 0.005;
+
+/// What CAT12 puts before the name of the image that it made another of, without the digits at the end.
+const PREFIXES: [&str; 14] =
+    ["", "p", "wp", "mwp", "m0wp", "rp", "m", "w", "wm", "mw", "mi", "wmi", "wct", "ct"];
+
+/// All that is known of a session's volume.
+pub(crate) struct Evidence<'a> {
+    /// Every file that was looked at, tables of regions too.
+    pub(crate) candidates: &'a [VolumeCandidate],
+    /// The images that the tables were made from, as their sidecars name them.
+    pub(crate) originals: &'a [String],
+    /// The roots that were looked at.
+    pub(crate) looked: &'a [SourceRoot],
+    /// The files that were looked at before, and the one that the volume was taken from.
+    pub(crate) known: &'a [SourceFile],
+}
+
+/// A file that was looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct VolumeCandidate {
+    pub(crate) root: SourceRoot,
+    pub(crate) path: PathBuf,
+    /// Its path under its root.
+    pub(crate) relative: String,
+    pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Reading {
+    Unreadable,
+    /// Maybe none.
+    Volumes(Vec<Volume>),
+}
+
+impl VolumeCandidate {
+    /// Whether it has a volume that is trusted more than all of a file of this rank.
+    pub(crate) fn has_volume_above(&self, rank: Rank) -> bool {
+        matches!(&self.reading, Reading::Volumes(volumes) if volumes.iter().any(|volume| volume.rank < rank))
+    }
+}
+
+/// What is believed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VolumeChoice {
+    pub(crate) finding: TivFinding,
+    /// The file that the volume was taken from, if one was.
+    pub(crate) source: Option<(SourceRoot, String)>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl VolumeChoice {
+    fn new(finding: TivFinding, note: Option<String>) -> Self {
+        Self { finding, source: None, notes: note.into_iter().collect() }
+    }
+}
+
+/// A volume and the file that it stands in.
+#[derive(Clone, Copy)]
+struct FoundVolume<'a> {
+    file: &'a VolumeCandidate,
+    volume: &'a Volume,
+}
+
+/// Chooses.
+pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
+    let known = evidence.known();
+    let all = evidence.found();
+    let Some(best) = all.iter().map(|found| found.volume.rank).min() else {
+        return evidence.without_volume(known.as_ref());
+    };
+    if let Some(known) = known.as_ref().filter(|known| known.outranks(best)) {
+        return VolumeChoice::new(TivFinding::Kept, known.why_kept());
+    }
+    let own = all.iter().find(|found| found.volume.rank == Rank::OwnColumn).map(|own| own.volume.millilitres);
+    let mut group: Vec<FoundVolume<'_>> =
+        all.iter().filter(|found| found.volume.rank == best).copied().collect();
+    group.sort_by(|a, b| (&a.file.relative, a.file.root).cmp(&(&b.file.relative, b.file.root)));
+    match the_one(&group, evidence.originals, own.filter(|_| best != Rank::OwnColumn)) {
+        Some(found) => measured(found, own),
+        None => VolumeChoice::new(TivFinding::Unknown, Some(ambiguity(&group))),
+    }
+}
+
+/// The volume of several as trusted ones; `None` if nothing tells them apart.
+fn the_one<'a>(group: &[FoundVolume<'a>], originals: &[String], own: Option<f64>) -> Option<FoundVolume<'a>> {
+    let of_image =
+        |found: &&FoundVolume<'_>| originals.iter().any(|original| is_made_of(original, &found.volume.image));
+    let as_own = |found: &&FoundVolume<'_>| own.is_some_and(|own| agree([own, found.volume.millilitres]));
+    let if_one = |found: Vec<FoundVolume<'a>>| {
+        let is_one = agree(found.iter().map(|found| found.volume.millilitres));
+        found.first().copied().filter(|_| is_one)
+    };
+    if_one(group.to_vec())
+        .or_else(|| if_one(group.iter().filter(of_image).copied().collect()))
+        .or_else(|| if_one(group.iter().filter(as_own).copied().collect()))
+}
+
+/// Whether volumes are those of one head.
+fn agree(volumes: impl IntoIterator<Item = f64>) -> bool {
+    let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+    for volume in volumes {
+        (least, most) = (least.min(volume), most.max(volume));
+    }
+    most <= least * (1.0 + TOLERANCE)
+}
+
+/// Whether CAT12 made an image, whose path a sidecar says, of another.
+fn is_made_of(original: &str, image: &str) -> bool {
+    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
+    let stem = name.strip_suffix(".gz").unwrap_or(name);
+    let stem = stem.strip_suffix(".nii").unwrap_or(stem);
+    let prefix = stem.strip_suffix(image).filter(|_| !image.is_empty());
+    prefix.is_some_and(|prefix| PREFIXES.contains(&prefix.trim_end_matches(|c: char| c.is_ascii_digit())))
+}
+
+fn measured(found: FoundVolume<'_>, own: Option<f64>) -> VolumeChoice {
+    let ml = found.volume.millilitres;
+    let path = found.file.path.display();
+    let mut choice = VolumeChoice::new(TivFinding::Measured(ml), None);
+    choice.source = Some((found.file.root, found.file.relative.clone()));
+    if !PLAUSIBLE.contains(&ml) {
+        choice.notes.push(format!("{path}: TIV is {ml} mL, expected 500 to 3000 mL"));
+    }
+    if let Some(own) = own.filter(|own| !agree([*own, ml])) {
+        choice.notes.push(format!(
+            "{path}: TIV is {ml} mL, and {own} mL by vol_TIV in the session's tables: they may be of another run of CAT12"
+        ));
+    }
+    choice
+}
+
+fn ambiguity(group: &[FoundVolume<'_>]) -> String {
+    let all: Vec<String> = group
+        .iter()
+        .map(|found| format!("{} ({} mL)", found.file.path.display(), found.volume.millilitres))
+        .collect();
+    format!(
+        "no total intracranial volume is taken, for these differ and nothing tells which is meant: {}; keep one of them",
+        all.join(", ")
+    )
+}
+
+/// Where the volume that is known was read.
+struct KnownVolume<'a> {
+    file: &'a SourceFile,
+    rank: Rank,
+    state: FileState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileState {
+    NotLooked,
+    Gone,
+    Unreadable,
+    Read,
+}
+
+impl KnownVolume<'_> {
+    /// Whether what is known is to be believed rather than what a place of this rank says.
+    fn outranks(&self, found: Rank) -> bool {
+        match self.state {
+            FileState::NotLooked | FileState::Unreadable => self.rank <= found,
+            FileState::Gone => self.rank < Rank::OwnColumn && found == Rank::OwnColumn,
+            FileState::Read => false,
+        }
+    }
+
+    fn why_kept(&self) -> Option<String> {
+        let path = &self.file.path;
+        match self.state {
+            FileState::NotLooked | FileState::Read => None,
+            FileState::Gone => Some(format!(
+                "{path}, which total intracranial volume was read from, is gone: the volume stays as it was"
+            )),
+            FileState::Unreadable => Some(format!("{path}: total intracranial volume stays as it was")),
+        }
+    }
+}
+
+impl Evidence<'_> {
+    fn found(&self) -> Vec<FoundVolume<'_>> {
+        let mut all = Vec::new();
+        for file in self.candidates {
+            if let Reading::Volumes(volumes) = &file.reading {
+                let are_volumes = volumes.iter().filter(|volume| is_volume(volume.millilitres));
+                all.extend(are_volumes.map(|volume| FoundVolume { file, volume }));
+            }
+        }
+        all
+    }
+
+    /// Where the known volume was read. A store of the version before does not say: it took it from the most trusted
+    /// file.
+    fn known(&self) -> Option<KnownVolume<'_>> {
+        let rank = |file: &SourceFile| match file.kind {
+            SourceKind::Tiv => rank_of_file(file.path.rsplit('/').next().unwrap_or_default()),
+            SourceKind::Table | SourceKind::Sidecar => Some(Rank::OwnColumn),
+        };
+        let ranked = |file| rank(file).map(|rank| (rank, file));
+        let (rank, file) = match self.known.iter().find(|file| file.tiv.is_some()) {
+            Some(file) => ranked(file)?,
+            None => self.known.iter().filter_map(ranked).min_by_key(|(rank, file)| (*rank, &file.path))?,
+        };
+        let root = root_of(file, cat12::MODALITY);
+        let candidate =
+            self.candidates.iter().find(|file_now| file_now.root == root && file_now.relative == file.path);
+        let state = match candidate.map(|candidate| &candidate.reading) {
+            Some(Reading::Volumes(_)) => FileState::Read,
+            Some(Reading::Unreadable) => FileState::Unreadable,
+            None if self.looked.contains(&root) => FileState::Gone,
+            None => FileState::NotLooked,
+        };
+        Some(KnownVolume { file, rank, state })
+    }
+
+    /// No place has a volume. Only files that were read and have none unsay one.
+    fn without_volume(&self, known: Option<&KnownVolume<'_>>) -> VolumeChoice {
+        let is_report = |file: &&VolumeCandidate| {
+            rank_of_file(file.relative.rsplit('/').next().unwrap_or_default()).is_some()
+        };
+        let mut reports = self.candidates.iter().filter(is_report).peekable();
+        let is_unsaid = match known {
+            Some(known) => known.state == FileState::Read,
+            None => {
+                reports.peek().is_some() && reports.all(|file| matches!(file.reading, Reading::Volumes(_)))
+            }
+        };
+        let finding = if is_unsaid { TivFinding::Unknown } else { TivFinding::Kept };
+        let note = match known.filter(|_| !is_unsaid) {
+            Some(known) => known.why_kept(),
+            None => Some(
+                "no total intracranial volume was found: CAT12 writes it into cat_*.xml under CAT12_ROOT"
+                    .to_owned(),
+            ),
+        };
+        VolumeChoice::new(finding, note)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! Reading one unit: its tables, their sidecars, and total intracranial volume, encoded for the cache.
+//!
+//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs a
+//! note and no measurement. Begin with [`load`].
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use na_cache::{EncodedTable, EncodedUnit};
+use na_model::columns::VOL_TIV;
+use na_model::{ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
+
+use crate::files::fingerprint::read_unless;
+use crate::files::session_entities::FolderNames;
+use crate::files::source_folder::root_of;
+use crate::files::tiv_files::TivFile;
+use crate::files::tiv_rank::{Rank, image_of_report};
+use crate::inputs::parcellate_tables::FoundTable;
+use crate::inputs::selection::has_volume;
+use crate::inputs::unit_files::FoundUnit;
+use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
+use crate::parse::cat12_report::tiv_from_xml;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::parse::sidecar::parse_sidecar;
+use crate::parse::tiv_tsv::tiv_from_tsv;
+use crate::parse::volume::{Volume, is_volume};
+use crate::plan::unit_plan::PlannedUnit;
+use crate::unit_error::UnitError;
+
+/// A unit that was read, and what the user should know of it.
+pub(crate) struct LoadedUnit {
+    pub(crate) unit: EncodedUnit,
+    pub(crate) notes: Vec<String>,
+    /// What a sidecar says whose table was made of another session's image: the run counts them.
+    pub(crate) of_other_session: Option<String>,
+}
+
+/// Reads a unit's files; `None` if the run was asked to stop meanwhile. `regions` are those of the table before, which are
+/// shared where they are this one's; afterwards they are those of the unit's last table.
+pub(crate) fn load(
+    planned: &PlannedUnit,
+    found: &FoundUnit,
+    regions: &mut RegionSet,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Option<LoadedUnit>, UnitError> {
+    match (Load { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
+        Err(UnitError::Stopped) => Ok(None),
+        loaded => loaded.map(Some),
+    }
+}
+
+struct Load<'a> {
+    planned: &'a PlannedUnit,
+    found: &'a FoundUnit,
+    regions: &'a mut RegionSet,
+    should_stop: &'a dyn Fn() -> bool,
+    /// Every file that TIV may stand in, and what was read there.
+    volumes: Vec<VolumeCandidate>,
+}
+
+impl Load<'_> {
+    fn run(mut self) -> Result<LoadedUnit, UnitError> {
+        let mut loaded = LoadedUnit {
+            unit: EncodedUnit {
+                unit: self.planned.unit.clone(),
+                read_at: ReadAt::now().after(self.planned.known_read_at),
+                tiv: TivFinding::Unknown,
+                tables: Vec::new(),
+                sources: Vec::new(),
+            },
+            notes: self.found.tiv.notes.clone(),
+            of_other_session: None,
+        };
+        for table in &self.found.found.tables {
+            if (self.should_stop)() {
+                return Err(UnitError::Stopped);
+            }
+            self.add_table(table, &mut loaded)?;
+        }
+        if has_volume(self.planned.unit.modality) {
+            for file in self.found.tiv.iter() {
+                self.add_tiv_file(file, &mut loaded)?;
+            }
+            self.add_tiv(&mut loaded);
+        }
+        Ok(loaded)
+    }
+
+    fn add_table(&mut self, table: &FoundTable, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
+        let (bytes, fingerprint) = read_unless(&table.path, self.should_stop)?;
+        let parsed = parse_table_unless(&table.path, &bytes, self.should_stop)?;
+        drop(bytes);
+        loaded.notes.extend(parsed.notes.iter().cloned());
+        let root = SourceRoot::of_tables(self.planned.unit.modality);
+        let mut source = SourceFile {
+            kind: SourceKind::Table,
+            table: Some(table.table.to_string()),
+            map: table.map.clone(),
+            root: Some(root),
+            tiv: None,
+            read_at: ReadAt::UNKNOWN,
+            path: table.relative.clone(),
+            fingerprint,
+            mask_entity: table.mask_entity.clone(),
+            sidecar: None,
+        };
+        let json = self.read_sidecar(table, &source, loaded)?;
+        source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
+        if has_volume(self.planned.unit.modality) {
+            self.volumes.push(VolumeCandidate {
+                root,
+                path: table.path.clone(),
+                relative: table.relative.clone(),
+                reading: Reading::Volumes(own_volume(&parsed).into_iter().collect()),
+            });
+        }
+        loaded.unit.sources.push(source);
+        loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
+        let (name, map) = (table.table.clone(), table.map.clone());
+        let encoded = EncodedTable::encode_like(name, map, &parsed.batch, self.regions)
+            .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
+        self.regions.clone_from(encoded.regions());
+        loaded.unit.tables.push(encoded);
+        Ok(())
+    }
+
+    /// A table's sidecar, with what it says. One that cannot be read is a note, and still a source if it has a state.
+    fn read_sidecar(
+        &self,
+        table: &FoundTable,
+        source: &SourceFile,
+        loaded: &mut LoadedUnit,
+    ) -> Result<Option<SourceFile>, UnitError> {
+        let (Some(path), Some(relative)) = (&table.sidecar, table.sidecar_relative()) else {
+            return Ok(None);
+        };
+        let mut note = |error: UnitError| match error {
+            UnitError::Stopped => Err(error),
+            error => {
+                loaded.notes.push(format!("{error}; its table is loaded without it"));
+                Ok(())
+            }
+        };
+        let (bytes, fingerprint) = match read_unless(path, self.should_stop) {
+            Ok(read) => read,
+            Err(error) => return note(error).map(|()| None),
+        };
+        let sidecar = match parse_sidecar(path, &bytes) {
+            Ok(sidecar) => Some(sidecar),
+            Err(error) => note(error).map(|()| None)?,
+        };
+        if let Some(sidecar) = &sidecar {
+            check_atlas(table, path, sidecar)?;
+            loaded.of_other_session =
+                loaded.of_other_session.take().or_else(|| other_session(table, sidecar));
+        }
+        let kind = SourceKind::Sidecar;
+        Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))
+    }
+
+    /// Reads a file that TIV may stand in. One that cannot be read costs no measurement.
+    fn add_tiv_file(&mut self, file: &TivFile, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
+        let reading = match read_unless(&file.path, self.should_stop) {
+            Ok((bytes, fingerprint)) => {
+                loaded.unit.sources.push(SourceFile {
+                    kind: SourceKind::Tiv,
+                    table: None,
+                    map: None,
+                    root: Some(file.root),
+                    tiv: None,
+                    read_at: ReadAt::UNKNOWN,
+                    path: file.relative.clone(),
+                    fingerprint,
+                    mask_entity: None,
+                    sidecar: None,
+                });
+                // What is less trusted than what is there is not asked.
+                if self.volumes.iter().any(|read| read.has_volume_above(file.rank)) {
+                    Ok(Vec::new())
+                } else {
+                    volumes_in(file, &bytes, &mut loaded.notes)
+                }
+            }
+            Err(error) => Err(error),
+        };
+        let reading = match reading {
+            Ok(volumes) => Reading::Volumes(volumes),
+            Err(UnitError::Stopped) => return Err(UnitError::Stopped),
+            Err(error) => {
+                loaded.notes.push(format!("{error}; TIV is looked for elsewhere"));
+                Reading::Unreadable
+            }
+        };
+        let (root, path, relative) = (file.root, file.path.clone(), file.relative.clone());
+        self.volumes.push(VolumeCandidate { root, path, relative, reading });
+        Ok(())
+    }
+
+    fn add_tiv(&self, loaded: &mut LoadedUnit) {
+        let sidecars = loaded.unit.sources.iter().filter_map(|source| source.sidecar.as_ref());
+        let originals: Vec<String> = sidecars.filter_map(|sidecar| sidecar.original_file.clone()).collect();
+        let looked = self.found.tiv.looked();
+        let known = &self.planned.known_tiv;
+        let mut choice =
+            choose(&Evidence { candidates: &self.volumes, originals: &originals, looked, known });
+        if choice.finding == TivFinding::Kept && self.planned.loses_volume {
+            choice.finding = TivFinding::Unknown;
+        }
+        loaded.unit.tiv = choice.finding;
+        loaded.notes.extend(choice.notes.into_iter().map(|note| format!("{}: {note}", self.planned.unit)));
+        match choice.finding {
+            TivFinding::Measured(volume) => {
+                let is_chosen = |source: &&mut SourceFile| {
+                    choice
+                        .source
+                        .as_ref()
+                        .is_some_and(|(root, path)| source.root == Some(*root) && source.path == *path)
+                };
+                if let Some(source) = loaded.unit.sources.iter_mut().find(is_chosen) {
+                    source.tiv = Some(volume);
+                }
+            }
+            TivFinding::Kept => self.keep_tiv_files(loaded),
+            TivFinding::Unknown => {}
+        }
+    }
+
+    /// Where the volume that stays was read from is remembered with it.
+    fn keep_tiv_files(&self, loaded: &mut LoadedUnit) {
+        for known in self.planned.known_tiv.iter().filter(|known| known.kind == SourceKind::Tiv) {
+            match loaded.unit.sources.iter_mut().find(|source| source.path == known.path) {
+                Some(source) => source.tiv = known.tiv,
+                None if known.tiv.is_some() || !self.has_looked_for(known) => {
+                    loaded.unit.sources.push(known.clone());
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn has_looked_for(&self, known: &SourceFile) -> bool {
+        self.found.tiv.looked().contains(&root_of(known, self.planned.unit.modality))
+    }
+}
+
+fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<Vec<Volume>, UnitError> {
+    if matches!(file.rank, Rank::Table(_)) {
+        let folder = FolderNames::of(&file.relative);
+        let (volumes, of_others): (Vec<Volume>, Vec<Volume>) = tiv_from_tsv(&file.path, bytes)?
+            .into_iter()
+            .partition(|volume| folder.other_session(&volume.image).is_none());
+        notes.extend(of_others.first().map(|other| {
+            format!(
+                "{}: {} rows are of other sessions by their source_file, such as {}; total intracranial volume is not taken \
+                 from them",
+                file.path.display(),
+                of_others.len(),
+                other.image
+            )
+        }));
+        return Ok(volumes);
+    }
+    let name = file.relative.rsplit('/').next().unwrap_or_default();
+    let image = image_of_report(name).unwrap_or_default();
+    let volume = tiv_from_xml(&file.path, bytes)?;
+    Ok(volume
+        .into_iter()
+        .map(|ml| Volume { rank: file.rank, image: image.to_owned(), millilitres: ml })
+        .collect())
+}
+
+/// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
+fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
+    let column = parsed.batch.column_by_name(VOL_TIV)?;
+    let first = (0..column.len()).find(|row| column.is_valid(*row))?;
+    let millilitres = match column.data_type() {
+        DataType::Float64 => column.as_primitive::<Float64Type>().value(first),
+        #[expect(clippy::cast_precision_loss, reason = "no head has 2^53 mL")]
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(first) as f64,
+        _ => return None,
+    };
+    is_volume(millilitres).then(|| Volume { rank: Rank::OwnColumn, image: String::new(), millilitres })
+}
+
+/// Refuses a table that was made with another atlas than the one that it lies under.
+fn check_atlas(
+    table: &FoundTable,
+    sidecar_path: &std::path::Path,
+    sidecar: &Sidecar,
+) -> Result<(), UnitError> {
+    match &sidecar.atlas_name {
+        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
+            path: sidecar_path.to_owned(),
+            named: named.clone(),
+            asked: table.atlas.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Folders write an atlas' name as BIDS lets them: without `_`, `-` and blanks, sometimes in small letters.
+fn is_same_atlas(first: &str, second: &str) -> bool {
+    let bare = |name: &str| -> String {
+        let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    bare(first) == bare(second)
+}
+
+/// What a sidecar says of the image that its table was made from, if that is another session's.
+fn other_session(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
+    let original = sidecar.original_file.as_deref()?;
+    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
+    FolderNames::of(&table.relative).other_session(name)?;
+    Some(format!("{} was made of {name}", table.path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The loading of all units: threads read and encode, each unit is admitted in the plan's order, one writer commits.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
+use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_store::{ExistingStore, RegionsInUse, regions_in_use};
+use rayon::prelude::*;
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::event::{Event, Observer};
+use crate::inputs::unit_finder::UnitFinder;
+use crate::load::admission::Admission;
+use crate::load::foreign_images::ForeignImages;
+use crate::load::reorder_buffer::ReorderBuffer;
+use crate::load::unit_loader::{LoadedUnit, load};
+use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
+use crate::sessions::session_list::SessionList;
+use crate::unit_error::UnitError;
+
+/// Units that may wait for one before them, by thread.
+const WINDOW: usize = 4;
+
+/// What a run loads, and from where.
+pub(crate) struct Workers<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) finder: &'a UnitFinder<'a>,
+    pub(crate) list: &'a SessionList,
+    pub(crate) plan: &'a UnitPlan,
+    pub(crate) metrics: WideMetrics,
+    /// Those who withdrew: provenance that names them is not kept.
+    pub(crate) names: &'a Names,
+    pub(crate) observer: &'a dyn Observer,
+}
+
+/// What was loaded.
+#[derive(Debug, Default)]
+pub(crate) struct LoadOutcome {
+    pub(crate) committed: BTreeMap<Modality, usize>,
+    pub(crate) failed: Vec<UnitOutcome>,
+}
+
+impl Workers<'_> {
+    /// Who may come in, seen before the first is committed.
+    pub(crate) fn admission(
+        &self,
+        store: Option<&ExistingStore>,
+        cache: Option<&Cache>,
+    ) -> Result<Admission, PipelineError> {
+        let changed: HashSet<Unit> =
+            self.plan.to_load.iter().filter(|unit| unit.is_changed).map(|unit| unit.unit.clone()).collect();
+        let in_use = regions_in_use(store, cache, &changed)?;
+        let unreadable = if adds_regions(&in_use) { self.unreadable() } else { HashSet::new() };
+        Ok(Admission::new(in_use, self.metrics.clone(), |unit| unreadable.contains(unit)))
+    }
+
+    /// Changed units that cannot be read. They are read for that alone, and only where their old rows make a difference.
+    fn unreadable(&self) -> HashSet<Unit> {
+        let changed = self.plan.to_load.par_iter().filter(|planned| planned.is_changed);
+        let is_unreadable = |planned: &&PlannedUnit| self.read(planned, &mut RegionSet::default()).is_err();
+        changed.filter(is_unreadable).map(|planned| planned.unit.clone()).collect()
+    }
+
+    pub(crate) fn run(
+        &self,
+        cache: &OwnedCache<'_>,
+        admission: Admission,
+    ) -> Result<LoadOutcome, PipelineError> {
+        let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
+        let (acknowledged, acknowledgements) = std::sync::mpsc::channel::<Unit>();
+        let mut failed = Vec::new();
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for unit in acknowledgements {
+                    let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
+                    *committed.entry(unit.modality).or_default() += 1;
+                    drop(committed);
+                    self.observer.event(Event::Committed(unit));
+                }
+            });
+            let (writer, sender) = Writer::start(cache, move |unit| {
+                let _ = acknowledged.send(unit.clone());
+            })?;
+            failed = self.load_all(admission, &sender);
+            drop(sender);
+            writer.finish()
+        });
+        match result {
+            // Asked to stop while another program held the cache: what was committed before counts.
+            Err(CacheError::Stopped) => {}
+            result => result?,
+        }
+        Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
+    }
+
+    /// Hands every unit that is to be loaded to the writer, on all threads; those that failed.
+    fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
+        let n_jobs = self.config.n_jobs.max(1);
+        let gate = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
+        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: ForeignImages::default() });
+        let should_stop = || self.observer.should_stop() || sender.has_failed();
+        let take = |number: usize, read| {
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut taken, sender))
+        };
+        rayon::scope(|scope| {
+            for _ in 0..n_jobs {
+                scope.spawn(|_| {
+                    let mut regions = RegionSet::default();
+                    while let Some(number) = gate.next(&should_stop) {
+                        let Some(planned) = self.plan.to_load.get(number) else { break };
+                        gate.hand_over(number, self.read(planned, &mut regions), &take);
+                    }
+                });
+            }
+        });
+        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        taken.renamed.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        taken.failed
+    }
+
+    /// Reads a unit. `None` if the run is to stop.
+    fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
+        let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
+        let found = self.finder.find(&planned.unit, written)?;
+        load(planned, &found, regions, &|| self.observer.should_stop())
+    }
+
+    /// Lets a unit in and hands it over. False if there is no sense in going on.
+    fn take(
+        &self,
+        planned: &PlannedUnit,
+        read: Result<Option<LoadedUnit>, UnitError>,
+        taken: &mut Taken,
+        sender: &UnitSender,
+    ) -> bool {
+        let mut reason = match read {
+            Ok(None) => return false,
+            Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
+                Ok(()) => {
+                    taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
+                    for mut note in loaded.notes.drain(..) {
+                        if self.names.are_in(&note) {
+                            self.names.leave_untold(&mut note);
+                        }
+                        self.observer.event(Event::Note(note));
+                    }
+                    self.names.take_out_of_all(&mut loaded.unit.sources);
+                    return sender.send(loaded.unit).is_ok();
+                }
+                Err(refusal) => refusal.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        self.names.leave_untold(&mut reason);
+        let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
+        taken.failed.push(outcome.clone());
+        self.observer.event(Event::Failed(outcome));
+        true
+    }
+}
+
+/// What units are taken into, one after the other.
+struct Taken {
+    admission: Admission,
+    failed: Vec<UnitOutcome>,
+    renamed: ForeignImages,
+}
+
+/// Whether units that are read again have regions that no other unit has.
+fn adds_regions(in_use: &RegionsInUse) -> bool {
+    let adds = |table: &TableName, set: &RegionSet| {
+        let mut with = in_use.others.get(table).cloned().unwrap_or_default();
+        let before = with.as_slice().len();
+        with.extend(set);
+        with.as_slice().len() > before
+    };
+    in_use.of_units.values().flatten().any(|(table, set)| adds(table, set))
+}

@@ -1,0 +1,14 @@
+//! One file's bytes become values: a table of regions, its sidecar, CAT12's report, a table of volumes.
+//!
+//! Knows the file's path for its errors, and neither roots nor sessions. Promises a value or an error with line and
+//! column, whatever the bytes. Begin with [`regional_tsv`].
+
+pub mod cat12_report;
+pub(crate) mod cell;
+mod column_builder;
+pub(crate) mod json;
+pub mod regional_tsv;
+pub mod sidecar;
+pub(crate) mod text;
+pub mod tiv_tsv;
+pub mod volume;

@@ -1,0 +1,26 @@
+//! Total intracranial volume as a file gives it.
+
+use na_model::Number;
+
+use crate::files::tiv_rank::Rank;
+
+/// A volume that a file gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume {
+    /// How far it is trusted.
+    pub rank: Rank,
+    /// The name of the image that it was measured in, without folder, prefix and ending; empty if nothing says it.
+    pub image: String,
+    /// The volume, mL: finite and above 0.
+    pub millilitres: f64,
+}
+
+/// The volume that a text gives, mL: a finite number above 0.
+pub(crate) fn volume(text: &str) -> Option<f64> {
+    Number::parse(text.trim_ascii()).map(Number::to_double).filter(|ml| is_volume(*ml))
+}
+
+/// Whether a number can be a volume.
+pub(crate) fn is_volume(millilitres: f64) -> bool {
+    millilitres.is_finite() && millilitres > 0.0
+}

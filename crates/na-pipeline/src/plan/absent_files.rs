@@ -1,0 +1,71 @@
+//! What the store has of a unit, and what of it is no longer on disk.
+
+use std::collections::BTreeSet;
+
+use na_model::{KEPT, SourceFile, SourceKind};
+
+use crate::config::Config;
+use crate::files::source_folder::root_of;
+use crate::inputs::cat12;
+use crate::inputs::unit_files::{FoundUnit, TableKey};
+
+/// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AbsentFiles {
+    pub(crate) tables: BTreeSet<TableKey>,
+    /// Whether the file is gone that total intracranial volume was taken from.
+    pub(crate) volume: bool,
+    /// Tables that are there, and of which another file is chosen: what there is.
+    not_chosen: Vec<String>,
+}
+
+impl AbsentFiles {
+    pub(crate) fn of(
+        config: &Config,
+        found: &FoundUnit,
+        known: &[SourceFile],
+        tables: &BTreeSet<TableKey>,
+    ) -> Self {
+        let mut absent = Self::default();
+        let is_there = |key: &TableKey| {
+            found.found.tables.iter().any(|table| (&table.table, &table.map) == (&key.0, &key.1))
+        };
+        for key in tables.iter().filter(|key| !is_there(key)) {
+            let other =
+                found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
+            if let Some(other) = other {
+                absent.not_chosen.push(other.to_string());
+            } else if config.looks_for(&key.0) {
+                absent.tables.insert(key.clone());
+            }
+        }
+        let is_known = |relative: &str| known.iter().any(|source| source.path == relative);
+        // A report that is new is read: it says what the volume is now, as where one was moved or renamed.
+        let is_told_anew = found.tiv.iter().any(|file| !is_known(&file.relative));
+        let mut measured = known.iter().filter(|source| source.tiv.is_some() && !is_told_anew);
+        absent.volume = measured.any(|source| match source.kind {
+            SourceKind::Tiv => is_absent(source, found),
+            _ => {
+                source.table_name().is_some_and(|table| absent.tables.contains(&(table, source.map.clone())))
+            }
+        });
+        absent
+    }
+
+    /// Why a unit stays as it is though files of it are gone; `None` if they are all there.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let named = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
+        let tables = named.map(|name| format!("{name}: its file is gone"));
+        let volume = self.volume.then(|| "total intracranial volume: its file is gone".to_owned());
+        let reasons: Vec<String> = tables.chain(volume).chain(self.not_chosen.iter().cloned()).collect();
+        (!reasons.is_empty()).then(|| format!("{KEPT}{}", reasons.join(", ")))
+    }
+}
+
+/// Whether a file that the volume was looked for in is not there, where it was looked for.
+pub(crate) fn is_absent(source: &SourceFile, found: &FoundUnit) -> bool {
+    let root = root_of(source, cat12::MODALITY);
+    source.kind == SourceKind::Tiv
+        && found.tiv.looked().contains(&root)
+        && !found.tiv.iter().any(|file| file.root == root && file.relative == source.path)
+}

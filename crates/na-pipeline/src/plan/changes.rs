@@ -1,0 +1,81 @@
+//! Whether a unit's files are what they were when they were read.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use na_model::{SourceFile, SourceRoot};
+
+use crate::config::Config;
+use crate::files::fingerprint::{has_state, read_with_fingerprint, stat};
+use crate::inputs::unit_files::FoundUnit;
+use crate::unit_error::UnitError;
+
+/// A file written to within one tick of a clock after it was read has the same modification time, microseconds.
+const TICK: i64 = 2_000_000;
+
+/// Clocks of two machines differ: the same where a root is on another device than the output, microseconds.
+const TICK_ELSEWHERE: i64 = 60_000_000;
+
+/// Compares files with their fingerprints.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    ticks: HashMap<SourceRoot, i64>,
+}
+
+impl Changes {
+    pub(crate) fn of(config: &Config) -> Self {
+        let output = config.output.ancestors().find_map(device);
+        let tick = |root: &Path| if device(root) == output { TICK } else { TICK_ELSEWHERE };
+        Self { ticks: config.roots().map(|(setting, root)| (setting, tick(root))).collect() }
+    }
+
+    /// Whether a unit has files that it was not read from, or one of its files is not what it was.
+    pub(crate) fn any(&self, found: &FoundUnit, known: &[SourceFile]) -> Result<bool, UnitError> {
+        let read: HashMap<&str, &SourceFile> =
+            known.iter().map(|source| (source.path.as_str(), source)).collect();
+        let tables = &found.found.tables;
+        for table in tables {
+            match read.get(table.relative.as_str()) {
+                Some(source) if !self.differs(&table.path, source)? => {}
+                _ => return Ok(true),
+            }
+        }
+        let sidecars =
+            tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
+        let tiv = found.tiv.iter().map(|file| (file.path.as_path(), file.relative.clone()));
+        Ok(sidecars.chain(tiv).any(|(path, relative)| match read.get(relative.as_str()) {
+            // What cannot be read has no state to remember: the unit is not read again before it has one.
+            Some(source) => self.differs(path, source).unwrap_or(true) && has_state(path),
+            None => has_state(path),
+        }))
+    }
+
+    /// Other size, or other modification time and then other content.
+    fn differs(&self, path: &Path, source: &SourceFile) -> Result<bool, UnitError> {
+        let (size, mtime_ns) = stat(path).map_err(|error| UnitError::unreadable(path, error))?;
+        let known = &source.fingerprint;
+        if size != known.size {
+            return Ok(true);
+        }
+        let is_settled = mtime_ns == known.mtime_ns && !self.was_young(source);
+        Ok(!is_settled && read_with_fingerprint(path)?.1.hash != known.hash)
+    }
+
+    /// Whether a file was so young when it was read, or from the future, that a change may have left its time as it was.
+    fn was_young(&self, source: &SourceFile) -> bool {
+        let tick = source.root.and_then(|root| self.ticks.get(&root)).copied().unwrap_or(TICK);
+        let is_told = source.read_at != na_model::ReadAt::UNKNOWN;
+        is_told && (source.fingerprint.mtime_ns / 1000).saturating_add(tick) > source.read_at.0
+    }
+}
+
+#[cfg(unix)]
+fn device(path: &Path) -> Option<u64> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    std::fs::metadata(path).ok().map(|metadata| std::os::unix::fs::MetadataExt::dev(&metadata))
+}
+
+#[cfg(not(unix))]
+fn device(_: &Path) -> Option<u64> {
+    None
+}

@@ -1,0 +1,106 @@
+//! What the store has under a session from a folder that another has a better claim to.
+
+use std::collections::HashMap;
+
+use na_model::{Parts, SourceFile, SourceKind, Unit};
+
+use crate::files::source_folder::{FolderName, RootKey, folder_of};
+use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
+use crate::inputs::unit_finder::UnitFinder;
+
+/// What leaves the store when the one whose folder it is from comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Eviction {
+    /// Whose it is.
+    pub(crate) by: Unit,
+    /// Under whom the store has it.
+    pub(crate) unit: Unit,
+    pub(crate) parts: Parts,
+    pub(crate) note: String,
+}
+
+/// Stored units from folders whose names are not their codes: of the others nobody has a better claim.
+#[derive(Debug, Default)]
+pub(crate) struct WeakClaims(HashMap<(RootKey, FolderName), Vec<WeakClaim>>);
+
+#[derive(Debug)]
+struct WeakClaim {
+    unit: Unit,
+    rule: Match,
+    parts: Parts,
+}
+
+impl WeakClaims {
+    /// Adds a stored unit.
+    pub(crate) fn add(&mut self, unit: &Unit, sources: &[SourceFile]) {
+        let session = &unit.session;
+        let of_code = match session.id_str() {
+            Some(id) => format!("sub-{}/ses-{id}/", session.subject),
+            None => format!("sub-{}/", session.subject),
+        };
+        for source in sources.iter().filter(|source| !source.path.contains(&of_code)) {
+            let Some((root, folder)) = folder_of(source, unit.modality) else { continue };
+            let rule = best_match(unit, &folder);
+            if rule == Match::Code {
+                continue;
+            }
+            let claims = self.0.entry((root, folder)).or_default();
+            let place = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
+                claims.push(WeakClaim { unit: unit.clone(), rule, parts: Parts::default() });
+                claims.len() - 1
+            });
+            if let Some(claim) = claims.get_mut(place) {
+                let table = source.table_name().filter(|_| source.kind == SourceKind::Table);
+                claim.parts.tables.extend(table.map(|table| (table, source.map.clone())));
+                claim.parts.volume |= source.tiv.is_some();
+            }
+        }
+    }
+
+    /// What leaves for units that are found, by a surer rule, in a folder that the store has under another.
+    pub(crate) fn evictions(
+        &self,
+        finder: &UnitFinder<'_>,
+        comes_in: impl Fn(&Unit) -> bool,
+    ) -> Vec<Eviction> {
+        let mut evictions = Vec::new();
+        for ((key, folder), claims) in &self.0 {
+            let Some(root) = finder.roots.get(key) else { continue };
+            for claim in claims {
+                let better =
+                    finder.claims.near(folder, claim.rule).into_iter().find_map(|(session, written)| {
+                        let unit = Unit::new(session.clone(), root.modality);
+                        if *session == claim.unit.session || !comes_in(&unit) {
+                            return None;
+                        }
+                        let located = finder.claims.locate(root, session, written).ok().flatten()?;
+                        (located.name == *folder && located.rule < claim.rule).then_some((unit, located.path))
+                    });
+                let Some((by, path)) = better else { continue };
+                let note = format!(
+                    "{}: what the store had from {} leaves it: the folder is {}'s",
+                    claim.unit,
+                    path.display(),
+                    by.session
+                );
+                evictions.push(Eviction { by, unit: claim.unit.clone(), parts: claim.parts.clone(), note });
+            }
+        }
+        evictions.sort_by(|first, second| (&first.unit, &first.note).cmp(&(&second.unit, &second.note)));
+        evictions
+    }
+}
+
+/// How surely a folder is a unit's.
+fn best_match(unit: &Unit, (subject, visit): &FolderName) -> Match {
+    let rule = |kind, code: &str, folder: &str| {
+        MatchKeys::of_code(code, None)
+            .best_match(&MatchKeys::of_folder(kind, folder))
+            .unwrap_or(Match::Number)
+    };
+    let of_subject = rule(IdKind::Subject, unit.session.subject.as_str(), subject);
+    match (unit.session.id_str(), visit) {
+        (Some(id), Some(visit)) => of_subject.max(rule(IdKind::Session, id, visit)),
+        _ => of_subject,
+    }
+}

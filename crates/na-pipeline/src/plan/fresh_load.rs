@@ -1,0 +1,191 @@
+//! A load that begins anew (`--force`): everything is loaded as if there were no store, and takes the place of the whole
+//! store at the commit. Until then the store is what it was.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
+use na_model::{Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
+use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache};
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::sessions::session_list::SessionList;
+
+/// Units that an error names.
+const EXAMPLES: usize = 3;
+
+/// Which store a run adds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The one that is there.
+    Stored,
+    /// None: what is there goes at the commit.
+    Anew,
+}
+
+impl Base {
+    /// The store to add to.
+    pub(crate) fn store(self, store: &Arc<ExistingStore>) -> Option<&Arc<ExistingStore>> {
+        (self == Self::Stored).then_some(store)
+    }
+
+    /// What a run adds to, with `--force` or where it goes on with a load that began so.
+    pub(crate) fn of(config: &Config, cache: Option<&Cache>) -> Result<Self, PipelineError> {
+        let is_fresh = cache.map(Cache::run_record).transpose()?.flatten().is_some_and(|record| record.fresh);
+        Ok(if config.force || is_fresh { Self::Anew } else { Self::Stored })
+    }
+}
+
+/// Makes room for a load that begins anew. What another load committed is brought into the store first: it is part of what
+/// stays if this one does not come to its end.
+///
+/// # Errors
+/// A cache that cannot be read, or brought into the store.
+pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), PipelineError> {
+    match Cache::open_until(lock.output(), lock.cancel()) {
+        Ok(None) => return Ok(()),
+        Ok(Some(cache)) if cache.run_record()?.is_some_and(|record| record.fresh) => return Ok(()),
+        Ok(Some(_)) | Err(CacheError::OfPandas { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(settle_cache(lock, observer)?)
+}
+
+/// Whether a fresh load that did not come to its end is the one that a run asks for. One that is not goes where the run
+/// says `--force`.
+///
+/// # Errors
+/// A fresh load of something else, and no `--force`.
+pub(crate) fn goes_on(
+    config: &Config,
+    lock: &OwnerLock,
+    begun: &RunRecord,
+    list: &SessionList,
+) -> Result<bool, PipelineError> {
+    match check_same(config, begun, list) {
+        Ok(()) => Ok(true),
+        Err(_) if config.force => {
+            OwnedCache::open_or_create(lock)?.remove()?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a run that is not the fresh load which did not come to its end.
+///
+/// # Errors
+/// [`PipelineError::FreshUnfinished`].
+pub(crate) fn check_same(
+    config: &Config,
+    begun: &RunRecord,
+    list: &SessionList,
+) -> Result<(), PipelineError> {
+    let codes = |rows: &[na_model::ListedSession]| -> HashSet<Session> {
+        rows.iter().map(|row| row.session.clone()).collect()
+    };
+    let differs = [
+        ("another atlas", begun.settings.atlas_name != config.atlas_name),
+        ("another choice of files", begun.choices != config.choices()),
+        ("other modalities", begun.modalities != config.modalities()),
+        ("other tissues or workflows", begun.asked != config.asked()),
+        ("chosen sessions", !config.labels.is_empty()),
+        ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
+        ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),
+    ];
+    match differs.into_iter().find(|(_, differs)| *differs) {
+        None => Ok(()),
+        Some((differs, _)) => Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs }),
+    }
+}
+
+/// What a store has and a fresh load did not load again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetGo {
+    /// Units that nothing was found of today, or that nobody asked for.
+    pub units: BTreeSet<Unit>,
+    /// Units that could not be read today.
+    pub failed: BTreeSet<Unit>,
+    /// Tables of which nothing was loaded, of units that were loaded again.
+    pub tables: BTreeSet<TableName>,
+    /// Columns of metadata, where there is no list that could have them.
+    pub columns: Vec<String>,
+}
+
+impl LetGo {
+    /// What a store has beside these tables, and these units, which come with whether they have tables: one that had some
+    /// and has its total intracranial volume alone was not loaded again.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(crate) fn of(
+        store: &ExistingStore,
+        loaded: &HashMap<Unit, bool>,
+        is_loaded: impl Fn(&TableName) -> bool,
+        outcomes: &[UnitOutcome],
+        listing: &Listing,
+    ) -> Result<Self, StoreError> {
+        let failed = outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed);
+        let failed: HashSet<&Unit> = failed.map(|outcome| &outcome.unit).collect();
+        let is_whole =
+            |unit: &Unit, had_tables: bool| loaded.get(unit).is_some_and(|has| *has || !had_tables);
+        let mut let_go = Self::default();
+        if listing.found_by_folders && listing.columns.is_empty() {
+            let_go.columns = store.metadata()?.columns;
+        }
+        for (unit, tables) in store.units()? {
+            if is_whole(&unit, !tables.is_empty()) {
+                let_go.tables.extend(tables.into_iter().filter(|table| !is_loaded(table)));
+            } else if failed.contains(&unit) {
+                let_go.failed.insert(unit);
+            } else {
+                let_go.units.insert(unit);
+            }
+        }
+        Ok(let_go)
+    }
+
+    /// The same without the units of some sessions.
+    pub(crate) fn without(mut self, sessions: &BTreeSet<Session>) -> Self {
+        for units in [&mut self.units, &mut self.failed] {
+            units.retain(|unit| !sessions.contains(&unit.session));
+        }
+        self
+    }
+
+    /// Whether anything goes that nothing was found of today, or that nobody asked for.
+    pub(crate) fn is_unasked(&self) -> bool {
+        !self.units.is_empty() || !self.tables.is_empty() || !self.columns.is_empty()
+    }
+
+    /// Whether all that the store has was loaded again.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.is_unasked() && self.failed.is_empty()
+    }
+}
+
+impl fmt::Display for LetGo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<String> = self.tables.iter().map(|table| format!("all of {table}")).collect();
+        let all: Vec<&Unit> = self.units.iter().chain(&self.failed).collect();
+        let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
+        all.iter().for_each(|unit| *of_modality.entry(unit.modality).or_default() += 1);
+        let counts: Vec<String> =
+            of_modality.iter().map(|(modality, n)| format!("{n} {modality} units")).collect();
+        let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
+        let examples: Vec<String> = sessions.iter().take(EXAMPLES).map(ToString::to_string).collect();
+        let of_units = (!all.is_empty()).then(|| {
+            format!(
+                "{} of {} sessions, such as {}",
+                counts.join(" and "),
+                sessions.len(),
+                examples.join(", ")
+            )
+        });
+        let columns = (!self.columns.is_empty()).then(|| format!("the metadata {}", self.columns.join(", ")));
+        f.write_str(&of_units.into_iter().chain(tables).chain(columns).collect::<Vec<_>>().join("; "))
+    }
+}

@@ -1,0 +1,151 @@
+//! What leaves the store in a run: what is gone from disk (`--prune`), who is not listed (`--prune-unlisted`), and what
+//! another has a better claim to.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode, Unit, UnitOutcome};
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::files::roots::Roots;
+use crate::identifiers::session_key::SessionKey;
+use crate::plan::decision::Remains;
+use crate::plan::unit_plan::{Absence, UnitPlan, nothing_found};
+use crate::safeguard::is_over_a_tenth;
+use crate::sessions::session_list::SessionList;
+
+/// Units that an error names.
+const EXAMPLES: usize = 3;
+
+/// What `--prune` and `--prune-unlisted` take.
+///
+/// # Errors
+/// A root that looks as if it were not mounted; a row of the list of which nobody knows whose it is.
+pub(crate) fn pruned(
+    config: &Config,
+    roots: &Roots,
+    list: &SessionList,
+    plan: &UnitPlan,
+) -> Result<Removals, PipelineError> {
+    let mut removals = Removals::default();
+    if config.prune {
+        check_mounted(config, roots, plan)?;
+        let read_again: HashSet<&Unit> = plan.to_load.iter().map(|planned| &planned.unit).collect();
+        for Absence { unit, files, remains } in &plan.absences {
+            match remains {
+                Remains::Nothing => removals.add_unit(unit.clone()),
+                Remains::Something => {
+                    let tables = files.tables.iter().cloned();
+                    tables.for_each(|(table, map)| removals.add_table(unit.clone(), table, map));
+                    // Where the unit is read again, that says what the volume is now.
+                    if files.volume && !read_again.contains(unit) {
+                        removals.add_volume(unit.clone());
+                    }
+                }
+            }
+        }
+    }
+    if config.prune_unlisted {
+        let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
+        let unlisted = plan.stored.iter().filter(|unit| !listed.contains(&unit.session));
+        let unlisted: Vec<&Unit> = unlisted.collect();
+        // A row that is refused may mean somebody whom the store writes otherwise.
+        let keys: HashSet<SessionKey> = unlisted.iter().map(|unit| SessionKey::of(&unit.session)).collect();
+        let failed = plan.failed().filter(|outcome| keys.contains(&SessionKey::of(&outcome.unit.session)));
+        let untold: Vec<&String> = list.untold.iter().chain(failed.map(|outcome| &outcome.reason)).collect();
+        if let Some(first) = untold.first().filter(|_| !config.yes) {
+            return Err(PipelineError::RowsOfNobody { n: untold.len(), first: (*first).clone() });
+        }
+        unlisted.into_iter().for_each(|unit| removals.add_unit(unit.clone()));
+    }
+    Ok(removals)
+}
+
+/// Refuses to take more than a tenth of the store without `--yes`.
+pub(crate) fn check_share(
+    config: &Config,
+    plan: &UnitPlan,
+    removals: &Removals,
+) -> Result<(), PipelineError> {
+    let (pruned, known) = (removals.iter().len(), plan.stored.len());
+    if !config.yes && is_over_a_tenth(pruned, known) {
+        let examples: Vec<String> =
+            removals.iter().take(EXAMPLES).map(|(unit, _)| unit.to_string()).collect();
+        let more = pruned.saturating_sub(EXAMPLES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let examples = format!("{}{more}", examples.join(", "));
+        return Err(PipelineError::WouldPrune { output: config.output.clone(), pruned, known, examples });
+    }
+    Ok(())
+}
+
+/// Takes those out of a listing that only the store knew of, and that leave it: their subjects are listed, and they are
+/// not. What is to be told of subjects of whom nothing is left.
+pub(crate) fn leave_listing(
+    listing: &mut Listing,
+    modalities: &[Modality],
+    plan: &UnitPlan,
+    removals: &Removals,
+) -> Vec<UnitOutcome> {
+    let leaves = |session: &Session| {
+        let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
+        let mut stored = units.filter(|unit| plan.stored.contains(unit)).peekable();
+        stored.peek().is_some() && stored.all(|unit| removals.takes_unit(&unit))
+    };
+    if !listing.found_by_folders || removals.is_empty() {
+        return Vec::new();
+    }
+    let stays = |row: &ListedSession| plan.on_disk.contains(&row.session) || !leaves(&row.session);
+    let (stay, go): (Vec<_>, Vec<_>) = std::mem::take(&mut listing.rows).into_iter().partition(stays);
+    let mut with_rows: HashSet<SubjectCode> = stay.iter().map(|row| row.session.subject.clone()).collect();
+    listing.rows = stay;
+    let mut outcomes = Vec::new();
+    for row in go {
+        // A subject of whom there is nothing is listed all the same.
+        if with_rows.insert(row.session.subject.clone()) {
+            let session = Session::new(row.session.subject, None);
+            let units = modalities.iter().map(|modality| Unit::new(session.clone(), *modality));
+            outcomes.extend(units.map(|unit| nothing_found(&unit)));
+            listing.rows.push(ListedSession { session, values: row.values });
+        }
+    }
+    outcomes
+}
+
+/// An empty mount point has nothing, and all would be taken for gone.
+fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), PipelineError> {
+    for (setting, path) in config.roots() {
+        let not_mounted =
+            |problem| Err(PipelineError::NotMounted { setting, path: Path::to_owned(path), problem });
+        let Some(mount) = plan.mounts.get(&setting) else { continue };
+        let mut of_setting = roots.all.iter().filter(|root| root.setting == setting);
+        if of_setting.all(|root| root.subjects.index.names().is_empty()) {
+            return not_mounted("no sub-* folders are there");
+        }
+        if mount.n_stored > 0 && mount.n_with_folder == 0 && !config.yes {
+            return not_mounted("not one session of the store has a folder there");
+        }
+    }
+    Ok(())
+}
+
+impl UnitPlan {
+    /// Adds what those lose who have a weaker claim to a folder, where the other came in.
+    pub(crate) fn add_evictions(
+        &self,
+        removals: &mut Removals,
+        has_failed: impl Fn(&Unit) -> bool,
+    ) -> Vec<String> {
+        let mut notes = Vec::new();
+        for eviction in self.evictions.iter().filter(|eviction| !has_failed(&eviction.by)) {
+            let tables = eviction.parts.tables.iter().cloned();
+            tables.for_each(|(table, map)| removals.add_table(eviction.unit.clone(), table, map));
+            if eviction.parts.volume {
+                removals.add_volume(eviction.unit.clone());
+            }
+            notes.push(eviction.note.clone());
+        }
+        notes
+    }
+}

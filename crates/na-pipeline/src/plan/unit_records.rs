@@ -1,0 +1,121 @@
+//! What the store and its cache remember of each unit.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use na_cache::{Cache, CachedUnit};
+use na_model::{ReadAt, SourceFile, SourceKind, TableName, TivFinding, Unit};
+use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit};
+
+use crate::error::PipelineError;
+use crate::inputs::unit_files::TableKey;
+
+/// What the store and its cache remember of a unit.
+#[derive(Debug, Default)]
+pub(crate) struct UnitRecord {
+    pub(crate) sources: Vec<SourceFile>,
+    /// Tables that it has rows of, from files of which nothing is known.
+    pub(crate) without_files: BTreeSet<TableKey>,
+}
+
+impl UnitRecord {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.without_files.is_empty()
+    }
+
+    pub(crate) fn tables(&self) -> BTreeSet<TableKey> {
+        let tables = self.sources.iter().filter(|source| source.kind == SourceKind::Table);
+        let with_files = tables.filter_map(|source| Some((source.table_name()?, source.map.clone())));
+        with_files.chain(self.without_files.iter().cloned()).collect()
+    }
+
+    /// The files in which total intracranial volume was looked for, and the one that it was taken from.
+    pub(crate) fn tiv(&self) -> Vec<SourceFile> {
+        let of_tiv = |source: &&SourceFile| source.kind == SourceKind::Tiv || source.tiv.is_some();
+        self.sources.iter().filter(of_tiv).cloned().collect()
+    }
+
+    pub(crate) fn read_at(&self) -> ReadAt {
+        self.sources.iter().map(|source| source.read_at).max().unwrap_or_default()
+    }
+}
+
+/// Hands over every unit that the store or its cache has, one after the other: all at once would not fit into memory. What
+/// the cache has of a unit replaces the same in the store.
+pub(crate) fn for_each_record(
+    store: Option<&ExistingStore>,
+    cache: Option<&Cache>,
+    mut take: impl FnMut(Unit, UnitRecord),
+) -> Result<(), PipelineError> {
+    let cached = cache.map(Cache::units).transpose()?.unwrap_or_default();
+    let mut not_stored: HashMap<&Unit, &CachedUnit> = cached.iter().map(|unit| (&unit.unit, unit)).collect();
+    let mut without_files = match store {
+        None => TablesByUnit::new(),
+        Some(store) => rows_without_files(store, &cached)?,
+    };
+    if let Some(store) = store {
+        let mut files = TableFiles { store: store.output(), are_there: HashMap::new() };
+        store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+            let mut sources = stored.sources;
+            sources.retain(|source| files.have(source));
+            if let Some((cache, unit)) = cache.zip(not_stored.remove(&stored.unit)) {
+                sources = newest(cache.sources(unit)?, unit, sources);
+            }
+            let without_files = without_files.remove(&stored.unit).unwrap_or_default();
+            take(stored.unit, UnitRecord { sources, without_files });
+            Ok(())
+        })?;
+    }
+    if let Some(cache) = cache {
+        for unit in cached.iter().filter(|unit| not_stored.contains_key(&unit.unit)) {
+            let without_files = without_files.remove(&unit.unit).unwrap_or_default();
+            take(unit.unit.clone(), UnitRecord { sources: cache.sources(unit)?, without_files });
+        }
+    }
+    for (unit, without_files) in without_files {
+        take(unit, UnitRecord { sources: Vec::new(), without_files });
+    }
+    Ok(())
+}
+
+/// Tables of which the store has rows from files that it does not know, but for those that the cache has anew.
+fn rows_without_files(store: &ExistingStore, cached: &[CachedUnit]) -> Result<TablesByUnit, StoreError> {
+    let mut without_files = store.rows_without_files()?;
+    for unit in cached {
+        let Some(tables) = without_files.get_mut(&unit.unit) else { continue };
+        for info in &unit.tables {
+            tables.remove(&(info.table.clone(), info.map.clone()));
+        }
+    }
+    Ok(without_files)
+}
+
+/// Which of the store's tables still have their file: one that someone deleted takes its rows with it.
+struct TableFiles<'a> {
+    store: &'a Path,
+    are_there: HashMap<TableName, bool>,
+}
+
+impl TableFiles<'_> {
+    /// Whether what was read from a source can still be in the store.
+    fn have(&mut self, source: &SourceFile) -> bool {
+        let Some(table) = source.table_name() else { return true };
+        let path = self.store.join(table.file_path());
+        *self.are_there.entry(table).or_insert_with(|| path.is_file())
+    }
+}
+
+/// The files of a unit that both have: the cache's, and those of the store that the cache has not read again.
+fn newest(mut cached: Vec<SourceFile>, unit: &CachedUnit, stored: Vec<SourceFile>) -> Vec<SourceFile> {
+    let is_read_again = |source: &SourceFile| match source.kind {
+        SourceKind::Tiv => unit.tiv != TivFinding::Kept,
+        SourceKind::Table | SourceKind::Sidecar => unit
+            .tables
+            .iter()
+            .any(|table| source.table_name().as_ref() == Some(&table.table) && source.map == table.map),
+    };
+    let paths: HashSet<String> = cached.iter().map(|source| source.path.clone()).collect();
+    let stays = |source: &SourceFile| !is_read_again(source) && !paths.contains(&source.path);
+    cached.extend(stored.into_iter().filter(stays));
+    cached
+}

@@ -1,0 +1,169 @@
+//! What a run does under the lock, once it knows what there is to do.
+//!
+//! 1. What would leave the store is held against what the user agreed to.
+//! 2. Units are loaded, each committed to the cache the moment it is read: the first point that a kill cannot undo.
+//! 3. The outcomes go to the cache, and a fresh load is held against the store that it replaces.
+//! 4. The export replaces the store's files and clears the cache: `na_store::export` says what a kill leaves.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
+use na_model::{Removals, TableName, Unit, UnitOutcome};
+use na_store::{ExistingStore, ExportRequest, StoreError};
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::event::{Event, Observer};
+use crate::inputs::unit_finder::UnitFinder;
+use crate::load::workers::{LoadOutcome, Workers};
+use crate::plan::collisions::check_tables;
+use crate::plan::fresh_load::{Base, LetGo};
+use crate::plan::removals::{check_share, leave_listing, pruned};
+use crate::plan::run_inputs::RunInputs;
+use crate::plan::run_plan::RunPlan;
+use crate::run::report::RunReport;
+use crate::run::steps::{ExportEvents, check_let_go, units_with_tables};
+use crate::sessions::claims::Claims;
+
+/// A run that holds the lock and has a plan.
+pub(super) struct LockedRun<'a> {
+    pub(super) config: &'a Config,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) inputs: &'a RunInputs,
+    pub(super) plan: &'a RunPlan,
+    pub(super) store: &'a ExistingStore,
+    pub(super) base: Base,
+    pub(super) lock: &'a OwnerLock,
+}
+
+/// What a fresh load lets go of, and whether it may take the store's place.
+#[derive(Default)]
+struct Replacement {
+    let_go: LetGo,
+    is_refused: bool,
+}
+
+impl LockedRun<'_> {
+    pub(super) fn load_and_export(&self) -> Result<RunReport, PipelineError> {
+        let Self { config, plan, .. } = *self;
+        self.inputs.tell_notes(&plan.list, self.observer);
+        plan.units.tell(self.observer);
+        let removals = pruned(config, &self.inputs.roots, &plan.list, &plan.units)?;
+        check_share(config, &plan.units, &removals)?;
+        let mut record = plan.record(config, self.base);
+        let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
+        let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
+        if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
+            return Ok(RunReport::of(plan, LoadOutcome::default()));
+        }
+        check_tables(config, &self.inputs.roots, self.store, &plan.wide_metrics)?;
+        let (cache, loaded) = self.load(existing, &record)?;
+        if self.observer.should_stop() {
+            return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
+        }
+        let mut outcomes = plan.units.all_outcomes(&loaded.failed);
+        outcomes.extend(left);
+        cache.write_outcomes(&outcomes)?;
+        let Replacement { let_go, is_refused } = self.replacement(&cache, &outcomes)?;
+        if is_refused {
+            return Ok(RunReport { let_go, ..RunReport::of(plan, loaded) });
+        }
+        let removals = self.with_evictions(removals, &loaded);
+        let request = ExportRequest {
+            outcomes,
+            keep_cache: config.keep_cache,
+            removals: removals.clone(),
+            ..ExportRequest::new(record)
+        };
+        match na_store::export(self.lock, self.store, cache, &request, &ExportEvents(self.observer)) {
+            Ok(export) => {
+                export.notes.iter().for_each(|note| self.observer.event(Event::Note(note.clone())));
+                let report = RunReport::of(plan, loaded);
+                Ok(RunReport { removals, let_go, export: Some(export), ..report })
+            }
+            Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether an export would change nothing, of a run that has nothing to load.
+    fn is_up_to_date(&self, record: &RunRecord) -> Result<bool, PipelineError> {
+        let units = &self.plan.units;
+        Ok(self.base == Base::Stored
+            && units.to_load.is_empty()
+            && units.evictions.is_empty()
+            && self.store.is_up_to_date(record, &units.all_outcomes(&[]))?)
+    }
+
+    /// The store to add to. `None` if all is loaded anew.
+    fn added_to(&self) -> Option<&ExistingStore> {
+        (self.base == Base::Stored).then_some(self.store)
+    }
+
+    /// Loads into the cache; `existing` is the one that an earlier run left.
+    fn load(
+        &self,
+        existing: Option<Arc<Cache>>,
+        record: &RunRecord,
+    ) -> Result<(OwnedCache<'_>, LoadOutcome), PipelineError> {
+        let Self { config, plan, observer, lock, .. } = *self;
+        let claims = Claims::new(&self.inputs.roots, &plan.list, &plan.stored);
+        let finder = UnitFinder::new(config, &self.inputs.roots, claims, &plan.pick);
+        let workers = Workers {
+            config,
+            finder: &finder,
+            list: &plan.list,
+            plan: &plan.units,
+            metrics: plan.wide_metrics.clone(),
+            names: &plan.names,
+            observer,
+        };
+        let admission = workers.admission(self.added_to(), existing.as_deref())?;
+        if let Some(cache) = existing.as_ref().filter(|_| self.base == Base::Stored) {
+            na_store::keep_metadata(lock, cache, &record.listing)?;
+        }
+        // Readers close before the writer opens: where the cache's file has one user at a time, it needs it.
+        plan.stored.close_cache();
+        drop(existing);
+        let cache = OwnedCache::open_or_create(lock)?;
+        cache.write_run_record(record)?;
+        let loaded = workers.run(&cache, admission)?;
+        Ok((cache, loaded))
+    }
+
+    /// Holds a fresh load against the store that it is to replace.
+    ///
+    /// # Errors
+    /// [`PipelineError::WouldLetGo`].
+    fn replacement(
+        &self,
+        cache: &OwnedCache<'_>,
+        outcomes: &[UnitOutcome],
+    ) -> Result<Replacement, PipelineError> {
+        if self.base == Base::Stored {
+            return Ok(Replacement::default());
+        }
+        let cached = cache.units()?;
+        let units: HashMap<Unit, bool> = cached.iter().map(units_with_tables).collect();
+        let tables: HashSet<&TableName> =
+            cached.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
+        let is_loaded = |table: &TableName| tables.contains(table);
+        let let_go = LetGo::of(self.store, &units, is_loaded, outcomes, &self.plan.list.listing)?;
+        check_let_go(self.config, &let_go)?;
+        let loads_nothing = units.is_empty() && !let_go.is_empty();
+        let is_refused = loads_nothing || (!self.config.yes && !let_go.failed.is_empty());
+        Ok(Replacement { let_go, is_refused })
+    }
+
+    /// What leaves the store once it is known which units failed: what cannot be read is not gone, and takes no folder from
+    /// another.
+    fn with_evictions(&self, mut removals: Removals, loaded: &LoadOutcome) -> Removals {
+        let failed: HashSet<&Unit> = loaded.failed.iter().map(|outcome| &outcome.unit).collect();
+        let has_failed = |unit: &Unit| failed.contains(unit);
+        removals.retain(|unit| !has_failed(unit));
+        let notes = self.plan.units.add_evictions(&mut removals, has_failed);
+        notes.into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        removals
+    }
+}

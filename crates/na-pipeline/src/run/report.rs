@@ -1,0 +1,57 @@
+//! How a run ended, and what it did.
+
+use std::collections::BTreeMap;
+
+use na_model::{Modality, Removals, UnitOutcome};
+use na_store::ExportReport;
+
+use crate::event::PlanSummary;
+use crate::load::workers::LoadOutcome;
+use crate::plan::fresh_load::LetGo;
+use crate::plan::run_plan::RunPlan;
+use crate::sessions::session_list::RowCounts;
+
+/// How a run ended, and what it did.
+#[derive(Debug, Default)]
+pub struct RunReport {
+    /// What there was to do; empty if the run was asked to stop before it knew.
+    pub plan: PlanSummary,
+    /// What became of the session list's rows; empty if sessions were discovered.
+    pub rows: RowCounts,
+    /// Units that were loaded in this run, by modality.
+    pub loaded: BTreeMap<Modality, usize>,
+    /// Units that were in the store already, by modality.
+    pub skipped: BTreeMap<Modality, usize>,
+    /// Missing and failed units.
+    pub outcomes: Vec<UnitOutcome>,
+    /// What the store holds now; `None` if nothing was exported.
+    pub export: Option<ExportReport>,
+    /// Whether the run was asked to stop before its end.
+    pub interrupted: bool,
+    /// What left the store, or would.
+    pub removals: Removals,
+    /// What the store has and a fresh load did not load again. If it is not empty and nothing was exported, the store is as
+    /// it was.
+    pub let_go: LetGo,
+    /// Why the run would stop before it does anything, of one that was only planned.
+    pub would_stop: Option<String>,
+}
+
+impl RunReport {
+    /// A run that was asked to stop before it knew what there is to do.
+    pub(super) fn interrupted_early() -> Self {
+        Self { interrupted: true, ..Self::default() }
+    }
+
+    /// A run that ended without an export.
+    pub(super) fn of(plan: &RunPlan, loaded: LoadOutcome) -> Self {
+        Self {
+            plan: plan.units.summary,
+            rows: plan.list.counts,
+            loaded: loaded.committed,
+            skipped: plan.units.skipped.clone(),
+            outcomes: plan.units.outcomes.iter().cloned().chain(loaded.failed).collect(),
+            ..Self::default()
+        }
+    }
+}

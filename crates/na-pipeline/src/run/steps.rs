@@ -1,0 +1,61 @@
+//! Steps that a run and a dry run share.
+
+use std::sync::Arc;
+
+use na_cache::{Cache, CachedUnit};
+use na_model::Unit;
+use na_store::{ExistingStore, ExportObserver, ExportStep};
+
+use crate::config::Config;
+use crate::error::PipelineError;
+use crate::event::{Event, Observer};
+use crate::plan::fresh_load::LetGo;
+
+/// Runs on a pool of the run's own threads, Rayon's work included.
+pub(super) fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<T, PipelineError> {
+    let n_jobs = config.n_jobs.max(1);
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(n_jobs).thread_name(|n| format!("load-{n}")).build();
+    let pool = pool.map_err(|error| PipelineError::Threads { n_jobs, problem: error.to_string() })?;
+    Ok(pool.install(work))
+}
+
+/// The store as it is, if a run may write to it.
+pub(super) fn open_store(
+    config: &Config,
+    observer: &dyn Observer,
+) -> Result<Arc<ExistingStore>, PipelineError> {
+    let store = ExistingStore::open(&config.output)?;
+    store.check_withdrawals(config.withdrawn.told(config.yes))?;
+    store.check()?;
+    Cache::check_file(&config.output)?;
+    store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
+    Ok(Arc::new(store))
+}
+
+/// Refuses to let go of what nobody asked to let go of.
+pub(super) fn check_let_go(config: &Config, let_go: &LetGo) -> Result<(), PipelineError> {
+    if config.yes || !let_go.is_unasked() {
+        return Ok(());
+    }
+    let (output, let_go) = (config.output.clone(), let_go.to_string());
+    Err(PipelineError::WouldLetGo { output, let_go })
+}
+
+/// A unit with whether it has tables.
+pub(super) fn units_with_tables(cached: &CachedUnit) -> (Unit, bool) {
+    (cached.unit.clone(), !cached.tables.is_empty())
+}
+
+/// An export's steps as events of the run.
+pub(super) struct ExportEvents<'a>(pub(super) &'a dyn Observer);
+
+impl ExportObserver for ExportEvents<'_> {
+    fn step(&self, step: &ExportStep) {
+        self.0.event(Event::Export(step.clone()));
+    }
+
+    fn should_stop(&self) -> bool {
+        self.0.should_stop()
+    }
+}

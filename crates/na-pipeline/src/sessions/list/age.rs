@@ -1,0 +1,239 @@
+//! Ages: numbers in years, whatever else the column holds.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use na_model::columns::AGE;
+use na_model::{Number, is_missing_in_list};
+use serde_json::Value;
+
+use crate::files::fingerprint::read_with_fingerprint;
+use crate::parse::json::parse_json;
+use crate::unit_error::UnitError;
+
+/// Weeks of a year, as BIDS converters count them.
+const WEEKS: f64 = 52.1775;
+const DAYS: f64 = 365.25;
+
+/// What the JSON beside the list says that ages are counted in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum AgeUnit {
+    Years,
+    /// So many of them are a year.
+    Fraction {
+        name: &'static str,
+        of_a_year: f64,
+    },
+    /// A word that says nothing, or a file that cannot be read.
+    Unknown,
+}
+
+impl AgeUnit {
+    /// The unit of a column, from the JSON of the list's own name or `participants.json`, and what the user should know
+    /// of it. Years unless one says otherwise; a file that is there and cannot be read may say otherwise.
+    pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
+        let said = [own_json(list), list.with_file_name("participants.json")]
+            .iter()
+            .find_map(|json| unit_in(json, column).transpose().map(|said| (json.clone(), said)));
+        let (json, said) = match said {
+            None => return (Self::Years, None),
+            Some((_, Err(error))) => {
+                let note = format!(
+                    "{error}; it may say in which unit ages are: {AGE} has the numbers of {column} as they are, in an \
+                     unknown unit"
+                );
+                return (Self::Unknown, Some(note));
+            }
+            Some((json, Ok(said))) => (json, said),
+        };
+        let unit = said.as_str().map(|text| Self::of_word(&text.trim().to_lowercase()));
+        let unit = unit.unwrap_or(Self::Unknown);
+        let json = json.display();
+        let note = match unit {
+            Self::Years => None,
+            Self::Fraction { name, .. } => {
+                Some(format!("{column} is in {name}, as {json} says: {AGE} is in years"))
+            }
+            Self::Unknown => Some(format!(
+                "{json} counts {column} in something else than years, months, weeks or days: {AGE} has the numbers as \
+                 they are, in an unknown unit; \"Units\": \"years\" (or months, weeks, days) says it"
+            )),
+        };
+        (unit, note)
+    }
+
+    fn of_word(word: &str) -> Self {
+        match word {
+            "" | "year" | "years" | "yr" | "yrs" | "y" | "a" | "year(s)" => Self::Years,
+            "month" | "months" | "mo" | "month(s)" => Self::Fraction { name: "months", of_a_year: 12.0 },
+            "week" | "weeks" | "wk" | "week(s)" => Self::Fraction { name: "weeks", of_a_year: WEEKS },
+            "day" | "days" | "d" | "day(s)" => Self::Fraction { name: "days", of_a_year: DAYS },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The JSON of a list's own name: `visits.json` for `visits.tsv` and `visits.tsv.gz`.
+fn own_json(list: &Path) -> PathBuf {
+    let is_compressed = list.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+    let plain = if is_compressed { list.with_extension("") } else { list.to_owned() };
+    plain.with_extension("json")
+}
+
+/// What a JSON says of a column's unit; `None` if it says nothing, or is not there.
+fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        _ => {}
+    }
+    let (bytes, _) = read_with_fingerprint(path)?;
+    let keys = parse_json(path, &bytes)?;
+    let unit = in_any_case(&keys, column).and_then(|column| in_any_case(column, "Units"));
+    Ok(unit.filter(|unit| !unit.is_null()).cloned())
+}
+
+/// What a JSON has under a key: as it is written, or else in another case.
+fn in_any_case<'j>(keys: &'j Value, key: &str) -> Option<&'j Value> {
+    let any_case = || {
+        let keys = keys.as_object()?.iter();
+        keys.filter(|(name, _)| name.to_lowercase() == key.to_lowercase()).map(|(_, value)| value).next()
+    };
+    keys.get(key).or_else(any_case)
+}
+
+/// An age as the list writes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Age {
+    Missing,
+    Number(f64),
+    /// Text that holds a number: BIDS writes the ages of the oldest as `89+` or `90+`.
+    AtLeast(f64),
+    /// No number.
+    Text,
+}
+
+impl Age {
+    pub(super) fn parse(cell: &str) -> Self {
+        if is_missing_in_list(cell) {
+            return Self::Missing;
+        }
+        let number = |text: &str| Number::parse(text).map(Number::to_double).filter(|age| age.is_finite());
+        match (number(cell), cell.strip_suffix('+').and_then(number)) {
+            (Some(age), _) => Self::Number(age),
+            (None, Some(age)) => Self::AtLeast(age),
+            (None, None) => Self::Text,
+        }
+    }
+
+    pub(super) fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(age) | Self::AtLeast(age) => Some(age),
+            Self::Missing | Self::Text => None,
+        }
+    }
+}
+
+/// An age in years as the listing holds it: the text itself where it is a number of years already.
+pub(super) fn in_years(cell: &str, unit: AgeUnit) -> Option<String> {
+    let age = Age::parse(cell);
+    let number = age.number()?;
+    Some(match (unit, age) {
+        (AgeUnit::Fraction { of_a_year, .. }, _) => format!("{:?}", number / of_a_year),
+        (_, Age::Number(_)) => cell.to_owned(),
+        _ => format!("{number:?}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_a_number_or_missing_or_text() {
+        assert_eq!(Age::parse("30.5"), Age::Number(30.5));
+        assert_eq!(Age::parse("89+"), Age::AtLeast(89.0));
+        for missing in ["", "n/a", "N/A", "-", ".", "NaN", "None"] {
+            assert_eq!(Age::parse(missing), Age::Missing, "{missing}");
+        }
+        for text in ["35-40", "old", "30,5", "inf", "+"] {
+            assert_eq!(Age::parse(text), Age::Text, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_units_become_years() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("participants.tsv");
+        for (said, expected) in [
+            ("months", Some("7.5")),
+            ("weeks", Some("1.7248814144...")),
+            ("years", Some("90")),
+            ("scans", Some("90")),
+        ] {
+            let json = format!("{{\"age\": {{\"Units\": \"{said}\"}}}}");
+            std::fs::write(folder.path().join("participants.json"), json).unwrap();
+            let years = in_years("90", AgeUnit::beside(&list, "age").0).unwrap();
+            assert!(
+                expected.is_some_and(|e| years.starts_with(e.trim_end_matches("..."))),
+                "{said}: {years}"
+            );
+        }
+        let (unit, note) = AgeUnit::beside(&list, "age");
+        assert_eq!(unit, AgeUnit::Unknown);
+        assert!(note.unwrap().contains("unknown unit"));
+        assert_eq!(AgeUnit::beside(&list, "other"), (AgeUnit::Years, None));
+    }
+
+    const MONTHS: AgeUnit = AgeUnit::Fraction { name: "months", of_a_year: 12.0 };
+
+    #[test]
+    fn the_unit_is_read_as_people_write_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("visits.tsv.gz");
+        for json in [
+            "\u{feff}{\"age\": {\"Units\": \"months\"}}",
+            "{\"iq\": {\"mean\": NaN}, \"age\": {\"Units\": \"months\"}}",
+            "{\"Age\": {\"units\": \" Months \"}}",
+        ] {
+            std::fs::write(folder.path().join("visits.json"), json).unwrap();
+            assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS, "{json}");
+        }
+        std::fs::write(
+            folder.path().join("visits.json"),
+            "{\"Age\": {\"Units\": \"weeks\"}, \"age\": {\"Units\": \"months\"}}",
+        )
+        .unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+        // One that says nothing of the unit leaves it to the other.
+        std::fs::write(folder.path().join("visits.json"), "{\"age\": {\"Units\": null}}").unwrap();
+        std::fs::write(folder.path().join("participants.json"), "{\"age\": {\"Units\": \"months\"}}")
+            .unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+    }
+
+    #[test]
+    fn a_json_that_cannot_be_read_is_told_and_ages_are_not_taken_for_years() {
+        let folder = tempfile::tempdir().unwrap();
+        let (list, json) = (folder.path().join("list.csv"), folder.path().join("participants.json"));
+        let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (content, word) in [
+            (&utf16[..], "UTF-16"),
+            (b"{\"age\": {\"Units\": \"months\",}}", "line 1"),
+            (b"{\"age\": {\"Units\": \"mon", "line 1"),
+            (b"[]", "a JSON object"),
+            (b"{\"age\": {\"Units\": [12]}}", "\"Units\": \"years\""),
+        ] {
+            std::fs::write(&json, content).unwrap();
+            let (unit, note) = AgeUnit::beside(&list, "age");
+            let note = note.unwrap();
+            assert_eq!(unit, AgeUnit::Unknown, "{note}");
+            assert!(note.contains("participants.json") && note.contains(word), "{word}: {note}");
+        }
+        std::fs::remove_file(&json).unwrap();
+        std::fs::create_dir(&json).unwrap();
+        assert_eq!(AgeUnit::beside(&list, "age").0, AgeUnit::Unknown);
+    }
+}

@@ -1,0 +1,174 @@
+//! Taking those who withdrew out of a store, and out of the session list of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use na_cache::{Claim, HolderName, OwnerLock};
+use na_model::Session;
+use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
+
+use crate::error::PipelineError;
+use crate::safeguard::is_over_a_tenth;
+use crate::sessions::session_list::SessionList;
+use crate::withdrawals::subjects::Doubt;
+use crate::withdrawals::withdrawal_list::{Meant, Unclear, Withdrawn};
+
+/// Lines that an error tells of.
+const LINES_TOLD: usize = 5;
+
+/// Subjects that may always withdraw at once: of a small cohort one or two are over a tenth, and a wrong file, such as the
+/// session list, takes everybody.
+const FEW: usize = 5;
+
+/// What a withdrawal did to a store, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Withdrew {
+    /// How many were taken out.
+    pub taken_out: Withdrawal,
+    /// Who would be; nobody is named once they are gone.
+    pub sessions: BTreeSet<Session>,
+    /// Lines of the list.
+    pub n_lines: usize,
+    /// Lines that mean nobody whom the store has.
+    pub of_nobody: usize,
+    /// Those of them that have the same letters and digits as a code of the store.
+    pub near_misses: usize,
+    /// Lines of somebody whom the store has, of which it is not clear whom they mean: they took nobody out.
+    pub unclear: Vec<Unclear>,
+    /// Text cells of other sessions that name one of them, which stay: by file and column, how many rows have one.
+    pub named_in_cells: BTreeMap<String, u64>,
+    /// Whether the store was given a list of as many lines before.
+    pub is_known: bool,
+}
+
+/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and may
+/// take any share of the store.
+///
+/// # Errors
+/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not clear; a
+/// store that cannot be read or written; a load that is running; something of them that is left.
+pub fn withdraw(
+    output: &Path,
+    withdrawn: &Withdrawn,
+    yes: bool,
+    take_over: Option<HolderName>,
+    observer: &dyn ExportObserver,
+) -> Result<Withdrew, PipelineError> {
+    let told = withdrawn.told(yes);
+    let (true, Some(n_listed)) = (output.is_dir(), told.n_listed()) else { return Ok(Withdrew::default()) };
+    // Under the lock, which clears what a killed withdrawal left, and also where nobody is found: the store is to know
+    // that it has to be told.
+    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let store = ExistingStore::open(output)?;
+    let mentioned = Mentioned::of(&store)?;
+    told.check(output, mentioned.n_listed_withdrawn)?;
+    let meant = withdrawn.among(&mentioned.sessions);
+    let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
+    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+    let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
+    if !yes && taken > FEW && is_over_a_tenth(taken, known) {
+        return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
+    }
+    let mut taken_out = Withdrawal::default();
+    let mut named_in_cells = BTreeMap::new();
+    if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(&store, &meant.names)? {
+        taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
+        named_in_cells = na_store::named_in_cells(&ExistingStore::open(output)?, &meant.names)?;
+    } else {
+        // What a killed run left half written may have somebody who withdrew.
+        na_store::finish_commit(&lock, observer)?;
+    }
+    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, ..Withdrew::of(meant, is_known) })
+}
+
+/// What [`withdraw`] would take out.
+///
+/// # Errors
+/// A list that is shorter than the one before, or has lines that are not clear; a store that cannot be read.
+pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result<Withdrew, PipelineError> {
+    let told = withdrawn.told(yes);
+    if !output.is_dir() || told.n_listed().is_none() {
+        return Ok(Withdrew::default());
+    }
+    let mentioned = Mentioned::of(&ExistingStore::open(output)?)?;
+    told.check(output, mentioned.n_listed_withdrawn)?;
+    let is_known = mentioned.n_listed_withdrawn == told.n_listed();
+    let meant = withdrawn.among(&mentioned.sessions);
+    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+    Ok(Withdrew::of(meant, is_known))
+}
+
+/// Refuses to pass over lines that are not clear, but for those that may have done their work before: of a list that is
+/// known, a session that is not there may be one that was taken out.
+pub(crate) fn check_clear(
+    unclear: &[Unclear],
+    yes: bool,
+    may_be_done: impl Fn(&Unclear) -> bool,
+) -> Result<(), PipelineError> {
+    let lines: Vec<&Unclear> = unclear.iter().filter(|line| !may_be_done(line)).collect();
+    if yes || lines.is_empty() {
+        return Ok(());
+    }
+    let mut told: Vec<String> = lines.iter().take(LINES_TOLD).map(|line| line.told()).collect();
+    if lines.len() > LINES_TOLD {
+        told.push(format!("and {} more", lines.len() - LINES_TOLD));
+    }
+    Err(PipelineError::UnclearWithdrawals { lines: told.join("; ") })
+}
+
+impl Unclear {
+    /// The line and what is wrong with it, without its codes.
+    fn told(&self) -> String {
+        let line = self.line;
+        match self.doubt {
+            Doubt::NoSuchSession => {
+                format!(
+                    "line {line} has a known subject beside what is no session of it (a remark, or a miswritten session?)"
+                )
+            }
+            Doubt::MoreThanACode => format!("line {line} has a known subject among other words or codes"),
+        }
+    }
+}
+
+impl Withdrawn {
+    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
+    pub(crate) fn take_out_of(&self, list: &mut SessionList) {
+        let listed: BTreeSet<Session> = list.listing.rows.iter().map(|row| row.session.clone()).collect();
+        let meant = self.among(&listed).sessions;
+        if meant.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut list.listing.rows).into_iter();
+        for (row, written) in rows.zip(std::mem::take(&mut list.as_written)) {
+            if meant.contains(&row.session) {
+                list.refused.remove(&row.session);
+                list.counts.withdrawn += 1;
+                list.withdrawn.push((row.session, written));
+            } else {
+                list.listing.rows.push(row);
+                list.as_written.push(written);
+            }
+        }
+    }
+
+    /// Whom a list means of a store and its cache.
+    pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
+        match self {
+            Self::List(_) if output.is_dir() => {
+                Ok(self.among(&Mentioned::of(&ExistingStore::open(output)?)?.sessions))
+            }
+            _ => Ok(Meant::default()),
+        }
+    }
+}
+
+impl Withdrew {
+    fn of(meant: Meant, is_known: bool) -> Self {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let taken_out =
+            Withdrawal { n_subjects: count(meant.subjects().len()), n_sessions: count(meant.sessions.len()) };
+        let Meant { sessions, n_lines, of_nobody, near_misses, unclear, .. } = meant;
+        Self { taken_out, sessions, n_lines, of_nobody, near_misses, unclear, is_known, ..Self::default() }
+    }
+}
