@@ -206,6 +206,40 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_are_those_of_the_tables_above() {
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("label", Arc::new(StringArray::from(vec![Some("a"), None])) as _, true),
+            ("note", Arc::new(StringArray::from(vec!["é", "x"])) as _, true),
+            ("mean", Arc::new(Float64Array::from(vec![1.0, -2.0])) as _, true),
+            ("count", Arc::new(Int64Array::from(vec![None, Some(-1)])) as _, true),
+            ("flag", Arc::new(BooleanArray::from(vec![true, false])) as _, true),
+            ("empty", Arc::new(NullArray::new(2)) as _, true),
+        ]);
+        let entries: [[u32; 5]; 6] = [
+            [120, 15, 15, 0, 15],
+            [152, 37, 37, 0, 16],
+            [135, 17, 17, 0, 17],
+            [152, 37, 37, 16, 18],
+            [152, 37, 37, 34, 2],
+            [152, 37, 37, 36, 1],
+        ];
+        let mut expected: Vec<u8> =
+            entries.as_flattened().iter().flat_map(|word| word.to_le_bytes()).collect();
+        // `label`: flags, validity, offsets, text.
+        expected.extend([3, 0b01, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, b'a']);
+        // `mean`: flags, then six planes of zeros and two of exponents.
+        expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x00, 0x3f, 0xc0]);
+        // `note`.
+        expected.extend([0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0xc3, 0xa9, b'x']);
+        // `count`: the null row has the value that Arrow gave it.
+        expected.extend([1, 0b10, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
+        // `flag`, and `empty`.
+        expected.extend([0, 0b01]);
+        expected.push(0);
+        assert_eq!(pack(&batch.unwrap()).unwrap(), expected);
+    }
+
+    #[test]
     fn what_features_are_made_of_comes_first() {
         let batch = table();
         let blob = pack(&batch).unwrap();
