@@ -36,6 +36,7 @@ mod session;
 mod settings;
 mod source_file;
 mod table;
+mod table_kind;
 mod tiv;
 mod unit;
 
@@ -45,9 +46,7 @@ pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, name_key};
 pub use listing::{ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
 pub use measurement_unit::MeasurementUnit;
-pub use metric::{
-    DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, MetricKind, WideMetrics, metric_kind,
-};
+pub use metric::{MetricKind, WideMetrics, metric_kind};
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use named::Names;
 pub use number::Number;
@@ -58,5 +57,6 @@ pub use session::{Session, SessionId, SubjectCode, code_letters, code_number, vi
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot, mtime_ns};
 pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
+pub use table_kind::{Metric, RegionKey, TableKind};
 pub use tiv::TivFinding;
 pub use unit::{CHOOSE_OTHERS, KEPT, Modality, Unit, UnitOutcome, UnitStatus};

@@ -8,7 +8,6 @@ use crate::columns::{HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, TIV, VOL_TIV};
 use crate::measurement_unit::{MeasurementUnit, parcellate_unit};
 use crate::metric::{MetricKind, PARCELLATE_METRICS, default_metrics};
 use crate::table::{TableName, Tissue};
-use crate::unit::Modality;
 
 /// What a table is. Each Parquet file of a long table keeps it, so that nobody who reads one needs a list of kinds.
 ///
