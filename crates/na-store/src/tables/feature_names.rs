@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, name_key};
+use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, TableKind, TableName, name_key};
 
 /// A feature before it has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unnamed {
-    pub(crate) table: TableName,
-    pub(crate) map: Option<MapSource>,
+    pub(crate) source: FeatureSource,
     pub(crate) metric: String,
     short: FeatureName,
     long: Option<FeatureName>,
@@ -17,8 +16,7 @@ pub(crate) struct Unnamed {
 impl Unnamed {
     pub(crate) fn new(source: &FeatureSource, metric: &str, desc_in_name: bool) -> Self {
         Self {
-            table: source.table.clone(),
-            map: source.map.clone(),
+            source: source.clone(),
             metric: metric.to_owned(),
             short: source.feature(metric, desc_in_name),
             long: source.long_feature(metric, desc_in_name),
@@ -27,17 +25,11 @@ impl Unnamed {
 
     /// Whether each name that it may get can be a file's.
     pub(crate) fn can_be_a_file(&self) -> bool {
-        let source = FeatureSource { table: self.table.clone(), map: self.map.clone() };
-        source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
+        self.source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
     }
 
-    fn source(&self) -> String {
-        match &self.map {
-            None => self.table.to_string(),
-            Some(map) => {
-                format!("{} (model {}, param {}, desc {})", self.table, map.model, map.param, map.desc)
-            }
-        }
+    fn source_and_map(&self) -> String {
+        self.source.table.with_map(self.source.map.as_ref())
     }
 }
 
@@ -87,7 +79,9 @@ fn number(features: &[Unnamed], names: &mut [FeatureName]) {
     let volume = FeatureName::tiv().key();
     let mut taken: HashSet<String> = names.iter().map(FeatureName::key).chain([volume.clone()]).collect();
     for mut places in meetings(names) {
-        places.sort_by_key(|place| features.get(*place).map(|of| (&of.table, &of.map, &of.metric)));
+        places.sort_by_key(|place| {
+            features.get(*place).map(|of| (&of.source.table, &of.source.map, &of.metric))
+        });
         let is_volume = |place: &usize| names.get(*place).is_some_and(|name| name.key() == volume);
         let n_kept = usize::from(!places.iter().any(is_volume));
         for place in places.into_iter().skip(n_kept) {
@@ -107,7 +101,7 @@ struct Notes(BTreeMap<BTreeSet<String>, Vec<usize>>);
 impl Notes {
     fn add(&mut self, features: &[Unnamed], meeting: &[usize]) {
         let of = meeting.iter().filter_map(|place| features.get(*place));
-        self.0.entry(of.map(Unnamed::source).collect()).or_insert_with(|| meeting.to_vec());
+        self.0.entry(of.map(Unnamed::source_and_map).collect()).or_insert_with(|| meeting.to_vec());
     }
 
     fn lines(&self, features: &[Unnamed], names: &[FeatureName]) -> Vec<String> {
@@ -126,10 +120,12 @@ impl Notes {
 }
 
 /// Tables in groups: the features of one group never have a name that one of another group has.
-pub(crate) fn families(tables: impl IntoIterator<Item = TableName>) -> Vec<Vec<TableName>> {
+pub(crate) fn families<'k>(
+    tables: impl IntoIterator<Item = (TableName, &'k TableKind)>,
+) -> Vec<Vec<TableName>> {
     let mut by_start: BTreeMap<String, Vec<TableName>> = BTreeMap::new();
-    for table in tables {
-        by_start.entry(start(&table)).or_default().push(table);
+    for (table, kind) in tables {
+        by_start.entry(start(kind)).or_default().push(table);
     }
     let mut families: Vec<Vec<TableName>> = Vec::new();
     let mut of_first: Option<String> = None;
@@ -147,29 +143,26 @@ pub(crate) fn families(tables: impl IntoIterator<Item = TableName>) -> Vec<Vec<T
 }
 
 /// Whether a table can give a feature of this name.
-pub(crate) fn may_give(table: &TableName, name: &str) -> bool {
-    name_key(name).starts_with(&start(table))
+pub(crate) fn may_give(kind: &TableKind, name: &str) -> bool {
+    name_key(name).starts_with(&start(kind))
 }
 
 /// What the keys of a table's features start with.
-fn start(table: &TableName) -> String {
-    let word = match table {
-        TableName::Anatomical(tissue) => tissue.as_str(),
-        TableName::Diffusion(workflow) => workflow.as_str(),
-    };
-    format!("{}_", name_key(word))
+fn start(kind: &TableKind) -> String {
+    format!("{}_", name_key(&kind.feature_prefix))
 }
 
 #[cfg(test)]
 mod tests {
-    use na_model::UNKNOWN;
+    use na_model::{MapSource, UNKNOWN};
 
     use super::*;
 
     fn feature(workflow: &str, model: &str, param: &str, metric: &str) -> Unnamed {
         let table = TableName::parse(&format!("diffusion_{workflow}")).unwrap();
         let map = MapSource { model: model.into(), param: param.into(), desc: UNKNOWN.into() };
-        Unnamed::new(&FeatureSource { table, map: Some(map) }, metric, false)
+        let prefix = workflow.to_owned();
+        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, metric, false)
     }
 
     /// The names in the order of the features, which must not depend on it.
@@ -246,14 +239,15 @@ mod tests {
     #[test]
     fn a_tissue_s_features_keep_their_names() {
         let table = TableName::parse("anatomical_gm").unwrap();
-        let tissue = Unnamed::new(&FeatureSource { table, map: None }, "a_b_mean", false);
+        let tissue =
+            Unnamed::new(&FeatureSource { table, prefix: "gm".to_owned(), map: None }, "a_b_mean", false);
         let features = [feature("gm", "a", "b", "mean"), tissue];
         assert_eq!(names(&features), ["gm_model-a_param-b_mean", "gm_a_b_mean"]);
     }
 
     #[test]
     fn tables_whose_features_may_meet_are_one_family() {
-        let table = |name: &str| TableName::parse(name).unwrap();
+        let kind = |name: &str| TableKind::of_parcellate(&TableName::parse(name).unwrap());
         let tables = [
             "diffusion_A",
             "diffusion_AB",
@@ -262,7 +256,9 @@ mod tests {
             "diffusion_gm",
             "anatomical_gm",
         ];
-        let families = families(tables.into_iter().map(table));
+        let kinds = tables.map(kind);
+        let tables = tables.map(|name| TableName::parse(name).unwrap());
+        let families = families(tables.into_iter().zip(&kinds));
         let names: Vec<Vec<String>> =
             families.iter().map(|family| family.iter().map(TableName::to_string).collect()).collect();
         assert_eq!(
@@ -273,6 +269,6 @@ mod tests {
                 vec!["diffusion_gm", "anatomical_gm"]
             ]
         );
-        assert!(may_give(&table("diffusion_A"), "a_model-x") && !may_give(&table("diffusion_A"), "AB_x"));
+        assert!(may_give(&kind("diffusion_A"), "a_model-x") && !may_give(&kind("diffusion_A"), "AB_x"));
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::columns::{AGE, INDEX, REGION_TEXT_COLUMNS, TIV};
-use na_model::{MeasurementUnit, TableName, metric_kind};
+use na_model::columns::{AGE, REGION_TEXT_COLUMNS, TIV};
+use na_model::{MeasurementUnit, TableKind, TableName};
 
 use crate::format::arrays::widest;
 use crate::format::column_origin::{
@@ -50,6 +50,7 @@ impl LongSchema {
     /// Brings together the columns that a table's file has, if any of its rows stay, and those that are coming.
     pub(crate) fn merge<'a>(
         table: &TableName,
+        kind: &TableKind,
         file: Option<&Schema>,
         file_stays: bool,
         forms: impl IntoIterator<Item = &'a Schema>,
@@ -75,7 +76,7 @@ impl LongSchema {
                 kept.push(place);
             }
         }
-        let fields = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(table, column)));
+        let fields = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(kind, column)));
         let fields = fields.chain(added.iter().map(|name| (ColumnOrigin::Store, added_field(name))));
         let of_list = kept.iter().filter_map(|place| metadata.get(*place));
         let of_list = of_list.map(|column| (ColumnOrigin::Metadata, column.field_as(&column.name)));
@@ -86,7 +87,7 @@ impl LongSchema {
                 old.iter().find(|column| column.origin == *origin && column.name == field.name())
             })
             .collect();
-        let names = names(table, &fields, &in_file, &mut notes);
+        let names = names(table, kind, &fields, &in_file, &mut notes);
         let in_file = in_file.into_iter().map(|column| column.map(|column| column.place)).collect();
         let fields = fields.into_iter().zip(names).map(|((origin, field), name)| {
             let own_name = field.name().clone();
@@ -170,6 +171,7 @@ fn together(
 /// What each column is called in the file.
 fn names(
     table: &TableName,
+    kind: &TableKind,
     fields: &[(ColumnOrigin, Field)],
     in_file: &[Option<&WrittenColumn<'_>>],
     notes: &mut Vec<String>,
@@ -180,7 +182,7 @@ fn names(
         .map(|((origin, field), in_file)| Wanted {
             name: field.name(),
             is_fixed: match origin {
-                ColumnOrigin::Table => is_looked_for(field.name()),
+                ColumnOrigin::Table => is_looked_for(kind, field.name()),
                 ColumnOrigin::Store => true,
                 ColumnOrigin::Metadata => field.name() == AGE,
             },
@@ -199,8 +201,8 @@ fn names(
 }
 
 /// Whether readers of a table know a column of its files by its name.
-fn is_looked_for(name: &str) -> bool {
-    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || name == INDEX
+fn is_looked_for(kind: &TableKind, name: &str) -> bool {
+    kind.metric_kind(name).is_some() || kind.region_key.has(name) || REGION_TEXT_COLUMNS.contains(&name)
 }
 
 /// The columns of TSVs in a long table that is written.
@@ -210,12 +212,12 @@ pub(crate) fn tsv_columns(schema: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn tsv_field(table: &TableName, column: &TableColumn) -> Field {
+fn tsv_field(kind: &TableKind, column: &TableColumn) -> Field {
     // What no session has a value of reads as missing numbers.
     let is_empty = column.data_type == DataType::Null;
     let data_type = if is_empty { DataType::Float64 } else { column.data_type.clone() };
     let measured = matches!(data_type, DataType::Float64 | DataType::Int64);
-    let unit = MeasurementUnit::of_column(table, &column.name).filter(|_| measured);
+    let unit = kind.unit_of(&column.name).filter(|_| measured);
     let field = with_unit(Field::new(&column.name, data_type, true), unit.map(MeasurementUnit::as_str));
     if is_empty { with_no_values(field) } else { field }
 }
@@ -243,7 +245,15 @@ mod tests {
 
     fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongSchema {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongSchema::merge(&table(), file, true, forms, &metadata)
+        LongSchema::merge(
+            &table(),
+            &TableKind::of_parcellate(&table()),
+            &TableKind::of_parcellate(&table()),
+            file,
+            true,
+            forms,
+            &metadata,
+        )
     }
 
     fn written(columns: &LongSchema) -> Vec<(&str, &str)> {
