@@ -5,7 +5,6 @@
 //! is in.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
@@ -24,32 +23,6 @@ const MOST_TEXT: usize = 1 << 30;
 
 /// Bytes of a region's name, which is the name of a column.
 const LONGEST_LABEL: usize = 1_024;
-
-/// Why a unit is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Bar {
-    /// Its regions are others than the table's.
-    Regions,
-    /// A feature's file would have a name that file systems do not take.
-    FeatureName,
-    /// A column holds more text than a row group may.
-    Text,
-    /// It has more regions, or longer names of regions, than a feature can have columns.
-    Width,
-}
-
-/// A unit that is not let in: why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) bar: Bar,
-    pub(crate) reason: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
 
 /// Lets units in, one after the other.
 #[derive(Debug)]
@@ -78,45 +51,18 @@ impl Admission {
     /// Lets a unit in: its regions become those of its tables. One that is refused changes nothing.
     ///
     /// # Errors
-    /// Why it is not let in.
-    pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), Refusal> {
+    /// Why it is refused, and what to do.
+    pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), String> {
         let mut coming: BTreeMap<&TableName, RegionSet> = BTreeMap::new();
         let mut text: BTreeMap<&TableName, usize> = BTreeMap::new();
         for table in &loaded.unit.tables {
-            let refuse = |bar, problem: String| Refusal {
-                bar,
-                reason: format!("{}: {problem}", source_of(loaded, table)),
-            };
-            self.check_width(table).map_err(|problem| refuse(Bar::Width, problem))?;
             let text = text.entry(table.table()).or_default();
             *text += table.text_bytes();
-            check_text(*text).map_err(|problem| refuse(Bar::Text, problem))?;
-            self.check_names(table).map_err(|problem| refuse(Bar::FeatureName, problem))?;
-            // As a rule a table has the regions that are known.
-            if !coming.contains_key(table.table()) && self.regions.get(table.table()) == Some(table.regions())
-            {
-                continue;
-            }
-            let known = coming
-                .entry(table.table())
-                .or_insert_with(|| self.regions.get(table.table()).cloned().unwrap_or_default());
-            if let Some((there, here)) = known.disagreement(table.regions()) {
-                if !known.as_slice().contains(there) {
-                    let problem = format!(
-                        "its region {} is also {}: spell its hemisphere in one way",
-                        describe(here),
-                        describe(there)
-                    );
-                    return Err(refuse(Bar::Regions, problem));
-                }
-                let problem = format!(
-                    "its region {} is {} in the store; the atlas is another one, or another version of it",
-                    describe(here),
-                    describe(there)
-                );
-                return Err(refuse(Bar::Regions, problem));
-            }
-            known.extend(table.regions());
+            let checked = check_width(table)
+                .and_then(|()| check_text(*text))
+                .and_then(|()| self.check_names(table))
+                .and_then(|()| self.add_regions(table, &mut coming));
+            checked.map_err(|problem| format!("{}: {problem}", source_of(loaded, table)))?;
         }
         let coming: Vec<(TableName, RegionSet)> =
             coming.into_iter().map(|(table, regions)| (table.clone(), regions)).collect();
@@ -124,27 +70,31 @@ impl Admission {
         Ok(())
     }
 
-    fn check_width(&self, table: &EncodedTable) -> Result<(), String> {
-        let regions = table.regions().as_slice();
-        if regions.len() > MOST_REGIONS {
-            return Err(format!(
-                "it has {} regions: no more than {MOST_REGIONS} can be columns",
-                regions.len()
-            ));
+    /// Adds a table's regions to those that its unit brings.
+    fn add_regions<'t>(
+        &self,
+        table: &'t EncodedTable,
+        coming: &mut BTreeMap<&'t TableName, RegionSet>,
+    ) -> Result<(), String> {
+        let name = table.table();
+        // As a rule a table has the regions that are known.
+        if !coming.contains_key(name) && self.regions.get(name) == Some(table.regions()) {
+            return Ok(());
         }
-        if table.n_columns() > MOST_COLUMNS {
-            return Err(format!(
-                "it has {} columns: no more than {MOST_COLUMNS} are taken",
-                table.n_columns()
-            ));
-        }
-        let length = |region: &&Region| region.label.as_deref().map_or(0, str::len);
-        match regions.iter().max_by_key(length).map(|region| length(&region)) {
-            Some(longest) if longest > LONGEST_LABEL => Err(format!(
-                "the name of a region has {longest} bytes: no more than {LONGEST_LABEL} can name a column"
-            )),
-            _ => Ok(()),
-        }
+        let known = coming.entry(name).or_insert_with(|| self.regions.get(name).cloned().unwrap_or_default());
+        let Some((there, here)) = known.disagreement(table.regions()) else {
+            known.extend(table.regions());
+            return Ok(());
+        };
+        let is_of_table_itself = !known.as_slice().contains(there);
+        let (there, here) = (describe(there), describe(here));
+        Err(if is_of_table_itself {
+            format!("its region {here} is also {there}: spell its hemisphere in one way")
+        } else {
+            format!(
+                "its region {here} is {there} in the store; the atlas is another one, or another version of it"
+            )
+        })
     }
 
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
@@ -158,6 +108,23 @@ impl Admission {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+fn check_width(table: &EncodedTable) -> Result<(), String> {
+    let regions = table.regions().as_slice();
+    if regions.len() > MOST_REGIONS {
+        return Err(format!("it has {} regions: no more than {MOST_REGIONS} can be columns", regions.len()));
+    }
+    if table.n_columns() > MOST_COLUMNS {
+        return Err(format!("it has {} columns: no more than {MOST_COLUMNS} are taken", table.n_columns()));
+    }
+    let length = |region: &&Region| region.label.as_deref().map_or(0, str::len);
+    match regions.iter().max_by_key(length).map(|region| length(&region)) {
+        Some(longest) if longest > LONGEST_LABEL => Err(format!(
+            "the name of a region has {longest} bytes: no more than {LONGEST_LABEL} can name a column"
+        )),
+        _ => Ok(()),
     }
 }
 

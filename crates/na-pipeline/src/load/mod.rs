@@ -6,6 +6,7 @@
 mod admission;
 mod foreign_images;
 mod reorder_buffer;
+mod sidecar_checks;
 mod tiv_choice;
 mod unit_loader;
 pub(crate) mod workers;

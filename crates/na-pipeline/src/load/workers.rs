@@ -96,27 +96,28 @@ impl Workers<'_> {
     /// Hands every unit that is to be loaded to the writer, on all threads; those that failed.
     fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
-        let gate = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
-        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: ForeignImages::default() });
+        let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
+        let intake =
+            Mutex::new(Intake { admission, failed: Vec::new(), foreign_images: ForeignImages::default() });
         let should_stop = || self.observer.should_stop() || sender.has_failed();
         let take = |number: usize, read| {
-            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-            self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut taken, sender))
+            let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
+            self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut intake, sender))
         };
         rayon::scope(|scope| {
             for _ in 0..n_jobs {
                 scope.spawn(|_| {
                     let mut regions = RegionSet::default();
-                    while let Some(number) = gate.next(&should_stop) {
+                    while let Some(number) = buffer.next(&should_stop) {
                         let Some(planned) = self.plan.to_load.get(number) else { break };
-                        gate.hand_over(number, self.read(planned, &mut regions), &take);
+                        buffer.hand_over(number, self.read(planned, &mut regions), &take);
                     }
                 });
             }
         });
-        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
-        taken.renamed.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
-        taken.failed
+        let intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
+        intake.foreign_images.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        intake.failed
     }
 
     /// Reads a unit. `None` if the run is to stop.
@@ -131,40 +132,43 @@ impl Workers<'_> {
         &self,
         planned: &PlannedUnit,
         read: Result<Option<LoadedUnit>, UnitError>,
-        taken: &mut Taken,
+        intake: &mut Intake,
         sender: &UnitSender,
     ) -> bool {
-        let mut reason = match read {
+        let mut loaded = match read {
             Ok(None) => return false,
-            Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
-                Ok(()) => {
-                    taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
-                    for mut note in loaded.notes.drain(..) {
-                        if self.names.are_in(&note) {
-                            self.names.leave_untold(&mut note);
-                        }
-                        self.observer.event(Event::Note(note));
-                    }
-                    self.names.take_out_of_all(&mut loaded.unit.sources);
-                    return sender.send(loaded.unit).is_ok();
-                }
-                Err(refusal) => refusal.to_string(),
-            },
-            Err(error) => error.to_string(),
+            Ok(Some(loaded)) => loaded,
+            Err(error) => return self.fail(planned, error.to_string(), intake),
         };
+        if let Err(refusal) = intake.admission.admit(&loaded) {
+            return self.fail(planned, refusal, intake);
+        }
+        intake.foreign_images.add(&planned.unit.session, loaded.foreign_image.as_deref());
+        for mut note in loaded.notes.drain(..) {
+            if self.names.are_in(&note) {
+                self.names.leave_untold(&mut note);
+            }
+            self.observer.event(Event::Note(note));
+        }
+        self.names.take_out_of_all(&mut loaded.unit.sources);
+        sender.send(loaded.unit).is_ok()
+    }
+
+    /// Notes why a unit is not loaded. Always true: the others go on.
+    fn fail(&self, planned: &PlannedUnit, mut reason: String, intake: &mut Intake) -> bool {
         self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
-        taken.failed.push(outcome.clone());
+        intake.failed.push(outcome.clone());
         self.observer.event(Event::Failed(outcome));
         true
     }
 }
 
-/// What units are taken into, one after the other.
-struct Taken {
+/// Where units come in, one after the other.
+struct Intake {
     admission: Admission,
     failed: Vec<UnitOutcome>,
-    renamed: ForeignImages,
+    foreign_images: ForeignImages,
 }
 
 /// Whether units that are read again have regions that no other unit has.

@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::files::pointer::check_content;
-use crate::parse::text::place_of;
+use crate::parse::text::line_and_character;
 use crate::parse::volume::volume;
 use crate::unit_error::{UnitError, complaint};
 
@@ -76,7 +76,7 @@ fn spoil(number: &mut Option<String>) {
 }
 
 fn syntax(path: &Path, text: &str, position: u64, problem: String) -> UnitError {
-    let (line, character) = place_of(text, usize::try_from(position).unwrap_or(text.len()));
+    let (line, character) = line_and_character(text, usize::try_from(position).unwrap_or(text.len()));
     UnitError::Syntax { path: path.to_owned(), line, character, problem }
 }
 

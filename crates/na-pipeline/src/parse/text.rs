@@ -19,7 +19,7 @@ pub(crate) fn has_lines_of_old_macs(text: &str) -> bool {
 }
 
 /// The line and the character in it, both from 1, that a byte is at.
-pub(crate) fn place_of(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn line_and_character(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
     (line_of(text.as_bytes(), at), 1 + line.chars().count())
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(text_of(b"a\nb\n\xe9"), Err((3, "a byte that is not UTF-8")));
         assert_eq!(text_of(b"a\n\0"), Err((2, "a NUL byte")));
         assert_eq!(text_of(b"\xff\xfea\0"), Err((1, "UTF-16 text")));
-        assert_eq!(place_of("é\nüb<", 6), (2, 3));
+        assert_eq!(line_and_character("é\nüb<", 6), (2, 3));
         assert_eq!(without_bom(b"\xef\xbb\xbfa"), b"a");
     }
 

@@ -63,7 +63,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
                 expected: expected_number(cell),
             });
         }
-        let image = source.and_then(|place| cells.get(place)).map_or("", |file| image_of_source(file));
+        let image = source.and_then(|index| cells.get(index)).map_or("", |file| image_of_source(file));
         volumes.extend(volume(cell).map(|millilitres| Volume {
             rank: Rank::Table(rank_of_image(image)),
             image: image.to_owned(),

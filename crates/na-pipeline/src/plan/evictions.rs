@@ -45,11 +45,11 @@ impl WeakClaims {
                 continue;
             }
             let claims = self.0.entry((root, folder)).or_default();
-            let place = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
+            let index = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
                 claims.push(WeakClaim { unit: unit.clone(), rule, parts: Parts::default() });
                 claims.len() - 1
             });
-            if let Some(claim) = claims.get_mut(place) {
+            if let Some(claim) = claims.get_mut(index) {
                 let table = source.table_name().filter(|_| source.kind == SourceKind::Table);
                 claim.parts.tables.extend(table.map(|table| (table, source.map.clone())));
                 claim.parts.volume |= source.tiv.is_some();

@@ -1,4 +1,4 @@
-//! How people write the list of withdrawals: its header, its delimiter, its cells.
+//! Reads the list of withdrawals as people write it, with any delimiter, with a header or without.
 
 use na_model::is_missing_in_list;
 
@@ -15,17 +15,17 @@ pub(crate) fn participants(text: &str) -> Vec<Participant> {
     let lines: Vec<(usize, &str)> = lines.map(|(at, line)| (at + 1, line)).collect();
     let first = lines.first().map(|(_, line)| cells(line, delimiter(line))).unwrap_or_default();
     let subjects: Vec<&str> = SUBJECT_COLUMNS.iter().chain(MORE_SUBJECTS).copied().collect();
-    let Some(subject) = place(&subjects, &first) else {
+    let Some(subject) = column(&subjects, &first) else {
         // A line of a subject alone says nothing of how the others are written.
         let delimiter = lines.iter().find_map(|(_, line)| delimiter(line));
         return lines.iter().map(|(at, line)| unnamed(*at, cells(line, delimiter), 0)).collect();
     };
     let sessions: Vec<&str> = SESSION_COLUMNS.iter().chain(LIKE_SESSION).copied().collect();
-    let session = place(&sessions, &first).filter(|place| *place != subject);
+    let session = column(&sessions, &first).filter(|index| *index != subject);
     let delimiter = lines.first().and_then(|(_, line)| delimiter(line));
     let below = lines.iter().skip(1).map(|(at, line)| {
         let cells = cells(line, delimiter);
-        let cell = |place: usize| cells.get(place).filter(|cell| !cell.is_empty()).cloned();
+        let cell = |index: usize| cells.get(index).filter(|cell| !cell.is_empty()).cloned();
         match cell(subject) {
             Some(code) => Participant::new(*at, code, session.and_then(cell)),
             None => unnamed(*at, cells, subject),
@@ -41,7 +41,7 @@ fn unnamed(line: usize, mut cells: Vec<String>, subject: usize) -> Participant {
 }
 
 /// A column by its name, as people write names: `Participant ID` is `participant_id`.
-fn place(names: &[&str], header: &[String]) -> Option<usize> {
+fn column(names: &[&str], header: &[String]) -> Option<usize> {
     let plain = |name: &str| {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
         letters.flat_map(char::to_lowercase).collect::<String>()

@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderNames;
@@ -17,6 +17,7 @@ use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::inputs::parcellate_tables::FoundTable;
 use crate::inputs::selection::has_volume;
 use crate::inputs::unit_files::FoundUnit;
+use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
 use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
@@ -30,8 +31,8 @@ use crate::unit_error::UnitError;
 pub(crate) struct LoadedUnit {
     pub(crate) unit: EncodedUnit,
     pub(crate) notes: Vec<String>,
-    /// What a sidecar says whose table was made of another session's image: the run counts them.
-    pub(crate) of_other_session: Option<String>,
+    /// What a sidecar says of its table's image, if that is another session's: the run counts them.
+    pub(crate) foreign_image: Option<String>,
 }
 
 /// Reads a unit's files; `None` if the run was asked to stop meanwhile. `regions` are those of the table before, which are
@@ -42,13 +43,13 @@ pub(crate) fn load(
     regions: &mut RegionSet,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    match (Load { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
+    match (UnitLoader { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
         Err(UnitError::Stopped) => Ok(None),
         loaded => loaded.map(Some),
     }
 }
 
-struct Load<'a> {
+struct UnitLoader<'a> {
     planned: &'a PlannedUnit,
     found: &'a FoundUnit,
     regions: &'a mut RegionSet,
@@ -57,7 +58,7 @@ struct Load<'a> {
     volumes: Vec<VolumeCandidate>,
 }
 
-impl Load<'_> {
+impl UnitLoader<'_> {
     fn run(mut self) -> Result<LoadedUnit, UnitError> {
         let mut loaded = LoadedUnit {
             unit: EncodedUnit {
@@ -68,7 +69,7 @@ impl Load<'_> {
                 sources: Vec::new(),
             },
             notes: self.found.tiv.notes.clone(),
-            of_other_session: None,
+            foreign_image: None,
         };
         for table in &self.found.found.tables {
             if (self.should_stop)() {
@@ -150,8 +151,7 @@ impl Load<'_> {
         };
         if let Some(sidecar) = &sidecar {
             check_atlas(table, path, sidecar)?;
-            loaded.of_other_session =
-                loaded.of_other_session.take().or_else(|| other_session(table, sidecar));
+            loaded.foreign_image = loaded.foreign_image.take().or_else(|| foreign_image(table, sidecar));
         }
         let kind = SourceKind::Sidecar;
         Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))
@@ -279,39 +279,6 @@ fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
         _ => return None,
     };
     is_volume(millilitres).then(|| Volume { rank: Rank::OwnColumn, image: String::new(), millilitres })
-}
-
-/// Refuses a table that was made with another atlas than the one that it lies under.
-fn check_atlas(
-    table: &FoundTable,
-    sidecar_path: &std::path::Path,
-    sidecar: &Sidecar,
-) -> Result<(), UnitError> {
-    match &sidecar.atlas_name {
-        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
-            path: sidecar_path.to_owned(),
-            named: named.clone(),
-            asked: table.atlas.clone(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Folders write an atlas' name as BIDS lets them: without `_`, `-` and blanks, sometimes in small letters.
-fn is_same_atlas(first: &str, second: &str) -> bool {
-    let bare = |name: &str| -> String {
-        let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    bare(first) == bare(second)
-}
-
-/// What a sidecar says of the image that its table was made from, if that is another session's.
-fn other_session(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
-    let original = sidecar.original_file.as_deref()?;
-    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
-    FolderNames::of(&table.relative).other_session(name)?;
-    Some(format!("{} was made of {name}", table.path.display()))
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl ColumnBuilder {
             }
             _ => {}
         }
-        let pushed = match self.rule {
+        match self.rule {
             Rule::Number => {
                 let number = Number::parse(cell).ok_or(Misfit::Expected(expected_number(cell)))?;
                 self.push_number(number)
@@ -142,10 +142,9 @@ impl ColumnBuilder {
             Rule::Any | Rule::Text => match (boolean(cell), Number::parse(cell)) {
                 (Some(value), _) => self.push_flag(value),
                 (None, Some(number)) => self.push_number(number),
-                (None, None) => Err(()),
+                (None, None) => Err(Misfit::Text),
             },
-        };
-        pushed.map_err(|()| Misfit::Text)
+        }
     }
 
     /// Forgets all cells, and takes none until [`begin_words`](Self::begin_words).
@@ -189,18 +188,18 @@ impl ColumnBuilder {
         }
     }
 
-    fn push_flag(&mut self, value: bool) -> Result<(), ()> {
+    fn push_flag(&mut self, value: bool) -> Result<(), Misfit> {
         if let Cells::Nulls(nulls) = self.cells {
             self.cells = Cells::Flags(flags_after(nulls, self.rows));
         }
         match &mut self.cells {
             Cells::Flags(builder) => builder.append_value(value),
-            _ => return Err(()),
+            _ => return Err(Misfit::Text),
         }
         Ok(())
     }
 
-    fn push_number(&mut self, number: Number) -> Result<(), ()> {
+    fn push_number(&mut self, number: Number) -> Result<(), Misfit> {
         match (&mut self.cells, number) {
             (Cells::Doubles(builder), number) => builder.append_value(number.to_double()),
             (Cells::Integers(builder), Number::Integer(value)) => builder.append_value(value),
@@ -225,7 +224,7 @@ impl ColumnBuilder {
                 builder.append_value(value);
                 self.cells = Cells::Doubles(builder);
             }
-            (Cells::Flags(_) | Cells::Words(_) | Cells::Postponed, _) => return Err(()),
+            (Cells::Flags(_) | Cells::Words(_) | Cells::Postponed, _) => return Err(Misfit::Text),
         }
         Ok(())
     }

@@ -123,9 +123,9 @@ fn header_only(path: &Path) -> UnitError {
 fn column_names(path: &Path, header: &str) -> Result<Vec<String>, UnitError> {
     let names: Vec<String> = header.split('\t').map(|name| unquoted(name).into_owned()).collect();
     let mut seen = HashSet::new();
-    for (place, name) in names.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let problem = if name.trim().is_empty() {
-            format!("no name for column {}", place + 1)
+            format!("no name for column {}", index + 1)
         } else if !seen.insert(name) {
             format!("the column {:?} twice", shorten(name.as_bytes()))
         } else if ADDED_BY_STORE.contains(&name.as_str()) {
