@@ -1,4 +1,4 @@
-//! A file's bytes together with what tells this version of it from another.
+//! A file's bytes, and the fingerprint that tells this version of them from another.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -18,12 +18,12 @@ const CHUNK: u64 = 8 << 20;
 /// Reads a file once; the fingerprint is that of exactly these bytes.
 ///
 /// # Errors
-/// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changed meanwhile.
+/// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changes while it is read.
 pub(crate) fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     read_unless(path, &|| false)
 }
 
-/// The same, and `should_stop` is asked before each piece of a large file.
+/// The same, and `should_stop` is checked after each chunk of a large file.
 ///
 /// # Errors
 /// As [`read_with_fingerprint`]; [`UnitError::Stopped`].
@@ -57,13 +57,13 @@ pub(crate) fn read_unless(
 /// A file's size in bytes and its modification time in nanoseconds since 1970.
 ///
 /// # Errors
-/// A path that is missing or cannot be looked at.
+/// A path that is missing or cannot be examined.
 pub(crate) fn stat(path: &Path) -> io::Result<(u64, i64)> {
     let metadata = fs::metadata(path)?;
     Ok((metadata.len(), mtime_ns(&metadata)?))
 }
 
-/// Whether a file has a state that can be remembered: it is there, regular, not too large, and may be read.
+/// Whether a file can be fingerprinted: it exists, is regular, not too large, and may be read.
 #[must_use]
 pub(crate) fn has_state(path: &Path) -> bool {
     open(path).is_ok()

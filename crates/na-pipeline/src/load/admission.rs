@@ -1,8 +1,7 @@
 //! Whether a unit may be committed: what is admitted can be exported.
 //!
-//! Everything for which an export could fail for everybody is known here, and fails the one unit instead. Units are
-//! admitted in the plan's order, whatever the number of threads: the order decides which of two that contradict each other
-//! is in.
+//! Whatever could make an export fail for everybody is checked here, and fails the one unit instead. Units are admitted in
+//! the plan's order, whatever the number of threads: of two units that contradict each other the first is in.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,19 +11,19 @@ use na_store::RegionsInUse;
 
 use crate::load::unit_loader::LoadedUnit;
 
-/// Columns of a feature: no atlas has as many regions, and no reader takes more.
+/// Most columns of a feature: no atlas has as many regions, and no reader takes more.
 const MOST_REGIONS: usize = 65_536;
 
-/// Columns of a table.
+/// Most columns of a table.
 const MOST_COLUMNS: usize = 16_384;
 
-/// Bytes of text of one session in one long table: no array of a reader holds 2 GiB.
+/// Most bytes of text of one session in one long table: a reader's array cannot hold 2 GiB.
 const MOST_TEXT: usize = 1 << 30;
 
-/// Bytes of a region's name, which is the name of a column.
+/// Most bytes of a region's name, which becomes a column's name.
 const LONGEST_LABEL: usize = 1_024;
 
-/// Lets units in, one after the other.
+/// Admits units one after the other.
 #[derive(Debug)]
 pub(crate) struct Admission {
     regions: BTreeMap<TableName, RegionSet>,
@@ -32,7 +31,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Rows of units that are read again do not count, save of those that cannot be read: they keep their rows.
+    /// Units that are read again do not count with their old rows, unless they cannot be read: then they keep them.
     pub(crate) fn new(
         in_use: RegionsInUse,
         metrics: WideMetrics,
@@ -48,7 +47,7 @@ impl Admission {
         Self { regions, metrics }
     }
 
-    /// Lets a unit in: its regions become those of its tables. One that is refused changes nothing.
+    /// Admits a unit: its regions become those of its tables. A unit that is refused changes nothing.
     ///
     /// # Errors
     /// Why it is refused, and what to do.
@@ -77,7 +76,7 @@ impl Admission {
         coming: &mut BTreeMap<&'t TableName, RegionSet>,
     ) -> Result<(), String> {
         let name = table.table();
-        // As a rule a table has the regions that are known.
+        // As a rule a table has the same regions as the store's.
         if !coming.contains_key(name) && self.regions.get(name) == Some(table.regions()) {
             return Ok(());
         }
@@ -128,7 +127,7 @@ fn check_width(table: &EncodedTable) -> Result<(), String> {
     }
 }
 
-/// Text of a session in one long table, with all its maps, bytes.
+/// Refuses too much text of one session in one long table, all maps together, bytes.
 fn check_text(bytes: usize) -> Result<(), String> {
     if bytes > MOST_TEXT {
         return Err(format!(

@@ -1,14 +1,14 @@
-//! RunPlan that many threads do at once and that is taken in order.
+//! Results of many threads, taken in order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A thread that waits looks this often whether it should stop.
+/// How often a thread that waits checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Gives out the numbers from 0 to `n`, and takes what was made of them in their order. No thread runs further ahead than
-/// a window, so that what waits is bounded.
+/// Hands out the numbers below `n`, and takes the results in their order. No thread runs further ahead than a window, which
+/// bounds the results that wait.
 pub(crate) struct ReorderBuffer<T> {
     n: usize,
     window: usize,
@@ -29,7 +29,7 @@ impl<T> ReorderBuffer<T> {
         Self { n, window: window.max(1), state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next number; `None` at the end, or if it is time to stop.
+    /// The next number; `None` at the end, or to stop.
     pub(crate) fn next(&self, should_stop: &dyn Fn() -> bool) -> Option<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -44,8 +44,8 @@ impl<T> ReorderBuffer<T> {
         }
     }
 
-    /// Hands over what was made of a number. Whatever is next in order goes to `take`, one at a time; where that says
-    /// false, nothing is given out or taken any more.
+    /// Takes the result of a number. Results go to `take` in order, one at a time; once it returns false, no number is
+    /// handed out and no result taken any more.
     pub(crate) fn hand_over(&self, number: usize, made: T, take: &dyn Fn(usize, T) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.waiting.insert(number, made);

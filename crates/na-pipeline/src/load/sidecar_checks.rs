@@ -1,4 +1,4 @@
-//! What a sidecar says of its table, held against where the table lies.
+//! A sidecar's statements about its table, checked against the table's folder.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::files::session_entities::FolderNames;
 use crate::inputs::parcellate_tables::FoundTable;
 use crate::unit_error::UnitError;
 
-/// Refuses a table that was made with another atlas than the one that it lies under.
+/// Refuses a table that was made with another atlas than its folder names.
 pub(super) fn check_atlas(
     table: &FoundTable,
     sidecar_path: &Path,
@@ -24,7 +24,7 @@ pub(super) fn check_atlas(
     }
 }
 
-/// Folders write an atlas' name as BIDS lets them: without `_`, `-` and blanks, sometimes in small letters.
+/// BIDS leaves `_`, `-` and blanks out of an atlas' name, and some programs its capitals.
 fn is_same_atlas(first: &str, second: &str) -> bool {
     let bare = |name: &str| -> String {
         let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
@@ -33,7 +33,7 @@ fn is_same_atlas(first: &str, second: &str) -> bool {
     bare(first) == bare(second)
 }
 
-/// What a sidecar says of the image that its table was made from, if that is another session's.
+/// Which image a table was made of, in words, if it is another session's; `None` if it is not.
 pub(super) fn foreign_image(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
     let original = sidecar.original_file.as_deref()?;
     let name = original.rsplit(['/', '\\']).next().unwrap_or(original);

@@ -1,4 +1,4 @@
-//! The loading of all units: threads read and encode, each unit is admitted in the plan's order, one writer commits.
+//! Threads read and encode units, each is admitted in the plan's order, and one writer commits.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
 use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
 
-/// Units that may wait for one before them, by thread.
+/// Units that may wait for an earlier one, for each thread.
 const WINDOW: usize = 4;
 
 /// What a run loads, and from where.
@@ -44,7 +44,7 @@ pub(crate) struct LoadOutcome {
 }
 
 impl Workers<'_> {
-    /// Who may come in, seen before the first is committed.
+    /// What decides which units are admitted, made before the first is committed.
     pub(crate) fn admission(&self, base: Base, cache: Option<&Cache>) -> Result<Admission, PipelineError> {
         let changed: HashSet<Unit> =
             self.plan.to_load.iter().filter(|unit| unit.is_changed).map(|unit| unit.unit.clone()).collect();
@@ -54,7 +54,7 @@ impl Workers<'_> {
         Ok(Admission::new(in_use, self.metrics.clone(), |unit| unreadable.contains(unit)))
     }
 
-    /// Changed units that cannot be read. They are read for that alone, and only where their old rows make a difference.
+    /// Changed units that cannot be read. They are read for this alone, and only if their old rows make a difference.
     fn unreadable(&self) -> HashSet<Unit> {
         let changed = self.plan.to_load.par_iter().filter(|planned| planned.is_changed);
         let is_unreadable = |planned: &&PlannedUnit| self.read(planned, &mut RegionSet::default()).is_err();
@@ -86,14 +86,14 @@ impl Workers<'_> {
             writer.finish()
         });
         match result {
-            // Asked to stop while another program held the cache: what was committed before counts.
+            // Cancelled while another program held the cache: what was committed before counts.
             Err(CacheError::Stopped) => {}
             result => result?,
         }
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
     }
 
-    /// Hands every unit that is to be loaded to the writer, on all threads; those that failed.
+    /// Loads on all threads and hands units to the writer; returns those that failed.
     fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
         let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
@@ -120,14 +120,14 @@ impl Workers<'_> {
         intake.failed
     }
 
-    /// Reads a unit. `None` if the run is to stop.
+    /// Reads a unit; `None` if the run is to stop.
     fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
         let found = self.finder.find(&planned.unit, written)?;
         load(planned, &found, regions, &|| self.observer.should_stop())
     }
 
-    /// Lets a unit in and hands it over. False if there is no sense in going on.
+    /// Admits a unit and hands it to the writer. False if the load is to end.
     fn take(
         &self,
         planned: &PlannedUnit,
@@ -154,7 +154,7 @@ impl Workers<'_> {
         sender.send(loaded.unit).is_ok()
     }
 
-    /// Notes why a unit is not loaded. Always true: the others go on.
+    /// Records why a unit is not loaded. Always true: the others go on.
     fn fail(&self, planned: &PlannedUnit, mut reason: String, intake: &mut Intake) -> bool {
         self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
@@ -171,7 +171,7 @@ struct Intake {
     foreign_images: ForeignImages,
 }
 
-/// Whether units that are read again have regions that no other unit has.
+/// Whether a unit that is read again has regions that no other unit has.
 fn adds_regions(in_use: &RegionsInUse) -> bool {
     let adds = |table: &TableName, set: &RegionSet| {
         let mut with = in_use.others.get(table).cloned().unwrap_or_default();

@@ -41,7 +41,7 @@ pub(crate) enum Remains {
 #[derive(Debug)]
 pub(crate) struct UnitDecision {
     pub(crate) decision: Decision,
-    /// Tables that are on disk beside what is chosen, in words.
+    /// Tables on disk of which other files are chosen, in words.
     pub(crate) not_chosen: Option<String>,
     /// Whether its session has a folder under a root of tables, or nobody looked.
     pub(crate) has_folder: bool,

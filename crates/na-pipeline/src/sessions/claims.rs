@@ -165,7 +165,7 @@ impl<'a> Claims<'a> {
         claimants
     }
 
-    /// The listed sessions that a folder could be of by a surer rule than this one.
+    /// The listed sessions that may find a folder by a surer rule than this one.
     pub(crate) fn near(
         &self,
         (subject, visit): &FolderName,
@@ -195,7 +195,7 @@ impl<'a> Claims<'a> {
             self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
         let folders =
             found.flat_map(|(root, names)| names.into_iter().map(|name| root.subjects.path_of(name)));
-        // One that cannot be listed fails the units that need it.
+        // A folder that cannot be listed fails the units that need it.
         folders.filter_map(|folder| list_sessions(&folder).ok())
     }
 
@@ -212,7 +212,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// How many sessions were found by more than their codes, each rule with an example.
+    /// For each weaker rule, how many sessions were found by it, with an example.
     pub(crate) fn notes(&self) -> Vec<String> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
         let note = |(rule, sessions): (&Match, &BTreeMap<Session, PathBuf>)| {
@@ -228,7 +228,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The one folder that the surest rule leads to.
+/// The one folder that the surest rule finds; several are an error.
 fn only<'f>(
     folders: &'f Folders,
     keys: &MatchKeys,
@@ -263,14 +263,14 @@ impl Claim<'_> {
         near.filter(|other| *other != self.code).filter(finds_it).map(str::to_owned).collect()
     }
 
-    /// Whether a folder of this name stands beside the identifier's own: then it is somebody else's, here too.
+    /// Whether some root has a folder of this name beside the identifier's own: then it is somebody else's everywhere.
     fn stands_beside_own(&self, folders: &Folders) -> bool {
         let own = folders.index.by(Match::Code, self.keys);
         let named = folders.index.by(Match::Code, &MatchKeys::of_folder(self.kind, self.name));
         !own.is_empty() && named.iter().any(|name| !own.contains(name))
     }
 
-    /// Whether an identifier that has files from this folder in the store has a claim as good.
+    /// Whether an identifier that has files from this folder in the store has an equal claim.
     fn is_as_good_for(&self, code: &str) -> bool {
         let rule = MatchKeys::of_code(code, None).best_match(&MatchKeys::of_folder(self.kind, self.name));
         rule.unwrap_or(Match::Letters) <= self.rule

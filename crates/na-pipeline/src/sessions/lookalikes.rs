@@ -1,4 +1,4 @@
-//! Folders of different roots that only their letters, or their numbers, bring together: nobody says that they are one.
+//! Codes of different roots that only their letters or numbers make one: nothing says whether they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

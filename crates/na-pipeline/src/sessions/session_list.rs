@@ -7,9 +7,7 @@ use na_model::{Listing, Session};
 /// Identifiers as a list or a folder writes them, without BIDS' prefixes and what nobody sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenIds {
-    /// The subject.
     pub(crate) subject: String,
-    /// The session, where there is one.
     pub(crate) session: Option<String>,
 }
 
@@ -23,7 +21,6 @@ impl WrittenIds {
 /// The sessions of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionList {
-    /// The sessions and their metadata.
     pub(crate) listing: Listing,
     /// How each of them was written, in the same order.
     pub(crate) as_written: Vec<WrittenIds>,
@@ -48,9 +45,9 @@ impl SessionList {
 }
 
 /// What became of a list's rows: together they are all of them.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// All.
     pub rows: usize,
     /// Rows without a session, of people who have rows with one.
     pub visits_without_scan: usize,

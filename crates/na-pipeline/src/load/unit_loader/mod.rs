@@ -27,16 +27,16 @@ use crate::parse::volume::{Volume, is_volume};
 use crate::plan::unit_plan::PlannedUnit;
 use crate::unit_error::UnitError;
 
-/// A unit that was read, and what the user should know of it.
+/// A unit that was read, and what the user should know about it.
 pub(crate) struct LoadedUnit {
     pub(crate) unit: EncodedUnit,
     pub(crate) notes: Vec<String>,
-    /// What a sidecar says of its table's image, if that is another session's: the run counts them.
+    /// Which image a table was made of, in words, if it is another session's: the run counts them.
     pub(crate) foreign_image: Option<String>,
 }
 
-/// Reads a unit's files; `None` if the run was asked to stop meanwhile. `regions` are those of the table before, which are
-/// shared where they are this one's; afterwards they are those of the unit's last table.
+/// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before, which a
+/// table with the same regions shares; they become those of the unit's last table.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
@@ -54,7 +54,7 @@ struct UnitLoader<'a> {
     found: &'a FoundUnit,
     regions: &'a mut RegionSet,
     should_stop: &'a dyn Fn() -> bool,
-    /// Every file that TIV may stand in, and what was read there.
+    /// Every file that may hold TIV, with what was read there.
     volumes: Vec<VolumeCandidate>,
 }
 
@@ -124,7 +124,7 @@ impl UnitLoader<'_> {
         Ok(())
     }
 
-    /// A table's sidecar, with what it says. One that cannot be read is a note, and still a source if it has a state.
+    /// A table's sidecar as a source. One that cannot be parsed is a note, and still a source: a change of it is noticed.
     fn read_sidecar(
         &self,
         table: &FoundTable,
@@ -157,7 +157,7 @@ impl UnitLoader<'_> {
         Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))
     }
 
-    /// Reads a file that TIV may stand in. One that cannot be read costs no measurement.
+    /// Reads a file that may hold TIV. One that cannot be read costs no measurement.
     fn add_tiv_file(&mut self, file: &TivFile, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
         let reading = match read_unless(&file.path, self.should_stop) {
             Ok((bytes, fingerprint)) => {
@@ -173,7 +173,7 @@ impl UnitLoader<'_> {
                     mask_entity: None,
                     sidecar: None,
                 });
-                // What is less trusted than what is there is not asked.
+                // A file is not parsed if a more trusted one has a volume.
                 if self.volumes.iter().any(|read| read.has_volume_above(file.rank)) {
                     Ok(Vec::new())
                 } else {
@@ -224,7 +224,7 @@ impl UnitLoader<'_> {
         }
     }
 
-    /// Where the volume that stays was read from is remembered with it.
+    /// Keeps the files of a volume that stays as sources of the unit.
     fn keep_tiv_files(&self, loaded: &mut LoadedUnit) {
         for known in self.planned.known_tiv.iter().filter(|known| known.kind == SourceKind::Tiv) {
             match loaded.unit.sources.iter_mut().find(|source| source.path == known.path) {
@@ -268,7 +268,7 @@ fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<V
         .collect())
 }
 
-/// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
+/// The volume in a table's `vol_TIV`, which is the same in all rows; a column of whole millilitres is of integers.
 fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
     let column = parsed.batch.column_by_name(VOL_TIV)?;
     let first = (0..column.len()).find(|row| column.is_valid(*row))?;

@@ -12,7 +12,7 @@ const CELLS_BETWEEN_CHECKS: usize = 1 << 12;
 
 const CUT: &str = "the file may be cut: copy or write it again";
 
-/// The lines behind the header.
+/// The lines after the header.
 pub(super) struct TableBody<'a> {
     pub(super) path: &'a Path,
     /// Each line with its newline.
@@ -21,7 +21,7 @@ pub(super) struct TableBody<'a> {
 }
 
 impl TableBody<'_> {
-    /// Reads the rows into the columns, whatever their types turn out to be: no cell is read more than twice.
+    /// Reads the rows into the columns, whatever their types are. No cell is read more than twice.
     pub(super) fn read_into(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         self.read_all(columns)?;
         let is_late: Vec<bool> = columns.iter().map(ColumnBuilder::is_postponed).collect();
@@ -66,7 +66,7 @@ impl TableBody<'_> {
         Ok(())
     }
 
-    /// Reads the columns that are late as they were written.
+    /// Reads the postponed columns as text.
     fn read_words(&self, columns: &mut [ColumnBuilder], is_late: &[bool]) -> Result<(), UnitError> {
         for (column, _) in columns.iter_mut().zip(is_late).filter(|(_, is_late)| **is_late) {
             column.begin_words();
@@ -78,7 +78,7 @@ impl TableBody<'_> {
             for (column, is_late) in columns.iter_mut().zip(is_late) {
                 let (cell, end) = next_cell(rest);
                 if *is_late && column.push(cell).is_err() {
-                    // Words take every cell.
+                    // Text takes every cell.
                     column.postpone();
                 }
                 rest = rest.get(end + 1..).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Line<'_> {
     }
 }
 
-/// Asks now and then whether to stop.
+/// Checks now and then whether to stop.
 struct StopCheck<'a> {
     should_stop: &'a dyn Fn() -> bool,
     cells: usize,

@@ -40,8 +40,8 @@ pub struct ParsedTable {
     pub notes: Vec<String>,
 }
 
-/// Reads a table. Doubles are the nearest to their text; known statistics are numbers or flags; other columns take
-/// the narrowest type that holds all their cells. A row that repeats another is left out, with a note.
+/// Parses a table. Doubles are the nearest to their text; known statistics are numbers or flags; any other column has
+/// the narrowest type that holds all its cells. A row that repeats another is left out, with a note.
 ///
 /// # Errors
 /// Bytes that are not such a table, with line, column and what was expected; two rows of one region that differ.
@@ -49,7 +49,7 @@ pub fn parse_table(path: &Path, bytes: &[u8]) -> Result<ParsedTable, UnitError> 
     parse_table_unless(path, bytes, &|| false)
 }
 
-/// The same, and `should_stop` is asked every few thousand cells.
+/// The same, and `should_stop` is checked every few thousand cells.
 ///
 /// # Errors
 /// As [`parse_table`]; [`UnitError::Stopped`].
@@ -62,7 +62,7 @@ pub fn parse_table_unless(
     let (header, body) = header_and_body(path, without_bom(bytes))?;
     let names = column_names(path, header)?;
     let region_column = check_names(path, &names)?;
-    // A cell has a byte at least, its tab or newline: no more rows can be whole than that, whatever the newlines.
+    // A cell has at least one byte, its tab or newline: this bounds the rows that can be whole.
     let rows = memchr_iter(b'\n', body.as_bytes()).count().min(body.len() / names.len().max(1) + 1);
     let mut columns: Vec<ColumnBuilder> =
         names.into_iter().map(|name| ColumnBuilder::new(name, rows)).collect();
@@ -81,7 +81,7 @@ pub fn parse_table_unless(
     Ok(ParsedTable { batch, notes: note.into_iter().collect() })
 }
 
-/// The first line, and the lines behind it without empty ones at the end.
+/// The first line, and the lines after it without empty ones at the end.
 fn header_and_body<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a str, &'a str), UnitError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(UnitError::form(

@@ -16,7 +16,7 @@ use crate::unit_error::{UnitError, shorten};
 /// Rows between two checks whether to stop.
 const ROWS_BETWEEN_CHECKS: usize = 1 << 12;
 
-/// The table with one row for each region, and a note where rows were left out.
+/// The table with one row for each region, and a note if rows were left out.
 ///
 /// # Errors
 /// Two rows of one region that differ, with both lines; a request to stop.

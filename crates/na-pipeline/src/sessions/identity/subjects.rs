@@ -1,4 +1,4 @@
-//! Whose each row of a session list is.
+//! The subject of each row of a session list.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub(super) const DIGITS_LOST: &str = "it is a number in scientific notation: dig
 pub(super) struct Person {
     pub(super) row: ListedRow,
     pub(super) subject: SubjectCode,
-    /// The code without a spreadsheet's `.0`.
+    /// The code as written, without a spreadsheet's `.0`.
     pub(super) written: String,
     /// Why its sessions fail.
     pub(super) refused: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Identities<'a> {
 }
 
 impl Identities<'_> {
-    /// Whose each row is.
+    /// The rows with their subjects; those without a usable code are left out.
     pub(super) fn people(&self, rows: Vec<ListedRow>, list: &mut SessionList) -> Vec<Person> {
         let bare = |row: &ListedRow| visible(&row.subject, IdKind::Subject.prefix());
         let column = SpreadsheetColumn::of(rows.iter().map(bare).filter(|code| !is_missing_in_list(code)));
@@ -67,7 +67,7 @@ impl Identities<'_> {
             || self.roots.all.iter().any(|root| !root.subjects.index.by(Match::Code, &keys).is_empty())
     }
 
-    /// Codes of digits that the store, or a folder, writes with other zeros in front.
+    /// Gives codes of digits the spelling of the store, or of a folder, which may have other leading zeros.
     fn respell_subjects(&self, people: &mut [Person], list: &mut SessionList) {
         let listed: HashSet<SubjectCode> = people.iter().map(|person| person.subject.clone()).collect();
         let mut by_number: HashMap<String, usize> = HashMap::new();
@@ -104,7 +104,7 @@ impl Identities<'_> {
         }
     }
 
-    /// The one spelling of a number among the folders, where no root has the code as it is.
+    /// The one spelling that all roots' folders have of a number; `None` if a root has the code as it is.
     fn subject_of_folder(&self, subject: &SubjectCode, written: &str) -> Option<SubjectCode> {
         let keys = MatchKeys::of_code(subject.as_str(), Some(written));
         one_spelling(
@@ -114,7 +114,7 @@ impl Identities<'_> {
         .and_then(|code| SubjectCode::clean(&code).ok())
     }
 
-    /// The folders of a subject, each with its root; of several that could be meant the finder tells.
+    /// The folders of a subject, each with its root. The claims refuse several in one root; here the first counts.
     pub(super) fn folders(&self, person: &Person) -> Vec<(&Root, PathBuf)> {
         let keys = MatchKeys::of_code(person.subject.as_str(), Some(&person.written));
         let of_root = |root: &'_ Root| match root.subjects.index.find(&keys) {
@@ -125,7 +125,7 @@ impl Identities<'_> {
     }
 }
 
-/// The one clean form of folders that all are found as numbers.
+/// The one clean spelling of folders that are all found by their numbers.
 pub(super) fn one_spelling<'n>(
     kind: IdKind,
     found: impl Iterator<Item = (Match, Vec<&'n str>)>,

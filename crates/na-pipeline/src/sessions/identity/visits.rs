@@ -1,4 +1,4 @@
-//! Which visit each row of a session list is of.
+//! The visit of each row of a session list.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -127,13 +127,13 @@ impl Identities<'_> {
             })
     }
 
-    /// Whether a subject has files, on disk or in the store, that are of no visit.
+    /// Whether a subject has files that are in no visit's folder, on disk or in the store.
     fn has_visitless_files(&self, person: &Person) -> bool {
         self.stored.visits(&person.subject).any(Option::is_none)
             || self.folders(person).iter().any(|(_, folder)| has_scans(folder))
     }
 
-    /// The id of the store, or else of a folder, that equals this one as a number, where neither has it as it is.
+    /// The store's id, or else a folder's, that equals this one as a number; `None` if either has it as it is.
     fn other_spelling(
         &self,
         person: &Person,
@@ -167,7 +167,7 @@ impl Identities<'_> {
         one_spelling(IdKind::Session, found).and_then(|id| SessionId::clean(&id).ok().flatten())
     }
 
-    /// The visits of a subject, on disk and in the store; one without an id where there is none.
+    /// The visits of a subject, on disk and in the store; one without an id if there are none.
     fn all_visits(&self, person: &Person, list: &mut SessionList) -> Visits {
         let mut visits = Visits::of(self.folders(person));
         list.notes.append(&mut visits.notes);
@@ -180,7 +180,7 @@ impl Identities<'_> {
         visits
     }
 
-    /// Rows without visits, over folders that may have some: all visits of each subject, on disk and in the store.
+    /// Takes rows of a list without visits: each means all visits of its subject, on disk and in the store.
     pub(super) fn expand(&self, people: Vec<Person>, list: &mut SessionList, should_stop: &dyn Fn() -> bool) {
         let mut seen: HashMap<SubjectCode, ListedRow> = HashMap::new();
         let mut several_visits = 0_usize;

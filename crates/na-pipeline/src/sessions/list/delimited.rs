@@ -1,4 +1,4 @@
-//! The session list as cells of text: its shape is right, or an error with the first line where it is not.
+//! The session list as rows of cells. A wrong shape is an error with its first line.
 
 use std::fs::File;
 use std::io::{self, Read};
