@@ -1,9 +1,9 @@
 //! From folders of TSVs to a feature store: list, find, read, commit, export.
 //!
 //! [`run`] takes a [`Config`] and tells an [`Observer`] what happens. Sessions come from a list or from the folders
-//! themselves. Every unit is committed to the cache the moment it is read, a run that was cut short goes on where it was,
-//! and a file that cannot be read fails its unit and no other. What this crate is not: it has no command line, prints
-//! nothing, and looks at no environment.
+//! themselves. Every unit is committed to the cache the moment it is read, a run that was cut short goes on where it
+//! was, and a file that cannot be read fails its unit and no other. What this crate is not: it has no command line,
+//! prints nothing, and looks at no environment.
 //!
 //! ```no_run
 //! use na_pipeline::{Config, Event, Observer, SessionSource, run};

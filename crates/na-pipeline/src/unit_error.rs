@@ -27,7 +27,7 @@ pub enum UnitError {
     /// Something that is no regular file.
     #[error("{} is not a regular file: put the file itself there", path.display())]
     NotAFile { path: PathBuf },
-    /// A link whose file is not there.
+    /// A link with a target that does not exist.
     #[error("{} is a link to {}, which is not there: {way_out}", path.display(), target.display())]
     DeadLink {
         path: PathBuf,

@@ -17,12 +17,12 @@ pub(crate) fn names_same(first: &str, second: &str) -> bool {
 
 /// The session that a file's folders name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FolderNames<'a> {
+pub(crate) struct FolderSession<'a> {
     subject: Option<&'a str>,
     session: Option<&'a str>,
 }
 
-impl<'a> FolderNames<'a> {
+impl<'a> FolderSession<'a> {
     /// Reads a file's path under its root: the last `sub-*` folder counts, and the `ses-*` below it.
     pub(crate) fn of(relative: &'a str) -> Self {
         let mut names = Self { subject: None, session: None };
@@ -37,8 +37,9 @@ impl<'a> FolderNames<'a> {
         names
     }
 
-    /// The session that a file's name has, if it is another than its folders'. What stands before `sub-` is left out, as
-    /// CAT12's prefixes; a name without entities is never another session's, nor is one with a session in a folder without.
+    /// The session that a file's name has, if it is another than its folders'. What stands before `sub-` is left out,
+    /// as CAT12's prefixes; a name without entities is never another session's, nor is one with a session in a folder
+    /// without.
     pub(crate) fn other_session<'b>(&self, file_name: &'b str) -> Option<String> {
         let subject = entity(file_name, "sub-");
         let session = entity(file_name, "ses-");
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_name_is_held_against_its_folders() {
-        let other = |path: &str| FolderNames::of(path).other_session(path.rsplit('/').next().unwrap());
+        let other = |path: &str| FolderSession::of(path).other_session(path.rsplit('/').next().unwrap());
         for path in [
             "sub-0007/ses-1/anat/sub-7_ses-01_tissue-GM_parc.tsv",
             "sub-0007/ses-1/anat/tissue-GM_parc.tsv",

@@ -16,7 +16,7 @@ pub(crate) const DWI: &str = "dwi";
 
 /// The names of folders that start with a prefix, without it, sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
+pub(crate) struct FolderListing {
     pub(crate) names: Vec<String>,
     /// Folders with names that are not UTF-8: they cannot be told apart and are left out.
     pub(crate) unreadable: Vec<PathBuf>,
@@ -25,8 +25,8 @@ pub(crate) struct Listed {
 }
 
 /// Lists the folders, and links to folders, in a folder that start with a prefix.
-pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<Listed> {
-    let mut listed = Listed::default();
+pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<FolderListing> {
+    let mut listed = FolderListing::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let file_name = entry.file_name();
@@ -55,7 +55,11 @@ pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<Listed> {
 }
 
 /// The same for the root that a setting names.
-pub(crate) fn list_root(setting: &'static str, root: &Path, prefix: &str) -> Result<Listed, PipelineError> {
+pub(crate) fn list_root(
+    setting: &'static str,
+    root: &Path,
+    prefix: &str,
+) -> Result<FolderListing, PipelineError> {
     let problem =
         |problem: &str| PipelineError::Root { setting, path: root.to_owned(), problem: problem.to_owned() };
     let unreadable = |source| PipelineError::RootUnreadable { setting, path: root.to_owned(), source };
@@ -78,7 +82,7 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    pub(crate) fn new(path: &Path, kind: IdKind, listed: Listed) -> Self {
+    pub(crate) fn new(path: &Path, kind: IdKind, listed: FolderListing) -> Self {
         let keyed = listed.names.into_iter().map(|name| {
             let keys = MatchKeys::of_folder(kind, &name);
             (name, keys)

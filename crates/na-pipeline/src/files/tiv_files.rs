@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use na_model::SourceRoot;
 
 use crate::files::path::relative;
-use crate::files::session_entities::{FolderNames, names_same, visit_of};
+use crate::files::session_entities::{FolderSession, names_same, visit_of};
 use crate::files::session_folders::names_in;
 use crate::files::tiv_rank::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
@@ -55,8 +55,8 @@ impl TivFiles {
         }
     }
 
-    /// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed` are
-    /// not listed again.
+    /// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed`
+    /// are not listed again.
     pub(crate) fn look_beside_tables(
         &mut self,
         root: &Path,
@@ -146,7 +146,7 @@ impl TivFiles {
             let Some(rank) = rank_of_file(name).filter(|rank| is_wanted(*rank)) else { continue };
             let path = folder.join(name);
             let relative = relative(root_path, &path);
-            match FolderNames::of(&relative).other_session(name) {
+            match FolderSession::of(&relative).other_session(name) {
                 Some(named) => self.notes.push(format!(
                     "{}: its name says that it is of {named}; total intracranial volume is not taken from it",
                     path.display()

@@ -1,4 +1,5 @@
-//! A key by which sessions of different spellings may be one: the numbers, or else the letters and digits, of their ids.
+//! A key by which sessions of different spellings may be one: the numbers, or else the letters and digits, of their
+//! ids.
 
 use na_model::{Session, code_letters, code_number};
 

@@ -1,5 +1,5 @@
-//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with total
-//! intracranial volume.
+//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with
+//! total intracranial volume.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Whether a unit may be committed: what is admitted can be exported.
 //!
-//! Whatever could make an export fail for everybody is checked here, and fails the one unit instead. Units are admitted in
-//! the plan's order, whatever the number of threads: of two units that contradict each other the first is in.
+//! Whatever could make an export fail for everybody is checked here, and fails the one unit instead. Units are admitted
+//! in the plan's order, whatever the number of threads: of two units that contradict each other the first is in.
 
 use std::collections::{BTreeMap, HashMap};
 

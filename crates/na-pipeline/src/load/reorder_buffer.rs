@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How often a thread that waits checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Hands out the numbers below `n`, and takes the results in their order. No thread runs further ahead than a window, which
-/// bounds the results that wait.
+/// Hands out the numbers below `n`, and takes the results in their order. No thread runs further ahead than a window,
+/// which bounds the results that wait.
 pub(crate) struct ReorderBuffer<T> {
     n: usize,
     window: usize,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use na_model::Sidecar;
 
-use crate::files::session_entities::FolderNames;
+use crate::files::session_entities::FolderSession;
 use crate::inputs::parcellate_tables::FoundTable;
 use crate::unit_error::UnitError;
 
@@ -37,6 +37,6 @@ fn is_same_atlas(first: &str, second: &str) -> bool {
 pub(super) fn foreign_image(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
     let original = sidecar.original_file.as_deref()?;
     let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
-    FolderNames::of(&table.relative).other_session(name)?;
+    FolderSession::of(&table.relative).other_session(name)?;
     Some(format!("{} was made of {name}", table.path.display()))
 }

@@ -1,5 +1,5 @@
-//! A fresh load (`--force`): everything is loaded as if there were no store, and replaces the whole store at the commit.
-//! Until then the store stays as it was.
+//! A fresh load (`--force`): everything is loaded as if there were no store, and replaces the whole store at the
+//! commit. Until then the store stays as it was.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -37,8 +37,8 @@ impl Base {
     }
 }
 
-/// Makes room for a fresh load. What another load committed is brought into the store first: it stays if this one is cut
-/// short.
+/// Makes room for a fresh load. What another load committed is brought into the store first: it stays if this one is
+/// cut short.
 ///
 /// # Errors
 /// A cache that cannot be read, or brought into the store.
@@ -113,8 +113,8 @@ pub struct LetGo {
 }
 
 impl LetGo {
-    /// What a store has beside the loaded units, each with whether it has tables, and the loaded tables. A stored unit with
-    /// tables of which only total intracranial volume was loaded was not loaded again.
+    /// What a store has beside the loaded units, each with whether it has tables, and the loaded tables. A stored unit
+    /// with tables of which only total intracranial volume was loaded was not loaded again.
     ///
     /// # Errors
     /// A store that cannot be read.

@@ -18,8 +18,8 @@ use crate::sessions::session_list::SessionList;
 /// The longest header that is read, bytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// Refuses a list of metrics if no table has any of them, in the store or on disk: every feature would be removed and none
-/// written. Without any table nothing is refused.
+/// Refuses a list of metrics if no table has any of them, in the store or on disk: every feature would be removed and
+/// none written. Without any table nothing is refused.
 pub(crate) fn check_metrics(
     config: &Config,
     stored: &[String],

@@ -1,5 +1,5 @@
-//! What leaves the store in a run: what is gone from disk (`--prune`), sessions that are not listed (`--prune-unlisted`),
-//! and what another session has a better claim to.
+//! What leaves the store in a run: what is gone from disk (`--prune`), sessions that are not listed
+//! (`--prune-unlisted`), and what another session has a better claim to.
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! Which session a folder belongs to: one folder, one session.
 //!
-//! A folder that is found by a weaker rule than its code ([`Match::Letters`], [`Match::Number`]) is a session's only if no
-//! other has an equal or better claim: a session of the whole list, one that has files from the folder in the store, or
-//! one that has a folder of that very name beside the session's own.
+//! A folder that is found by a weaker rule than its code ([`Match::Letters`], [`Match::Number`]) is a session's only if
+//! no other has an equal or better claim: a session of the whole list, one that has files from the folder in the store,
+//! or one that has a folder of that very name beside the session's own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

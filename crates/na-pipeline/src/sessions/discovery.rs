@@ -11,8 +11,8 @@ use crate::sessions::lookalikes::{FoldersByCode, lookalikes};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::Visits;
 
-/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under CAT12's root, which other programs share, only
-/// those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
+/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under CAT12's root, which other programs share,
+/// only those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
 pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
     let mut list = SessionList::default();
     list.listing.found_by_folders = true;

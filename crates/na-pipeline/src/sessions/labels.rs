@@ -25,8 +25,8 @@ impl Labels {
         self.participants.is_empty() && self.sessions.is_empty()
     }
 
-    /// The sessions of a list that the labels choose. A label means the code that it cleans to, or else the one code that
-    /// it equals as a number.
+    /// The sessions of a list that the labels choose. A label means the code that it cleans to, or else the one code
+    /// that it equals as a number.
     pub(crate) fn chosen(&self, list: &SessionList) -> Result<HashSet<Session>, PipelineError> {
         let rows = || list.listing.rows.iter().zip(&list.as_written);
         let subjects = rows().map(|(row, written)| {

@@ -24,11 +24,12 @@ pub(crate) struct SessionList {
     pub(crate) listing: Listing,
     /// How each of them was written, in the same order.
     pub(crate) as_written: Vec<WrittenIds>,
-    /// Sessions that cannot be told from others, or whose digits were lost, with the reason.
+    /// Sessions that fail before they are looked for, as they cannot be told from others or lost digits; with the
+    /// reason.
     pub(crate) refused: BTreeMap<Session, String>,
     /// Sessions of people who withdrew: nothing of them is loaded.
     pub(crate) withdrawn: Vec<(Session, WrittenIds)>,
-    /// What is wrong with rows of which nobody can tell whom they mean.
+    /// What is wrong with rows that mean no session that can be told.
     pub(crate) untold: Vec<String>,
     /// What became of the rows.
     pub(crate) counts: RowCounts,
@@ -55,7 +56,7 @@ pub struct RowCounts {
     pub without_id: usize,
     /// Rows that repeat another.
     pub repeated: usize,
-    /// Rows whose identifier is none.
+    /// Rows with an identifier that cannot be used.
     pub unusable: usize,
     /// Sessions of people who withdrew.
     pub withdrawn: usize,

@@ -70,7 +70,7 @@ impl Visits {
         visits
     }
 
-    /// Adds those of which there are reports alone.
+    /// Adds those that have nothing but reports.
     fn add_with_reports(&mut self, possible: Vec<Possible<'_>>, lookalikes: &[Lookalikes]) {
         for visit in possible.into_iter().rev() {
             let is_told_apart = match &visit.id {

@@ -61,8 +61,8 @@ fn delimiter(line: &str) -> Option<char> {
     first(&[',', '\t']).or_else(|| first(&[';']))
 }
 
-/// The cells of a line, without quotes; missing-value words are empty. A quote that is never closed affects its own line
-/// alone.
+/// The cells of a line, without quotes; missing-value words are empty. A quote that is never closed affects its own
+/// line alone.
 fn cells(line: &str, delimiter: Option<char>) -> Vec<String> {
     let mut is_quoted = false;
     let cells = line.split(|c: char| {

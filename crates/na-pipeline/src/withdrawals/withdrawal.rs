@@ -41,12 +41,12 @@ pub struct Withdrew {
     pub is_known: bool,
 }
 
-/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and may
-/// take any share of the store.
+/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and
+/// may take any share of the store.
 ///
 /// # Errors
-/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not clear; a
-/// store that cannot be read or written; a load that is running; traces of them that are left.
+/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not
+/// clear; a store that cannot be read or written; a load that is running; traces of them that are left.
 pub fn withdraw(
     output: &Path,
     withdrawn: &Withdrawn,
@@ -97,8 +97,8 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
     Ok(Withdrew::of(meant, is_known))
 }
 
-/// Refuses lines that are not clear, except those that may have been carried out before: if the list is known, a session
-/// that is not in the store may have been taken out.
+/// Refuses lines that are not clear, except those that may have been carried out before: if the list is known, a
+/// session that is not in the store may have been taken out.
 pub(crate) fn check_clear(
     unclear: &[Unclear],
     yes: bool,

@@ -79,8 +79,8 @@ impl Withdrawn {
         u64::try_from(lines.len()).unwrap_or(u64::MAX)
     }
 
-    /// Which of these sessions withdrew. A code means itself, or the one code that it equals as a number. A code with the
-    /// same letters and digits only is counted and takes nobody out, as does a line that is not clear.
+    /// Which of these sessions withdrew. A code means itself, or the one code that it equals as a number. A code with
+    /// the same letters and digits only is counted and takes nobody out, as does a line that is not clear.
     #[must_use]
     pub fn among(&self, sessions: &BTreeSet<Session>) -> Meant {
         let Self::List(participants) = self else { return Meant::default() };

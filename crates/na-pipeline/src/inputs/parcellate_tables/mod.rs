@@ -12,7 +12,7 @@ use na_model::{BidsName, MapSource, TableName};
 use crate::config::EntityPick;
 use crate::files::copies;
 use crate::files::path::relative;
-use crate::files::session_entities::FolderNames;
+use crate::files::session_entities::FolderSession;
 use crate::files::session_folders::names_in;
 use crate::unit_error::UnitError;
 
@@ -194,7 +194,7 @@ impl Search<'_> {
             return Err(UnitError::Copy { path });
         }
         let relative = relative(self.root, &path);
-        let folder = FolderNames::of(&relative);
+        let folder = FolderSession::of(&relative);
         match folder.other_session(&file.file_name) {
             Some(named) => Err(UnitError::OtherSession { path, named, folder: folder.written() }),
             None => Ok(()),

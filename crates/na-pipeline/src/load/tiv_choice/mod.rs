@@ -2,8 +2,9 @@
 //!
 //! The most trusted source that has a volume decides. Several that are equally trusted count as one if they agree;
 //! otherwise the one of the image that the tables were made of is taken, then the one that agrees with the tables' own
-//! column; otherwise none is, as nothing tells them apart. The stored volume stays if its file was not examined or cannot be
-//! read, unless a better source has a volume, and if its file is gone and there is no other. Begin with [`choose`].
+//! column; otherwise none is, as nothing tells them apart. The stored volume stays if its file was not examined or
+//! cannot be read, unless a better source has a volume, and if its file is gone and there is no other. Begin with
+//! [`choose`].
 
 use std::path::PathBuf;
 

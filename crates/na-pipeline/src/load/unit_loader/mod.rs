@@ -1,7 +1,7 @@
 //! Reading one unit: its tables, their sidecars, and total intracranial volume, encoded for the cache.
 //!
-//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs a
-//! note and no measurement. Begin with [`load`].
+//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
+//! a note and no measurement. Begin with [`load`].
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
@@ -10,7 +10,7 @@ use na_model::columns::VOL_TIV;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TivFinding};
 
 use crate::files::fingerprint::read_unless;
-use crate::files::session_entities::FolderNames;
+use crate::files::session_entities::FolderSession;
 use crate::files::source_folder::root_of;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
@@ -35,8 +35,8 @@ pub(crate) struct LoadedUnit {
     pub(crate) foreign_image: Option<String>,
 }
 
-/// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before, which a
-/// table with the same regions shares; they become those of the unit's last table.
+/// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before,
+/// which a table with the same regions shares; they become those of the unit's last table.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
@@ -124,7 +124,8 @@ impl UnitLoader<'_> {
         Ok(())
     }
 
-    /// A table's sidecar as a source. One that cannot be parsed is a note, and still a source: a change of it is noticed.
+    /// A table's sidecar as a source. One that cannot be parsed is a note, and still a source: a change of it is
+    /// noticed.
     fn read_sidecar(
         &self,
         table: &FoundTable,
@@ -244,7 +245,7 @@ impl UnitLoader<'_> {
 
 fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<Vec<Volume>, UnitError> {
     if matches!(file.rank, Rank::Table(_)) {
-        let folder = FolderNames::of(&file.relative);
+        let folder = FolderSession::of(&file.relative);
         let (volumes, of_others): (Vec<Volume>, Vec<Volume>) = tiv_from_tsv(&file.path, bytes)?
             .into_iter()
             .partition(|volume| folder.other_session(&volume.image).is_none());

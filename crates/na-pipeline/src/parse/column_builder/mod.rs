@@ -230,8 +230,8 @@ impl ColumnBuilder {
     }
 }
 
-/// Whether a double's text is a number by the rule of [`Number::parse`]: no leading zeros, and if it is whole, few enough
-/// digits for 64 bits.
+/// Whether a double's text is a number by the rule of [`Number::parse`]: no leading zeros, and if it is whole, few
+/// enough digits for 64 bits.
 #[inline]
 fn is_usual_double(text: &[u8]) -> bool {
     let bare = match text {

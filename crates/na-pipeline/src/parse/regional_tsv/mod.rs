@@ -1,7 +1,7 @@
 //! A table of regional statistics: a header, then a row a region, cells between tabs.
 //!
-//! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and what
-//! was expected there. Begin with [`parse_table`].
+//! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and
+//! what was expected there. Begin with [`parse_table`].
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -18,14 +18,13 @@ use na_model::metric_kind;
 use crate::files::pointer::check_content;
 use crate::parse::cell::unquoted;
 use crate::parse::column_builder::ColumnBuilder;
+use crate::parse::regional_tsv::body::TableBody;
+use crate::parse::regional_tsv::repeats::without_repeats;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::unit_error::{UnitError, shorten};
 
 mod body;
 mod repeats;
-
-use body::TableBody;
-use repeats::without_repeats;
 
 /// The columns that the store adds to a table.
 const ADDED_BY_STORE: [&str; 9] = [SUBJECT, SESSION, MODALITY, METRIC, TIV, WORKFLOW, MODEL, PARAM, DESC];
@@ -53,7 +52,7 @@ pub fn parse_table(path: &Path, bytes: &[u8]) -> Result<ParsedTable, UnitError> 
 ///
 /// # Errors
 /// As [`parse_table`]; [`UnitError::Stopped`].
-pub fn parse_table_unless(
+pub(crate) fn parse_table_unless(
     path: &Path,
     bytes: &[u8],
     should_stop: &dyn Fn() -> bool,

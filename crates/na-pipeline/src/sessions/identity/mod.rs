@@ -1,7 +1,7 @@
 //! From the rows of a session list to sessions, seen together with the folders on disk and what the store holds.
 //!
-//! Knows rows, roots and stored sessions. Promises that a code which the store or a folder spells otherwise is theirs, and
-//! that two rows of one session that differ fail it. Begin with [`identify`].
+//! Knows rows, roots and stored sessions. Promises that a code which the store or a folder spells otherwise is theirs,
+//! and that two rows of one session that differ fail it. Begin with [`identify`].
 
 mod rows;
 mod subjects;

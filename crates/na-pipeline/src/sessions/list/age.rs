@@ -30,8 +30,8 @@ pub(super) enum AgeUnit {
 }
 
 impl AgeUnit {
-    /// The unit of a column, from the JSON of the list's own name or `participants.json`, with a note. It is years unless
-    /// one of them says otherwise; one that exists and cannot be read makes it unknown.
+    /// The unit of a column, from the JSON of the list's own name or `participants.json`, with a note. It is years
+    /// unless one of them says otherwise; one that exists and cannot be read makes it unknown.
     pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
         let said = [own_json(list), list.with_file_name("participants.json")]
             .iter()

@@ -256,8 +256,8 @@ fn words_of(name: &str) -> impl Iterator<Item = String> {
 }
 
 impl SessionListOptions {
-    /// Whether a column must not be in the store, today's or an older one: it looks like a direct identifier, or others are
-    /// chosen.
+    /// Whether a column must not be in the store, today's or an older one: it looks like a direct identifier, or others
+    /// are chosen.
     #[must_use]
     pub fn leaves_out(&self, column: &str) -> bool {
         is_left_out(column, self) || !is_chosen(column, self)
