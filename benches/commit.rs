@@ -3,34 +3,27 @@
 //! `two loaders` is the real case: units wait while a transaction is synced, and the next one takes all that wait.
 //! `alone` is a unit that waits for its own sync. `in memory` is two loaders where a sync costs nothing: what is left is
 //! SQLite's own work.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "criterion's macros; benches may stop"
-)]
-
-mod support;
+#![allow(missing_docs, reason = "criterion's macros")]
 
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use bench_support::TISSUES;
+use bench_support::table::REGIONS;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
-use support::TISSUES;
-use support::table::REGIONS;
 
 /// Different units that are committed again and again, as sessions of their own.
 const UNITS: usize = 16;
 
 fn units(tissues: &[&str], regions: usize) -> Vec<EncodedUnit> {
-    (0..UNITS).map(|n| support::unit(n, tissues, regions)).collect()
+    (0..UNITS).map(|n| bench_support::unit(n, tissues, regions)).collect()
 }
 
 fn numbered(unit: &EncodedUnit, n: usize) -> EncodedUnit {
     let mut unit = unit.clone();
-    unit.unit.session = support::session(n);
+    unit.unit.session = bench_support::session(n);
     unit
 }
 

@@ -1,19 +1,17 @@
 //! What a load spends on the cache: the same tables parsed and dropped, parsed and committed, and read back for the export.
 //! A job without a cache would parse them and go on with what it holds: the cache adds the rest.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
-
-mod support;
+#![allow(missing_docs, reason = "criterion's macros")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bench_support::TISSUES;
+use bench_support::table::{Content, text};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 use na_model::{Modality, TableName, Unit};
 use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
 use rayon::prelude::*;
-use support::TISSUES;
-use support::table::{Content, text};
 
 const UNITS: usize = 100;
 
@@ -26,7 +24,7 @@ fn unit(n: usize, texts: &[String]) -> EncodedUnit {
         EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &parse(text).batch).unwrap()
     });
     EncodedUnit {
-        unit: Unit::new(support::session(n), Modality::Anatomical),
+        unit: Unit::new(bench_support::session(n), Modality::Anatomical),
         read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Measured(1500.0),
         tables: tables.collect(),

@@ -1,16 +1,14 @@
 //! What a loading thread does with a table: bytes of a TSV → columns → the blob that is committed.
 #![allow(missing_docs, reason = "criterion's macros")]
 
-mod support;
-
 use std::hint::black_box;
 use std::path::Path;
 
+use bench_support::table::{Content, text};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::EncodedTable;
 use na_model::TableName;
 use na_pipeline::parse::regional_tsv::parse_table;
-use support::table::{Content, text};
 
 fn benches(criterion: &mut Criterion) {
     let text = text(&Content::anatomical(1));
@@ -19,7 +17,7 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("parse", |bencher| {
         bencher.iter(|| parse_table(Path::new("bench.tsv"), black_box(text.as_bytes())));
     });
-    let parsed = support::parsed(&Content::anatomical(1));
+    let parsed = bench_support::parsed(&Content::anatomical(1));
     let table = TableName::parse("anatomical_gm");
     group.bench_function("encode", |bencher| {
         bencher

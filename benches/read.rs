@@ -1,19 +1,17 @@
 //! Reading a store of 400 sessions: out of Parquet, and through the cache.
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; benches may stop")]
+#![allow(missing_docs, reason = "criterion's macros")]
 
-mod support;
-
+use bench_support::TISSUES;
 use criterion::{Criterion, criterion_group, criterion_main};
 use na_store::{FeatureStore, ReadOptions};
-use support::TISSUES;
 
 fn benches(criterion: &mut Criterion) {
     const SESSIONS: usize = 400;
     let cached = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    support::load(cached.path(), SESSIONS, &TISSUES);
+    bench_support::load(cached.path(), SESSIONS, &TISSUES);
     let exported = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    support::load(exported.path(), SESSIONS, &TISSUES);
-    support::export_all(exported.path(), SESSIONS, false);
+    bench_support::load(exported.path(), SESSIONS, &TISSUES);
+    bench_support::export_all(exported.path(), SESSIONS, false);
     let mut group = criterion.benchmark_group("read");
     group.sample_size(20);
     for (from, folder) in [("parquet", &exported), ("the cache", &cached)] {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use na_cache::{Cache, CacheError, CacheStatus, HolderName};
+use na_cache::{Cache, CacheError, CacheStatus, Cancel, HolderName, cache_status};
 use na_pipeline::{Withdrew, withdraw};
 use na_store::{
     CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, WithdrawalsTold,
-    cache_status, discard_fresh_load, export_cache, verify_store,
+    discard_fresh_load, export_cache, verify_store,
 };
 use serde_json::json;
 
@@ -122,7 +122,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         let withdrew = withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?;
         tell_withdrawn(&withdrew, false);
         // Where there is nothing to export, that was it.
-        let is_all = match cache_status(&output) {
+        let is_all = match cache_status(&output, &Cancel::never()) {
             Ok(None) => Some(false),
             Ok(Some(status)) if status.fresh && !options.discard => Some(true),
             _ => None,
@@ -134,8 +134,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
     }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
-    let status = match cache_status(&output) {
-        Err(StoreError::Cache(error)) if error.leaves_the_export() => Err(Hidden::of(&output, &error)),
+    let status = match cache_status(&output, &Cancel::never()) {
+        Err(error) if error.leaves_the_export() => Err(Hidden::of(&output, &error)),
         status => Ok(status?.ok_or_else(no_cache)?),
     };
     let (shown, shown_json) = match &status {

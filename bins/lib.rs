@@ -24,6 +24,8 @@
 //! assert_eq!((info.unit.as_str(), info.regions.len()), ("mm3", 384));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 pub mod export_cache;
 pub mod preprocess;

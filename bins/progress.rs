@@ -68,11 +68,11 @@ impl Progress {
 
     pub(crate) fn step(&self, step: &ExportStep) {
         let (text, done) = match step {
-            ExportStep::LongTable { table, place, of } => {
-                (format!("writing {table}"), Some((place.saturating_sub(1), *of)))
+            ExportStep::LongTable { table, index, total } => {
+                (format!("writing {table}"), Some((index.saturating_sub(1), *total)))
             }
-            ExportStep::Features { table, n_features, place, of } => {
-                (format!("writing {n_features} features of {table}"), Some((place.saturating_sub(1), *of)))
+            ExportStep::Features { table, n_features, index, total } => {
+                (format!("writing {n_features} features of {table}"), Some((index.saturating_sub(1), *total)))
             }
             _ => ("verifying what was written".to_owned(), None),
         };

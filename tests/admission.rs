@@ -1,12 +1,5 @@
 //! What is admitted can be exported: what could keep everybody from it fails its own session, in the list's order, whatever
 //! the number of threads.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test's helpers may fail it"
-)]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Whatever file system the output is on: one writer, nothing lost, readers that work.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -11,6 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use support::Ran;
 use support::cohort::Cohort;
 use support::faults::{Surroundings, surround};
+use support::files::names_in;
 use support::store::Store;
 
 const SESSIONS: usize = 60;
@@ -97,9 +97,7 @@ fn counted(status: &Ran) -> Option<u64> {
 }
 
 fn left_of_the_cache(cohort: &Cohort) -> Vec<String> {
-    let names = fs::read_dir(cohort.store()).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(".cache")).collect()
+    names_in(&cohort.store()).into_iter().filter(|name| name.starts_with(".cache")).collect()
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A file that is not what it should be fails its unit, by name, line and column, and no other unit.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

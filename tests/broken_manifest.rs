@@ -1,5 +1,4 @@
 //! A manifest that is gone or broken is made again from the files, and nothing is lost or loaded twice.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

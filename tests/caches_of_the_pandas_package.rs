@@ -1,5 +1,4 @@
 //! A cache that the pandas package left is exported: its complete sessions, each row once; the others are named.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -7,7 +6,7 @@ use std::fs;
 
 use rusqlite::{Connection, params};
 use support::cohort::Cohort;
-use support::files::copy;
+use support::files::{copy, fixture, names_in};
 use support::store::{NULL, Store, number, rows_each};
 
 /// Rows as pandas wrote them: a row a region, flags as integers, sessions' ids in each row.
@@ -92,8 +91,7 @@ fn complete_sessions_are_exported_once_and_the_others_are_named() {
     assert_eq!(store.table("wide/anatomical/gm_mean.parquet").rows.len(), 2);
     assert_eq!(store.manifest["atlas_name"], "AAL");
     assert!(!cohort.store().join(".cache.db").exists());
-    let left: Vec<_> = fs::read_dir(cohort.store()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".cache")), "{left:?}");
+    assert_eq!(left(&cohort, ".cache"), [""; 0]);
 }
 
 #[test]
@@ -141,8 +139,7 @@ fn a_session_without_an_id_is_taken_over() {
 /// The cache of the package beside its store, as a pandas writes them.
 fn beside_a_store(pandas: &str) -> Cohort {
     let cohort = Cohort::empty();
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas_package");
-    copy(&fixture.join(pandas), &cohort.store());
+    copy(&fixture(&format!("pandas_package/{pandas}")), &cohort.store());
     fs::rename(cohort.store().join("cache.db"), cohort.store().join(".cache.db")).unwrap();
     cohort.list_of(&[]);
     cohort
@@ -150,9 +147,7 @@ fn beside_a_store(pandas: &str) -> Cohort {
 
 /// Names of the store's folder that begin so.
 fn left(cohort: &Cohort, start: &str) -> Vec<String> {
-    let names =
-        fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(start)).collect()
+    names_in(&cohort.store()).into_iter().filter(|name| name.starts_with(start)).collect()
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! What changed on disk or in the session list is in the store after the next run, and nothing else is read again.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -7,6 +6,7 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use support::cohort::{Cohort, anatomical, diffusion, tiv_path, tsv};
+use support::files::all_below;
 use support::store::{Store, rows_each};
 
 const A: (&str, &str) = ("0001", "1");
@@ -295,9 +295,7 @@ fn features_that_were_lost_are_made_again_as_they_were_whichever_they_were() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);
     let expected = Store::read(&cohort.store());
-    let folder = cohort.store().join("wide/diffusion");
-    let mut features: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    features.sort();
+    let features = all_below(&cohort.store().join("wide/diffusion"));
     assert!(features.len() >= 8, "two maps with four metrics: {features:?}");
     for lost in 1..1 << features.len().min(8) {
         let is_lost = |(place, _): &(usize, _)| lost >> place & 1 == 1;

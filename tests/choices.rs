@@ -1,5 +1,4 @@
 //! What is loaded and written is what was asked for; where a choice is needed, it is never made by chance.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

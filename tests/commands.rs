@@ -1,5 +1,4 @@
 //! What the two commands take, print and end with.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -10,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::cohort::{Cohort, anatomical, tsv};
+use support::files::contents_below;
 use support::store::Store;
 use support::{Ran, export_cache, preprocess};
 
@@ -18,19 +18,6 @@ const B: (&str, &str) = ("0002", "1");
 
 fn ran(command: &mut Command) -> Ran {
     Ran::of(command.output().unwrap())
-}
-
-/// Every path under a folder, with the size of files.
-fn listing(folder: &Path) -> BTreeSet<(String, u64)> {
-    let mut all = BTreeSet::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(listing(&path));
-        }
-        all.insert((path.display().to_string(), fs::metadata(&path).unwrap().len()));
-    }
-    all
 }
 
 #[test]
@@ -51,7 +38,7 @@ fn help_version_and_completions_go_to_stdout() {
             assert!(script.stdout.contains(name) && script.stderr.is_empty(), "{shell}");
         }
     }
-    assert_eq!(listing(folder.path()).len(), 0);
+    assert!(contents_below(folder.path()).is_empty());
 }
 
 #[test]
@@ -132,16 +119,16 @@ fn where_there_is_no_cache_it_is_said_and_the_exit_status_is_1() {
 #[test]
 fn a_dry_run_says_what_there_is_to_do_and_writes_nothing() {
     let cohort = Cohort::of(&[A, B]);
-    let before = listing(cohort.root());
+    let before = contents_below(cohort.root());
     cohort
         .run(&["--dry-run"])
         .ended(0)
         .says(&["To load   4 units, 0 of them changed", "Nothing was done: --dry-run."]);
-    assert_eq!(listing(cohort.root()), before);
+    assert!(contents_below(cohort.root()) == before);
     cohort.run(&[]).ended(0);
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(3.0));
     cohort.list_of(&[A, B, ("0003", "1")]);
-    let before = listing(cohort.root());
+    let before = contents_below(cohort.root());
     for arguments in [&["--dry-run"][..], &["--dry-run", "--json"], &["--dry-run", "-v"]] {
         cohort.run(arguments).ended(0);
     }
@@ -149,7 +136,7 @@ fn a_dry_run_says_what_there_is_to_do_and_writes_nothing() {
     assert_eq!((&json["to_load"], &json["changed"], &json["missing"]), (&1.into(), &1.into(), &2.into()));
     let forced = cohort.run(&["--dry-run", "--force", "--json"]).ended(0).json();
     assert!(forced["dry_run"].as_bool().unwrap());
-    assert_eq!(listing(cohort.root()), before);
+    assert!(contents_below(cohort.root()) == before);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The commands over a store with a damaged file: they end with an error that names it, whichever byte is wrong, and what
 //! was committed stays.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! On the cohort that the project ships, the store equals, cell by cell, what the pandas package wrote.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Whatever a user gets wrong: one plain message says what, where and what to do, and the exit status says how it ended.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

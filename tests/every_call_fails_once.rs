@@ -1,12 +1,6 @@
 //! Whichever call to the file system fails, once or from then on: the error is told, and the next run ends right.
 //!
 //! `EVERY_CALL=1 cargo test --test every_call_fails_once` fails each call with each error, once and for good.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test's helpers may fail it"
-)]
 #![cfg(target_os = "linux")]
 
 mod support;

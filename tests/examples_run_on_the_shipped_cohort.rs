@@ -1,11 +1,5 @@
 //! The examples of the library do what they say, on the cohort that the project ships.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    dead_code,
-    unreachable_pub,
-    reason = "examples, and a test of them"
-)]
+#![allow(dead_code, unreachable_pub, reason = "examples, and a test of them")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A name never costs data: sources whose features would have one name are all there.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A store of many features is made and read where few files may be open.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -1,6 +1,5 @@
 //! `--force` loads everything anew, and what it loads takes the place of the whole store when all of it is there: until
 //! then the store is what it was, whatever happens.
-#![allow(clippy::unwrap_used, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -2,12 +2,6 @@
 //! reader that is not the store's looks whether every row is under its owner's name, once.
 //!
 //! `HOSTILE_COHORTS=1000 cargo test --test hostile_cohorts -- --nocapture` tries so many and prints what they held.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test's helpers may fail it"
-)]
 
 mod support;
 

@@ -1,39 +1,25 @@
 //! Names that lead elsewhere, folders that lead in circles, stores that move: nothing outside the roots and the output
 //! is read or written, and what was committed stays.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(unix)]
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use support::Ran;
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
+use support::files::paths_below;
 use support::store::Store;
-
-/// All that is below a folder, links not followed.
-fn below(folder: &Path) -> BTreeSet<PathBuf> {
-    let mut all = BTreeSet::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.is_symlink() {
-            all.extend(below(&path));
-        }
-        all.insert(path);
-    }
-    all
-}
 
 #[test]
 fn identifiers_never_lead_out_of_the_roots() {
     let cohort = Cohort::of(&[("1", "1")]);
     // Tables where a path made of the identifiers would lead.
     cohort.write("secret/anat/atlas-4S456Parcels/x_tissue-GM_parc.tsv", &tsv(1.0));
-    let before = below(cohort.root());
+    let before = paths_below(cohort.root());
     for (subject, session) in
         [("../../../secret", ""), ("..", ".."), ("/etc", "passwd"), ("1/../../secret", "1")]
     {
@@ -43,7 +29,7 @@ fn identifiers_never_lead_out_of_the_roots() {
         if ran.code == Some(0) {
             assert_eq!(ran.json()["loaded"]["anatomical"], 0, "{subject} {session}");
         }
-        let made: Vec<_> = below(cohort.root()).difference(&before).cloned().collect();
+        let made: Vec<_> = paths_below(cohort.root()).difference(&before).cloned().collect();
         assert!(made.iter().all(|path| path.starts_with(cohort.path("data"))), "{made:?}");
     }
 }
@@ -77,9 +63,9 @@ fn workflows_and_maps_never_lead_out_of_the_store() {
     assert!(ran.stderr.contains("../NODDI"), "{}", ran.stderr);
     cohort.write(&diffusion("NODDI", "1", "1", "..%2F..%2Fx"), &tsv(1.0));
     cohort.write(&diffusion("NODDI", "1", "1", "y"), &tsv(1.0).replacen("std", "../../../std", 1));
-    let before = below(cohort.root());
+    let before = paths_below(cohort.root());
     cohort.run(&["--wide-metrics", "mean,../../../std"]);
-    let made: Vec<_> = below(cohort.root()).difference(&before).cloned().collect();
+    let made: Vec<_> = paths_below(cohort.root()).difference(&before).cloned().collect();
     assert!(!made.is_empty() && made.iter().all(|path| path.starts_with(cohort.path("data"))), "{made:?}");
 }
 
@@ -239,7 +225,7 @@ fn a_folder_that_cannot_be_written_to_is_read_with_all_that_is_committed_and_not
     let cohort = half_exported();
     let files = ["", "-wal", "-shm"].map(|end| cohort.store().join(format!(".cache.db{end}")));
     let check = |what: &str| {
-        let before: Vec<_> = below(&cohort.store()).into_iter().collect();
+        let before = paths_below(&cohort.store());
         let bytes = || files.each_ref().map(|file| fs::read(file).ok());
         let cache = bytes();
         let mut status = support::export_cache(cohort.root());
@@ -249,7 +235,7 @@ fn a_folder_that_cannot_be_written_to_is_read_with_all_that_is_committed_and_not
         status.says(&["CACHE STATUS", "Anatomical sessions: 1", "Diffusion sessions: 1"]);
         let reader = without_writing(&support::reader(&cohort.store()), &cohort.store()).output().unwrap();
         Ran::of(reader).ended(0).says(&["2 sessions", "2 sessions, again"]);
-        assert_eq!(below(&cohort.store()).into_iter().collect::<Vec<_>>(), before, "{what}");
+        assert_eq!(paths_below(&cohort.store()), before, "{what}");
         let changed = cache[..2] != bytes()[..2];
         assert!(!changed, "{what}: the cache changed");
     };
@@ -275,7 +261,7 @@ fn another_user_reads_what_is_exported_and_is_told_once_that_the_cache_is_privat
     let cache = cohort.store().join(".cache.db");
     assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o600);
     Ran::of(support::reader(&cohort.store()).output().unwrap()).ended(0).says(&["2 sessions"]);
-    let before = below(&cohort.store());
+    let before = paths_below(&cohort.store());
     // The program, where that user can run it.
     let program = cohort.path("reader");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -292,5 +278,5 @@ fn another_user_reads_what_is_exported_and_is_told_once_that_the_cache_is_privat
     status.arg(cohort.store()).arg("--status").current_dir(cohort.root());
     let status = Ran::of(as_another_user(&status, &cache).output().unwrap()).ended(0);
     status.says(&["CACHE STATUS", "may be read by the user alone"]);
-    assert_eq!(below(&cohort.store()), before);
+    assert_eq!(paths_below(&cohort.store()), before);
 }

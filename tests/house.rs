@@ -1,8 +1,6 @@
 //! The plan of the house: in every crate a room, a folder or a file at the root of `src`, knows only the rooms on the
 //! floors below it, and nobody imports from the front page.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +10,7 @@ struct Plan {
     floors: &'static [&'static [&'static str]],
 }
 
-const PLANS: [Plan; 2] = [
+const PLANS: [Plan; 4] = [
     Plan {
         name: "na-model",
         floors: &[
@@ -22,6 +20,29 @@ const PLANS: [Plan; 2] = [
             &["metric", "table"],
             &["feature", "measurement_unit", "settings", "source_file"],
             &["named", "removals"],
+        ],
+    },
+    Plan {
+        name: "na-cache",
+        floors: &[
+            &["cancel", "holder_name"],
+            &["error"],
+            &["lock", "format"],
+            &["db"],
+            &["read"],
+            &["write"],
+            &["legacy"],
+        ],
+    },
+    Plan {
+        name: "na-store",
+        floors: &[
+            &["error"],
+            &["format"],
+            &["tables"],
+            &["merge"],
+            &["export", "read", "verification"],
+            &["withdraw"],
         ],
     },
     Plan {
@@ -99,14 +120,25 @@ fn no_files_import_each_other_in_a_circle() {
             let imported = file.names.iter().filter_map(defined_in).filter(|module| *module != file.module);
             imports.entry(&file.module).or_default().extend(imported);
         }
-        // What imports nothing that is left is no part of a circle.
-        while let Some(done) = imports.iter().find(|(_, of)| of.is_empty()).map(|(module, _)| *module) {
-            imports.remove(done);
+        // What imports nothing that is left is no part of a circle, nor is what nobody imports that is left.
+        loop {
+            let is_imported = |module: &[String]| imports.values().any(|of| of.contains(module));
+            let ends =
+                |(module, of): &(&&[String], &BTreeSet<&[String]>)| of.is_empty() || !is_imported(module);
+            let Some(end) = imports.iter().find(ends).map(|(module, _)| *module) else { break };
+            imports.remove(end);
             imports.values_mut().for_each(|of| {
-                of.remove(done);
+                of.remove(end);
             });
         }
-        assert!(imports.is_empty(), "{}: imports go in a circle among {:#?}", plan.name, imports);
+        let circle: Vec<String> = imports
+            .iter()
+            .map(|(module, of)| {
+                let of: Vec<String> = of.iter().map(|module| module.join("/")).collect();
+                format!("{} imports {}", module.join("/"), of.join(", "))
+            })
+            .collect();
+        assert!(circle.is_empty(), "{}: imports go in a circle:\n{}", plan.name, circle.join("\n"));
     }
 }
 

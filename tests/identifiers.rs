@@ -1,5 +1,4 @@
 //! Identifiers are text, cleaned by one rule in every run; two that could be one are told, never merged.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

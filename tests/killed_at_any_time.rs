@@ -1,5 +1,4 @@
 //! What was committed survives any end of the program, and the next run ends in the same store.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -12,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use support::Ran;
 use support::cohort::{Cohort, anatomical, tsv};
-use support::store::Store;
 #[cfg(target_os = "linux")]
-use support::{faults, files::all_below};
+use support::faults;
+#[cfg(target_os = "linux")]
+use support::files::{PARTIAL, all_below};
+use support::store::Store;
 
 const SESSIONS: usize = 60;
 
@@ -217,7 +218,7 @@ fn a_signal_during_the_export_ends_either_command_and_leaves_the_cache() {
 /// The files below a folder that an export had not finished.
 #[cfg(target_os = "linux")]
 fn unfinished(folder: &Path) -> Vec<PathBuf> {
-    let is_partial = |path: &PathBuf| path.file_name().unwrap().as_encoded_bytes().starts_with(b".partial-");
+    let is_partial = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(PARTIAL);
     all_below(folder).into_iter().filter(is_partial).collect()
 }
 

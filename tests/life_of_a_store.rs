@@ -3,13 +3,6 @@
 //!
 //! `LIVES=10000 cargo test --test life_of_a_store -- --nocapture` lives so many lives and says what was in them;
 //! `LIFE=<seed>` lives one again, and says its steps.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test's helpers may fail it"
-)]
 
 mod life;
 mod support;

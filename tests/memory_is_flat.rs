@@ -1,5 +1,4 @@
 //! Memory does not grow with the number of sessions: neither in a load, nor in an export, nor in a merge.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

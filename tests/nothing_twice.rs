@@ -1,9 +1,9 @@
 //! No unit is lost and none is in a table twice, whatever runs, crashes and exports came before.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
 use support::cohort::{Cohort, diffusion, tsv};
+use support::files::names_in;
 use support::store::{Store, rows_each};
 
 const A: (&str, &str) = ("0001", "1");
@@ -32,8 +32,7 @@ fn of_one_run(cohort: &Cohort) -> Store {
 }
 
 fn has_no_cache(cohort: &Cohort) -> bool {
-    let names = std::fs::read_dir(cohort.store()).unwrap();
-    names.map(|name| name.unwrap().file_name()).all(|name| !name.to_string_lossy().starts_with(".cache"))
+    !names_in(&cohort.store()).iter().any(|name| name.starts_with(".cache"))
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A store has one atlas, and each of its tables one set of regions.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

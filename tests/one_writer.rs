@@ -1,5 +1,4 @@
 //! One writer an output; readers look on meanwhile; a commit that fails marks nothing as done.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

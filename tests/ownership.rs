@@ -1,40 +1,20 @@
 //! Only what is the store's own is overwritten or deleted: what a user put into the output folder, or made a link to,
 //! is refused where a file of the store is to be, and left alone everywhere else.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(unix)]
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use support::cohort::Cohort;
+use support::files::contents_below;
 use support::own_files::own_table;
 use support::store::Store;
 
 const A: (&str, &str) = ("0001", "1");
 const B: (&str, &str) = ("0002", "1");
-
-/// Every file below a folder with its bytes, and every link with what it leads to.
-fn all_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    let Ok(entries) = fs::read_dir(folder) else { return all };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_symlink() {
-            let target = fs::read_link(&path).unwrap();
-            all.insert(path, target.into_os_string().into_encoded_bytes());
-        } else if path.is_dir() {
-            all.extend(all_of(&path));
-            all.insert(path, Vec::new());
-        } else {
-            all.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-    all
-}
 
 /// Ways to run that may write.
 const RUNS: [&[&str]; 3] = [&[], &["--force"], &["--dry-run"]];
@@ -42,16 +22,16 @@ const RUNS: [&[&str]; 3] = [&[], &["--force"], &["--dry-run"]];
 /// Runs in each way, which must be refused with these words and change nothing below the cohort's folder.
 #[track_caller]
 fn is_refused(cohort: &Cohort, arguments: &[&str], words: &[&str]) {
-    let before = all_of(cohort.root());
+    let before = contents_below(cohort.root());
     for run in RUNS {
         let arguments: Vec<&str> = run.iter().chain(arguments).copied().collect();
         cohort.run(&arguments).ended(1).says(words);
-        let changed: Vec<_> = all_of(cohort.root())
+        let changed: Vec<_> = contents_below(cohort.root())
             .into_iter()
             .filter(|(path, bytes)| before.get(path) != Some(bytes))
             .collect();
         assert!(
-            changed.is_empty() && all_of(cohort.root()).len() == before.len(),
+            changed.is_empty() && contents_below(cohort.root()).len() == before.len(),
             "{arguments:?}: {changed:?}"
         );
     }
@@ -109,9 +89,9 @@ fn a_log_or_a_settings_file_where_the_store_is_written_is_refused() {
         let place = format!("data/processed/{place}");
         is_refused(&cohort, &["--log-file", &place], &["--log-file"]);
         is_refused(&cohort, &["--env-file", &place], &["--env-file"]);
-        let before = all_of(cohort.root());
+        let before = contents_below(cohort.root());
         cohort.export_cache(&["--log-file", &place]).ended(1).says(&["--log-file"]);
-        assert!(all_of(cohort.root()) == before, "{place}");
+        assert!(contents_below(cohort.root()) == before, "{place}");
     }
     cohort.run(&["--log-file", "not_yet/there/tiv.parquet", "-o", "not_yet/there"]).ended(1);
     assert!(!cohort.path("not_yet").exists());
@@ -141,14 +121,14 @@ fn a_file_of_the_user_s_where_the_store_would_write_is_refused_before_anything_i
             "json" => cohort.write(&format!("data/processed/{place}"), "{\"name\": \"app\", \"icons\": []}"),
             _ => cohort.write(&format!("data/processed/{place}"), "my notes, which nobody else has\n"),
         }
-        let before = all_of(cohort.root());
+        let before = contents_below(cohort.root());
         for run in RUNS {
             // Nobody locks anything on a dry run.
             if (place, run) == (".cache.lock", RUNS[2]) {
                 continue;
             }
             cohort.run(run).ended(1).says(&[place, "move it away"]);
-            assert!(all_of(cohort.root()) == before, "{place} {run:?}");
+            assert!(contents_below(cohort.root()) == before, "{place} {run:?}");
         }
         fs::remove_file(path).unwrap();
         cohort.run(&[]).ended(0);
@@ -163,9 +143,9 @@ fn a_database_of_another_program_is_not_taken_for_a_cache() {
     other.execute_batch("CREATE TABLE notes (text); PRAGMA user_version = 3").unwrap();
     drop(other);
     is_refused(&cohort, &[], &[".cache.db", "move it away"]);
-    let before = all_of(cohort.root());
+    let before = contents_below(cohort.root());
     cohort.export_cache(&[]).ended(1).says(&[".cache.db", "move it away"]);
-    assert!(all_of(cohort.root()) == before);
+    assert!(contents_below(cohort.root()) == before);
 }
 
 #[test]
@@ -176,9 +156,9 @@ fn tables_and_notes_of_the_user_s_beside_the_store_s_are_left_alone() {
     own.iter().for_each(|place| own_table(&cohort.store().join(place)));
     cohort.write("data/processed/wide/notes.txt", "mine");
     cohort.write("data/processed/wide/diffusion/notes.txt", "mine");
-    let before = all_of(&cohort.store());
+    let before = contents_below(&cohort.store());
     let are_left_alone = || {
-        let now = all_of(&cohort.store());
+        let now = contents_below(&cohort.store());
         before.iter().filter(|(path, _)| path.is_file()).all(|(path, bytes)| now.get(path) == Some(bytes))
     };
     for run in [&[][..], &["--force"], &[]] {
@@ -244,10 +224,10 @@ fn a_link_in_the_place_of_the_cache_or_its_lock_is_refused() {
         cohort.write("mine", "nobody but me writes here");
         fs::create_dir_all(cohort.store()).unwrap();
         symlink(cohort.path(target), cohort.store().join(place)).unwrap();
-        let before = all_of(cohort.root());
+        let before = contents_below(cohort.root());
         for run in [&[][..], &["--force"]] {
             cohort.run(run).ended(1).says(&[place, "is a link"]);
-            assert!(all_of(cohort.root()) == before, "{place} to {target}");
+            assert!(contents_below(cohort.root()) == before, "{place} to {target}");
         }
     }
 }
@@ -262,12 +242,12 @@ fn a_store_whose_manifest_has_another_version_is_refused_whole() {
     cohort.add(B.0, B.1);
     cohort.list_of(&[A, B]);
     is_refused(&cohort, &[], &["manifest.json", "version 3.0", "--output"]);
-    let before = all_of(&cohort.store());
+    let before = contents_below(&cohort.store());
     cohort.export_cache(&[]).ended(1).says(&["version 3.0"]);
     let store = na_store::FeatureStore::open(cohort.store()).unwrap();
     let error = store.load_feature("gm_mean", &na_store::ReadOptions::default()).unwrap_err();
     assert!(error.to_string().contains("version 3.0"), "{error}");
-    let after = all_of(&cohort.store());
+    let after = contents_below(&cohort.store());
     let of_readers = |path: &Path| path.extension().is_some_and(|end| end == "db-shm" || end == "db-wal");
     assert!(before.iter().all(|(path, bytes)| of_readers(path) || after.get(path) == Some(bytes)));
 }
@@ -286,7 +266,7 @@ fn what_a_killed_run_left_of_its_own_goes_with_the_next() {
     }
     for run in [&[][..], &["--force"]] {
         cohort.run(run).ended(0);
-        let left: Vec<_> = all_of(&cohort.store()).into_keys().collect();
+        let left: Vec<_> = contents_below(&cohort.store()).into_keys().collect();
         let is_left = |path: &&PathBuf| path.file_name().unwrap().as_encoded_bytes().starts_with(b".");
         assert_eq!(left.iter().filter(is_left).count(), 0, "{left:?}");
         cohort.write("data/processed/wide/anatomical/.partial-gm_mean.parquet", "half of it");

@@ -2,7 +2,6 @@
 //! was acknowledged is not lost, and the next run ends in the same store.
 //!
 //! `CUTS=10000 cargo test --test power_is_cut` cuts so often.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

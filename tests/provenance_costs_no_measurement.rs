@@ -1,5 +1,4 @@
 //! What lies beside a table, and cannot be read, is a note; the table is loaded.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(unix)]
 
 mod support;

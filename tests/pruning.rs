@@ -1,5 +1,4 @@
 //! What leaves a store, and what stays though its file is gone.
-#![allow(clippy::unwrap_used, reason = "a test's helpers may fail it")]
 
 mod support;
 

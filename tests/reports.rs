@@ -1,5 +1,4 @@
 //! What is told of a cache, a run and a store: for people, for programs, and in the store itself.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Of whom `sessions.tsv` tells: whom a list named, and who is on disk or in the store.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Where settings come from, where messages go, and what each says when it cannot be read or written.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -7,17 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use support::cohort::Cohort;
+use support::files::names_in;
 use support::{Ran, export_cache, preprocess};
 
 const A: (&str, &str) = ("0001", "1");
-
-/// The logs in a folder, by name.
-fn logs(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
-}
 
 /// Whether this is `COMMAND-2026-11-25T18-03-12.log`, whatever the date.
 fn is_dated(name: &str, command: &str) -> bool {
@@ -121,15 +113,15 @@ fn a_folder_gets_a_dated_log_of_each_run() {
     let cohort = crashed();
     fs::create_dir(cohort.path("logs")).unwrap();
     cohort.run(&["-l", "logs", "--dry-run"]).ended(0);
-    let [first] = logs(&cohort.path("logs")).try_into().unwrap();
+    let [first] = names_in(&cohort.path("logs")).try_into().unwrap();
     assert!(is_dated(&first, "neuroalign-preprocess"), "{first}");
     assert!(fs::read_to_string(cohort.path("logs").join(first)).unwrap().contains("units to load"));
     cohort.run(&["-l", "logs", "--dry-run"]).ended(0);
-    assert_eq!(logs(&cohort.path("logs")).len(), 2, "also of runs in one second");
+    assert_eq!(names_in(&cohort.path("logs")).len(), 2, "also of runs in one second");
 
     // A slash at the end says that it is to be a folder.
     cohort.export_cache(&["-l", "new/logs/"]).ended(0);
-    let [name] = logs(&cohort.path("new/logs")).try_into().unwrap();
+    let [name] = names_in(&cohort.path("new/logs")).try_into().unwrap();
     assert!(is_dated(&name, "neuroalign-export-cache"), "{name}");
     assert!(fs::read_to_string(cohort.path("new/logs").join(name)).unwrap().contains("verifying"));
 }

@@ -1,5 +1,4 @@
 //! A store that the pandas package left is read, added to and taken over: what stays is what it was, value for value.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -8,7 +7,7 @@ use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
-use support::files::{Bytes, copy, holding};
+use support::files::{Bytes, copy, fixture, holding};
 use support::store::{NULL, Store, Table, number};
 
 /// The first has files today, with other values than then; those of the second are archived.
@@ -21,7 +20,7 @@ const LONG: [&str; 4] = ["anatomical_gm", "anatomical_wm", "anatomical_ct", "dif
 fn each_store(test: impl Fn(&Cohort, &str)) {
     for pandas in ["pandas-2", "pandas-3"] {
         let cohort = Cohort::empty();
-        copy(&fixture(pandas), &cohort.store());
+        copy(&fixture(&format!("pandas_package/{pandas}")), &cohort.store());
         fs::remove_file(cohort.store().join("cache.db")).unwrap();
         add(&cohort, STORED[0]);
         // A volume that changed would reach the rows that stay, too.
@@ -29,10 +28,6 @@ fn each_store(test: impl Fn(&Cohort, &str)) {
         cohort.list_of(&STORED);
         test(&cohort, pandas);
     }
-}
-
-fn fixture(pandas: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas_package").join(pandas)
 }
 
 /// The files of a session, with the regions of the fixture.

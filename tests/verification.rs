@@ -1,5 +1,4 @@
 //! `--verify` reads every file of a store, and names each that is not what was written.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Total intracranial volume comes from the most trusted file that has it, and columns say what they are measured in.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -2,7 +2,6 @@
 //! what it is to be, and the same command ends in the latter.
 //!
 //! `KILLS=3000 CUTS=1000 EVERY_CALL=1 cargo test --test what_leaves_is_interrupted` interrupts so often.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

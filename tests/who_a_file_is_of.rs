@@ -1,5 +1,4 @@
 //! A file says who it is of by its folder, by its own name and by its sidecar; where they disagree, somebody is told.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

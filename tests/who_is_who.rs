@@ -1,6 +1,5 @@
 //! One folder, one session: a value is never under a name that another has a better claim to, and what cannot be told
 //! fails by name while the others load.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A feature has a row a session and a column a region, in orders that do not depend on how it came to be.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

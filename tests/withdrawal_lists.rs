@@ -1,5 +1,4 @@
 //! A list of those who withdrew is held against the last one and against the store before anybody is taken out.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -9,6 +8,7 @@ use std::time::SystemTime;
 
 use na_store::{FeatureStore, ReadOptions};
 use support::cohort::Cohort;
+use support::files::names_in;
 
 const A: (&str, &str) = ("0001", "1");
 const B: (&str, &str) = ("0002", "1");
@@ -31,12 +31,9 @@ fn with(more: &[&'static str]) -> Vec<&'static str> {
 
 /// When each file of the store was written.
 fn written_at(cohort: &Cohort) -> BTreeMap<String, SystemTime> {
-    let files = fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap());
-    let files = files.filter(|entry| !entry.file_name().to_str().unwrap().starts_with(".cache"));
-    let time = |entry: fs::DirEntry| {
-        (entry.file_name().to_str().unwrap().to_owned(), entry.metadata().unwrap().modified().unwrap())
-    };
-    files.map(time).collect()
+    let names = names_in(&cohort.store()).into_iter().filter(|name| !name.starts_with(".cache"));
+    let time = |name: &String| fs::metadata(cohort.store().join(name)).unwrap().modified().unwrap();
+    names.map(|name| (name.clone(), time(&name))).collect()
 }
 
 #[test]

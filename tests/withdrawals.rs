@@ -1,5 +1,4 @@
 //! Nothing is left of a participant who withdrew: not in any byte under the store's folder.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

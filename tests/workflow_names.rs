@@ -1,5 +1,4 @@
 //! Workflows may be called anything that a folder can be called.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What a lab does to a store over the years: files are archived, mended and moved, lists are edited, old caches turn up.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

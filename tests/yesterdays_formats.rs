@@ -1,24 +1,24 @@
-//! What earlier versions wrote is read: each raise of a format's version adds what the version before wrote to
-//! `tests/fixtures`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
+//! What earlier versions wrote is read: `tests/fixtures/README.md` says which file is of which version.
 
 mod support;
 
-use support::files::{Bytes, copy, holding};
+use support::files::{Bytes, copy, fixture, holding};
 
 use std::fs;
 use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
+use rusqlite::Connection;
 use support::Ran;
+use support::cohort::Cohort;
 use support::store::Store;
 use tempfile::TempDir;
 
-/// A cohort as version 0.1.0 found it, with the store (schema 2.0 of the manifest, sources without roots) that it made, or
-/// with the cache (schema 2) that it left when it was killed before the export.
+/// A cohort as version 0.1.0 found it, with the store (schema 2.0 of the manifest, sources without roots) that it made.
 fn written_by_0_1_0() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0"), folder.path());
+    copy(&fixture("cohort/0.1.0"), folder.path());
+    copy(&fixture("store/0.1.0"), &folder.path().join("store"));
     folder
 }
 
@@ -32,10 +32,11 @@ fn fresh(folder: &Path) -> Store {
     Store::read(&folder.join("fresh"))
 }
 
+/// In the store's place the cache (schema 2) that the same version left when it was killed before the export.
 fn with_cache(folder: &Path) {
     fs::remove_dir_all(folder.join("store")).unwrap();
     fs::create_dir(folder.join("store")).unwrap();
-    fs::rename(folder.join("cache.db"), folder.join("store/.cache.db")).unwrap();
+    fs::copy(fixture("cache/schema-2").join("cache.db"), folder.join("store/.cache.db")).unwrap();
 }
 
 /// Fails the test where tables differ, with the first row that does. Later versions add columns to `sources.parquet`.
@@ -47,6 +48,25 @@ fn assert_same_tables(one: &Store, other: &Store) {
         assert_eq!((&table.columns, &table.types), (&there.columns, &there.types), "{name}");
         assert_eq!(table.rows.len(), there.rows.len(), "{name}");
         table.rows.iter().zip(&there.rows).for_each(|(here, there)| assert_eq!(here, there, "{name}"));
+    }
+}
+
+/// The first that left a file.
+const FIRST_SCHEMA: i64 = 2;
+
+#[test]
+fn every_schema_of_the_cache_before_todays_has_its_file() {
+    let cohort = Cohort::of(&[("0001", "1")]);
+    cohort.run(&["--keep-cache"]).ended(0);
+    let schema_of = |path: &Path| -> i64 {
+        let cache = Connection::open(path).unwrap();
+        cache.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    for schema in FIRST_SCHEMA..schema_of(&cohort.store().join(".cache.db")) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.db");
+        fs::copy(fixture(&format!("cache/schema-{schema}")).join("cache.db"), &path).unwrap();
+        assert_eq!(schema_of(&path), schema);
     }
 }
 

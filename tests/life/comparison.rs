@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::lab::{Item, Lab, Part, Session};
 use super::model::{Model, Unit, modality};
-use crate::support::files::holding;
+use crate::support::files::{holding, names_in};
 use crate::support::store::{NULL, Store, Table, number};
 
 /// The column that tables of regions and lists both may have.
@@ -201,11 +201,9 @@ pub fn naming(folder: &Path, store: &Store, code: &str) -> Vec<String> {
             found.push(name.clone());
         }
     }
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    for name in names_in(folder) {
         let is_text = ["tsv", "json", "html"].iter().any(|ending| name.ends_with(ending));
-        if is_text && std::fs::read_to_string(&path).unwrap().contains(&format!("{code}\t")) {
+        if is_text && std::fs::read_to_string(folder.join(&name)).unwrap().contains(&format!("{code}\t")) {
             found.push(name);
         }
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::support::cohort::{ATLAS, Cohort, anatomical, diffusion, tiv_path};
 use crate::support::disk::Random;
+use crate::support::files::all_below;
 
 /// A subject and a visit, as the store writes them.
 pub type Session = (String, String);
@@ -215,7 +216,7 @@ impl Lab {
         for root in self.roots() {
             let folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
             let (empty, full): (Vec<_>, Vec<_>) =
-                folders.into_iter().partition(|folder| n_files(folder) == 0);
+                folders.into_iter().partition(|folder| all_below(folder).is_empty());
             let kept = usize::from(full.is_empty());
             empty.iter().skip(kept).for_each(|folder| fs::remove_dir_all(folder).unwrap());
             full.iter().for_each(|folder| remove_empty(folder));
@@ -227,7 +228,7 @@ impl Lab {
         let is_named = |subject: &Subject| !subject.code.stored.starts_with("CL");
         let folders = self.roots().into_iter().flat_map(|root| fs::read_dir(root).unwrap());
         self.subjects.iter().all(is_named)
-            && folders.into_iter().all(|folder| n_files(&folder.unwrap().path()) > 0)
+            && folders.into_iter().all(|folder| !all_below(&folder.unwrap().path()).is_empty())
     }
 
     /// Writes files into another folder, as they would lie there.
@@ -238,15 +239,10 @@ impl Lab {
     }
 }
 
-fn n_files(folder: &Path) -> usize {
-    let below = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    below.map(|path| if path.is_dir() { n_files(&path) } else { 1 }).sum()
-}
-
 fn remove_empty(folder: &Path) {
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
     {
-        if n_files(&path) == 0 { fs::remove_dir_all(path).unwrap() } else { remove_empty(&path) }
+        if all_below(&path).is_empty() { fs::remove_dir_all(path).unwrap() } else { remove_empty(&path) }
     }
 }
 

@@ -1,12 +1,5 @@
 //! The parts of a model of what happens to a store, step by step.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    unreachable_pub,
-    reason = "a test's helpers may fail it"
-)]
+#![allow(unreachable_pub, reason = "a module of a test")]
 
 pub mod comparison;
 pub mod days;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::files::PARTIAL;
 use super::{Ran, export_cache, preprocess};
 
 pub const ATLAS: &str = "4S456Parcels";
@@ -113,8 +114,8 @@ impl Cohort {
 
     /// A folder where the export makes its file before it renames it.
     fn blockade(&self, file: &str) -> PathBuf {
-        let place = self.store().join(file);
-        place.with_file_name(format!(".partial-{}", place.file_name().unwrap().to_str().unwrap()))
+        let path = self.store().join(file);
+        path.with_file_name(format!("{PARTIAL}{}", path.file_name().unwrap().to_str().unwrap()))
     }
 
     /// The lines of `sessions.tsv` as cells, without the header.

@@ -1,4 +1,5 @@
 //! A disk that keeps only what was synced, and of the rest whatever it likes.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

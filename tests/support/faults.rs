@@ -1,4 +1,5 @@
 //! Commands whose calls to the file system are written down, or fail.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,14 @@
 //! The files below a folder.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// How the name of a file begins until it is whole and renamed. If it began otherwise, the exports that
+/// [`Cohort::stop_exports_at`](super::cohort::Cohort::stop_exports_at) stops would pass, and their tests fail.
+pub const PARTIAL: &str = ".partial-";
 
 /// All files below a folder, in the order of their paths.
 pub fn all_below(folder: &Path) -> Vec<PathBuf> {
@@ -19,6 +24,51 @@ pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// All paths below a folder, links not followed.
+pub fn paths_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut paths = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            paths.extend(paths_below(&path));
+        }
+        paths.insert(path);
+    }
+    paths
+}
+
+/// All paths below a folder: files with their bytes, links with what they lead to, folders with nothing.
+pub fn contents_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let content = |path: &PathBuf| {
+        if path.is_symlink() {
+            fs::read_link(path).unwrap().into_os_string().into_encoded_bytes()
+        } else if path.is_dir() {
+            Vec::new()
+        } else {
+            fs::read(path).unwrap()
+        }
+    };
+    let paths = paths_below(folder).into_iter();
+    paths.map(|path| (path.clone(), content(&path))).collect()
+}
+
+/// The Parquet files below a folder, without those that are being written.
+pub fn parquet_below(folder: &Path) -> Vec<PathBuf> {
+    let is_parquet = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.ends_with(".parquet") && !name.starts_with('.')
+    };
+    all_below(folder).into_iter().filter(is_parquet).collect()
+}
+
+/// The names in a folder, in order.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 /// A file's path under a folder.
 pub fn name_under(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()
@@ -28,6 +78,11 @@ pub fn name_under(folder: &Path, path: &Path) -> String {
 pub fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let holds = |path: &PathBuf| fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes);
     all_below(folder).into_iter().filter(holds).map(|path| name_under(folder, &path)).collect()
+}
+
+/// What an earlier version wrote: `<format>/<version>` in `tests/fixtures`.
+pub fn fixture(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
 }
 
 /// Copies a folder with all below it.

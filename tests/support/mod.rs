@@ -1,13 +1,5 @@
 //! What the tests of the commands share: a cohort that they can change, the commands, and a store's content.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "helpers of tests"
-)]
 
 pub mod cohort;
 pub mod disk;

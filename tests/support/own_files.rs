@@ -1,4 +1,5 @@
 //! Files that users keep, which no store may take for its own.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -8,6 +8,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::files::PARTIAL;
+
 pub const NULL: &str = "∅";
 
 /// A table with its rows in the file's order. Doubles are given with all their bits.
@@ -87,7 +89,6 @@ fn cell(column: &dyn Array, row: usize) -> String {
     let double = |value: f64| format!("#{:016x} {value:?}", value.to_bits());
     match column.data_type() {
         DataType::Float64 => double(column.as_primitive::<Float64Type>().value(row)),
-        #[allow(clippy::cast_precision_loss, reason = "counts are small")]
         DataType::Int64 => double(column.as_primitive::<Int64Type>().value(row) as f64),
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
@@ -113,7 +114,7 @@ impl Store {
             for entry in entries {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(store).unwrap().to_str().unwrap().to_owned();
-                assert!(!name.contains(".partial"), "{name} is left over");
+                assert!(!name.contains(PARTIAL), "{name} is left over");
                 if name.ends_with(".parquet") {
                     tables.insert(name, Table::read(&path).without(&["mtime_ns", "read_at"]));
                 }

@@ -1,8 +1,5 @@
 //! One feature and one long table of a store of 400 sessions: `FeatureStore` against Polars' reader of the same file.
 
-#[path = "../../support/mod.rs"]
-mod support;
-
 use std::fs::File;
 use std::path::Path;
 
@@ -18,10 +15,10 @@ fn polars(path: &Path) -> DataFrame {
 
 fn benches(criterion: &mut Criterion) {
     let cached = tempfile::tempdir_in(".").unwrap();
-    support::load(cached.path(), SESSIONS, &support::TISSUES);
+    bench_support::load(cached.path(), SESSIONS, &bench_support::TISSUES);
     let exported = tempfile::tempdir_in(".").unwrap();
-    support::load(exported.path(), SESSIONS, &support::TISSUES);
-    support::export_all(exported.path(), SESSIONS, false);
+    bench_support::load(exported.path(), SESSIONS, &bench_support::TISSUES);
+    bench_support::export_all(exported.path(), SESSIONS, false);
     let store = FeatureStore::open(exported.path()).unwrap();
     let options = ReadOptions::default().without_metadata();
     let wide = exported.path().join("wide/anatomical/gm_mean.parquet");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-use crate::HolderName;
+use crate::holder_name::HolderName;
 
 /// Why the cache cannot be used. Each says what, where and the way out.
 #[derive(Debug, thiserror::Error)]

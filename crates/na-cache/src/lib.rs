@@ -35,41 +35,37 @@
 //! assert_eq!(reader.status()?.anatomical_sessions, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
-mod blob;
-mod cache;
 mod cancel;
-mod commit;
-mod connections;
-mod encoded;
+mod db;
 mod error;
-mod file_system;
+mod format;
+mod holder_name;
+mod legacy;
 mod lock;
-mod mark;
-mod open;
-mod owned;
-mod pandas_cache;
-mod reading;
-mod region_columns;
-mod remove;
-mod schema;
-mod status;
-mod tables;
-mod waiting;
-mod withdraw;
-mod writer;
+mod read;
+mod write;
 
-pub use cache::{Cache, CachedTableInfo, CachedUnit, RunRecord, TableForm};
 pub use cancel::Cancel;
-pub use commit::Commit;
-pub use encoded::{EncodedTable, EncodedUnit};
+pub use db::files::CACHE_FILE;
 pub use error::CacheError;
-pub use lock::{Claim, HolderName, LOCK_FILE, OwnerLock, Ownership};
-pub use open::CACHE_FILE;
-pub use owned::OwnedCache;
-pub use pandas_cache::{PandasCache, PandasUnit, PandasUnits, TakenUnit};
-pub use region_columns::RegionColumns;
-pub use status::CacheStatus;
-pub use tables::CachedTable;
-pub use withdraw::withdraw_from_pandas_cache;
-pub use writer::{UnitSender, Writer};
+pub use format::region_columns::RegionColumns;
+pub use holder_name::HolderName;
+pub use legacy::cache_status::cache_status;
+pub use legacy::pandas_cache::{PandasCache, PandasRead, PandasUnit, PandasUnits, TakenUnit};
+pub use legacy::withdraw::withdraw_from_pandas_cache;
+pub use lock::lock_file::LOCK_FILE;
+pub use lock::owner_lock::{Claim, OwnerLock};
+pub use lock::ownership::Ownership;
+pub use read::cache::Cache;
+pub use read::cached_table::CachedTable;
+pub use read::cached_unit::{CachedTableInfo, CachedUnit};
+pub use read::commit::Commit;
+pub use read::run_record::RunRecord;
+pub use read::status::CacheStatus;
+pub use read::table_form::TableForm;
+pub use write::encoded_unit::{EncodedTable, EncodedUnit};
+pub use write::owned_cache::OwnedCache;
+pub use write::writer::{UnitSender, Writer};

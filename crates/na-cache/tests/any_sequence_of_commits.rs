@@ -1,7 +1,6 @@
 //! Whatever is committed, replaced, dropped half-way, reopened and removed: the cache holds what a map in memory would.
 //!
 //! `PROPTEST_CASES=10000 cargo test -p na-cache --test any_sequence_of_commits` tries so many sequences.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

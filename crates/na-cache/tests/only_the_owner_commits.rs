@@ -1,5 +1,4 @@
 //! Who lost the lock commits nothing more, whatever it was about to commit.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::fs;
 use std::sync::Arc;

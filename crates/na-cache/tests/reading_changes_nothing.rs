@@ -1,20 +1,14 @@
 //! Whatever is wrong with a cache, who reads it leaves it as it is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
-use std::collections::BTreeMap;
+#[path = "../../../tests/support/files.rs"]
+mod files;
+
 use std::fs;
 use std::path::Path;
 
+use files::contents_below;
 use na_cache::{CACHE_FILE, Cache, CacheError, OwnedCache, OwnerLock};
 use rusqlite::Connection;
-
-/// The files of a folder with their bytes.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
-        .collect()
-}
 
 fn read(output: &Path) -> [CacheError; 2] {
     [Cache::open_existing(output).unwrap_err(), Cache::snapshot(output).unwrap_err()]
@@ -28,19 +22,19 @@ fn a_file_that_is_no_database_is_told_and_left_as_it_is() {
     // Cut in its header, in its first page, and with a page that says nothing of what it is.
     for content in [words.as_bytes(), &words.as_bytes()[..10], &[0; 4096]] {
         fs::write(&cache, content).unwrap();
-        let before = files(output.path());
+        let before = contents_below(output.path());
         for error in read(output.path()) {
             assert!(matches!(error, CacheError::Damaged { .. }), "{error}");
         }
-        assert!(files(output.path()) == before);
+        assert!(contents_below(output.path()) == before);
     }
     // Whoever opened it for writing would delete the log that stands beside it.
     fs::write(output.path().join(format!("{CACHE_FILE}-wal")), &words).unwrap();
-    let before = files(output.path());
+    let before = contents_below(output.path());
     for error in read(output.path()) {
         assert!(matches!(error, CacheError::Damaged { .. }), "{error}");
     }
-    let after = files(output.path());
+    let after = contents_below(output.path());
     assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "{:?}", after.keys());
 }
 
@@ -50,16 +44,16 @@ fn a_database_with_neither_a_version_nor_the_pandas_package_s_tables_is_of_no_kn
     let foreign = Connection::open(output.path().join(CACHE_FILE)).unwrap();
     foreign.execute_batch("CREATE TABLE notes (text)").unwrap();
     drop(foreign);
-    let before = files(output.path());
+    let before = contents_below(output.path());
     for error in read(output.path()) {
         assert!(matches!(error, CacheError::UnknownSchema { found: 0, .. }), "{error}");
     }
-    assert!(files(output.path()) == before);
+    assert!(contents_below(output.path()) == before);
     let lock = OwnerLock::acquire(output.path()).unwrap();
     let error = OwnedCache::open_or_create(&lock).unwrap_err();
     assert!(matches!(error, CacheError::UnknownSchema { found: 0, .. }), "{error}");
     drop(lock);
-    assert!(files(output.path()) == before);
+    assert!(contents_below(output.path()) == before);
 }
 
 #[test]
@@ -76,9 +70,7 @@ fn a_commit_that_was_cut_short_is_taken_back_by_a_reader_that_may() {
             .unwrap();
     }
     let copy = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(output.path()) {
-        fs::write(copy.path().join(name), bytes).unwrap();
-    }
+    files::copy(output.path(), copy.path());
     assert!(copy.path().join(format!("{CACHE_FILE}-journal")).exists());
     let reader = Cache::open_existing(copy.path()).unwrap().unwrap();
     assert_eq!(reader.units().unwrap(), []);

@@ -1,5 +1,4 @@
 //! A unit is in the cache with all that belongs to it, once, or not at all.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::sync::{Arc, Mutex};
 

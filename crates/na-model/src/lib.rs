@@ -14,6 +14,8 @@
 //! assert_eq!(TableName::parse("anatomical_gm")?.to_string(), "anatomical_gm");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 pub mod columns;
 

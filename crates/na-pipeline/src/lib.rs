@@ -46,6 +46,9 @@
 //! | `load` | units are read, admitted in order, and committed |
 //! | `run` | all of it, in order |
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
+
 mod config;
 mod error;
 mod event;

@@ -1,5 +1,4 @@
 //! A run that is asked to stop does, also while it looks what there is to do.
-#![allow(clippy::unwrap_used, reason = "a test's helpers may fail it")]
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! Whatever bytes stand in an input: it is read, or refused with an error that names the file. Nothing panics.
 //!
 //! `PROPTEST_CASES=100000 cargo test -p na-pipeline --test any_input_is_read_or_refused` tries so many of each.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::path::Path;
 

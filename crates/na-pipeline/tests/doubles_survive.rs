@@ -1,15 +1,14 @@
 //! The doubles of the text are the doubles of the store, bit for bit.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
-use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
+use na_cache::{Cancel, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer, cache_status};
 use na_model::{Modality, Session, SubjectCode, TableName, Unit};
 use na_pipeline::parse::regional_tsv::parse_table;
-use na_store::{CacheExport, FeatureStore, ReadOptions};
+use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 use proptest::prelude::*;
 
 /// Every double: all bits are as likely, and so are the odd ones.
@@ -92,8 +91,8 @@ proptest! {
             let found: Vec<_> =
                 (0..rows.len()).map(|row| bits(&wide, &format!("region {row}"))[0]).collect();
             prop_assert_eq!(found, expected);
-            if store.cache_status().unwrap().is_some() {
-                store.export_cache(&CacheExport::default()).unwrap();
+            if cache_status(store.folder(), &Cancel::never()).unwrap().is_some() {
+                export_cache(store.folder(), &CacheExport::default(), &Unobserved).unwrap();
             }
         }
     }

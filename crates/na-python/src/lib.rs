@@ -2,6 +2,8 @@
 //!
 //! What Python users see is the package in `python/`: this module hands it stores, tables as Arrow streams, and the
 //! commands. The interpreter is free while the store is read.
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
 mod commands;
 mod errors;

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use na_cache::{Cancel, cache_status};
 use na_model::{Modality, Session};
 use na_pipeline::{Participant, PipelineError, Withdrawn, withdraw};
-use na_store::{CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold};
+use na_store::{
+    CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold, clear_cache, export_cache,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -131,7 +134,7 @@ impl Store {
     }
 
     fn cache_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let status = self.read(py, |store| store.cache_status())?;
+        let status = self.read(py, |store| Ok(cache_status(store.folder(), &Cancel::never())?))?;
         let dict = PyDict::new(py);
         dict.set_item("exists", status.is_some())?;
         dict.set_item(
@@ -157,7 +160,7 @@ impl Store {
         // The list was held against the one before when it was acted on.
         let withdrawals = n_listed_withdrawn.map_or(WithdrawalsTold::Nothing, WithdrawalsTold::Corrected);
         let how = CacheExport { atlas_name, keep_cache, withdrawals, ..CacheExport::default() };
-        let report = self.read(py, |store| store.export_cache(&how))?;
+        let report = self.read(py, |store| export_cache(store.folder(), &how, &Unobserved))?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;
         dict.set_item("n_features", report.manifest.wide_features.len())?;
@@ -167,7 +170,7 @@ impl Store {
     }
 
     fn clear_cache(&self, py: Python<'_>) -> PyResult<()> {
-        self.read(py, |store| store.clear_cache())
+        self.read(py, |store| clear_cache(store.folder()))
     }
 
     /// Takes those who withdrew out: the subjects and sessions of a list, or of a file.

@@ -1,8 +1,6 @@
 //! A long table in Arrow batches, without Polars: memory stays flat whatever the number of sessions.
 //! `cargo run -p na-store --no-default-features --example arrow_only -- data/processed anatomical_gm`
 
-#![allow(clippy::print_stdout, reason = "an example")]
-
 use std::error::Error;
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! Features, TIV and age as a model takes them: `cargo run -p na-store --example matrix_for_a_model -- data/processed`
 
-#![allow(clippy::print_stdout, reason = "an example")]
-
 use std::error::Error;
 use std::path::Path;
 

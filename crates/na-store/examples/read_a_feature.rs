@@ -1,7 +1,5 @@
 //! One feature of a store as a frame: `cargo run -p na-store --example read_a_feature -- data/processed gm_volume_mm3`
 
-#![allow(clippy::print_stdout, reason = "an example")]
-
 use std::error::Error;
 use std::path::Path;
 

@@ -1,11 +1,10 @@
 //! Analysis that starts before a load ends, or after one that was killed: each call sees what is committed by then.
 //! `cargo run -p na-store --example while_a_load_is_running -- data/processed`
 
-#![allow(clippy::print_stdout, reason = "an example")]
-
 use std::error::Error;
 use std::path::Path;
 
+use na_cache::{Cancel, cache_status};
 use na_store::{FeatureStore, Origin, ReadOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Says what is exported and what is only in the cache; gives the rows of the first feature.
 pub fn look(folder: &Path) -> Result<usize, Box<dyn Error>> {
     let store = FeatureStore::open(folder)?;
-    match store.cache_status()? {
+    match cache_status(store.folder(), &Cancel::never())? {
         Some(cache) => println!(
             "{} anatomical and {} diffusion sessions are in the cache",
             cache.anatomical_sessions, cache.diffusion_sessions

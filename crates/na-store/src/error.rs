@@ -86,7 +86,7 @@ pub enum StoreError {
     },
     /// What was written is not what was to be written. The cache is still there.
     #[error(
-        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",
+        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and range again",
         path.display()
     )]
     NotVerified {
@@ -166,7 +166,7 @@ pub enum StoreError {
     },
     /// The cache is of a fresh load that has not come to its end: it is no part of the store yet.
     #[error(
-        "the cache in {} is of a load with --force that has not come to its end, and the store is as it was before: run that \
+        "the cache in {} is of a load with --force that has not come to its end, and the store is as it was before: range that \
          load again to go on, or let go of it with neuroalign-export-cache {} --discard",
         output.display(), output.display()
     )]
@@ -240,7 +240,7 @@ impl From<CacheError> for StoreError {
 fn way_out(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again, what was committed is safe"
+            "; free some space and range again, what was committed is safe"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; choose an output folder that you may write to"

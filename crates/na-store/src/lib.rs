@@ -10,7 +10,7 @@
 //! use arrow::array::{Float64Array, RecordBatch, StringArray};
 //! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 //! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
-//! use na_store::{CacheExport, FeatureStore, ReadOptions};
+//! use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 //!
 //! // A load commits a unit to the cache …
 //! let output = tempfile::tempdir()?;
@@ -37,86 +37,51 @@
 //! let committed = store.feature_batch("gm_mean", &options)?;
 //! drop(cache);
 //! drop(lock);
-//! store.export_cache(&CacheExport::default())?;
+//! export_cache(output.path(), &CacheExport::default(), &Unobserved)?;
 //! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![deny(clippy::print_stdout)]
 
-mod catalog;
-mod chunk;
-mod column_names;
-mod completeness;
-mod completion;
-mod contents;
-mod current;
-mod decoding;
-mod doubles;
-mod durable;
 mod error;
-mod existing;
 mod export;
-mod file_state;
-mod found_by_folder;
-mod from_cache;
-mod handle;
-mod keep_metadata;
-mod layout;
-mod list_values;
-mod long;
-mod metadata;
-mod newest;
-mod notes;
-mod observer;
-mod open_files;
-mod ownership;
-mod pages;
-mod producers;
-mod provenance;
+mod format;
+mod merge;
 mod read;
-mod regions_in_use;
-mod remembered;
-mod removed;
-mod session_columns;
-mod sessions_tsv;
-mod shared_file;
-mod shown;
-mod sources;
-mod stored_settings;
-mod stored_units;
-mod table_file;
-mod tiv;
+mod tables;
 mod verification;
-mod verify;
-mod wide;
 mod withdraw;
-mod withdrawals_told;
 
-pub use catalog::store_manifest;
-pub use contents::contents;
-pub use decoding::is_decoding;
-pub use durable::create_output;
 pub use error::StoreError;
-pub use existing::ExistingStore;
-pub use export::{ExportReport, ExportRequest, export, finish_commit};
-pub use from_cache::{CacheExport, cache_status, discard_fresh_load, export_cache, settle_cache};
-pub use keep_metadata::keep_metadata;
-pub use layout::{MANIFEST_FILE, is_store_path};
-pub use long::pieces::LARGEST_TEXT;
-pub use metadata::{StoredMetadata, stored_metadata};
-pub use observer::{ExportObserver, ExportStep, Unobserved};
-pub use ownership::check_tables;
-pub use read::names::closest as nearest_names;
-pub use read::{FeatureInfo, FeatureStore, LongScan, Origin, ReadOptions, StoreSummary};
-pub use regions_in_use::{RegionsInUse, regions_in_use};
-pub use sessions_tsv::{SessionRow, earlier_outcomes};
-pub use sources::{SourceDetail, StoredUnit, for_each_stored_unit};
-pub use stored_settings::StoredSettings;
-pub use stored_units::{TablesByUnit, stored_units};
+pub use export::carry_metadata::keep_metadata;
+pub use export::clear::clear_cache;
+pub use export::fresh_load::{discard_fresh_load, settle_cache};
+pub use export::from_cache::{CacheExport, export_cache};
+pub use export::job::{export, finish_commit};
+pub use export::observer::{ExportObserver, ExportStep, Unobserved};
+pub use export::request::{ExportReport, ExportRequest};
+pub use format::decoder_panic::is_decoding;
+pub use format::file_changes::create_output;
+pub use format::parquet_writer::LARGEST_TEXT;
+pub use merge::regions_in_use::{RegionsInUse, regions_in_use};
+pub use read::describe::{FeatureInfo, StoreSummary};
+pub use read::feature_store::FeatureStore;
+pub use read::long_scan::LongScan;
+pub use read::options::{Origin, ReadOptions};
+pub use read::suggest::closest as nearest_names;
+pub use tables::existing_store::metadata::StoredMetadata;
+pub use tables::existing_store::settings::StoredSettings;
+pub use tables::existing_store::store::ExistingStore;
+pub use tables::existing_store::units::TablesByUnit;
+pub use tables::paths::is_store_path;
+pub use tables::sessions_tsv::SessionRow;
+pub use tables::sources::stored_unit::{SourceDetail, StoredUnit};
+pub use tables::withdrawals::{Withdrawal, WithdrawalsTold};
 pub use verification::{Verification, verify_store};
-pub use withdraw::{Mentioned, Withdrawal, named_in_cells, withdraw};
-pub use withdrawals_told::WithdrawalsTold;
-
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use withdraw::mentioned::Mentioned;
+pub use withdraw::named_cells::named_in_cells;
+pub use withdraw::withdrawal::withdraw;

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, WideFeature};
 
-use crate::catalog::{Own, count, wide_entry};
 use crate::error::StoreError;
-use crate::existing::ExistingStore;
-use crate::file_state::FileState;
-use crate::layout::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
-use crate::long::index::LongIndex;
-use crate::notes;
-use crate::read::stamp::Stamp;
-use crate::sources::{SourceDetail, for_each_stored_unit};
-use crate::table_file::TableFile;
+use crate::format::file_state::FileState;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::features::table_of;
+use crate::tables::long_index::LongIndex;
+use crate::tables::manifest::{ManifestRecord, count};
+use crate::tables::manifest_entries::wide_entry;
+use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::store_version::StoreVersion;
 
 /// How often a store that changes meanwhile is looked at.
 const TRIES: usize = 3;
@@ -37,9 +39,9 @@ pub struct Verification {
 /// no error, but told.
 pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
     for _ in 0..TRIES {
-        let before = Stamp::of(output)?;
+        let before = StoreVersion::of(output)?;
         let verification = Verifier::run(ExistingStore::open(output)?);
-        if Stamp::of(output)? == before {
+        if StoreVersion::of(output)? == before {
             return Ok(verification);
         }
     }
@@ -66,11 +68,14 @@ impl Verifier {
     }
 
     fn look(&mut self) {
-        let Some(manifest) = self.store.manifest.clone() else {
-            self.wrong(crate::MANIFEST_FILE, "there is none that can be understood: a run makes it again");
+        let Some(manifest) = self.store.written_manifest().cloned() else {
+            self.wrong(
+                crate::tables::paths::MANIFEST_FILE,
+                "there is none that can be understood: a range makes it again",
+            );
             return;
         };
-        let own = Own::of(&manifest);
+        let own = ManifestRecord::of(&manifest);
         let is_ours = own.is_some();
         let own = own.unwrap_or_default();
         for entry in manifest.long_formats.values() {
@@ -81,7 +86,7 @@ impl Verifier {
         }
         let tiv = manifest.has_tiv.then_some(TIV_FILE);
         // The pandas package writes no more than it names.
-        let is_expected = |path: &&str| is_ours || self.store.output.join(path).exists();
+        let is_expected = |path: &&str| is_ours || self.store.output().join(path).exists();
         let tables: Vec<&str> =
             [METADATA_FILE, SOURCES_FILE].into_iter().filter(is_expected).chain(tiv).collect();
         let has_sessions = is_expected(&SESSIONS_FILE);
@@ -97,18 +102,18 @@ impl Verifier {
     }
 
     fn wrong(&mut self, path: &str, problem: &str) {
-        self.found.problems.push((self.store.output.join(path), problem.to_owned()));
+        self.found.problems.push((self.store.output().join(path), problem.to_owned()));
     }
 
     /// Looks at a Parquet file and its hash.
     fn check(
         &mut self,
-        own: &Own,
+        own: &ManifestRecord,
         path: &str,
-        look: impl FnOnce(&mut Self, &TableFile) -> Result<(), String>,
+        look: impl FnOnce(&mut Self, &ParquetReader) -> Result<(), String>,
     ) {
         self.hash(own, path);
-        let looked = match TableFile::open(&self.store.output.join(path)) {
+        let looked = match ParquetReader::open(&self.store.output().join(path)) {
             Ok(Some(file)) => look(self, &file),
             Ok(None) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -118,9 +123,9 @@ impl Verifier {
         }
     }
 
-    fn hash(&mut self, own: &Own, path: &str) {
+    fn hash(&mut self, own: &ManifestRecord, path: &str) {
         self.found.n_files += 1;
-        let place = self.store.output.join(path);
+        let place = self.store.output().join(path);
         match (FileState::read(&place), own.files.get(path)) {
             (Err(error), _) => self.wrong(path, &format!("it cannot be read: {error}")),
             (Ok(_), None) => self.found.n_without_hash += 1,
@@ -137,7 +142,7 @@ impl Verifier {
         }
     }
 
-    fn long(&mut self, entry: &LongFormat, file: &TableFile) -> Result<(), String> {
+    fn long(&mut self, entry: &LongFormat, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
         let index = LongIndex::read(file).map_err(|error| error.to_string())?;
         same("rows", file.n_rows(), entry.n_rows)?;
@@ -151,12 +156,12 @@ impl Verifier {
             sessions.entry(map.clone()).or_default().insert(session.clone());
         }
         let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
-        let state = file.note(notes::STATE).map(str::to_owned);
+        let state = file.key_value(keys::STATE).map(str::to_owned);
         self.tables.insert(name, Table { sessions, state });
         Ok(())
     }
 
-    fn feature(&mut self, entry: &WideFeature, file: &TableFile) -> Result<(), String> {
+    fn feature(&mut self, entry: &WideFeature, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
         same("rows", file.n_rows(), entry.n_sessions)?;
         // The pandas package's features say nothing of themselves.
@@ -164,11 +169,11 @@ impl Verifier {
         if found.region_names != entry.region_names {
             return Err("its regions are not those of the manifest".to_owned());
         }
-        let from = file.note(notes::FROM_STATE).filter(|state| !state.is_empty());
-        let table = crate::read::found::table_of(entry).and_then(|table| self.tables.get(&table));
+        let from = file.key_value(keys::FROM_STATE).filter(|state| !state.is_empty());
+        let table = table_of(entry).and_then(|table| self.tables.get(&table));
         match (from, table.and_then(|table| table.state.as_deref())) {
             (Some(from), Some(state)) if from != state => {
-                Err("it was made from another state of its long table: a run makes it again".to_owned())
+                Err("it was made from another state of its long table: a range makes it again".to_owned())
             }
             _ => Ok(()),
         }
@@ -178,18 +183,19 @@ impl Verifier {
     fn sources(&self) -> Result<(), String> {
         let mut lacking: BTreeMap<String, usize> = BTreeMap::new();
         let mut first = None;
-        for_each_stored_unit::<StoreError>(&self.store.output, SourceDetail::States, |stored| {
-            for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
-                let Some(name) = source.table_name() else { continue };
-                let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
-                if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
-                    first.get_or_insert_with(|| stored.unit.to_string());
-                    *lacking.entry(name.to_string()).or_default() += 1;
+        self.store
+            .for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+                for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
+                    let Some(name) = source.table_name() else { continue };
+                    let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
+                    if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
+                        first.get_or_insert_with(|| stored.unit.to_string());
+                        *lacking.entry(name.to_string()).or_default() += 1;
+                    }
                 }
-            }
-            Ok(())
-        })
-        .map_err(|error| error.to_string())?;
+                Ok(())
+            })
+            .map_err(|error| error.to_string())?;
         match (first, lacking.first_key_value()) {
             (Some(unit), Some((table, n))) => {
                 Err(format!("{n} files of {table} were read of which it has no rows, such as {unit}'s"))
@@ -200,7 +206,7 @@ impl Verifier {
 }
 
 /// Decodes every column of a file.
-fn decode(file: &TableFile) -> Result<(), String> {
+fn decode(file: &ParquetReader) -> Result<(), String> {
     for group in 0..file.row_groups().len() {
         file.read_all(group).map_err(|error| error.to_string())?;
     }

@@ -1,5 +1,4 @@
 //! A reader beside loads and exports: a unit is committed as a whole, and no result has parts of two versions of it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A column of the session list is never taken for one of the tables, nor a column for another of its name.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

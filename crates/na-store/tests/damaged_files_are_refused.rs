@@ -1,18 +1,20 @@
 //! A store or a cache with bytes that are not what was written: it is read, or refused by an error that names the file.
 //! Nothing panics, and an export that fails leaves the cache.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 mod support;
 
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use files::{all_below, name_under};
 use na_cache::{OwnedCache, OwnerLock};
 use na_model::Modality;
 use na_store::{
-    CacheExport, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError, Unobserved, export,
-    for_each_stored_unit,
+    CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError,
+    Unobserved, export, export_cache,
 };
 use support::{commit, export_all, record, unit};
 use tempfile::TempDir;
@@ -39,16 +41,10 @@ fn exported_and_cached() -> TempDir {
     output
 }
 
-fn files(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            self::files(root, &path, files);
-        } else if path.file_name().unwrap() != ".cache.lock" {
-            files.push((path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap()));
-        }
-    }
-    files.sort();
+/// The files of a store with their bytes, but its lock.
+fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = all_below(store).into_iter().map(|path| (name_under(store, &path), fs::read(path).unwrap()));
+    files.filter(|(name, _)| name != ".cache.lock").collect()
 }
 
 /// Turns bits of each byte of a file, one byte at a time, and reads it.
@@ -118,7 +114,10 @@ fn each_byte_of_the_metadata() {
 #[test]
 fn each_byte_of_the_sources() {
     each_byte("sources.parquet", |output| {
-        vec![for_each_stored_unit(output, SourceDetail::Sidecars, |_| Ok::<(), StoreError>(()))]
+        vec![
+            ExistingStore::open(output)
+                .and_then(|store| store.for_each_unit(SourceDetail::Sidecars, |_| Ok::<(), StoreError>(()))),
+        ]
     });
 }
 
@@ -134,9 +133,8 @@ enum Damage {
 /// Reads and exports a store of which one file is damaged in one place; whatever comes of it, the cache's units are there.
 #[test]
 fn whichever_file_is_damaged_the_cache_is_exported_or_kept() {
-    let mut all = Vec::new();
     let whole = exported_and_cached();
-    files(whole.path(), whole.path(), &mut all);
+    let all = files(whole.path());
     for (place, (file, bytes)) in all.iter().enumerate() {
         for (kind, damage) in
             [Damage::Turned, Damage::Cut, Damage::Filled, Damage::Longer].into_iter().enumerate()
@@ -161,7 +159,7 @@ fn whichever_file_is_damaged_the_cache_is_exported_or_kept() {
                     fs::create_dir_all(path.parent().unwrap()).unwrap();
                     fs::write(path, bytes).unwrap();
                 }
-                read_and_export(output.path(), &format!("{damage:?} at {at} of {}", file.display()));
+                read_and_export(output.path(), &format!("{damage:?} at {at} of {file}"));
             }
         }
     }
@@ -172,11 +170,12 @@ fn read_and_export(output: &Path, what: &str) {
     let _ = store.summary();
     let _ = store.features_batch(&["gm_mean", "ct_mean"], &ReadOptions::default().with_tiv());
     let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
-    let is_exported = store.export_cache(&CacheExport::default()).is_ok();
+    let is_exported = export_cache(store.folder(), &CacheExport::default(), &Unobserved).is_ok();
     assert!(is_exported || output.join(".cache.db").exists(), "{what}");
     let lock = OwnerLock::acquire(output).unwrap();
     if let Ok(cache) = OwnedCache::open_or_create(&lock) {
         let request = ExportRequest { keep_cache: true, ..ExportRequest::new(record(&["1"])) };
-        let _ = export(&lock, cache, &request, &Unobserved);
+        let _ = ExistingStore::open(lock.output())
+            .and_then(|store| export(&lock, &store, cache, &request, &Unobserved));
     }
 }

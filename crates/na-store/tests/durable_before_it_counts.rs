@@ -2,14 +2,6 @@
 //! manifest names before the manifest, and that before anything goes.
 //!
 //! The calls of three exports are written down, and looked at one by one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    dead_code,
-    unreachable_pub,
-    reason = "a test's helpers may fail it, and each test takes what it needs of them"
-)]
 #![cfg(target_os = "linux")]
 
 #[path = "../../../tests/support/disk.rs"]

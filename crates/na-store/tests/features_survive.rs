@@ -1,5 +1,4 @@
 //! A feature read out of its file is what it was in the cache: every type, every null, sessions with and without an id.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

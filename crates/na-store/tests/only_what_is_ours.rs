@@ -1,12 +1,8 @@
 //! Nothing is overwritten, deleted or read as a table but what is the store's: files with its mark, and those that its
 //! manifest names.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "a test's helpers may fail it"
-)]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 #[path = "../../../tests/support/own_files.rs"]
 mod own_files;
 mod support;
@@ -18,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use files::contents_below;
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableName, WideMetrics};
 use na_store::{
     CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved,
-    check_tables, contents, export_cache,
+    export_cache,
 };
 use own_files::own_table;
 use parquet::arrow::ArrowWriter;
@@ -33,22 +30,8 @@ use tempfile::TempDir;
 /// Every file below a folder with its bytes, and every link with what it leads to. Who only reads a cache makes files
 /// beside it.
 fn all_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end == "db-shm" || end == "db-wal") {
-            continue;
-        }
-        if path.is_symlink() {
-            let target = fs::read_link(&path).unwrap();
-            all.insert(path, target.into_os_string().into_encoded_bytes());
-        } else if path.is_dir() {
-            all.extend(all_of(&path));
-            all.insert(path, Vec::new());
-        } else {
-            all.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
+    let mut all = contents_below(folder);
+    all.retain(|path, _| !path.extension().is_some_and(|end| end == "db-shm" || end == "db-wal"));
     all
 }
 
@@ -89,7 +72,14 @@ fn begin_anew(output: &Path) -> Result<(), StoreError> {
     check_output(output)?;
     let cache = OwnedCache::open_or_create(&lock)?;
     let record = RunRecord { fresh: true, ..record(&["1", "2", "3"]) };
-    na_store::export(&lock, cache, &ExportRequest::new(record), &Unobserved).map(drop)
+    na_store::export(
+        &lock,
+        &ExistingStore::open(lock.output())?,
+        cache,
+        &ExportRequest::new(record),
+        &Unobserved,
+    )
+    .map(drop)
 }
 
 /// The long tables of the store.
@@ -120,7 +110,9 @@ fn a_file_of_somebody_else_where_the_store_would_write_is_refused_before_anythin
         let mut errors = vec![export(output.path()).unwrap_err()];
         if is_table {
             let tables = ["anatomical_gm", "diffusion_NODDI"].map(|name| TableName::parse(name).unwrap());
-            let checked = check_tables(output.path(), &tables.into(), &WideMetrics::Default);
+            let checked = ExistingStore::open(output.path())
+                .unwrap()
+                .check_tables(&tables.into(), &WideMetrics::Default);
             errors.push(checked.unwrap_err());
         } else {
             errors.push(check_output(output.path()).unwrap_err());
@@ -276,7 +268,7 @@ fn a_store_whose_manifest_has_another_version_is_refused_whole() {
             check_output(output.path()).unwrap_err(),
             export(output.path()).unwrap_err(),
             begin_anew(output.path()).unwrap_err(),
-            contents(output.path()).unwrap_err(),
+            ExistingStore::open(output.path()).unwrap_err(),
             store.list_long_formats().unwrap_err(),
             store.feature_batch("gm_mean", &ReadOptions::default()).unwrap_err(),
         ] {

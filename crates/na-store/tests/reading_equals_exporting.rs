@@ -1,5 +1,4 @@
 //! What is read of a store with a cache is what would be read after an export, whatever happened before.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -19,7 +18,7 @@ use na_store::{
     export,
 };
 use proptest::prelude::*;
-use support::session;
+use support::{session, stored};
 
 const SUBJECTS: [&str; 4] = ["1", "2", "3", "4"];
 
@@ -447,7 +446,7 @@ proptest! {
                 }
                 Step::StoppedExport { after } => {
                     let observer = StopAfter(AtomicUsize::new(after));
-                    let is_done = export(&lock, cache, &request(false), &observer).is_ok();
+                    let is_done = export(&lock, &stored(&lock), cache, &request(false), &observer).is_ok();
                     exported = is_done.then(|| model.clone());
                     if is_done {
                         parquet = model.layer.clone();
@@ -455,7 +454,7 @@ proptest! {
                     }
                 }
                 Step::Export { keep_cache } => {
-                    export(&lock, cache, &request(keep_cache), &Unobserved).unwrap();
+                    export(&lock, &stored(&lock), cache, &request(keep_cache), &Unobserved).unwrap();
                     exported = Some(model.clone());
                     parquet = model.layer.clone();
                     if !keep_cache {

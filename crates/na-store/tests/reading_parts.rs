@@ -1,5 +1,4 @@
 //! What a reader asks for is what it gets: sessions, regions, metrics, names, units, frames.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -9,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
 use arrow::datatypes::Float64Type;
-use na_cache::{OwnedCache, OwnerLock};
+use na_cache::{Cancel, OwnedCache, OwnerLock, cache_status};
 use na_model::{Modality, Session, SessionId, SubjectCode};
-use na_store::{CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved};
+use na_store::{CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved, clear_cache, export_cache};
 use support::{commit, export_all, record, session, unit};
 use tempfile::TempDir;
 
@@ -278,16 +277,16 @@ fn a_reader_exports_and_clears_the_cache_where_nobody_loads() {
     let store = FeatureStore::open(output.path()).unwrap();
     let before = store.feature_batch("gm_mean", &ReadOptions::default()).unwrap();
     let kept = CacheExport { keep_cache: true, ..CacheExport::default() };
-    store.export_cache(&kept).unwrap();
-    assert!(store.cache_status().unwrap().is_some());
+    export_cache(store.folder(), &kept, &Unobserved).unwrap();
+    assert!(cache_status(store.folder(), &Cancel::never()).unwrap().is_some());
     {
         let _loading = OwnerLock::acquire(output.path()).unwrap();
-        assert!(store.clear_cache().is_err());
+        assert!(clear_cache(store.folder()).is_err());
     }
-    store.clear_cache().unwrap();
-    assert!(store.cache_status().unwrap().is_none());
+    clear_cache(store.folder()).unwrap();
+    assert!(cache_status(store.folder(), &Cancel::never()).unwrap().is_none());
     assert_eq!(store.feature_batch("gm_mean", &ReadOptions::default()).unwrap(), before);
-    assert!(matches!(store.export_cache(&kept), Err(StoreError::NoCache { .. })));
+    assert!(matches!(export_cache(store.folder(), &kept, &Unobserved), Err(StoreError::NoCache { .. })));
 }
 
 #[test]

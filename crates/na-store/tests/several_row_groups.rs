@@ -1,6 +1,5 @@
 //! In tables of several row groups every value stays with its session and region: in the long table and in its features,
 //! whether a row group was copied, written again or added.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 

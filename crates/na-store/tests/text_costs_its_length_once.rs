@@ -1,5 +1,4 @@
 //! A long remark of each session is in every row of its tables: that costs its length once, in memory and on disk.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 #![cfg(target_os = "linux")]
 
 mod support;

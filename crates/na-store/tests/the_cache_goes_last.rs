@@ -1,12 +1,14 @@
 //! The cache is deleted after everything in it is in Parquet, and was read back from there.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 mod support;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
+use files::parquet_below;
 use na_cache::{Cache, OwnerLock};
 use na_model::Modality;
 use na_store::{ExportObserver, ExportStep, StoreError, Unobserved};
@@ -25,21 +27,6 @@ impl<F: Fn(&ExportStep) + Sync> ExportObserver for At<F> {
     fn should_stop(&self) -> bool {
         false
     }
-}
-
-fn parquet_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(parquet_files(&path));
-        } else if path.extension().is_some_and(|e| e == "parquet")
-            && !path.file_name().unwrap().as_encoded_bytes().starts_with(b".")
-        {
-            files.push(path);
-        }
-    }
-    files
 }
 
 fn n_rows(path: &Path) -> usize {
@@ -163,7 +150,7 @@ fn at_every_step_each_file_is_whole_and_the_cache_is_there() {
         *steps.lock().unwrap() += 1;
         assert_eq!(Cache::open_existing(output.path()).unwrap().unwrap().units().unwrap().len(), 2);
         assert!(output.path().join("manifest.json").is_file());
-        for file in parquet_files(output.path()) {
+        for file in parquet_below(output.path()) {
             let rows = n_rows(&file);
             let per_session = if file.ends_with("long/diffusion/NODDI.parquet") {
                 6

@@ -1,6 +1,5 @@
 //! A store is current where an export without new units would change nothing; whatever such an export would change, or
 //! make again, is seen.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -48,20 +47,20 @@ impl Exported {
         let cache = commit(&lock, &self.record, units);
         let outcomes = self.outcomes.clone();
         let request = ExportRequest { outcomes, ..ExportRequest::new(self.record.clone()) };
-        export(&lock, cache, &request, &Unobserved).unwrap();
+        export(&lock, &ExistingStore::open(lock.output()).unwrap(), cache, &request, &Unobserved).unwrap();
     }
 
-    fn is_current(&self) -> bool {
-        ExistingStore::open(self.output.path()).unwrap().is_current(&self.record, &self.outcomes).unwrap()
+    fn is_up_to_date(&self) -> bool {
+        ExistingStore::open(self.output.path()).unwrap().is_up_to_date(&self.record, &self.outcomes).unwrap()
     }
 
     /// A change that is seen, and made by the next export.
     fn sees(mut self, what: &str, change: impl FnOnce(&mut Self)) {
-        assert!(self.is_current(), "before {what}");
+        assert!(self.is_up_to_date(), "before {what}");
         change(&mut self);
-        assert!(!self.is_current(), "{what} is not seen");
+        assert!(!self.is_up_to_date(), "{what} is not seen");
         self.export(Vec::new());
-        assert!(self.is_current(), "{what} is not made");
+        assert!(self.is_up_to_date(), "{what} is not made");
     }
 }
 
@@ -85,7 +84,7 @@ fn what_the_session_list_says() {
     let mut exported = Exported::new();
     let other = ListedSession { session: session("4"), values: vec![Some("40".to_owned())] };
     exported.record.listing.rows.push(other);
-    assert!(exported.is_current());
+    assert!(exported.is_up_to_date());
 }
 
 #[test]
@@ -109,7 +108,7 @@ fn what_became_of_units() {
     });
     let mut exported = Exported::new();
     exported.outcomes.remove(0);
-    assert!(!exported.is_current(), "a unit that is no longer missing is not seen");
+    assert!(!exported.is_up_to_date(), "a unit that is no longer missing is not seen");
 }
 
 #[test]
@@ -128,6 +127,6 @@ fn a_file_that_is_gone() {
     for file in ["long/anatomical_gm.parquet", "sources.parquet", "tiv.parquet"] {
         let exported = Exported::new();
         fs::remove_file(exported.output.path().join(file)).unwrap();
-        assert!(!exported.is_current(), "{file}");
+        assert!(!exported.is_up_to_date(), "{file}");
     }
 }

@@ -1,5 +1,4 @@
 //! An export replaces what was read again, map by map, and leaves all else as it was.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
 mod support;
 
@@ -10,7 +9,7 @@ use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedUnit, OwnerLock};
 use na_model::{MapSource, Modality, ReadAt, SourceFile, SourceKind, TivFinding};
-use na_store::{FeatureStore, ReadOptions, SourceDetail, for_each_stored_unit};
+use na_store::{ExistingStore, FeatureStore, ReadOptions, SourceDetail};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::{batch, cells, commit, export_all, load, noddi, read, record, unit_of};
 
@@ -51,11 +50,13 @@ fn a_map_that_is_read_again_replaces_that_map_alone() {
     let expected = ["0001 icvf 1.0", "0001 od 5.0", "0002 icvf 3.0", "0002 od 4.0"].map(str::to_owned);
     assert_eq!(first_means(&read(&path)), expected.into());
     let mut files = Vec::new();
-    for_each_stored_unit(output.path(), SourceDetail::Sidecars, |unit| {
-        files.extend(unit.sources.into_iter().map(|source| source.path));
-        Ok::<(), na_store::StoreError>(())
-    })
-    .unwrap();
+    ExistingStore::open(output.path())
+        .unwrap()
+        .for_each_unit(SourceDetail::Sidecars, |unit| {
+            files.extend(unit.sources.into_iter().map(|source| source.path));
+            Ok::<(), na_store::StoreError>(())
+        })
+        .unwrap();
     files.sort();
     let file = |subject: &str, param: &str| format!("sub-{subject}/tablediffusion_NODDI{param}.tsv");
     assert_eq!(files, [file("1", "icvf"), file("1", "od"), file("2", "icvf"), file("2", "od")]);
@@ -141,15 +142,18 @@ fn a_changed_volume_reaches_rows_whose_tables_were_archived() {
     assert_eq!(values(&read(&path), "tiv"), expected("1400.0"));
     let told = || {
         let mut told = Vec::new();
-        for_each_stored_unit(output.path(), SourceDetail::Sidecars, |unit| {
-            let is_of_volume = |source: &SourceFile| source.kind == SourceKind::Tiv || source.tiv.is_some();
-            let sources = unit.sources.into_iter().filter(is_of_volume);
-            told.extend(
-                sources.map(|source| (unit.unit.session.subject.to_string(), source.kind, source.tiv)),
-            );
-            Ok::<(), na_store::StoreError>(())
-        })
-        .unwrap();
+        ExistingStore::open(output.path())
+            .unwrap()
+            .for_each_unit(SourceDetail::Sidecars, |unit| {
+                let is_of_volume =
+                    |source: &SourceFile| source.kind == SourceKind::Tiv || source.tiv.is_some();
+                let sources = unit.sources.into_iter().filter(is_of_volume);
+                told.extend(
+                    sources.map(|source| (unit.unit.session.subject.to_string(), source.kind, source.tiv)),
+                );
+                Ok::<(), na_store::StoreError>(())
+            })
+            .unwrap();
         told.sort_by(|first, second| first.0.cmp(&second.0));
         told
     };
@@ -216,7 +220,9 @@ fn regions_of_rows_that_are_gone_are_not_the_tables() {
     };
     load(&lock, &record(&["1"]), vec![with("wrong")]);
     load(&lock, &record(&["1"]), vec![with("right")]);
-    let regions = na_store::regions_in_use(Some(output.path()), None, &HashSet::new()).unwrap();
+    let regions =
+        na_store::regions_in_use(Some(&ExistingStore::open(output.path()).unwrap()), None, &HashSet::new())
+            .unwrap();
     let labels: Vec<_> =
         regions.others.values().flat_map(|set| set.as_slice()).map(|r| r.label.clone()).collect();
     assert_eq!(labels, [Some("right".to_owned())]);

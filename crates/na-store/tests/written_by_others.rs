@@ -1,20 +1,22 @@
 //! Files of a store that another program read and wrote back: text in pandas' and pyarrow's layouts, narrow numbers.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 
+#[path = "../../../tests/support/files.rs"]
+mod files;
 mod support;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, NullArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use files::parquet_below;
 use na_cache::OwnerLock;
 use na_model::Modality;
 use na_store::{
-    CacheExport, FeatureStore, ReadOptions, SourceDetail, StoreError, StoredUnit, Unobserved,
-    for_each_stored_unit,
+    CacheExport, ExistingStore, FeatureStore, ReadOptions, SourceDetail, StoreError, StoredUnit, Unobserved,
+    export_cache,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -31,14 +33,6 @@ fn exported() -> TempDir {
     let units = ["1", "2"].into_iter().flat_map(|s| Modality::ALL.map(|modality| unit(s, modality, 3.0)));
     export_all(&lock, commit(&lock, &record, units.collect()), &record, false, &Unobserved).unwrap();
     output
-}
-
-fn parquet_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| if path.is_dir() { parquet_files(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
-        .collect()
 }
 
 /// Writes a file anew as other programs do: its columns as they have them, and none of its notes.
@@ -85,11 +79,13 @@ fn content(output: &Path) -> Content {
     add(store.tiv_batch().unwrap());
     let regions = LONG.iter().chain(&FEATURES).map(|name| store.regions(name).unwrap()).collect();
     let mut units = Vec::new();
-    for_each_stored_unit(output, SourceDetail::Sidecars, |unit| {
-        units.push(unit);
-        Ok::<(), StoreError>(())
-    })
-    .unwrap();
+    ExistingStore::open(output)
+        .unwrap()
+        .for_each_unit(SourceDetail::Sidecars, |unit| {
+            units.push(unit);
+            Ok::<(), StoreError>(())
+        })
+        .unwrap();
     Content { tables, regions, units }
 }
 
@@ -105,7 +101,7 @@ fn text_is_text_in_whichever_layout() {
     for layout in layouts {
         let output = exported();
         let before = content(output.path());
-        for path in parquet_files(output.path()) {
+        for path in parquet_below(output.path()) {
             write_back(&path, |array| match array.data_type() {
                 // A column of text without a value is one of nulls in pandas.
                 DataType::Utf8 if array.null_count() == array.len() => Arc::new(NullArray::new(array.len())),
@@ -121,7 +117,7 @@ fn text_is_text_in_whichever_layout() {
         drop(commit(&lock, &record(&["1", "2", "3"]), third.into()));
         drop(lock);
         let store = FeatureStore::open(output.path()).unwrap();
-        let report = store.export_cache(&CacheExport::default()).unwrap();
+        let report = export_cache(store.folder(), &CacheExport::default(), &Unobserved).unwrap();
         assert_eq!(report.manifest.long_formats["anatomical_gm"].n_rows, 9);
         assert_eq!(store.feature_batch("gm_mean", &ReadOptions::default()).unwrap().num_rows(), 3);
         let path = output.path().join("long/anatomical_gm.parquet");
@@ -133,7 +129,7 @@ fn text_is_text_in_whichever_layout() {
 #[test]
 fn numbers_of_32_bits_are_read_and_merged_as_numbers_of_64() {
     let output = exported();
-    for path in parquet_files(output.path()).iter().filter(|path| !path.ends_with("sources.parquet")) {
+    for path in parquet_below(output.path()).iter().filter(|path| !path.ends_with("sources.parquet")) {
         write_back(path, |array| match array.data_type() {
             DataType::Int64 => cast(array, &DataType::Int32).unwrap(),
             DataType::Float64 => cast(array, &DataType::Float32).unwrap(),
@@ -155,7 +151,7 @@ fn numbers_of_32_bits_are_read_and_merged_as_numbers_of_64() {
     let lock = OwnerLock::acquire(output.path()).unwrap();
     drop(commit(&lock, &record(&["1", "2", "3"]), vec![unit("3", Modality::Anatomical, 9.0)]));
     drop(lock);
-    store.export_cache(&CacheExport::default()).unwrap();
+    export_cache(store.folder(), &CacheExport::default(), &Unobserved).unwrap();
     check(&store);
 }
 

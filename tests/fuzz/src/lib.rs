@@ -44,7 +44,7 @@ pub fn files() -> &'static [(PathBuf, Vec<u8>)] {
             cache
         };
         let request = ExportRequest::new(record());
-        export(&lock, commit("0001"), &request, &Unobserved).expect("an export");
+        export(&lock, &ExistingStore::open(lock.output()).expect("a store"), commit("0001"), &request, &Unobserved).expect("an export");
         drop(commit("0002"));
         drop(lock);
         let mut files = Vec::new();
@@ -97,7 +97,7 @@ pub fn read_and_export(output: &Path) {
     let _ = store.features_batch(&["gm_mean", "ct_mean"], &ReadOptions::default().with_tiv());
     let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
     let had_cache = output.join(".cache.db").exists();
-    let exported = store.export_cache(&CacheExport::default());
+    let exported = export_cache(store.folder(), &CacheExport::default(), &Unobserved);
     assert!(exported.is_ok() || output.join(".cache.db").exists() == had_cache, "a cache is gone after {exported:?}");
 }
 

@@ -1,58 +1,25 @@
-//! Who holds an output, as the lock's text says it.
+//! The text of a lock file: its holder, and how to tell whether that process is gone.
 
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::path::Path;
-use std::str::FromStr;
 
-use crate::file_system::FileSystem;
+use crate::holder_name::{HolderName, is_pid};
+use crate::lock::file_system::FileSystem;
 
-/// More than any lock's text, bytes.
-const LONGEST: u64 = 1024;
-
-/// A process, as `HOST:PID`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HolderName {
-    /// The machine, by the name that it gives itself.
-    pub host: String,
-    /// The process there.
-    pub pid: String,
-}
-
-impl fmt::Display for HolderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.pid)
-    }
-}
-
-impl FromStr for HolderName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.rsplit_once(':') {
-            Some((host, pid)) if !host.is_empty() && is_pid(pid) => {
-                Ok(Self { host: host.to_owned(), pid: pid.to_owned() })
-            }
-            _ => Err("expected HOST:PID, as the refusal names them".to_owned()),
-        }
-    }
-}
-
-/// What a lock says of its holder. Texts of version 0.1 end after the host.
+/// The holder that a lock's text describes. Texts of version 0.1 end after the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) name: HolderName,
-    /// The boot of the kernel that it runs on: containers of one machine have the same.
+    /// The boot id of its kernel; containers of one machine share it.
     boot: Option<String>,
-    /// Where its process id counts: two containers can have the same id.
+    /// The namespace of its process id: two containers can have processes of the same id.
     pids: Option<String>,
-    /// The file system as it saw it.
+    /// The file system of the output, as the holder saw it.
     file_system: Option<FileSystem>,
 }
 
 impl Holder {
-    /// This process, for an output folder.
+    /// This process, as the holder of an output folder.
     pub(crate) fn this(output: &Path) -> Self {
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         let host: Vec<&str> = host.split_whitespace().collect();
@@ -64,7 +31,7 @@ impl Holder {
         }
     }
 
-    /// None if the line is not whole: a power cut can leave a part of it, or nothing but zeros.
+    /// `None` if the line is not whole: a power cut can leave a part of it, or nothing but zeros.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.strip_suffix('\n')?.split_whitespace();
         let pid = words.next().filter(|pid| is_pid(pid))?.to_owned();
@@ -75,15 +42,15 @@ impl Holder {
                 Some(("boot", id)) => holder.boot = Some(id.to_owned()),
                 Some(("pids", space)) => holder.pids = Some(space.to_owned()),
                 Some(("fs", kind)) => holder.file_system = Some(FileSystem::named(kind)),
-                // A later version may say more.
+                // A later version may add words.
                 _ => {}
             }
         }
         Some(holder)
     }
 
-    /// Whether a text that does not parse can be what a power cut left of one: nothing, zeros, or a first part. Any other
-    /// is somebody else's file.
+    /// Whether a text that does not parse may be what a power cut left of a lock: nothing, zeros, or its beginning. Any
+    /// other file is somebody else's.
     pub(crate) fn may_be_cut_short(text: &str) -> bool {
         let rest = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
         let is_one_line = !text.trim_end_matches('\n').contains('\n');
@@ -102,10 +69,10 @@ impl Holder {
         text
     }
 
-    /// Whether this holder is gone, given that the kernel's lock on its file is free, as `here` sees it.
+    /// Whether this holder is gone, given that `here` found the kernel's lock on its file free.
     ///
-    /// One kernel sees all of its own locks; a file system that is local to both is on one machine only. Without a boot
-    /// the same machine must be meant, as before boots were written down.
+    /// One kernel sees all of its own locks; a file system that is local to both is on one machine only. A text without
+    /// a boot id is of version 0.1, which compared host names.
     pub(crate) fn left_a_free_lock(&self, here: &Self) -> bool {
         let is_local = |holder: &Self| holder.file_system.as_ref().is_some_and(FileSystem::is_local);
         match (&self.boot, &here.boot) {
@@ -115,8 +82,7 @@ impl Holder {
         }
     }
 
-    /// Whether this holder's process is gone, as `here` sees it, where no kernel keeps locks. None if it counts its
-    /// processes elsewhere.
+    /// Whether this holder's process runs, for file systems without locks. `None` if `here` cannot see its processes.
     pub(crate) fn is_alive(&self, here: &Self) -> Option<bool> {
         let same_count = self.boot.is_some()
             && self.boot == here.boot
@@ -127,32 +93,13 @@ impl Holder {
         Some(rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
     }
 
-    /// Whether it is this very process.
+    /// Whether the holder is this process.
     pub(crate) fn is_this_process(&self, here: &Self) -> bool {
         self.name == here.name && self.boot == here.boot && self.pids == here.pids
     }
 }
 
-/// The text of a lock file, as far as it can be read.
-pub(crate) fn read_text(file: &mut File) -> String {
-    let mut bytes = Vec::new();
-    // What cannot be read is not whole.
-    let _ = file.rewind().and_then(|()| file.take(LONGEST).read_to_end(&mut bytes));
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-pub(crate) fn write_text(file: &mut File, text: &str) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn is_pid(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// None if this machine does not say.
+/// `None` if this machine does not tell.
 fn word_of(text: io::Result<String>) -> Option<String> {
     let text = text.ok()?;
     let word = text.trim();
@@ -163,7 +110,7 @@ fn word_of(text: io::Result<String>) -> Option<String> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A holder as this process would be it elsewhere.
+    /// A holder as it would describe itself on another machine.
     pub(crate) fn holder(host: &str, pid: &str, boot: Option<&str>, kind: Option<&str>) -> Holder {
         Holder {
             name: HolderName { host: host.to_owned(), pid: pid.to_owned() },
@@ -222,16 +169,6 @@ pub(crate) mod tests {
         assert_eq!((old.name.to_string().as_str(), old.boot), ("another-machine:17", None));
         for left in ["", "17", "17 another-mach", "\0\0\0\0\0\0\0\n", "\0\0 host\n"] {
             assert_eq!(Holder::parse(left), None, "{left:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_what_the_refusal_prints() {
-        let name: HolderName = "host:with:colons:17".parse().unwrap();
-        assert_eq!((name.host.as_str(), name.pid.as_str()), ("host:with:colons", "17"));
-        assert_eq!(name.to_string(), "host:with:colons:17");
-        for wrong in ["", "host", "host:", ":17", "host:x", "17"] {
-            assert!(wrong.parse::<HolderName>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,8 +1,13 @@
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::holder::tests::holder;
-use super::*;
+use crate::error::CacheError;
+use crate::lock::holder::Holder;
+use crate::lock::holder::tests::holder;
+use crate::lock::lock_file::{LOCK_FILE, is_same_file, open};
+use crate::lock::owner_lock::{Claim, OwnerLock};
 
 fn this() -> Holder {
     Holder::this(Path::new("/"))

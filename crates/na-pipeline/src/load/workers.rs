@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
 use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
-use na_store::{RegionsInUse, regions_in_use};
+use na_store::{ExistingStore, RegionsInUse, regions_in_use};
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -16,7 +16,6 @@ use crate::load::admission::Admission;
 use crate::load::foreign_images::ForeignImages;
 use crate::load::reorder_buffer::ReorderBuffer;
 use crate::load::unit_loader::{LoadedUnit, load};
-use crate::plan::fresh_load::Base;
 use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
 use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
@@ -45,10 +44,13 @@ pub(crate) struct LoadOutcome {
 
 impl Workers<'_> {
     /// What decides which units are admitted, made before the first is committed.
-    pub(crate) fn admission(&self, base: Base, cache: Option<&Cache>) -> Result<Admission, PipelineError> {
+    pub(crate) fn admission(
+        &self,
+        store: Option<&ExistingStore>,
+        cache: Option<&Cache>,
+    ) -> Result<Admission, PipelineError> {
         let changed: HashSet<Unit> =
             self.plan.to_load.iter().filter(|unit| unit.is_changed).map(|unit| unit.unit.clone()).collect();
-        let store = (base == Base::Stored).then_some(self.config.output.as_path());
         let in_use = regions_in_use(store, cache, &changed)?;
         let unreadable = if adds_regions(&in_use) { self.unreadable() } else { HashSet::new() };
         Ok(Admission::new(in_use, self.metrics.clone(), |unit| unreadable.contains(unit)))

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use na_model::WideMetrics;
+use na_store::ExistingStore;
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
@@ -25,7 +26,8 @@ pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
 pub(crate) fn check_tables(
     config: &Config,
     roots: &Roots,
+    store: &ExistingStore,
     metrics: &WideMetrics,
 ) -> Result<(), PipelineError> {
-    Ok(na_store::check_tables(&config.output, &tables(config, roots), metrics)?)
+    Ok(store.check_tables(&tables(config, roots), metrics)?)
 }

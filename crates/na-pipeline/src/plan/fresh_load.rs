@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
-use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache, stored_metadata, stored_units};
+use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -26,7 +27,7 @@ pub(crate) enum Base {
 
 impl Base {
     /// The store to add to.
-    pub(crate) fn store(self, store: &ExistingStore) -> Option<&ExistingStore> {
+    pub(crate) fn store(self, store: &Arc<ExistingStore>) -> Option<&Arc<ExistingStore>> {
         (self == Self::Stored).then_some(store)
     }
 
@@ -119,7 +120,7 @@ impl LetGo {
     /// # Errors
     /// A store that cannot be read.
     pub(crate) fn of(
-        config: &Config,
+        store: &ExistingStore,
         loaded: &HashMap<Unit, bool>,
         is_loaded: impl Fn(&TableName) -> bool,
         outcomes: &[UnitOutcome],
@@ -131,9 +132,9 @@ impl LetGo {
             |unit: &Unit, had_tables: bool| loaded.get(unit).is_some_and(|has| *has || !had_tables);
         let mut let_go = Self::default();
         if listing.found_by_folders && listing.columns.is_empty() {
-            let_go.columns = stored_metadata(&config.output)?.columns;
+            let_go.columns = store.metadata()?.columns;
         }
-        for (unit, tables) in stored_units(&config.output)? {
+        for (unit, tables) in store.units()? {
             if is_whole(&unit, !tables.is_empty()) {
                 let_go.tables.extend(tables.into_iter().filter(|table| !is_loaded(table)));
             } else if failed.contains(&unit) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
 use na_model::{ExportSettings, Names, Session, SourceRoot, WideMetrics};
-use na_store::{ExistingStore, earlier_outcomes};
+use na_store::ExistingStore;
 
 use crate::config::{Config, EntityPick, SessionSource};
 use crate::error::PipelineError;
@@ -42,7 +42,7 @@ pub(crate) struct Start<'a> {
     pub(crate) config: &'a Config,
     pub(crate) inputs: &'a RunInputs,
     /// The store to add to; `None` if all is loaded anew.
-    pub(crate) store: Option<&'a ExistingStore>,
+    pub(crate) store: Option<&'a Arc<ExistingStore>>,
     pub(crate) cache: Option<&'a Arc<Cache>>,
     pub(crate) observer: &'a dyn Observer,
 }
@@ -54,11 +54,10 @@ impl RunPlan {
     /// A store or cache that cannot be read; settings that contradict it; nothing that was found, for a store that is
     /// empty.
     pub(crate) fn make(start: &Start<'_>) -> Result<Option<Self>, PipelineError> {
-        let output = start.store.map(ExistingStore::output);
-        let stored = StoredSessions::of(output, start.cache)?;
+        let stored = StoredSessions::of(start.store, start.cache)?;
         let mut list = start.inputs.sessions(start.config, &stored, start.observer);
         let names = start.leave_out_withdrawn(&stored, &mut list)?;
-        let earlier = EarlierSettings::of(start.store, start.cache)?;
+        let earlier = EarlierSettings::of(start.store.map(AsRef::as_ref), start.cache)?;
         let pick = earlier.pick(start.config)?;
         let claims = Claims::new(&start.inputs.roots, &list, &stored);
         let finder = UnitFinder::new(start.config, &start.inputs.roots, claims, &pick);
@@ -132,8 +131,15 @@ impl Start<'_> {
         let should_stop = || self.observer.should_stop();
         let cache = self.cache.map(AsRef::as_ref);
         let chosen = if config.labels.is_empty() { None } else { Some(config.labels.chosen(list)?) };
-        let planner =
-            Planner { config, finder, list, chosen, store: self.store, cache, should_stop: &should_stop };
+        let planner = Planner {
+            config,
+            finder,
+            list,
+            chosen,
+            store: self.store.map(AsRef::as_ref),
+            cache,
+            should_stop: &should_stop,
+        };
         let mut units = planner.plan()?;
         if should_stop() {
             return Ok(None);
@@ -143,9 +149,10 @@ impl Start<'_> {
             self.check_found(finder, &units, stored)?;
         }
         check_metrics(config, &earlier.stored.columns, finder, list, &should_stop)?;
-        if self.store.is_some() {
+        if let Some(store) = self.store {
             earlier.check_roots(config, &units)?;
-            units.carry_over(earlier_outcomes(&config.output, cache)?, config, list);
+            let cached = cache.map(Cache::outcomes).transpose()?.unwrap_or_default();
+            units.carry_over(store.earlier_outcomes(cached)?, config, list);
         }
         if let Some(chosen) = &planner.chosen {
             units.note_not_chosen(list, config, chosen);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use na_cache::{Cache, CachedUnit};
 use na_model::{ReadAt, SourceFile, SourceKind, TableName, TivFinding, Unit};
-use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit, for_each_stored_unit};
+use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit};
 
 use crate::error::PipelineError;
 use crate::inputs::unit_files::TableKey;
@@ -55,7 +55,7 @@ pub(crate) fn for_each_record(
     };
     if let Some(store) = store {
         let mut files = TableFiles { store: store.output(), are_there: HashMap::new() };
-        for_each_stored_unit::<StoreError>(store.output(), SourceDetail::States, |stored| {
+        store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
             let mut sources = stored.sources;
             sources.retain(|source| files.have(source));
             if let Some((cache, unit)) = cache.zip(not_stored.remove(&stored.unit)) {

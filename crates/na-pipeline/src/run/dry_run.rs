@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use na_cache::Cache;
 use na_model::{TableName, WideMetrics};
+use na_store::ExistingStore;
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -34,11 +35,16 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let start = Start { config, inputs: &inputs, store: base.store(&store), cache: cache.as_ref(), observer };
     in_pool(config, || match RunPlan::make(&start)? {
         None => Ok(RunReport::interrupted_early()),
-        Some(plan) => report(&start, base, &plan),
+        Some(plan) => report(&start, &store, base, &plan),
     })?
 }
 
-fn report(start: &Start<'_>, base: Base, plan: &RunPlan) -> Result<RunReport, PipelineError> {
+fn report(
+    start: &Start<'_>,
+    store: &ExistingStore,
+    base: Base,
+    plan: &RunPlan,
+) -> Result<RunReport, PipelineError> {
     let config = start.config;
     let begun = start.cache.map(|cache| cache.run_record()).transpose()?.flatten();
     if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force) {
@@ -46,7 +52,7 @@ fn report(start: &Start<'_>, base: Base, plan: &RunPlan) -> Result<RunReport, Pi
     }
     if !plan.units.to_load.is_empty() {
         let metrics: WideMetrics = config.wide_metrics.clone().unwrap_or_default();
-        check_tables(config, &start.inputs.roots, &metrics)?;
+        check_tables(config, &start.inputs.roots, store, &metrics)?;
     }
     plan.units.tell(start.observer);
     let mut removals = pruned(config, &start.inputs.roots, &plan.list, &plan.units)?;
@@ -57,7 +63,7 @@ fn report(start: &Start<'_>, base: Base, plan: &RunPlan) -> Result<RunReport, Pi
         Base::Stored => LetGo::default(),
         Base::Anew => {
             let is_loaded = |table: &TableName| config.looks_for(table);
-            LetGo::of(config, &units, is_loaded, &plan.units.outcomes, &plan.list.listing)?
+            LetGo::of(store, &units, is_loaded, &plan.units.outcomes, &plan.list.listing)?
         }
     };
     // A run takes out those who withdrew before anything else.

@@ -32,8 +32,8 @@ pub(super) struct LockedRun<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) inputs: &'a RunInputs,
     pub(super) plan: &'a RunPlan,
-    /// The store to add to; `None` if all is loaded anew.
-    pub(super) store: Option<&'a ExistingStore>,
+    pub(super) store: &'a ExistingStore,
+    pub(super) base: Base,
     pub(super) lock: &'a OwnerLock,
 }
 
@@ -51,13 +51,13 @@ impl LockedRun<'_> {
         plan.units.tell(self.observer);
         let removals = pruned(config, &self.inputs.roots, &plan.list, &plan.units)?;
         check_share(config, &plan.units, &removals)?;
-        let mut record = plan.record(config, self.base());
+        let mut record = plan.record(config, self.base);
         let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
         let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
-        if existing.is_none() && removals.is_empty() && self.is_current(&record)? {
+        if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
             return Ok(RunReport::of(plan, LoadOutcome::default()));
         }
-        check_tables(config, &self.inputs.roots, &plan.wide_metrics)?;
+        check_tables(config, &self.inputs.roots, self.store, &plan.wide_metrics)?;
         let (cache, loaded) = self.load(existing, &record)?;
         if self.observer.should_stop() {
             return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
@@ -76,7 +76,7 @@ impl LockedRun<'_> {
             removals: removals.clone(),
             ..ExportRequest::new(record)
         };
-        match na_store::export(self.lock, cache, &request, &ExportEvents(self.observer)) {
+        match na_store::export(self.lock, self.store, cache, &request, &ExportEvents(self.observer)) {
             Ok(export) => {
                 export.notes.iter().for_each(|note| self.observer.event(Event::Note(note.clone())));
                 let report = RunReport::of(plan, loaded);
@@ -87,17 +87,18 @@ impl LockedRun<'_> {
         }
     }
 
-    fn base(&self) -> Base {
-        if self.store.is_some() { Base::Stored } else { Base::Anew }
+    /// Whether an export would change nothing, of a run that has nothing to load.
+    fn is_up_to_date(&self, record: &RunRecord) -> Result<bool, PipelineError> {
+        let units = &self.plan.units;
+        Ok(self.base == Base::Stored
+            && units.to_load.is_empty()
+            && units.evictions.is_empty()
+            && self.store.is_up_to_date(record, &units.all_outcomes(&[]))?)
     }
 
-    /// Whether an export would change nothing, of a run that has nothing to load.
-    fn is_current(&self, record: &RunRecord) -> Result<bool, PipelineError> {
-        let units = &self.plan.units;
-        match self.store.filter(|_| units.to_load.is_empty() && units.evictions.is_empty()) {
-            Some(store) => Ok(store.is_current(record, &units.all_outcomes(&[]))?),
-            None => Ok(false),
-        }
+    /// The store to add to. `None` if all is loaded anew.
+    fn added_to(&self) -> Option<&ExistingStore> {
+        (self.base == Base::Stored).then_some(self.store)
     }
 
     /// Loads into the cache; `existing` is the one that an earlier run left.
@@ -118,8 +119,8 @@ impl LockedRun<'_> {
             names: &plan.names,
             observer,
         };
-        let admission = workers.admission(self.base(), existing.as_deref())?;
-        if let Some(cache) = existing.as_ref().filter(|_| self.store.is_some()) {
+        let admission = workers.admission(self.added_to(), existing.as_deref())?;
+        if let Some(cache) = existing.as_ref().filter(|_| self.base == Base::Stored) {
             na_store::keep_metadata(lock, cache, &record.listing)?;
         }
         // Readers close before the writer opens: where the cache's file has one user at a time, it needs it.
@@ -140,7 +141,7 @@ impl LockedRun<'_> {
         cache: &OwnedCache<'_>,
         outcomes: &[UnitOutcome],
     ) -> Result<Replacement, PipelineError> {
-        if self.store.is_some() {
+        if self.base == Base::Stored {
             return Ok(Replacement::default());
         }
         let cached = cache.units()?;
@@ -148,7 +149,7 @@ impl LockedRun<'_> {
         let tables: HashSet<&TableName> =
             cached.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
         let is_loaded = |table: &TableName| tables.contains(table);
-        let let_go = LetGo::of(self.config, &units, is_loaded, outcomes, &self.plan.list.listing)?;
+        let let_go = LetGo::of(self.store, &units, is_loaded, outcomes, &self.plan.list.listing)?;
         check_let_go(self.config, &let_go)?;
         let loads_nothing = units.is_empty() && !let_go.is_empty();
         let is_refused = loads_nothing || (!self.config.yes && !let_go.failed.is_empty());

@@ -46,7 +46,7 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     let lock = OwnerLock::claim(&config.output, &claim)?;
     let store = open_store(config, observer)?;
     if config.force {
-        check_tables(config, &inputs.roots, &config.wide_metrics.clone().unwrap_or_default())?;
+        check_tables(config, &inputs.roots, &store, &config.wide_metrics.clone().unwrap_or_default())?;
     }
     let begin = Begin { config, observer, inputs: &inputs, lock: &lock };
     match in_pool(config, || begin.run(plan, store))? {
@@ -68,13 +68,13 @@ struct Begin<'a> {
 
 impl Begin<'_> {
     /// Goes on to the load; a plan that was made before the lock holds if there is nothing to add to.
-    fn run(&self, plan: Option<RunPlan>, store: ExistingStore) -> Result<RunReport, PipelineError> {
+    fn run(&self, plan: Option<RunPlan>, store: Arc<ExistingStore>) -> Result<RunReport, PipelineError> {
         let config = self.config;
         let store = self.settle(store)?;
         let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
         let base = Base::of(config, existing.as_deref())?;
         let mut plan = match plan.filter(|_| existing.is_none()) {
-            Some(plan) if base == Base::Anew || na_store::contents(&config.output)?.is_empty() => Some(plan),
+            Some(plan) if base == Base::Anew || existing.is_none() && store.files()?.is_empty() => Some(plan),
             _ => self.plan(base.store(&store), existing.as_ref())?,
         };
         let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
@@ -92,24 +92,25 @@ impl Begin<'_> {
         }
         let Some(plan) = &plan else { return Ok(RunReport::interrupted_early()) };
         let Self { config, observer, inputs, lock } = *self;
-        LockedRun { config, observer, inputs, plan, store: base.store(&store), lock }.load_and_export()
+        LockedRun { config, observer, inputs, plan, store: &store, base, lock }.load_and_export()
     }
 
     /// Makes room for a fresh load, or finishes a commit that was cut short; the store as it is then.
-    fn settle(&self, store: ExistingStore) -> Result<ExistingStore, PipelineError> {
+    fn settle(&self, store: Arc<ExistingStore>) -> Result<Arc<ExistingStore>, PipelineError> {
         let events = ExportEvents(self.observer);
         if self.config.force {
             make_room(self.lock, &events)?;
         } else if na_store::finish_commit(self.lock, &events)?.is_some() {
             self.note("what an earlier run had begun to put in its place is there now");
-            return Ok(ExistingStore::open(&self.config.output)?);
+        } else {
+            return Ok(store);
         }
-        Ok(store)
+        Ok(Arc::new(ExistingStore::open(&self.config.output)?))
     }
 
     fn plan(
         &self,
-        store: Option<&ExistingStore>,
+        store: Option<&Arc<ExistingStore>>,
         cache: Option<&Arc<Cache>>,
     ) -> Result<Option<RunPlan>, PipelineError> {
         let Self { config, observer, inputs, .. } = *self;

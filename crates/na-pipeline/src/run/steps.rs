@@ -1,6 +1,8 @@
 //! Steps that a run and a dry run share.
 
-use na_cache::CachedUnit;
+use std::sync::Arc;
+
+use na_cache::{Cache, CachedUnit};
 use na_model::Unit;
 use na_store::{ExistingStore, ExportObserver, ExportStep};
 
@@ -19,12 +21,16 @@ pub(super) fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send)
 }
 
 /// The store as it is, if a run may write to it.
-pub(super) fn open_store(config: &Config, observer: &dyn Observer) -> Result<ExistingStore, PipelineError> {
+pub(super) fn open_store(
+    config: &Config,
+    observer: &dyn Observer,
+) -> Result<Arc<ExistingStore>, PipelineError> {
     let store = ExistingStore::open(&config.output)?;
     store.check_withdrawals(config.withdrawn.told(config.yes))?;
     store.check()?;
+    Cache::check_file(&config.output)?;
     store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
-    Ok(store)
+    Ok(Arc::new(store))
 }
 
 /// Refuses to let go of what nobody asked to let go of.

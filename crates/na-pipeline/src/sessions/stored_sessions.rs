@@ -1,12 +1,11 @@
 //! Which sessions the store and its cache hold, and which folders their files are from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use na_cache::Cache;
 use na_model::{Modality, Session, SessionId, SourceFile, SubjectCode};
-use na_store::{SourceDetail, StoreError, for_each_stored_unit, stored_metadata};
+use na_store::{ExistingStore, SourceDetail, StoreError};
 
 use crate::error::PipelineError;
 use crate::files::source_folder::{RootKey, folder_of};
@@ -21,7 +20,7 @@ pub(crate) struct StoredSessions {
     subjects_by_number: HashMap<String, Vec<SubjectCode>>,
     /// Read when it is first asked for: few runs need it.
     folders: OnceLock<FolderOwners>,
-    output: Option<PathBuf>,
+    store: Option<Arc<ExistingStore>>,
     cache: Mutex<Option<Arc<Cache>>>,
 }
 
@@ -31,11 +30,13 @@ struct FolderOwners(HashMap<RootKey, HashMap<String, BTreeSet<Session>>>);
 
 impl StoredSessions {
     /// What a store and its cache hold; of a fresh load the cache alone counts.
-    pub(crate) fn of(output: Option<&Path>, cache: Option<&Arc<Cache>>) -> Result<Self, PipelineError> {
-        let mut known =
-            Self { output: output.map(Path::to_owned), cache: Mutex::new(cache.cloned()), ..Self::default() };
+    pub(crate) fn of(
+        store: Option<&Arc<ExistingStore>>,
+        cache: Option<&Arc<Cache>>,
+    ) -> Result<Self, PipelineError> {
+        let mut known = Self { store: store.cloned(), cache: Mutex::new(cache.cloned()), ..Self::default() };
         let cached = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
-        let stored = output.map(stored_metadata).transpose()?.unwrap_or_default();
+        let stored = store.map(|store| store.metadata()).transpose()?.unwrap_or_default();
         known.metadata_columns = stored.columns;
         // The list of a load that was cut short may have had others.
         let listed = cache.map(|cache| cache.run_record()).transpose()?.flatten();
@@ -120,8 +121,8 @@ impl StoredSessions {
                 owners.add(&unit.unit.session, unit.unit.modality, &cache.sources(&unit)?);
             }
         }
-        if let Some(output) = &self.output {
-            for_each_stored_unit::<StoreError>(output, SourceDetail::States, |stored| {
+        if let Some(store) = &self.store {
+            store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
                 owners.add(&stored.unit.session, stored.unit.modality, &stored.sources);
                 Ok(())
             })?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use na_cache::{Claim, HolderName, OwnerLock};
 use na_model::Session;
-use na_store::{ExportObserver, Mentioned, Withdrawal};
+use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
 use crate::error::PipelineError;
 use crate::safeguard::is_over_a_tenth;
@@ -59,7 +59,8 @@ pub fn withdraw(
     // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
     // was given a list.
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
-    let mentioned = Mentioned::of(output)?;
+    let store = ExistingStore::open(output)?;
+    let mentioned = Mentioned::of(&store)?;
     told.check(output, mentioned.n_listed_withdrawn)?;
     let meant = withdrawn.among(&mentioned.sessions);
     let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
@@ -70,9 +71,9 @@ pub fn withdraw(
     }
     let mut taken_out = Withdrawal::default();
     let mut named_in_cells = BTreeMap::new();
-    if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(output, &meant.names)? {
+    if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(&store, &meant.names)? {
         taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
-        named_in_cells = na_store::named_in_cells(output, &meant.names)?;
+        named_in_cells = na_store::named_in_cells(&ExistingStore::open(output)?, &meant.names)?;
     } else {
         // Half-written files of a killed run may hold somebody who withdrew.
         na_store::finish_commit(&lock, observer)?;
@@ -89,7 +90,7 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
     if !output.is_dir() || told.n_listed().is_none() {
         return Ok(Withdrew::default());
     }
-    let mentioned = Mentioned::of(output)?;
+    let mentioned = Mentioned::of(&ExistingStore::open(output)?)?;
     told.check(output, mentioned.n_listed_withdrawn)?;
     let is_known = mentioned.n_listed_withdrawn == told.n_listed();
     let meant = withdrawn.among(&mentioned.sessions);
@@ -154,7 +155,9 @@ impl Withdrawn {
     /// Which sessions of a store and its cache the list means.
     pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
         match self {
-            Self::List(_) if output.is_dir() => Ok(self.among(&Mentioned::of(output)?.sessions)),
+            Self::List(_) if output.is_dir() => {
+                Ok(self.among(&Mentioned::of(&ExistingStore::open(output)?)?.sessions))
+            }
             _ => Ok(Meant::default()),
         }
     }

@@ -1,117 +1,133 @@
-//! The commit of an export: the new files are in their places, the manifest names them, and what is obsolete goes.
+//! The commit of an export: the instant at which the store becomes the new one.
+//!
+//! | step | a crash after it leaves |
+//! |---|---|
+//! | the commit is noted in the cache, where something leaves the store | the old store; the next writer finishes the commit |
+//! | finished files that were held back are renamed | files of both; the manifest is the old one, and the next writer finishes |
+//! | **the manifest is renamed, and its folder synced** | the new store; obsolete files are not named any more |
+//! | obsolete files are deleted | the new store |
+//! | the cache is deleted (by the caller) | the new store alone |
 
 use std::collections::{BTreeMap, HashSet};
 
-use na_cache::Commit;
-use na_model::{ExportSettings, LongFormat, Manifest, Session, TableName, WideFeature};
+use na_cache::{Commit, OwnedCache};
+use na_model::{LongFormat, Manifest, TableName, WideFeature};
 
-use super::Export;
-use crate::catalog::{self, Own, long_entry};
 use crate::error::StoreError;
-use crate::file_state::FileState;
-use crate::layout::{
-    METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name, wide_files_by_name,
+use crate::export::destination::Destination;
+use crate::export::holdings::Holdings;
+use crate::export::request::ExportRequest;
+use crate::format::file_state::FileState;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_file::LongFile;
+use crate::tables::manifest::{ManifestContent, ManifestRecord, write_manifest};
+use crate::tables::manifest_entries::long_entry;
+use crate::tables::paths::{
+    MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
+    wide_files_by_name,
 };
-use crate::long::merge::OldTable;
-use crate::remembered::Remembered;
+use crate::tables::store_record::StoreRecord;
 
-impl Export<'_> {
-    /// The instant at which the store becomes the new one.
-    pub(super) fn commit(
-        &self,
-        tables: &BTreeMap<TableName, OldTable>,
-        features: Vec<WideFeature>,
-        has_tiv: bool,
-        remembered: &Remembered,
-        rows_without_files: bool,
-    ) -> Result<Manifest, StoreError> {
-        if self.request.takes_away() {
-            let (removals, keep_cache) = (self.request.removals.clone(), self.request.keep_cache);
-            self.cache.begin_commit(&Commit { removals, keep_cache })?;
-        }
-        self.folders.publish()?;
-        let settings: &ExportSettings = &self.request.record.settings;
-        let long_formats: BTreeMap<String, LongFormat> = tables
-            .iter()
-            .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
-            .collect();
-        let sessions: HashSet<Session> =
-            tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect();
-        let mut own = Own::new(remembered);
-        own.wide_metrics = Some(settings.wide_metrics.to_text());
-        let before = self.manifest.as_ref().and_then(Own::of).unwrap_or_default().files;
-        own.rows_without_files = Some(rows_without_files);
-        let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
-        let of_features = features.iter().map(|entry| entry.file_path.as_str());
-        let others =
-            [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
-        own.files = self.states(before, of_tables.chain(of_features).chain(others))?;
-        let mut manifest = catalog::manifest(
-            self.manifest.as_ref(),
-            settings.atlas_name.clone(),
-            own,
-            long_formats,
-            features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
-            &sessions,
-            has_tiv,
-        );
-        catalog::mark_withdrawals(&mut manifest, remembered.withdrawn.as_ref());
-        catalog::write_manifest(self.output, &self.folders, &manifest)?;
-        self.folders.sync()?;
-        self.delete_obsolete(&manifest)?;
-        Ok(manifest)
+/// What the new store consists of, written and verified.
+pub(crate) struct NewStore<'a> {
+    pub(crate) tables: &'a BTreeMap<TableName, LongFile>,
+    pub(crate) features: Vec<WideFeature>,
+    pub(crate) has_tiv: bool,
+    pub(crate) record: StoreRecord,
+    pub(crate) rows_without_files: bool,
+}
+
+/// Publishes the new store, and deletes what it does without.
+///
+/// # Errors
+/// A file that cannot be renamed, written or deleted.
+pub(crate) fn commit(
+    to: Destination<'_>,
+    store: &ExistingStore,
+    holdings: &Holdings,
+    cache: &OwnedCache<'_>,
+    request: &ExportRequest,
+    new: NewStore<'_>,
+) -> Result<Manifest, StoreError> {
+    if request.takes_away() {
+        let (removals, keep_cache) = (request.removals.clone(), request.keep_cache);
+        cache.begin_commit(&Commit { removals, keep_cache })?;
     }
+    to.changes.publish()?;
+    let manifest = manifest(to, holdings.manifest.as_ref(), new)?;
+    write_manifest(to.output, to.changes, &manifest)?;
+    to.changes.sync()?;
+    delete_obsolete(to, store, &manifest)?;
+    Ok(manifest)
+}
 
-    /// The states of the store's files. One that was not written now, and is not as it was told before, is read: an export
-    /// that was cut short wrote it.
-    fn states<'p>(
-        &self,
-        mut before: BTreeMap<String, FileState>,
-        paths: impl Iterator<Item = &'p str>,
-    ) -> Result<BTreeMap<String, FileState>, StoreError> {
-        let state = |path: &str| {
-            let place = self.output.join(path);
-            let known = before.remove(path).filter(|state| state.is_as_it_was(&place));
-            let state = match self.folders.state_of(&place).or(known) {
-                Some(state) => state,
-                None => FileState::read(&place).map_err(StoreError::io("read", &place))?,
-            };
-            Ok((path.to_owned(), state))
+fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> Result<Manifest, StoreError> {
+    let NewStore { tables, features, has_tiv, record, rows_without_files } = new;
+    let long_formats: BTreeMap<String, LongFormat> = tables
+        .iter()
+        .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
+        .collect();
+    let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
+    let of_features = features.iter().map(|entry| entry.file_path.as_str());
+    let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
+    let before = old.and_then(ManifestRecord::of).unwrap_or_default().files;
+    let files = file_states(to, before, of_tables.chain(of_features).chain(others))?;
+    let content = ManifestContent {
+        atlas_name: to.settings.atlas_name.clone(),
+        record: ManifestRecord {
+            wide_metrics: Some(to.settings.wide_metrics.to_text()),
+            rows_without_files: Some(rows_without_files),
+            files,
+            ..record.to_manifest_record()
+        },
+        sessions: tables.values().flat_map(|long| long.index.sessions.iter().cloned()).collect(),
+        long_formats,
+        wide_features: features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
+        has_tiv,
+    };
+    let damaged = |error| StoreError::damaged(&to.output.join(MANIFEST_FILE), error);
+    let mut manifest = content.into_manifest(old).map_err(damaged)?;
+    if let Some(withdrawn) = &record.withdrawn {
+        withdrawn.put_into(&mut manifest).map_err(damaged)?;
+    }
+    Ok(manifest)
+}
+
+/// The states of the store's files. One that was not written now, and is not as it was before, is read: an export that was
+/// cut short wrote it.
+fn file_states<'p>(
+    to: Destination<'_>,
+    mut before: BTreeMap<String, FileState>,
+    paths: impl Iterator<Item = &'p str>,
+) -> Result<BTreeMap<String, FileState>, StoreError> {
+    let mut states = BTreeMap::new();
+    for path in paths {
+        let file = to.output.join(path);
+        let known = before.remove(path).filter(|state| state.is_as_it_was(&file));
+        let state = match to.changes.state_of(&file).or(known) {
+            Some(state) => state,
+            None => FileState::read(&file).map_err(StoreError::io("read", &file))?,
         };
-        paths.map(state).collect()
+        states.insert(path.to_owned(), state);
     }
+    Ok(states)
+}
 
-    /// What the store is to remember: a table's choice is that of the run which brought its rows.
-    pub(super) fn remember<'t>(&self, tables: impl Iterator<Item = &'t TableName>) -> Remembered {
-        let record = &self.request.record;
-        let mut remembered = self.remembered.clone();
-        if !record.choices.is_empty() {
-            for form in &self.forms {
-                remembered.choices.entry(form.table.clone()).or_default().extend(record.choices.clone());
-            }
+/// Deletes tables that have lost all their rows, and features that no table gives any more. Files that this program did
+/// not write are left alone.
+fn delete_obsolete(
+    to: Destination<'_>,
+    store: &ExistingStore,
+    manifest: &Manifest,
+) -> Result<(), StoreError> {
+    let long = manifest.long_formats.values().map(|entry| entry.file_path.clone());
+    let current: HashSet<String> =
+        manifest.wide_features.values().map(|entry| entry.file_path.clone()).chain(long).collect();
+    let long = long_tables_by_name(to.output)?.into_iter().map(|table| table.file_path());
+    for path in long.chain(wide_files_by_name(to.output)?).filter(|path| !current.contains(path)) {
+        if store.own_files().has(&path)? {
+            to.changes.delete_later(&to.output.join(path));
         }
-        let tables: HashSet<&TableName> = tables.collect();
-        remembered.choices.retain(|table, _| tables.contains(table));
-        remembered.roots.extend(record.roots.clone());
-        self.request.names.take_out_of_roots(&mut remembered.roots);
-        if let Some(n_listed) = record.n_listed_withdrawn {
-            remembered.withdrawn.get_or_insert_default().add(self.request.withdrawal, n_listed);
-        }
-        remembered
     }
-
-    /// Deletes tables that have lost all their rows, and features that no table gives any more. Files that this program
-    /// did not write are left alone.
-    fn delete_obsolete(&self, manifest: &Manifest) -> Result<(), StoreError> {
-        let long = manifest.long_formats.values().map(|entry| entry.file_path.clone());
-        let current: HashSet<String> =
-            manifest.wide_features.values().map(|entry| entry.file_path.clone()).chain(long).collect();
-        let long = long_tables_by_name(self.output)?.into_iter().map(|table| table.file_path());
-        for path in long.chain(wide_files_by_name(self.output)?).filter(|path| !current.contains(path)) {
-            if self.owned.has(&path)? {
-                self.folders.let_go(&self.output.join(path));
-            }
-        }
-        self.folders.delete_leaving()
-    }
+    to.changes.delete_marked()
 }

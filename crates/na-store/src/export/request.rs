@@ -1,9 +1,10 @@
-//! What an export is asked to do.
+//! What an export is asked to do, and what it reports.
 
 use na_cache::RunRecord;
-use na_model::{Names, Removals, UnitOutcome};
+use na_model::{Manifest, Names, Removals, UnitOutcome};
 
-use crate::withdraw::Withdrawal;
+use crate::tables::sessions_tsv::SessionRow;
+use crate::tables::withdrawals::Withdrawal;
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
@@ -37,7 +38,22 @@ impl ExportRequest {
     }
 
     /// Whether anything leaves the store: files then wait until all are verified.
-    pub(super) fn takes_away(&self) -> bool {
+    pub(crate) fn takes_away(&self) -> bool {
         self.record.fresh || !self.removals.is_empty()
     }
+}
+
+/// What a store holds after an export.
+#[derive(Debug, Clone)]
+pub struct ExportReport {
+    /// The manifest as it was written.
+    pub manifest: Manifest,
+    /// The rows of `sessions.tsv`.
+    pub sessions: Vec<SessionRow>,
+    /// The youngest and the oldest age.
+    pub age_range: Option<(f64, f64)>,
+    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    pub ages_in_years: bool,
+    /// What the user should know.
+    pub notes: Vec<String>,
 }

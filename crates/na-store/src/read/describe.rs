@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use na_cache::CacheStatus;
+use na_model::columns::KEY_COLUMNS;
 use na_model::{MeasurementUnit, Modality, WideFeature};
 
 use crate::error::StoreError;
-use crate::notes;
-use crate::producers::noted;
-use crate::read::found::{Found, kind_of, table_of};
+use crate::format::key_value_metadata as keys;
+use crate::merge::producer_versions::recorded;
+use crate::read::feature_lookup::FeatureLocation;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
-use crate::wide::plan::FeatureKind;
+use crate::tables::features::{FeatureKind, table_of};
 
 /// A feature: one metric of one source, a row a session, a column a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub struct StoreSummary {
 }
 
 /// What is told by the file of a feature that has one, and by its values where they are computed.
-struct Facts {
+struct FeatureFacts {
     kind: FeatureKind,
     unit: Option<String>,
     n_sessions: usize,
@@ -91,35 +92,40 @@ impl Snapshot {
     pub(crate) fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
         let found = self.find_feature(name)?;
         let facts = match &found {
-            Found::File(entry) => {
+            FeatureLocation::File(entry) => {
                 let file = self.feature_file(entry)?;
                 let fields = file.schema().fields();
-                let unit = fields.get(2).and_then(|field| field.metadata().get("unit").cloned());
+                let unit =
+                    fields.get(KEY_COLUMNS.len()).and_then(|field| field.metadata().get("unit").cloned());
                 let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
-                Facts {
+                FeatureFacts {
                     // What another program wrote back has no notes: the manifest says the same.
-                    kind: kind_of(&file).unwrap_or_else(|| kind_in_manifest(entry)),
+                    kind: FeatureKind::of(&file).unwrap_or_else(|| kind_in_manifest(entry)),
                     unit: unit.or_else(in_manifest),
                     n_sessions: usize::try_from(file.n_rows()).unwrap_or_default(),
-                    regions: fields.iter().skip(2).map(|field| field.name().clone()).collect(),
-                    producers: noted(&file),
-                    created_at: file.note(notes::CREATED_AT).map(str::to_owned),
+                    regions: fields
+                        .iter()
+                        .skip(KEY_COLUMNS.len())
+                        .map(|field| field.name().clone())
+                        .collect(),
+                    producers: recorded(&file),
+                    created_at: file.key_value(keys::CREATED_AT).map(str::to_owned),
                     file: Some(file.path().to_owned()),
                 }
             }
-            Found::Tiv => {
+            FeatureLocation::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
-                self.computed_facts(&found, crate::tiv::kind(), unit, BTreeSet::new())?
+                self.computed_facts(&found, crate::tables::tiv::kind(), unit, BTreeSet::new())?
             }
-            Found::Computed(table, feature) => {
+            FeatureLocation::Computed(table, feature) => {
                 let unit = MeasurementUnit::of_column(table, &feature.metric);
                 self.computed_facts(&found, feature.kind.clone(), unit, self.producers(table)?)?
             }
         };
-        let (kind, place) = (facts.kind, facts.file.as_ref().unwrap_or(&self.output));
+        let (kind, path) = (facts.kind, facts.file.as_deref().unwrap_or(self.output()));
         let cached = self.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
         Ok(FeatureInfo {
-            modality: kind.modality.parse().map_err(|error| StoreError::damaged(place, error))?,
+            modality: kind.modality.parse().map_err(|error| StoreError::damaged(path, error))?,
             name: kind.name,
             metric: kind.metric,
             tissue: kind.source_modality,
@@ -139,15 +145,15 @@ impl Snapshot {
 
     fn computed_facts(
         &self,
-        found: &Found,
+        found: &FeatureLocation,
         kind: FeatureKind,
         unit: Option<MeasurementUnit>,
         producers: BTreeSet<String>,
-    ) -> Result<Facts, StoreError> {
+    ) -> Result<FeatureFacts, StoreError> {
         let batches = self.features(std::slice::from_ref(found), &ReadOptions::default())?;
         let schema = batches.first().map(|batch| batch.schema());
-        let fields = schema.iter().flat_map(|schema| schema.fields()).skip(2);
-        Ok(Facts {
+        let fields = schema.iter().flat_map(|schema| schema.fields()).skip(KEY_COLUMNS.len());
+        Ok(FeatureFacts {
             kind,
             unit: unit.map(|unit| unit.to_string()),
             n_sessions: batches.iter().map(|batch| batch.num_rows()).sum(),

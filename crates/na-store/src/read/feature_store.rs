@@ -5,21 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use na_cache::{Cache, CacheStatus, OwnedCache, OwnerLock};
+use na_cache::{Cancel, cache_status};
 use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
 
 use crate::error::StoreError;
-use crate::export::ExportReport;
-use crate::from_cache::{CacheExport, cache_status, export_cache};
-use crate::layout::{METADATA_FILE, TIV_FILE};
-use crate::observer::Unobserved;
+use crate::read::align::{FeatureColumns, side_by_side};
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
-use crate::read::matrix::{Part, side_by_side};
-use crate::read::names::unknown;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
-use crate::read::stamp::Stamp;
+use crate::read::suggest::unknown;
+use crate::tables::paths::{METADATA_FILE, TIV_FILE};
+use crate::tables::store_version::StoreVersion;
 
 /// An export replaces a handful of files that are looked at: more tries than that are never needed.
 const TRIES: usize = 50;
@@ -151,7 +148,7 @@ impl FeatureStore {
         self.consistently(options.origin, |snapshot| {
             let found = [snapshot.find_feature(name)?];
             snapshot.has_sessions(options)?;
-            let parts = snapshot.features(&found, options)?.into_iter().map(Part::alone).collect();
+            let parts = snapshot.features(&found, options)?.into_iter().map(FeatureColumns::alone).collect();
             joined(snapshot, parts, options)
         })
     }
@@ -179,8 +176,11 @@ impl FeatureStore {
                 names.iter().map(|name| snapshot.find_feature(name)).collect::<Result<Vec<_>, _>>()?;
             snapshot.has_sessions(options)?;
             let batches = snapshot.features(&found, options)?.into_iter();
-            let parts =
-                names.iter().zip(batches).map(|(name, batch)| Part::among_others(name, batch)).collect();
+            let parts = names
+                .iter()
+                .zip(batches)
+                .map(|(name, batch)| FeatureColumns::among_others(name, batch))
+                .collect();
             joined(snapshot, parts, options)
         })
     }
@@ -213,7 +213,7 @@ impl FeatureStore {
     /// # Errors
     /// A store or a cache that cannot be read.
     pub fn summary(&self) -> Result<StoreSummary, StoreError> {
-        let cache = self.cache_status()?;
+        let cache = cache_status(&self.output, &Cancel::never())?;
         self.consistently(Origin::Newest, |snapshot| {
             let sessions = &snapshot.metadata()?.sessions;
             let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
@@ -237,34 +237,6 @@ impl FeatureStore {
         })
     }
 
-    /// What the cache holds; none where there is none.
-    ///
-    /// # Errors
-    /// A cache that cannot be read.
-    pub fn cache_status(&self) -> Result<Option<CacheStatus>, StoreError> {
-        cache_status(&self.output)
-    }
-
-    /// Exports what the cache holds to Parquet; then the cache goes, unless it is to stay.
-    ///
-    /// # Errors
-    /// No cache; a load that is running; anything that cannot be read or written.
-    pub fn export_cache(&self, how: &CacheExport) -> Result<ExportReport, StoreError> {
-        export_cache(&self.output, how, &Unobserved)
-    }
-
-    /// Deletes the cache with all that was committed to it and not exported. There is no way back.
-    ///
-    /// # Errors
-    /// A load that is running; a file that cannot be deleted.
-    pub fn clear_cache(&self) -> Result<(), StoreError> {
-        let lock = OwnerLock::acquire(&self.output)?;
-        if Cache::open_existing(&self.output)?.is_some() {
-            OwnedCache::open_or_create(&lock)?.remove()?;
-        }
-        Ok(())
-    }
-
     /// Reads until the store was the same before and after.
     fn consistently<T>(
         &self,
@@ -272,12 +244,12 @@ impl FeatureStore {
         read: impl Fn(&Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         for _ in 0..TRIES {
-            let before = Stamp::of(&self.output)?;
+            let before = StoreVersion::of(&self.output)?;
             match self.snapshot(origin).map(|snapshot| (read(&snapshot), snapshot)) {
-                Ok((result, snapshot)) if snapshot.is_current()? => return result,
+                Ok((result, snapshot)) if snapshot.is_unchanged()? => return result,
                 Ok(_) => {}
                 // A cache may come or go while it is opened.
-                Err(_) if Stamp::of(&self.output)? != before => {}
+                Err(_) if StoreVersion::of(&self.output)? != before => {}
                 Err(error) => return Err(error),
             }
         }
@@ -290,7 +262,7 @@ impl FeatureStore {
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(snapshot) = last.as_ref()
-            && snapshot.is_current()?
+            && snapshot.is_unchanged()?
         {
             return Ok(Arc::clone(snapshot));
         }
@@ -308,26 +280,26 @@ fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError>
         return Ok(table);
     }
     let names: Vec<String> = snapshot.tables().iter().map(TableName::to_string).collect();
-    Err(unknown("long table", name, &snapshot.output, names.iter().map(String::as_str)))
+    Err(unknown("long table", name, snapshot.output(), names.iter().map(String::as_str)))
 }
 
 fn joined(
     snapshot: &Snapshot,
-    mut parts: Vec<Part>,
+    mut parts: Vec<FeatureColumns>,
     options: &ReadOptions,
 ) -> Result<RecordBatch, StoreError> {
-    let arrow = StoreError::arrow(&snapshot.output);
+    let arrow = StoreError::arrow(snapshot.output());
     if options.metadata {
         let batch = snapshot.metadata()?.batch().map_err(&arrow)?;
-        parts.push(Part::beside(batch, "metadata", &parts));
+        parts.push(FeatureColumns::beside(batch, "metadata", &parts));
     }
     if options.tiv {
         let batch = snapshot.volumes()?.batch(&[]).map_err(&arrow)?;
-        parts.push(Part::beside(batch, "metadata", &parts));
+        parts.push(FeatureColumns::beside(batch, "metadata", &parts));
     }
     match parts.as_slice() {
         [part] if part.keeps_its_names() => Ok(part.batch.clone()),
-        parts => side_by_side(parts, &snapshot.output),
+        parts => side_by_side(parts, snapshot.output()),
     }
 }
 
@@ -338,8 +310,8 @@ mod tests {
     use na_model::{Compression, ExportSettings, WideMetrics};
 
     use super::*;
-    use crate::durable::Folders;
-    use crate::tiv::TivTable;
+    use crate::format::file_changes::FileChanges;
+    use crate::tables::tiv::TivTable;
 
     fn volume(millilitres: f64) -> TivTable {
         TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into())
@@ -352,7 +324,7 @@ mod tests {
             wide_metrics: WideMetrics::Default,
             compression: Compression::Zstd,
         };
-        volume(millilitres).write(output, &Folders::default(), &settings, &[]).unwrap();
+        volume(millilitres).write(output, &FileChanges::default(), &settings, &[]).unwrap();
     }
 
     #[test]
@@ -365,11 +337,11 @@ mod tests {
         for origin in [Origin::Newest, Origin::Parquet] {
             tries.set(0);
             let read = store.consistently(origin, |snapshot| {
-                let first = TivTable::read(&snapshot.output)?;
+                let first = TivTable::read(snapshot.output())?;
                 if next() < 2 {
                     replace(output.path(), f64::from(tries.get()));
                 }
-                Ok((first, TivTable::read(&snapshot.output)?))
+                Ok((first, TivTable::read(snapshot.output())?))
             });
             assert_eq!(read.unwrap(), (volume(2.0), volume(2.0)));
             assert_eq!(tries.get(), 3);
@@ -386,7 +358,7 @@ mod tests {
             if tries.get() < 3 {
                 replace(output.path(), f64::from(tries.get()));
             }
-            Err(StoreError::damaged(&snapshot.output, "it is gone"))
+            Err(StoreError::damaged(snapshot.output(), "it is gone"))
         });
         assert!(matches!(read, Err(StoreError::Damaged { .. })));
         assert_eq!(tries.get(), 3);

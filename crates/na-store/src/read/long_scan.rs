@@ -9,24 +9,24 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::{Cache, CachedUnit};
+use na_model::columns::{LABEL_COLUMNS, TIV};
 use na_model::{MapSource, MeasurementUnit, Session, TableName, metric_kind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::long::columns::LongColumns;
-use crate::long::index::{key_places, sessions_of_rows};
-use crate::long::merge::{Fact, KeptSession, LongMerge, MapPiece, without_maps};
-use crate::long::origin::{ColumnOrigin, written_columns};
-use crate::long::pieces::{Cells, LARGEST_TEXT, Piece, Value, column};
-use crate::long::row_groups::row_groups_of;
-use crate::read::names::unknown;
+use crate::format::column_origin::{ColumnOrigin, written_columns};
+use crate::format::fields::double_field;
+use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_writer::LARGEST_TEXT;
+use crate::merge::long_merge::{KeptSession, LongMerge, MapRows, in_map_order, without_maps};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
-use crate::table_file::{TableFile, double_field};
-use crate::tiv::TivTable;
-
-const TIV: &str = "tiv";
-const REGION_COLUMNS: [&str; 2] = ["label", "name"];
+use crate::read::suggest::unknown;
+use crate::tables::long_index::{key_places, sessions_of_rows};
+use crate::tables::long_schema::{LongSchema, SessionFact};
+use crate::tables::scalar::Scalar;
+use crate::tables::session_rows::{Column, SessionRows, column, row_groups_of};
+use crate::tables::tiv::TivTable;
 
 /// Text of a batch, bytes, at which a session is split after all: no array holds twice as much.
 const MOST_TEXT_OF_A_SESSION: usize = 1 << 30;
@@ -36,25 +36,25 @@ const MOST_TEXT_OF_A_SESSION: usize = 1 << 30;
 ///
 /// It reads the state that the store had when the scan was asked for, whatever is exported meanwhile.
 pub struct LongScan {
-    rows: Rows,
+    rows: RowReader,
     schema: SchemaRef,
-    parts: VecDeque<Part>,
+    parts: VecDeque<ScanPart>,
     ready: VecDeque<RecordBatch>,
 }
 
 /// What is read at once.
-enum Part {
+enum ScanPart {
     RowGroup(usize),
     Units(Vec<Arc<CachedUnit>>),
 }
 
 /// Where a column comes from.
 #[derive(Debug, Clone, Copy)]
-enum From {
+enum CellSource {
     /// The table: a place among all its columns.
     Table(usize),
     /// What is known of the session now.
-    Fact(Fact),
+    Fact(SessionFact),
     /// The session's volume, beside a table that has none.
     Volume,
 }
@@ -62,20 +62,20 @@ enum From {
 /// A table with what the cache has of it.
 struct Merged {
     merge: LongMerge,
-    columns: LongColumns,
+    columns: LongSchema,
     cache: Cache,
     /// Units of sessions of which rows of other maps stay: they are read together.
     beside: HashMap<Session, Arc<CachedUnit>>,
 }
 
-struct Rows {
-    file: Option<TableFile>,
+struct RowReader {
+    file: Option<ParquetReader>,
     /// None where all is in the file as it should be.
     merged: Option<Merged>,
     volumes: Option<Arc<TivTable>>,
     options: ReadOptions,
     /// The columns to make, and those of them to give.
-    columns: Vec<(Field, From)>,
+    columns: Vec<(Field, CellSource)>,
     given: Vec<usize>,
     /// Those that tell the region.
     regions: Vec<usize>,
@@ -88,8 +88,8 @@ impl LongScan {
         options: &ReadOptions,
     ) -> Result<Self, StoreError> {
         let file = snapshot.file(table)?;
-        let mut parts: VecDeque<Part> = VecDeque::new();
-        parts.extend((0..file.as_ref().map_or(0, |file| file.row_groups().len())).map(Part::RowGroup));
+        let mut parts: VecDeque<ScanPart> = VecDeque::new();
+        parts.extend((0..file.as_ref().map_or(0, |file| file.row_groups().len())).map(ScanPart::RowGroup));
         let merged = match &snapshot.cached {
             None => None,
             Some(cached) => {
@@ -102,7 +102,7 @@ impl LongScan {
                 let (beside, apart) = merge.units_apart();
                 let lists = row_groups_of(&apart, size).into_iter();
                 parts.extend(
-                    lists.map(|units| Part::Units(units.iter().map(|unit| Arc::clone(unit)).collect())),
+                    lists.map(|units| ScanPart::Units(units.iter().map(|unit| Arc::clone(unit)).collect())),
                 );
                 let beside =
                     beside.into_iter().map(|(session, unit)| (session.clone(), Arc::clone(unit))).collect();
@@ -116,7 +116,7 @@ impl LongScan {
         };
         let has_volumes = table.added_columns().contains(&TIV);
         let volumes = (options.tiv && !has_volumes).then(|| snapshot.volumes()).transpose()?;
-        let mut rows = Rows {
+        let mut rows = RowReader {
             file,
             merged,
             volumes,
@@ -136,7 +136,7 @@ impl LongScan {
     /// # Errors
     /// A store that cannot be read.
     pub fn read_all(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
-        let parts: Vec<Part> = self.parts.drain(..).collect();
+        let parts: Vec<ScanPart> = self.parts.drain(..).collect();
         let batches = parts.par_iter().map(|part| self.rows.read(part, &self.schema));
         let batches = batches.collect::<Result<Vec<_>, StoreError>>()?;
         Ok((self.schema, batches.into_iter().flatten().collect()))
@@ -146,7 +146,7 @@ impl LongScan {
     fn fill(&mut self) -> Result<(), StoreError> {
         let at_once = rayon::current_num_threads().clamp(1, self.parts.len().max(1));
         while self.ready.is_empty() && !self.parts.is_empty() {
-            let parts: Vec<Part> = self.parts.drain(..at_once.min(self.parts.len())).collect();
+            let parts: Vec<ScanPart> = self.parts.drain(..at_once.min(self.parts.len())).collect();
             let batches = parts.par_iter().map(|part| self.rows.read(part, &self.schema));
             self.ready.extend(batches.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten());
         }
@@ -174,7 +174,7 @@ impl RecordBatchReader for LongScan {
     }
 }
 
-impl Rows {
+impl RowReader {
     /// Decides which columns are read and which are given.
     fn choose(&mut self, snapshot: &Snapshot, all: &Schema) -> Result<(), StoreError> {
         let written = written_columns(all);
@@ -183,7 +183,7 @@ impl Rows {
             let known: Vec<&str> =
                 of_table.map(|column| column.written).filter(|name| metric_kind(name).is_some()).collect();
             if let Some(wrong) = metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
-                return Err(unknown("metric", wrong, &snapshot.output, known));
+                return Err(unknown("metric", wrong, snapshot.output(), known));
             }
         }
         let metrics: Option<HashSet<&str>> =
@@ -202,7 +202,7 @@ impl Rows {
             };
             let names_regions = self.options.regions.is_some()
                 && column.origin == ColumnOrigin::Table
-                && REGION_COLUMNS.contains(&column.written);
+                && LABEL_COLUMNS.contains(&column.written);
             if !is_wanted && !names_regions {
                 continue;
             }
@@ -213,25 +213,26 @@ impl Rows {
                 self.given.push(self.columns.len());
             }
             let fact = facts.iter().find(|(place, _)| *place == column.place);
-            let from = fact.map_or(From::Table(column.place), |(_, fact)| From::Fact(*fact));
+            let from = fact.map_or(CellSource::Table(column.place), |(_, fact)| CellSource::Fact(*fact));
             self.columns.push((Field::clone(field), from));
         }
         if self.volumes.is_some() {
             self.given.push(self.columns.len());
-            self.columns.push((double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())), From::Volume));
+            self.columns
+                .push((double_field(TIV, Some(MeasurementUnit::Millilitre.as_str())), CellSource::Volume));
         }
         Ok(())
     }
 
-    fn read(&self, part: &Part, schema: &SchemaRef) -> Result<Vec<RecordBatch>, StoreError> {
+    fn read(&self, part: &ScanPart, schema: &SchemaRef) -> Result<Vec<RecordBatch>, StoreError> {
         let sessions = match part {
-            Part::RowGroup(group) => self.of_row_group(*group)?,
-            Part::Units(units) => self.of_units(units)?,
+            ScanPart::RowGroup(group) => self.of_row_group(*group)?,
+            ScanPart::Units(units) => self.of_units(units)?,
         };
         let mut batches = Vec::new();
         let (mut waiting, mut text) = (Vec::new(), 0);
         for session in sessions {
-            let size: usize = session.iter().map(Piece::text_bytes).sum();
+            let size: usize = session.iter().map(SessionRows::text_bytes).sum();
             if text + size > LARGEST_TEXT {
                 batches.extend(self.batch(&std::mem::take(&mut waiting), schema)?);
                 text = 0;
@@ -251,7 +252,7 @@ impl Rows {
     }
 
     /// None where no row is left.
-    fn batch(&self, pieces: &[Piece], schema: &SchemaRef) -> Result<Option<RecordBatch>, StoreError> {
+    fn batch(&self, pieces: &[SessionRows], schema: &SchemaRef) -> Result<Option<RecordBatch>, StoreError> {
         if pieces.is_empty() {
             return Ok(None);
         }
@@ -275,7 +276,7 @@ impl Rows {
     }
 
     /// The sessions of a row group that stay, with what the cache has of them beside.
-    fn of_row_group(&self, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
+    fn of_row_group(&self, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
         let Some(merged) = &self.merged else { return self.of_exported(file, group) };
         let kept = merged.merge.kept_sessions(group);
@@ -286,25 +287,26 @@ impl Rows {
         let arrays =
             self.arrays(file, group, |place| merged.columns.in_file.get(place).copied().flatten())?;
         let session = |kept: &KeptSession<'_>| {
-            let piece = |(map, rows): &(&Option<MapSource>, Range<usize>)| {
-                ((*map).clone(), self.kept(&arrays, Some(kept.session), rows))
+            let map_rows = |(map, rows): &(&Option<MapSource>, Range<usize>)| MapRows {
+                map: (*map).clone(),
+                rows: self.kept(&arrays, Some(kept.session), rows),
             };
-            let mut pieces: Vec<MapPiece> = kept.maps.iter().map(piece).collect();
+            let mut maps: Vec<MapRows> = kept.maps.iter().map(map_rows).collect();
             if let Some(unit) = merged.beside.get(kept.session) {
-                pieces.extend(self.of_unit(merged, unit)?);
-                pieces.sort_by(|(first, _), (second, _)| first.cmp(second));
+                maps.extend(self.of_unit(merged, unit)?);
+                maps = in_map_order(maps);
             }
-            Ok(without_maps(pieces))
+            Ok(without_maps(maps))
         };
         kept.iter().map(session).collect()
     }
 
     /// The sessions of a row group of a table that is all in its file.
-    fn of_exported(&self, file: &TableFile, group: usize) -> Result<Vec<Vec<Piece>>, StoreError> {
+    fn of_exported(&self, file: &ParquetReader, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
         let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
         let tells_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
         if tells_sessions {
-            let keys = file.read_keyed_at(group, &key_places(file.schema()))?;
+            let keys = file.read_dictionaries_at(group, &key_places(file.schema()))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
             let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));
@@ -323,58 +325,67 @@ impl Rows {
     /// For each column that is made its rows in a row group, for those that the file has.
     fn arrays(
         &self,
-        file: &TableFile,
+        file: &ParquetReader,
         group: usize,
         in_file: impl Fn(usize) -> Option<usize>,
     ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
         let places = self.columns.iter().map(|(_, from)| match from {
-            From::Table(place) => in_file(*place),
-            From::Fact(_) | From::Volume => None,
+            CellSource::Table(place) => in_file(*place),
+            CellSource::Fact(_) | CellSource::Volume => None,
         });
         let places: Vec<Option<usize>> = places.collect();
-        file.read_places(group, &places)
+        file.read_optional_columns(group, &places)
     }
 
-    fn kept(&self, arrays: &[Option<ArrayRef>], session: Option<&Session>, rows: &Range<usize>) -> Piece {
+    fn kept(
+        &self,
+        arrays: &[Option<ArrayRef>],
+        session: Option<&Session>,
+        rows: &Range<usize>,
+    ) -> SessionRows {
         let cells = self.columns.iter().zip(arrays).map(|((_, from), array)| match (from, array) {
-            (From::Fact(fact), _) => self.fact(session, *fact),
-            (From::Volume, _) => self.volume(session),
-            (From::Table(_), Some(array)) => Cells::Each(array.slice(rows.start, rows.len())),
-            (From::Table(_), None) => Cells::Same(Value::Null),
+            (CellSource::Fact(fact), _) => self.fact(session, *fact),
+            (CellSource::Volume, _) => self.volume(session),
+            (CellSource::Table(_), Some(array)) => Column::Array(array.slice(rows.start, rows.len())),
+            (CellSource::Table(_), None) => Column::Constant(Scalar::Null),
         });
-        Piece { rows: rows.len(), columns: cells.collect() }
+        SessionRows { rows: rows.len(), columns: cells.collect() }
     }
 
-    fn of_units(&self, units: &[Arc<CachedUnit>]) -> Result<Vec<Vec<Piece>>, StoreError> {
+    fn of_units(&self, units: &[Arc<CachedUnit>]) -> Result<Vec<Vec<SessionRows>>, StoreError> {
         let Some(merged) = &self.merged else { return Ok(Vec::new()) };
         let wanted = units.iter().filter(|unit| self.options.wants(&unit.unit.session));
         wanted.map(|unit| Ok(without_maps(self.of_unit(merged, unit)?))).collect()
     }
 
-    fn of_unit(&self, merged: &Merged, unit: &CachedUnit) -> Result<Vec<MapPiece>, StoreError> {
+    fn of_unit(&self, merged: &Merged, unit: &CachedUnit) -> Result<Vec<MapRows>, StoreError> {
         let session = Some(&unit.unit.session);
-        let pieces = merged.merge.cached_pieces(&merged.cache, unit, &merged.columns)?;
-        let chosen = |(map, piece): MapPiece| {
-            let cells = self.columns.iter().map(|(_, from)| match from {
-                From::Table(place) => piece.columns.get(*place).cloned().unwrap_or(Cells::Same(Value::Null)),
-                From::Fact(fact) => self.fact(session, *fact),
-                From::Volume => self.volume(session),
+        let maps = merged.merge.cached_rows(&merged.cache, unit, &merged.columns)?.into_iter();
+        let chosen = |MapRows { map, rows }| {
+            let columns = self.columns.iter().map(|(_, from)| match from {
+                CellSource::Table(index) => {
+                    rows.columns.get(*index).cloned().unwrap_or(Column::Constant(Scalar::Null))
+                }
+                CellSource::Fact(fact) => self.fact(session, *fact),
+                CellSource::Volume => self.volume(session),
             });
-            let columns = cells.collect();
-            (map, Piece { rows: piece.rows, columns })
+            let columns = columns.collect();
+            MapRows { map, rows: SessionRows { rows: rows.rows, columns } }
         };
-        Ok(pieces.into_iter().map(chosen).collect())
+        Ok(maps.map(chosen).collect())
     }
 
-    fn fact(&self, session: Option<&Session>, fact: Fact) -> Cells {
+    fn fact(&self, session: Option<&Session>, fact: SessionFact) -> Column {
         let facts = session.zip(self.merged.as_ref());
-        Cells::Same(facts.map_or(Value::Null, |(session, merged)| merged.merge.facts.value(session, fact)))
+        Column::Constant(
+            facts.map_or(Scalar::Null, |(session, merged)| merged.merge.facts.value(session, fact)),
+        )
     }
 
-    fn volume(&self, session: Option<&Session>) -> Cells {
+    fn volume(&self, session: Option<&Session>) -> Column {
         let volumes = session.zip(self.volumes.as_ref());
         let volume = volumes.and_then(|(session, volumes)| volumes.0.get(session));
-        Cells::Same(volume.map_or(Value::Null, |volume| Value::Double(*volume)))
+        Column::Constant(volume.map_or(Scalar::Null, |volume| Scalar::Double(*volume)))
     }
 }
 

@@ -1,20 +1,17 @@
-//! Reading a store as it is: each unit from Parquet, or from the cache where the cache holds it newer or alone.
+//! Reads a store as it is: each unit from Parquet, or from the cache where that holds it newer or alone.
+//!
+//! Knows `format`, `tables` and `merge`, and nothing of `export`: a reader writes nothing. Every call sees one state of the
+//! store, whatever is exported meanwhile. Open `feature_store` first, then `snapshot`.
 
-mod asked_for;
-mod describe;
-mod feature_store;
-pub(crate) mod found;
+pub(crate) mod align;
+pub(crate) mod describe;
+pub(crate) mod feature_lookup;
+pub(crate) mod feature_store;
+pub(crate) mod feature_values;
+pub(crate) mod long_scan;
+pub(crate) mod options;
 #[cfg(feature = "polars")]
-mod frames;
-mod long_scan;
-mod matrix;
-pub(crate) mod names;
-mod options;
-mod snapshot;
-pub(crate) mod stamp;
-mod values;
-
-pub use describe::{FeatureInfo, StoreSummary};
-pub use feature_store::FeatureStore;
-pub use long_scan::LongScan;
-pub use options::{Origin, ReadOptions};
+pub(crate) mod polars_frames;
+pub(crate) mod selection;
+pub(crate) mod snapshot;
+pub(crate) mod suggest;

@@ -1,6 +1,6 @@
 //! A store at one instant.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,28 +8,28 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
 
-use crate::catalog::Own;
-use crate::catalog::store_manifest;
 use crate::error::StoreError;
-use crate::from_cache::record;
-use crate::long::index::LongIndex;
-use crate::long::merge::{Facts, LongMerge, OldTable};
-use crate::long::replaced::Replaced;
-use crate::metadata::MetadataTable;
-use crate::newest::take_out_older;
-use crate::ownership::Owned;
-use crate::producers::{noted, producers};
+use crate::format::parquet_reader::ParquetReader;
+use crate::merge::long_merge::{LongMerge, SessionFacts};
+use crate::merge::producer_versions::{producers, recorded};
+use crate::merge::removals::{take_out_of_cache, take_out_volumes};
+use crate::merge::replaced_maps::Replaced;
+use crate::merge::run_record::run_record;
+use crate::merge::unit_sources::volumes_found;
+use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
-use crate::read::stamp::Stamp;
-use crate::removed::{take_out_of_cache, take_out_volumes};
-use crate::table_file::TableFile;
-use crate::tiv::TivTable;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_file::LongFile;
+use crate::tables::manifest::ManifestRecord;
+use crate::tables::metadata::table::MetadataTable;
+use crate::tables::store_version::StoreVersion;
+use crate::tables::tiv::TivTable;
 
 /// What a store and its cache held when this was made. Files are opened when they are needed: that none of them changed
-/// until then, the [`Stamp`] tells.
+/// until then, the [`StoreVersion`] tells.
 pub(crate) struct Snapshot {
-    pub(crate) output: PathBuf,
-    pub(crate) stamp: Stamp,
+    pub(crate) store: ExistingStore,
+    version: StoreVersion,
     pub(crate) manifest: Manifest,
     pub(crate) cached: Option<Cached>,
     exported: bool,
@@ -37,7 +37,6 @@ pub(crate) struct Snapshot {
     pub(crate) in_parquet: BTreeSet<TableName>,
     /// Whether there is a cache that could not be looked at.
     hidden: bool,
-    old: Mutex<BTreeMap<TableName, Arc<OldTable>>>,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
 }
@@ -60,12 +59,13 @@ impl Snapshot {
         if !output.is_dir() {
             return Err(StoreError::NoFolder { output: output.to_owned() });
         }
-        let stamp = Stamp::of(output)?;
+        let version = StoreVersion::of(output)?;
+        let store = ExistingStore::open(output)?;
         let mut hidden = false;
         let mut cached = match origin {
             Origin::Parquet => None,
-            Origin::Cache => Cached::read(output, false)?,
-            Origin::Newest => match Cached::read(output, true) {
+            Origin::Cache => Cached::read(&store, false)?,
+            Origin::Newest => match Cached::read(&store, true) {
                 Err(StoreError::Cache(error)) if error.leaves_the_export() => {
                     say_once(output, &error);
                     hidden = true;
@@ -81,29 +81,33 @@ impl Snapshot {
             exported = exported && !has_begun;
             cached = cached.filter(|_| has_begun);
         }
-        let manifest = store_manifest(output)?;
+        let manifest = store.manifest()?;
         let in_parquet = match exported {
-            true => Owned::named_by(output, Some(&manifest)).long_tables()?.into_iter().collect(),
+            true => store.long_tables()?.iter().cloned().collect(),
             false => BTreeSet::new(),
         };
         Ok(Self {
-            output: output.to_owned(),
-            stamp,
+            store,
+            version,
             manifest,
             cached,
             exported,
             in_parquet,
             hidden,
-            old: Mutex::default(),
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
         })
     }
 
+    /// The folder.
+    pub(crate) fn output(&self) -> &Path {
+        self.store.output()
+    }
+
     /// Whether the store is still what it was when this was made.
-    pub(crate) fn is_current(&self) -> Result<bool, StoreError> {
+    pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
         let undisturbed = self.cached.as_ref().is_none_or(|cached| cached.cache.is_undisturbed());
-        Ok(undisturbed && Stamp::of(&self.output)? == self.stamp)
+        Ok(undisturbed && StoreVersion::of(self.output())? == self.version)
     }
 
     /// Whether it may be kept for the next read: one with a cache would hold the write-ahead log, and one whose cache is
@@ -137,7 +141,7 @@ impl Snapshot {
 
     /// The versions of `parcellate` that wrote a table's files.
     pub(crate) fn producers(&self, table: &TableName) -> Result<BTreeSet<String>, StoreError> {
-        let mut versions = self.file(table)?.map(|file| noted(&file)).unwrap_or_default();
+        let mut versions = self.file(table)?.map(|file| recorded(&file)).unwrap_or_default();
         if let Some(cached) = &self.cached {
             versions.extend(
                 producers(&cached.cache, &cached.units)?.remove(&table.to_string()).unwrap_or_default(),
@@ -147,34 +151,22 @@ impl Snapshot {
     }
 
     /// The exported file of a long table.
-    pub(crate) fn file(&self, table: &TableName) -> Result<Option<TableFile>, StoreError> {
+    pub(crate) fn file(&self, table: &TableName) -> Result<Option<ParquetReader>, StoreError> {
         if !self.in_parquet.contains(table) {
             return Ok(None);
         }
-        let known = self.old.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(table) {
-            Some(old) => Ok(Some(old.file.opened()?)),
-            None => TableFile::open(&self.output.join(table.file_path())),
-        }
+        self.store.long_reader(table)
     }
 
     /// The exported file of a long table, and which rows are whose.
-    pub(crate) fn old(&self, table: &TableName) -> Result<Option<Arc<OldTable>>, StoreError> {
-        let Some(file) = self.file(table)? else { return Ok(None) };
-        let known = || self.old.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = known().get(table) {
-            return Ok(Some(Arc::clone(old)));
-        }
-        let index = LongIndex::read(&file)?;
-        let old = Arc::new(OldTable { file: file.closed(), index });
-        known().insert(table.clone(), Arc::clone(&old));
-        Ok(Some(old))
+    pub(crate) fn old(&self, table: &TableName) -> Result<Option<Arc<LongFile>>, StoreError> {
+        if self.in_parquet.contains(table) { self.store.long_file(table) } else { Ok(None) }
     }
 
     /// A long table as an export would merge it now.
     pub(crate) fn merge(&self, table: &TableName) -> Result<LongMerge, StoreError> {
         let none = Replaced::default();
-        let facts = Facts { metadata: self.metadata()?, volumes: self.volumes()? };
+        let facts = SessionFacts { metadata: self.metadata()?, volumes: self.volumes()? };
         let (replaced, units, forms) = match &self.cached {
             Some(cached) => (&cached.replaced, cached.units.as_slice(), cached.forms.as_slice()),
             None => (&none, [].as_slice(), [].as_slice()),
@@ -191,7 +183,9 @@ impl Snapshot {
     pub(crate) fn wide_metrics(&self) -> WideMetrics {
         match &self.cached {
             Some(cached) => cached.record.settings.wide_metrics.clone(),
-            None => crate::catalog::wide_metrics(&self.manifest).map(WideMetrics::parse).unwrap_or_default(),
+            None => crate::tables::manifest::wide_metrics(&self.manifest)
+                .map(WideMetrics::parse)
+                .unwrap_or_default(),
         }
     }
 
@@ -200,15 +194,15 @@ impl Snapshot {
         if let Some(metadata) = self.metadata.get() {
             return Ok(Arc::clone(metadata));
         }
-        let old = if self.exported { MetadataTable::read(&self.output)? } else { MetadataTable::default() };
+        let old = if self.exported { MetadataTable::read(self.output())? } else { MetadataTable::default() };
         let metadata = match &self.cached {
             None => old,
             Some(cached) => {
                 let mut old = old;
-                if self.exported && Own::of(&self.manifest).is_none() {
+                if self.exported && ManifestRecord::of(&self.manifest).is_none() {
                     let tables = self.in_parquet.iter().filter_map(|table| self.old(table).transpose());
                     let tables = tables.collect::<Result<Vec<_>, _>>()?;
-                    old.take_over(tables.iter().map(AsRef::as_ref), &TivTable::read(&self.output)?)?;
+                    old.take_over(tables.iter().map(AsRef::as_ref), &TivTable::read(self.output())?)?;
                 }
                 let (is_empty, losing) = (cached.removals.is_empty(), cached.removals.sessions());
                 let stay = old.sessions.iter().filter(|session| !losing.contains(session));
@@ -219,8 +213,7 @@ impl Snapshot {
                     let leaving = Replaced::of(&[], &cached.removals);
                     for table in &self.in_parquet {
                         let old = self.old(table)?;
-                        let stay =
-                            old.iter().map(|old| old.index.sessions_that_stay(&leaving.in_table(table)));
+                        let stay = old.iter().map(|old| leaving.in_table(table).sessions_left(&old.index));
                         sessions.extend(stay.flatten());
                     }
                 }
@@ -235,10 +228,10 @@ impl Snapshot {
         if let Some(volumes) = self.volumes.get() {
             return Ok(Arc::clone(volumes));
         }
-        let mut volumes = if self.exported { TivTable::read(&self.output)? } else { TivTable::default() };
+        let mut volumes = if self.exported { TivTable::read(self.output())? } else { TivTable::default() };
         if let Some(cached) = &self.cached {
             take_out_volumes(&mut volumes, &cached.removals);
-            volumes.merge(&cached.units);
+            volumes.merge(volumes_found(&cached.units));
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
     }
@@ -246,9 +239,10 @@ impl Snapshot {
 
 impl Cached {
     /// What it holds; beside what is exported only what is newer than that.
-    fn read(output: &Path, with_exported: bool) -> Result<Option<Self>, StoreError> {
+    fn read(store: &ExistingStore, with_exported: bool) -> Result<Option<Self>, StoreError> {
+        let output = store.output();
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
-        let record = record(&cache, output, None)?;
+        let record = run_record(&cache, store, None)?;
         let commit = cache.commit_begun()?;
         let has_begun = commit.is_some();
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
@@ -274,6 +268,6 @@ fn say_once(output: &Path, why: &CacheError) {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot").field("output", &self.output).finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("output", &self.store.output()).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,5 @@
 //! Units and exports for the store's tests.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
@@ -10,8 +9,13 @@ use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
     SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
 };
-use na_store::{ExportObserver, ExportReport, ExportRequest, StoreError, export};
+use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, StoreError, export};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// The store in the folder that a lock is for.
+pub fn stored(lock: &OwnerLock) -> ExistingStore {
+    ExistingStore::open(lock.output()).unwrap()
+}
 
 pub fn session(subject: &str) -> Session {
     Session::new(SubjectCode::clean(subject).unwrap(), SessionId::clean("1").unwrap())
@@ -150,7 +154,7 @@ pub fn export_all(
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
     let request = ExportRequest { keep_cache, ..ExportRequest::new(record.clone()) };
-    export(lock, cache, &request, observer)
+    export(lock, &stored(lock), cache, &request, observer)
 }
 
 /// Commits units and exports them.

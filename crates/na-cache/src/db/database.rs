@@ -1,0 +1,96 @@
+//! An open database: its connections, and queries whose errors name its file.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Row;
+
+use crate::db::files::FilesAtRest;
+use crate::db::pool::{Connections, InUse};
+use crate::db::schema::SCHEMA_2;
+use crate::error::CacheError;
+
+/// A database that is open. Clones share its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    location: PathBuf,
+    connections: Connections,
+    /// The schema that it was found with.
+    version: i64,
+    /// Present if it is read without locks.
+    at_rest: Option<FilesAtRest>,
+}
+
+impl Database {
+    pub(crate) fn new(
+        location: &Path,
+        connections: Connections,
+        version: i64,
+        at_rest: Option<FilesAtRest>,
+    ) -> Self {
+        Self { location: location.to_owned(), connections, version, at_rest }
+    }
+
+    pub(crate) fn location(&self) -> &Path {
+        &self.location
+    }
+
+    /// Whether it has schema 2, which only the owner upgrades.
+    pub(crate) fn is_schema_2(&self) -> bool {
+        self.version == SCHEMA_2
+    }
+
+    /// Whether nobody wrote to it since it was opened without locks. With locks, always.
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.at_rest.as_ref().is_none_or(FilesAtRest::is_undisturbed)
+    }
+
+    pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
+        self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+    }
+
+    /// The connections that nobody uses.
+    pub(crate) fn idle_connections(&self) -> Vec<InUse> {
+        let n_idle = self.connections.state().idle_connections;
+        (0..n_idle).filter_map(|_| self.connections.try_get()).collect()
+    }
+
+    /// The rows of a query without parameters.
+    pub(crate) fn query<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, CacheError> {
+        let connection = self.connection()?;
+        let rows = connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map([], read)?.collect::<rusqlite::Result<Vec<T>>>());
+        rows.map_err(|source| match source {
+            rusqlite::Error::FromSqlConversionFailure(_, _, error) => self.damaged(error),
+            source => self.sqlite(source),
+        })
+    }
+
+    /// The value of a setting. `None` if it is not set.
+    pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, CacheError> {
+        let mut values =
+            self.query(&format!("SELECT value FROM settings WHERE key = '{key}'"), |row| row.get(0))?;
+        Ok(values.pop())
+    }
+
+    /// JSON of a setting; the default if the setting is absent, as in caches of earlier versions.
+    pub(crate) fn parse_json<T: Default + serde::de::DeserializeOwned>(
+        &self,
+        text: Option<&str>,
+    ) -> Result<T, CacheError> {
+        let parsed = text.map(serde_json::from_str).transpose();
+        Ok(parsed.map_err(|error| self.damaged(error))?.unwrap_or_default())
+    }
+
+    pub(crate) fn damaged(&self, problem: impl ToString) -> CacheError {
+        CacheError::damaged(&self.location, problem)
+    }
+
+    pub(crate) fn sqlite(&self, source: rusqlite::Error) -> CacheError {
+        CacheError::sqlite(&self.location, source)
+    }
+}

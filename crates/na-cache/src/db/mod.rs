@@ -1,0 +1,16 @@
+//! The SQLite database that a cache is: its files, schema, connections, and how it is opened. Knows the lock and the
+//! bytes of tables; no unit, no session.
+//!
+//! Promises that only a database of this program is written to, and that reading one changes nothing. Open [`schema`]
+//! first, then [`open`].
+
+pub(crate) mod application_id;
+pub(crate) mod busy;
+pub(crate) mod database;
+pub(crate) mod files;
+pub(crate) mod open;
+pub(crate) mod open_to_read;
+pub(crate) mod pool;
+pub(crate) mod recovery;
+pub(crate) mod schema;
+pub(crate) mod secure_delete;

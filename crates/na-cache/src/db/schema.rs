@@ -1,0 +1,94 @@
+//! The tables of `.cache.db` and the version of their schema. The `sqlite3` shell shows what a cache holds:
+//! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
+
+use rusqlite::Connection;
+
+/// `PRAGMA user_version` of a cache that this program writes. Raise it for a change of the tables below or of the blobs in
+/// `tables.data`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
+pub(crate) const SCHEMA_VERSION: i64 = 3;
+
+/// The version before: without `input`, `tiv_finding` and `read_at`.
+pub(crate) const SCHEMA_2: i64 = 2;
+
+/// The columns and regions of blobs repeat in all sessions: they are stored once, and export knows them without decoding.
+pub(crate) const CREATE: &str = "
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE metadata_columns (position INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE listed_sessions (
+    position INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, metadata TEXT NOT NULL
+) STRICT;
+CREATE TABLE outcomes (
+    subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE units (
+    unit INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL,
+    tiv REAL, sources TEXT NOT NULL, committed_at TEXT NOT NULL,
+    input TEXT NOT NULL DEFAULT 'parcellate', tiv_finding TEXT NOT NULL DEFAULT 'kept',
+    read_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality, input);
+CREATE TABLE column_sets (column_set INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE region_sets (region_set INTEGER PRIMARY KEY, regions TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE tables (
+    id INTEGER PRIMARY KEY, unit INTEGER NOT NULL REFERENCES units ON DELETE CASCADE, table_name TEXT NOT NULL,
+    model TEXT, param TEXT, \"desc\" TEXT, n_rows INTEGER NOT NULL,
+    column_set INTEGER NOT NULL REFERENCES column_sets, region_set INTEGER NOT NULL REFERENCES region_sets,
+    data BLOB NOT NULL, read_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX tables_of_unit
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
+";
+
+/// From schema 2 in place. There, each unit replaced the known TIV, even with nothing.
+pub(crate) const UPGRADE_2: &str = "
+ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
+ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
+ALTER TABLE units ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
+UPDATE units SET tiv_finding = iif(tiv IS NULL, 'unknown', 'measured'),
+    read_at = CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER);
+DROP INDEX a_unit_once;
+CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality, input);
+ALTER TABLE tables ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
+UPDATE tables SET read_at = (SELECT read_at FROM units WHERE units.unit = tables.unit);
+DROP INDEX tables_of_unit;
+CREATE INDEX tables_of_unit
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
+";
+
+/// The keys of `settings`.
+pub(crate) mod setting {
+    pub(crate) const ATLAS_NAME: &str = "atlas_name";
+    pub(crate) const WIDE_METRICS: &str = "wide_metrics";
+    pub(crate) const COMPRESSION: &str = "compression";
+    /// Words, separated by commas.
+    pub(crate) const MODALITIES: &str = "modalities";
+    /// JSON, as the next three.
+    pub(crate) const LEFT_OUT: &str = "left_out";
+    pub(crate) const CHOICES: &str = "choices";
+    pub(crate) const ROOTS: &str = "roots";
+    pub(crate) const ASKED: &str = "asked";
+    /// True if it is there.
+    pub(crate) const FOUND_BY_FOLDERS: &str = "found_by_folders";
+    /// True if it is there.
+    pub(crate) const UNKNOWN_AGE_UNIT: &str = "unknown_age_unit";
+    /// A number of lines; a version before wrote `true`.
+    pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";
+    /// True if it is there.
+    pub(crate) const FRESH: &str = "fresh";
+    /// JSON, from the first rename of an export that takes something away until its end.
+    pub(crate) const COMMITTING: &str = "committing";
+}
+
+/// Whether a database has no tables.
+pub(crate) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// Whether a database is a cache of the pandas package.
+pub(crate) fn is_pandas(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) = 1 FROM sqlite_schema WHERE type = 'table' AND name = 'completed_sessions'",
+        [],
+        |row| row.get(0),
+    )
+}

@@ -1,0 +1,118 @@
+//! The units of a cache, without their tables' rows.
+
+use std::collections::HashMap;
+
+use na_model::{MapSource, ReadAt, SourceFile, TableName, TivFinding, Unit};
+use rusqlite::Row;
+
+use crate::db::database::Database;
+use crate::error::CacheError;
+use crate::read::row_conversions::{count, map, session, tiv_finding, word};
+
+/// A committed unit, without its tables' rows.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
+pub struct CachedUnit {
+    /// Its row in `units`.
+    pub(crate) key: i64,
+    pub unit: Unit,
+    /// When its files were read.
+    pub read_at: ReadAt,
+    pub tiv: TivFinding,
+    /// Sorted by table and map.
+    pub tables: Vec<CachedTableInfo>,
+}
+
+/// A table of a unit, without its rows.
+///
+/// Sorts by table, then map: the order of the fields is that of the maps in exported files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CachedTableInfo {
+    /// The long table that it feeds.
+    pub table: TableName,
+    /// `None` for an anatomical table.
+    pub map: Option<MapSource>,
+    /// One row a region.
+    pub n_rows: usize,
+    /// When its file was read.
+    pub read_at: ReadAt,
+    /// Its row in `column_sets`.
+    pub(crate) column_set: i64,
+    /// Its row in `region_sets`.
+    pub(crate) region_set: i64,
+    /// Its row in `tables`.
+    pub(crate) id: i64,
+}
+
+/// Columns of `units` for [`unit`], of which schema 2 has fewer.
+const FINDING_AND_TIME: &str = "tiv_finding, read_at";
+const FINDING_AND_TIME_2: &str =
+    "iif(tiv IS NULL, 'unknown', 'measured'), CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER)";
+
+/// All units.
+pub(crate) fn by_subject_session_and_modality(database: &Database) -> Result<Vec<CachedUnit>, CacheError> {
+    let is_old = database.is_schema_2();
+    let finding_and_time = if is_old { FINDING_AND_TIME_2 } else { FINDING_AND_TIME };
+    let mut units = database.query(
+        &format!(
+            "SELECT subject_code, session_id, modality, tiv, unit, {finding_and_time} FROM units
+             ORDER BY subject_code, session_id, modality"
+        ),
+        unit,
+    )?;
+    let read_at = if is_old { "0" } else { "read_at" };
+    let tables = database.query(
+        &format!(
+            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id, {read_at}
+             FROM tables INDEXED BY tables_of_unit"
+        ),
+        table,
+    )?;
+    let mut by_unit: HashMap<i64, Vec<CachedTableInfo>> = HashMap::new();
+    for (unit, info) in tables {
+        by_unit.entry(unit).or_default().push(info);
+    }
+    for unit in &mut units {
+        // A unit may have no tables.
+        unit.tables = by_unit.remove(&unit.key).unwrap_or_default();
+        if is_old {
+            unit.tables.iter_mut().for_each(|info| info.read_at = unit.read_at);
+        }
+        unit.tables.sort_unstable();
+    }
+    Ok(units)
+}
+
+fn unit(row: &Row<'_>) -> rusqlite::Result<CachedUnit> {
+    Ok(CachedUnit {
+        key: row.get(4)?,
+        unit: Unit::new(session(row)?, word(row, 2)?),
+        read_at: ReadAt(row.get(6)?),
+        tiv: tiv_finding(row.get_ref(5)?.as_str()?, row.get(3)?),
+        tables: Vec::new(),
+    })
+}
+
+/// A table, with the row of its unit.
+fn table(row: &Row<'_>) -> rusqlite::Result<(i64, CachedTableInfo)> {
+    let info = CachedTableInfo {
+        table: word(row, 1)?,
+        map: map(row, 2)?,
+        n_rows: count(row, 5)?,
+        read_at: ReadAt(row.get(9)?),
+        column_set: row.get(6)?,
+        region_set: row.get(7)?,
+        id: row.get(8)?,
+    };
+    Ok((row.get(0)?, info))
+}
+
+/// The files that a unit was read from.
+pub(crate) fn sources(database: &Database, unit: &CachedUnit) -> Result<Vec<SourceFile>, CacheError> {
+    let connection = database.connection()?;
+    let text: String = connection
+        .prepare_cached("SELECT sources FROM units WHERE unit = ?1")
+        .and_then(|mut statement| statement.query_row([unit.key], |row| row.get(0)))
+        .map_err(|source| database.sqlite(source))?;
+    serde_json::from_str(&text).map_err(|error| database.damaged(error))
+}

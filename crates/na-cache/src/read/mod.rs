@@ -1,0 +1,15 @@
+//! What a cache holds, read. Knows the database and the bytes of tables; changes nothing.
+//!
+//! Promises that a snapshot is of one instant, and that a damaged cache is an error that says so. Open [`cache`] first:
+//! it says everything that a cache can be asked.
+
+pub(crate) mod cache;
+pub(crate) mod cached_table;
+pub(crate) mod cached_unit;
+pub(crate) mod column_sets;
+pub(crate) mod commit;
+pub(crate) mod mentions;
+pub(crate) mod row_conversions;
+pub(crate) mod run_record;
+pub(crate) mod status;
+pub(crate) mod table_form;

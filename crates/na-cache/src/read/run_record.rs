@@ -1,0 +1,124 @@
+//! What a run was asked to do, and its outcomes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use na_model::{
+    Choices, ExportSettings, ListedSession, Listing, Modality, ModelError, SourceRoot, Unit, UnitOutcome,
+    WideMetrics,
+};
+use rusqlite::Row;
+
+use crate::db::database::Database;
+use crate::db::schema::setting;
+use crate::error::CacheError;
+use crate::read::row_conversions::{session, word};
+
+/// What a run was asked to do, as an export from the cache alone needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
+pub struct RunRecord {
+    pub settings: ExportSettings,
+    pub listing: Listing,
+    pub modalities: Vec<Modality>,
+    /// The entities that choose between several files of one table, each with its value; `None` is a file without the
+    /// entity.
+    pub choices: Choices,
+    /// The input roots, for people.
+    pub roots: BTreeMap<SourceRoot, PathBuf>,
+    /// The requested tissues and workflows, as words; a run with others is not the same run.
+    pub asked: Vec<String>,
+    /// The number of lines in the list of participants who withdrew; `None` if the run was given no list. Every later run
+    /// must be given a list of as many.
+    pub n_listed_withdrawn: Option<u64>,
+    /// Whether the store is loaded anew: the cache then replaces the whole store, at the commit and not before.
+    pub fresh: bool,
+}
+
+impl RunRecord {
+    /// The record of a run that adds to a store, without choices and roots.
+    #[must_use]
+    pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
+        Self {
+            settings,
+            listing,
+            modalities,
+            choices: Choices::new(),
+            roots: BTreeMap::new(),
+            asked: Vec::new(),
+            n_listed_withdrawn: None,
+            fresh: false,
+        }
+    }
+}
+
+/// `None` if the run was killed before it recorded itself.
+pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError> {
+    let rows = database.query("SELECT key, value FROM settings", |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let value = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+    let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(modalities)) = (
+        value(setting::ATLAS_NAME),
+        value(setting::WIDE_METRICS),
+        value(setting::COMPRESSION),
+        value(setting::MODALITIES),
+    ) else {
+        return Ok(None);
+    };
+    let modalities: Result<Vec<Modality>, ModelError> =
+        modalities.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
+    let n_listed_withdrawn = value(setting::KNOWS_WITHDRAWALS).map(|text| n_listed(database, text));
+    Ok(Some(RunRecord {
+        settings: ExportSettings {
+            atlas_name: atlas_name.to_owned(),
+            wide_metrics: WideMetrics::parse(wide_metrics),
+            compression: compression.parse().map_err(|error| database.damaged(error))?,
+        },
+        listing: listing(database)?,
+        modalities: modalities.map_err(|error| database.damaged(error))?,
+        choices: database.parse_json(value(setting::CHOICES))?,
+        roots: database.parse_json(value(setting::ROOTS))?,
+        asked: database.parse_json(value(setting::ASKED))?,
+        n_listed_withdrawn: n_listed_withdrawn.transpose()?,
+        fresh: value(setting::FRESH).is_some(),
+    }))
+}
+
+/// An earlier version wrote `true`, without the number.
+fn n_listed(database: &Database, text: &str) -> Result<u64, CacheError> {
+    if text == "true" { Ok(0) } else { text.parse().map_err(|error| database.damaged(error)) }
+}
+
+fn listing(database: &Database) -> Result<Listing, CacheError> {
+    let columns = database.query("SELECT name FROM metadata_columns ORDER BY position", |row| row.get(0))?;
+    let stored = database
+        .query("SELECT subject_code, session_id, metadata FROM listed_sessions ORDER BY position", |row| {
+            Ok((session(row)?, row.get::<_, String>(2)?))
+        })?;
+    let mut rows = Vec::with_capacity(stored.len());
+    for (session, metadata) in stored {
+        let values = serde_json::from_str(&metadata).map_err(|error| database.damaged(error))?;
+        rows.push(ListedSession { session, values });
+    }
+    Ok(Listing {
+        columns,
+        rows,
+        left_out: database.parse_json(database.setting(setting::LEFT_OUT)?.as_deref())?,
+        unknown_age_unit: database.setting(setting::UNKNOWN_AGE_UNIT)?.is_some(),
+        found_by_folders: database.setting(setting::FOUND_BY_FOLDERS)?.is_some(),
+    })
+}
+
+/// The missing and failed units, in the order in which the run recorded them.
+pub(crate) fn outcomes(database: &Database) -> Result<Vec<UnitOutcome>, CacheError> {
+    database.query(
+        "SELECT subject_code, session_id, modality, status, reason FROM outcomes ORDER BY rowid",
+        outcome,
+    )
+}
+
+fn outcome(row: &Row<'_>) -> rusqlite::Result<UnitOutcome> {
+    let unit = Unit::new(session(row)?, word(row, 2)?);
+    Ok(UnitOutcome { unit, status: word(row, 3)?, reason: row.get(4)? })
+}

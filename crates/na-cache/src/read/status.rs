@@ -1,0 +1,53 @@
+//! A cache at a glance.
+
+use std::path::PathBuf;
+
+use na_model::TableName;
+
+use crate::db::database::Database;
+use crate::db::files::size_bytes;
+use crate::db::schema::setting;
+use crate::error::CacheError;
+use crate::read::row_conversions::count;
+
+/// A cache at a glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
+pub struct CacheStatus {
+    pub location: PathBuf,
+    /// The database and its write-ahead log, bytes.
+    pub size_bytes: u64,
+    /// Whether it is of a fresh load, which replaces the store when its whole list is loaded: until then readers see
+    /// nothing of it.
+    pub fresh: bool,
+    /// Committed units.
+    pub anatomical_sessions: usize,
+    /// Committed units.
+    pub diffusion_sessions: usize,
+    /// The tables of these units: tissues in the store's order, then workflows by name.
+    pub tables: Vec<TableName>,
+}
+
+/// Counts what is committed.
+pub(crate) fn of(database: &Database) -> Result<CacheStatus, CacheError> {
+    let counts = database.query(
+        "SELECT count(*) FILTER (WHERE modality = 'anatomical'), count(*) FILTER (WHERE modality = 'diffusion')
+         FROM units",
+        |row| Ok((count(row, 0)?, count(row, 1)?)),
+    )?;
+    let Some(&(anatomical_sessions, diffusion_sessions)) = counts.first() else {
+        return Err(database.damaged("its units cannot be counted"));
+    };
+    let names = database.query("SELECT DISTINCT table_name FROM tables", |row| row.get::<_, String>(0))?;
+    let tables = names.iter().map(|name| TableName::parse(name).map_err(|error| database.damaged(error)));
+    let mut tables = tables.collect::<Result<Vec<_>, CacheError>>()?;
+    tables.sort_unstable();
+    Ok(CacheStatus {
+        location: database.location().to_owned(),
+        size_bytes: size_bytes(database.location()),
+        fresh: database.setting(setting::FRESH)?.is_some(),
+        anatomical_sessions,
+        diffusion_sessions,
+        tables,
+    })
+}

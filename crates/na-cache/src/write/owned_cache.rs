@@ -1,0 +1,148 @@
+//! The cache in its owner's hands: everything that only the holder of the output's lock may do.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::path::Path;
+
+use na_model::{Names, Removals, Session, UnitOutcome};
+use rusqlite::Transaction;
+use rusqlite::config::DbConfig;
+
+use crate::db::busy::{begin, until_free};
+use crate::db::files::{cache_path, remove_files, taken_over_path};
+use crate::db::open::{Journal, open_to_write};
+use crate::db::secure_delete::{leave_no_trace, overwrite_deleted};
+use crate::error::CacheError;
+use crate::lock::owner_lock::OwnerLock;
+use crate::read::cache::Cache;
+use crate::read::commit::Commit;
+use crate::read::run_record::RunRecord;
+use crate::write::withdraw::Withdrawal;
+use crate::write::{commit, run_record};
+
+/// A cache that may be written to. It reads like any [`Cache`].
+#[derive(Debug, Clone)]
+pub struct OwnedCache<'lock> {
+    cache: Cache,
+    journal: Journal,
+    lock: &'lock OwnerLock,
+}
+
+impl Deref for OwnedCache<'_> {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+impl<'lock> OwnedCache<'lock> {
+    /// Opens the cache of the lock's output folder, or creates one.
+    ///
+    /// # Errors
+    /// A file that is no cache or one of another version; a folder that cannot be written to; a full disk.
+    pub fn open_or_create(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
+        Self::at(lock, &cache_path(lock.output()))
+    }
+
+    /// Creates an empty cache beside that of the output folder, for what is taken over from the latter.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to; a full disk.
+    pub fn create_beside(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
+        let location = taken_over_path(lock.output());
+        remove_files(&location)?;
+        Self::at(lock, &location)
+    }
+
+    fn at(lock: &'lock OwnerLock, location: &Path) -> Result<Self, CacheError> {
+        let (database, journal) = open_to_write(lock, location)?;
+        Ok(Self { cache: Cache::new(database), journal, lock })
+    }
+
+    pub(crate) fn lock(&self) -> &'lock OwnerLock {
+        self.lock
+    }
+
+    /// Whether readers can open the cache meanwhile. Not on a file system without a write-ahead log.
+    #[must_use]
+    pub fn readers_can_join(&self) -> bool {
+        self.journal == Journal::WriteAhead
+    }
+
+    /// Records what a run was asked to do, and deletes the outcomes of the one before.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn write_run_record(&self, record: &RunRecord) -> Result<(), CacheError> {
+        self.write(|transaction| run_record::write(transaction, record))
+    }
+
+    /// Records the missing and failed units of a run.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn write_outcomes(&self, outcomes: &[UnitOutcome]) -> Result<(), CacheError> {
+        self.write(|transaction| run_record::write_outcomes(transaction, outcomes))
+    }
+
+    /// Records a commit of an export before its first rename.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn begin_commit(&self, commit: &Commit) -> Result<(), CacheError> {
+        self.write(|transaction| commit::begin(transaction, commit))
+    }
+
+    /// Ends it in a cache that stays: what left the store leaves the cache, and the load is no longer a fresh one.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn end_commit(&self, removals: &Removals) -> Result<(), CacheError> {
+        self.write(|transaction| commit::end(transaction, removals))
+    }
+
+    /// Deletes sessions, their lines in the list and their outcomes, and whatever names them in what is recorded of
+    /// others, so that no byte of it is left in the files.
+    ///
+    /// # Errors
+    /// A cache that cannot be written.
+    pub fn withdraw(&self, sessions: &BTreeSet<Session>, names: &Names) -> Result<(), CacheError> {
+        let database = self.database();
+        let withdrawal = Withdrawal::of(database, sessions, names)?;
+        let connection = database.connection()?;
+        overwrite_deleted(&connection).map_err(|source| database.sqlite(source))?;
+        drop(connection);
+        self.write(|transaction| withdrawal.write(transaction))?;
+        self.write_outcomes(withdrawal.outcomes())?;
+        let connection = database.connection()?;
+        until_free(self.location(), self.lock.cancel(), || leave_no_trace(&connection))
+    }
+
+    /// Deletes the cache with its log, once everything in it is elsewhere. The database goes first and durably: a log alone
+    /// is nothing, but a database without its log could be an older state.
+    ///
+    /// # Errors
+    /// A file that cannot be deleted.
+    pub fn remove(self) -> Result<(), CacheError> {
+        let location = self.location().to_owned();
+        self.lock.ownership().check()?;
+        // Closing would copy the log into the database.
+        for connection in self.database().idle_connections() {
+            let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            set.map_err(|source| CacheError::sqlite(&location, source))?;
+        }
+        drop(self);
+        remove_files(&location)
+    }
+
+    /// Writes in one transaction, and commits it if the lock is still its owner's by then.
+    fn write(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), CacheError> {
+        let database = self.database();
+        let connection = database.connection()?;
+        let transaction = begin(&connection, self.location(), self.lock.cancel())?;
+        write(&transaction).map_err(|source| database.sqlite(source))?;
+        self.lock.ownership().check()?;
+        transaction.commit().map_err(|source| database.sqlite(source))
+    }
+}

@@ -1,0 +1,79 @@
+//! Deletes sessions from a cache, and their names from what it records of others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use na_model::{Names, Session, SourceRoot, UnitOutcome};
+use rusqlite::{Transaction, params};
+
+use crate::db::database::Database;
+use crate::db::schema::setting;
+use crate::error::CacheError;
+use crate::read::row_conversions::{sources, to_json};
+use crate::read::{mentions, run_record};
+
+/// The sessions that leave, and what the cache records without them.
+pub(crate) struct Withdrawal<'a> {
+    sessions: &'a BTreeSet<Session>,
+    names: &'a Names,
+    outcomes: Vec<UnitOutcome>,
+    /// `None` if none of the names is in a root.
+    roots: Option<BTreeMap<SourceRoot, PathBuf>>,
+}
+
+impl<'a> Withdrawal<'a> {
+    pub(crate) fn of(
+        database: &Database,
+        sessions: &'a BTreeSet<Session>,
+        names: &'a Names,
+    ) -> Result<Self, CacheError> {
+        let mut outcomes = run_record::outcomes(database)?;
+        outcomes.retain(|outcome| !sessions.contains(&outcome.unit.session));
+        for outcome in &mut outcomes {
+            names.leave_untold(&mut outcome.reason);
+        }
+        let mut roots = mentions::roots(database)?;
+        let roots = names.take_out_of_roots(&mut roots).then_some(roots);
+        Ok(Self { sessions, names, outcomes, roots })
+    }
+
+    /// The outcomes of the sessions that stay.
+    pub(crate) fn outcomes(&self) -> &[UnitOutcome] {
+        &self.outcomes
+    }
+
+    /// Writes everything but the outcomes.
+    pub(crate) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.delete_from(transaction, "units")?;
+        self.delete_from(transaction, "listed_sessions")?;
+        if let Some(roots) = &self.roots {
+            let values = [setting::ROOTS, &to_json(roots)?];
+            transaction.execute("UPDATE settings SET value = ?2 WHERE key = ?1", values)?;
+        }
+        take_out_names(transaction, self.names)
+    }
+
+    fn delete_from(&self, transaction: &Transaction<'_>, table: &str) -> rusqlite::Result<()> {
+        let sql = format!("DELETE FROM {table} WHERE subject_code = ?1 AND session_id IS ?2");
+        let mut delete = transaction.prepare(&sql)?;
+        for session in self.sessions {
+            delete.execute(params![session.subject.as_str(), session.id_str()])?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes names out of what is recorded of the remaining units' files.
+fn take_out_names(transaction: &Transaction<'_>, names: &Names) -> rusqlite::Result<()> {
+    let mut units = transaction.prepare("SELECT unit FROM units")?;
+    let mut files = transaction.prepare("SELECT sources FROM units WHERE unit = ?1")?;
+    let mut update = transaction.prepare("UPDATE units SET sources = ?2 WHERE unit = ?1")?;
+    let units = units.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    for unit in units {
+        let mut sources = files.query_row([unit], |row| sources(row, 0))?;
+        if names.take_out_of_all(&mut sources) {
+            update.execute(params![unit, to_json(&sources)?])?;
+        }
+    }
+    Ok(())
+}

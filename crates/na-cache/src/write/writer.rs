@@ -1,0 +1,300 @@
+//! The one thread that commits units.
+//!
+//! The commit point is [`Committer::commit`]: a unit is durable when it returns. A crash before leaves the cache without
+//! the batch, a crash after leaves it whole.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use arrow::datatypes::SchemaRef;
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::cancel::Cancel;
+use crate::db::busy::begin;
+use crate::error::CacheError;
+use crate::format::column_set::columns_to_text;
+use crate::lock::ownership::Ownership;
+use crate::read::row_conversions::{not_storable, tiv_word, to_json};
+use crate::write::encoded_unit::{EncodedTable, EncodedUnit};
+use crate::write::owned_cache::OwnedCache;
+use crate::write::unit_row::UnitRow;
+
+/// Units that may wait. More would cost memory without gain: two loading threads fill the queue faster than it empties.
+const QUEUE: usize = 4;
+
+/// The most units of one transaction: more would wait longer and hardly save on syncs.
+const LARGEST_BATCH: usize = 8;
+
+/// Sets that are remembered: the tables of a workflow have one or two column sets and region sets.
+const MOST_RECENT: usize = 32;
+
+/// Commits units in the order of their arrival, all that wait in one transaction. Dropping it waits as
+/// [`Writer::finish`] does: nothing is written to a cache after its lock is released.
+#[derive(Debug)]
+pub struct Writer {
+    thread: Option<JoinHandle<Result<(), CacheError>>>,
+}
+
+/// Hands units to the [`Writer`]. Clone it for each loading thread.
+#[derive(Debug, Clone)]
+pub struct UnitSender {
+    queue: SyncSender<EncodedUnit>,
+    failed: Arc<AtomicBool>,
+}
+
+impl UnitSender {
+    /// Hands over a unit; waits while the queue is full. The unit is safe when the writer's callback gets it.
+    ///
+    /// # Errors
+    /// [`CacheError::WriterStopped`] after a failed commit, whose error [`Writer::finish`] returns.
+    pub fn send(&self, unit: EncodedUnit) -> Result<(), CacheError> {
+        self.queue.send(unit).map_err(|_| CacheError::WriterStopped)
+    }
+
+    /// Whether a commit failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl Writer {
+    /// Starts the thread. It calls `on_commit` for each unit that is durable, in order.
+    ///
+    /// # Errors
+    /// No connection or no thread can be had.
+    pub fn start(
+        cache: &OwnedCache<'_>,
+        on_commit: impl FnMut(&Unit) + Send + 'static,
+    ) -> Result<(Self, UnitSender), CacheError> {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let failed = Arc::new(AtomicBool::new(false));
+        let connection = cache.database().connection()?;
+        let path = cache.location().to_owned();
+        let (ownership, cancel) = (cache.lock().ownership().clone(), cache.lock().cancel().clone());
+        let sender = UnitSender { queue, failed: Arc::clone(&failed) };
+        let mut committer = Committer {
+            path,
+            ownership,
+            cancel,
+            columns: Recent(VecDeque::new()),
+            regions: Recent(VecDeque::new()),
+        };
+        let thread = std::thread::Builder::new()
+            .name("cache-writer".to_owned())
+            .spawn(move || {
+                let result = committer.run(&connection, &waiting, on_commit);
+                failed.store(result.is_err(), Ordering::Relaxed);
+                result
+            })
+            .map_err(|source| CacheError::io("start the writer of", cache.location(), source))?;
+        Ok((Self { thread: Some(thread) }, sender))
+    }
+
+    /// Waits until every unit that was sent is committed. All senders must be gone.
+    ///
+    /// # Errors
+    /// The error of a failed commit; what was committed before is safe. [`CacheError::Stopped`] if cancelled while another
+    /// program held the cache.
+    pub fn finish(mut self) -> Result<(), CacheError> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
+            tracing::warn!(%error, "a commit failed");
+        }
+    }
+}
+
+struct Committer {
+    path: PathBuf,
+    ownership: Ownership,
+    cancel: Cancel,
+    columns: Recent<SchemaRef>,
+    regions: Recent<RegionSet>,
+}
+
+/// Sets that were stored recently, with their keys: what all sessions have in common is not even looked up again.
+struct Recent<T>(VecDeque<(T, i64)>);
+
+impl<T: Clone + PartialEq> Recent<T> {
+    fn key(&mut self, set: &T, store: impl FnOnce() -> rusqlite::Result<i64>) -> rusqlite::Result<i64> {
+        if let Some((_, key)) = self.0.iter().find(|(known, _)| known == set) {
+            return Ok(*key);
+        }
+        let key = store()?;
+        self.0.truncate(MOST_RECENT - 1);
+        self.0.push_front((set.clone(), key));
+        Ok(key)
+    }
+}
+
+impl Committer {
+    fn run(
+        &mut self,
+        connection: &Connection,
+        waiting: &Receiver<EncodedUnit>,
+        mut on_commit: impl FnMut(&Unit),
+    ) -> Result<(), CacheError> {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        while let Ok(first) = waiting.recv() {
+            batch.push(first);
+            batch.extend(waiting.try_iter().take(LARGEST_BATCH - 1));
+            self.commit(connection, &batch)?;
+            batch.drain(..).for_each(|unit| on_commit(&unit.unit));
+        }
+        Ok(())
+    }
+
+    /// The commit point: the units of a batch become durable, all or none.
+    fn commit(&mut self, connection: &Connection, batch: &[EncodedUnit]) -> Result<(), CacheError> {
+        let transaction = begin(connection, &self.path, &self.cancel)?;
+        let written = batch.iter().try_for_each(|unit| self.write_unit(&transaction, unit));
+        written.map_err(|source| CacheError::sqlite(&self.path, source))?;
+        self.ownership.check()?;
+        transaction.commit().map_err(|source| CacheError::sqlite(&self.path, source))
+    }
+
+    /// Writes a unit. Tables that the cache has of it and that were not read again stay, with what is recorded of their
+    /// files.
+    fn write_unit(&mut self, transaction: &Transaction<'_>, unit: &EncodedUnit) -> rusqlite::Result<()> {
+        let earlier = UnitRow::of(transaction, &unit.unit)?;
+        let read_at = earlier.as_ref().map_or(unit.read_at, |earlier| unit.read_at.after(earlier.read_at));
+        let mut sources = unit.sources.clone();
+        sources.iter_mut().for_each(|source| source.read_at = read_at);
+        let mut tiv = unit.tiv;
+        if let Some(earlier) = &earlier {
+            let mut staying: Vec<SourceFile> =
+                earlier.sources.iter().filter(|source| stays(source, unit)).cloned().collect();
+            match tiv {
+                TivFinding::Kept => tiv = earlier.tiv,
+                _ => staying.iter_mut().for_each(|source| source.tiv = None),
+            }
+            sources.append(&mut staying);
+            // The index allows one row with this input.
+            transaction
+                .prepare_cached("UPDATE units SET input = 'replaced' WHERE unit = ?1")?
+                .execute([earlier.key])?;
+        }
+        let key =
+            insert_unit(transaction, &UnitValues { unit: &unit.unit, read_at, tiv, sources: &sources })?;
+        unit.tables.iter().try_for_each(|table| self.write_table(transaction, key, read_at, table))?;
+        earlier.map_or(Ok(()), |earlier| replace_unit(transaction, earlier.key, key))
+    }
+
+    fn write_table(
+        &mut self,
+        transaction: &Transaction<'_>,
+        unit: i64,
+        read_at: ReadAt,
+        table: &EncodedTable,
+    ) -> rusqlite::Result<()> {
+        let column_set = self.columns.key(&table.columns, || {
+            store_set(
+                transaction,
+                "column_set",
+                "columns",
+                &columns_to_text(&table.columns).map_err(not_storable)?,
+            )
+        })?;
+        let region_set = self.regions.key(&table.regions, || {
+            store_set(transaction, "region_set", "regions", &to_json(&table.regions)?)
+        })?;
+        let map = table.map.as_ref();
+        transaction
+            .prepare_cached(
+                "INSERT INTO tables
+                     (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, data, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                unit,
+                table.table.to_string(),
+                map.map(|map| &map.model),
+                map.map(|map| &map.param),
+                map.map(|map| &map.desc),
+                i64::try_from(table.n_rows).map_err(not_storable)?,
+                column_set,
+                region_set,
+                table.data,
+                read_at.0,
+            ])?;
+        Ok(())
+    }
+}
+
+/// The columns of `units` that are not given by the schema.
+struct UnitValues<'a> {
+    unit: &'a Unit,
+    read_at: ReadAt,
+    tiv: TivFinding,
+    sources: &'a [SourceFile],
+}
+
+/// The key of the new row.
+fn insert_unit(transaction: &Transaction<'_>, values: &UnitValues<'_>) -> rusqlite::Result<i64> {
+    let session = &values.unit.session;
+    let (finding, volume) = tiv_word(values.tiv);
+    transaction
+        .prepare_cached(
+            "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7)",
+        )?
+        .insert(params![
+            session.subject.as_str(),
+            session.id_str(),
+            values.unit.modality.as_str(),
+            volume,
+            to_json(&values.sources)?,
+            finding,
+            values.read_at.0,
+        ])
+}
+
+/// Moves the tables that only the earlier row has to the new one, and deletes the earlier row.
+fn replace_unit(transaction: &Transaction<'_>, earlier: i64, new: i64) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE tables SET unit = ?2 WHERE unit = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM tables AS new WHERE new.unit = ?2 AND new.table_name = tables.table_name
+                 AND new.model IS tables.model AND new.param IS tables.param AND new.\"desc\" IS tables.\"desc\")",
+        )?
+        .execute([earlier, new])?;
+    transaction.prepare_cached("DELETE FROM units WHERE unit = ?1")?.execute([earlier]).map(drop)
+}
+
+/// Whether a file that was read before still counts beside the files of a unit that is read again.
+fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
+    if source.kind == SourceKind::Tiv {
+        return unit.tiv == TivFinding::Kept && unit.sources.iter().all(|new| new.path != source.path);
+    }
+    let is_read_again =
+        |table: &EncodedTable| source.table_name().as_ref() == Some(&table.table) && source.map == table.map;
+    !unit.tables.iter().any(is_read_again)
+}
+
+/// The key of a set, which is stored once.
+fn store_set(transaction: &Transaction<'_>, name: &str, column: &str, text: &str) -> rusqlite::Result<i64> {
+    let stored = transaction
+        .prepare_cached(&format!("SELECT {name} FROM {name}s WHERE {column} = ?1"))?
+        .query_row([text], |row| row.get(0))
+        .optional()?;
+    match stored {
+        Some(key) => Ok(key),
+        None => {
+            transaction.prepare_cached(&format!("INSERT INTO {name}s ({column}) VALUES (?1)"))?.insert([text])
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A load that begins anew beside a store: what comes before it, and how it is given up.
+
+use std::path::Path;
+
+use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache};
+
+use crate::error::StoreError;
+use crate::export::job::{export, finish_commit};
+use crate::export::observer::ExportObserver;
+use crate::export::pandas_cache::{PandasExport, take_over};
+use crate::export::request::ExportRequest;
+use crate::merge::run_record::run_record;
+use crate::tables::existing_store::store::ExistingStore;
+
+/// Deletes the cache of a fresh load that has not come to its end: the store stays as it was before it.
+///
+/// # Errors
+/// A cache that is of no such load, or whose commit has begun: that is finished instead. A load that is running; a file
+/// that cannot be deleted.
+pub fn discard_fresh_load(
+    output: &Path,
+    take_over: Option<HolderName>,
+    observer: &dyn ExportObserver,
+) -> Result<(), StoreError> {
+    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let nothing = || StoreError::NothingToDiscard { output: output.to_owned() };
+    if finish_commit(&lock, observer)?.is_some() {
+        return Err(nothing());
+    }
+    match Cache::open_until(output, lock.cancel())?.map(|cache| cache.run_record()).transpose()?.flatten() {
+        Some(record) if record.fresh => Ok(OwnedCache::open_or_create(&lock)?.remove()?),
+        _ => Err(nothing()),
+    }
+}
+
+/// Brings what a cache holds into the store, whoever filled it, so that a load can begin anew beside it.
+///
+/// # Errors
+/// A cache that cannot be read; all that [`export`] fails with.
+pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), StoreError> {
+    if let Some(pandas) = PandasCache::open_existing(lock.output())? {
+        return take_over(lock, pandas, &PandasExport::default(), observer).map(drop);
+    }
+    let cache = OwnedCache::open_or_create(lock)?;
+    if cache.units()?.is_empty() {
+        return Ok(cache.remove()?);
+    }
+    let outcomes = cache.outcomes()?;
+    let store = ExistingStore::open(lock.output())?;
+    let record = run_record(&cache, &store, None)?;
+    export(lock, &store, cache, &ExportRequest { outcomes, ..ExportRequest::new(record) }, observer).map(drop)
+}

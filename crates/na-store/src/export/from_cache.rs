@@ -1,0 +1,74 @@
+//! Exports what a cache holds, without the run that filled it.
+
+use std::path::Path;
+
+use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, cache_status};
+
+use crate::error::StoreError;
+use crate::export::job::{export, finish_commit};
+use crate::export::observer::ExportObserver;
+use crate::export::pandas_cache::{PandasExport, take_over};
+use crate::export::request::{ExportReport, ExportRequest};
+use crate::merge::run_record::run_record;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::withdrawals::WithdrawalsTold;
+
+/// How to export what a cache holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CacheExport {
+    /// The atlas, for a cache that does not say it.
+    pub atlas_name: Option<String>,
+    /// Whether the cache stays.
+    pub keep_cache: bool,
+    /// What it was told of those who withdrew: a store that knows of withdrawals is not written to without.
+    pub withdrawals: WithdrawalsTold,
+    /// The holder of a lock whom the user knows to be gone.
+    pub take_over: Option<HolderName>,
+}
+
+/// Exports what the cache of an output folder holds, as the run that filled it would have.
+///
+/// # Errors
+/// No cache; one of another atlas; a load that is running; all that [`export`] fails with.
+pub fn export_cache(
+    output: &Path,
+    how: &CacheExport,
+    observer: &dyn ExportObserver,
+) -> Result<ExportReport, StoreError> {
+    let store = ExistingStore::open(output)?;
+    store.check_withdrawals(how.withdrawals)?;
+    let lost = store.what_is_lost()?;
+    let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
+    let cancel = observer.cancel();
+    match cache_status(output, &cancel) {
+        Err(error) if error.leaves_the_export() => {}
+        status => status?.map(drop).ok_or_else(no_cache)?,
+    }
+    let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
+    let store = ExistingStore::open(output)?;
+    store.check()?;
+    Cache::check_file(output)?;
+    if let Some(pandas) = PandasCache::open_existing(output)? {
+        let how = PandasExport {
+            atlas_name: how.atlas_name.clone(),
+            keep_cache: how.keep_cache,
+            n_listed_withdrawn: how.withdrawals.n_listed(),
+        };
+        return take_over(&lock, pandas, &how, observer);
+    }
+    if let Some(report) = finish_commit(&lock, observer)? {
+        return Ok(report);
+    }
+    let cache = OwnedCache::open_or_create(&lock)?;
+    let mut record = run_record(&cache, &store, how.atlas_name.as_deref())?;
+    how.withdrawals.check(output, record.n_listed_withdrawn)?;
+    record.n_listed_withdrawn = how.withdrawals.n_listed();
+    if record.fresh {
+        return Err(StoreError::FreshLoad { output: output.to_owned() });
+    }
+    let outcomes = cache.outcomes()?;
+    let request = ExportRequest { outcomes, keep_cache: how.keep_cache, ..ExportRequest::new(record) };
+    let mut report = export(&lock, &store, cache, &request, observer)?;
+    report.notes.extend(lost);
+    Ok(report)
+}

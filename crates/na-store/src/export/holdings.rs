@@ -1,0 +1,105 @@
+//! What a store and a cache hold before an export.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use na_cache::{Cache, CachedUnit, TableForm};
+use na_model::{Manifest, Session, TableName};
+
+use crate::error::StoreError;
+use crate::export::request::ExportRequest;
+use crate::merge::removals::{is_of_nothing, take_out_of_cache, take_out_volumes};
+use crate::merge::replaced_maps::Replaced;
+use crate::merge::unit_versions::take_out_older;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_file::LongFile;
+use crate::tables::manifest::{self, ManifestRecord};
+use crate::tables::metadata::table::MetadataTable;
+use crate::tables::paths::MANIFEST_FILE;
+use crate::tables::store_record::StoreRecord;
+use crate::tables::tiv::TivTable;
+
+/// All that an export brings together. Of a store that is loaded anew only its withdrawals count.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    /// The cache's units, without what the store read later and what leaves it.
+    pub(crate) units: Vec<Arc<CachedUnit>>,
+    pub(crate) forms: Vec<TableForm>,
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) record: StoreRecord,
+    pub(crate) files: BTreeMap<TableName, Arc<LongFile>>,
+    pub(crate) metadata: MetadataTable,
+    /// Without those that leave.
+    pub(crate) volumes: TivTable,
+}
+
+impl Holdings {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// A store of another atlas; a store or cache that cannot be read.
+    pub(crate) fn read(
+        store: &ExistingStore,
+        cache: &Cache,
+        request: &ExportRequest,
+    ) -> Result<Self, StoreError> {
+        let mut units = cache.units()?;
+        let mut holdings = Self {
+            manifest: store.written_manifest().cloned(),
+            record: store.record().cloned().unwrap_or_default(),
+            ..Self::default()
+        };
+        if request.record.fresh {
+            holdings.manifest = holdings.manifest.map(manifest::begun_anew);
+            holdings.record = holdings.record.begun_anew();
+        } else {
+            holdings.read_store(store, request)?;
+            take_out_older(store.output(), &mut units)?;
+        }
+        take_out_of_cache(&mut units, &request.removals);
+        holdings.units = units.into_iter().map(Arc::new).collect();
+        holdings.forms = cache.table_forms(holdings.units.iter().map(AsRef::as_ref))?;
+        Ok(holdings)
+    }
+
+    fn read_store(&mut self, store: &ExistingStore, request: &ExportRequest) -> Result<(), StoreError> {
+        let output = store.output();
+        let path = output.join(MANIFEST_FILE);
+        if self.manifest.is_none() && path.exists() {
+            tracing::warn!(path = %path.display(), "the manifest is broken and is made again from the files");
+        }
+        let asked = &request.record.settings.atlas_name;
+        if let Some(stored) = store.atlas()?.filter(|stored| stored != asked) {
+            let (output, asked) = (output.to_owned(), asked.clone());
+            return Err(StoreError::OtherAtlas { output, store: stored, asked });
+        }
+        for table in store.long_tables()? {
+            self.files.extend(store.long_file(table)?.map(|long| (table.clone(), long)));
+        }
+        self.metadata = MetadataTable::read(output)?;
+        self.volumes = TivTable::read(output)?;
+        if self.manifest.as_ref().is_some_and(|manifest| ManifestRecord::of(manifest).is_none()) {
+            self.metadata.take_over(self.files.values().map(AsRef::as_ref), &self.volumes)?;
+        }
+        take_out_volumes(&mut self.volumes, &request.removals);
+        Ok(())
+    }
+
+    /// The sessions that the store is going to have something of.
+    pub(crate) fn sessions(&self, request: &ExportRequest) -> HashSet<Session> {
+        let removals = &request.removals;
+        let cached =
+            self.units.iter().filter(|unit| removals.of(&unit.unit).is_none() || !is_of_nothing(unit));
+        let mut sessions: HashSet<Session> = cached.map(|unit| unit.unit.session.clone()).collect();
+        // A session of which the store has TIV alone is in no long table.
+        sessions.extend(self.volumes.0.keys().cloned());
+        let replaced = Replaced::of(&[], removals);
+        for (table, long) in &self.files {
+            sessions.extend(replaced.in_table(table).sessions_left(&long.index));
+        }
+        let leaving = removals.sessions();
+        let known = self.metadata.sessions.iter().filter(|session| !leaving.contains(session));
+        sessions.extend(known.cloned());
+        sessions
+    }
+}

@@ -1,0 +1,40 @@
+//! The sessions that a list named, of this run or an earlier one.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use na_cache::RunRecord;
+use na_model::Session;
+
+use crate::error::StoreError;
+use crate::export::request::ExportRequest;
+use crate::tables::found_by_folder::found_by_folder;
+use crate::tables::sessions_tsv;
+
+/// The sessions that a list named: that of a run, or an earlier one. A fresh load knows no earlier list.
+///
+/// # Errors
+/// As [`found_by_folder`].
+pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashSet<Session>, StoreError> {
+    let mut named = HashSet::new();
+    if !record.fresh {
+        let found = found_by_folder(output)?;
+        let told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
+        named.extend(told.filter(|session| !found.contains(session)));
+    }
+    if !record.listing.found_by_folders {
+        named.extend(record.listing.rows.iter().map(|row| row.session.clone()));
+    }
+    Ok(named)
+}
+
+/// The sessions that the store has or tells of, and that no list named.
+pub(crate) fn unlisted_sessions<'s>(
+    stored: &'s [Session],
+    request: &'s ExportRequest,
+    listed: &HashSet<Session>,
+) -> BTreeSet<&'s Session> {
+    let asked = request.record.listing.rows.iter().map(|row| &row.session);
+    let told = request.outcomes.iter().map(|outcome| &outcome.unit.session);
+    stored.iter().chain(told).chain(asked).filter(|session| !listed.contains(*session)).collect()
+}

@@ -1,0 +1,230 @@
+//! Writes the file of a long table.
+//!
+//! Row groups with no change are copied without being decoded; those with a session that is replaced, or with a changed
+//! fact, are written again; new sessions follow. A session is never split over row groups.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use na_cache::{Cache, CachedUnit};
+use na_model::{MapSource, RegionSet, Session};
+use rayon::prelude::*;
+
+use crate::error::StoreError;
+use crate::export::destination::Destination;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_writer::{LARGEST_TEXT, ParquetWriter};
+use crate::merge::long_merge::{LongMerge, MapRows, in_map_order, without_maps};
+use crate::merge::producer_versions::recorded;
+use crate::tables::long_file::LongFile;
+use crate::tables::long_index::RowRange;
+use crate::tables::long_schema::LongSchema;
+use crate::tables::row_groups::RowGroups;
+use crate::tables::scalar::{Scalar, scalar_at};
+use crate::tables::session_rows::{Column, ROW_GROUP, SessionRows};
+
+/// What becomes of a row group of the file that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowGroupAction {
+    Copy,
+    Rewrite,
+}
+
+/// A table with what becomes of each row group of its file.
+pub(crate) struct LongWriter<'a> {
+    merge: &'a LongMerge,
+    schema: &'a LongSchema,
+    actions: Vec<RowGroupAction>,
+}
+
+impl<'a> LongWriter<'a> {
+    /// Decides what becomes of each row group.
+    pub(crate) fn new(merge: &'a LongMerge, schema: &'a LongSchema) -> Result<Self, StoreError> {
+        Ok(Self { merge, schema, actions: actions(merge, schema)? })
+    }
+
+    pub(crate) fn merge(&self) -> &'a LongMerge {
+        self.merge
+    }
+
+    /// Whether the file is already what it should be.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        self.merge.units.is_empty()
+            && self.merge.old.is_some()
+            && self.actions.iter().all(|action| *action == RowGroupAction::Copy)
+    }
+
+    /// Writes all of the file, without committing it; returns it with what the user should know.
+    pub(crate) fn write<'f>(
+        &self,
+        to: Destination<'f>,
+        cache: &Cache,
+    ) -> Result<(ParquetWriter<'f>, Vec<String>), StoreError> {
+        let path = to.output.join(self.merge.table.file_path());
+        let key_values = self.key_values(to)?;
+        let writer = ParquetWriter::create(
+            &path,
+            to.changes,
+            &self.schema.schema,
+            to.settings.compression,
+            &key_values,
+        )?;
+        let mut rows = RowGroups::new(writer, self.schema, &path);
+        let (beside, apart) = self.merge.units_apart();
+        if let Some(old) = &self.merge.old {
+            for (group, action) in self.actions.iter().enumerate() {
+                to.check_stopped()?;
+                match action {
+                    RowGroupAction::Copy => {
+                        rows.flush()?;
+                        rows.writer.copy_group(&old.file, group)?;
+                    }
+                    RowGroupAction::Rewrite => self.rewrite(old, group, cache, &beside, &mut rows)?,
+                }
+            }
+        }
+        self.add_units(to, cache, &apart, &mut rows)?;
+        let (writer, rounded) = rows.finish()?;
+        let notes = rounded.into_iter().map(|column| {
+            format!(
+                "{}: the column {column} has whole numbers of more digits than a double holds, and numbers that are \
+                 not whole in other sessions: its last digits are lost",
+                self.merge.table
+            )
+        });
+        Ok((writer, notes.collect()))
+    }
+
+    /// Writes a row group again: the maps that stay, and those that come beside them.
+    fn rewrite(
+        &self,
+        old: &LongFile,
+        group: usize,
+        cache: &Cache,
+        beside: &HashMap<&Session, &Arc<CachedUnit>>,
+        rows: &mut RowGroups<'_, '_>,
+    ) -> Result<(), StoreError> {
+        let read = old.file.read_optional_columns(group, &self.schema.of_rows())?;
+        for kept in self.merge.kept_sessions(group) {
+            let facts = self.merge.facts_of(kept.session, self.schema);
+            let map_rows = |(map, rows): &(&Option<MapSource>, Range<usize>)| {
+                let columns = read.iter().zip(&facts).map(|(array, fact)| match (fact, array) {
+                    (Some(fact), _) => fact.clone(),
+                    (None, Some(array)) => Column::Array(array.slice(rows.start, rows.len())),
+                    (None, None) => Column::Constant(Scalar::Null),
+                });
+                let rows = SessionRows { rows: rows.len(), columns: columns.collect() };
+                MapRows { map: (*map).clone(), rows }
+            };
+            let mut maps: Vec<MapRows> = kept.maps.iter().map(map_rows).collect();
+            if let Some(unit) = beside.get(kept.session) {
+                maps.extend(self.merge.cached_rows(cache, unit, self.schema)?);
+                maps = in_map_order(maps);
+            }
+            rows.add_session(without_maps(maps))?;
+        }
+        Ok(())
+    }
+
+    /// Adds units from the cache, about a row group at once.
+    fn add_units(
+        &self,
+        to: Destination<'_>,
+        cache: &Cache,
+        units: &[&Arc<CachedUnit>],
+        rows: &mut RowGroups<'_, '_>,
+    ) -> Result<(), StoreError> {
+        let mut rest = units;
+        // How large units are is known when some are read.
+        let mut at_once = rayon::current_num_threads();
+        while !rest.is_empty() {
+            to.check_stopped()?;
+            let (now, later) = rest.split_at(at_once.clamp(1, rest.len()));
+            let sessions: Vec<Vec<SessionRows>> = now
+                .par_iter()
+                .map(|unit| Ok(without_maps(self.merge.cached_rows(cache, unit, self.schema)?)))
+                .collect::<Result<_, StoreError>>()?;
+            let (n_rows, n_text) =
+                (largest(&sessions, |rows| rows.rows), largest(&sessions, SessionRows::text_bytes));
+            at_once = (ROW_GROUP / n_rows).min(LARGEST_TEXT / n_text);
+            sessions.into_iter().try_for_each(|session| rows.add_session(session))?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn key_values(&self, to: Destination<'_>) -> Result<Vec<(&'static str, String)>, StoreError> {
+        let mut regions = RegionSet::new(self.merge.kept_regions());
+        self.merge.forms.iter().for_each(|form| regions.extend(&form.regions));
+        let mut producers = self.merge.old.as_ref().map(|old| recorded(&old.file)).unwrap_or_default();
+        producers.extend(self.merge.producers.iter().cloned());
+        let path = to.output.join(self.merge.table.file_path());
+        let damaged = |error| StoreError::damaged(&path, error);
+        let mut key_values = vec![
+            (keys::ATLAS, to.settings.atlas_name.clone()),
+            (keys::STATE, keys::new_state()),
+            (keys::PRODUCERS, serde_json::to_string(&producers).map_err(damaged)?),
+            (keys::REGIONS, serde_json::to_string(&regions).map_err(damaged)?),
+        ];
+        key_values.extend(keys::of_writing());
+        Ok(key_values)
+    }
+}
+
+/// What the largest session has, at least 1.
+fn largest(sessions: &[Vec<SessionRows>], size: impl Fn(&SessionRows) -> usize) -> usize {
+    sessions.iter().map(|session| session.iter().map(&size).sum()).fold(1, usize::max)
+}
+
+fn actions(merge: &LongMerge, schema: &LongSchema) -> Result<Vec<RowGroupAction>, StoreError> {
+    let Some(old) = &merge.old else { return Ok(Vec::new()) };
+    let n_groups = old.file.row_groups().len();
+    // Not the schemas as a whole: a file's has its key-value metadata too.
+    let are_its = old.file.schema().fields() == schema.schema.fields();
+    if !are_its || !old.file.is_stored_as(&schema.schema) {
+        return Ok(vec![RowGroupAction::Rewrite; n_groups]);
+    }
+    let mut actions = Vec::with_capacity(n_groups);
+    for group in 0..n_groups {
+        let is_changed = is_changed(merge, old, schema, group)?;
+        actions.push(if is_changed { RowGroupAction::Rewrite } else { RowGroupAction::Copy });
+    }
+    // New sessions fill up a last row group that was left small.
+    if let (Some(last), Some(action)) = (old.file.row_groups().last(), actions.last_mut()) {
+        let is_small = usize::try_from(last.num_rows()).is_ok_and(|rows| rows < ROW_GROUP / 2);
+        if !merge.units.is_empty() && is_small {
+            *action = RowGroupAction::Rewrite;
+        }
+    }
+    Ok(actions)
+}
+
+/// Whether a session of a row group changes, or a fact of one. The file has the columns of `schema`.
+fn is_changed(
+    merge: &LongMerge,
+    old: &LongFile,
+    schema: &LongSchema,
+    group: usize,
+) -> Result<bool, StoreError> {
+    let row_ranges = old.index.row_ranges_of(group);
+    let session = |range: &RowRange| old.index.sessions.get(range.session);
+    let is_replaced =
+        |range: &RowRange| session(range).is_none_or(|session| merge.replaced.has_session(session));
+    if row_ranges.iter().any(is_replaced) {
+        return Ok(true);
+    }
+    let facts = schema.facts();
+    let indices: Vec<usize> = facts.iter().map(|(index, _)| *index).collect();
+    let written = old.file.read_dictionaries_at(group, &indices)?;
+    let mut last = None;
+    for range in row_ranges.iter().filter(|range| last.replace(range.session) != Some(range.session)) {
+        let Some(session) = session(range) else { return Ok(true) };
+        let columns = written.columns().iter().zip(&facts);
+        let mut columns = columns.map(|(column, (_, fact))| (scalar_at(column, range.rows.start), *fact));
+        if columns.any(|(written, fact)| written != merge.facts.value(session, fact)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

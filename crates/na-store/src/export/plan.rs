@@ -1,0 +1,103 @@
+//! What an export is going to write, decided before the first file is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use na_cache::Cache;
+use na_model::{TableName, WideMetrics};
+
+use crate::error::StoreError;
+use crate::export::holdings::Holdings;
+use crate::export::request::ExportRequest;
+use crate::merge::long_merge::{LongMerge, SessionFacts};
+use crate::merge::producer_versions::producers;
+use crate::merge::replaced_maps::Replaced;
+use crate::merge::unit_sources::volumes_found;
+use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan};
+use crate::tables::long_schema::LongSchema;
+use crate::tables::metadata::table::MetadataTable;
+
+/// A long table with its columns and features.
+pub(crate) struct PlannedTable {
+    pub(crate) merge: LongMerge,
+    pub(crate) schema: LongSchema,
+    pub(crate) features: Vec<PlannedFeature>,
+}
+
+impl PlannedTable {
+    /// The paths of its file and of those of its features, under the store.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
+        let features = self.features.iter().map(|feature| feature.name.file_path());
+        std::iter::once(self.merge.table.file_path()).chain(features)
+    }
+}
+
+/// The store as it is going to be.
+pub(crate) struct ExportPlan {
+    pub(crate) facts: SessionFacts,
+    pub(crate) tables: Vec<PlannedTable>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl ExportPlan {
+    /// Decides by what store and cache hold. Metadata and volumes are taken out of `holdings`.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub(crate) fn of(
+        holdings: &mut Holdings,
+        cache: &Cache,
+        request: &ExportRequest,
+    ) -> Result<Self, StoreError> {
+        let sessions = holdings.sessions(request);
+        let metadata = std::mem::take(&mut holdings.metadata);
+        let metadata = MetadataTable::merge(metadata, &request.record.listing, &sessions);
+        let mut volumes = std::mem::take(&mut holdings.volumes);
+        volumes.merge(volumes_found(&holdings.units));
+        let facts = SessionFacts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
+        let mut tables = long_tables(holdings, cache, request, &facts)?;
+        let origins: Vec<FeatureOrigin<'_>> =
+            tables.iter().map(|table| table.merge.feature_origin(&table.schema)).collect();
+        let metrics = &request.record.settings.wide_metrics;
+        let mut features = feature_plan(&origins, metrics);
+        for table in &mut tables {
+            table.features = features.features.remove(&table.merge.table).unwrap_or_default();
+        }
+        let mut notes = facts.metadata.notes.clone();
+        notes.extend(tables.iter().flat_map(|table| table.schema.notes.clone()));
+        notes.append(&mut features.notes);
+        notes.extend(metrics_without_features(metrics, &tables));
+        Ok(Self { facts, tables, notes })
+    }
+}
+
+fn long_tables(
+    holdings: &Holdings,
+    cache: &Cache,
+    request: &ExportRequest,
+    facts: &SessionFacts,
+) -> Result<Vec<PlannedTable>, StoreError> {
+    let cached = holdings.forms.iter().map(|form| &form.table);
+    let names: BTreeSet<&TableName> = holdings.files.keys().chain(cached).collect();
+    let replaced = Replaced::of(&holdings.units, &request.removals);
+    let mut producers = producers(cache, &holdings.units)?;
+    let mut tables = Vec::with_capacity(names.len());
+    for name in names {
+        let old = holdings.files.get(name).cloned();
+        let mut merge = LongMerge::new(name, old, &replaced, &holdings.units, &holdings.forms, facts.clone());
+        merge.producers = producers.remove(&name.to_string()).unwrap_or_default();
+        let schema = merge.columns();
+        tables.push(PlannedTable { merge, schema, features: Vec::new() });
+    }
+    Ok(tables)
+}
+
+/// A line for each metric that was asked for and that no table has.
+fn metrics_without_features(metrics: &WideMetrics, tables: &[PlannedTable]) -> Vec<String> {
+    let WideMetrics::Listed(metrics) = metrics else { return Vec::new() };
+    let features = tables.iter().flat_map(|table| &table.features);
+    let has = |metric: &String| features.clone().any(|feature| feature.metric == *metric);
+    let none = metrics.iter().filter(|metric| !has(metric));
+    none.map(|metric| format!("no table has the metric {metric}: it gives no feature")).collect()
+}

@@ -1,0 +1,74 @@
+//! The last look before the cache goes: the written files, opened again, hold every unit with every row.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use na_model::{MapSource, Session, WideFeature};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::long_index::LongIndex;
+
+/// What a long table and its features hold after the export.
+pub(crate) struct Expected {
+    pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
+    /// The files of features, with the map that each is of.
+    pub(crate) features: Vec<(String, Option<MapSource>)>,
+}
+
+impl Expected {
+    /// The files of features, with the rows that each has: a session of its map.
+    pub(crate) fn feature_rows(&self) -> impl Iterator<Item = (&str, u64)> {
+        let mut sessions: HashMap<&Option<MapSource>, u64> = HashMap::new();
+        self.rows.keys().for_each(|(_, map)| *sessions.entry(map).or_default() += 1);
+        let rows = move |map| sessions.get(map).copied().unwrap_or_default();
+        self.features.iter().map(move |(path, map)| (path.as_str(), rows(map)))
+    }
+}
+
+/// Whether a long table holds every session and map with every row.
+pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -> Result<(), StoreError> {
+    let found = index.rows();
+    let wrong = expected.rows.iter().find_map(|((session, map), rows)| {
+        let there = found.get(&(session, map)).copied().unwrap_or_default();
+        (there != *rows).then(|| format!("{there} rows of {session} instead of {rows}"))
+    });
+    let problem = wrong.or_else(|| {
+        (found.len() != expected.rows.len())
+            .then(|| format!("{} sessions and maps instead of {}", found.len(), expected.rows.len()))
+    });
+    problem.map_or(Ok(()), |problem| Err(not_verified(path, problem)))
+}
+
+/// Whether the features' files, from which the entries were made, have the rows that they should.
+pub(crate) fn verify_features<'e>(
+    output: &Path,
+    expected: impl Iterator<Item = (&'e str, u64)>,
+    entries: &[WideFeature],
+) -> Result<(), StoreError> {
+    let found: HashMap<&str, u64> =
+        entries.iter().map(|entry| (entry.file_path.as_str(), entry.n_sessions)).collect();
+    for (path, rows) in expected {
+        match found.get(path) {
+            Some(there) => compare(&output.join(path), *there, rows)?,
+            None => return Err(not_verified(&output.join(path), "it is gone".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file has this many rows.
+pub(crate) fn verify_rows(path: &Path, rows: u64) -> Result<(), StoreError> {
+    match ParquetReader::open(path)? {
+        Some(file) => compare(path, file.n_rows(), rows),
+        None => Err(not_verified(path, "it is gone".to_owned())),
+    }
+}
+
+fn compare(path: &Path, found: u64, rows: u64) -> Result<(), StoreError> {
+    if found == rows { Ok(()) } else { Err(not_verified(path, format!("{found} rows instead of {rows}"))) }
+}
+
+fn not_verified(path: &Path, problem: String) -> StoreError {
+    StoreError::NotVerified { path: path.to_owned(), problem }
+}

@@ -1,0 +1,204 @@
+//! Atomic file replacement: write under a temporary name, sync, rename. After a power cut a file is whole or absent.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::StoreError;
+use crate::format::file_changes::FileChanges;
+use crate::format::file_state::HashedFile;
+
+/// The start of a temporary name. It never changes, so that the next export removes what a crash left.
+const TEMPORARY: &str = ".partial-";
+
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 18;
+
+/// A file that is being written under its temporary name. Dropped before [`AtomicFile::commit`], it is deleted.
+#[derive(Debug)]
+pub(crate) struct AtomicFile<'a> {
+    path: PathBuf,
+    temporary: PathBuf,
+    changes: &'a FileChanges,
+    committed: bool,
+}
+
+impl<'a> AtomicFile<'a> {
+    /// Begins a file; its folder is created where it is missing.
+    pub(crate) fn create(
+        path: &Path,
+        changes: &'a FileChanges,
+    ) -> Result<(Self, BufWriter<HashedFile>), StoreError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        changes.create_folder(folder)?;
+        let mut name = OsString::from(TEMPORARY);
+        name.push(path.file_name().unwrap_or(path.as_os_str()));
+        let temporary = folder.join(name);
+        let file = create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
+        let atomic = Self { path: path.to_owned(), temporary, changes, committed: false };
+        Ok((atomic, BufWriter::with_capacity(BUFFER, HashedFile::new(file))))
+    }
+
+    /// The path that it is going to have.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Syncs the file and renames it, or holds it back: readers see the old file whole before, and the new one after.
+    pub(crate) fn commit(mut self, file: BufWriter<HashedFile>) -> Result<(), StoreError> {
+        let file = file
+            .into_inner()
+            .map_err(|error| StoreError::io("write", &self.temporary)(error.into_error()))?;
+        let state = file.sync().map_err(StoreError::io("sync", &self.temporary))?;
+        drop(file);
+        self.changes.finish(&self.temporary, &self.path, state)?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for AtomicFile<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Writes a small file whole.
+pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
+    let (atomic, mut file) = AtomicFile::create(path, changes)?;
+    file.write_all(content).map_err(StoreError::io("write", path))?;
+    atomic.commit(file)
+}
+
+/// Whether a file has a temporary name.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
+}
+
+/// Deletes the temporary files that interrupted exports left in a folder: links themselves, not what they lead to.
+pub(crate) fn remove_temporaries(folder: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(StoreError::io("list", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", folder))?;
+        let kind = entry.file_type().map_err(StoreError::io("look at", &entry.path()))?;
+        if !kind.is_dir() && entry.file_name().to_str().is_some_and(is_temporary) {
+            fs::remove_file(entry.path()).map_err(StoreError::io("delete", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a file that does not exist. What a killed run left under its name is deleted first; a link is not followed.
+fn create_new(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            File::create_new(path)
+        }
+        created => created,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use na_cache::OwnerLock;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_its_place_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (changes, place) = (FileChanges::default(), folder.path().join("a/b/file"));
+        let (durable, mut file) = AtomicFile::create(&place, &changes).unwrap();
+        file.write_all(b"half").unwrap();
+        drop((durable, file));
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 0);
+        write_atomically(&place, &changes, b"whole").unwrap();
+        assert_eq!(fs::read(&place).unwrap(), b"whole");
+        changes.sync().unwrap();
+    }
+
+    #[test]
+    fn files_wait_until_all_of_them_are_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        fs::write(&first, "old").unwrap();
+        let changes = FileChanges::default().holding_back();
+        write_atomically(&first, &changes, b"new").unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"old");
+        assert_eq!(fs::read(changes.current_path(&first)).unwrap(), b"new");
+        drop(changes);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what was not published is gone");
+        let changes = FileChanges::default().holding_back();
+        write_atomically(&first, &changes, b"new").unwrap();
+        write_atomically(&second, &changes, b"new").unwrap();
+        changes.publish().unwrap();
+        assert_eq!(
+            (fs::read(&first).unwrap(), changes.current_path(&first)),
+            (b"new".to_vec(), first.clone())
+        );
+        write_atomically(&first, &changes, b"last").unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"last");
+        changes.delete_later(&second);
+        assert!(second.exists());
+        changes.delete_marked().unwrap();
+        assert!(!second.exists());
+    }
+
+    #[test]
+    fn nothing_is_replaced_or_deleted_once_the_lock_is_another_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("file");
+        let lock = OwnerLock::acquire(folder.path()).unwrap();
+        let changes = FileChanges::of(&lock);
+        write_atomically(&place, &changes, b"ours").unwrap();
+        fs::write(folder.path().join(na_cache::LOCK_FILE), "17 other boot=b0 fs=nfs\n").unwrap();
+        for result in [write_atomically(&place, &changes, b"late"), changes.delete(&place)] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("process 17 on other"), "{error}");
+        }
+        assert_eq!(fs::read(&place).unwrap(), b"ours");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_never_written_through() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let [place, partial, mine] = ["file", ".partial-file", "mine"].map(|name| folder.path().join(name));
+        let (changes, is_link) = (FileChanges::default(), |path: &Path| path.is_symlink());
+        for target in [&mine, &folder.path().join("nothing")] {
+            fs::write(&mine, "mine").unwrap();
+            let _ = fs::remove_file(&place);
+            symlink(target, &place).unwrap();
+            symlink(target, &partial).unwrap();
+            write_atomically(&place, &changes, b"ours").unwrap();
+            assert!(!is_link(&place) && !is_link(&partial));
+            symlink(target, &partial).unwrap();
+            remove_temporaries(folder.path()).unwrap();
+            assert!(!is_link(&partial));
+            assert_eq!(
+                (fs::read(&place).unwrap(), fs::read(&mine).unwrap()),
+                (b"ours".to_vec(), b"mine".to_vec())
+            );
+            assert!(!folder.path().join("nothing").exists());
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".partial-x.parquet"), "half").unwrap();
+        fs::write(folder.path().join("x.parquet"), "whole").unwrap();
+        remove_temporaries(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["x.parquet"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Writes column chunks of a few hundred values.
+//!
+//! A feature has a column a region, so that a store has a hundred thousand of them. Parquet's own writer makes two zstd
+//! contexts for each, which costs many times what the values do. Here pages are written without compression and
+//! compressed on their way, with one context a thread. Doubles have a way of their own: [`super::byte_stream_split`].
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Int64Type};
+use parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
+use parquet::column::writer::{ColumnWriter, get_column_writer};
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::format::byte_stream_split::encode_doubles;
+use crate::format::column_chunk::{ColumnChunk, with_bytes};
+use crate::format::page_compression::{compress, zstd};
+
+/// Encodes a nullable column, doubles as [`encode_doubles`] does and others as properties without compression say, and
+/// compresses its pages with zstd.
+pub(crate) fn encode(
+    column: ColumnDescPtr,
+    properties: WriterPropertiesPtr,
+    array: &ArrayRef,
+) -> Result<ColumnChunk> {
+    if *array.data_type() == DataType::Float64 {
+        return encode_doubles(column, std::slice::from_ref(array));
+    }
+    let mut sink = TrackedWrite::new(Vec::new());
+    let pages = ZstdPages(SerializedPageWriter::new(&mut sink));
+    let mut writer = get_column_writer(column, properties, Box::new(pages));
+    write(&mut writer, array)?;
+    let mut close = writer.close()?;
+    close.metadata = close.metadata.into_builder().set_compression(zstd()?).build()?;
+    Ok(ColumnChunk { bytes: sink.into_inner()?.into(), close })
+}
+
+fn write(writer: &mut ColumnWriter<'_>, array: &ArrayRef) -> Result<()> {
+    let levels: Vec<i16> = (0..array.len()).map(|row| i16::from(array.is_valid(row))).collect();
+    let levels = Some(levels.as_slice());
+    match (writer, array.data_type()) {
+        (ColumnWriter::Int64ColumnWriter(writer), DataType::Int64) => {
+            let values: Vec<i64> = array.as_primitive::<Int64Type>().iter().flatten().collect();
+            writer.write_batch(&values, levels, None)?;
+        }
+        (ColumnWriter::BoolColumnWriter(writer), DataType::Boolean) => {
+            let values: Vec<bool> = array.as_boolean().iter().flatten().collect();
+            writer.write_batch(&values, levels, None)?;
+        }
+        (ColumnWriter::ByteArrayColumnWriter(writer), DataType::Utf8) => {
+            let values: Vec<ByteArray> =
+                array.as_string::<i32>().iter().flatten().map(ByteArray::from).collect();
+            writer.write_batch(&values, levels, None)?;
+        }
+        (_, other) => return Err(ParquetError::General(format!("a feature has no columns of {other}"))),
+    }
+    Ok(())
+}
+
+struct ZstdPages<'a>(SerializedPageWriter<'a, Vec<u8>>);
+
+impl PageWriter for ZstdPages<'_> {
+    fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
+        let size = page.uncompressed_size();
+        let page = with_bytes(page.compressed_page().clone(), compress)?;
+        self.0.write_page(CompressedPage::new(page, size))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.0.close()
+    }
+}

@@ -1,0 +1,30 @@
+//! The fields of Parquet files: names, types, and the unit that a column is measured in.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::{DataType, Field};
+
+/// A text column that may hold nulls.
+pub(crate) fn text_field(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+/// A column of doubles with the unit it is measured in.
+pub(crate) fn double_field(name: &str, unit: Option<&str>) -> Field {
+    with_unit(Field::new(name, DataType::Float64, true), unit)
+}
+
+/// The key of a field's unit in its metadata.
+const UNIT: &str = "unit";
+
+/// A column that says in which unit it is measured, where that is known.
+pub(crate) fn with_unit(field: Field, unit: Option<&str>) -> Field {
+    let metadata: HashMap<String, String> =
+        unit.map(|unit| (UNIT.to_owned(), unit.to_owned())).into_iter().collect();
+    field.with_metadata(metadata)
+}
+
+/// The unit that a column says it is measured in.
+pub(crate) fn unit_of(field: &Field) -> Option<&str> {
+    field.metadata().get(UNIT).map(String::as_str)
+}

@@ -1,0 +1,26 @@
+//! The bytes of one file: atomic replacement, Parquet's pages, the keys of its metadata.
+//!
+//! Knows no session, no table and no feature, only columns and their types. A file is whole or absent after a power cut, and
+//! what is damaged is an error that names it. Open `parquet_reader` first.
+
+pub(crate) mod arrays;
+pub(crate) mod atomic_file;
+pub(crate) mod byte_stream_split;
+pub(crate) mod checked_pages;
+pub(crate) mod column_chunk;
+pub(crate) mod column_chunk_reader;
+pub(crate) mod column_chunk_writer;
+pub(crate) mod column_origin;
+pub(crate) mod decoder_panic;
+pub(crate) mod fields;
+pub(crate) mod file_changes;
+pub(crate) mod file_state;
+pub(crate) mod key_value_metadata;
+pub(crate) mod open_file_limit;
+pub(crate) mod page_compression;
+pub(crate) mod page_size;
+pub(crate) mod parquet_reader;
+pub(crate) mod parquet_writer;
+pub(crate) mod positioned_file;
+pub(crate) mod reopened_file;
+pub(crate) mod shown_types;

@@ -1,0 +1,96 @@
+//! A file that many threads read at once.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::format::page_size::check_size;
+use crate::format::reopened_file::ReopenedFile;
+
+/// Parquet's own reader of [`File`] seeks, and all handles of one open file share their position: here each read says
+/// where.
+#[derive(Debug, Clone)]
+pub(crate) struct PositionedFile {
+    handle: Arc<ReopenedFile>,
+    /// The file, where it stays open.
+    _open: Option<Arc<File>>,
+    length: u64,
+    /// What pages decompress to at most, bytes. None until that is known.
+    largest_page: Option<u64>,
+}
+
+impl PositionedFile {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let (handle, file) = ReopenedFile::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { handle: Arc::new(handle), _open: Some(file), length, largest_page: None })
+    }
+
+    /// The same file, of which pages are read now.
+    pub(crate) fn with_pages(self, largest_page: u64) -> Self {
+        Self { largest_page: Some(largest_page), ..self }
+    }
+
+    /// The same file, open only while it is read.
+    pub(crate) fn closed(self) -> Self {
+        Self { _open: None, ..self }
+    }
+
+    /// The same file, open for as long as this lives.
+    pub(crate) fn opened(&self) -> io::Result<Self> {
+        Ok(Self { _open: Some(self.handle.file()?), ..self.clone() })
+    }
+}
+
+impl Length for PositionedFile {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for PositionedFile {
+    type T = BufReader<ReadFrom>;
+
+    /// Reads on from the footer's end, or from the beginning of a page.
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let from = ReadFrom { file: self.handle.file()?, position: start };
+        let mut reader = BufReader::with_capacity(1 << 18, from);
+        if let Some(largest) = self.largest_page {
+            check_size(reader.fill_buf()?, largest)?;
+        }
+        Ok(reader)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        let end = u64::try_from(length).ok().and_then(|length| start.checked_add(length));
+        if end.is_none_or(|end| end > self.length) {
+            return Err(ParquetError::EOF("a column is not where the file says".to_owned()));
+        }
+        let mut bytes = vec![0; length];
+        ReadFrom { file: self.handle.file()?, position: start }.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// Reading on from a position.
+#[derive(Debug)]
+pub(crate) struct ReadFrom {
+    file: Arc<File>,
+    position: u64,
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(self.file.as_ref(), buffer, self.position)?;
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(self.file.as_ref(), buffer, self.position)?;
+        self.position += u64::try_from(read).unwrap_or_default();
+        Ok(read)
+    }
+}

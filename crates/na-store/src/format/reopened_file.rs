@@ -1,0 +1,80 @@
+//! A file that is open while somebody needs it: a store has more files than a process may hold open.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
+
+/// A file that was open once, and can be opened again as long as no other took its place.
+#[derive(Debug)]
+pub(crate) struct ReopenedFile {
+    path: PathBuf,
+    mark: Mark,
+    open: Mutex<Weak<File>>,
+}
+
+/// A file and no other: files of a store are replaced, and never changed.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl ReopenedFile {
+    /// Opens a file.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Arc<File>)> {
+        let file = Arc::new(File::open(path)?);
+        let mark = Mark::of(&file.metadata()?);
+        let open = Mutex::new(Arc::downgrade(&file));
+        Ok((Self { path: path.to_owned(), mark, open }, file))
+    }
+
+    /// The file, opened again where nobody has it open any more. It stays open for as long as what this returns lives.
+    pub(crate) fn file(&self) -> io::Result<Arc<File>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.upgrade() {
+            return Ok(file);
+        }
+        let file = Arc::new(File::open(&self.path)?);
+        if Mark::of(&file.metadata()?) != self.mark {
+            return Err(io::Error::other("it was replaced while it was read; read it again"));
+        }
+        *open = Arc::downgrade(&file);
+        Ok(file)
+    }
+}
+
+impl Mark {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Self { inode, length: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_opened_again_when_nobody_has_it_open_and_only_if_it_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
+        fs::write(&path, "old").unwrap();
+        let (handle, file) = ReopenedFile::open(&path).unwrap();
+        assert!(Arc::ptr_eq(&file, &handle.file().unwrap()));
+        drop(file);
+        let file = handle.file().unwrap();
+        fs::write(&other, "new").unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(Arc::ptr_eq(&file, &handle.file().unwrap()), "it is open still");
+        drop(file);
+        assert!(handle.file().unwrap_err().to_string().contains("replaced"));
+    }
+}

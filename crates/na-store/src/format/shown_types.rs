@@ -1,0 +1,175 @@
+//! The types that columns are shown with, whatever program wrote their file.
+//!
+//! pandas and Polars write text in several layouts, and some libraries numbers of 32 bits. The store knows text as
+//! UTF-8, numbers of 64 bits, and flags as booleans; nothing is lost on the way there, or it is an error.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, Schema};
+use arrow::error::ArrowError;
+use na_model::{MetricKind, Number, is_missing_in_list, metric_kind};
+
+use crate::format::column_origin::{ColumnOrigin, with_no_values, written_columns};
+
+const EXACTLY: CastOptions<'_> =
+    CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
+
+/// The type that a column of this type is shown with.
+fn shown(stored: &DataType) -> DataType {
+    use DataType::{
+        Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, UInt8, UInt16,
+        UInt32, UInt64, Utf8, Utf8View,
+    };
+    match stored {
+        // A column of nulls that has no type was one of text: numbers without a value keep theirs.
+        LargeUtf8 | Utf8View | Null => Utf8,
+        Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32 | UInt64 => Int64,
+        Float16 | Float32 => Float64,
+        Dictionary(_, values) => shown(values),
+        other => other.clone(),
+    }
+}
+
+/// The columns of a file as they are shown.
+pub(crate) fn shown_schema(stored: &Schema) -> Schema {
+    let columns = written_columns(stored);
+    let fields = stored.fields().iter().zip(&columns).map(|(field, column)| {
+        let is_told = column.origin == ColumnOrigin::Table && column.data_type == *field.data_type();
+        let (data_type, is_empty) = match (metric_kind(column.name), field.data_type()) {
+            // pandas writes flags that went through its cache as numbers, with gaps as doubles.
+            (Some(MetricKind::Flag), stored) if is_told && *stored != DataType::Null => {
+                (DataType::Boolean, false)
+            }
+            // A statistic without a type is one without a value, and no text.
+            (Some(_), DataType::Null) if is_told => (DataType::Float64, true),
+            (_, stored) => (shown(stored), false),
+        };
+        if data_type == *field.data_type() {
+            return Arc::clone(field);
+        }
+        let is_flag = data_type == DataType::Boolean;
+        let nullable = field.is_nullable() || is_flag;
+        let field = Field::clone(field).with_data_type(data_type).with_nullable(nullable);
+        Arc::new(if is_empty { with_no_values(field) } else { field })
+    });
+    Schema::new_with_metadata(fields.collect::<Fields>(), stored.metadata().clone())
+}
+
+/// What was read of a file as the columns that it is shown with.
+pub(crate) fn as_shown(batch: RecordBatch, fields: &Fields) -> Result<RecordBatch, ArrowError> {
+    let are_shown =
+        |(field, column): (&Arc<Field>, &arrow::array::ArrayRef)| field.data_type() == column.data_type();
+    if fields.iter().zip(batch.columns()).all(are_shown) {
+        return Ok(batch);
+    }
+    let columns = fields.iter().zip(batch.columns()).map(|(field, column)| match field.data_type() {
+        DataType::Boolean if *column.data_type() != DataType::Boolean => flags(field.name(), column),
+        data_type => cast_with_options(column, data_type, &EXACTLY),
+    });
+    RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns.collect::<Result<_, _>>()?)
+}
+
+/// Flags that somebody wrote as numbers or words, as a table's own files may write them.
+fn flags(name: &str, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let other = |found: &str| {
+        ArrowError::CastError(format!("the column {name} holds {found:?}, which is neither true nor false"))
+    };
+    let of_number = |value: f64| match value {
+        0.0 => Ok(Some(false)),
+        1.0 => Ok(Some(true)),
+        value if value.is_nan() => Ok(None),
+        value => Err(other(&value.to_string())),
+    };
+    let of_word = |word: &str| match word.trim() {
+        word if is_missing_in_list(word) => Ok(None),
+        word if word.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        word if word.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        word => {
+            Number::parse(word).ok_or_else(|| other(word)).and_then(|number| of_number(number.to_double()))
+        }
+    };
+    let cells: Result<BooleanArray, ArrowError> = match shown(column.data_type()) {
+        DataType::Utf8 => {
+            let words = cast_with_options(column, &DataType::Utf8, &EXACTLY)?;
+            let words = words.as_string::<i32>().iter();
+            words.map(|word| word.map_or(Ok(None), of_word)).collect()
+        }
+        _ => {
+            let numbers = cast_with_options(column, &DataType::Float64, &EXACTLY)?;
+            let numbers = numbers.as_primitive::<Float64Type>().iter();
+            numbers.map(|number| number.map_or(Ok(None), of_number)).collect()
+        }
+    };
+    Ok(Arc::new(cells?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float32Array, Float64Array, Int64Array, NullArray, StringArray, UInt64Array};
+
+    use super::*;
+
+    fn read(column: ArrayRef) -> Result<RecordBatch, ArrowError> {
+        let batch = RecordBatch::try_from_iter([("x", column)])?;
+        let fields = shown_schema(&batch.schema()).fields().clone();
+        as_shown(batch, &fields)
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_an_error_and_no_null() {
+        let halves = read(Arc::new(Float32Array::from(vec![Some(0.5), None]))).unwrap();
+        let cells: Vec<Option<f64>> = halves.column(0).as_primitive::<Float64Type>().iter().collect();
+        assert_eq!(cells, [Some(0.5), None]);
+        read(Arc::new(UInt64Array::from(vec![7]))).unwrap();
+        assert!(read(Arc::new(UInt64Array::from(vec![u64::MAX]))).is_err());
+    }
+
+    fn read_flags(column: ArrayRef) -> Result<Vec<Option<bool>>, ArrowError> {
+        let subject: ArrayRef = Arc::new(StringArray::from(vec!["0001"; column.len()]));
+        let columns = [("is_bimodal", column), ("modality", Arc::clone(&subject)), ("has_outliers", subject)];
+        let batch = RecordBatch::try_from_iter(columns)?;
+        let schema = shown_schema(&batch.schema());
+        assert_eq!(*schema.field(2).data_type(), DataType::Utf8, "the session list's is none of the table's");
+        Ok(as_shown(batch, schema.fields())?.column(0).as_boolean().iter().collect())
+    }
+
+    #[test]
+    fn flags_are_booleans_however_they_were_written() {
+        let expected = [Some(true), Some(false), None];
+        let ways: [ArrayRef; 4] = [
+            Arc::new(Int64Array::from(vec![Some(1), Some(0), None])),
+            Arc::new(Float64Array::from(vec![Some(1.0), Some(0.0), Some(f64::NAN)])),
+            Arc::new(StringArray::from(vec![Some("True"), Some("false"), Some("NaN")])),
+            Arc::new(StringArray::from(vec![Some("1.0"), Some("0"), None])),
+        ];
+        for way in ways {
+            assert_eq!(read_flags(Arc::clone(&way)).unwrap(), expected, "{:?}", way.data_type());
+        }
+    }
+
+    #[test]
+    fn what_is_no_flag_is_an_error_that_names_the_column() {
+        for column in
+            [Arc::new(Int64Array::from(vec![2])) as ArrayRef, Arc::new(StringArray::from(vec!["x"]))]
+        {
+            let error = read_flags(column).unwrap_err().to_string();
+            assert!(error.contains("is_bimodal"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_statistic_without_a_type_has_no_values_and_is_no_text() {
+        let columns: [(&str, ArrayRef); 3] = [
+            ("skewness", Arc::new(NullArray::new(1))),
+            ("remark", Arc::new(NullArray::new(1))),
+            ("modality", Arc::new(StringArray::from(vec!["gm"]))),
+        ];
+        let schema = shown_schema(&RecordBatch::try_from_iter(columns).unwrap().schema());
+        let types: Vec<DataType> =
+            written_columns(&schema).into_iter().map(|column| column.data_type).collect();
+        assert_eq!(types, [DataType::Null, DataType::Utf8, DataType::Utf8]);
+        assert_eq!(*schema.field(0).data_type(), DataType::Float64);
+    }
+}

@@ -1,0 +1,75 @@
+//! The regions that a store's tables have, and which of them only some units bring.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use na_cache::Cache;
+use na_model::{MapSource, RegionSet, Session, TableName, Unit};
+
+use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
+use crate::tables::existing_store::store::ExistingStore;
+
+/// The regions of each long table, those of some units apart.
+#[derive(Debug, Default)]
+pub struct RegionsInUse {
+    /// Of all other units.
+    pub others: BTreeMap<TableName, RegionSet>,
+    /// Of the units that were asked for.
+    pub of_units: HashMap<Unit, BTreeMap<TableName, RegionSet>>,
+}
+
+impl RegionsInUse {
+    fn add(&mut self, apart: &HashSet<Unit>, session: &Session, table: &TableName, regions: &RegionSet) {
+        let unit = Unit::new(session.clone(), table.modality());
+        let tables =
+            if apart.contains(&unit) { self.of_units.entry(unit).or_default() } else { &mut self.others };
+        tables.entry(table.clone()).or_default().extend(regions);
+    }
+}
+
+/// The regions of a store, where there is one to add to, and of its cache; those of the units in `apart` for themselves.
+///
+/// # Errors
+/// A store or a cache that cannot be read.
+pub fn regions_in_use(
+    store: Option<&ExistingStore>,
+    cache: Option<&Cache>,
+    apart: &HashSet<Unit>,
+) -> Result<RegionsInUse, StoreError> {
+    let mut in_use = RegionsInUse::default();
+    let mut cached: HashSet<(Session, TableName, Option<MapSource>)> = HashSet::new();
+    if let Some(cache) = cache {
+        for unit in cache.units()? {
+            for (info, regions) in cache.regions_of(&unit)? {
+                in_use.add(apart, &unit.unit.session, &info.table, &regions);
+                cached.insert((unit.unit.session.clone(), info.table.clone(), info.map.clone()));
+            }
+        }
+    }
+    let Some(store) = store else { return Ok(in_use) };
+    for table in store.long_tables()? {
+        let Some(file) = store.long_reader(table)? else { continue };
+        let is_apart = apart.iter().any(|unit| unit.modality == table.modality());
+        let noted =
+            file.key_value(keys::REGIONS).and_then(|text| serde_json::from_str::<RegionSet>(text).ok());
+        if let Some(noted) = noted.filter(|_| !is_apart && cached.is_empty()) {
+            in_use.others.entry(table.clone()).or_default().extend(&noted);
+            continue;
+        }
+        let Some(long) = store.long_file(table)? else { continue };
+        let index = &long.index;
+        let region_lists: Vec<RegionSet> =
+            (0..index.region_lists.len()).map(|region_list| index.regions_of_list(region_list)).collect();
+        for range in &index.row_ranges {
+            let (Some(session), Some(map)) = (index.sessions.get(range.session), index.maps.get(range.map))
+            else {
+                continue;
+            };
+            let key = (session.clone(), table.clone(), map.clone());
+            if let Some(regions) = region_lists.get(range.region_list).filter(|_| !cached.contains(&key)) {
+                in_use.add(apart, session, table, regions);
+            }
+        }
+    }
+    Ok(in_use)
+}

@@ -1,0 +1,88 @@
+//! What does not stay of a long table: what a cache brings anew, and what leaves the store. Maps of tables of sessions,
+//! and nothing else.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use na_cache::CachedUnit;
+use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
+
+use crate::tables::long_index::{LongIndex, RowRange};
+
+/// What does not stay of each long table.
+#[derive(Default)]
+pub(crate) struct Replaced {
+    tables: HashMap<TableName, Arc<ReplacedMaps>>,
+    /// Units that leave whole, whatever tables they have.
+    leaving: HashSet<Unit>,
+}
+
+/// What does not stay of a long table.
+#[derive(Debug, Default)]
+pub(crate) struct ReplacedMaps {
+    maps: HashMap<Session, Vec<Option<MapSource>>>,
+    leaving: HashSet<Session>,
+}
+
+impl Replaced {
+    pub(crate) fn of(units: &[Arc<CachedUnit>], removals: &Removals) -> Self {
+        let mut tables: HashMap<&TableName, ReplacedMaps> = HashMap::new();
+        for unit in units {
+            for info in &unit.tables {
+                tables.entry(&info.table).or_default().add(&unit.unit.session, info.map.clone());
+            }
+        }
+        let mut leaving = HashSet::new();
+        for (unit, of_unit) in removals.iter() {
+            match of_unit {
+                Leaving::All => drop(leaving.insert(unit.clone())),
+                Leaving::Parts(parts) => parts.tables.iter().for_each(|(table, map)| {
+                    tables.entry(table).or_default().add(&unit.session, map.clone());
+                }),
+            }
+        }
+        let tables = tables.into_iter().map(|(table, maps)| (table.clone(), Arc::new(maps))).collect();
+        Self { tables, leaving }
+    }
+
+    pub(crate) fn in_table(&self, table: &TableName) -> Arc<ReplacedMaps> {
+        let known = self.tables.get(table).map(Arc::clone).unwrap_or_default();
+        let leaving = self.leaving.iter().filter(|unit| unit.modality == table.modality());
+        let leaving: HashSet<Session> = leaving.map(|unit| unit.session.clone()).collect();
+        if leaving.is_empty() { known } else { Arc::new(ReplacedMaps { maps: known.maps.clone(), leaving }) }
+    }
+}
+
+impl ReplacedMaps {
+    fn add(&mut self, session: &Session, map: Option<MapSource>) {
+        match self.maps.get_mut(session) {
+            Some(maps) => maps.push(map),
+            None => drop(self.maps.insert(session.clone(), vec![map])),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.maps.is_empty() && self.leaving.is_empty()
+    }
+
+    /// Whether any map of a session does not stay.
+    pub(crate) fn has_session(&self, session: &Session) -> bool {
+        self.maps.contains_key(session) || self.leaving.contains(session)
+    }
+
+    /// Whether a map of a session does not stay.
+    pub(crate) fn contains(&self, session: &Session, map: &Option<MapSource>) -> bool {
+        self.leaving.contains(session) || self.maps.get(session).is_some_and(|maps| maps.contains(map))
+    }
+
+    /// The sessions of a table that have rows left.
+    pub(crate) fn sessions_left(&self, index: &LongIndex) -> HashSet<Session> {
+        let stays = |range: &&RowRange| {
+            let key = index.sessions.get(range.session).zip(index.maps.get(range.map));
+            key.is_some_and(|(session, map)| !self.contains(session, map))
+        };
+        let sessions: HashSet<usize> =
+            index.row_ranges.iter().filter(stays).map(|range| range.session).collect();
+        sessions.into_iter().filter_map(|session| index.sessions.get(session)).cloned().collect()
+    }
+}

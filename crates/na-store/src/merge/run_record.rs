@@ -1,0 +1,33 @@
+//! What the run that filled a cache was asked to do.
+
+use na_cache::{Cache, RunRecord};
+use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
+
+use crate::error::StoreError;
+use crate::tables::existing_store::store::ExistingStore;
+
+/// What the cache records, or what the store was last written with.
+///
+/// # Errors
+/// Another atlas than the one asked for; a cache or store that cannot be read.
+pub(crate) fn run_record(
+    cache: &Cache,
+    store: &ExistingStore,
+    atlas_name: Option<&str>,
+) -> Result<RunRecord, StoreError> {
+    if let Some(record) = cache.run_record()? {
+        let cached = &record.settings.atlas_name;
+        return match atlas_name.filter(|asked| asked != cached) {
+            None => Ok(record),
+            Some(asked) => {
+                Err(StoreError::CacheOfOtherAtlas { cached: cached.clone(), asked: asked.to_owned() })
+            }
+        };
+    }
+    let stored = store.settings()?;
+    let atlas_name = atlas_name.map(str::to_owned).or(stored.atlas_name);
+    let atlas_name = atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
+    let wide_metrics = stored.wide_metrics.unwrap_or_default();
+    let settings = ExportSettings { atlas_name, wide_metrics, compression: Compression::default() };
+    Ok(RunRecord::new(settings, Listing::default(), Vec::new()))
+}

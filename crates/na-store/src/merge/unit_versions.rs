@@ -1,0 +1,96 @@
+//! Of two versions of one thing the later is the store's, whether the cache has it or Parquet.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use na_cache::CachedUnit;
+use na_model::columns::{SESSION, SUBJECT};
+use na_model::{MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::long_index::sessions_of_rows;
+use crate::tables::paths::SOURCES_FILE;
+use crate::tables::sources::columns as col;
+
+const COLUMNS: [&str; 10] = [
+    SUBJECT,
+    SESSION,
+    col::MODALITY,
+    col::KIND,
+    col::TABLE,
+    col::MODEL,
+    col::PARAM,
+    col::DESC,
+    col::TIV,
+    col::READ_AT,
+];
+
+/// Takes out of a cache's units what the store read later. What was read at the same time counts as the cache has it, and
+/// what does not say when it was read is older than all else.
+pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<(), StoreError> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    let Some(file) = ParquetReader::open(&output.join(SOURCES_FILE))? else { return Ok(()) };
+    let mut of_units: HashMap<Unit, &mut CachedUnit> =
+        units.iter_mut().map(|unit| (unit.unit.clone(), unit)).collect();
+    for row_group in 0..file.row_groups().len() {
+        let batch = file.read_dictionaries(row_group, &COLUMNS)?;
+        let sources = Sources(&batch);
+        for (session, rows) in sessions_of_rows(&batch, file.path())? {
+            for modality in Modality::ALL {
+                let Some(unit) = of_units.get_mut(&Unit::new(session.clone(), modality)) else { continue };
+                let of_unit = |row: &usize| sources.text(col::MODALITY, *row) == Some(modality.as_str());
+                rows.clone().filter(of_unit).for_each(|row| sources.take_out_older(row, unit));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows of `sources.parquet`, text as dictionaries.
+struct Sources<'a>(&'a RecordBatch);
+
+impl Sources<'_> {
+    fn take_out_older(&self, row: usize, unit: &mut CachedUnit) {
+        let read_at = self.read_at(row);
+        let kind = self.text(col::KIND, row);
+        if kind == Some(SourceKind::Table.as_str()) {
+            let (table, map) = (self.text(col::TABLE, row), self.map(row));
+            unit.tables.retain(|info| {
+                info.read_at >= read_at || table != Some(info.table.to_string().as_str()) || info.map != map
+            });
+        }
+        if (kind == Some(SourceKind::Tiv.as_str()) || self.has_volume(row)) && unit.read_at < read_at {
+            unit.tiv = TivFinding::Kept;
+        }
+    }
+
+    fn text(&self, column: &str, row: usize) -> Option<&str> {
+        let words = self.0.column_by_name(column)?.as_dictionary_opt::<Int32Type>()?;
+        let (values, key) = (words.values().as_string_opt::<i32>()?, words.key(row)?);
+        (key < values.len() && values.is_valid(key)).then(|| values.value(key))
+    }
+
+    fn map(&self, row: usize) -> Option<MapSource> {
+        let word = |column| self.text(column, row).unwrap_or_default().to_owned();
+        let param = self.text(col::PARAM, row)?.to_owned();
+        Some(MapSource { model: word(col::MODEL), param, desc: word(col::DESC) })
+    }
+
+    fn read_at(&self, row: usize) -> ReadAt {
+        let column =
+            self.0.column_by_name(col::READ_AT).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let column = column.filter(|column| column.is_valid(row));
+        column.map_or(ReadAt::UNKNOWN, |column| ReadAt(column.value(row)))
+    }
+
+    fn has_volume(&self, row: usize) -> bool {
+        let column =
+            self.0.column_by_name(col::TIV).and_then(|column| column.as_primitive_opt::<Float64Type>());
+        column.is_some_and(|column| column.is_valid(row))
+    }
+}

@@ -1,0 +1,144 @@
+//! Finding a feature: in its file, or what it is to be computed out of.
+
+use std::path::{Component, Path, PathBuf};
+
+use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::merge::long_merge::LongMerge;
+use crate::read::snapshot::Snapshot;
+use crate::read::suggest::unknown;
+use crate::tables::feature_names::{families, may_give};
+use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan, is_up_to_date, table_of};
+use crate::tables::long_schema::LongSchema;
+use crate::tables::manifest;
+use crate::tables::paths::MANIFEST_FILE;
+
+/// A feature that can be read.
+#[derive(Debug, Clone)]
+pub(crate) enum FeatureLocation {
+    /// Total intracranial volume.
+    Tiv,
+    /// It has a file, which is as new as all else.
+    File(WideFeature),
+    /// It is made out of a long table.
+    Computed(TableName, PlannedFeature),
+}
+
+impl Snapshot {
+    /// The features there are, or would be after an export.
+    pub(crate) fn feature_names(&self, modality: Option<Modality>) -> Result<Vec<String>, StoreError> {
+        let wanted = |of: Modality| modality.is_none_or(|modality| modality == of);
+        let mut names = Vec::new();
+        if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
+            names.push(FeatureName::tiv().to_string());
+        }
+        for family in families(self.tables()) {
+            if !family.iter().any(|table| wanted(table.modality())) {
+                continue;
+            }
+            if self.is_parquet_alone() || (!self.is_any_touched(&family) && self.has_the_same_metrics()) {
+                let exported = self.manifest.wide_features.values();
+                let is_of_family = |entry: &&WideFeature| {
+                    table_of(entry).is_some_and(|table| wanted(table.modality()) && family.contains(&table))
+                };
+                names.extend(exported.filter(is_of_family).map(|entry| entry.name.clone()));
+            } else {
+                let planned = self.planned(&family, &self.wide_metrics())?.into_iter();
+                let planned = planned.filter(|(table, _)| wanted(table.modality()));
+                names.extend(planned.map(|(_, feature)| feature.name.to_string()));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(crate) fn find_feature(&self, name: &str) -> Result<FeatureLocation, StoreError> {
+        if name == FeatureName::tiv().as_str() && !self.volumes()?.0.is_empty() {
+            return Ok(FeatureLocation::Tiv);
+        }
+        let entry = self.manifest.wide_features.get(name).and_then(|entry| Some((entry, table_of(entry)?)));
+        if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
+            return Ok(FeatureLocation::File(WideFeature::clone(entry)));
+        }
+        let families = families(self.all_tables());
+        if let Some((entry, table)) = entry
+            && let Some(family) = families.iter().find(|family| family.contains(&table))
+            && self.has_current_file(&table, family, entry)?
+        {
+            return Ok(FeatureLocation::File(entry.clone()));
+        }
+        for metrics in [self.wide_metrics(), WideMetrics::All] {
+            for family in families.iter().filter(|family| family.iter().any(|table| may_give(table, name))) {
+                let mut planned = self.planned(family, &metrics)?.into_iter();
+                if let Some((table, feature)) = planned.find(|(_, feature)| feature.name.as_str() == name) {
+                    return Ok(FeatureLocation::Computed(table, feature));
+                }
+            }
+        }
+        Err(unknown("feature", name, self.output(), self.feature_names(None)?.iter().map(String::as_str)))
+    }
+
+    /// The features that the tables of a family give, as an export would name them now.
+    fn planned(
+        &self,
+        family: &[TableName],
+        metrics: &WideMetrics,
+    ) -> Result<Vec<(TableName, PlannedFeature)>, StoreError> {
+        let merges = family.iter().map(|table| self.merge(table)).collect::<Result<Vec<_>, StoreError>>()?;
+        let columns: Vec<LongSchema> = merges.iter().map(LongMerge::columns).collect();
+        let origins: Vec<FeatureOrigin<'_>> =
+            merges.iter().zip(&columns).map(|(merge, schema)| merge.feature_origin(schema)).collect();
+        let planned = feature_plan(&origins, metrics).features.into_iter();
+        let with_table = |(table, features): (TableName, Vec<PlannedFeature>)| {
+            features.into_iter().map(move |feature| (table.clone(), feature))
+        };
+        Ok(planned.flat_map(with_table).collect())
+    }
+
+    fn is_any_touched(&self, family: &[TableName]) -> bool {
+        family.iter().any(|table| self.is_touched(table))
+    }
+
+    /// Whether an export would make features of the metrics that the last one made them of.
+    fn has_the_same_metrics(&self) -> bool {
+        let exported = manifest::wide_metrics(&self.manifest).map(WideMetrics::parse);
+        exported.is_some_and(|exported| exported == self.wide_metrics())
+    }
+
+    /// While a cache is there, an export may be under way: a feature's file is then as new as its long table's only
+    /// where it says so. Another table's features may also need its name by then.
+    fn has_current_file(
+        &self,
+        table: &TableName,
+        family: &[TableName],
+        entry: &WideFeature,
+    ) -> Result<bool, StoreError> {
+        if self.is_any_touched(family) {
+            return Ok(false);
+        }
+        let (Some(long), Some(wide)) = (self.file(table)?, ParquetReader::open(&self.path_of(entry)?)?)
+        else {
+            return Ok(false);
+        };
+        Ok(is_up_to_date(&wide, &long))
+    }
+
+    fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
+        let path = Path::new(&entry.file_path);
+        if path.components().all(|component| matches!(component, Component::Normal(_))) {
+            return Ok(self.output().join(path));
+        }
+        Err(StoreError::damaged(
+            &self.output().join(MANIFEST_FILE),
+            format!("it puts {} outside the store", entry.name),
+        ))
+    }
+
+    /// The file of a feature that has one.
+    pub(crate) fn feature_file(&self, entry: &WideFeature) -> Result<ParquetReader, StoreError> {
+        let path = self.path_of(entry)?;
+        ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))
+    }
+}

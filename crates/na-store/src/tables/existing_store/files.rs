@@ -1,0 +1,23 @@
+//! The files of a store.
+
+use std::path::PathBuf;
+
+use crate::error::StoreError;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+
+impl ExistingStore {
+    /// The files that exist, without the cache's. Files that this program did not write are not among them.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut paths = vec![MANIFEST_FILE.to_owned()];
+        paths.extend(self.long_tables()?.iter().map(|table| table.file_path()));
+        paths.extend(self.own_files().wide_files()?);
+        paths.extend([TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].map(str::to_owned));
+        let mut files: Vec<PathBuf> = paths.iter().map(|path| self.output().join(path)).collect();
+        files.retain(|path| path.is_file());
+        Ok(files)
+    }
+}

@@ -1,0 +1,64 @@
+//! The manifest of a store, made from its files where it is missing or broken.
+
+use std::collections::BTreeMap;
+
+use na_model::Manifest;
+
+use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::manifest::ManifestContent;
+use crate::tables::manifest_entries::{long_entry, wide_entry};
+use crate::tables::paths::{MANIFEST_FILE, TIV_FILE};
+
+impl ExistingStore {
+    /// What the store holds: its manifest, or one made from the files if that is missing or broken.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn manifest(&self) -> Result<Manifest, StoreError> {
+        self.written_manifest().cloned().map_or_else(|| self.rebuilt_manifest(), Ok)
+    }
+
+    fn rebuilt_manifest(&self) -> Result<Manifest, StoreError> {
+        let mut content = ManifestContent::default();
+        for table in self.long_tables()? {
+            let Some(long) = self.long_file(table)? else { continue };
+            content.long_formats.insert(table.to_string(), long_entry(table, &long.file, &long.index));
+            content.sessions.extend(long.index.sessions.iter().cloned());
+        }
+        let mut wide_features = BTreeMap::new();
+        for path in self.own_files().wide_files()? {
+            let entry =
+                ParquetReader::open(&self.output().join(&path))?.and_then(|file| wide_entry(&path, &file));
+            wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
+        }
+        content.wide_features = wide_features;
+        content.atlas_name = self.atlas()?.unwrap_or_default();
+        content.has_tiv = self.own_files().has(TIV_FILE)?;
+        let record = self.record().cloned().unwrap_or_default();
+        content.record = record.to_manifest_record();
+        let damaged = |error| StoreError::damaged(&self.output().join(MANIFEST_FILE), error);
+        let mut manifest = content.into_manifest(None).map_err(damaged)?;
+        if let Some(withdrawn) = &record.withdrawn {
+            withdrawn.put_into(&mut manifest).map_err(damaged)?;
+        }
+        Ok(manifest)
+    }
+
+    /// The atlas, from the manifest or the files. `None` while there is no table.
+    pub(crate) fn atlas(&self) -> Result<Option<String>, StoreError> {
+        if let Some(manifest) = self.written_manifest() {
+            let is_known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
+            return Ok(is_known.then(|| manifest.atlas_name.clone()));
+        }
+        for table in self.long_tables()? {
+            let file = self.long_reader(table)?;
+            if let Some(atlas) = file.as_ref().and_then(|file| file.key_value(keys::ATLAS)) {
+                return Ok(Some(atlas.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,171 @@
+//! The store in an output folder.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use na_model::{Manifest, TableName, UnitOutcome, WideMetrics};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::long_files::LongFiles;
+use crate::tables::long_file::LongFile;
+use crate::tables::manifest::read_manifest;
+use crate::tables::own_files::OwnFiles;
+use crate::tables::paths::SOURCES_FILE;
+use crate::tables::sessions_tsv;
+use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit, for_each_unit};
+use crate::tables::store_record::StoreRecord;
+use crate::tables::store_version::StoreVersion;
+use crate::tables::withdrawals::{WithdrawalMark, WithdrawalsTold};
+
+/// The store in an output folder, which may be empty yet. Manifest, footers and indexes are read once.
+///
+/// Whoever writes to the folder holds its lock, so that what this says stays true.
+pub struct ExistingStore {
+    output: PathBuf,
+    version: StoreVersion,
+    manifest: Option<Manifest>,
+    record: Option<StoreRecord>,
+    own_files: OwnFiles,
+    long_files: LongFiles,
+}
+
+impl ExistingStore {
+    /// Reads the manifest, if there is one that can be understood.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherVersion`]; a manifest that cannot be read.
+    pub fn open(output: &Path) -> Result<Self, StoreError> {
+        let version = StoreVersion::of(output)?;
+        let manifest = read_manifest(output)?;
+        let record = StoreRecord::read(output, manifest.as_ref())?;
+        let own_files = OwnFiles::named_by(output, manifest.as_ref());
+        let long_files = LongFiles::of(output);
+        Ok(Self { output: output.to_owned(), version, manifest, record, own_files, long_files })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// Whether the files are still those that were there when it was opened.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
+        Ok(StoreVersion::of(&self.output)?.has_files_of(&self.version))
+    }
+
+    /// `None` if there is no manifest that can be understood.
+    pub(crate) fn written_manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// `None` if neither the manifest nor `sources.parquet` has one.
+    pub(crate) fn record(&self) -> Option<&StoreRecord> {
+        self.record.as_ref()
+    }
+
+    pub(crate) fn own_files(&self) -> &OwnFiles {
+        &self.own_files
+    }
+
+    /// The long tables, in the store's order, also those that the manifest does not name yet.
+    pub(crate) fn long_tables(&self) -> Result<&[TableName], StoreError> {
+        self.long_files.tables(&self.own_files)
+    }
+
+    /// The open file of a long table. `None` if it does not exist.
+    pub(crate) fn long_reader(&self, table: &TableName) -> Result<Option<ParquetReader>, StoreError> {
+        self.long_files.reader(table)
+    }
+
+    /// The file of a long table with the index of its rows. `None` if it does not exist.
+    pub(crate) fn long_file(&self, table: &TableName) -> Result<Option<Arc<LongFile>>, StoreError> {
+        self.long_files.indexed(table)
+    }
+
+    /// Refuses an output folder in which a file of somebody else's lies where every store has one. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`]; a file that cannot be looked at.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.own_files.check()
+    }
+
+    /// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
+    ///
+    /// # Errors
+    /// As [`ExistingStore::check`].
+    pub fn check_tables(
+        &self,
+        tables: &BTreeSet<TableName>,
+        metrics: &WideMetrics,
+    ) -> Result<(), StoreError> {
+        self.own_files.check_tables(tables, metrics)
+    }
+
+    /// Lines of the last list of withdrawals that the store was given. `None` if it was never told of any.
+    #[must_use]
+    pub fn n_listed_withdrawn(&self) -> Option<u64> {
+        self.record.as_ref()?.withdrawn.as_ref().map(WithdrawalMark::n_listed)
+    }
+
+    /// Refuses to go on where somebody who withdrew would come back. Whoever opens the cache asks it the same
+    /// ([`RunRecord::n_listed_withdrawn`](na_cache::RunRecord)).
+    ///
+    /// # Errors
+    /// As [`WithdrawalsTold::check`].
+    pub fn check_withdrawals(&self, told: WithdrawalsTold) -> Result<(), StoreError> {
+        told.check(&self.output, self.n_listed_withdrawn())
+    }
+
+    /// What the user should know of what the store no longer knows, where manifest and `sources.parquet` are both gone.
+    /// `None` if nothing is lost.
+    ///
+    /// # Errors
+    /// A file that cannot be looked at.
+    pub fn what_is_lost(&self) -> Result<Option<String>, StoreError> {
+        let is_lost = self.manifest.is_none() && self.record.is_none();
+        if !is_lost || self.long_tables()?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "neither the manifest nor {SOURCES_FILE} says any more which files were chosen for {} (--mask, --space, --entity), \
+             and whether participants withdrew: give the same choices as before, and --withdrawn if there is a list",
+            self.output.display()
+        )))
+    }
+
+    /// Calls `each` for every unit that `sources.parquet` lists, one at a time: there may be very many files.
+    ///
+    /// # Errors
+    /// A file that cannot be read; what `each` returns.
+    pub fn for_each_unit<E: From<StoreError>>(
+        &self,
+        detail: SourceDetail,
+        each: impl FnMut(StoredUnit) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for_each_unit(&self.output, detail, each)
+    }
+
+    /// What the store tells of missing and failed units, of those that stay though files of theirs are gone (as loaded), and
+    /// of those with tables that are not chosen (as partial). Of a unit that a cut-short load had come to, `cached` counts.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn earlier_outcomes(&self, cached: Vec<UnitOutcome>) -> Result<Vec<UnitOutcome>, StoreError> {
+        sessions_tsv::earlier_outcomes(&self.output, cached)
+    }
+}
+
+impl fmt::Debug for ExistingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExistingStore").field("output", &self.output).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! The units of which a store has anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use na_model::{MapSource, Modality, SourceKind, TableName, Unit};
+
+use crate::error::StoreError;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::manifest::ManifestRecord;
+use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::tiv::TivTable;
+
+/// Maps of tables, by unit.
+pub type TablesByUnit = BTreeMap<Unit, BTreeSet<(TableName, Option<MapSource>)>>;
+
+impl ExistingStore {
+    /// The units with rows or total intracranial volume, without what a cache adds; each with the tables that have rows of
+    /// it.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn units(&self) -> Result<BTreeMap<Unit, BTreeSet<TableName>>, StoreError> {
+        let volumes = TivTable::read(self.output())?.0.into_keys();
+        let mut units: BTreeMap<Unit, BTreeSet<TableName>> =
+            volumes.map(|session| (Unit::new(session, Modality::Anatomical), BTreeSet::new())).collect();
+        for table in self.long_tables()? {
+            let Some(long) = self.long_file(table)? else { continue };
+            for session in &long.index.sessions {
+                let unit = Unit::new(session.clone(), table.modality());
+                units.entry(unit).or_default().insert(table.clone());
+            }
+        }
+        Ok(units)
+    }
+
+    /// The rows of which the store does not know the files: the pandas package says nothing of them. Tables are read only
+    /// if the manifest does not say that there are none.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn rows_without_files(&self) -> Result<TablesByUnit, StoreError> {
+        let mut tables = TablesByUnit::new();
+        let record = self.written_manifest().and_then(ManifestRecord::of);
+        if record.is_some_and(|record| record.rows_without_files == Some(false)) {
+            return Ok(tables);
+        }
+        for table in self.long_tables()? {
+            let Some(long) = self.long_file(table)? else { continue };
+            for (session, map) in long.index.rows().into_keys() {
+                let unit = Unit::new(session.clone(), table.modality());
+                tables.entry(unit).or_default().insert((table.clone(), map.clone()));
+            }
+        }
+        self.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+            if let Some(without) = tables.get_mut(&stored.unit) {
+                for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
+                    if let Some(table) = source.table_name() {
+                        without.remove(&(table, source.map));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        tables.retain(|_, without| !without.is_empty());
+        Ok(tables)
+    }
+}

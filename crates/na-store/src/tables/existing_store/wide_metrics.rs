@@ -1,0 +1,46 @@
+//! The metrics that a store was made with, seen from its features: what is known where the manifest is lost.
+
+use std::collections::BTreeSet;
+
+use na_model::{FeatureName, WideMetrics};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::features::{FeatureKind, FeatureOrigin, feature_plan};
+
+impl ExistingStore {
+    /// The choice that gives exactly the features that exist, or else a list of their metrics. `None` without features.
+    pub(crate) fn metrics_of_features(&self) -> Result<Option<WideMetrics>, StoreError> {
+        let (mut names, mut metrics) = (BTreeSet::new(), BTreeSet::new());
+        for path in self.own_files().wide_files()? {
+            let file = ParquetReader::open(&self.output().join(path))?;
+            let Some(kind) = file.as_ref().and_then(FeatureKind::of) else { continue };
+            if kind.name != FeatureName::tiv().as_str() {
+                names.insert(kind.name);
+                metrics.insert(kind.metric);
+            }
+        }
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let mut tables = Vec::new();
+        for table in self.long_tables()? {
+            tables.extend(self.long_file(table)?.map(|long| (table, long)));
+        }
+        let origins: Vec<FeatureOrigin<'_>> = tables
+            .iter()
+            .map(|(table, long)| FeatureOrigin {
+                table,
+                schema: long.file.schema(),
+                maps: long.index.maps.clone(),
+            })
+            .collect();
+        let gives_these = |metrics: &WideMetrics| {
+            let features = feature_plan(&origins, metrics).features.into_values().flatten();
+            features.map(|feature| feature.name.to_string()).collect::<BTreeSet<_>>() == names
+        };
+        let known = [WideMetrics::Default, WideMetrics::All].into_iter().find(gives_these);
+        Ok(Some(known.unwrap_or_else(|| WideMetrics::Listed(metrics.into_iter().collect()))))
+    }
+}

@@ -1,0 +1,45 @@
+//! The key columns of every table: subject and session.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::Field;
+use na_model::Session;
+use na_model::columns::{KEY_COLUMNS, SESSION, SUBJECT};
+
+use crate::error::StoreError;
+use crate::format::fields::text_field;
+use crate::tables::scalar::Scalar;
+
+pub(crate) fn key_fields() -> [Field; KEY_COLUMNS.len()] {
+    KEY_COLUMNS.map(text_field)
+}
+
+pub(crate) fn key_scalars(session: &Session) -> [Scalar; KEY_COLUMNS.len()] {
+    [Scalar::text(session.subject.as_str()), Scalar::optional_text(session.id_str())]
+}
+
+/// The key columns of some sessions, a row each.
+pub(crate) fn key_arrays<'a>(
+    sessions: impl Iterator<Item = &'a Session> + Clone,
+) -> [ArrayRef; KEY_COLUMNS.len()] {
+    let subjects = StringArray::from_iter_values(sessions.clone().map(|session| session.subject.as_str()));
+    let ids: StringArray = sessions.map(Session::id_str).collect();
+    [Arc::new(subjects), Arc::new(ids)]
+}
+
+/// The sessions of a batch's rows.
+pub(crate) fn sessions_of(batch: &RecordBatch, path: &Path) -> Result<Vec<Session>, StoreError> {
+    let text = |name| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let (Some(subjects), Some(ids)) = (text(SUBJECT), text(SESSION)) else {
+        return Err(StoreError::damaged(path, "no columns subject_code and session_id of text"));
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            let subject = if subjects.is_valid(row) { subjects.value(row) } else { "" };
+            let id = ids.is_valid(row).then(|| ids.value(row));
+            Session::from_store(subject, id).map_err(|error| StoreError::damaged(path, error))
+        })
+        .collect()
+}

@@ -1,0 +1,150 @@
+//! The manifest, `manifest.json`: the commit point, and the list of what is in the store.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use na_model::{
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::StoreError;
+use crate::format::atomic_file::write_atomically;
+use crate::format::file_changes::FileChanges;
+use crate::format::file_state::FileState;
+use crate::format::key_value_metadata as keys;
+use crate::tables::paths::MANIFEST_FILE;
+
+/// The key beside the entries that is this program's own.
+const OWN: &str = "neuroalign";
+
+/// What stands under [`OWN`]: what a store remembers of how it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ManifestRecord {
+    pub(crate) version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wide_metrics: Option<String>,
+    /// Which of several files was a table, by its name.
+    pub(crate) choices: BTreeMap<TableName, Choices>,
+    /// Where the files were read from last, for people.
+    pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
+    /// The store's files but this one, as they were written.
+    pub(crate) files: BTreeMap<String, FileState>,
+    /// Whether the store has rows of which `sources.parquet` names no file, as those of the pandas package; `None` where
+    /// nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_without_files: Option<bool>,
+}
+
+impl ManifestRecord {
+    /// What a manifest remembers; `None` if somebody else wrote it.
+    pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
+        manifest.extra.get(OWN).cloned().map(serde_json::from_value)?.ok()
+    }
+}
+
+/// Reads the manifest; none where there is none, or none that can be understood.
+pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreError> {
+    let path = output.join(MANIFEST_FILE);
+    let bytes = match fs::read(&path) {
+        Err(error) if [ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) => {
+            return Ok(None);
+        }
+        bytes => bytes.map_err(StoreError::io("read", &path))?,
+    };
+    // The usual one needs no second look.
+    if let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes)
+        && manifest.version == MANIFEST_VERSION
+    {
+        return Ok(Some(manifest));
+    }
+    let value = serde_json::from_slice::<Value>(&bytes);
+    let version = value.as_ref().ok().and_then(|value| version_of(value.get("version")));
+    if let Some(found) = version.filter(|version| version != MANIFEST_VERSION) {
+        return Err(StoreError::OtherVersion { path, found, known: MANIFEST_VERSION });
+    }
+    match value.and_then(serde_json::from_value::<Manifest>) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(error) => {
+            tracing::debug!(path = %path.display(), %error, "the manifest cannot be understood");
+            Ok(None)
+        }
+    }
+}
+
+/// The version that a manifest says, in whichever form.
+pub(crate) fn version_of(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(version) => Some(version.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// The wide metrics that the store was last written with.
+pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
+    manifest.extra.get(OWN)?.get("wide_metrics")?.as_str()
+}
+
+/// What a manifest is made of.
+#[derive(Debug, Default)]
+pub(crate) struct ManifestContent {
+    pub(crate) atlas_name: String,
+    pub(crate) record: ManifestRecord,
+    pub(crate) long_formats: BTreeMap<String, LongFormat>,
+    pub(crate) wide_features: BTreeMap<String, WideFeature>,
+    /// The sessions of all long tables.
+    pub(crate) sessions: HashSet<Session>,
+    pub(crate) has_tiv: bool,
+}
+
+impl ManifestContent {
+    /// A manifest of this content; it keeps the keys of an older one that are not about files.
+    ///
+    /// # Errors
+    /// What JSON cannot hold.
+    pub(crate) fn into_manifest(self, old: Option<&Manifest>) -> Result<Manifest, serde_json::Error> {
+        let Self { atlas_name, record, long_formats, wide_features, sessions, has_tiv } = self;
+        let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
+        let now = keys::now();
+        let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
+        let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), ..record };
+        extra.insert(OWN.to_owned(), serde_json::to_value(record)?);
+        Ok(Manifest {
+            version: MANIFEST_VERSION.to_owned(),
+            created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
+            updated_at: now,
+            atlas_name,
+            n_sessions: count(sessions.len()),
+            n_subjects: count(subjects.len()),
+            long_formats,
+            wide_features,
+            has_tiv,
+            extra,
+        })
+    }
+}
+
+/// What stays of a manifest when its store is loaded anew.
+pub(crate) fn begun_anew(old: Manifest) -> Manifest {
+    Manifest { created_at: keys::now(), extra: BTreeMap::new(), ..old }
+}
+
+pub(crate) fn write_manifest(
+    output: &Path,
+    changes: &FileChanges,
+    manifest: &Manifest,
+) -> Result<(), StoreError> {
+    let path = output.join(MANIFEST_FILE);
+    let text = serde_json::to_string_pretty(manifest).map_err(|error| StoreError::damaged(&path, error))?;
+    write_atomically(&path, changes, text.as_bytes())
+}
+
+/// A count as the manifest has it.
+pub(crate) fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

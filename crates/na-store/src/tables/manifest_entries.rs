@@ -1,0 +1,50 @@
+//! The entries of the manifest, as the files themselves say.
+
+use na_model::columns::{KEY_COLUMNS, VOL_TIV};
+use na_model::{LongFormat, TableName, WideFeature, metric_kind};
+
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::features::FeatureKind;
+use crate::tables::long_index::LongIndex;
+use crate::tables::long_schema::tsv_columns;
+use crate::tables::manifest::count;
+
+/// The entry of a long table's file.
+pub(crate) fn long_entry(table: &TableName, file: &ParquetReader, index: &LongIndex) -> LongFormat {
+    let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let tsv = tsv_columns(file.schema());
+    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| metric_kind(name).is_some());
+    let metrics = metrics.filter(|name| *name != VOL_TIV).cloned();
+    LongFormat {
+        name: table.to_string(),
+        modality: table.modality().to_string(),
+        n_rows: file.n_rows(),
+        n_sessions: count(index.sessions.len()),
+        metrics_available: metrics.collect(),
+        columns,
+        file_path: table.file_path(),
+        created_at: file.key_value(keys::CREATED_AT).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The entry of a feature's file. `None` if this program did not write it.
+pub(crate) fn wide_entry(file_path: &str, file: &ParquetReader) -> Option<WideFeature> {
+    let kind: FeatureKind = serde_json::from_str(file.key_value(keys::FEATURE)?).ok()?;
+    let region_names: Vec<String> =
+        file.schema().fields().iter().skip(KEY_COLUMNS.len()).map(|f| f.name().clone()).collect();
+    Some(WideFeature {
+        name: kind.name,
+        modality: kind.modality,
+        metric: kind.metric,
+        n_regions: count(region_names.len()),
+        n_sessions: file.n_rows(),
+        region_names,
+        file_path: file_path.to_owned(),
+        created_at: file.key_value(keys::CREATED_AT).unwrap_or_default().to_owned(),
+        source_modality: kind.source_modality,
+        workflow: kind.workflow,
+        model: kind.model,
+        param: kind.param,
+    })
+}

@@ -1,0 +1,267 @@
+//! Which files of an output folder are the store's own: nothing else is overwritten, deleted or read as a table.
+//!
+//! A file is the store's if it bears a mark, or if a manifest of version 2.0 in the same folder names it: that is one of
+//! ours which somebody rewrote, or the pandas package's. A name is no mark, except of what only a killed run leaves.
+//!
+//! | file | mark |
+//! |---|---|
+//! | `long/**.parquet`, `wide/**.parquet` | the key `neuroalign.version` in the file's metadata, and no other name under `neuroalign.file`: a copy is whose who made it |
+//! | `metadata.parquet`, `tiv.parquet`, `sources.parquet` | the same; beside a manifest, which does not name them, the columns `subject_code` and `session_id` |
+//! | `manifest.json` | `"version": "2.0"` and lists of tables; one that is cut short, beside another file of the store |
+//! | `sessions.tsv` | its header |
+//! | `.cache.db` | `PRAGMA application_id`; without one, the tables of earlier versions or of the pandas package |
+//! | `.cache.lock` | its line, or the first part of one |
+//! | `.partial-*`, `.cache-taken-over.db*`, `.cache.lock-left-*` | the name |
+//!
+//! `sources.parquet` also bears, under `neuroalign.remembered`, what the manifest alone would know otherwise: the choices
+//! of files, the roots, and how many withdrew. Where the manifest is gone or broken it is read from there.
+//!
+//! A link is replaced by the file that is renamed to its place, and what it leads to is left alone.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use na_cache::CACHE_FILE;
+use na_model::columns::KEY_COLUMNS;
+use na_model::{FeatureName, MANIFEST_VERSION, Manifest, Modality, TableName, WideMetrics};
+use serde_json::Value;
+
+use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::feature_names::may_give;
+use crate::tables::manifest::version_of;
+use crate::tables::paths::{
+    MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
+    wide_files_by_name,
+};
+use crate::tables::sessions_tsv::HEADER;
+
+/// The tables that no manifest names.
+const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
+
+/// What a Parquet file begins with.
+const MAGIC: [u8; 4] = *b"PAR1";
+
+/// Whether a table may give a feature with this file.
+fn may_write(table: &TableName, path: &str, metrics: &WideMetrics) -> bool {
+    let modality = table.modality();
+    let folder = format!("wide/{modality}/");
+    let stem = path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".parquet"));
+    stem.is_some_and(|stem| may_give(table, stem) && ends_in_metric(stem, modality, metrics))
+}
+
+/// Whether a name ends in one of these metrics, or in one with a number behind it.
+fn ends_in_metric(name: &str, modality: Modality, metrics: &WideMetrics) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let without_number = name.rsplit_once('_').filter(|(_, number)| is_number(number)).map(|(name, _)| name);
+    [Some(name), without_number].into_iter().flatten().any(|name| {
+        let ends: Vec<&str> =
+            name.match_indices('_').filter_map(|(place, _)| name.get(place + 1..)).collect();
+        !metrics.choose(modality, &ends).is_empty()
+    })
+}
+
+/// A folder with what its manifest names.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnFiles {
+    output: PathBuf,
+    named: HashSet<String>,
+    has_manifest: bool,
+}
+
+impl OwnFiles {
+    pub(crate) fn named_by(output: &Path, manifest: Option<&Manifest>) -> Self {
+        let long = manifest.iter().flat_map(|manifest| manifest.long_formats.values());
+        let wide = manifest.iter().flat_map(|manifest| manifest.wide_features.values());
+        let named = long.map(|entry| &entry.file_path).chain(wide.map(|entry| &entry.file_path));
+        Self { output: output.to_owned(), named: named.cloned().collect(), has_manifest: manifest.is_some() }
+    }
+
+    /// The store's long tables whose files are there, in the store's order, also those that the manifest does not name
+    /// yet.
+    pub(crate) fn long_tables(&self) -> Result<Vec<TableName>, StoreError> {
+        let mut own = Vec::new();
+        for table in long_tables_by_name(&self.output)? {
+            if self.has(&table.file_path())? {
+                own.push(table);
+            }
+        }
+        Ok(own)
+    }
+
+    /// The store's features whose files are there, as paths under the store.
+    pub(crate) fn wide_files(&self) -> Result<Vec<String>, StoreError> {
+        let mut own = Vec::new();
+        for path in wide_files_by_name(&self.output)? {
+            if self.has(&path)? {
+                own.push(path);
+            }
+        }
+        Ok(own)
+    }
+
+    /// Whether a Parquet file is the store's. Of one that the manifest names, nothing is read.
+    pub(crate) fn has(&self, path: &str) -> Result<bool, StoreError> {
+        if self.named.contains(path) {
+            return Ok(true);
+        }
+        let (place, is_unnamed) = (self.output.join(path), UNNAMED.contains(&path));
+        match ParquetReader::open(&place) {
+            Ok(file) => Ok(file.is_some_and(|file| {
+                is_marked(&file) || (self.has_manifest && is_unnamed && is_of_sessions(&file))
+            })),
+            Err(error) if !cannot_be_read(&error) => Err(error),
+            // The manifest tells the store's files from others; without it, a damaged one may be the store's.
+            Err(_) if self.has_manifest => Ok(is_unnamed),
+            Err(error) => match begins_as_parquet(&place) {
+                true => Err(error),
+                false => Ok(false),
+            },
+        }
+    }
+
+    /// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
+    pub(crate) fn check_tables(
+        &self,
+        tables: &BTreeSet<TableName>,
+        metrics: &WideMetrics,
+    ) -> Result<(), StoreError> {
+        tables.iter().try_for_each(|table| self.check_file(&table.file_path()))?;
+        let features = wide_files_by_name(&self.output)?.into_iter();
+        let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
+        features.try_for_each(|path| self.check_file(&path))
+    }
+
+    /// Refuses a place of every store's that holds anything else.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.check_manifest()?;
+        UNNAMED.iter().try_for_each(|path| self.check_file(path))?;
+        self.check_file(&FeatureName::tiv().file_path())?;
+        self.check_sessions()
+    }
+
+    /// Refuses a place of a Parquet file that holds anything else.
+    pub(crate) fn check_file(&self, path: &str) -> Result<(), StoreError> {
+        let place = self.output.join(path);
+        let is_ours = match Found::at(&place)? {
+            Found::Nothing => true,
+            // These are read as a whole, whatever they are.
+            Found::Link if UNNAMED.contains(&path) => self.has(path)? || !place.exists(),
+            Found::Link => true,
+            Found::File => self.has(path)?,
+            Found::Other => false,
+        };
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+    }
+
+    fn check_manifest(&self) -> Result<(), StoreError> {
+        if self.has_manifest {
+            return Ok(());
+        }
+        let place = self.output.join(MANIFEST_FILE);
+        let is_ours = match Found::at(&place)? {
+            Found::Nothing | Found::Link => true,
+            Found::Other => false,
+            Found::File => {
+                let bytes = fs::read(&place).map_err(StoreError::io("read", &place))?;
+                match serde_json::from_slice::<Value>(&bytes) {
+                    Ok(Value::Object(keys)) if !keys.is_empty() => {
+                        ["long_formats", "wide_features"].iter().any(|list| keys.contains_key(*list))
+                            && version_of(keys.get("version")).is_none_or(|found| found == MANIFEST_VERSION)
+                    }
+                    Ok(Value::Object(_)) | Err(_) => self.has_anything()?,
+                    Ok(_) => false,
+                }
+            }
+        };
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+    }
+
+    /// Whether anything beside the manifest is the store's.
+    fn has_anything(&self) -> Result<bool, StoreError> {
+        let cache = fs::symlink_metadata(self.output.join(CACHE_FILE));
+        let sessions = self.output.join(SESSIONS_FILE);
+        if cache.is_ok_and(|cache| cache.len() > 0) || (sessions.is_file() && is_session_table(&sessions)?) {
+            return Ok(true);
+        }
+        for path in UNNAMED {
+            if self.has(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(!self.long_tables()?.is_empty())
+    }
+
+    fn check_sessions(&self) -> Result<(), StoreError> {
+        let place = self.output.join(SESSIONS_FILE);
+        let is_ours = match Found::at(&place)? {
+            Found::Nothing | Found::Link => true,
+            Found::Other => false,
+            Found::File => is_session_table(&place)?,
+        };
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+    }
+}
+
+/// What a place holds.
+enum Found {
+    Nothing,
+    Link,
+    File,
+    /// A folder, or what is no file on a disk.
+    Other,
+}
+
+impl Found {
+    fn at(place: &Path) -> Result<Self, StoreError> {
+        match fs::symlink_metadata(place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
+            Err(error) => Err(StoreError::io("look at", place)(error)),
+            Ok(metadata) if metadata.is_symlink() => Ok(Self::Link),
+            Ok(metadata) if metadata.is_file() => Ok(Self::File),
+            Ok(_) => Ok(Self::Other),
+        }
+    }
+}
+
+fn is_marked(file: &ParquetReader) -> bool {
+    let name = file.path().file_name().and_then(|name| name.to_str());
+    file.key_value(keys::VERSION).is_some()
+        && file.key_value(keys::FILE).is_none_or(|noted| Some(noted) == name)
+}
+
+fn is_of_sessions(file: &ParquetReader) -> bool {
+    KEY_COLUMNS.iter().all(|column| file.schema().column_with_name(column).is_some())
+}
+
+fn cannot_be_read(error: &StoreError) -> bool {
+    match error {
+        StoreError::Damaged { .. } => true,
+        StoreError::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
+}
+
+fn begins_as_parquet(place: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    // One that cannot be opened may be anything.
+    File::open(place).map_or(true, |mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
+}
+
+/// Whether a file begins as `sessions.tsv` does, or is empty.
+fn is_session_table(place: &Path) -> Result<bool, StoreError> {
+    let mut line = Vec::new();
+    let longest = u64::try_from(HEADER.len() + 8).unwrap_or(u64::MAX);
+    let read =
+        File::open(place).and_then(|file| BufReader::new(file.take(longest)).read_until(b'\n', &mut line));
+    read.map_err(StoreError::io("read", place))?;
+    let line = String::from_utf8_lossy(&line);
+    let line = line.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
+    Ok(line == HEADER || fs::metadata(place).is_ok_and(|file| file.len() == 0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Which file of a store is what.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use na_cache::{CACHE_FILE, LOCK_FILE};
+use na_model::{Modality, TableName};
+
+use crate::error::StoreError;
+use crate::format::atomic_file::{is_temporary, remove_temporaries};
+
+/// The commit point.
+pub(crate) const MANIFEST_FILE: &str = "manifest.json";
+pub(crate) const TIV_FILE: &str = "tiv.parquet";
+pub(crate) const METADATA_FILE: &str = "metadata.parquet";
+pub(crate) const SOURCES_FILE: &str = "sources.parquet";
+pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
+
+/// Files at the top that the store writes or deletes, beside the cache's.
+const TOP: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
+
+/// The folders of tables.
+const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
+
+/// Whether a path leads to a place where the store of a folder is written, however it is spelled and through whichever
+/// links; what is there now is not looked at.
+#[must_use]
+pub fn is_store_path(output: &Path, path: &Path) -> bool {
+    if TOP.iter().any(|name| is_same_file(&output.join(name), path)) {
+        return true;
+    }
+    let folders = std::iter::once(output.to_owned()).chain(FOLDERS.map(|folder| output.join(folder)));
+    let folders: Vec<PathBuf> = folders.map(|folder| resolved(&folder)).collect();
+    let itself = path.parent().map(resolved).zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    [itself, Some(resolved(path))].into_iter().flatten().any(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let place = folders.iter().position(|folder| path.parent() == Some(folder));
+        place.is_some_and(|place| match place {
+            0 => TOP.contains(&name) || is_temporary(name) || is_of_cache(name),
+            _ => name.ends_with(".parquet") || is_temporary(name),
+        })
+    })
+}
+
+fn is_of_cache(name: &str) -> bool {
+    name == LOCK_FILE || name.starts_with(CACHE_FILE) || name.starts_with(".cache-taken-over.db")
+}
+
+/// A path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let above = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match (above.canonicalize(), above.parent(), above.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        (Err(_), _, _) => path.to_owned(),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        identity(one).is_some_and(|one| Some(one) == identity(other))
+    }
+    #[cfg(not(unix))]
+    {
+        one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    }
+}
+
+/// The long tables for which there are files, by their names alone, in the store's order.
+pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, StoreError> {
+    let mut tables = Vec::new();
+    for (folder, prefix) in [("long", ""), ("long/diffusion", "diffusion_")] {
+        for stem in parquet_files(&output.join(folder))? {
+            let table = TableName::parse(&format!("{prefix}{stem}")).ok();
+            tables.extend(table.filter(|table| table.file_path() == format!("{folder}/{stem}.parquet")));
+        }
+    }
+    tables.sort_unstable();
+    Ok(tables)
+}
+
+/// The files where features are, by their names alone, as paths under the store.
+pub(crate) fn wide_files_by_name(output: &Path) -> Result<Vec<String>, StoreError> {
+    let mut files = Vec::new();
+    for modality in Modality::ALL {
+        let folder = format!("wide/{modality}");
+        for stem in parquet_files(&output.join(&folder))? {
+            files.push(format!("{folder}/{stem}.parquet"));
+        }
+    }
+    Ok(files)
+}
+
+/// Deletes what exports that were cut short left.
+pub(crate) fn remove_temporaries_of_store(output: &Path) -> Result<(), StoreError> {
+    remove_temporaries(output)?;
+    FOLDERS.iter().try_for_each(|folder| remove_temporaries(&output.join(folder)))
+}
+
+/// The stems of the Parquet files of a folder, sorted; none where there is no folder.
+fn parquet_files(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("list", folder))?,
+    };
+    let mut stems = Vec::new();
+    for entry in entries {
+        let path: PathBuf = entry.map_err(StoreError::io("list", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match name.strip_suffix(".parquet") {
+            Some(stem) if !stem.is_empty() && !stem.starts_with('.') && path.is_file() => {
+                stems.push(stem.to_owned())
+            }
+            _ => {}
+        }
+    }
+    stems.sort_unstable();
+    Ok(stems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("store/long")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn what_a_store_writes_is_a_place_of_it_however_it_is_spelled() {
+        let folder = store();
+        let output = folder.path().join("store");
+        for place in [
+            "manifest.json",
+            "../store/sessions.tsv",
+            "long/../metadata.parquet",
+            ".cache.db-wal",
+            ".cache.lock",
+            ".partial-x",
+            "long/anatomical_gm.parquet",
+            "wide/anatomical/gm_mean.parquet",
+        ] {
+            assert!(is_store_path(&output, &output.join(place)), "{place}");
+        }
+        for other in
+            ["list.csv", "long/list.csv", "../sessions.tsv", "sessions.tsv/below", "logs/manifest.json"]
+        {
+            assert!(!is_store_path(&output, &output.join(other)), "{other}");
+        }
+        assert!(is_store_path(
+            &folder.path().join("not yet/there"),
+            &folder.path().join("not yet/there/tiv.parquet")
+        ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_places_too() {
+        use std::os::unix::fs::symlink;
+        let folder = store();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("list.tsv"), "mine").unwrap();
+        fs::create_dir(path("disk")).unwrap();
+        fs::remove_dir(path("store/long")).unwrap();
+        symlink(path("disk"), path("store/long")).unwrap();
+        symlink(path("store"), path("link")).unwrap();
+        symlink(path("store/sessions.tsv"), path("list")).unwrap();
+        assert!(is_store_path(&path("link"), &path("store/tiv.parquet")));
+        assert!(is_store_path(&path("store"), &path("link/tiv.parquet")));
+        assert!(is_store_path(&path("store"), &path("disk/anatomical_gm.parquet")));
+        assert!(!is_store_path(&path("store"), &path("list.tsv")));
+        symlink(path("list.tsv"), path("store/sessions.tsv")).unwrap();
+        for spelling in ["list", "list.tsv", "link/sessions.tsv"] {
+            assert!(is_store_path(&path("store"), &path(spelling)), "{spelling}");
+        }
+    }
+}

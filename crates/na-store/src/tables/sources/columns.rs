@@ -1,0 +1,47 @@
+//! The columns of `sources.parquet` behind the key columns, each name once.
+
+pub(crate) use na_model::columns::{DESC, MODALITY, MODEL, PARAM, TIV};
+
+/// Whether the unit is loaded or partial, and why.
+pub(crate) const STATUS: &str = "status";
+pub(crate) const REASON: &str = "reason";
+
+/// Table, sidecar or report; the long table that it belongs to.
+pub(crate) const KIND: &str = "kind";
+pub(crate) const TABLE: &str = "table";
+
+/// The root that the file lies under, and its path below that.
+pub(crate) const ROOT: &str = "root";
+pub(crate) const PATH: &str = "path";
+
+/// Bytes, nanoseconds since 1970, XXH3-128 in hexadecimal: the state of the file when it was read.
+pub(crate) const SIZE: &str = "size";
+pub(crate) const MTIME_NS: &str = "mtime_ns";
+pub(crate) const HASH: &str = "hash";
+
+/// Microseconds since 1970.
+pub(crate) const READ_AT: &str = "read_at";
+
+/// What the sidecars of a unit's tables say, and the mask entity of the tables' names.
+pub(crate) const MASK_ENTITY: &str = "mask_entity";
+pub(crate) const ORIGINAL_FILE: &str = "original_file";
+pub(crate) const MASK: &str = "mask";
+pub(crate) const MASK_THRESHOLD: &str = "mask_threshold";
+pub(crate) const ATLAS_THRESHOLD: &str = "atlas_threshold";
+pub(crate) const ATLAS_NAME: &str = "atlas_name";
+pub(crate) const SPACE: &str = "space";
+pub(crate) const SOFTWARE_VERSION: &str = "software_version";
+pub(crate) const TIMESTAMP: &str = "timestamp";
+
+/// Those that sidecars fill.
+pub(crate) const OF_SIDECARS: [&str; 9] = [
+    MASK_ENTITY,
+    ORIGINAL_FILE,
+    MASK,
+    MASK_THRESHOLD,
+    ATLAS_THRESHOLD,
+    ATLAS_NAME,
+    SPACE,
+    SOFTWARE_VERSION,
+    TIMESTAMP,
+];

@@ -1,0 +1,61 @@
+//! The version of a store: which files it consists of at an instant.
+
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::time::SystemTime;
+
+use na_cache::Cache;
+
+use crate::error::StoreError;
+use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
+
+/// Which files stood in a store's places at an instant. An export replaces files and never changes one, and the cache
+/// is there as long as it lasts: features need not be looked at one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreVersion {
+    files: Vec<(String, FileIdentity)>,
+    cache: Option<FileIdentity>,
+}
+
+/// A file and no other. Inode numbers are given again, so the time of birth belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileIdentity {
+    inode: u64,
+    born: Option<SystemTime>,
+    /// Length and modification, for files that only whole files replace.
+    content: Option<(u64, Option<SystemTime>)>,
+}
+
+impl StoreVersion {
+    /// Whether the files are the same, whatever became of the cache.
+    pub(crate) fn has_files_of(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+
+    pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
+        let fixed = [MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE].map(str::to_owned);
+        let long = long_tables_by_name(output)?.into_iter().map(|table| table.file_path());
+        let files = fixed.into_iter().chain(long).filter_map(|name| {
+            let metadata = fs::metadata(output.join(&name)).ok()?;
+            Some((name, FileIdentity::of_whole(&metadata)))
+        });
+        let files = files.collect();
+        let cache = fs::metadata(Cache::path_in(output)).ok().filter(|metadata| metadata.len() > 0);
+        Ok(Self { files, cache: cache.as_ref().map(FileIdentity::of_growing) })
+    }
+}
+
+impl FileIdentity {
+    fn of_whole(metadata: &Metadata) -> Self {
+        let content = Some((metadata.len(), metadata.modified().ok()));
+        Self { content, ..Self::of_growing(metadata) }
+    }
+
+    fn of_growing(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Self { inode, born: metadata.created().ok(), content: None }
+    }
+}

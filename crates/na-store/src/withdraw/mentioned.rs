@@ -1,0 +1,93 @@
+//! Whom a store and its cache name.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use na_cache::{Cache, PandasCache};
+use na_model::columns::KEY_COLUMNS;
+use na_model::{Names, Session};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::key_columns::sessions_of;
+use crate::tables::paths::TIV_FILE;
+use crate::tables::sessions_tsv;
+use crate::tables::sources::stored_unit::SourceDetail;
+
+/// Whom a store and its cache name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mentioned {
+    /// Every session, whether the store has anything of it or not.
+    pub sessions: BTreeSet<Session>,
+    /// Lines of the last list of withdrawals that store or cache were given; `None` if they never were told of any.
+    pub n_listed_withdrawn: Option<u64>,
+}
+
+impl Mentioned {
+    /// Looks into every file.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read.
+    pub fn of(store: &ExistingStore) -> Result<Self, StoreError> {
+        let output = store.output();
+        let mut sessions: BTreeSet<Session> = store.units()?.into_keys().map(|unit| unit.session).collect();
+        sessions.extend(store.metadata()?.sessions);
+        store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+            sessions.insert(stored.unit.session);
+            Ok(())
+        })?;
+        for path in [TIV_FILE.to_owned()].into_iter().chain(store.own_files().wide_files()?) {
+            let place = output.join(path);
+            let Some(file) = ParquetReader::open(&place)? else { continue };
+            for group in 0..file.row_groups().len() {
+                sessions.extend(sessions_of(&file.read(group, &KEY_COLUMNS)?, &place)?);
+            }
+        }
+        sessions.extend(mentioned_beside_tables(output)?);
+        let of_store = store.n_listed_withdrawn();
+        let of_cache = match PandasCache::open_existing(output)? {
+            Some(_) => None,
+            None => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
+        };
+        let of_cache = of_cache.and_then(|record| record.n_listed_withdrawn);
+        Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache) })
+    }
+
+    /// Whether what is told of other sessions has one of these names: their provenance, or why they failed.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read.
+    pub fn is_named(store: &ExistingStore, names: &Names) -> Result<bool, StoreError> {
+        let mut is_named = false;
+        if names.is_empty() {
+            return Ok(is_named);
+        }
+        store.for_each_unit::<StoreError>(SourceDetail::Sidecars, |mut stored| {
+            is_named |= names.take_out_of_all(&mut stored.sources);
+            Ok(())
+        })?;
+        let mut roots = store.record().cloned().unwrap_or_default().roots;
+        is_named |= names.take_out_of_roots(&mut roots);
+        let output = store.output();
+        let mut outcomes = sessions_tsv::read(output)?;
+        is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
+        if !is_named && PandasCache::open_existing(output)?.is_none() {
+            let cache = Cache::open_existing(output)?;
+            is_named = cache.map(|cache| cache.is_named_in(names)).transpose()?.unwrap_or(false);
+        }
+        Ok(is_named)
+    }
+}
+
+/// Every session that is named outside the store's Parquet files.
+pub(crate) fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
+    let mut sessions: BTreeSet<Session> =
+        sessions_tsv::units(output)?.into_iter().map(|unit| unit.session).collect();
+    if let Some(pandas) = PandasCache::open_existing(output)? {
+        sessions.extend(pandas.mentioned_sessions()?);
+    } else if let Some(cache) = Cache::open_existing(output)? {
+        sessions.extend(cache.mentioned_sessions()?);
+    }
+    Ok(sessions)
+}

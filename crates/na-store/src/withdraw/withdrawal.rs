@@ -1,0 +1,203 @@
+//! Takes sessions out of a store and its cache.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache};
+use na_model::columns::KEY_COLUMNS;
+use na_model::{
+    Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Names, Removals, Session, SubjectCode,
+    Unit,
+};
+
+use crate::error::StoreError;
+use crate::export::job::{export, finish_commit};
+use crate::export::observer::ExportObserver;
+use crate::export::request::ExportRequest;
+use crate::format::file_changes::FileChanges;
+use crate::format::parquet_reader::ParquetReader;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::key_columns::sessions_of;
+use crate::tables::manifest::{ManifestContent, count, write_manifest};
+use crate::tables::paths::{
+    MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, remove_temporaries_of_store,
+};
+use crate::tables::sessions_tsv;
+use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
+use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
+
+/// Takes sessions out of a store and its cache, with whatever names them, and looks that nothing of them is left. The store
+/// is to know how many lines the list had.
+///
+/// # Errors
+/// A store or cache that cannot be read or written; a file in which one of them is still named.
+pub fn withdraw(
+    lock: &OwnerLock,
+    sessions: &BTreeSet<Session>,
+    names: &Names,
+    n_listed: u64,
+    observer: &dyn ExportObserver,
+) -> Result<Withdrawal, StoreError> {
+    let output = lock.output();
+    finish_commit(lock, observer)?;
+    remove_temporaries_of_store(output)?;
+    let mut has_cache = true;
+    if PandasCache::open_existing(output)?.is_some() {
+        withdraw_from_pandas_cache(lock, sessions)?;
+    } else if Cache::open_until(output, lock.cancel())?.is_some() {
+        OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;
+    } else {
+        has_cache = false;
+    }
+    let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
+    let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
+    let leaving = Leaving { sessions, names, taken_out, n_listed };
+    let store = ExistingStore::open(output)?;
+    if store.written_manifest().is_some() || !store.long_tables()?.is_empty() {
+        rewrite(lock, &store, &leaving, observer)?;
+    } else if has_cache {
+        begin_with_a_mark(lock, &leaving)?;
+    }
+    verify(&ExistingStore::open(output)?, &leaving)?;
+    Ok(taken_out)
+}
+
+/// Who leaves.
+struct Leaving<'a> {
+    sessions: &'a BTreeSet<Session>,
+    names: &'a Names,
+    taken_out: Withdrawal,
+    n_listed: u64,
+}
+
+/// Makes the manifest of a store that has nothing but a cache yet: it is to know of the withdrawal, too.
+fn begin_with_a_mark(lock: &OwnerLock, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+    let damaged = |error| StoreError::damaged(&lock.output().join(MANIFEST_FILE), error);
+    let mut manifest = ManifestContent::default().into_manifest(None).map_err(damaged)?;
+    let mut mark = WithdrawalMark::default();
+    mark.add(leaving.taken_out, leaving.n_listed);
+    mark.put_into(&mut manifest).map_err(damaged)?;
+    let changes = FileChanges::of(lock);
+    write_manifest(lock.output(), &changes, &manifest)?;
+    changes.sync()
+}
+
+/// Writes all files anew that have something of these sessions, through an export of nothing.
+fn rewrite(
+    lock: &OwnerLock,
+    store: &ExistingStore,
+    leaving: &Leaving<'_>,
+    observer: &dyn ExportObserver,
+) -> Result<(), StoreError> {
+    let output = lock.output();
+    let Leaving { sessions, names, taken_out, n_listed } = *leaving;
+    let stored = store.settings()?;
+    let settings = ExportSettings {
+        atlas_name: stored.atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
+        wide_metrics: stored.wide_metrics.unwrap_or_default(),
+        compression: compression(output)?,
+    };
+    let outcomes = sessions_tsv::read(output)?.into_iter();
+    let outcomes = outcomes.filter(|outcome| !sessions.contains(&outcome.unit.session)).map(|mut outcome| {
+        names.leave_untold(&mut outcome.reason);
+        outcome
+    });
+    let mut removals = Removals::default();
+    for session in sessions {
+        Modality::ALL
+            .into_iter()
+            .for_each(|modality| removals.add_unit(Unit::new(session.clone(), modality)));
+    }
+    let record = RunRecord {
+        n_listed_withdrawn: Some(n_listed),
+        ..RunRecord::new(settings, Listing::default(), Vec::new())
+    };
+    let request = ExportRequest {
+        outcomes: outcomes.collect(),
+        removals,
+        withdrawal: taken_out,
+        names: names.clone(),
+        ..ExportRequest::new(record)
+    };
+    // Beside the cache that is there, which may be of a load that has not come to its end.
+    let nothing = OwnedCache::create_beside(lock)?;
+    export(lock, store, nothing, &request, observer).map(drop)
+}
+
+/// The compression of a store's files.
+fn compression(output: &Path) -> Result<Compression, StoreError> {
+    let file = ParquetReader::open(&output.join(METADATA_FILE))?;
+    Ok(file.as_ref().and_then(ParquetReader::compression).unwrap_or_default())
+}
+
+/// Looks into every file, row by row: none may have one of these sessions.
+fn verify(store: &ExistingStore, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+    let sessions = leaving.sessions;
+    let fixed = [TIV_FILE, METADATA_FILE, SOURCES_FILE].map(str::to_owned);
+    let output = store.output();
+    let long = store.long_tables()?.iter().map(|table| table.file_path());
+    for path in fixed.into_iter().chain(long).chain(store.own_files().wide_files()?) {
+        let place = output.join(path);
+        let Some(file) = ParquetReader::open(&place)? else { continue };
+        for group in 0..file.row_groups().len() {
+            let batch = file.read(group, &KEY_COLUMNS)?;
+            if sessions_of(&batch, &place)?.iter().any(|session| sessions.contains(session)) {
+                let problem = "it still has rows of a participant who withdrew".to_owned();
+                return Err(StoreError::NotVerified { path: place, problem });
+            }
+        }
+    }
+    let is_mentioned = mentioned_beside_tables(output)?.intersection(sessions).next().is_some();
+    if is_mentioned || Mentioned::is_named(store, leaving.names)? {
+        let problem = "a participant who withdrew is still named".to_owned();
+        return Err(StoreError::NotVerified { path: output.to_owned(), problem });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use na_model::SessionId;
+    use na_model::columns::{SESSION, SUBJECT};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::tables::paths::SESSIONS_FILE;
+
+    #[test]
+    fn whoever_is_still_named_in_a_table_or_beside_them_is_noticed() {
+        let withdrew = Session::new(SubjectCode::clean("7").unwrap(), SessionId::clean("1").unwrap());
+        let sessions = BTreeSet::from([withdrew]);
+        let names = Names::of(&sessions, []);
+        let leaving =
+            Leaving { sessions: &sessions, names: &names, taken_out: Withdrawal::default(), n_listed: 1 };
+        let folder = tempfile::tempdir().unwrap();
+        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        for (code, is_left) in [("0008", false), ("0007", true)] {
+            let batch = RecordBatch::try_from_iter([(SUBJECT, text(code)), (SESSION, text("1"))]).unwrap();
+            let file = File::create(folder.path().join(METADATA_FILE)).unwrap();
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            let seen = verify(&ExistingStore::open(folder.path()).unwrap(), &leaving)
+                .map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            fs::remove_file(folder.path().join(METADATA_FILE)).unwrap();
+            let line = format!("{code}\t1\tanatomical\tmissing\tn/a\tno tables\n");
+            fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
+            let seen = verify(&ExistingStore::open(folder.path()).unwrap(), &leaving)
+                .map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            let line = format!("0008\t1\tanatomical\tfailed\tn/a\tsub-{code} has its folder\n");
+            fs::write(folder.path().join(SESSIONS_FILE), format!("header\n{line}")).unwrap();
+            let seen = verify(&ExistingStore::open(folder.path()).unwrap(), &leaving)
+                .map_err(|error| error.to_string());
+            assert_eq!(seen.is_err(), is_left, "{code}: {seen:?}");
+            fs::remove_file(folder.path().join(SESSIONS_FILE)).unwrap();
+        }
+    }
+}
