@@ -64,7 +64,7 @@ pub enum UnitError {
     )]
     ClaimedFolder { folder: PathBuf, session: String, claimants: String },
     /// The store cannot be asked which sessions its files are of.
-    #[error("whose files the store has cannot be told: {problem}")]
+    #[error("the store cannot say which sessions its files are of: {problem}")]
     Owners { problem: String },
     /// Several files for one table.
     #[error("several files in {} are {table}: {files}; {way_out}", folder.display())]
