@@ -1,5 +1,5 @@
-//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with total
-//! intracranial volume.
+//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with
+//! total intracranial volume.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), Pipel
     Ok(())
 }
 
-/// Lists a root; `likely` is the folder in it that is meant if it has no subjects itself.
+/// Lists a root; if it has no subjects, `likely` is the folder in it that may be meant.
 fn list(
     setting: SourceRoot,
     path: &Path,

@@ -52,7 +52,7 @@ pub(super) fn tables(config: &Config, roots: &Roots) -> impl Iterator<Item = Tab
     workflows.filter(|workflow| chooses(config, workflow)).cloned().map(TableName::Diffusion)
 }
 
-/// Lists the folders of workflows, a root each, also of those that are not chosen: whose sessions they hold is known.
+/// Lists the folders of workflows, a root each. Those that are not chosen are listed, too: their folders tell sessions.
 pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), PipelineError> {
     let Some(path) = config.qsiparc.as_deref().filter(|_| is_asked_for(config)) else { return Ok(()) };
     let workflows = list_workflows(path, &mut roots.notes)?;

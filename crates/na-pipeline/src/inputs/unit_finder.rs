@@ -12,7 +12,7 @@ use crate::sessions::claims::Claims;
 use crate::sessions::session_list::WrittenIds;
 use crate::unit_error::UnitError;
 
-/// Subject folders that are named of a root where nothing was found.
+/// Folders of subjects that an error names as examples.
 const EXAMPLES: usize = 3;
 
 /// Finds the files of a run's units.
