@@ -18,8 +18,10 @@ const PLANS: [Plan; 4] = [
             &["region", "session"],
             &["listing", "unit"],
             &["metric", "table"],
-            &["feature", "measurement_unit", "settings", "source_file"],
-            &["named", "removals"],
+            &["feature", "measurement_unit", "source_file"],
+            &["named", "removals", "table_kind"],
+            &["wide_metrics"],
+            &["settings"],
         ],
     },
     Plan {

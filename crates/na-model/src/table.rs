@@ -168,7 +168,11 @@ impl TableName {
     /// The columns that the store adds behind a table's own, in order.
     #[must_use]
     pub fn added_columns(&self) -> &'static [&'static str] {
-        ADDED_COLUMNS[self.modality as usize]
+        let [anatomical, diffusion] = ADDED_COLUMNS;
+        match self.modality {
+            Modality::Anatomical => anatomical,
+            Modality::Diffusion => diffusion,
+        }
     }
 
     fn in_store_order(&self) -> (Modality, usize, &str) {

@@ -33,14 +33,14 @@ pub(super) fn settings(config: &Config) -> [Option<(SourceRoot, &Path)>; 2] {
     [reports, tables]
 }
 
-/// Whether the run looks for the table of a tissue.
-pub(super) fn looks_for(config: &Config, tissue: Tissue) -> bool {
-    config.cat12_parcellated_root.is_some() && config.tissues.contains(&tissue)
+/// Whether the run looks for a table.
+pub(super) fn looks_for(config: &Config, table: &TableName) -> bool {
+    tables(config).any(|asked| asked == *table)
 }
 
 /// The tables that a run may write.
 pub(super) fn tables(config: &Config) -> impl Iterator<Item = TableName> {
-    config.tissues.iter().filter(|_| is_asked_for(config)).copied().map(TableName::Anatomical)
+    config.tissues.iter().filter(|_| is_asked_for(config)).copied().map(TableName::from)
 }
 
 /// Lists the root of tables, and the one of reports if it is given.
@@ -115,6 +115,6 @@ pub(crate) fn find_tables(
     Search { root, session_folder, scans: ANAT, atlas, pick }.run("", |name| {
         let entity = name.entity("tissue")?;
         let tissue = tissues.iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;
-        Some((TableName::Anatomical(*tissue), None))
+        Some((TableName::from(*tissue), None))
     })
 }

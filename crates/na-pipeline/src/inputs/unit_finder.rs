@@ -69,7 +69,7 @@ impl<'a> UnitFinder<'a> {
 
     /// Whether a run asks for what a root holds.
     fn asks_for(&self, root: &Root) -> bool {
-        root.workflow.as_ref().is_none_or(|workflow| qsiparc::chooses(self.config, workflow))
+        root.workflow.as_ref().is_none_or(|workflow| qsiparc::chooses(self.config, workflow.as_str()))
     }
 
     fn find_in(&self, root: &Root, folder: &Path, found: &mut FoundUnit) -> Result<(), UnitError> {

@@ -97,8 +97,12 @@ impl Admission {
     }
 
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
-        let source = FeatureSource { table: table.table().clone(), map: table.map().cloned() };
-        let metrics = self.metrics.choose(table.table().modality(), &table.numeric_columns());
+        let source = FeatureSource {
+            table: table.table().clone(),
+            prefix: table.kind().feature_prefix.clone(),
+            map: table.map().cloned(),
+        };
+        let metrics = self.metrics.choose(table.kind(), &table.numeric_columns());
         match source.longest_file_name(metrics) {
             longest if longest > LONGEST_FEATURE_FILE => Err(format!(
                 "the file of a feature of {} would have a name of {longest} bytes: no more than {LONGEST_FEATURE_FILE} are \

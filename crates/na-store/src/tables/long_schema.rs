@@ -245,15 +245,7 @@ mod tests {
 
     fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongSchema {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongSchema::merge(
-            &table(),
-            &TableKind::of_parcellate(&table()),
-            &TableKind::of_parcellate(&table()),
-            file,
-            true,
-            forms,
-            &metadata,
-        )
+        LongSchema::merge(&table(), &TableKind::of_parcellate(&table()), file, true, forms, &metadata)
     }
 
     fn written(columns: &LongSchema) -> Vec<(&str, &str)> {

@@ -3,11 +3,13 @@
 //! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
 //! a note and no measurement. Begin with [`load`].
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TableKind, TivFinding};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
@@ -117,7 +119,8 @@ impl UnitLoader<'_> {
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let (name, map) = (table.table.clone(), table.map.clone());
-        let encoded = EncodedTable::encode_like(name, map, &parsed.batch, self.regions)
+        let kind = Arc::new(TableKind::of_parcellate(&name));
+        let encoded = EncodedTable::encode_as(&kind, name, map, &parsed.batch, self.regions)
             .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
         self.regions.clone_from(encoded.regions());
         loaded.unit.tables.push(encoded);

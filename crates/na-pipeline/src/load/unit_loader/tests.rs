@@ -78,7 +78,7 @@ fn report(ml: &str) -> String {
 }
 
 fn is_loaded_with(loaded: &LoadedUnit, words: &[&str]) {
-    assert_eq!(loaded.unit.tables[0].table(), &TableName::Anatomical(Tissue::Gm));
+    assert_eq!(loaded.unit.tables[0].table(), &TableName::from(Tissue::Gm));
     let notes = loaded.notes.join("\n");
     assert!(words.iter().all(|words| notes.contains(words)), "{notes}");
 }
