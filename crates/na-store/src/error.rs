@@ -86,7 +86,7 @@ pub enum StoreError {
     },
     /// What was written is not what was to be written. The cache is still there.
     #[error(
-        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and range again",
+        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",
         path.display()
     )]
     NotVerified {
@@ -240,7 +240,7 @@ impl From<CacheError> for StoreError {
 fn way_out(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and range again, what was committed is safe"
+            "; free some space and run again, what was committed is safe"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; choose an output folder that you may write to"

@@ -72,7 +72,7 @@ impl Verifier {
         let Some(manifest) = self.store.written_manifest().cloned() else {
             self.wrong(
                 crate::tables::paths::MANIFEST_FILE,
-                "there is none that can be understood: a range makes it again",
+                "there is none that can be understood: a run makes it again",
             );
             return;
         };
@@ -175,7 +175,7 @@ impl Verifier {
         let table = table_of(entry).and_then(|table| self.tables.get(&table));
         match (from, table.and_then(|table| table.state.as_deref())) {
             (Some(from), Some(state)) if from != state => {
-                Err("it was made from another state of its long table: a range makes it again".to_owned())
+                Err("it was made from another state of its long table: a run makes it again".to_owned())
             }
             _ => Ok(()),
         }

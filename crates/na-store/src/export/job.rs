@@ -81,7 +81,7 @@ pub fn finish_commit(
         remove_temporaries_of_store(lock.output())?;
         return Ok(None);
     };
-    tracing::info!("finishing what an earlier range began to put in its place");
+    tracing::info!("finishing what an earlier run began to put in its place");
     let cache = OwnedCache::open_or_create(lock)?;
     let request =
         ExportRequest { outcomes: cache.outcomes()?, keep_cache, removals, ..ExportRequest::new(record) };
