@@ -14,7 +14,7 @@ const PLANS: [Plan; 4] = [
     Plan {
         name: "na-model",
         floors: &[
-            &["bids", "columns", "error", "manifest", "missing", "number", "read_at", "tiv"],
+            &["bids", "columns", "error", "io_remedy", "manifest", "missing", "number", "read_at", "tiv"],
             &["region", "session"],
             &["listing", "unit"],
             &["metric", "table"],

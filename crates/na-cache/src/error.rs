@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+use na_model::writing_remedy;
 
 use crate::holder_name::HolderName;
 
@@ -133,7 +134,7 @@ pub enum CacheError {
     #[error("{}: no connection to the cache within 30 s ({source}): another process may hold it", path.display())]
     Pool { path: PathBuf, source: r2d2::Error },
     /// A file of the cache or the lock cannot be created, read or deleted.
-    #[error("cannot {action} {}: {source}{}", path.display(), remedy(source))]
+    #[error("cannot {action} {}: {source}{}", path.display(), writing_remedy(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// A table cannot be turned into a blob.
     #[error("a table cannot be encoded: {0}")]
@@ -151,18 +152,6 @@ pub enum CacheError {
     /// An earlier commit failed, and the writer takes no more units.
     #[error("the cache takes no more units after an error")]
     WriterStopped,
-}
-
-fn remedy(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again, what was committed is safe"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; choose an output folder that you may write to"
-        }
-        _ => "",
-    }
 }
 
 fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
-use na_model::SourceRoot;
+use na_model::{SourceRoot, reading_remedy};
 use na_store::StoreError;
 
 /// Why a run cannot go on.
@@ -13,7 +13,7 @@ use na_store::StoreError;
 #[non_exhaustive]
 pub enum PipelineError {
     /// The session list cannot be read from disk.
-    #[error("the session list {}: {source}; {}", path.display(), list_way_out(source))]
+    #[error("the session list {}: {source}{}", path.display(), list_remedy(source))]
     SessionListUnreadable { path: PathBuf, source: io::Error },
     /// The session list lies where a file of the store is to be.
     #[error(
@@ -224,10 +224,10 @@ pub enum PipelineError {
     Store(#[from] StoreError),
 }
 
-fn list_way_out(source: &io::Error) -> &'static str {
+fn list_remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::NotFound => "give the path of the file with --sessions (or SESSIONS_CSV)",
-        io::ErrorKind::PermissionDenied => "ask its owner for the right to read it",
-        _ => "check the file and its disk",
+        io::ErrorKind::NotFound => "; give the path of the file with --sessions (or SESSIONS_CSV)",
+        io::ErrorKind::PermissionDenied => reading_remedy(source),
+        _ => "; check the file and its disk",
     }
 }

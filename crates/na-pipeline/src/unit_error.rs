@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use na_cache::CacheError;
+use na_model::reading_remedy;
 
 /// The longest piece of a file that an error repeats, characters.
 const LONGEST_FOUND: usize = 60;
@@ -18,7 +19,7 @@ const LONGEST_COMPLAINT: usize = 160;
 #[non_exhaustive]
 pub enum UnitError {
     /// A file or folder cannot be read.
-    #[error("{}: {source}{}", path.display(), way_out(source))]
+    #[error("{}: {source}{}", path.display(), reading_remedy(source))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
@@ -153,13 +154,6 @@ pub enum UnitError {
         character: usize,
         problem: String,
     },
-}
-
-fn way_out(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied => ": ask its owner for the right to read it",
-        _ => "",
-    }
 }
 
 impl UnitError {
