@@ -37,8 +37,8 @@ pub(crate) fn forms<'a>(
             keys.push(key);
         }
     }
-    let connection = database.connection()?;
     let mut kinds = table_kinds(database)?;
+    let connection = database.connection()?;
     let mut forms = Vec::new();
     for (table, keys) in keys {
         let kind = kinds.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
