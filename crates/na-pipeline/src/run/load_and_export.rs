@@ -37,7 +37,7 @@ pub(super) struct LockedRun<'a> {
     pub(super) lock: &'a OwnerLock,
 }
 
-/// What a fresh load lets go of, and whether it may take the store's place.
+/// What a fresh load lets go of, and whether it may replace the store.
 #[derive(Default)]
 struct Replacement {
     let_go: LetGo,

@@ -77,9 +77,8 @@ mod tests {
     use super::*;
 
     fn codes(of: &[(&str, &[(usize, &str)])]) -> Vec<[String; 2]> {
-        let places =
-            |places: &[(usize, &str)]| places.iter().map(|(root, path)| (*root, path.into())).collect();
-        let folders = of.iter().map(|(code, at)| ((*code).to_owned(), places(at))).collect();
+        let paths = |paths: &[(usize, &str)]| paths.iter().map(|(root, path)| (*root, path.into())).collect();
+        let folders = of.iter().map(|(code, at)| ((*code).to_owned(), paths(at))).collect();
         lookalikes(IdKind::Subject, &folders).into_iter().map(|together| together.codes).collect()
     }
 
