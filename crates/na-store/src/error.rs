@@ -291,17 +291,17 @@ fn parquet_way_out(source: &ParquetError) -> &'static str {
 }
 
 impl StoreError {
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
 
-    pub(crate) fn parquet(path: &Path) -> impl Fn(ParquetError) -> Self {
+    pub(crate) fn parquet(path: &Path) -> impl Fn(ParquetError) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Parquet { path: path.clone(), source }
     }
 
-    pub(crate) fn arrow(path: &Path) -> impl Fn(ArrowError) -> Self {
+    pub(crate) fn arrow(path: &Path) -> impl Fn(ArrowError) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Arrow { path: path.clone(), source }
     }

@@ -73,13 +73,13 @@ impl LongIndex {
 }
 
 /// Where the columns are that say whose a row is, and of which region: a session list may have some of these names.
-pub(crate) fn key_places(schema: &Schema) -> Vec<usize> {
+pub(crate) fn key_indices(schema: &Schema) -> Vec<usize> {
     let is_key = |column: &WrittenColumn<'_>| match column.origin {
         ColumnOrigin::Table => REGION_COLUMNS.contains(&column.written),
         ColumnOrigin::Store => KEYS.contains(&column.written),
         _ => false,
     };
-    written_columns(schema).into_iter().filter(is_key).map(|column| column.place).collect()
+    written_columns(schema).into_iter().filter(is_key).map(|column| column.index).collect()
 }
 
 /// An index that is being made, out of row groups and of tables that are in no file yet.
@@ -94,7 +94,7 @@ pub(crate) struct IndexBuilder {
 
 impl IndexBuilder {
     fn add_group(&mut self, file: &ParquetReader, row_group: usize) -> Result<(), StoreError> {
-        let batch = file.read_dictionaries_at(row_group, &key_places(file.schema()))?;
+        let batch = file.read_dictionaries_at(row_group, &key_indices(file.schema()))?;
         let columns =
             KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
         let mut start = 0;

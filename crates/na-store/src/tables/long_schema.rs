@@ -87,7 +87,7 @@ impl LongSchema {
             })
             .collect();
         let names = names(table, &fields, &in_file, &mut notes);
-        let in_file = in_file.into_iter().map(|column| column.map(|column| column.place)).collect();
+        let in_file = in_file.into_iter().map(|column| column.map(|column| column.index)).collect();
         let fields = fields.into_iter().zip(names).map(|((origin, field), name)| {
             let own_name = field.name().clone();
             with_origin(field.with_name(name), origin, &own_name)
@@ -206,7 +206,7 @@ fn is_looked_for(name: &str) -> bool {
 /// The columns of TSVs in a long table that is written.
 pub(crate) fn tsv_columns(schema: &Schema) -> Schema {
     let fields = written_columns(schema).into_iter().filter(|column| column.origin == ColumnOrigin::Table);
-    let fields = fields.filter_map(|column| schema.fields().get(column.place).cloned());
+    let fields = fields.filter_map(|column| schema.fields().get(column.index).cloned());
     Schema::new(fields.collect::<Vec<_>>())
 }
 

@@ -54,7 +54,7 @@ impl MetadataTable {
         }
         let width = self.columns.len();
         self.values.values_mut().for_each(|values| values.resize(width, Scalar::Null));
-        let places: Vec<usize> = taken.iter().map(|(column, _)| column.place).collect();
+        let places: Vec<usize> = taken.iter().map(|(column, _)| column.index).collect();
         let n_groups = if taken.is_empty() { 0 } else { old.file.row_groups().len() };
         for group in 0..n_groups {
             let batch = old.file.read_dictionaries_at(group, &places)?;
