@@ -12,7 +12,7 @@ use crate::format::file_changes::FileChanges;
 use crate::tables::paths::SESSIONS_FILE;
 
 /// The reason of a listed unit of which nothing is known: the run ended before it came to it.
-pub(crate) const INTERRUPTED: &str = "not loaded: the range was interrupted before it";
+pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
 /// The first line, by which a file is known as the store's.
 pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
