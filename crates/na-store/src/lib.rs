@@ -3,7 +3,7 @@
 //! [`FeatureStore`] reads: long tables (all rows, every column), features (one metric of one source, a row a session),
 //! TIV and metadata. Each unit comes from Parquet, or from the cache if that holds it newer or alone: analysis can start
 //! while a load is running, or after a crash. [`export`] writes: it brings a cache's units into the files and commits
-//! them with the manifest. A reader sees the store before an export or after it, never between. What this crate is not: it
+//! them with the manifest. Each call reads one consistent state, whatever is written meanwhile. What this crate is not: it
 //! reads no TSV and no session list.
 //!
 //! ```
