@@ -1,4 +1,4 @@
-//! The units of which a store has anything.
+//! The units of a store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,11 @@ use crate::tables::manifest::ManifestRecord;
 use crate::tables::sources::stored_unit::SourceDetail;
 use crate::tables::tiv::TivTable;
 
-/// Maps of tables, by unit.
+/// Tables, each with one of its maps, by unit.
 pub type TablesByUnit = BTreeMap<Unit, BTreeSet<(TableName, Option<MapSource>)>>;
 
 impl ExistingStore {
-    /// The units with rows or total intracranial volume, without what a cache adds; each with the tables that have rows of
-    /// it.
+    /// The units with rows or total intracranial volume, each with the tables that have rows of it. A cache adds nothing here.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -33,8 +32,8 @@ impl ExistingStore {
         Ok(units)
     }
 
-    /// The rows of which the store does not know the files: the pandas package says nothing of them. Tables are read only
-    /// if the manifest does not say that there are none.
+    /// The rows for which the store does not know the file: the pandas package does not record it. Tables are read only if the
+    /// manifest does not say that there are no such rows.
     ///
     /// # Errors
     /// A store that cannot be read.
