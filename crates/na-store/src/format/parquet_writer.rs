@@ -95,10 +95,9 @@ impl<'a> ParquetWriter<'a> {
             .enumerate()
             .map(|(index, (writer, (field, descriptor)))| {
                 let parts = column(index)?;
-                let is_here = compresses_here && *field.data_type() == DataType::Float64;
-                let chunk = match is_here {
+                let chunk = match compresses_here && *field.data_type() == DataType::Float64 {
                     true => encode_doubles(Arc::clone(descriptor), &parts).map(Encoded::Here),
-                    false => encode_by_parquet(writer, field, &parts).map(Encoded::ByParquet),
+                    false => encode_by_parquet(writer, field, &parts),
                 };
                 chunk.map_err(StoreError::parquet(path))
             })
@@ -179,13 +178,13 @@ fn encode_by_parquet(
     mut writer: ArrowColumnWriter,
     field: &FieldRef,
     parts: &[ArrayRef],
-) -> ParquetResult<ArrowColumnChunk> {
+) -> ParquetResult<Encoded> {
     for part in parts.iter().filter(|part| !part.is_empty()) {
         for leaf in compute_leaves(field, part)? {
             writer.write(&leaf)?;
         }
     }
-    writer.close()
+    writer.close().map(Encoded::ByParquet)
 }
 
 /// How columns are encoded. Of doubles no two are alike: a dictionary would only cost, and their bytes compress better in

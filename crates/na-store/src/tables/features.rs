@@ -95,14 +95,14 @@ pub(crate) fn feature_plan(origins: &[FeatureOrigin<'_>], metrics: &WideMetrics)
     // A metric that is asked for once the tables exist must not make their export fail.
     let (unnamed, too_long): (Vec<Unnamed>, Vec<Unnamed>) = all.partition(Unnamed::can_be_a_file);
     let (features, mut notes) = named(unnamed);
-    notes.extend(too_long.first().map(|first| {
-        format!(
+    if let Some(first) = too_long.first() {
+        notes.push(format!(
             "features left out because the names of their files would have over {LONGEST_FEATURE_FILE} bytes: {}, such as \
              that of the metric {}",
             too_long.len(),
             first.metric
-        )
-    }));
+        ));
+    }
     let mut plan = FeaturePlan { features: BTreeMap::new(), notes };
     for (feature, name) in features {
         let Unnamed { table, map, metric, .. } = feature;

@@ -7,7 +7,7 @@ use na_model::{MapSource, Modality, SourceKind, TableName, Unit};
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::ManifestRecord;
-use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 use crate::tables::tiv::TivTable;
 
 /// Tables, each with one of its maps, by unit.
@@ -51,16 +51,20 @@ impl ExistingStore {
             }
         }
         self.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
-            if let Some(without) = tables.get_mut(&stored.unit) {
-                for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
-                    if let Some(table) = source.table_name() {
-                        without.remove(&(table, source.map));
-                    }
-                }
-            }
+            remove_known(&mut tables, stored);
             Ok(())
         })?;
         tables.retain(|_, without| !without.is_empty());
         Ok(tables)
+    }
+}
+
+/// Removes the tables of a unit for which the store knows the files.
+fn remove_known(tables: &mut TablesByUnit, stored: StoredUnit) {
+    let Some(without) = tables.get_mut(&stored.unit) else { return };
+    for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
+        if let Some(table) = source.table_name() {
+            without.remove(&(table, source.map));
+        }
     }
 }
