@@ -131,9 +131,6 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// One scan visit. Datasets without `ses-` folders have no session id.
-///
-/// Files hang on the derived order (subject codes in byte order, then session ids, a session without an id first): it is the
-/// order of rows in features, and wherever no session list gives another. To reorder the fields is to reorder those files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Session {
     /// Who.
