@@ -11,6 +11,7 @@ use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::table_of;
+use crate::tables::long_file::kind_of;
 use crate::tables::long_index::LongIndex;
 use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
@@ -71,7 +72,7 @@ impl Verifier {
         let Some(manifest) = self.store.written_manifest().cloned() else {
             self.wrong(
                 crate::tables::paths::MANIFEST_FILE,
-                "there is none that can be understood: a range makes it again",
+                "there is none that can be understood: a run makes it again",
             );
             return;
         };
@@ -144,7 +145,9 @@ impl Verifier {
 
     fn long(&mut self, entry: &LongFormat, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
-        let index = LongIndex::read(file).map_err(|error| error.to_string())?;
+        let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
+        let kind = kind_of(&name, file).map_err(|error| error.to_string())?;
+        let index = LongIndex::read(file, &kind.region_key).map_err(|error| error.to_string())?;
         same("rows", file.n_rows(), entry.n_rows)?;
         same("sessions", count(index.sessions.len()), entry.n_sessions)?;
         let columns: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
@@ -155,7 +158,6 @@ impl Verifier {
         for (session, map) in index.rows().into_keys() {
             sessions.entry(map.clone()).or_default().insert(session.clone());
         }
-        let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
         let state = file.key_value(keys::STATE).map(str::to_owned);
         self.tables.insert(name, Table { sessions, state });
         Ok(())
@@ -173,7 +175,7 @@ impl Verifier {
         let table = table_of(entry).and_then(|table| self.tables.get(&table));
         match (from, table.and_then(|table| table.state.as_deref())) {
             (Some(from), Some(state)) if from != state => {
-                Err("it was made from another state of its long table: a range makes it again".to_owned())
+                Err("it was made from another state of its long table: a run makes it again".to_owned())
             }
             _ => Ok(()),
         }

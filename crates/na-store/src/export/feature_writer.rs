@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
-use na_model::{MapSource, Session, TableName};
+use na_model::{MapSource, Session, TableKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -30,7 +30,7 @@ const SESSIONS_AT_ONCE: usize = 4096;
 /// A long table from which features are made.
 pub(crate) struct FeatureWriter<'a> {
     pub(crate) to: Destination<'a>,
-    pub(crate) table: &'a TableName,
+    pub(crate) kind: &'a TableKind,
     /// The table's file, open.
     pub(crate) file: ParquetReader,
     pub(crate) index: &'a LongIndex,
@@ -163,7 +163,7 @@ impl<'a> FeatureWriter<'a> {
         source: &Source,
         data_type: &DataType,
     ) -> Result<ParquetWriter<'a>, StoreError> {
-        let schema = feature_schema(self.table, &feature.metric, &source.regions.names, data_type);
+        let schema = feature_schema(self.kind, &feature.metric, &source.regions.names, data_type);
         let path = self.to.output.join(feature.name.file_path());
         let mut key_values = vec![
             (keys::ATLAS, self.to.settings.atlas_name.clone()),

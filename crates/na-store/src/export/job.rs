@@ -31,7 +31,6 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, PlannedFeature, is_up_to_date};
 use crate::tables::found_by_folder;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::LongIndex;
 use crate::tables::manifest::count;
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE, remove_temporaries_of_store};
@@ -82,7 +81,7 @@ pub fn finish_commit(
         remove_temporaries_of_store(lock.output())?;
         return Ok(None);
     };
-    tracing::info!("finishing what an earlier range began to put in its place");
+    tracing::info!("finishing what an earlier run began to put in its place");
     let cache = OwnedCache::open_or_create(lock)?;
     let request =
         ExportRequest { outcomes: cache.outcomes()?, keep_cache, removals, ..ExportRequest::new(record) };
@@ -106,7 +105,6 @@ fn merge_and_commit(
         &reopened
     };
     store.check()?;
-    Cache::check_file(store.output())?;
     remove_temporaries_of_store(store.output())?;
     let changes = FileChanges::of(lock);
     let changes = if request.takes_away() { changes.holding_back() } else { changes };
@@ -213,9 +211,9 @@ impl Export<'_> {
         let opened = each_file(&expected, |(table, expected)| -> Result<_, StoreError> {
             let path = self.to.current_path(table.file_path());
             let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
-            let index = LongIndex::read(&file)?;
-            verify_long(&path, expected, &index)?;
-            Ok((TableName::clone(table), LongFile { file: file.closed(), index }))
+            let long = LongFile::read(table, file)?;
+            verify_long(&path, expected, &long.index)?;
+            Ok((TableName::clone(table), long))
         });
         Ok(opened?.into_iter().collect())
     }
@@ -246,7 +244,7 @@ impl Export<'_> {
                     total,
                 });
                 let file = long.file.opened()?;
-                let writer = FeatureWriter { to: self.to, table, file, index: &long.index };
+                let writer = FeatureWriter { to: self.to, kind: &long.kind, file, index: &long.index };
                 writer.write(&features, &mut commits)?;
             }
             commits.wait()

@@ -1,7 +1,7 @@
 //! The origin of each column of a long table: a session list's `score` is never a table's `score`.
 
 use arrow::datatypes::{DataType, Field, Schema};
-use na_model::{Modality, TableName};
+use na_model::columns::{ADDED_COLUMNS, MODALITY, SUBJECT, WORKFLOW};
 
 use crate::format::key_value_metadata as keys;
 
@@ -110,13 +110,13 @@ enum StoreColumns {
 impl OriginsByPosition {
     fn of(schema: &Schema) -> Self {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        for added in Modality::ALL.map(TableName::columns_added_to) {
+        for added in ADDED_COLUMNS {
             if let Some(first) = names.windows(added.len()).position(|window| window == added) {
                 return Self { first, store: StoreColumns::Whole(added.len()) };
             }
         }
-        let added = Modality::ALL.map(TableName::columns_added_to).concat();
-        let starts = |name: &&str| matches!(*name, "modality" | "workflow" | "subject_code");
+        let added = ADDED_COLUMNS.concat();
+        let starts = |name: &&str| matches!(*name, MODALITY | WORKFLOW | SUBJECT);
         let first = names.iter().position(starts).unwrap_or(names.len());
         Self { first, store: StoreColumns::Some(added) }
     }

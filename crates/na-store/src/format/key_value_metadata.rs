@@ -15,6 +15,8 @@ pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
 pub(crate) const STATE: &str = "neuroalign.state";
 /// The regions of a long table, as JSON.
 pub(crate) const REGIONS: &str = "neuroalign.regions";
+/// What a long table is, as JSON: [`TableKind`](na_model::TableKind).
+pub(crate) const TABLE_KIND: &str = "neuroalign.table_kind";
 /// The versions of `parcellate` that wrote the files of a long table, as JSON.
 pub(crate) const PRODUCERS: &str = "neuroalign.producer_versions";
 /// The state of the long table that a feature was made from.

@@ -95,10 +95,9 @@ impl<'a> ParquetWriter<'a> {
             .enumerate()
             .map(|(index, (writer, (field, descriptor)))| {
                 let parts = column(index)?;
-                let chunk = match compresses_here && *field.data_type() == DataType::Float64 {
-                    true => encode_doubles(Arc::clone(descriptor), &parts).map(Encoded::Here),
-                    false => encode_by_parquet(writer, field, &parts),
-                };
+                let is_here = compresses_here && *field.data_type() == DataType::Float64;
+                let here = is_here.then(|| encode_doubles(Arc::clone(descriptor), &parts).map(Encoded::Here));
+                let chunk = here.unwrap_or_else(|| encode_by_parquet(writer, field, &parts));
                 chunk.map_err(StoreError::parquet(path))
             })
             .collect::<Result<Vec<_>, StoreError>>()?;

@@ -8,8 +8,7 @@ use arrow::compute::{concat, concat_batches, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema};
 use arrow::error::ArrowError;
 use na_cache::{CachedTable, CachedUnit, RegionColumns};
-use na_model::columns::REGION_COLUMNS;
-use na_model::{TableName, WideFeature};
+use na_model::{RegionKey, TableName, WideFeature};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -123,7 +122,8 @@ impl Snapshot {
             let places = source.places(|session| options.wants(session), &read.starts);
             let rows = places.rows_for(values);
             let arrow = StoreError::arrow(self.output());
-            let schema = feature_schema(table, &feature.metric, &source.regions.names, values.data_type());
+            let schema =
+                feature_schema(&merge.kind, &feature.metric, &source.regions.names, values.data_type());
             let regions = self.region_places(&source.regions.names, options)?;
             let mut columns: Vec<ArrayRef> = key_arrays(places.sessions.iter()).into();
             let picked = regions.par_iter().map(|region| places.region(values, &rows, *region));
@@ -147,6 +147,7 @@ impl Snapshot {
         let mut metrics: Vec<&str> = features.iter().map(|(_, feature)| feature.metric.as_str()).collect();
         metrics.sort_unstable();
         metrics.dedup();
+        let key = &merge.kind.region_key;
         let mut builder = IndexBuilder::default();
         let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
         if let Some(old) = &merge.old {
@@ -170,10 +171,10 @@ impl Snapshot {
         let own_names: Vec<&str> = metrics.iter().map(|metric| own_name(metric)).collect();
         for CachedMaps { unit, tables } in self.cached_maps(merge, features, &own_names)? {
             for CachedTable { map, batch } in tables {
-                let key_columns = region_columns(&batch).map_err(&arrow)?;
+                let key_columns = region_columns(&batch, key).map_err(&arrow)?;
                 let region_list = match &last {
                     Some((known, region_list)) if are_same(known, key_columns.columns()) => *region_list,
-                    _ => builder.region_list(RegionColumns::of(&key_columns).regions()),
+                    _ => builder.region_list(RegionColumns::of(&key_columns, key).regions()),
                 };
                 last = Some((key_columns.columns().to_vec(), region_list));
                 builder.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, region_list);
@@ -213,7 +214,7 @@ impl Snapshot {
         let wanted = |map: Option<&na_model::MapSource>| {
             features.iter().any(|(_, feature)| feature.map.as_ref() == map)
         };
-        let columns = [metrics, &REGION_COLUMNS].concat();
+        let columns: Vec<&str> = metrics.iter().copied().chain(merge.kind.region_key.columns()).collect();
         let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
             let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
             let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
@@ -241,8 +242,8 @@ fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
 }
 
 /// The columns of a cached table that name its regions.
-fn region_columns(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let is_key = |(_, field): &(usize, &FieldRef)| REGION_COLUMNS.contains(&field.name().as_str());
+fn region_columns(batch: &RecordBatch, key: &RegionKey) -> Result<RecordBatch, ArrowError> {
+    let is_key = |(_, field): &(usize, &FieldRef)| key.has(field.name());
     let places = batch.schema_ref().fields().iter().enumerate().filter(is_key).map(|(place, _)| place);
     batch.project(&places.collect::<Vec<_>>())
 }

@@ -9,8 +9,8 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::{Cache, CachedUnit};
-use na_model::columns::{LABEL_COLUMNS, TIV};
-use na_model::{MapSource, MeasurementUnit, Session, TableName, metric_kind};
+use na_model::columns::TIV;
+use na_model::{MapSource, MeasurementUnit, RegionKey, Session, TableKind, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -79,6 +79,7 @@ struct RowReader {
     given: Vec<usize>,
     /// Those that tell the region.
     regions: Vec<usize>,
+    region_key: RegionKey,
 }
 
 impl LongScan {
@@ -114,6 +115,8 @@ impl LongScan {
             (None, Some(file)) => Arc::clone(file.schema()),
             (None, None) => Arc::new(Schema::empty()),
         };
+        let kinds = snapshot.kinds();
+        let kind = kinds.get(table).map_or_else(|| Arc::new(TableKind::of_parcellate(table)), Arc::clone);
         let has_volumes = table.added_columns().contains(&TIV);
         let volumes = (options.tiv && !has_volumes).then(|| snapshot.volumes()).transpose()?;
         let mut rows = RowReader {
@@ -124,8 +127,9 @@ impl LongScan {
             columns: Vec::new(),
             given: Vec::new(),
             regions: Vec::new(),
+            region_key: kind.region_key.clone(),
         };
-        rows.choose(snapshot, &all)?;
+        rows.choose(snapshot, &all, &kind)?;
         let given = rows.given.iter().filter_map(|place| rows.columns.get(*place));
         let schema = Arc::new(Schema::new(given.map(|(field, _)| field.clone()).collect::<Vec<_>>()));
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
@@ -176,12 +180,14 @@ impl RecordBatchReader for LongScan {
 
 impl RowReader {
     /// Decides which columns are read and which are given.
-    fn choose(&mut self, snapshot: &Snapshot, all: &Schema) -> Result<(), StoreError> {
+    fn choose(&mut self, snapshot: &Snapshot, all: &Schema, kind: &TableKind) -> Result<(), StoreError> {
         let written = written_columns(all);
         if let Some(metrics) = &self.options.metrics {
             let of_table = written.iter().filter(|column| column.origin == ColumnOrigin::Table);
-            let known: Vec<&str> =
-                of_table.map(|column| column.written).filter(|name| metric_kind(name).is_some()).collect();
+            let known: Vec<&str> = of_table
+                .map(|column| column.written)
+                .filter(|name| kind.metric_kind(name).is_some())
+                .collect();
             if let Some(wrong) = metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
                 return Err(unknown("metric", wrong, snapshot.output(), known));
             }
@@ -197,12 +203,12 @@ impl RowReader {
                 }
                 ColumnOrigin::Store => true,
                 ColumnOrigin::Table => metrics.as_ref().is_none_or(|metrics| {
-                    metric_kind(column.written).is_none() || metrics.contains(column.written)
+                    kind.metric_kind(column.written).is_none() || metrics.contains(column.written)
                 }),
             };
             let names_regions = self.options.regions.is_some()
                 && column.origin == ColumnOrigin::Table
-                && LABEL_COLUMNS.contains(&column.written);
+                && kind.region_key.labels.iter().any(|label| label == column.written);
             if !is_wanted && !names_regions {
                 continue;
             }
@@ -306,7 +312,7 @@ impl RowReader {
         let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
         let tells_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
         if tells_sessions {
-            let keys = file.read_dictionaries_at(group, &key_indices(file.schema()))?;
+            let keys = file.read_dictionaries_at(group, &key_indices(file.schema(), &self.region_key))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
             let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));

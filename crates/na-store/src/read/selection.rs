@@ -8,7 +8,6 @@ use crate::error::StoreError;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::{closest, unknown};
-use crate::tables::long_index::LongIndex;
 
 impl ReadOptions {
     /// That there is something in every list.
@@ -41,13 +40,13 @@ impl Snapshot {
         // A store of another program may have tables with sessions that its metadata do not name.
         let mut known: BTreeSet<Session> = metadata.sessions.iter().cloned().collect();
         for table in &self.in_parquet {
-            let Some(file) = self.file(table)? else { continue };
-            let sessions = LongIndex::read(&file)?.sessions;
-            missing.strike(&sessions);
+            let Some(long) = self.old(table)? else { continue };
+            let sessions = &long.index.sessions;
+            missing.strike(sessions);
             if missing.is_empty() {
                 return Ok(());
             }
-            known.extend(sessions);
+            known.extend(sessions.iter().cloned());
         }
         Err(missing.error(self, &known))
     }

@@ -1,12 +1,12 @@
 //! A store at one instant.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
+use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -39,6 +39,7 @@ pub(crate) struct Snapshot {
     hidden: bool,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
+    kinds: OnceLock<BTreeMap<TableName, Arc<TableKind>>>,
 }
 
 /// What the cache held.
@@ -96,6 +97,7 @@ impl Snapshot {
             hidden,
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
+            kinds: OnceLock::new(),
         })
     }
 
@@ -137,6 +139,20 @@ impl Snapshot {
     /// Whether a long table has rows.
     pub(crate) fn has_table(&self, table: &TableName) -> bool {
         self.is_touched(table) || self.in_parquet.contains(table)
+    }
+
+    /// What each long table is, also those that are going to lose all their rows.
+    pub(crate) fn kinds(&self) -> &BTreeMap<TableName, Arc<TableKind>> {
+        self.kinds.get_or_init(|| {
+            let mut told = ManifestRecord::of(&self.manifest).unwrap_or_default().table_kinds;
+            let mut kind =
+                |table: &TableName| told.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
+            let mut kinds: BTreeMap<TableName, Arc<TableKind>> =
+                self.in_parquet.iter().map(|table| (table.clone(), kind(table))).map(shared).collect();
+            let cached = self.cached.iter().flat_map(|cached| &cached.forms);
+            kinds.extend(cached.map(|form| (form.table.clone(), Arc::clone(&form.kind))));
+            kinds
+        })
     }
 
     /// The versions of `parcellate` that wrote a table's files.
@@ -256,6 +272,10 @@ impl Cached {
         let replaced = Replaced::of(&units, &removals);
         Ok(Some(Self { cache, record, units, forms, replaced, has_begun, removals }))
     }
+}
+
+fn shared((table, kind): (TableName, TableKind)) -> (TableName, Arc<TableKind>) {
+    (table, Arc::new(kind))
 }
 
 /// Says why a cache is not read, once for each store: what follows is as true of the next read.

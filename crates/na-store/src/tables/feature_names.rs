@@ -3,13 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, name_key};
+use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, TableKind, TableName, name_key};
 
 /// A feature before it has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unnamed {
-    pub(crate) table: TableName,
-    pub(crate) map: Option<MapSource>,
+    pub(crate) source: FeatureSource,
     pub(crate) metric: String,
     short: FeatureName,
     long: Option<FeatureName>,
@@ -18,8 +17,7 @@ pub(crate) struct Unnamed {
 impl Unnamed {
     pub(crate) fn new(source: &FeatureSource, metric: &str, desc_in_name: bool) -> Self {
         Self {
-            table: source.table.clone(),
-            map: source.map.clone(),
+            source: source.clone(),
             metric: metric.to_owned(),
             short: source.feature(metric, desc_in_name),
             long: source.long_feature(metric, desc_in_name),
@@ -28,17 +26,11 @@ impl Unnamed {
 
     /// Whether a file can have each name that the feature may get.
     pub(crate) fn can_be_a_file(&self) -> bool {
-        let source = FeatureSource { table: self.table.clone(), map: self.map.clone() };
-        source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
+        self.source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
     }
 
-    fn source(&self) -> String {
-        match &self.map {
-            None => self.table.to_string(),
-            Some(map) => {
-                format!("{} (model {}, param {}, desc {})", self.table, map.model, map.param, map.desc)
-            }
-        }
+    fn source_and_map(&self) -> String {
+        self.source.table.with_map(self.source.map.as_ref())
     }
 }
 
@@ -113,7 +105,8 @@ fn number_equal_names(candidates: &mut [Candidate]) {
 /// The order in which equal names get their numbers: files are called by it.
 fn by_table_map_and_metric(first: &Candidate, second: &Candidate) -> Ordering {
     let (first, second) = (&first.feature, &second.feature);
-    (&first.table, &first.map, &first.metric).cmp(&(&second.table, &second.map, &second.metric))
+    let (table, map, metric) = (&first.source.table, &first.source.map, &first.metric);
+    (table, map, metric).cmp(&(&second.source.table, &second.source.map, &second.metric))
 }
 
 /// Sources of features with equal names, each with the indices of the first such features.
@@ -122,7 +115,7 @@ struct Notes(BTreeMap<BTreeSet<String>, Vec<usize>>);
 
 impl Notes {
     fn add(&mut self, group: &[&mut Candidate]) {
-        let sources = group.iter().map(|candidate| candidate.feature.source()).collect();
+        let sources = group.iter().map(|candidate| candidate.feature.source_and_map()).collect();
         let indices = || group.iter().map(|candidate| candidate.index).collect();
         self.0.entry(sources).or_insert_with(indices);
     }
@@ -148,10 +141,12 @@ fn note(sources: &BTreeSet<String>, short: &FeatureName, group: &[&Candidate]) -
 }
 
 /// Groups tables so that features of two groups never have equal names. Groups are in the order of their names' starts.
-pub(crate) fn families(tables: impl IntoIterator<Item = TableName>) -> Vec<Vec<TableName>> {
+pub(crate) fn families<'k>(
+    tables: impl IntoIterator<Item = (TableName, &'k TableKind)>,
+) -> Vec<Vec<TableName>> {
     let mut by_start: BTreeMap<String, Vec<TableName>> = BTreeMap::new();
-    for table in tables {
-        by_start.entry(start(&table)).or_default().push(table);
+    for (table, kind) in tables {
+        by_start.entry(start(kind)).or_default().push(table);
     }
     let mut families: Vec<Vec<TableName>> = Vec::new();
     let mut start_of_family: Option<String> = None;
@@ -169,29 +164,26 @@ pub(crate) fn families(tables: impl IntoIterator<Item = TableName>) -> Vec<Vec<T
 }
 
 /// Whether a table may give a feature of this name.
-pub(crate) fn may_give(table: &TableName, name: &str) -> bool {
-    name_key(name).starts_with(&start(table))
+pub(crate) fn may_give(kind: &TableKind, name: &str) -> bool {
+    name_key(name).starts_with(&start(kind))
 }
 
 /// The start of the keys of all features of a table.
-fn start(table: &TableName) -> String {
-    let word = match table {
-        TableName::Anatomical(tissue) => tissue.as_str(),
-        TableName::Diffusion(workflow) => workflow.as_str(),
-    };
-    format!("{}_", name_key(word))
+fn start(kind: &TableKind) -> String {
+    format!("{}_", name_key(&kind.feature_prefix))
 }
 
 #[cfg(test)]
 mod tests {
-    use na_model::UNKNOWN;
+    use na_model::{MapSource, UNKNOWN};
 
     use super::*;
 
     fn feature(workflow: &str, model: &str, param: &str, metric: &str) -> Unnamed {
         let table = TableName::parse(&format!("diffusion_{workflow}")).unwrap();
         let map = MapSource { model: model.into(), param: param.into(), desc: UNKNOWN.into() };
-        Unnamed::new(&FeatureSource { table, map: Some(map) }, metric, false)
+        let prefix = workflow.to_owned();
+        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, metric, false)
     }
 
     /// The names of features, in their order. They must not depend on the order.
@@ -268,14 +260,15 @@ mod tests {
     #[test]
     fn a_tissue_s_features_keep_their_names() {
         let table = TableName::parse("anatomical_gm").unwrap();
-        let tissue = Unnamed::new(&FeatureSource { table, map: None }, "a_b_mean", false);
+        let tissue =
+            Unnamed::new(&FeatureSource { table, prefix: "gm".to_owned(), map: None }, "a_b_mean", false);
         let features = [feature("gm", "a", "b", "mean"), tissue];
         assert_eq!(names(&features), ["gm_model-a_param-b_mean", "gm_a_b_mean"]);
     }
 
     #[test]
     fn tables_whose_features_may_meet_are_one_family() {
-        let table = |name: &str| TableName::parse(name).unwrap();
+        let kind = |name: &str| TableKind::of_parcellate(&TableName::parse(name).unwrap());
         let tables = [
             "diffusion_A",
             "diffusion_AB",
@@ -284,7 +277,9 @@ mod tests {
             "diffusion_gm",
             "anatomical_gm",
         ];
-        let families = families(tables.into_iter().map(table));
+        let kinds = tables.map(kind);
+        let tables = tables.map(|name| TableName::parse(name).unwrap());
+        let families = families(tables.into_iter().zip(&kinds));
         let names: Vec<Vec<String>> =
             families.iter().map(|family| family.iter().map(TableName::to_string).collect()).collect();
         assert_eq!(
@@ -295,6 +290,6 @@ mod tests {
                 vec!["diffusion_gm", "anatomical_gm"]
             ]
         );
-        assert!(may_give(&table("diffusion_A"), "a_model-x") && !may_give(&table("diffusion_A"), "AB_x"));
+        assert!(may_give(&kind("diffusion_A"), "a_model-x") && !may_give(&kind("diffusion_A"), "AB_x"));
     }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Schema};
 use na_cache::RegionColumns;
-use na_model::columns::{DESC, MODEL, PARAM, REGION_COLUMNS, SESSION, SUBJECT};
-use na_model::{MapSource, ModelError, Region, RegionSet, Session, UNKNOWN};
+use na_model::columns::{DESC, MODEL, PARAM, SESSION, SUBJECT};
+use na_model::{MapSource, ModelError, Region, RegionKey, RegionSet, Session, UNKNOWN};
 
 use crate::error::StoreError;
 use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns};
@@ -44,10 +44,11 @@ pub(crate) struct LongIndex {
 }
 
 impl LongIndex {
-    pub(crate) fn read(file: &ParquetReader) -> Result<Self, StoreError> {
+    /// Reads the keys of a table's file; `regions` are the columns that tell its regions apart.
+    pub(crate) fn read(file: &ParquetReader, regions: &RegionKey) -> Result<Self, StoreError> {
         let mut builder = IndexBuilder::default();
         for row_group in 0..file.row_groups().len() {
-            builder.add_group(file, row_group)?;
+            builder.add_group(file, row_group, regions)?;
         }
         Ok(builder.index)
     }
@@ -78,9 +79,9 @@ impl LongIndex {
 }
 
 /// The indices of the columns with a row's session, map and region. A session list may have columns with the same names.
-pub(crate) fn key_indices(schema: &Schema) -> Vec<usize> {
+pub(crate) fn key_indices(schema: &Schema, regions: &RegionKey) -> Vec<usize> {
     let is_key = |column: &WrittenColumn<'_>| match column.origin {
-        ColumnOrigin::Table => REGION_COLUMNS.contains(&column.written),
+        ColumnOrigin::Table => regions.has(column.written),
         ColumnOrigin::Store => KEYS.contains(&column.written),
         _ => false,
     };
@@ -98,16 +99,22 @@ pub(crate) struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    fn add_group(&mut self, file: &ParquetReader, row_group: usize) -> Result<(), StoreError> {
-        let batch = file.read_dictionaries_at(row_group, &key_indices(file.schema()))?;
+    fn add_group(
+        &mut self,
+        file: &ParquetReader,
+        row_group: usize,
+        regions: &RegionKey,
+    ) -> Result<(), StoreError> {
+        let batch = file.read_dictionaries_at(row_group, &key_indices(file.schema(), regions))?;
         let columns =
             KeyColumns::of(&batch).ok_or_else(|| StoreError::damaged(file.path(), "no session columns"))?;
+        let regions = RegionColumns::of(&batch, regions);
         let mut start = 0;
         while start < batch.num_rows() {
             let end = (start + 1..batch.num_rows()).find(|row| !columns.same_map(start, *row));
             let rows = start..end.unwrap_or(batch.num_rows());
             start = rows.end;
-            self.add_map(&columns, row_group, rows)
+            self.add_map(&columns, &regions, row_group, rows)
                 .map_err(|error| StoreError::damaged(file.path(), error))?;
         }
         Ok(())
@@ -165,25 +172,26 @@ impl IndexBuilder {
     fn add_map(
         &mut self,
         columns: &KeyColumns<'_>,
+        regions: &RegionColumns<'_>,
         row_group: usize,
         rows: Range<usize>,
     ) -> Result<(), ModelError> {
         let (session, map) = (columns.session(rows.start)?, columns.map(rows.start));
         let region_list = match self.index.row_ranges.last() {
             // As a rule a range has the regions of the one before it.
-            Some(last) if self.has_region_list(columns, &rows, last.region_list) => last.region_list,
-            _ => self.region_list(rows.clone().map(|row| columns.regions.region(row))),
+            Some(last) if self.has_region_list(regions, &rows, last.region_list) => last.region_list,
+            _ => self.region_list(rows.clone().map(|row| regions.region(row))),
         };
         self.add_rows(row_group, rows, session, map, region_list);
         Ok(())
     }
 
-    fn has_region_list(&self, columns: &KeyColumns<'_>, rows: &Range<usize>, region_list: usize) -> bool {
+    fn has_region_list(&self, columns: &RegionColumns<'_>, rows: &Range<usize>, region_list: usize) -> bool {
         let regions: Option<Vec<&Region>> =
             self.index.region_lists.get(region_list).and_then(|region_list| {
                 region_list.iter().map(|region| self.index.regions.get(*region)).collect()
             });
-        regions.is_some_and(|regions| columns.regions.are(rows.clone(), regions.into_iter()))
+        regions.is_some_and(|regions| columns.are(rows.clone(), regions.into_iter()))
     }
 }
 
@@ -245,7 +253,6 @@ struct KeyColumns<'a> {
     model: Option<DictionaryText<'a>>,
     param: Option<DictionaryText<'a>>,
     desc: Option<DictionaryText<'a>>,
-    regions: RegionColumns<'a>,
 }
 
 impl<'a> KeyColumns<'a> {
@@ -257,7 +264,6 @@ impl<'a> KeyColumns<'a> {
             model: text(MODEL),
             param: text(PARAM),
             desc: text(DESC),
-            regions: RegionColumns::of(batch),
         })
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::columns::{AGE, INDEX, REGION_TEXT_COLUMNS, TIV};
-use na_model::{MeasurementUnit, TableName, metric_kind};
+use na_model::columns::{AGE, REGION_TEXT_COLUMNS, TIV};
+use na_model::{MeasurementUnit, TableKind, TableName};
 
 use crate::format::arrays::widest;
 use crate::format::column_origin::{
@@ -51,6 +51,7 @@ impl LongSchema {
     /// either; the names that it gave them do.
     pub(crate) fn merge<'a>(
         table: &TableName,
+        kind: &TableKind,
         file: Option<&Schema>,
         file_stays: bool,
         forms: impl IntoIterator<Item = &'a Schema>,
@@ -64,12 +65,12 @@ impl LongSchema {
             forms.into_iter().map(|form| form.fields().iter().map(|field| TableColumn::of(field)).collect());
         let tsv = together(table, std::iter::once(of_file).chain(of_forms), &mut notes);
         let kept = without_table_columns(table, metadata, &tsv, &mut notes);
-        let fields = fields(table, &tsv, &kept);
+        let fields = fields(table, kind, &tsv, &kept);
         let in_file: Vec<Option<&WrittenColumn<'_>>> = fields
             .iter()
             .map(|(origin, field)| old.iter().find(|of| of.origin == *origin && of.name == field.name()))
             .collect();
-        let names = names(table, &fields, &in_file, &mut notes);
+        let names = names(table, kind, &fields, &in_file, &mut notes);
         let fields = fields.into_iter().zip(names).map(|((origin, field), name)| {
             let own_name = field.name().clone();
             with_origin(field.with_name(name), origin, &own_name)
@@ -186,10 +187,11 @@ fn without_table_columns<'m>(
 /// The fields of a long table under their names at their origins, in the order of its columns.
 fn fields(
     table: &TableName,
+    kind: &TableKind,
     tsv: &[TableColumn],
     metadata: &[(usize, &MetadataColumn)],
 ) -> Vec<(ColumnOrigin, Field)> {
-    let tsv = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(table, column)));
+    let tsv = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(kind, column)));
     let added = table.added_columns().iter().map(|name| (ColumnOrigin::Store, added_field(name)));
     let metadata = metadata.iter().map(|(_, column)| (ColumnOrigin::Metadata, column.field_as(&column.name)));
     tsv.chain(added).chain(metadata).collect()
@@ -198,13 +200,14 @@ fn fields(
 /// The name of each column in the file.
 fn names(
     table: &TableName,
+    kind: &TableKind,
     fields: &[(ColumnOrigin, Field)],
     in_file: &[Option<&WrittenColumn<'_>>],
     notes: &mut Vec<String>,
 ) -> Vec<String> {
     let columns = fields.iter().zip(in_file);
     let wanted: Vec<Wanted<'_>> =
-        columns.map(|((origin, field), in_file)| wanted(*origin, field, *in_file)).collect();
+        columns.map(|((origin, field), in_file)| wanted(kind, *origin, field, *in_file)).collect();
     let names = distinct_names(&wanted);
     for ((_, field), name) in fields.iter().zip(&names).filter(|((_, field), name)| field.name() != *name) {
         notes.push(format!(
@@ -216,9 +219,14 @@ fn names(
     names
 }
 
-fn wanted<'a>(origin: ColumnOrigin, field: &'a Field, in_file: Option<&WrittenColumn<'a>>) -> Wanted<'a> {
+fn wanted<'a>(
+    kind: &TableKind,
+    origin: ColumnOrigin,
+    field: &'a Field,
+    in_file: Option<&WrittenColumn<'a>>,
+) -> Wanted<'a> {
     let is_fixed = match origin {
-        ColumnOrigin::Table => is_looked_for(field.name()),
+        ColumnOrigin::Table => is_looked_for(kind, field.name()),
         ColumnOrigin::Store => true,
         ColumnOrigin::Metadata => field.name() == AGE,
     };
@@ -226,8 +234,8 @@ fn wanted<'a>(origin: ColumnOrigin, field: &'a Field, in_file: Option<&WrittenCo
 }
 
 /// Whether readers look for a column of the TSVs by this name.
-fn is_looked_for(name: &str) -> bool {
-    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || name == INDEX
+fn is_looked_for(kind: &TableKind, name: &str) -> bool {
+    kind.metric_kind(name).is_some() || kind.region_key.has(name) || REGION_TEXT_COLUMNS.contains(&name)
 }
 
 /// The columns of a long table's file that come from its TSVs.
@@ -237,12 +245,12 @@ pub(crate) fn tsv_columns(schema: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn tsv_field(table: &TableName, column: &TableColumn) -> Field {
+fn tsv_field(kind: &TableKind, column: &TableColumn) -> Field {
     // A column without a value reads as missing numbers.
     let is_empty = column.data_type == DataType::Null;
     let data_type = if is_empty { DataType::Float64 } else { column.data_type.clone() };
     let measured = matches!(data_type, DataType::Float64 | DataType::Int64);
-    let unit = MeasurementUnit::of_column(table, &column.name).filter(|_| measured);
+    let unit = kind.unit_of(&column.name).filter(|_| measured);
     let field = with_unit(Field::new(&column.name, data_type, true), unit.map(MeasurementUnit::as_str));
     if is_empty { with_no_values(field) } else { field }
 }
@@ -270,7 +278,7 @@ mod tests {
 
     fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongSchema {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongSchema::merge(&table(), file, true, forms, &metadata)
+        LongSchema::merge(&table(), &TableKind::of_parcellate(&table()), file, true, forms, &metadata)
     }
 
     fn written(columns: &LongSchema) -> Vec<(&str, &str)> {

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
-    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableKind, TableName, WideFeature,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +34,9 @@ pub(crate) struct ManifestRecord {
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
     /// The state of each file of the store but this one, when it was written.
     pub(crate) files: BTreeMap<String, FileState>,
+    /// The kind of each table that `parcellate` does not write. The table's file says the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) table_kinds: BTreeMap<TableName, TableKind>,
     /// Whether the store has rows for which `sources.parquet` names no file, as those of the pandas package. `None` if nobody
     /// looked.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -78,7 +78,7 @@ fn report(ml: &str) -> String {
 }
 
 fn is_loaded_with(loaded: &LoadedUnit, words: &[&str]) {
-    assert_eq!(loaded.unit.tables[0].table(), &TableName::Anatomical(Tissue::Gm));
+    assert_eq!(loaded.unit.tables[0].table(), &TableName::from(Tissue::Gm));
     let notes = loaded.notes.join("\n");
     assert!(words.iter().all(|words| notes.contains(words)), "{notes}");
 }
@@ -226,9 +226,9 @@ fn a_sidecar_of_another_atlas_fails_the_unit() {
 fn a_sidecar_of_another_session_is_told_to_the_run() {
     let sidecar = |file: &str| format!("{{\"original_file\": \"/d/sub-9/{file}\"}}");
     for same in ["mwp1sub-0001_T1w.nii.gz", "wctsub-1_ses-3_T1w.nii", "mwp1scan.nii"] {
-        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().of_other_session, None, "{same}");
+        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().foreign_image, None, "{same}");
     }
-    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().of_other_session.unwrap();
+    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().foreign_image.unwrap();
     assert!(other.contains("GM_parc.tsv was made of mwp1sub-2_T1w.nii.gz"), "{other}");
 }
 

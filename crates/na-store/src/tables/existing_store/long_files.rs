@@ -9,7 +9,6 @@ use na_model::TableName;
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::LongIndex;
 use crate::tables::own_files::OwnFiles;
 
 /// The footers and indexes read so far. Files are closed while nobody reads them.
@@ -53,8 +52,7 @@ impl LongFiles {
             return Ok(Some(Arc::clone(known)));
         }
         let Some(file) = self.reader(table)? else { return Ok(None) };
-        let index = LongIndex::read(&file)?;
-        let indexed = Arc::new(LongFile { file: file.closed(), index });
+        let indexed = Arc::new(LongFile::read(table, file)?);
         locked(&self.indexed).insert(table.clone(), Arc::clone(&indexed));
         Ok(Some(indexed))
     }

@@ -8,7 +8,8 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::manifest::ManifestContent;
+use crate::tables::long_file::told_kinds;
+use crate::tables::manifest::{ManifestContent, ManifestRecord};
 use crate::tables::manifest_entries::{long_entry, wide_entry};
 use crate::tables::paths::{MANIFEST_FILE, TIV_FILE};
 
@@ -23,10 +24,12 @@ impl ExistingStore {
 
     fn rebuilt_manifest(&self) -> Result<Manifest, StoreError> {
         let mut content = ManifestContent::default();
+        let mut kinds = BTreeMap::new();
         for table in self.long_tables()? {
             let Some(long) = self.long_file(table)? else { continue };
-            content.long_formats.insert(table.to_string(), long_entry(table, &long.file, &long.index));
+            content.long_formats.insert(table.to_string(), long_entry(table, &long));
             content.sessions.extend(long.index.sessions.iter().cloned());
+            kinds.append(&mut told_kinds([(table, &*long)]));
         }
         let mut wide_features = BTreeMap::new();
         for path in self.own_files().wide_files()? {
@@ -39,7 +42,7 @@ impl ExistingStore {
         content.atlas_name = self.atlas()?.unwrap_or_default();
         content.has_tiv = self.own_files().has(TIV_FILE)?;
         let record = self.record().cloned().unwrap_or_default();
-        content.record = record.to_manifest_record();
+        content.record = ManifestRecord { table_kinds: kinds, ..record.to_manifest_record() };
         let damaged = |error| StoreError::damaged(&self.output().join(MANIFEST_FILE), error);
         let mut manifest = content.into_manifest(None).map_err(damaged)?;
         if let Some(withdrawn) = &record.withdrawn {

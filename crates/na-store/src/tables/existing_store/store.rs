@@ -1,11 +1,11 @@
 //! The store in an output folder.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_model::{Manifest, TableName, UnitOutcome, WideMetrics};
+use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -103,7 +103,7 @@ impl ExistingStore {
     /// As [`ExistingStore::check`].
     pub fn check_tables(
         &self,
-        tables: &BTreeSet<TableName>,
+        tables: &BTreeMap<TableName, TableKind>,
         metrics: &WideMetrics,
     ) -> Result<(), StoreError> {
         self.own_files.check_tables(tables, metrics)

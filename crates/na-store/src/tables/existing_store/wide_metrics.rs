@@ -32,6 +32,7 @@ impl ExistingStore {
             .iter()
             .map(|(table, long)| FeatureOrigin {
                 table,
+                kind: &long.kind,
                 schema: long.file.schema(),
                 maps: long.index.maps.clone(),
             })

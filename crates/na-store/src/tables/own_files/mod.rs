@@ -18,14 +18,14 @@
 //!
 //! A file that is renamed to the path of a link replaces the link, and not what it leads to.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use na_cache::CACHE_FILE;
 use na_model::columns::KEY_COLUMNS;
-use na_model::{FeatureName, MANIFEST_VERSION, Manifest, Modality, TableName, WideMetrics};
+use na_model::{FeatureName, MANIFEST_VERSION, Manifest, TableKind, TableName, WideMetrics};
 use serde_json::Value;
 
 use crate::error::StoreError;
@@ -46,21 +46,21 @@ const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
 const MAGIC: [u8; 4] = *b"PAR1";
 
 /// Whether a table may give a feature whose file has this path.
-fn may_write(table: &TableName, path: &str, metrics: &WideMetrics) -> bool {
+fn may_write(table: &TableName, kind: &TableKind, path: &str, metrics: &WideMetrics) -> bool {
     let modality = table.modality();
     let folder = format!("wide/{modality}/");
     let stem = path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".parquet"));
-    stem.is_some_and(|stem| may_give(table, stem) && ends_in_metric(stem, modality, metrics))
+    stem.is_some_and(|stem| may_give(kind, stem) && ends_in_metric(stem, kind, metrics))
 }
 
 /// Whether a name ends in one of these metrics, with or without a number behind it.
-fn ends_in_metric(name: &str, modality: Modality, metrics: &WideMetrics) -> bool {
+fn ends_in_metric(name: &str, kind: &TableKind, metrics: &WideMetrics) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let without_number = name.rsplit_once('_').filter(|(_, number)| is_number(number)).map(|(name, _)| name);
     [Some(name), without_number].into_iter().flatten().any(|name| {
         let ends: Vec<&str> =
             name.match_indices('_').filter_map(|(index, _)| name.get(index + 1..)).collect();
-        !metrics.choose(modality, &ends).is_empty()
+        !metrics.choose(kind, &ends).is_empty()
     })
 }
 
@@ -125,12 +125,13 @@ impl OwnFiles {
     /// Refuses other programs' files at the paths of some tables, and of the features that these may give.
     pub(crate) fn check_tables(
         &self,
-        tables: &BTreeSet<TableName>,
+        tables: &BTreeMap<TableName, TableKind>,
         metrics: &WideMetrics,
     ) -> Result<(), StoreError> {
-        tables.iter().try_for_each(|table| self.check_file(&table.file_path()))?;
+        tables.keys().try_for_each(|table| self.check_file(&table.file_path()))?;
         let features = wide_files_by_name(&self.output)?.into_iter();
-        let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
+        let mut features =
+            features.filter(|path| tables.iter().any(|(table, kind)| may_write(table, kind, path, metrics)));
         features.try_for_each(|path| self.check_file(&path))
     }
 
