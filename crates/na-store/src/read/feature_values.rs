@@ -151,7 +151,9 @@ impl Snapshot {
         let mut builder = IndexBuilder::default();
         let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
         if let Some(old) = &merge.old {
-            merge.kept_row_ranges().for_each(|range| builder.add_row_range(&old.index, range));
+            let path = old.file.path();
+            let mut ranges = merge.kept_row_ranges();
+            ranges.try_for_each(|range| builder.add_row_range(&old.index, range, path))?;
             let mut groups: Vec<usize> =
                 builder.index.row_ranges.iter().map(|range| range.row_group).collect();
             groups.dedup();

@@ -22,7 +22,7 @@ use crate::merge::long_merge::{KeptSession, LongMerge, MapRows, in_map_order, wi
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
-use crate::tables::long_index::{key_places, sessions_of_rows};
+use crate::tables::long_index::{key_indices, sessions_of_rows};
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::scalar::Scalar;
 use crate::tables::session_rows::{Column, SessionRows, column, row_groups_of};
@@ -218,8 +218,8 @@ impl RowReader {
             if is_wanted {
                 self.given.push(self.columns.len());
             }
-            let fact = facts.iter().find(|(place, _)| *place == column.place);
-            let from = fact.map_or(CellSource::Table(column.place), |(_, fact)| CellSource::Fact(*fact));
+            let fact = facts.iter().find(|(place, _)| *place == column.index);
+            let from = fact.map_or(CellSource::Table(column.index), |(_, fact)| CellSource::Fact(*fact));
             self.columns.push((Field::clone(field), from));
         }
         if self.volumes.is_some() {
@@ -312,7 +312,7 @@ impl RowReader {
         let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
         let tells_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
         if tells_sessions {
-            let keys = file.read_dictionaries_at(group, &key_places(file.schema(), &self.region_key))?;
+            let keys = file.read_dictionaries_at(group, &key_indices(file.schema(), &self.region_key))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
             let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));

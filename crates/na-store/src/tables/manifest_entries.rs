@@ -1,4 +1,4 @@
-//! The entries of the manifest, as the files themselves say.
+//! Makes the entries of the manifest from the files themselves.
 
 use na_model::columns::{KEY_COLUMNS, VOL_TIV};
 use na_model::{LongFormat, TableName, WideFeature};
@@ -32,7 +32,7 @@ pub(crate) fn long_entry(table: &TableName, long: &LongFile) -> LongFormat {
 
 /// The entry of a feature's file. `None` if this program did not write it.
 pub(crate) fn wide_entry(file_path: &str, file: &ParquetReader) -> Option<WideFeature> {
-    let kind: FeatureKind = serde_json::from_str(file.key_value(keys::FEATURE)?).ok()?;
+    let kind = FeatureKind::of(file)?;
     let region_names: Vec<String> =
         file.schema().fields().iter().skip(KEY_COLUMNS.len()).map(|f| f.name().clone()).collect();
     Some(WideFeature {

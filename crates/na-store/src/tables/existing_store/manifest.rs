@@ -1,4 +1,4 @@
-//! The manifest of a store, made from its files where it is missing or broken.
+//! The manifest of a store, made again from its files if it is missing or broken.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::tables::manifest_entries::{long_entry, wide_entry};
 use crate::tables::paths::{MANIFEST_FILE, TIV_FILE};
 
 impl ExistingStore {
-    /// What the store holds: its manifest, or one made from the files if that is missing or broken.
+    /// The store's manifest, or one made from the files if that is missing or broken.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -38,6 +38,7 @@ impl ExistingStore {
             wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
         }
         content.wide_features = wide_features;
+        // No table, no atlas.
         content.atlas_name = self.atlas()?.unwrap_or_default();
         content.has_tiv = self.own_files().has(TIV_FILE)?;
         let record = self.record().cloned().unwrap_or_default();
@@ -50,7 +51,7 @@ impl ExistingStore {
         Ok(manifest)
     }
 
-    /// The atlas, from the manifest or the files. `None` while there is no table.
+    /// The atlas, from the manifest or the files. `None` if there is no table.
     pub(crate) fn atlas(&self) -> Result<Option<String>, StoreError> {
         if let Some(manifest) = self.written_manifest() {
             let is_known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
