@@ -1,54 +1,79 @@
-//! The Parquet feature store: exports the cache, merges, verifies, and reads back.
+//! The Parquet feature store: what analysis reads, and the export that writes it.
 //!
-//! [`FeatureStore`] reads: long tables (all rows, every column), features (one metric of one source, a row a session),
-//! TIV and metadata. Each unit comes from Parquet, or from the cache if that holds it newer or alone: analysis can start
-//! while a load is running, or after a crash. [`export`] writes: it brings a cache's units into the files and commits
-//! them with the manifest. Each call reads one consistent state, whatever is written meanwhile. What this crate is not: it
-//! reads no TSV and no session list.
+//! [`FeatureStore`] reads long tables (all rows, every column), features (one metric of one source: a row a session, a
+//! column a region), TIV and metadata. [`export`] brings a cache's units into the files and commits them with the
+//! manifest. What this crate is not: it reads no TSV and no session list.
 //!
+//! # A tour
 //! ```
-//! use std::sync::Arc;
-//! use arrow::array::{Float64Array, RecordBatch, StringArray};
-//! use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
-//! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
 //! use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 //!
-//! // A load commits a unit to the cache …
-//! let output = tempfile::tempdir()?;
-//! let lock = OwnerLock::acquire(output.path())?;
-//! let cache = OwnedCache::open_or_create(&lock)?;
-//! let batch = RecordBatch::try_from_iter([
-//!     ("label", Arc::new(StringArray::from(vec!["left", "right"])) as _),
-//!     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
-//! ])?;
-//! let (writer, sender) = Writer::start(&cache, |_| {})?;
-//! sender.send(EncodedUnit {
-//!     unit: Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
-//!     read_at: ReadAt::now(),
-//!     tiv: TivFinding::Measured(1500.0),
-//!     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &batch)?],
-//!     sources: Vec::new(),
-//! })?;
-//! drop(sender);
-//! writer.finish()?;
-//!
-//! // … and it can be read at once, as it can after an export.
-//! let store = FeatureStore::open(output.path())?;
+//! # use std::sync::Arc;
+//! # use arrow::array::{AsArray, Float64Array, RecordBatch, StringArray};
+//! # use arrow::datatypes::Float64Type;
+//! # use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
+//! # use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
+//! # let output = tempfile::tempdir()?;
+//! # let output = output.path();
+//! # let lock = OwnerLock::acquire(output)?;
+//! # let cache = OwnedCache::open_or_create(&lock)?;
+//! # let table = RecordBatch::try_from_iter([
+//! #     ("label", Arc::new(StringArray::from(vec!["left", "right"])) as _),
+//! #     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
+//! # ])?;
+//! # let (writer, sender) = Writer::start(&cache, |_| {})?;
+//! # sender.send(EncodedUnit {
+//! #     unit: Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
+//! #     read_at: ReadAt::now(),
+//! #     tiv: TivFinding::Measured(1500.0),
+//! #     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &table)?],
+//! #     sources: Vec::new(),
+//! # })?;
+//! # drop(sender);
+//! # writer.finish()?;
+//! // A load has committed one session to the folder's cache: it can be read at once.
+//! let store = FeatureStore::open(output)?;
+//! assert_eq!(store.list_features(None)?, ["gm_mean", "tiv"]);
 //! let options = ReadOptions::default().with_tiv();
-//! let committed = store.feature_batch("gm_mean", &options)?;
-//! drop(cache);
-//! drop(lock);
-//! export_cache(output.path(), &CacheExport::default(), &Unobserved)?;
-//! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
+//! let means = store.feature_batch("gm_mean", &options)?;
+//! assert_eq!(means["left"].as_primitive::<Float64Type>().value(0), 0.5);
+//! # drop(cache);
+//! # drop(lock);
+//!
+//! // An export brings it into Parquet. What a reader sees stays the same.
+//! export_cache(output, &CacheExport::default(), &Unobserved)?;
+//! assert_eq!(store.feature_batch("gm_mean", &options)?, means);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Its modules, from the ground up: `format` knows the bytes of one file, `tables` each file of a store, `merge` brings a
-//! store and its cache together, `export` writes and `read` reads what that gives, `verification` checks the files, and
-//! `withdraw` takes participants out of all of them.
-//!
 //! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.
+//!
+//! # What a reader sees
+//! - One state: a call never mixes what was there before an export or a commit with what came after.
+//! - All that was committed, each map of a table once: from Parquet, or from the cache if that alone has it or read it
+//!   later. A load may be running, or may have been killed.
+//! - The same through the cache as after an export: rows, their order, columns, types, and every bit of a value.
+//! - The bits that a file's text stands for. What was missing is null, never 0 and never NaN.
+//! - A row a session in features, TIV and metadata, by subject and session; the columns of a feature in the order of
+//!   the atlas's regions.
+//! - Nobody who withdrew.
+//!
+//! # Errors
+//! [`StoreError`] says which file is not what it should be, where, and the way out. A file is never read as something
+//! else than it is: one that is damaged, or that a newer version wrote, is an error and not an empty table.
+//!
+//! # Rooms, from the ground up
+//!
+//! | room | holds |
+//! |---|---|
+//! | `format` | the bytes of one file |
+//! | `tables` | each file of a store, and [`ExistingStore`]: all of them as they are |
+//! | `merge` | a store and its cache as one |
+//! | `export` | writes what that gives |
+//! | `read` | reads what that gives |
+//! | `verification` | compares the files with their hashes |
+//! | `withdraw` | takes participants out of every file |
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]
 
