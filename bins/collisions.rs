@@ -17,7 +17,7 @@ pub(crate) struct InStore {
     output: PathBuf,
 }
 
-/// Refuses a file, named by an option, in a place of the store.
+/// Refuses a file of an option that is, or would become, a file of the store.
 pub(crate) fn check(output: &Path, option: &'static str, path: Option<&Path>) -> Result<(), InStore> {
     match path.map(expand) {
         Some(path) if na_store::is_store_path(output, &path) => {

@@ -120,7 +120,7 @@ pub(crate) struct Options {
     /// Keep the cache after the export
     #[arg(long, help_heading = "Store")]
     pub(crate) keep_cache: bool,
-    /// Load everything anew; it takes the place of the whole store when all of it is loaded, and not before
+    /// Load everything anew; it replaces the whole store when all of it is loaded, and not before
     #[arg(short, long, conflicts_with_all = ["prune", "prune_unlisted", "reload"], help_heading = "Store")]
     pub(crate) force: bool,
 

@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// What a run says of so many notes, a line each, with the place in the program that says it.
+    /// What a run says of so many notes, a line each, with the module that says it.
     fn said(notes: usize) -> Vec<String> {
         let lines = Lines::default();
         let to_lines = lines.clone();

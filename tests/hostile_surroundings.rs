@@ -271,12 +271,12 @@ fn another_user_reads_what_is_exported_and_is_told_once_that_the_cache_is_privat
     let theirs = like(theirs, &command);
     let read = Ran::of(as_another_user(&theirs, &cache).output().unwrap()).ended(0);
     let read = read.says(&["1 sessions", "1 sessions, again"]);
-    assert_eq!(read.stderr.matches("may be read by the user alone").count(), 1, "{}", read.stderr);
+    assert_eq!(read.stderr.matches("may be read only by the user").count(), 1, "{}", read.stderr);
     let program = cohort.path("export-cache");
     fs::copy(env!("CARGO_BIN_EXE_neuroalign-export-cache"), &program).unwrap();
     let mut status = Command::new(&program);
     status.arg(cohort.store()).arg("--status").current_dir(cohort.root());
     let status = Ran::of(as_another_user(&status, &cache).output().unwrap()).ended(0);
-    status.says(&["CACHE STATUS", "may be read by the user alone"]);
+    status.says(&["CACHE STATUS", "may be read only by the user"]);
     assert_eq!(paths_below(&cohort.store()), before);
 }

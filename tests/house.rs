@@ -14,12 +14,14 @@ const PLANS: [Plan; 4] = [
     Plan {
         name: "na-model",
         floors: &[
-            &["bids", "columns", "error", "manifest", "missing", "number", "read_at", "tiv"],
+            &["bids", "columns", "error", "io_remedy", "manifest", "missing", "number", "read_at", "tiv"],
             &["region", "session"],
             &["listing", "unit"],
             &["metric", "table"],
-            &["feature", "measurement_unit", "settings", "source_file"],
-            &["named", "removals"],
+            &["feature", "measurement_unit", "source_file"],
+            &["named", "removals", "table_kind"],
+            &["wide_metrics"],
+            &["settings"],
         ],
     },
     Plan {

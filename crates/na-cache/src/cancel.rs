@@ -1,23 +1,23 @@
-//! Whether to stop, asked by what would otherwise wait.
+//! Cancellation, checked by whatever waits.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Says whether somebody asked to stop. Clones ask the same.
+/// Whether somebody asked to stop. Clones share the answer.
 ///
-/// Nothing that can go on at once looks at it: it ends waiting, never a commit under way.
+/// It ends waiting, never a commit under way.
 #[derive(Clone, Default)]
 pub struct Cancel(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
 
 impl Cancel {
-    /// Nobody asks.
+    /// Never cancelled.
     #[must_use]
     pub fn never() -> Self {
         Self::default()
     }
 
-    /// Asked for as soon as this is true.
+    /// Cancelled as soon as `asked` is true.
     #[must_use]
     pub fn when(asked: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(asked)))

@@ -1,14 +1,16 @@
-//! What can go wrong between the program and `.cache.db`.
+//! Why a cache or the lock of its output cannot be used.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+use na_model::writing_remedy;
 
 use crate::holder_name::HolderName;
 
-/// Why the cache cannot be used. Each says what, where and the way out.
+/// Why a cache or the lock of its output cannot be used. Each message says what, where and the remedy.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 #[non_exhaustive]
 pub enum CacheError {
     /// Another process owns the output.
@@ -16,74 +18,37 @@ pub enum CacheError {
         "{} is in use by process {pid} on {host}: wait until it ends, or stop it; what it committed is safe",
         output.display()
     )]
-    Busy {
-        /// The output folder.
-        output: PathBuf,
-        /// The other process, as its lock says.
-        pid: String,
-        /// The machine it runs on.
-        host: String,
-    },
-    /// A process of another machine left its lock; whether it still runs cannot be told from here.
+    Busy { output: PathBuf, pid: String, host: String },
+    /// A process of another machine left its lock, and nobody can tell from here whether it still runs.
     #[error(
         "{} was locked by process {pid} on {host} ({}), and whether that still runs cannot be seen from here: if it is \
          gone, run again with --take-over {host}:{pid}",
         output.display(),
         lock.display()
     )]
-    HeldElsewhere {
-        /// The output folder.
-        output: PathBuf,
-        /// The lock file.
-        lock: PathBuf,
-        /// The other process.
-        pid: String,
-        /// The other machine.
-        host: String,
-    },
-    /// A process is to be taken over that is not the lock's holder.
+    HeldElsewhere { output: PathBuf, lock: PathBuf, pid: String, host: String },
+    /// The process to take over is not the lock's holder.
     #[error(
         "{} was locked by {holder}, and --take-over names {asked}: name the holder, if it is gone",
         output.display()
     )]
-    OtherHolder {
-        /// The output folder.
-        output: PathBuf,
-        /// The process that was named.
-        asked: HolderName,
-        /// The holder.
-        holder: HolderName,
-    },
-    /// On a file system without locks, a process that runs is named by the lock file.
+    OtherHolder { output: PathBuf, asked: HolderName, holder: HolderName },
+    /// On a file system without locks, the lock file names a process that runs.
     #[error(
         "{} is in use by process {pid} on {host}: wait until it ends, or stop it; what it committed is safe; if that \
          process is another program, delete {}, which says so",
         output.display(),
         lock.display()
     )]
-    HeldByFile {
-        /// The output folder.
-        output: PathBuf,
-        /// The lock file.
-        lock: PathBuf,
-        /// The other process, as its lock says.
-        pid: String,
-        /// The machine it runs on.
-        host: String,
-    },
-    /// On a file system without locks, a lock file that names nobody.
+    HeldByFile { output: PathBuf, lock: PathBuf, pid: String, host: String },
+    /// On a file system without locks, the lock file names nobody.
     #[error(
         "{} is locked by {}, which does not say by whom: if nothing loads or exports there, delete it and run again",
         output.display(),
         lock.display()
     )]
-    UnknownHolder {
-        /// The output folder.
-        output: PathBuf,
-        /// The lock file.
-        lock: PathBuf,
-    },
-    /// The lock was deleted or taken over while its owner was at work.
+    UnknownHolder { output: PathBuf, lock: PathBuf },
+    /// The lock was deleted or taken over while its owner worked.
     #[error(
         "the lock of {} is no longer this run's ({}): nothing more is written; what was committed is safe, run again \
          when nothing else loads there",
@@ -91,58 +56,42 @@ pub enum CacheError {
         lost_to(lock, holder.as_ref())
     )]
     LockLost {
-        /// The output folder.
         output: PathBuf,
-        /// The lock file.
         lock: PathBuf,
-        /// Who has it now, as far as it says.
+        /// `None` if the lock names nobody now.
         holder: Option<HolderName>,
     },
-    /// A file that is written in place is a link. What it leads to is not touched.
-    #[error("{} is a link, and it is never written through one: delete it and run again", path.display())]
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
-    /// The cache may be read by its owner alone.
-    #[error("{} may be read by the user alone who loads there", path.display())]
-    Private {
-        /// The cache.
-        path: PathBuf,
-    },
-    /// A load holds the cache, on a file system where nobody can look on.
+    /// A file that is written in place is a link. Its target is not touched.
+    #[error("{} is a link, and the program never writes through one: delete it and run again", path.display())]
+    Link { path: PathBuf },
+    /// Only the owner of the cache may read it.
+    #[error("{} may be read only by the user who loads there", path.display())]
+    Private { path: PathBuf },
+    /// A load holds the cache, on a file system where nobody can read it meanwhile.
     #[error(
-        "{} is held by a load, and its file system lets nobody look on: it can be read when the load ends",
+        "{} is held by a load, and on its file system nobody can read it meanwhile: try again when the load ends",
         path.display()
     )]
-    InUse {
-        /// The cache.
-        path: PathBuf,
-    },
-    /// A commit was cut short, and who only reads cannot take it back.
+    InUse { path: PathBuf },
+    /// A commit was cut short, and a reader cannot roll it back.
     #[error(
-        "{} has a commit that was cut short: it can be read after the next run of somebody who may write there",
+        "{} has a commit that was cut short: it can be read after the next run by somebody who may write there",
         path.display()
     )]
-    CutShort {
-        /// The cache.
-        path: PathBuf,
-    },
-    /// Somebody asked to stop while the cache was waited for.
+    CutShort { path: PathBuf },
+    /// Cancelled while waiting for the cache.
     #[error("stopped while another program held the cache; what was committed is safe")]
     Stopped,
-    /// A cache of another version of this program.
+    /// A cache of a version of this program that this one does not know.
     #[error(
         "{} has schema {found}, this program knows schema {known}: export it with the version that wrote it \
          (neuroalign-export-cache), or move it away to load again",
         path.display()
     )]
     UnknownSchema {
-        /// The cache.
         path: PathBuf,
         /// Its `PRAGMA user_version`.
         found: i64,
-        /// The version that is known.
         known: i64,
     },
     /// A cache that the pandas package left.
@@ -150,108 +99,59 @@ pub enum CacheError {
         "{} is a cache of the pandas package: export it with neuroalign-export-cache, or move it away to load again",
         path.display()
     )]
-    OfPandas {
-        /// The cache.
-        path: PathBuf,
-    },
-    /// Another program's database, or no file at all, in the cache's place.
+    OfPandas { path: PathBuf },
+    /// Another program's database, or no regular file, under the cache's name.
     #[error(
-        "{} is not a cache of this program, and the cache is to be there: move it away, or give another --output",
+        "{} is not a cache of this program but has the cache's name: move it away, or give another --output",
         path.display()
     )]
-    Foreign {
-        /// What is there.
-        path: PathBuf,
-    },
-    /// Something that is no lock in the lock's place.
+    Foreign { path: PathBuf },
+    /// Another file under the lock's name.
     #[error(
-        "{} is not a lock of this program, and the lock is to be there: move it away, or give another --output",
+        "{} is not a lock of this program but has the lock's name: move it away, or give another --output",
         path.display()
     )]
-    NoLock {
-        /// The file.
-        path: PathBuf,
-    },
+    NoLock { path: PathBuf },
     /// The file is no SQLite database, or a damaged one.
     #[error("{} is not a readable cache ({problem}): move it away and run again to load what it held", path.display())]
-    Damaged {
-        /// The cache.
-        path: PathBuf,
-        /// What SQLite or the decoder says.
-        problem: String,
-    },
+    Damaged { path: PathBuf, problem: String },
     /// No room, or a limit of the file system.
     #[error(
         "{} cannot grow: the disk is full; free some space and run again, what was committed is safe",
         path.display()
     )]
-    Full {
-        /// The cache.
-        path: PathBuf,
-    },
+    Full { path: PathBuf },
     /// Another program writes to the cache.
     #[error(
         "{} is locked by another program: close what has it open and run again; what was committed is safe",
         path.display()
     )]
-    Locked {
-        /// The cache.
-        path: PathBuf,
-    },
-    /// Any other answer of SQLite.
+    Locked { path: PathBuf },
+    /// Any other error of SQLite.
     #[error("{}: {source}", path.display())]
-    Sqlite {
-        /// The cache.
-        path: PathBuf,
-        /// The answer.
-        source: rusqlite::Error,
-    },
+    Sqlite { path: PathBuf, source: rusqlite::Error },
     /// No connection was free in time.
     #[error("{}: no connection to the cache within 30 s ({source}): another process may hold it", path.display())]
-    Pool {
-        /// The cache.
-        path: PathBuf,
-        /// Why.
-        source: r2d2::Error,
-    },
-    /// A file beside the cache cannot be made, read or deleted.
-    #[error("cannot {action} {}: {source}{}", path.display(), way_out(source))]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Pool { path: PathBuf, source: r2d2::Error },
+    /// A file of the cache or the lock cannot be created, read or deleted.
+    #[error("cannot {action} {}: {source}{}", path.display(), writing_remedy(source))]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// A table cannot be turned into a blob.
     #[error("a table cannot be encoded: {0}")]
     Encoding(#[from] ArrowError),
-    /// A table that takes more room than the cache can give back.
+    /// A table that is too large to be read again.
     #[error(
-        "a table of {size} bytes once it is read, more than {limit}: it cannot be a table of one session"
+        "a table of {size} bytes, more than the {limit} that the cache takes: it cannot be a table of one session"
     )]
     TooLarge {
-        /// Its size in memory or in the cache, bytes.
+        /// Unpacked or in the cache, bytes.
         size: usize,
-        /// The most that the cache takes, bytes.
+        /// Bytes.
         limit: usize,
     },
-    /// The writer met an error before and takes nothing more.
+    /// An earlier commit failed, and the writer takes no more units.
     #[error("the cache takes no more units after an error")]
     WriterStopped,
-}
-
-fn way_out(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again, what was committed is safe"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; choose an output folder that you may write to"
-        }
-        _ => "",
-    }
 }
 
 fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {
@@ -262,13 +162,13 @@ fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {
 }
 
 impl CacheError {
-    /// Whether a reader can do without the cache: it cannot be looked at from here now, and what is exported can.
+    /// Whether only the cache is out of reach, from here and now: a reader can still use what is exported.
     #[must_use]
     pub fn leaves_the_export(&self) -> bool {
         matches!(self, Self::Private { .. } | Self::InUse { .. } | Self::CutShort { .. })
     }
 
-    /// SQLite's answers, told apart where the way out differs.
+    /// SQLite's errors, told apart where the remedy differs.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase};
         match source.sqlite_error_code() {

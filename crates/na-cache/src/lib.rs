@@ -1,10 +1,21 @@
-//! The SQLite write-ahead store that makes each unit durable the moment it is read.
+//! The write-ahead store in front of the Parquet store: SQLite makes each unit durable the moment it is read.
 //!
-//! A unit (one session of one modality) is one transaction: all its tables, the fingerprints of its sources and its
-//! completion mark, or nothing. A table is a blob of compressed columns, never a row a region. Loading threads encode
-//! ([`EncodedUnit`]), a single [`Writer`] commits whatever units wait in one synced transaction. What this crate is
-//! not: it knows no input format and no Parquet.
+//! A unit is one session of one modality. Loading threads encode units ([`EncodedUnit`]); a single [`Writer`] commits
+//! whatever units wait in one synced transaction; an export reads them back ([`Cache`]). A table is a blob of compressed
+//! columns, never a row a region.
 //!
+//! What this crate is not: it knows no input format and no Parquet, and it decides nothing about what is exported.
+//!
+//! # What it promises
+//! - A unit is one transaction: all its tables, the fingerprints of its sources and its completion mark, or nothing. A
+//!   unit that the writer's callback gets survives `kill -9` and a power cut.
+//! - One owner an output. What changes a cache takes an [`OwnerLock`] or an [`OwnedCache`], and nothing is committed once
+//!   the lock is lost.
+//! - Reading changes nothing but to roll back a commit that a crash cut short, and never waits for the owner where the
+//!   file system has a write-ahead log.
+//! - Only a database that bears this program's mark, or that the pandas package left, is written to or deleted.
+//!
+//! # A tour
 //! ```
 //! use std::sync::Arc;
 //! use arrow::array::{Float64Array, RecordBatch, StringArray};
@@ -35,6 +46,16 @@
 //! assert_eq!(reader.status()?.anatomical_sessions, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Rooms, from the ground up
+//! - `cancel`, `holder_name`, `error`: cancellation, the name of a process, and the one error type.
+//! - `lock`: the owner's lock. `format`: the bytes of one table; `format/blob.rs` has the byte table. They do not know each
+//!   other.
+//! - `db`: the SQLite database, its files and schema, and how it is opened and recovered.
+//! - `read`: everything that a cache can be asked, in `read/cache.rs`.
+//! - `write`: everything that its owner may do; the commit point of a unit is in `write/writer.rs`.
+//! - `legacy`: caches that the pandas package left.
+
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]
 

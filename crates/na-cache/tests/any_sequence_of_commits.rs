@@ -21,7 +21,7 @@ struct Content {
     tiv: TivFinding,
     /// The tables by name and map, and their cells.
     tables: BTreeMap<(&'static str, Option<&'static str>), Vec<Option<u64>>>,
-    /// Files that TIV was looked for in, by number.
+    /// Reports that may have TIV, by number.
     reports: BTreeSet<usize>,
 }
 
@@ -45,14 +45,14 @@ type Key = (u8, Option<u8>, Modality);
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Units that are handed to one writer, which is waited for.
+    /// Hands units to one writer and waits for it.
     Commit(Vec<(Key, Content)>),
-    /// The same, and the writer is dropped without being asked how it ended.
+    /// The same, but drops the writer without asking for its result.
     DroppedWriter(Vec<(Key, Content)>),
     Record(u8),
     Outcomes(Vec<Key>),
     Reopen,
-    /// The owner goes, and comes back.
+    /// The owner releases the lock and takes it again.
     NewOwner,
     Remove,
 }

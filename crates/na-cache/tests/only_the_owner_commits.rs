@@ -1,4 +1,4 @@
-//! Who lost the lock commits nothing more, whatever it was about to commit.
+//! An owner that lost the lock commits nothing more, whatever it was about to commit.
 
 use std::fs;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn record() -> RunRecord {
     RunRecord::new(settings, Listing::default(), vec![Modality::Anatomical])
 }
 
-/// All that an owner writes to its cache; the answers.
+/// The results of everything that an owner writes to its cache.
 fn write_all(cache: &OwnedCache<'_>) -> [Result<(), CacheError>; 3] {
     let (writer, sender) = Writer::start(cache, |_| {}).unwrap();
     let _ = sender.send(encoded());
@@ -76,10 +76,10 @@ fn whoever_waits_for_a_program_that_holds_the_cache_stops_when_asked() {
         assert!(matches!(result, Err(CacheError::Stopped)), "{result:?}");
     }
     assert!(matches!(OwnedCache::open_or_create(&lock), Err(CacheError::Stopped)));
-    // Without the question each of them waits half a minute.
+    // Without cancellation each of them waits half a minute.
     assert!(began.elapsed() < Duration::from_secs(10));
     asks.join().unwrap();
-    // Asked to stop, it still commits what it need not wait for.
+    // When cancelled, it still commits what needs no wait.
     other.execute_batch("ROLLBACK").unwrap();
     write_all(&cache).into_iter().for_each(Result::unwrap);
     assert_eq!(cache.units().unwrap().len(), 1);

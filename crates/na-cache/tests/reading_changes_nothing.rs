@@ -1,4 +1,4 @@
-//! Whatever is wrong with a cache, who reads it leaves it as it is.
+//! Whatever is wrong with a cache, a reader leaves it as it is.
 
 #[path = "../../../tests/support/files.rs"]
 mod files;
@@ -28,7 +28,7 @@ fn a_file_that_is_no_database_is_told_and_left_as_it_is() {
         }
         assert!(contents_below(output.path()) == before);
     }
-    // Whoever opened it for writing would delete the log that stands beside it.
+    // Opening it for writing would delete the log beside it.
     fs::write(output.path().join(format!("{CACHE_FILE}-wal")), &words).unwrap();
     let before = contents_below(output.path());
     for error in read(output.path()) {

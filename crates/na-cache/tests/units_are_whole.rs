@@ -200,7 +200,7 @@ fn where_no_log_is_possible_a_journal_under_a_lock_does() {
     let output = tempfile::tempdir().unwrap();
     let shared_memory = Cache::path_in(output.path()).with_extension("db-shm");
     let lock = OwnerLock::acquire(output.path()).unwrap();
-    // A database whose index of the log cannot be made: what some network file systems answer.
+    // The index of the log cannot be created, as on some network file systems.
     drop(OwnedCache::open_or_create(&lock).unwrap());
     let _ = std::fs::remove_file(&shared_memory);
     std::fs::create_dir(&shared_memory).unwrap();
@@ -241,7 +241,7 @@ fn nobody_else_reads_the_cache() {
     assert!(seen >= 3, "the cache, its log and the lock");
 }
 
-/// Some network file systems share no memory between processes: a folder in the place of the log's index is as good.
+/// Some network file systems share no memory between processes: a folder under the name of the log's index has the same effect.
 #[test]
 fn where_a_write_ahead_log_does_not_work_a_unit_is_committed_all_the_same() {
     let output = tempfile::tempdir().unwrap();
@@ -253,7 +253,7 @@ fn where_a_write_ahead_log_does_not_work_a_unit_is_committed_all_the_same() {
         assert!(!cache.readers_can_join());
         assert_eq!(commit(&cache, vec![unit("1", Modality::Anatomical, 1.0)]).len(), 1);
     }
-    // Whoever comes after reads it, also where the log would work.
+    // Later owners and readers can open it, even where the log would work.
     std::fs::remove_dir(output.path().join(".cache.db-shm")).unwrap();
     let cache = Cache::open_existing(output.path()).unwrap().unwrap();
     assert_eq!(cache.units().unwrap().len(), 1);

@@ -40,6 +40,10 @@ pub const DESC: &str = "desc";
 /// What tells the maps of a table apart, in this order; [`MapSource`](crate::table::MapSource) is a row's value of them.
 pub const MAP_COLUMNS: [&str; 3] = [MODEL, PARAM, DESC];
 
+/// The columns that the store adds behind a table's own, in order, by [`Modality`](crate::Modality).
+pub const ADDED_COLUMNS: [&[&str]; 2] =
+    [&[MODALITY, METRIC, SUBJECT, SESSION, TIV], &[WORKFLOW, MODEL, PARAM, DESC, SUBJECT, SESSION]];
+
 /// The age in years, whatever a session list calls it.
 pub const AGE: &str = "AGE";
 

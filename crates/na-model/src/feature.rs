@@ -17,6 +17,8 @@ pub const LONGEST_FEATURE_FILE: usize = 200;
 pub struct FeatureSource {
     /// The long table.
     pub table: TableName,
+    /// What the names of its features begin with.
+    pub prefix: String,
     /// The map, for diffusion tables.
     pub map: Option<MapSource>,
 }
@@ -25,23 +27,23 @@ impl FeatureSource {
     /// The name of a metric of this source. `desc_in_name` where the param has several descriptions.
     #[must_use]
     pub fn feature(&self, metric: &str, desc_in_name: bool) -> FeatureName {
-        let name = match (&self.table, &self.map) {
-            (TableName::Anatomical(tissue), _) => format!("{tissue}_{metric}"),
-            (TableName::Diffusion(workflow), None) => format!("{workflow}_{metric}"),
-            (TableName::Diffusion(workflow), Some(map)) => {
-                format!("{workflow}_{}_{}{}_{metric}", map.model, map.param, desc(map, desc_in_name))
+        let name = match &self.map {
+            None => format!("{}_{metric}", self.prefix),
+            Some(map) => {
+                let desc = desc(map, desc_in_name);
+                format!("{}_{}_{}{desc}_{metric}", self.prefix, map.model, map.param)
             }
         };
         FeatureName { modality: self.table.modality(), name }
     }
 
-    /// The name that says which part is what, for features whose names another source has too. None where a source has
+    /// The name that says which part is what, for features whose names another source has too. `None` if a source has
     /// no parts.
     #[must_use]
     pub fn long_feature(&self, metric: &str, desc_in_name: bool) -> Option<FeatureName> {
-        let (TableName::Diffusion(workflow), Some(map)) = (&self.table, &self.map) else { return None };
+        let map = self.map.as_ref()?;
         let desc = desc(map, desc_in_name);
-        let name = format!("{workflow}_model-{}_param-{}{desc}_{metric}", map.model, map.param);
+        let name = format!("{}_model-{}_param-{}{desc}_{metric}", self.prefix, map.model, map.param);
         Some(FeatureName { modality: self.table.modality(), name })
     }
 
@@ -144,8 +146,14 @@ mod tests {
     fn diffusion(desc: &str) -> FeatureSource {
         FeatureSource {
             table: TableName::parse("diffusion_AMICONODDI").unwrap(),
+            prefix: "AMICONODDI".to_owned(),
             map: Some(MapSource { model: "noddi".into(), param: "icvf".into(), desc: desc.into() }),
         }
+    }
+
+    fn tissue() -> FeatureSource {
+        let table = TableName::parse("anatomical_gm").unwrap();
+        FeatureSource { table, prefix: "gm".to_owned(), map: None }
     }
 
     #[test]
@@ -170,7 +178,7 @@ mod tests {
         let name = |desc, in_name| diffusion(desc).long_feature("mean", in_name).unwrap().to_string();
         assert_eq!(name("modulated", false), "AMICONODDI_model-noddi_param-icvf_mean");
         assert_eq!(name("modulated", true), "AMICONODDI_model-noddi_param-icvf_desc-modulated_mean");
-        let tissue = FeatureSource { table: TableName::parse("anatomical_gm").unwrap(), map: None };
+        let tissue = tissue();
         assert_eq!(tissue.long_feature("mean", true), None);
     }
 
@@ -179,7 +187,7 @@ mod tests {
         let name = "AMICONODDI_model-noddi_param-icvf_desc-modulated_median.parquet";
         assert_eq!(diffusion("modulated").longest_file_name(["mean", "median"]), name.len());
         assert_eq!(diffusion("modulated").longest_file_name([]), 0);
-        let tissue = FeatureSource { table: TableName::parse("anatomical_gm").unwrap(), map: None };
+        let tissue = tissue();
         assert_eq!(tissue.longest_file_name(["a/b"]), "gm_a%2Fb.parquet".len());
     }
 

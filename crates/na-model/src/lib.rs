@@ -22,6 +22,7 @@ pub mod columns;
 mod bids;
 mod error;
 mod feature;
+mod io_remedy;
 mod listing;
 mod manifest;
 mod measurement_unit;
@@ -36,18 +37,19 @@ mod session;
 mod settings;
 mod source_file;
 mod table;
+mod table_kind;
 mod tiv;
 mod unit;
+mod wide_metrics;
 
 pub use bids::BidsName;
 pub use error::ModelError;
 pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, name_key};
+pub use io_remedy::{reading_remedy, writing_remedy};
 pub use listing::{ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
 pub use measurement_unit::MeasurementUnit;
-pub use metric::{
-    DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS, MetricKind, WideMetrics, metric_kind,
-};
+pub use metric::{MetricKind, metric_kind};
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use named::Names;
 pub use number::Number;
@@ -58,5 +60,7 @@ pub use session::{Session, SessionId, SubjectCode, code_letters, code_number, vi
 pub use settings::{Compression, DEFAULT_ATLAS, ExportSettings};
 pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, SourceRoot, mtime_ns};
 pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
+pub use table_kind::{Metric, RegionKey, TableKind};
 pub use tiv::TivFinding;
 pub use unit::{CHOOSE_OTHERS, KEPT, Modality, Unit, UnitOutcome, UnitStatus};
+pub use wide_metrics::WideMetrics;

@@ -2,22 +2,28 @@
 
 use std::fmt;
 
-use crate::columns::{TIV, VOL_TIV, VOLUME_MM3};
-use crate::metric::metric_kind;
-use crate::table::{TableName, Tissue};
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{VOL_TIV, VOLUME_MM3};
+use crate::table::Tissue;
 
 /// What a number counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MeasurementUnit {
     /// Cubic millimetres.
+    #[serde(rename = "mm3")]
     CubicMillimetre,
     /// Millilitres.
+    #[serde(rename = "mL")]
     Millilitre,
     /// Millimetres.
+    #[serde(rename = "mm")]
     Millimetre,
     /// A ratio, a count, a probability.
+    #[serde(rename = "dimensionless")]
     Dimensionless,
     /// Not told by the file.
+    #[serde(rename = "unknown")]
     Unknown,
 }
 
@@ -55,51 +61,29 @@ impl MeasurementUnit {
             Self::Unknown => "unknown",
         }
     }
+}
 
-    /// The unit of a numeric column of a long table, none for columns that are no statistic.
-    ///
-    /// `volume_mm3` is the sum of the map times the voxel's volume: a volume only where the map is a tissue
-    /// probability, so it is [`MeasurementUnit::Unknown`] for thickness and diffusion maps.
-    #[must_use]
-    pub fn of_column(table: &TableName, column: &str) -> Option<Self> {
-        if matches!(column, TIV | VOL_TIV) {
-            return Some(Self::Millilitre);
-        }
-        metric_kind(column)?;
-        let map = match table {
-            TableName::Anatomical(Tissue::Gm | Tissue::Wm) => Self::Dimensionless,
-            TableName::Anatomical(Tissue::Ct) => Self::Millimetre,
-            TableName::Diffusion(_) => Self::Unknown,
-        };
-        Some(match column {
-            VOLUME_MM3 if map == Self::Dimensionless => Self::CubicMillimetre,
-            VOLUME_MM3 => Self::Unknown,
-            _ if IN_MAP_UNITS.contains(&column) => map,
-            _ => Self::Dimensionless,
-        })
+/// The unit of a statistic of `parcellate`, in the table of a tissue or, without one, of a workflow.
+///
+/// `volume_mm3` is the sum of the map times the voxel's volume: a volume only where the map is a tissue probability, so it
+/// is [`MeasurementUnit::Unknown`] for thickness and diffusion maps.
+pub(crate) fn parcellate_unit(tissue: Option<Tissue>, metric: &str) -> MeasurementUnit {
+    let map = match tissue {
+        Some(Tissue::Gm | Tissue::Wm) => MeasurementUnit::Dimensionless,
+        Some(Tissue::Ct) => MeasurementUnit::Millimetre,
+        None => MeasurementUnit::Unknown,
+    };
+    match metric {
+        VOL_TIV => MeasurementUnit::Millilitre,
+        VOLUME_MM3 if map == MeasurementUnit::Dimensionless => MeasurementUnit::CubicMillimetre,
+        VOLUME_MM3 => MeasurementUnit::Unknown,
+        _ if IN_MAP_UNITS.contains(&metric) => map,
+        _ => MeasurementUnit::Dimensionless,
     }
 }
 
 impl fmt::Display for MeasurementUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_volume_is_one_only_where_the_map_is_a_tissue() {
-        let of =
-            |table: &str, column: &str| MeasurementUnit::of_column(&TableName::parse(table).unwrap(), column);
-        assert_eq!(of("anatomical_gm", "volume_mm3"), Some(MeasurementUnit::CubicMillimetre));
-        assert_eq!(of("anatomical_ct", "volume_mm3"), Some(MeasurementUnit::Unknown));
-        assert_eq!(of("anatomical_ct", "mean"), Some(MeasurementUnit::Millimetre));
-        assert_eq!(of("diffusion_X", "mean"), Some(MeasurementUnit::Unknown));
-        assert_eq!(of("diffusion_X", "voxel_count"), Some(MeasurementUnit::Dimensionless));
-        assert_eq!(of("anatomical_gm", "tiv"), Some(MeasurementUnit::Millilitre));
-        assert_eq!(of("anatomical_gm", "label"), None);
     }
 }

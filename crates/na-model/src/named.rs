@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::session::{Session, SessionId, SubjectCode, code_letters, code_number};
 use crate::source_file::{Sidecar, SourceFile, SourceRoot};
 
-/// What a reason says in the place of one that named somebody.
+/// What stands instead of a reason that named somebody.
 const UNTOLD: &str = "not told: it named a participant who withdrew";
 
 /// Digits from which on a number in a path is taken for a code: years, counters of series and fields of a time have fewer. A
@@ -98,7 +98,7 @@ impl Names {
         self.are_in(text) || text.split(|c: char| c.is_whitespace() || "/\\_.".contains(c)).any(is_number)
     }
 
-    /// Tells nothing in the place of a reason that names one of them; whether it did.
+    /// Replaces a reason that names one of them; whether it did.
     pub fn leave_untold(&self, reason: &mut String) -> bool {
         let is_named =
             reason != UNTOLD && (self.are_behind_keys(reason) || self.stand_alone(reason, |_| true));
@@ -196,11 +196,11 @@ impl Names {
 
 /// What stands behind a key such as `sub-`, up to what cannot be of a name.
 fn behind<'t>(text: &'t str, key: &'static str) -> impl Iterator<Item = &'t str> {
-    let places = text.match_indices(key).filter(|(at, _)| {
+    let keys = text.match_indices(key).filter(|(at, _)| {
         let before = text.get(..*at).and_then(|text| text.chars().next_back());
         !before.is_some_and(char::is_alphanumeric)
     });
-    places.filter_map(|(at, key)| {
+    keys.filter_map(|(at, key)| {
         let rest = text.get(at + key.len()..)?;
         rest.split(|c: char| c.is_whitespace() || "/\\,:;\"'()".contains(c)).next()
     })

@@ -181,13 +181,12 @@ impl From<Removals> for Vec<(Unit, Leaving)> {
 mod tests {
     use super::*;
     use crate::session::SubjectCode;
-    use crate::table::Workflow;
 
     #[test]
     fn what_leaves_is_told_apart_from_what_stays_and_survives_being_written_down() {
         let session = |code| Session::new(SubjectCode::clean(code).unwrap(), None);
         let unit = |code, modality| Unit::new(session(code), modality);
-        let noddi = TableName::Diffusion(Workflow::new("NODDI").unwrap());
+        let noddi = TableName::parse("diffusion_NODDI").unwrap();
         let map = |param: &str| MapSource { model: "n".into(), param: param.into(), desc: String::new() };
         let mut removals = Removals::default();
         removals.add_table(unit("1", Modality::Diffusion), noddi.clone(), Some(map("od")));

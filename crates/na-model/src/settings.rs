@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::ModelError;
-use crate::metric::WideMetrics;
+use crate::wide_metrics::WideMetrics;
 
 /// The atlas unless another is named.
 pub const DEFAULT_ATLAS: &str = "4S456Parcels";

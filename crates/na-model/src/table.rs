@@ -1,12 +1,13 @@
 //! Long tables and what feeds them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW};
+use crate::columns::ADDED_COLUMNS;
 use crate::error::ModelError;
 use crate::unit::Modality;
 
@@ -77,16 +78,7 @@ impl Workflow {
     /// A name that no folder has: empty, with `/` or a control character, or over 255 bytes; one with a `.` in front,
     /// whose file nobody would see.
     pub fn new(name: &str) -> Result<Self, ModelError> {
-        if name.is_empty()
-            || name.starts_with('.')
-            || name.contains('/')
-            || name.chars().any(char::is_control)
-        {
-            return Err(ModelError::UnknownTable(format!("diffusion_{name}")));
-        }
-        if name.len() > 255 {
-            return Err(ModelError::TooLong(name.chars().take(40).collect()));
-        }
+        check_name("diffusion_", name)?;
         Ok(Self(name.to_owned()))
     }
 
@@ -103,21 +95,34 @@ impl fmt::Display for Workflow {
     }
 }
 
-/// A long table: `anatomical_<tissue>` or `diffusion_<WORKFLOW>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// A long table: `anatomical_<name>` or `diffusion_<name>`, where the name is a tissue's, a workflow's, or what another
+/// input calls its tables. What the table is, its [`TableKind`](crate::TableKind) says.
+///
+/// Tables are ordered as the store lists them: anatomical ones first, the tissues before all others, then by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum TableName {
-    /// One tissue of the anatomical sessions.
-    Anatomical(Tissue),
-    /// One workflow of the diffusion sessions.
-    Diffusion(Workflow),
+pub struct TableName {
+    modality: Modality,
+    name: String,
 }
 
 impl TableName {
-    /// The table, or one map of it as people read it: `diffusion_NODDI (model noddi, param od, desc unknown)`.
-    #[must_use]
-    pub fn with_map(&self, map: Option<&MapSource>) -> String {
-        map.map_or_else(|| self.to_string(), |map| format!("{self} ({map})"))
+    /// A table by its name within a modality.
+    ///
+    /// ```
+    /// use na_model::{Modality, TableName};
+    ///
+    /// let table = TableName::new(Modality::Anatomical, "aseg")?;
+    /// assert_eq!(table.to_string(), "anatomical_aseg");
+    /// assert_eq!(table.file_path(), "long/anatomical_aseg.parquet");
+    /// # Ok::<(), na_model::ModelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A name that no file can have.
+    pub fn new(modality: Modality, name: &str) -> Result<Self, ModelError> {
+        check_name(&format!("{modality}_"), name)?;
+        Ok(Self { modality, name: name.to_owned() })
     }
 
     /// The table of a name.
@@ -125,56 +130,84 @@ impl TableName {
     /// # Errors
     /// A name of neither form.
     pub fn parse(name: &str) -> Result<Self, ModelError> {
-        if let Some(tissue) = name.strip_prefix("anatomical_") {
-            let tissue = Tissue::ALL.into_iter().find(|t| t.as_str() == tissue);
-            return tissue.map(Self::Anatomical).ok_or_else(|| ModelError::UnknownTable(name.to_owned()));
-        }
-        match name.strip_prefix("diffusion_") {
-            Some(workflow) => Workflow::new(workflow).map(Self::Diffusion),
+        let of =
+            |modality: Modality| Some((modality, name.strip_prefix(modality.as_str())?.strip_prefix('_')?));
+        match Modality::ALL.into_iter().find_map(of) {
+            Some((modality, name)) => Self::new(modality, name),
             None => Err(ModelError::UnknownTable(name.to_owned())),
         }
+    }
+
+    /// The table, or one map of it as people read it: `diffusion_NODDI (model noddi, param od, desc unknown)`.
+    #[must_use]
+    pub fn with_map(&self, map: Option<&MapSource>) -> String {
+        map.map_or_else(|| self.to_string(), |map| format!("{self} ({map})"))
     }
 
     /// The modality whose units feed it.
     #[must_use]
     pub fn modality(&self) -> Modality {
-        match self {
-            Self::Anatomical(_) => Modality::Anatomical,
-            Self::Diffusion(_) => Modality::Diffusion,
-        }
+        self.modality
+    }
+
+    /// Its name within the modality: `gm`, `AMICONODDI`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its file under the store, with `/` between folders.
     #[must_use]
     pub fn file_path(&self) -> String {
-        match self {
-            Self::Anatomical(tissue) => format!("long/anatomical_{tissue}.parquet"),
-            Self::Diffusion(workflow) => format!("long/diffusion/{workflow}.parquet"),
+        match self.modality {
+            Modality::Anatomical => format!("long/anatomical_{}.parquet", self.name),
+            Modality::Diffusion => format!("long/diffusion/{}.parquet", self.name),
         }
     }
 
-    /// The columns that the store adds behind a TSV's own, in order.
+    /// The columns that the store adds behind a table's own, in order.
     #[must_use]
     pub fn added_columns(&self) -> &'static [&'static str] {
-        Self::columns_added_to(self.modality())
+        let [anatomical, diffusion] = ADDED_COLUMNS;
+        match self.modality {
+            Modality::Anatomical => anatomical,
+            Modality::Diffusion => diffusion,
+        }
     }
 
-    /// The columns that the store adds to the tables of a modality, in order.
-    #[must_use]
-    pub fn columns_added_to(modality: Modality) -> &'static [&'static str] {
-        match modality {
-            Modality::Anatomical => &[MODALITY, METRIC, SUBJECT, SESSION, TIV],
-            Modality::Diffusion => &[WORKFLOW, MODEL, PARAM, DESC, SUBJECT, SESSION],
-        }
+    fn in_store_order(&self) -> (Modality, usize, &str) {
+        let rank = Tissue::ALL.iter().position(|tissue| tissue.as_str() == self.name);
+        (self.modality, rank.unwrap_or(Tissue::ALL.len()), &self.name)
+    }
+}
+
+impl Ord for TableName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.in_store_order().cmp(&other.in_store_order())
+    }
+}
+
+impl PartialOrd for TableName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<Tissue> for TableName {
+    fn from(tissue: Tissue) -> Self {
+        Self { modality: Modality::Anatomical, name: tissue.as_str().to_owned() }
+    }
+}
+
+impl From<&Workflow> for TableName {
+    fn from(workflow: &Workflow) -> Self {
+        Self { modality: Modality::Diffusion, name: workflow.as_str().to_owned() }
     }
 }
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Anatomical(tissue) => write!(f, "anatomical_{tissue}"),
-            Self::Diffusion(workflow) => write!(f, "diffusion_{workflow}"),
-        }
+        write!(f, "{}_{}", self.modality, self.name)
     }
 }
 
@@ -198,6 +231,18 @@ impl FromStr for TableName {
     fn from_str(name: &str) -> Result<Self, ModelError> {
         Self::parse(name)
     }
+}
+
+/// Refuses a name that no folder or file has: empty, with `/` or a control character, or over 255 bytes; one with a `.` in
+/// front, whose file nobody would see.
+fn check_name(prefix: &str, name: &str) -> Result<(), ModelError> {
+    if name.is_empty() || name.starts_with('.') || name.contains('/') || name.chars().any(char::is_control) {
+        return Err(ModelError::UnknownTable(format!("{prefix}{name}")));
+    }
+    if name.len() > 255 {
+        return Err(ModelError::TooLong(name.chars().take(40).collect()));
+    }
+    Ok(())
 }
 
 /// Entities that choose between several files of one table, each with its value; none is a file without it.
@@ -228,6 +273,7 @@ mod tests {
     fn table_names_survive_the_round_trip() {
         for name in [
             "anatomical_gm",
+            "anatomical_aseg",
             "diffusion_MRtrix3_act-HSVS",
             "diffusion_a b\"c.é",
             "diffusion_x",
@@ -235,8 +281,36 @@ mod tests {
         ] {
             assert_eq!(TableName::parse(name).unwrap().to_string(), name);
         }
-        for name in ["anatomical_xx", "diffusion_", "gm", "diffusion_a/b", "diffusion_.a"] {
+        for name in
+            ["anatomical_", "diffusion_", "gm", "xx_gm", "diffusion_a/b", "anatomical_a/b", "diffusion_.a"]
+        {
             assert!(TableName::parse(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn tables_are_listed_tissues_first() {
+        let mut tables = [
+            "diffusion_b",
+            "anatomical_aseg",
+            "anatomical_ct",
+            "diffusion_a",
+            "anatomical_wm",
+            "anatomical_gm",
+        ]
+        .map(|name| TableName::parse(name).unwrap());
+        tables.sort_unstable();
+        let listed = tables.map(|table| table.to_string());
+        assert_eq!(
+            listed,
+            [
+                "anatomical_gm",
+                "anatomical_wm",
+                "anatomical_ct",
+                "anatomical_aseg",
+                "diffusion_a",
+                "diffusion_b"
+            ]
+        );
     }
 }

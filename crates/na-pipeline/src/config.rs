@@ -10,33 +10,29 @@ use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
 use crate::withdrawals::withdrawal_list::Withdrawn;
 
-/// Where the sessions of a run come from.
+/// Where a run takes its sessions from.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionSource {
     /// A file with a row a session.
-    List {
-        /// The file.
-        path: PathBuf,
-        /// What is taken from it.
-        options: SessionListOptions,
-    },
+    List { path: PathBuf, options: SessionListOptions },
     /// Every session's folder under the roots.
     Discover,
 }
 
-/// Which files to take where several answer to one table.
+/// Which file to take if several answer to one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntityPick {
-    /// Entities and the values they must have; none is a file without the entity.
+    /// Entities with the value that a file must have; `None` is a file without the entity.
     pub wanted: Vec<(String, Option<String>)>,
-    /// What the store remembers of its tables: which file was each of them.
+    /// The choices that each table of the store was made with.
     pub remembered: BTreeMap<TableName, Choices>,
 }
 
 /// What to load, from where, and into which store.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The sessions.
     pub sessions: SessionSource,
     /// CAT12's own output: where TIV is read from.
     pub cat12_root: Option<PathBuf>,
@@ -44,46 +40,40 @@ pub struct Config {
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
-    /// The store's folder.
     pub output: PathBuf,
-    /// The tissues to load; none for no anatomical tables at all.
+    /// Empty for no anatomical tables.
     pub tissues: Vec<Tissue>,
-    /// Whether to load diffusion tables.
     pub diffusion: bool,
-    /// The workflows to load; all that are there without it.
+    /// `None` for every workflow on disk.
     pub workflows: Option<Vec<String>>,
-    /// The atlas.
     pub atlas_name: String,
-    /// Which metrics become features; without it what the store was made with, or the defaults.
+    /// The metrics that become features; `None` for those that the store was made with, or the defaults.
     pub wide_metrics: Option<WideMetrics>,
-    /// How Parquet pages are compressed.
     pub compression: Compression,
     /// Which files to take where several answer to one table.
     pub pick: EntityPick,
-    /// Workers threads.
+    /// Threads that load; 0 counts as 1.
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,
-    /// Whether everything is loaded as if there were no store, and takes the place of the whole store at the commit.
+    /// Whether everything is loaded as if there were no store, and replaces the whole store at the commit.
     pub force: bool,
-    /// Whether what was looked for and is gone from disk leaves the store.
+    /// Whether what the run looks for and does not find on disk leaves the store.
     pub prune: bool,
     /// Whether sessions that are not listed leave the store.
     pub prune_unlisted: bool,
-    /// Whether the chosen sessions are read again, whatever is known of their files.
+    /// Whether the chosen sessions are read again although their files did not change.
     pub reload: bool,
-    /// Which of the listed sessions are loaded.
     pub labels: Labels,
-    /// Who withdrew.
     pub withdrawn: Withdrawn,
-    /// Whether the user agrees to what a run would else refuse because much would be lost.
+    /// Whether the user agrees to losses that a run would otherwise refuse.
     pub yes: bool,
-    /// The holder of the output's lock whom the user knows to be gone.
+    /// The holder of the output's lock, if the user knows that it is dead.
     pub take_over: Option<HolderName>,
 }
 
 impl Config {
-    /// A run of all that there is into a store, on one thread, without any root yet.
+    /// A run that loads everything into a store on one thread. No root is set yet.
     #[must_use]
     pub fn new(sessions: SessionSource, output: PathBuf) -> Self {
         Self {
@@ -112,7 +102,7 @@ impl Config {
         }
     }
 
-    /// The entities that choose between several files of one table.
+    /// The entities that choose between the files of one table.
     pub(crate) fn choices(&self) -> Choices {
         self.pick.wanted.iter().cloned().collect()
     }

@@ -4,37 +4,27 @@ use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
-use na_model::SourceRoot;
+use na_model::{SourceRoot, reading_remedy};
 use na_store::StoreError;
 
 /// Why a run cannot go on.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
     /// The session list cannot be read from disk.
-    #[error("the session list {}: {source}; {}", path.display(), list_way_out(source))]
-    SessionListUnreadable {
-        /// The session list.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("the session list {}: {source}{}", path.display(), list_remedy(source))]
+    SessionListUnreadable { path: PathBuf, source: io::Error },
     /// The session list lies where a file of the store is to be.
     #[error(
         "the session list {} lies where the store in {} is written: move it away, or give another --output",
         path.display(),
         output.display()
     )]
-    SessionListInStore {
-        /// The session list.
-        path: PathBuf,
-        /// The store.
-        output: PathBuf,
-    },
+    SessionListInStore { path: PathBuf, output: PathBuf },
     /// The session list as a whole is not what it should be.
     #[error("the session list {}: {problem}", path.display())]
     SessionListForm {
-        /// The session list.
         path: PathBuf,
         /// What is wrong, and the way out.
         problem: String,
@@ -42,7 +32,6 @@ pub enum PipelineError {
     /// A row of the session list is not what it should be.
     #[error("the session list {}, line {line}: {problem}", path.display())]
     SessionListRow {
-        /// The session list.
         path: PathBuf,
         /// The line, from 1; the header is line 1.
         line: usize,
@@ -55,59 +44,37 @@ pub enum PipelineError {
          or the identifiers of the session list"
     )]
     NothingFound {
-        /// Sessions of the list.
         sessions: usize,
-        /// The roots, each with what is there.
+        /// The roots, each with examples of its folders.
         looked_in: String,
     },
-    /// There are tables, and none of the atlas asked for.
+    /// There are tables, but none of the atlas asked for.
     #[error(
         "there is no table of atlas {asked} for these sessions: there are {there}; choose with --atlas-name (or \
          ATLAS_NAME)"
     )]
-    NoSuchAtlas {
-        /// The atlas asked for.
-        asked: String,
-        /// The atlases that are there.
-        there: String,
-    },
+    NoSuchAtlas { asked: String, there: String },
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
-    Root {
-        /// The setting that names it.
-        setting: &'static str,
-        /// The root.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
+    Root { setting: &'static str, path: PathBuf, problem: String },
     /// A folder under a root cannot be listed.
     #[error("{}, which {setting} leads to, cannot be listed: {source}", path.display())]
-    RootUnreadable {
-        /// The setting that names the root.
-        setting: &'static str,
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Nothing says where anatomical or diffusion tables are.
+    RootUnreadable { setting: &'static str, path: PathBuf, source: io::Error },
+    /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
          --qsiparc (QSIPARC_PATH) for diffusion tables"
     )]
     NothingToLoad,
-    /// A workflow that is asked for and not there.
+    /// A workflow that is asked for does not exist.
     #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
     UnknownWorkflow {
-        /// The name asked for.
         asked: String,
-        /// The root.
         path: PathBuf,
         /// The workflows that are there, with commas.
         known: String,
     },
-    /// Metrics that are asked for and that no table has.
+    /// No table has any of the metrics asked for.
     #[error(
         "no table has one of the metrics that --wide-metrics names ({asked}): the nearest that there are, are {nearest}; \
          nothing was changed"
@@ -124,23 +91,11 @@ pub enum PipelineError {
          neuroalign-export-cache), or give --output another folder",
         output.display()
     )]
-    OtherAtlasCached {
-        /// The output folder.
-        output: PathBuf,
-        /// The cache's atlas.
-        cached: String,
-        /// The atlas asked for.
-        asked: String,
-    },
+    OtherAtlasCached { output: PathBuf, cached: String, asked: String },
     /// The list of withdrawals cannot be read.
     #[error("the list of withdrawals {}: {problem}; nothing was done", path.display())]
-    Withdrawals {
-        /// The list.
-        path: PathBuf,
-        /// Why not.
-        problem: String,
-    },
-    /// Lines of the list of withdrawals have somebody who is known, and do not say clearly whom they mean.
+    Withdrawals { path: PathBuf, problem: String },
+    /// Lines of the list of withdrawals name a known subject, but not clearly.
     #[error(
         "the list of withdrawals, {lines}: nothing was done. Write a subject a line, or a subject and a session under the header \
          subject_code,session_id, with remarks in a column of another name; --yes does what is clear, and leaves these lines out"
@@ -156,11 +111,9 @@ pub enum PipelineError {
         output.display()
     )]
     WouldWithdraw {
-        /// The store.
         output: PathBuf,
         /// Subjects that would be taken out.
         taken: usize,
-        /// Subjects of the store.
         known: usize,
     },
     /// A label that no listed session answers to.
@@ -169,121 +122,100 @@ pub enum PipelineError {
         near.as_ref().map(|near| format!("; is {near} meant?")).unwrap_or_default()
     )]
     UnknownLabel {
-        /// The option.
         option: &'static str,
-        /// The label as it was given.
         label: String,
         /// A code with the same letters and digits.
         near: Option<String>,
     },
-    /// Another choice of files than the store was made with.
+    /// The run chooses other files than the store was made with.
     #[error(
         "{table} of the store in {} was made with {entity}-{stored}, and this run asks for {entity}-{asked}: rows of both \
          would be one table; leave the choice out, use --force to load all anew, or another --output",
         output.display()
     )]
     OtherChoice {
-        /// The store.
         output: PathBuf,
-        /// The table.
         table: String,
-        /// The entity of its files' names.
         entity: String,
         /// The value that was chosen, or `none`.
         stored: String,
         /// The value asked for, or `none`.
         asked: String,
     },
-    /// The roots are others than the last time, and most of what is known is something else there.
+    /// The roots have changed, and most stored units have another content there.
     #[error(
         "{changed} of {known} known units are something else than before, and {setting} was {} the last time and is {} now: is \
          this another dataset? Use another --output for it, or --yes to replace what the store has",
         before.display(), now.display()
     )]
     OtherRoots {
-        /// StoredSessions units whose content is another.
+        /// Stored units with another content.
         changed: usize,
-        /// StoredSessions units that were found.
+        /// Stored units that were found.
         known: usize,
-        /// A setting that changed.
         setting: SourceRoot,
-        /// What it was.
         before: PathBuf,
-        /// What it is.
         now: PathBuf,
     },
-    /// A fresh load of something else has not come to its end.
+    /// A fresh load of something else was cut short.
     #[error(
         "a load with --force has not come to its end in {}, and it is of {differs} than this run: run it again with --force, \
          which begins anew, or let go of it with neuroalign-export-cache {} --discard; the store is as it was before it",
         output.display(), output.display()
     )]
     FreshUnfinished {
-        /// The store.
         output: PathBuf,
-        /// In what the two differ.
+        /// What the two loads differ in.
         differs: &'static str,
     },
-    /// A fresh load would let go of what is not loaded again.
+    /// A fresh load would lose what it did not load again.
     #[error(
         "{let_go}, which the store in {} has, were not loaded again: the store is as it was. --force --yes lets them go, without \
          loading again; neuroalign-export-cache {} --discard lets go of what was loaded",
         output.display(), output.display()
     )]
     WouldLetGo {
-        /// The store.
         output: PathBuf,
         /// How many units and sessions, with examples.
         let_go: String,
     },
-    /// Whoever is meant by a row that cannot be told would be taken for unlisted.
+    /// A row names a session that cannot be identified, which would count as not listed.
     #[error(
         "{n} rows of the session list name sessions that cannot be identified, and --prune-unlisted would take these for \
          unlisted: {first}; fix the list first, or --yes does it"
     )]
     RowsOfNobody {
-        /// How many.
         n: usize,
         /// What is wrong with the first.
         first: String,
     },
-    /// What is to be pruned is more than a tenth of the store.
+    /// More than a tenth of the store would be pruned.
     #[error(
         "{pruned} of the {known} units in {} would lose something or go, which is over a tenth: {examples}; --yes does it, and \
          --dry-run lists all of them",
         output.display()
     )]
     WouldPrune {
-        /// The store.
         output: PathBuf,
         /// Units that would lose something.
         pruned: usize,
-        /// Units of the store.
         known: usize,
-        /// Some of them.
         examples: String,
     },
-    /// A root without anything that the store has, which is to be pruned by what is there.
+    /// A root has nothing that the store has: it may not be mounted.
     #[error(
         "{setting} is {}: {problem}, and --prune takes what is not there for gone; is it mounted?",
         path.display()
     )]
     NotMounted {
-        /// The setting that names it.
         setting: SourceRoot,
-        /// The root.
         path: PathBuf,
         /// What is missing there.
         problem: &'static str,
     },
-    /// The machine gives no threads.
+    /// The threads cannot be started.
     #[error("cannot start {n_jobs} threads ({problem}): try a smaller --n-jobs")]
-    Threads {
-        /// How many.
-        n_jobs: usize,
-        /// Why not.
-        problem: String,
-    },
+    Threads { n_jobs: usize, problem: String },
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -292,10 +224,10 @@ pub enum PipelineError {
     Store(#[from] StoreError),
 }
 
-fn list_way_out(source: &io::Error) -> &'static str {
+fn list_remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::NotFound => "give the path of the file with --sessions (or SESSIONS_CSV)",
-        io::ErrorKind::PermissionDenied => "ask its owner for the right to read it",
-        _ => "check the file and its disk",
+        io::ErrorKind::NotFound => "; give the path of the file with --sessions (or SESSIONS_CSV)",
+        io::ErrorKind::PermissionDenied => reading_remedy(source),
+        _ => "; check the file and its disk",
     }
 }

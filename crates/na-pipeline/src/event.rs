@@ -1,4 +1,4 @@
-//! What a run tells while it goes on. A binary decides how it looks.
+//! What a run reports while it goes on; how it is shown is the observer's.
 
 use na_cache::Cancel;
 use na_model::{Unit, UnitOutcome};
@@ -8,44 +8,43 @@ use na_store::ExportStep;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Something that the user should know, and that stops nothing.
+    /// Something that the user should know; it stops nothing.
     Note(String),
-    /// What there is to do is known.
+    /// The run knows what there is to do.
     Planned(PlanSummary),
     /// A unit is durable.
     Committed(Unit),
     /// A unit could not be read.
     Failed(UnitOutcome),
-    /// The export comes to a step.
+    /// The export begins a step.
     Export(ExportStep),
 }
 
-/// What there is to do, in units: a session counts once for each modality.
+/// What there is to do, counted in units: a session of two modalities is two.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PlanSummary {
-    /// Sessions of the list.
     pub sessions: usize,
-    /// Units to load.
     pub to_load: usize,
-    /// Units among them that are in the store, and whose sources changed.
+    /// Those of them that the store has and whose files changed.
     pub changed: usize,
     /// Units that are in the cache or the store already.
     pub skipped: usize,
-    /// Units of which nothing was found.
+    /// Units without files.
     pub missing: usize,
-    /// Units whose files cannot be told apart, or listed.
+    /// Units with files that cannot be told apart or listed.
     pub failed: usize,
 }
 
-/// Who listens, and says when to stop.
+/// Receives a run's events, and says when to stop.
 pub trait Observer: Sync {
-    /// Something happened. Called from many threads.
+    /// Receives an event. Called from many threads.
     fn event(&self, event: Event);
 
-    /// Whether to stop: what is committed is safe, and the next run goes on.
+    /// Whether the run is to stop. What is committed is safe, and the next run goes on from there.
     fn should_stop(&self) -> bool;
 
-    /// The same, for what waits on other threads; none asks by default.
+    /// The same for code that waits on other threads, such as for a lock; it never stops by default.
     fn cancel(&self) -> Cancel {
         Cancel::never()
     }

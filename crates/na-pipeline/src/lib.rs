@@ -1,9 +1,9 @@
 //! From folders of TSVs to a feature store: list, find, read, commit, export.
 //!
 //! [`run`] takes a [`Config`] and tells an [`Observer`] what happens. Sessions come from a list or from the folders
-//! themselves; each kind of input is one module of [`sources`]; every unit is committed to the cache the moment it is
-//! read, and a run that was cut short goes on where it was. What this crate is not: it has no command line, prints
-//! nothing, and looks at no environment.
+//! themselves. Every unit is committed to the cache the moment it is read, a run that was cut short goes on where it
+//! was, and a file that cannot be read fails its unit and no other. What this crate is not: it has no command line,
+//! prints nothing, and looks at no environment.
 //!
 //! ```no_run
 //! use na_pipeline::{Config, Event, Observer, SessionSource, run};
@@ -25,9 +25,27 @@
 //!     ..Config::new(SessionSource::Discover, "data/processed".into())
 //! };
 //! let report = run(&config, &Quiet)?;
-//! println!("{} units were there already", report.plan.skipped);
+//! println!("{} units were in the store already", report.plan.skipped);
 //! # Ok::<(), na_pipeline::PipelineError>(())
 //! ```
+//!
+//! # Rooms, from the ground to the roof
+//! Each knows only those before it.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `error`, `unit_error`, `event`, `safeguard` | what stops a run, what fails one unit, what a run reports, how much may leave a store |
+//! | `identifiers` | when two spellings are one identifier |
+//! | `files` | what lies on disk: folders, what names say, bytes and their fingerprints |
+//! | [`parse`] | one file's bytes to values |
+//! | `sessions` | the session list, discovery, who a session is, and which folder is its own |
+//! | `withdrawals` | who withdrew, and taking them out |
+//! | `config` | everything a run depends on |
+//! | `inputs` | what can be loaded: one file for each input, and the files of a unit |
+//! | `plan` | what a run has to do, and what leaves the store |
+//! | `load` | units are read, admitted in order, and committed |
+//! | `run` | all of it, in order |
+
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use na_cache::CacheError;
+use na_model::reading_remedy;
 
 /// The longest piece of a file that an error repeats, characters.
 const LONGEST_FOUND: usize = 60;
@@ -13,97 +14,62 @@ const LONGEST_FOUND: usize = 60;
 const LONGEST_COMPLAINT: usize = 160;
 
 /// Why a unit cannot be read. Each names the file and the way out.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnitError {
     /// A file or folder cannot be read.
-    #[error("{}: {source}{}", path.display(), way_out(source))]
+    #[error("{}: {source}{}", path.display(), reading_remedy(source))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
-    /// Something that is no regular file has the name of one.
+    /// Something that is no regular file.
     #[error("{} is not a regular file: put the file itself there", path.display())]
-    NotAFile {
-        /// What has the name.
-        path: PathBuf,
-    },
-    /// A link whose file is not there.
+    NotAFile { path: PathBuf },
+    /// A link with a target that does not exist.
     #[error("{} is a link to {}, which is not there: {way_out}", path.display(), target.display())]
     DeadLink {
-        /// The link.
         path: PathBuf,
-        /// Where it leads.
         target: PathBuf,
         /// What to do.
         way_out: &'static str,
     },
-    /// A few bytes of a version control in the place of the file itself.
+    /// A pointer of git-annex or Git LFS in place of the file.
     #[error("{} is a pointer of {program}, not the file itself: {way_out}", path.display())]
     Pointer {
-        /// The file.
         path: PathBuf,
-        /// Who wrote it.
         program: &'static str,
         /// What to do.
         way_out: &'static str,
     },
     /// A file far larger than any table.
     #[error("{} has {size} bytes, more than {limit}: it cannot be a table of one session", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size, bytes.
-        size: u64,
-        /// The largest size that is read, bytes.
-        limit: u64,
-    },
+    TooLarge { path: PathBuf, size: u64, limit: u64 },
     /// A file that another program wrote to at the same time.
     #[error("{} changed while it was read: run again when nothing writes to it any more", path.display())]
-    ChangedWhileRead {
-        /// The file.
-        path: PathBuf,
-    },
+    ChangedWhileRead { path: PathBuf },
     /// Two folders that could be the same session.
     #[error(
         "{} and {} could both be {session}: rename or move one of them",
         first.display(),
         second.display()
     )]
-    AmbiguousFolder {
-        /// The subject or session.
-        session: String,
-        /// A folder.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
-    /// A folder that others claim as well as the session, or better.
+    AmbiguousFolder { session: String, first: PathBuf, second: PathBuf },
+    /// A folder that others have an equal or better claim to.
     #[error(
         "{} could be that of {session} and of {claimants}: write the codes in the session list as the folders are called, or \
          rename the folder",
         folder.display()
     )]
-    ClaimedFolder {
-        /// The folder.
-        folder: PathBuf,
-        /// The subject or session.
-        session: String,
-        /// The others.
-        claimants: String,
-    },
-    /// Whose files the store has cannot be told.
-    #[error("whose files the store has cannot be told: {problem}")]
-    Owners {
-        /// Why.
-        problem: String,
-    },
+    ClaimedFolder { folder: PathBuf, session: String, claimants: String },
+    /// The store cannot be asked which sessions its files are of.
+    #[error("the store cannot say which sessions its files are of: {problem}")]
+    Owners { problem: String },
     /// Several files for one table.
     #[error("several files in {} are {table}: {files}; {way_out}", folder.display())]
     SeveralFiles {
-        /// The session's folder.
         folder: PathBuf,
         /// The table, and the map where there is one.
         table: String,
@@ -114,26 +80,19 @@ pub enum UnitError {
     },
     /// A compressed table.
     #[error("{} is compressed: unpack it (gunzip --keep) to the same name without .gz", path.display())]
-    Compressed {
-        /// The file.
-        path: PathBuf,
-    },
+    Compressed { path: PathBuf },
     /// A copy that a file manager made, beside or in place of a table.
     #[error(
         "{} looks like a copy that a file manager or a cloud drive made: delete it, or give it the name of the table",
         path.display()
     )]
-    Copy {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A table whose own name says another session than its folder.
+    Copy { path: PathBuf },
+    /// A table that names another session than its folder.
     #[error(
         "{} is of {named} by its name, and of {folder} by its folder: move it to its session, or rename it",
         path.display()
     )]
     OtherSession {
-        /// The file.
         path: PathBuf,
         /// The session that its name says.
         named: String,
@@ -146,59 +105,29 @@ pub enum UnitError {
         first.display(),
         second.display()
     )]
-    SeveralVisits {
-        /// A table.
-        first: PathBuf,
-        /// Its visit.
-        first_visit: String,
-        /// Another table.
-        second: PathBuf,
-        /// Its visit.
-        second_visit: String,
-    },
-    /// A sidecar that names another atlas than the table's folder or name.
+    SeveralVisits { first: PathBuf, first_visit: String, second: PathBuf, second_visit: String },
+    /// A sidecar that names another atlas than its table's folder or name.
     #[error(
         "{} says that its table was made with the atlas {named:?}, and the table lies under {asked:?}: move both to their \
          atlas, or make them again",
         path.display()
     )]
-    OtherAtlas {
-        /// The sidecar.
-        path: PathBuf,
-        /// The atlas that it names.
-        named: String,
-        /// The atlas that was asked for.
-        asked: String,
-    },
+    OtherAtlas { path: PathBuf, named: String, asked: String },
     /// A table that the cache cannot hold.
     #[error("{}: {source}", path.display())]
-    NotCacheable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<CacheError>,
-    },
+    NotCacheable { path: PathBuf, source: Box<CacheError> },
     /// The run was asked to stop: the next one reads the unit again.
     #[error("the run was asked to stop")]
     Stopped,
     /// A file as a whole is not what it should be.
     #[error("{}: found {found}, expected {expected}", path.display())]
-    Form {
-        /// The file.
-        path: PathBuf,
-        /// What is there.
-        found: String,
-        /// What should be.
-        expected: &'static str,
-    },
+    Form { path: PathBuf, found: String, expected: &'static str },
     /// A line is not what it should be.
     #[error("{}, line {line}: found {found}, expected {expected}", path.display())]
     Line {
-        /// The file.
         path: PathBuf,
         /// The line, from 1; the header is line 1.
         line: usize,
-        /// What is there.
         found: String,
         /// What should be, and the way out.
         expected: String,
@@ -206,11 +135,9 @@ pub enum UnitError {
     /// A cell does not hold what its column must.
     #[error("{}, line {line}, column {column}: found {found:?}, expected {expected}", path.display())]
     Cell {
-        /// The file.
         path: PathBuf,
         /// The line, from 1; the header is line 1.
         line: usize,
-        /// The column's name.
         column: String,
         /// The text, shortened.
         found: String,
@@ -220,26 +147,17 @@ pub enum UnitError {
     /// An XML or JSON file is not well-formed.
     #[error("{}, line {line}, character {character}: {problem}; write the file again", path.display())]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
         /// The character in the line, from 1.
         character: usize,
-        /// What is wrong.
         problem: String,
     },
 }
 
-fn way_out(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied => ": ask its owner for the right to read it",
-        _ => "",
-    }
-}
-
 impl UnitError {
-    /// A path that cannot be read, or the link there that leads nowhere.
+    /// The error of a path that cannot be read, or of a link there that leads nowhere.
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         match fs::read_link(path) {
             Ok(target) if source.kind() == io::ErrorKind::NotFound => Self::dead_link(path, target),
@@ -275,19 +193,19 @@ impl UnitError {
     }
 }
 
-/// A piece of a file for an error: at most 60 characters, and `…` where it was longer.
+/// A piece of a file for an error: at most 60 characters, with `…` if it is longer.
 pub(crate) fn shorten(text: &[u8]) -> String {
     shorten_to(LONGEST_FOUND, text)
 }
 
-/// What a parser complains of, which may repeat any amount of a file, on one line.
+/// A parser's message on one line, shortened: it may repeat any amount of a file.
 pub(crate) fn complaint(error: &impl std::fmt::Display) -> String {
     let on_one_line = error.to_string().replace(char::is_control, " ");
     shorten_to(LONGEST_COMPLAINT, on_one_line.as_bytes())
 }
 
 fn shorten_to(longest: usize, text: &[u8]) -> String {
-    // Four bytes a character at most, so that a huge cell is not decoded in vain.
+    // A character has at most four bytes: the rest of a huge cell is not decoded.
     let start = text.get(..4 * (longest + 1)).unwrap_or(text);
     let decoded = String::from_utf8_lossy(start);
     if decoded.chars().count() <= longest {

@@ -1,4 +1,4 @@
-//! What can go wrong with a store on disk.
+//! The errors of a store on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,220 +10,141 @@ use parquet::errors::ParquetError;
 /// Why a store cannot be written or read. Each says what, where and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub enum StoreError {
-    /// A file or folder of the store cannot be made, read, renamed or deleted.
+    /// A file or folder of the store cannot be created, read, renamed or deleted.
     #[error("cannot {action} {}: {source}{}", path.display(), way_out(source))]
     Io {
-        /// What was tried.
+        /// A verb, as in "cannot read".
         action: &'static str,
-        /// On which path.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// A Parquet file cannot be read or written.
     #[error("{}: {source}{}", path.display(), parquet_way_out(source))]
-    Parquet {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: ParquetError,
-    },
-    /// Columns do not fit together.
+    Parquet { path: PathBuf, source: ParquetError },
+    /// Columns cannot be put together for a file.
     #[error("{}: {source}", path.display())]
-    Arrow {
-        /// The file that they are for.
-        path: PathBuf,
-        /// Why not.
-        source: ArrowError,
-    },
+    Arrow { path: PathBuf, source: ArrowError },
     /// The cache cannot be read or deleted.
     #[error(transparent)]
     Cache(CacheError),
-    /// A file of the store is not what the store writes.
+    /// A file of the store does not hold what the store writes.
     #[error("{} is damaged ({problem}): move it away and load its sessions again", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Something that is not the store's where a file of the store is to be.
+    Damaged { path: PathBuf, problem: String },
+    /// A file of somebody else's has the path of a file of the store.
     #[error(
-        "{} is not this program's, and a file of the store is to be there: move it away, or give another --output",
+        "{} is not this program's, and the store needs a file there: move it away, or give another --output",
         path.display()
     )]
-    Foreign {
-        /// What is there.
-        path: PathBuf,
-    },
-    /// A store whose form this program does not know.
+    Foreign { path: PathBuf },
+    /// The manifest has a version that this program does not know.
     #[error(
         "{} has version {found}, this program knows {known}: use the program that wrote it, or give another --output",
         path.display()
     )]
-    OtherVersion {
-        /// The manifest.
-        path: PathBuf,
-        /// Its version.
-        found: String,
-        /// The version that is known.
-        known: &'static str,
-    },
-    /// The store is of another atlas.
+    OtherVersion { path: PathBuf, found: String, known: &'static str },
+    /// The store holds another atlas than the one asked for.
     #[error(
         "{} holds atlas {store}, not {asked}: a store has one atlas; give --output another folder, or --atlas-name \
          {store}",
         output.display()
     )]
-    OtherAtlas {
-        /// The store.
-        output: PathBuf,
-        /// Its atlas.
-        store: String,
-        /// The atlas asked for.
-        asked: String,
-    },
-    /// What was written is not what was to be written. The cache is still there.
+    OtherAtlas { output: PathBuf, store: String, asked: String },
+    /// A file does not hold what was written to it. The cache is kept.
     #[error(
-        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and range again",
+        "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",
         path.display()
     )]
-    NotVerified {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        problem: String,
-    },
-    /// Nothing of this name is in the store.
+    NotVerified { path: PathBuf, problem: String },
+    /// The store has nothing of this name.
     #[error("there is no {what} {name} in {}{}", output.display(), nearest_and_all(nearest, all))]
     UnknownName {
-        /// What was asked for: a long table, a feature, a region, a metric.
+        /// The kind of the name: `long table`, `feature`, `region` or `metric`.
         what: &'static str,
-        /// The name.
         name: String,
-        /// The store.
         output: PathBuf,
-        /// Names that are almost the same, nearest first.
+        /// The most similar names, nearest first.
         nearest: Vec<String>,
-        /// All names that are there.
+        /// Every name that the store has of this kind.
         all: Vec<String>,
     },
-    /// A subject or session that was asked for is not in the store.
+    /// The store does not have a subject or session that was asked for.
     #[error("there is no {what} {name}{} in {}{}", and_more(*more), output.display(), nearest_of(what, nearest, *known))]
     UnknownSession {
         /// `subject` or `session`.
         what: &'static str,
-        /// The first that is not there.
+        /// The first that is missing.
         name: String,
-        /// How many others are not there either.
+        /// How many others are missing.
         more: usize,
-        /// The store.
         output: PathBuf,
-        /// The nearest that are there, nearest first.
+        /// The most similar that the store has, nearest first.
         nearest: Vec<String>,
-        /// How many are there.
+        /// How many the store has.
         known: usize,
     },
-    /// A list of what to read has nothing in it.
+    /// A list of what to read is empty.
     #[error("{what} is an empty list: nothing would be read; name some{}", or_leave_out(what))]
     EmptyList {
-        /// What is empty: `sessions`, `subjects`, `regions`, `metrics`, or the `names` of features.
+        /// The list: `sessions`, `subjects`, `regions`, `metrics`, or the `names` of features.
         what: &'static str,
     },
-    /// The folder of a store is not there.
+    /// The path of a store is not a folder.
     #[error("{} is no folder: give the folder that a load wrote to (its --output)", output.display())]
-    NoFolder {
-        /// The path.
-        output: PathBuf,
-    },
-    /// There is nothing to export.
+    NoFolder { output: PathBuf },
+    /// There is no cache to export.
     #[error(
         "there is no cache: it would be {}; it is there while a load is running, and after one that was cut short",
         location.display()
     )]
-    NoCache {
-        /// Where it would be.
-        location: PathBuf,
-    },
-    /// Nobody says of which atlas the tables of a cache are.
+    NoCache { location: PathBuf },
+    /// A cache of the pandas package does not say its atlas, and nobody else does.
     #[error(
         "{} is a cache of the pandas package, and does not say of which atlas its tables are: export it with \
          neuroalign-export-cache --atlas-name NAME, or move it away to load again",
         location.display()
     )]
-    AtlasNotTold {
-        /// The cache.
-        location: PathBuf,
-    },
-    /// A cache is of another atlas than the one asked for.
+    AtlasNotTold { location: PathBuf },
+    /// The cache holds another atlas than the one asked for.
     #[error("the cache holds atlas {cached}, not {asked}: leave --atlas-name out")]
-    CacheOfOtherAtlas {
-        /// The cache's atlas.
-        cached: String,
-        /// The atlas asked for.
-        asked: String,
-    },
-    /// The cache is of a fresh load that has not come to its end: it is no part of the store yet.
+    CacheOfOtherAtlas { cached: String, asked: String },
+    /// The cache belongs to an unfinished load with `--force`: it is no part of the store yet.
     #[error(
-        "the cache in {} is of a load with --force that has not come to its end, and the store is as it was before: range that \
+        "the cache in {} is of a load with --force that has not come to its end, and the store is as it was before: run that \
          load again to go on, or let go of it with neuroalign-export-cache {} --discard",
         output.display(), output.display()
     )]
-    FreshLoad {
-        /// The store.
-        output: PathBuf,
-    },
-    /// Participants were taken out of the store, and nobody says who may not come back.
+    FreshLoad { output: PathBuf },
+    /// Participants were taken out of the store, and the caller gives no list of those who withdrew.
     #[error(
         "participants who withdrew were taken out of the store in {}: give the list of them with --withdrawn FILE (or WITHDRAWN), \
          or --withdrawn none if there is nobody any more who may not come back",
         output.display()
     )]
-    WithdrawalsNotTold {
-        /// The store.
-        output: PathBuf,
-    },
-    /// The list of those who withdrew is shorter than the one before.
+    WithdrawalsNotTold { output: PathBuf },
+    /// The list of those who withdrew is shorter than the last one.
     #[error(
         "the list of withdrawals has {listed} lines, and the last one that the store in {} was given had {known}: whoever is \
          missing could come back; give the list of all who withdrew, or --yes if it was corrected on purpose",
         output.display()
     )]
-    FewerWithdrawals {
-        /// The store.
-        output: PathBuf,
-        /// Lines of the list.
-        listed: u64,
-        /// Lines of the list before.
-        known: u64,
-    },
-    /// There is no fresh load to let go of.
+    FewerWithdrawals { output: PathBuf, listed: u64, known: u64 },
+    /// There is no unfinished load with `--force` to discard.
     #[error(
         "nothing was discarded: the cache in {} is of no load with --force that has not come to its end; \
          neuroalign-export-cache {} exports what it holds",
         output.display(), output.display()
     )]
-    NothingToDiscard {
-        /// The store.
-        output: PathBuf,
-    },
-    /// Polars cannot take what was read.
+    NothingToDiscard { output: PathBuf },
+    /// Polars cannot import what was read.
     #[cfg(feature = "polars")]
     #[error("{}: {source}", output.display())]
-    Frame {
-        /// The store.
-        output: PathBuf,
-        /// Why not.
-        source: polars::error::PolarsError,
-    },
-    /// The store changed each time that it was looked at.
+    Frame { output: PathBuf, source: polars::error::PolarsError },
+    /// The store changed during each try to read it.
     #[error("{} is changing faster than it can be read: try again when the export is done", output.display())]
-    Changing {
-        /// The store.
-        output: PathBuf,
-    },
-    /// The export was asked to stop. The cache is still there.
+    Changing { output: PathBuf },
+    /// The export was cancelled. The cache is kept.
     #[error("stopped")]
     Stopped,
 }
@@ -240,7 +161,7 @@ impl From<CacheError> for StoreError {
 fn way_out(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and range again, what was committed is safe"
+            "; free some space and run again, what was committed is safe"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; choose an output folder that you may write to"
@@ -291,17 +212,17 @@ fn parquet_way_out(source: &ParquetError) -> &'static str {
 }
 
 impl StoreError {
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
 
-    pub(crate) fn parquet(path: &Path) -> impl Fn(ParquetError) -> Self {
+    pub(crate) fn parquet(path: &Path) -> impl Fn(ParquetError) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Parquet { path: path.clone(), source }
     }
 
-    pub(crate) fn arrow(path: &Path) -> impl Fn(ArrowError) -> Self {
+    pub(crate) fn arrow(path: &Path) -> impl Fn(ArrowError) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Arrow { path: path.clone(), source }
     }

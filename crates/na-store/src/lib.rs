@@ -1,9 +1,10 @@
-//! The Parquet feature store: what is exported from the cache, merged, verified, and read back.
+//! The Parquet feature store: exports the cache, merges, verifies, and reads back.
 //!
 //! [`FeatureStore`] reads: long tables (all rows, every column), features (one metric of one source, a row a session),
-//! TIV and metadata. Each unit comes from Parquet, or from the cache where the cache holds it newer or alone: analysis
-//! can start while a load is running, or after a crash. [`export`] writes: it brings a cache's units into the files and
-//! commits them with the manifest. What this crate is not: it reads no TSV and knows no session list's file.
+//! TIV and metadata. Each unit comes from Parquet, or from the cache if that holds it newer or alone: analysis can start
+//! while a load is running, or after a crash. [`export`] writes: it brings a cache's units into the files and commits
+//! them with the manifest. Each call reads one consistent state, whatever is written meanwhile. What this crate is not: it
+//! reads no TSV and no session list.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -41,6 +42,10 @@
 //! assert_eq!(store.feature_batch("gm_mean", &options)?, committed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Its modules, from the ground up: `format` knows the bytes of one file, `tables` each file of a store, `merge` brings a
+//! store and its cache together, `export` writes and `read` reads what that gives, `verification` checks the files, and
+//! `withdraw` takes participants out of all of them.
 //!
 //! Frames come as Polars' [`DataFrame`](polars::frame::DataFrame) (`load_long`, `load_feature`, …) with the default
 //! feature `polars`, and as Arrow batches (`scan_long`, `feature_batch`, …) with it and without.

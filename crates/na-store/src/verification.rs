@@ -11,6 +11,7 @@ use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::table_of;
+use crate::tables::long_file::kind_of;
 use crate::tables::long_index::LongIndex;
 use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
@@ -140,7 +141,9 @@ impl Verifier {
 
     fn long(&mut self, entry: &LongFormat, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
-        let index = LongIndex::read(file).map_err(|error| error.to_string())?;
+        let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
+        let kind = kind_of(&name, file).map_err(|error| error.to_string())?;
+        let index = LongIndex::read(file, &kind.region_key).map_err(|error| error.to_string())?;
         check_count("rows", file.n_rows(), entry.n_rows)?;
         check_count("sessions", count(index.sessions.len()), entry.n_sessions)?;
         let columns: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
@@ -151,7 +154,6 @@ impl Verifier {
         for (session, map) in index.rows().into_keys() {
             sessions.entry(map.clone()).or_default().insert(session.clone());
         }
-        let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
         let state = file.key_value(keys::STATE).map(str::to_owned);
         self.tables.insert(name, VerifiedTable { sessions, state });
         Ok(())

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use files::contents_below;
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
-use na_model::{Modality, TableName, WideMetrics};
+use na_model::{Modality, TableKind, TableName, WideMetrics};
 use na_store::{
     CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, StoreError, Unobserved,
     export_cache,
@@ -109,7 +109,10 @@ fn a_file_of_somebody_else_where_the_store_would_write_is_refused_before_anythin
         let is_table = place.contains('/') && !place.ends_with("tiv.parquet");
         let mut errors = vec![export(output.path()).unwrap_err()];
         if is_table {
-            let tables = ["anatomical_gm", "diffusion_NODDI"].map(|name| TableName::parse(name).unwrap());
+            let tables = ["anatomical_gm", "diffusion_NODDI"].map(|name| {
+                let table = TableName::parse(name).unwrap();
+                (table.clone(), TableKind::of_parcellate(&table))
+            });
             let checked = ExistingStore::open(output.path())
                 .unwrap()
                 .check_tables(&tables.into(), &WideMetrics::Default);

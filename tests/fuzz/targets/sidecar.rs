@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use na_pipeline::sidecar::parse_sidecar;
+use na_pipeline::parse::sidecar::parse_sidecar;
 use neuroalign_fuzz::names_the_file;
 
 fuzz_target!(|bytes: &[u8]| names_the_file(parse_sidecar(Path::new("in/side.json"), bytes), "in/side.json"));

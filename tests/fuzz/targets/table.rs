@@ -6,7 +6,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use na_cache::EncodedTable;
 use na_model::TableName;
-use na_pipeline::tsv::parse_table;
+use na_pipeline::parse::regional_tsv::parse_table;
 use neuroalign_fuzz::names_the_file;
 
 fuzz_target!(|bytes: &[u8]| {

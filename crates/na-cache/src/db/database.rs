@@ -44,6 +44,7 @@ impl Database {
         self.at_rest.as_ref().is_none_or(FilesAtRest::is_undisturbed)
     }
 
+    /// A connection of the pool. Who holds one must not ask for another: a snapshot has no second.
     pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
     }

@@ -1,8 +1,8 @@
-//! The SQLite database that a cache is: its files, schema, connections, and how it is opened. Knows the lock and the
-//! bytes of tables; no unit, no session.
+//! The SQLite database that a cache is: its files, schema and connections, and how it is opened. Knows the lock; no unit,
+//! no session and no table's bytes.
 //!
-//! Promises that only a database of this program is written to, and that reading one changes nothing. Open [`schema`]
-//! first, then [`open`].
+//! Promises that only a database of this program is written to, and that reading one changes nothing but to roll back a
+//! commit that a crash cut short. Open [`schema`] first, then [`open`].
 
 pub(crate) mod application_id;
 pub(crate) mod busy;

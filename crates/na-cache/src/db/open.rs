@@ -65,9 +65,9 @@ fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Jo
     let vfs = if lock.record_locks_work() { None } else { Some(NO_LOCKS) };
     let kind = FileSystem::of(lock.output());
     let problem = if vfs.is_some() {
-        "it keeps no locks".to_owned()
+        "it has no locks".to_owned()
     } else if !kind.may_share_memory() {
-        format!("it is no local one ({})", kind.name())
+        format!("it is not local ({})", kind.name())
     } else {
         match write_ahead(lock, location) {
             Ok(connection) => return Ok((connection, Journal::WriteAhead)),
@@ -87,7 +87,7 @@ fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Jo
     tracing::warn!(
         path = %location.display(), problem,
         "a write-ahead log does not work on this file system: using a rollback journal under an exclusive lock; the \
-         cache cannot be looked at while this runs"
+         cache cannot be read while this runs"
     );
     rollback(lock, location, vfs).map(|connection| (connection, Journal::Rollback))
 }

@@ -30,7 +30,7 @@ use crate::lock::owner_lock::nobody_else_writes;
 const PATIENCE_WITH_LOADS: Duration = Duration::from_secs(1);
 
 /// Opens a database for reading. `None` if it does not exist, or its owner has not created the tables yet. Nothing is
-/// changed, not even the log.
+/// changed, not even the log; but a commit that a crash cut short is rolled back.
 pub(crate) fn open_to_read(location: PathBuf, cancel: &Cancel) -> Result<Option<Database>, CacheError> {
     let Some(location) = filled(location)? else { return Ok(None) };
     let (connection, at_rest) = connect_to_read(&location, cancel)?;
@@ -154,26 +154,28 @@ impl Hindrance {
 /// without a log, no file may be created. A rollback journal is an error: without locks, only the owner rolls back.
 pub(crate) fn connect_at_rest(location: &Path) -> Result<(Connection, Option<FilesAtRest>), CacheError> {
     let at_rest = FilesAtRest::of(location);
-    let [_, log, _, journal] = files(location);
-    let open = || {
-        let connection = if log.exists() || journal.exists() {
-            let connection = Connection::open_with_flags_and_vfs(location, READ_ONLY, NO_LOCKS)?;
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            connection
-        } else {
-            let flags = READ_ONLY.union(OpenFlags::SQLITE_OPEN_URI);
-            Connection::open_with_flags(immutable(location), flags)?
-        };
-        is_empty(&connection).map(|_| connection)
-    };
-    match open() {
+    match connect_without_locks(location) {
         Ok(connection) => Ok((connection, Some(at_rest))),
         Err(error) if matches!(Hindrance::of(&error), Hindrance::CutShort) => {
             Err(CacheError::CutShort { path: location.to_owned() })
         }
         Err(error) => Err(CacheError::sqlite(location, error)),
     }
+}
+
+fn connect_without_locks(location: &Path) -> rusqlite::Result<Connection> {
+    let [_, log, _, journal] = files(location);
+    let connection = if log.exists() || journal.exists() {
+        let connection = Connection::open_with_flags_and_vfs(location, READ_ONLY, NO_LOCKS)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection
+    } else {
+        let flags = READ_ONLY.union(OpenFlags::SQLITE_OPEN_URI);
+        Connection::open_with_flags(immutable(location), flags)?
+    };
+    // A first read, to meet what hinders it.
+    is_empty(&connection).map(|_| connection)
 }
 
 /// A URI that promises SQLite that nobody changes the file.

@@ -1,4 +1,4 @@
-//! The tables of `.cache.db` and the version of their schema. The `sqlite3` shell shows what a cache holds:
+//! The tables of `.cache.db` and their version. In the `sqlite3` shell, this shows what a cache holds:
 //! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
 
 use rusqlite::Connection;
@@ -39,7 +39,7 @@ CREATE INDEX tables_of_unit
     ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
-/// From schema 2 in place. There, each unit replaced the known TIV, even with nothing.
+/// From schema 2 in place. Its units replaced what was known of TIV, even if they measured none.
 pub(crate) const UPGRADE_2: &str = "
 ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
 ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
@@ -67,15 +67,17 @@ pub(crate) mod setting {
     pub(crate) const CHOICES: &str = "choices";
     pub(crate) const ROOTS: &str = "roots";
     pub(crate) const ASKED: &str = "asked";
-    /// True if it is there.
+    /// JSON: what each table is that `parcellate` does not write. It is of the tables, and not of the run.
+    pub(crate) const TABLE_KINDS: &str = "table_kinds";
+    /// Present if true.
     pub(crate) const FOUND_BY_FOLDERS: &str = "found_by_folders";
-    /// True if it is there.
+    /// Present if true.
     pub(crate) const UNKNOWN_AGE_UNIT: &str = "unknown_age_unit";
-    /// A number of lines; a version before wrote `true`.
+    /// The number of lines in the list; an earlier version wrote `true`.
     pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";
-    /// True if it is there.
+    /// Present if true.
     pub(crate) const FRESH: &str = "fresh";
-    /// JSON, from the first rename of an export that takes something away until its end.
+    /// JSON; present from before the first rename of an export that takes something away until that export ends.
     pub(crate) const COMMITTING: &str = "committing";
 }
 

@@ -28,8 +28,7 @@
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use na_model::columns::{INDEX, LABEL_COLUMNS};
-use na_model::{DEFAULT_ANATOMICAL_METRICS, DEFAULT_DIFFUSION_METRICS};
+use na_model::TableKind;
 
 use crate::error::CacheError;
 use crate::format::column_codec::{DoubleLayout, read_column, write_column};
@@ -107,12 +106,13 @@ pub(crate) fn entries(directory: &[u8]) -> impl Iterator<Item = Entry> {
 ///
 /// # Errors
 /// A column of a type that no TSV has; a table that could not be read again, because a frame or the blob is too large.
-pub(crate) fn pack(batch: &RecordBatch) -> Result<Vec<u8>, CacheError> {
-    pack_within(batch, LARGEST_FRAME, LARGEST_BLOB)
+pub(crate) fn pack(batch: &RecordBatch, kind: &TableKind) -> Result<Vec<u8>, CacheError> {
+    pack_within(batch, kind, LARGEST_FRAME, LARGEST_BLOB)
 }
 
 fn pack_within(
     batch: &RecordBatch,
+    kind: &TableKind,
     largest_frame: usize,
     largest_blob: usize,
 ) -> Result<Vec<u8>, CacheError> {
@@ -122,7 +122,7 @@ fn pack_within(
     let mut directory = vec![Entry::default(); n_columns];
     let columns = batch.schema_ref().fields().iter().zip(batch.columns()).zip(&mut directory);
     let (alone, mut shared): (Vec<_>, Vec<_>) =
-        columns.partition(|((field, _), _)| is_read_alone(field.name()));
+        columns.partition(|((field, _), _)| is_read_alone(kind, field.name()));
     let mut unpacked = Vec::new();
     // SQLite walks a blob from its beginning: what is read alone comes first.
     for ((_, array), entry) in alone {
@@ -152,11 +152,9 @@ fn check_size(size: usize, limit: usize) -> Result<(), CacheError> {
 }
 
 /// Whether a column is wanted without the rest of its table.
-fn is_read_alone(name: &str) -> bool {
-    name == INDEX
-        || LABEL_COLUMNS.contains(&name)
-        || DEFAULT_ANATOMICAL_METRICS.contains(&name)
-        || DEFAULT_DIFFUSION_METRICS.contains(&name)
+fn is_read_alone(kind: &TableKind, name: &str) -> bool {
+    let key = &kind.region_key;
+    key.index.iter().chain(&key.labels).chain(&kind.default_metrics).any(|column| column == name)
 }
 
 #[cfg(test)]
@@ -166,8 +164,14 @@ mod tests {
     use arrow::array::{AsArray, BooleanArray, Float64Array, Int64Array, NullArray, StringArray};
     use arrow::datatypes::{FieldRef, Float64Type};
 
+    use na_model::TableName;
+
     use super::*;
     use crate::format::frame::unpack;
+
+    fn kind() -> TableKind {
+        TableKind::of_parcellate(&TableName::parse("diffusion_NODDI").unwrap())
+    }
 
     fn table() -> RecordBatch {
         RecordBatch::try_from_iter_with_nullable([
@@ -196,19 +200,53 @@ mod tests {
     #[test]
     fn every_bit_of_a_table_survives() {
         let batch = table();
-        let blob = pack(&batch).unwrap();
+        let blob = pack(&batch, &kind()).unwrap();
         let read = columns(&blob, &batch).unwrap();
         assert_eq!(read, batch.columns());
         assert!(read[3].as_primitive::<Float64Type>().value(0).is_sign_negative());
         for slice in [batch.slice(1, 2), batch.slice(2, 1), batch.slice(0, 0)] {
-            assert_eq!(columns(&pack(&slice).unwrap(), &slice).unwrap(), slice.columns());
+            assert_eq!(columns(&pack(&slice, &kind()).unwrap(), &slice).unwrap(), slice.columns());
         }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_tables_above() {
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("label", Arc::new(StringArray::from(vec![Some("a"), None])) as _, true),
+            ("note", Arc::new(StringArray::from(vec!["é", "x"])) as _, true),
+            ("mean", Arc::new(Float64Array::from(vec![1.0, -2.0])) as _, true),
+            ("count", Arc::new(Int64Array::from(vec![None, Some(-1)])) as _, true),
+            ("flag", Arc::new(BooleanArray::from(vec![true, false])) as _, true),
+            ("empty", Arc::new(NullArray::new(2)) as _, true),
+        ]);
+        let entries: [[u32; 5]; 6] = [
+            [120, 15, 15, 0, 15],
+            [152, 37, 37, 0, 16],
+            [135, 17, 17, 0, 17],
+            [152, 37, 37, 16, 18],
+            [152, 37, 37, 34, 2],
+            [152, 37, 37, 36, 1],
+        ];
+        let mut expected: Vec<u8> =
+            entries.as_flattened().iter().flat_map(|word| word.to_le_bytes()).collect();
+        // `label`: flags, validity, offsets, text.
+        expected.extend([3, 0b01, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, b'a']);
+        // `mean`: flags, then six planes of zeros and two of exponents.
+        expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x00, 0x3f, 0xc0]);
+        // `note`.
+        expected.extend([0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0xc3, 0xa9, b'x']);
+        // `count`: the null row has the value that Arrow gave it.
+        expected.extend([1, 0b10, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
+        // `flag`, and `empty`.
+        expected.extend([0, 0b01]);
+        expected.push(0);
+        assert_eq!(pack(&batch.unwrap(), &kind()).unwrap(), expected);
     }
 
     #[test]
     fn what_features_are_made_of_comes_first() {
         let batch = table();
-        let blob = pack(&batch).unwrap();
+        let blob = pack(&batch, &kind()).unwrap();
         let entries: Vec<Entry> = entries(&blob[..directory_size(batch.num_columns())]).collect();
         assert!(entries[3].frame.start < entries[2].frame.start, "mean before cv");
         assert_eq!(entries[2].frame, entries[6].frame, "the rest in one frame");
@@ -217,8 +255,8 @@ mod tests {
     #[test]
     fn a_table_that_could_not_be_read_again_is_refused_before_it_is_committed() {
         let batch = table();
-        let size = pack(&batch).unwrap().len();
-        let refused = |frame, blob| match pack_within(&batch, frame, blob) {
+        let size = pack(&batch, &kind()).unwrap().len();
+        let refused = |frame, blob| match pack_within(&batch, &kind(), frame, blob) {
             Err(CacheError::TooLarge { size, limit }) => Some((size, limit)),
             packed => {
                 assert!(packed.is_ok());
@@ -239,7 +277,7 @@ mod tests {
     #[test]
     fn a_damaged_blob_is_an_error_or_other_values_and_nothing_worse() {
         let batch = table();
-        let blob = pack(&batch).unwrap();
+        let blob = pack(&batch, &kind()).unwrap();
         let mut refused = 0;
         for index in 0..blob.len() {
             for bits in [0x01, 0x80, 0xff] {

@@ -42,22 +42,25 @@ pub(crate) fn add_frame(bytes: &[u8], blob: &mut Vec<u8>) -> Result<Frame, Arrow
     let start = blob.len();
     blob.resize(start + bytes.len(), 0);
     let space = &mut blob[start..];
-    let compressed = COMPRESSOR.with_borrow_mut(|slot| match slot {
-        Some(compressor) => Ok(compressor.compress_to_buffer(bytes, space)),
-        None => {
-            let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
-            Ok::<_, std::io::Error>(slot.insert(compressor).compress_to_buffer(bytes, space))
-        }
-    })?;
-    match compressed {
-        Ok(length) if length < bytes.len() => blob.truncate(start + length),
-        // It does not fit into the space of the bytes themselves.
+    match compress(bytes, space)? {
+        Some(length) if length < bytes.len() => blob.truncate(start + length),
         _ => {
             blob.truncate(start);
             blob.extend_from_slice(bytes);
         }
     }
     Ok(Frame { start, length: blob.len() - start, unpacked_length: bytes.len() })
+}
+
+/// The length that bytes compress to. `None` if that does not fit into `space`.
+fn compress(bytes: &[u8], space: &mut [u8]) -> std::io::Result<Option<usize>> {
+    COMPRESSOR.with_borrow_mut(|slot| {
+        let compressor = match slot {
+            Some(compressor) => compressor,
+            None => slot.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+        };
+        Ok(compressor.compress_to_buffer(bytes, space).ok())
+    })
 }
 
 /// The unpacked bytes of a frame, given its bytes in the blob.

@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
-use na_model::columns::{HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS};
-use na_model::{Region, RegionSet};
+use na_model::{Region, RegionKey, RegionSet};
 
 /// The columns of a batch that name regions. An index that a table holds as doubles or as text, because other files of it
 /// do, is read as the same number.
@@ -15,20 +14,20 @@ pub struct RegionColumns<'a> {
     rows: usize,
     index: Option<&'a dyn Array>,
     labels: Vec<&'a dyn Array>,
-    hemispheres: Vec<(&'static str, &'a dyn Array)>,
+    hemispheres: Vec<(&'a str, &'a dyn Array)>,
 }
 
 impl<'a> RegionColumns<'a> {
-    /// Finds the columns of a batch; text may be dictionary-encoded.
+    /// Finds the columns of a batch that the table's key names; text may be dictionary-encoded.
     #[must_use]
-    pub fn of(batch: &'a RecordBatch) -> Self {
-        let column = |name| batch.column_by_name(name).map(AsRef::as_ref);
-        let hemisphere = |name: &'static str| Some((name, column(name)?));
+    pub fn of(batch: &'a RecordBatch, key: &'a RegionKey) -> Self {
+        let column = |name: &str| batch.column_by_name(name).map(AsRef::as_ref);
+        let hemisphere = |name: &'a String| Some((name.as_str(), column(name)?));
         Self {
             rows: batch.num_rows(),
-            index: column(INDEX),
-            labels: LABEL_COLUMNS.into_iter().filter_map(column).collect(),
-            hemispheres: HEMISPHERE_COLUMNS.into_iter().filter_map(hemisphere).collect(),
+            index: key.index.as_deref().and_then(column),
+            labels: key.labels.iter().filter_map(|name| column(name)).collect(),
+            hemispheres: key.hemispheres.iter().filter_map(hemisphere).collect(),
         }
     }
 
@@ -136,7 +135,8 @@ mod tests {
             columns.iter().map(|(name, array)| (*name, Arc::clone(array), true)),
         )
         .unwrap();
-        let regions = RegionColumns::of(&batch).regions().collect::<Vec<_>>().into_iter();
+        let regions =
+            RegionColumns::of(&batch, &RegionKey::default()).regions().collect::<Vec<_>>().into_iter();
         regions.map(|region| (region.index, region.label, region.hemisphere)).collect()
     }
 
@@ -173,7 +173,8 @@ mod tests {
             ("hemi", text(&["L", "", "R"]), true),
         ])
         .unwrap();
-        let columns = RegionColumns::of(&batch);
+        let key = RegionKey::default();
+        let columns = RegionColumns::of(&batch, &key);
         let regions: Vec<Region> = columns.regions().collect();
         assert!(columns.are(0..3, regions.iter()));
         assert!(columns.are(1..3, regions[1..].iter()));

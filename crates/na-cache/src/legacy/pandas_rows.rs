@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, 
 use na_model::columns::{
     AGE, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV, WORKFLOW,
 };
-use na_model::{MapSource, MetricKind, Region, TableName, UNKNOWN, metric_kind};
+use na_model::{MapSource, MetricKind, Modality, Region, TableName, UNKNOWN, metric_kind};
 use rusqlite::types::Value;
 
 /// The columns from which the package takes age, in its order.
@@ -70,9 +70,9 @@ impl PandasRows {
 
     fn map_of(&self, row: &[Value], table: &TableName) -> Result<Option<MapSource>, String> {
         let entity = |name: &str| self.text(row, name);
-        Ok(match table {
-            TableName::Anatomical(_) => None,
-            TableName::Diffusion(_) => Some(MapSource {
+        Ok(match table.modality() {
+            Modality::Anatomical => None,
+            Modality::Diffusion => Some(MapSource {
                 model: entity(MODEL).unwrap_or_else(|| UNKNOWN.to_owned()),
                 param: entity(PARAM).ok_or("a row has no param")?,
                 desc: entity(DESC).unwrap_or_else(|| UNKNOWN.to_owned()),

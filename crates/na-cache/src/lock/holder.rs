@@ -84,12 +84,12 @@ impl Holder {
 
     /// Whether this holder's process runs, for file systems without locks. `None` if `here` cannot see its processes.
     pub(crate) fn is_alive(&self, here: &Self) -> Option<bool> {
-        let same_count = self.boot.is_some()
+        let shares_pids = self.boot.is_some()
             && self.boot == here.boot
             && self.pids == here.pids
             && self.name.host == here.name.host;
         let pid = self.name.pid.parse().ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.filter(|_| same_count)?;
+        let pid = pid.filter(|_| shares_pids)?;
         Some(rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
     }
 

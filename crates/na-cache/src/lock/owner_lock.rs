@@ -29,8 +29,7 @@ pub struct Claim {
 
 /// The right to change an output folder. Dropping it gives the right back.
 ///
-/// [`OwnerLock::acquire`] and [`OwnerLock::claim`], which also clear what a power cut left of a cache, are with the files
-/// of the database.
+/// [`OwnerLock::acquire`] and [`OwnerLock::claim`] also recover the output's cache.
 #[derive(Debug)]
 pub struct OwnerLock {
     output: PathBuf,

@@ -13,7 +13,7 @@ fn this() -> Holder {
     Holder::this(Path::new("/"))
 }
 
-/// Takes an output whose lock file says this, as this process sees it.
+/// Takes an output with this text in its lock file, as `here`.
 fn take(output: &Path, text: &str, here: &Holder) -> Result<OwnerLock, CacheError> {
     fs::write(output.join(LOCK_FILE), text).unwrap();
     OwnerLock::take(output, &Claim::default(), here)
@@ -164,7 +164,7 @@ fn a_file_that_is_no_longer_under_the_lock_s_name_is_not_the_lock() {
 
 #[test]
 fn however_many_take_and_drop_the_lock_there_is_one_holder_at_a_time() {
-    // In memory where that is: what is synced is of no matter here.
+    // In memory if possible: syncs do not matter here.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let (holders, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {

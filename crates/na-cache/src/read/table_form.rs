@@ -1,12 +1,14 @@
 //! The forms in which long tables occur in a cache, known without decoding a blob.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use na_model::{RegionSet, TableName};
+use na_model::{RegionSet, TableKind, TableName};
 use rusqlite::Connection;
 
 use crate::db::database::Database;
+use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::read::cached_unit::{CachedTableInfo, CachedUnit};
 use crate::read::column_sets::ColumnSets;
@@ -16,6 +18,7 @@ use crate::read::column_sets::ColumnSets;
 #[expect(missing_docs, reason = "plain data")]
 pub struct TableForm {
     pub table: TableName,
+    pub kind: Arc<TableKind>,
     pub columns: SchemaRef,
     pub regions: RegionSet,
 }
@@ -34,18 +37,30 @@ pub(crate) fn forms<'a>(
             keys.push(key);
         }
     }
+    let mut kinds = table_kinds(database)?;
     let connection = database.connection()?;
     let mut forms = Vec::new();
     for (table, keys) in keys {
+        let kind = kinds.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
+        let kind = Arc::new(kind);
         for (columns, regions) in keys {
             forms.push(TableForm {
                 table: table.clone(),
+                kind: Arc::clone(&kind),
                 columns: column_sets.get(database, &connection, columns)?,
                 regions: region_set(database, &connection, regions)?,
             });
         }
     }
     Ok(forms)
+}
+
+/// The kinds of tables that `parcellate` does not write.
+fn table_kinds(database: &Database) -> Result<BTreeMap<TableName, TableKind>, CacheError> {
+    match database.setting(setting::TABLE_KINDS)? {
+        None => Ok(BTreeMap::new()),
+        Some(text) => serde_json::from_str(&text).map_err(|error| database.damaged(error)),
+    }
 }
 
 /// The regions of each table of a unit.

@@ -1,8 +1,10 @@
 //! Units as the cache stores them. The loading threads encode them, so that the writer only writes.
 
+use std::sync::Arc;
+
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, SchemaRef};
-use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableName, TivFinding, Unit};
+use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableKind, TableName, TivFinding, Unit};
 
 use crate::error::CacheError;
 use crate::format::blob::pack;
@@ -26,6 +28,7 @@ pub struct EncodedUnit {
 #[derive(Debug, Clone)]
 pub struct EncodedTable {
     pub(crate) table: TableName,
+    pub(crate) kind: Arc<TableKind>,
     pub(crate) map: Option<MapSource>,
     pub(crate) n_rows: usize,
     pub(crate) columns: SchemaRef,
@@ -36,33 +39,36 @@ pub struct EncodedTable {
 }
 
 impl EncodedTable {
-    /// Encodes a table. [`RegionColumns`] finds its regions.
+    /// Encodes a table of `parcellate`.
     ///
     /// # Errors
     /// A column that is neither text, double, integer nor boolean; a table that is too large to be read again.
     pub fn encode(table: TableName, map: Option<MapSource>, batch: &RecordBatch) -> Result<Self, CacheError> {
-        Self::encode_like(table, map, batch, &RegionSet::default())
+        let kind = Arc::new(TableKind::of_parcellate(&table));
+        Self::encode_as(&kind, table, map, batch, &RegionSet::default())
     }
 
-    /// Encodes a table that probably has the regions of the one before: then both share one list.
+    /// Encodes a table of a kind. It probably has the regions of the table `before`: then both share one list.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
-    pub fn encode_like(
+    pub fn encode_as(
+        kind: &Arc<TableKind>,
         table: TableName,
         map: Option<MapSource>,
         batch: &RecordBatch,
         before: &RegionSet,
     ) -> Result<Self, CacheError> {
-        let regions = RegionColumns::of(batch);
+        let regions = RegionColumns::of(batch, &kind.region_key);
         let is_like = regions.are(0..batch.num_rows(), before.as_slice().iter());
         Ok(Self {
             table,
+            kind: Arc::clone(kind),
             map,
             n_rows: batch.num_rows(),
             columns: batch.schema(),
             regions: if is_like { before.clone() } else { regions.set() },
-            data: pack(batch)?,
+            data: pack(batch, kind)?,
             text_bytes: batch.columns().iter().map(text_bytes).sum(),
         })
     }
@@ -71,6 +77,12 @@ impl EncodedTable {
     #[must_use]
     pub fn table(&self) -> &TableName {
         &self.table
+    }
+
+    /// What the table is.
+    #[must_use]
+    pub fn kind(&self) -> &TableKind {
+        &self.kind
     }
 
     /// `None` for an anatomical table.
@@ -125,8 +137,6 @@ fn text_bytes(column: &ArrayRef) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Float64Array, StringArray};
 
     use super::*;

@@ -119,7 +119,7 @@ impl<'lock> OwnedCache<'lock> {
         until_free(self.location(), self.lock.cancel(), || leave_no_trace(&connection))
     }
 
-    /// Deletes the cache with its log, once everything in it is elsewhere. The database goes first and durably: a log alone
+    /// Deletes the cache with its log, once everything in it is elsewhere. The database is deleted first and durably: a log alone
     /// is nothing, but a database without its log could be an older state.
     ///
     /// # Errors

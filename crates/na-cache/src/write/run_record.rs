@@ -9,9 +9,9 @@ use crate::read::run_record::RunRecord;
 
 /// Replaces the record and deletes the outcomes of the run before.
 pub(crate) fn write(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::Result<()> {
-    transaction.execute_batch(
-        "DELETE FROM settings; DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;",
-    )?;
+    transaction.execute("DELETE FROM settings WHERE key <> ?1", [setting::TABLE_KINDS])?;
+    transaction
+        .execute_batch("DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;")?;
     let modalities: Vec<&str> = record.modalities.iter().copied().map(Modality::as_str).collect();
     let n_listed_withdrawn = record.n_listed_withdrawn.map(|n| n.to_string());
     let flag = |is_set: bool, value: &'static str| is_set.then_some(value);

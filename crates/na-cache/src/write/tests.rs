@@ -24,7 +24,7 @@ const FOREIGN: [&str; 4] = [
     "CREATE TABLE notes (text); PRAGMA user_version = 3; PRAGMA application_id = 252006674",
 ];
 
-/// An output whose cache's place holds a database.
+/// An output with a database under the cache's name.
 fn with(sql: &str) -> tempfile::TempDir {
     let output = tempfile::tempdir().unwrap();
     Connection::open(Cache::path_in(output.path())).unwrap().execute_batch(sql).unwrap();
@@ -104,7 +104,7 @@ fn a_cache_that_another_program_locks_is_an_error_and_keeps_its_journal() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = OwnedCache::open_or_create(&lock).unwrap_err();
     assert!(matches!(error, CacheError::Locked { .. }), "{error}");
-    // One that goes away meanwhile: whoever waited long enough for it has the log, and never a journal instead.
+    // If it goes away meanwhile, whoever waited long enough has the log, and never a journal instead.
     let goes_away = std::thread::spawn(move || {
         std::thread::sleep(PATIENCE + PATIENCE / 2);
         other.execute_batch("ROLLBACK").unwrap();

@@ -3,7 +3,7 @@
 //! The commit point is [`Committer::commit`]: a unit is durable when it returns. A crash before leaves the cache without
 //! the batch, a crash after leaves it whole.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +11,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::datatypes::SchemaRef;
-use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, Unit};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TableKind, TableName, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::cancel::Cancel;
 use crate::db::busy::begin;
+use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::format::column_set::columns_to_text;
 use crate::lock::ownership::Ownership;
@@ -84,6 +85,7 @@ impl Writer {
             cancel,
             columns: Recent(VecDeque::new()),
             regions: Recent(VecDeque::new()),
+            kinds: HashMap::new(),
         };
         let thread = std::thread::Builder::new()
             .name("cache-writer".to_owned())
@@ -124,6 +126,8 @@ struct Committer {
     cancel: Cancel,
     columns: Recent<SchemaRef>,
     regions: Recent<RegionSet>,
+    /// The kinds of tables that are recorded.
+    kinds: HashMap<TableName, Arc<TableKind>>,
 }
 
 /// Sets that were stored recently, with their keys: what all sessions have in common is not even looked up again.
@@ -212,6 +216,10 @@ impl Committer {
         let region_set = self.regions.key(&table.regions, || {
             store_set(transaction, "region_set", "regions", &to_json(&table.regions)?)
         })?;
+        if self.kinds.get(&table.table).is_none_or(|known| **known != *table.kind) {
+            record_kind(transaction, &table.table, &table.kind)?;
+            self.kinds.insert(table.table.clone(), Arc::clone(&table.kind));
+        }
         let map = table.map.as_ref();
         transaction
             .prepare_cached(
@@ -233,6 +241,29 @@ impl Committer {
             ])?;
         Ok(())
     }
+}
+
+/// Records what a table is, unless its name alone says so.
+fn record_kind(transaction: &Transaction<'_>, table: &TableName, kind: &TableKind) -> rusqlite::Result<()> {
+    let recorded: Option<String> = transaction
+        .query_row("SELECT value FROM settings WHERE key = ?1", [setting::TABLE_KINDS], |row| row.get(0))
+        .optional()?;
+    let mut kinds: BTreeMap<TableName, TableKind> = match &recorded {
+        Some(text) => serde_json::from_str(text).map_err(not_storable)?,
+        None => BTreeMap::new(),
+    };
+    let before = kinds.get(table).cloned();
+    match *kind == TableKind::of_parcellate(table) {
+        true => kinds.remove(table),
+        false => kinds.insert(table.clone(), kind.clone()),
+    };
+    if before.as_ref() == kinds.get(table) {
+        return Ok(());
+    }
+    let text = to_json(&kinds)?;
+    transaction
+        .execute("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", [setting::TABLE_KINDS, &text])
+        .map(drop)
 }
 
 /// The columns of `units` that are not given by the schema.

@@ -4,19 +4,19 @@ use std::collections::{HashMap, HashSet};
 
 use super::Region;
 
-/// For each region of a table, the place of the region that it is: its own, or where its file left its index, label or
-/// hemisphere out, that of the only one it can be. Several that it can be leave it a region of its own. The order of
-/// the regions decides nothing but the places.
+/// For each region of a table, the position of the region that it is: its own, or where its file left its index, label
+/// or hemisphere out, that of the only one it can be. A region that can be several stays one of its own. The order of
+/// the regions decides nothing but the positions.
 #[must_use]
 pub fn matched_regions(regions: &[Region]) -> Vec<usize> {
     let mut by_index: HashMap<i64, Vec<usize>> = HashMap::new();
     let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, region) in regions.iter().enumerate() {
+    for (position, region) in regions.iter().enumerate() {
         if let Some(index) = region.index {
-            by_index.entry(index).or_default().push(place);
+            by_index.entry(index).or_default().push(position);
         }
         if let Some(label) = region.label.as_deref() {
-            by_label.entry(label).or_default().push(place);
+            by_label.entry(label).or_default().push(position);
         }
     }
     // As a rule all files give the same: then none can tell more than another.
@@ -25,24 +25,26 @@ pub fn matched_regions(regions: &[Region]) -> Vec<usize> {
         if !kinds.iter().any(|kind| is_more(*kind, given(region))) {
             return Vec::new();
         }
-        let places = match (region.label.as_deref(), region.index) {
+        let positions = match (region.label.as_deref(), region.index) {
             (Some(label), _) => by_label.get(label),
             (None, Some(index)) => by_index.get(&index),
             (None, None) => None,
         };
-        let places = places.into_iter().flatten().copied();
-        places.filter(|place| regions.get(*place).is_some_and(|other| tells_more(other, region))).collect()
+        let positions = positions.into_iter().flatten().copied();
+        positions
+            .filter(|position| regions.get(*position).is_some_and(|other| tells_more(other, region)))
+            .collect()
     };
     let all_fuller: Vec<Vec<usize>> = regions.iter().map(fuller).collect();
-    let is_fullest = |place: &usize| all_fuller.get(*place).is_some_and(Vec::is_empty);
+    let is_fullest = |position: &usize| all_fuller.get(*position).is_some_and(Vec::is_empty);
     all_fuller
         .iter()
         .enumerate()
-        .map(|(place, fuller)| {
+        .map(|(position, fuller)| {
             let mut fullest = fuller.iter().copied().filter(is_fullest);
             match (fullest.next(), fullest.next()) {
                 (Some(only), None) => only,
-                _ => place,
+                _ => position,
             }
         })
         .collect()

@@ -1,8 +1,8 @@
-//! Copies of tables: what file managers and cloud drives make of a name.
+//! Copies of tables, as file managers and cloud drives name them.
 
-/// The name of the table that a file is a copy of; `None` if its name is no copy's.
+/// The name of the table that a file is a copy of; `None` if it is no copy.
 ///
-/// Before the name stand words (`Copy of sub-…`, in any language), or behind its suffix a blank or bracket and more
+/// A copy has words before the name (`Copy of sub-…`, in any language), or a blank or bracket behind its suffix
 /// (`…_parc (1).tsv`, `…_parc - Copy.tsv`, `…_parc copy 2.tsv`). A BIDS name has neither.
 pub(crate) fn original(file_name: &str) -> Option<String> {
     let without_words = match file_name.find(" sub-") {

@@ -1,4 +1,4 @@
-//! A file's bytes together with what tells this version of it from another.
+//! A file's bytes, and the fingerprint that tells this version of them from another.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -12,18 +12,18 @@ use crate::unit_error::UnitError;
 /// The largest file that is read, bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// Bytes between two questions whether to stop.
-const PIECE: u64 = 8 << 20;
+/// Bytes between two checks whether to stop.
+const CHUNK: u64 = 8 << 20;
 
 /// Reads a file once; the fingerprint is that of exactly these bytes.
 ///
 /// # Errors
-/// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changed meanwhile.
+/// A path that is missing, unreadable, not a regular file or over 1 GiB; a file that changes while it is read.
 pub(crate) fn read_with_fingerprint(path: &Path) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     read_unless(path, &|| false)
 }
 
-/// The same, and `should_stop` is asked before each piece of a large file.
+/// The same, and `should_stop` is checked after each chunk of a large file.
 ///
 /// # Errors
 /// As [`read_with_fingerprint`]; [`UnitError::Stopped`].
@@ -33,15 +33,16 @@ pub(crate) fn read_unless(
 ) -> Result<(Vec<u8>, Fingerprint), UnitError> {
     let unreadable = |source| UnitError::unreadable(path, source);
     let (file, before) = open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
+    let size = before.len();
+    let capacity = usize::try_from(size).map_err(|_| too_large(path, size))?;
+    let mut bytes = Vec::with_capacity(capacity);
     let mut rest = (&file).take(LARGEST + 1);
-    while rest.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(unreadable)? > 0 {
+    while rest.by_ref().take(CHUNK).read_to_end(&mut bytes).map_err(unreadable)? > 0 {
         if should_stop() {
             return Err(UnitError::Stopped);
         }
     }
     let after = file.metadata().map_err(unreadable)?;
-    let size = before.len();
     let mtime_ns = mtime_ns(&before).map_err(unreadable)?;
     let same = after.len() == size
         && na_model::mtime_ns(&after).map_err(unreadable)? == mtime_ns
@@ -56,13 +57,13 @@ pub(crate) fn read_unless(
 /// A file's size in bytes and its modification time in nanoseconds since 1970.
 ///
 /// # Errors
-/// A path that is missing or cannot be looked at.
+/// A path that is missing or cannot be examined.
 pub(crate) fn stat(path: &Path) -> io::Result<(u64, i64)> {
     let metadata = fs::metadata(path)?;
     Ok((metadata.len(), mtime_ns(&metadata)?))
 }
 
-/// Whether a file has a state that can be remembered: it is there, regular, not too large, and may be read.
+/// Whether a file can be fingerprinted: it exists, is regular, not too large, and may be read.
 #[must_use]
 pub(crate) fn has_state(path: &Path) -> bool {
     open(path).is_ok()
@@ -84,9 +85,13 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), UnitError> {
         return Err(UnitError::NotAFile { path: path.to_owned() });
     }
     if metadata.len() > LARGEST {
-        return Err(UnitError::TooLarge { path: path.to_owned(), size: metadata.len(), limit: LARGEST });
+        return Err(too_large(path, metadata.len()));
     }
     Ok(())
+}
+
+fn too_large(path: &Path, size: u64) -> UnitError {
+    UnitError::TooLarge { path: path.to_owned(), size, limit: LARGEST }
 }
 
 #[cfg(test)]
@@ -146,7 +151,7 @@ mod tests {
     fn a_large_file_is_left_when_the_run_stops() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        File::create(&path).unwrap().set_len(4 * PIECE).unwrap();
+        File::create(&path).unwrap().set_len(4 * CHUNK).unwrap();
         let asked = std::cell::Cell::new(0);
         let stops_at_two = || asked.replace(asked.get() + 1) == 1;
         assert!(matches!(read_unless(&path, &stops_at_two), Err(UnitError::Stopped)));

@@ -1,4 +1,4 @@
-//! What git-annex, DataLad and Git LFS leave in a file's place until its content is fetched.
+//! Pointers that git-annex, DataLad and Git LFS leave where a file's content has not been fetched.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::unit_error::UnitError;
 /// The largest pointer, bytes: git-annex's own bound.
 const LARGEST_POINTER: usize = 32 * 1024;
 
-/// Refuses the pointer to a file's content.
+/// Refuses a pointer to a file's content.
 pub(crate) fn check_content(path: &Path, bytes: &[u8]) -> Result<(), UnitError> {
     if bytes.len() > LARGEST_POINTER {
         return Ok(());

@@ -1,11 +1,11 @@
-//! Whether two spellings of a subject or session, as folders and files write them, are one.
+//! The session that a file's folders name, and the one that its own name does.
 
 use crate::identifiers::name_match::{IdKind, MatchKeys};
 
-/// Behind a name; a name itself may hold a `.`.
+/// The extensions of files whose names are compared: an entity's value may itself hold a `.`.
 const EXTENSIONS: [&str; 6] = [".tsv", ".tsv.gz", ".json", ".xml", ".nii", ".nii.gz"];
 
-/// Whether two names are one in any of the ways in which a folder is found.
+/// Whether two names are one by any of the rules by which a folder is found.
 ///
 /// ```text
 /// 7 = 0007    CLMC-10 = CLMC_10 = CLMC10    50772 = 0050772    a ≠ A
@@ -15,15 +15,15 @@ pub(crate) fn names_same(first: &str, second: &str) -> bool {
     first == second && !first.is_empty() || keys(first).best_match(&keys(second)).is_some()
 }
 
-/// The session that a file's folders say it is of.
+/// The session that a file's folders name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FolderNames<'a> {
+pub(crate) struct FolderSession<'a> {
     subject: Option<&'a str>,
     session: Option<&'a str>,
 }
 
-impl<'a> FolderNames<'a> {
-    /// Of the folders in a file's path under its root: the last `sub-*`, and `ses-*` below it.
+impl<'a> FolderSession<'a> {
+    /// Reads a file's path under its root: the last `sub-*` folder counts, and the `ses-*` below it.
     pub(crate) fn of(relative: &'a str) -> Self {
         let mut names = Self { subject: None, session: None };
         let folders = relative.rsplit_once('/').map_or("", |(folders, _)| folders);
@@ -37,8 +37,9 @@ impl<'a> FolderNames<'a> {
         names
     }
 
-    /// The session that a file's name says, if it is another one. Whatever stands before `sub-` is left out, as
-    /// CAT12's prefixes; a name without entities says nothing, and neither does a folder without session of sessions.
+    /// The session that a file's name has, if it is another than its folders'. What stands before `sub-` is left out,
+    /// as CAT12's prefixes; a name without entities is never another session's, nor is one with a session in a folder
+    /// without.
     pub(crate) fn other_session<'b>(&self, file_name: &'b str) -> Option<String> {
         let subject = entity(file_name, "sub-");
         let session = entity(file_name, "ses-");
@@ -59,7 +60,7 @@ impl<'a> FolderNames<'a> {
     }
 }
 
-/// The visit that a file's own name says it is of.
+/// The visit in a file's own name.
 pub(crate) fn visit_of(file_name: &str) -> Option<&str> {
     entity(file_name, "ses-").and_then(|visit| values(visit).next())
 }
@@ -69,7 +70,7 @@ fn written(subject: Option<&str>, session: Option<&str>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("/")
 }
 
-/// What a file's name has behind an entity's key. The subject is the first, whatever stands before it.
+/// What follows an entity's key in a file's name. The subject comes first, whatever stands before it.
 fn entity<'a>(file_name: &'a str, key: &str) -> Option<&'a str> {
     let stem = EXTENSIONS.iter().find_map(|ending| file_name.strip_suffix(ending)).unwrap_or(file_name);
     let from_subject = stem.find("sub-").and_then(|at| stem.get(at..)).unwrap_or(stem);
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_name_is_held_against_its_folders() {
-        let other = |path: &str| FolderNames::of(path).other_session(path.rsplit('/').next().unwrap());
+        let other = |path: &str| FolderSession::of(path).other_session(path.rsplit('/').next().unwrap());
         for path in [
             "sub-0007/ses-1/anat/sub-7_ses-01_tissue-GM_parc.tsv",
             "sub-0007/ses-1/anat/tissue-GM_parc.tsv",

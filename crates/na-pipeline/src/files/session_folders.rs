@@ -14,19 +14,19 @@ use crate::unit_error::UnitError;
 pub(crate) const ANAT: &str = "anat";
 pub(crate) const DWI: &str = "dwi";
 
-/// Folders whose names start with a prefix, without it, sorted.
+/// The names of folders that start with a prefix, without it, sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
+pub(crate) struct FolderListing {
     pub(crate) names: Vec<String>,
-    /// Folders with the prefix whose names are no text: they cannot be told apart and are left out.
+    /// Folders with names that are not UTF-8: they cannot be told apart and are left out.
     pub(crate) unreadable: Vec<PathBuf>,
-    /// Names among the others that are links to something that cannot be reached: nobody knows that it is no folder.
+    /// Those of the names that are links to a target which cannot be reached, and which may be a folder.
     pub(crate) dead: BTreeSet<String>,
 }
 
-/// The folders, or links to folders, in a folder whose names start with a prefix.
-pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<Listed> {
-    let mut listed = Listed::default();
+/// Lists the folders, and links to folders, in a folder that start with a prefix.
+pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<FolderListing> {
+    let mut listed = FolderListing::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let file_name = entry.file_name();
@@ -54,8 +54,12 @@ pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<Listed> {
     Ok(listed)
 }
 
-/// The same for the folder that a setting names.
-pub(crate) fn list_root(setting: &'static str, root: &Path, prefix: &str) -> Result<Listed, PipelineError> {
+/// The same for the root that a setting names.
+pub(crate) fn list_root(
+    setting: &'static str,
+    root: &Path,
+    prefix: &str,
+) -> Result<FolderListing, PipelineError> {
     let problem =
         |problem: &str| PipelineError::Root { setting, path: root.to_owned(), problem: problem.to_owned() };
     let unreadable = |source| PipelineError::RootUnreadable { setting, path: root.to_owned(), source };
@@ -67,7 +71,7 @@ pub(crate) fn list_root(setting: &'static str, root: &Path, prefix: &str) -> Res
     }
 }
 
-/// The folders of subjects in a root, or of sessions in a subject's folder, by every name that leads to them.
+/// The folders of subjects in a root, or of sessions in a subject's folder, found by any spelling of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
     pub(crate) path: PathBuf,
@@ -78,7 +82,7 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    pub(crate) fn new(path: &Path, kind: IdKind, listed: Listed) -> Self {
+    pub(crate) fn new(path: &Path, kind: IdKind, listed: FolderListing) -> Self {
         let keyed = listed.names.into_iter().map(|name| {
             let keys = MatchKeys::of_folder(kind, &name);
             (name, keys)
@@ -92,10 +96,10 @@ impl Folders {
         }
     }
 
-    /// The path of a folder that a unit is to be read from.
+    /// The path of a folder, checked to exist if it is a link that could not be reached before.
     ///
     /// # Errors
-    /// A link that leads nowhere: the disk with the unit's files may not be there.
+    /// A link that leads nowhere: the disk with the files may not be mounted.
     pub(crate) fn reached(&self, name: &str) -> Result<PathBuf, UnitError> {
         let path = self.path_of(name);
         if !self.dead.contains(name) {
@@ -113,7 +117,7 @@ impl Folders {
         self.unreadable.iter().map(no_text).chain(self.note_of_dead()).collect()
     }
 
-    /// What is to be said of links among them that lead nowhere.
+    /// One note for all links that lead nowhere; `None` if there are none.
     fn note_of_dead(&self) -> Option<String> {
         let first = self.reached(self.dead.first()?).err()?;
         Some(match self.dead.len() {
@@ -133,10 +137,10 @@ pub(crate) fn list_sessions(subject: &Path) -> io::Result<Folders> {
     Ok(Folders::new(subject, IdKind::Session, listed))
 }
 
-/// The names in a folder that are text; none where it is missing.
+/// The names in a folder that are UTF-8; empty if the folder is missing.
 pub(crate) fn names_in(folder: &Path) -> io::Result<BTreeSet<String>> {
     let entries = match fs::read_dir(folder) {
-        // A link that leads nowhere is no folder that is missing.
+        // A link that leads nowhere is not a missing folder.
         Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
             return Ok(BTreeSet::new());
         }

@@ -2,7 +2,7 @@
 
 use na_model::{Modality, SourceFile, SourceKind, SourceRoot, Workflow};
 
-/// How the folder of a workflow's tables is called, before the workflow's name.
+/// The prefix of a workflow's folder.
 pub(crate) const WORKFLOW_PREFIX: &str = "qsirecon-";
 
 /// A root as paths in the store name it: the setting, and the workflow under `QSIPARC_PATH`.

@@ -1,4 +1,4 @@
-//! The files of a session that total intracranial volume may stand in.
+//! The files of a session that may hold its total intracranial volume.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use na_model::SourceRoot;
 
 use crate::files::path::relative;
-use crate::files::session_entities::{FolderNames, names_same, visit_of};
+use crate::files::session_entities::{FolderSession, names_same, visit_of};
 use crate::files::session_folders::names_in;
 use crate::files::tiv_rank::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
-/// Where CAT12 writes its reports under `anat`, unless it is told to write all into one folder.
+/// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.
 const REPORT: &str = "report";
 
-/// A file that the volume may stand in.
+/// A file that may hold the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TivFile {
     pub(crate) rank: Rank,
@@ -26,12 +26,12 @@ pub(crate) struct TivFile {
     pub(crate) relative: String,
 }
 
-/// What was found, and where it was looked for.
+/// The files that were found, and the roots that were searched.
 #[derive(Debug, Default)]
 pub(crate) struct TivFiles {
     /// The most trusted first, then by path.
     files: Vec<TivFile>,
-    /// The roots of which nothing was left out.
+    /// The roots that were searched completely.
     looked: Vec<SourceRoot>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
@@ -40,12 +40,12 @@ pub(crate) struct TivFiles {
 }
 
 impl TivFiles {
-    /// Looks for CAT12's reports, and tables of volumes beside them: under `CAT12_ROOT`.
+    /// Looks under `CAT12_ROOT` for reports, and for tables of volumes beside them.
     pub(crate) fn look_for_reports(&mut self, root: &Path, session_folder: &Path) {
         let anat = session_folder.join("anat");
         let report = anat.join(REPORT);
         match names_in(&anat) {
-            // What the listing does not name need not be asked for.
+            // A folder that the listing does not have need not be opened.
             Ok(names) => {
                 let has_report = names.iter().any(|name| name.eq_ignore_ascii_case(REPORT));
                 let folders = if has_report { vec![report, anat.clone()] } else { vec![anat.clone()] };
@@ -55,8 +55,8 @@ impl TivFiles {
         }
     }
 
-    /// Looks for tables of volumes where `parcellate` writes them: beside the tables of regions. What is `listed` already
-    /// is not listed again.
+    /// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed`
+    /// are not listed again.
     pub(crate) fn look_beside_tables(
         &mut self,
         root: &Path,
@@ -71,12 +71,12 @@ impl TivFiles {
         });
     }
 
-    /// A root that was looked at has no folder of the session.
+    /// Notes that a root was searched and has no folder of the session.
     pub(crate) fn has_no_folder(&mut self, root: SourceRoot) {
         self.looked.push(root);
     }
 
-    /// Leaves out files whose names say another visit than the tables' do, where no folder says one.
+    /// Leaves out files that name another visit than the tables, if no folder names one.
     pub(crate) fn leave_out_other_visits(&mut self, visit: &str) {
         let notes = &mut self.notes;
         self.files.retain(|file| {
@@ -113,7 +113,7 @@ impl TivFiles {
     ) {
         let mut is_whole = true;
         for folder in folders {
-            // What lies here costs no measurement: what cannot be listed is told, and the tables are loaded.
+            // A folder that cannot be listed is a note: the tables are loaded without what lies there.
             let known = listed.iter().find(|(listed, names)| listed == folder && !names.is_empty());
             let looked = match known {
                 Some((_, names)) => self.take(root, root_path, folder, names, &is_wanted),
@@ -146,7 +146,7 @@ impl TivFiles {
             let Some(rank) = rank_of_file(name).filter(|rank| is_wanted(*rank)) else { continue };
             let path = folder.join(name);
             let relative = relative(root_path, &path);
-            match FolderNames::of(&relative).other_session(name) {
+            match FolderSession::of(&relative).other_session(name) {
                 Some(named) => self.notes.push(format!(
                     "{}: its name says that it is of {named}; total intracranial volume is not taken from it",
                     path.display()

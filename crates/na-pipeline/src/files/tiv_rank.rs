@@ -1,17 +1,17 @@
-//! How far a file's total intracranial volume is trusted, by the file's name.
+//! How far a file's total intracranial volume is trusted, by its name.
 
-/// How far a place is trusted: the least is the most trusted.
+/// How far a source of the volume is trusted: the least rank is the most trusted, as the derived order has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// A report of CAT12, by the image that it is of: see `rank_of_image`.
+    /// A report of CAT12, by its image: 0 is the best, see `rank_of_image`.
     Report(u8),
-    /// A row of an `…_tiv.tsv`, by the same.
+    /// A row of an `…_tiv.tsv`, by its image.
     Table(u8),
     /// The column `vol_TIV` of a table of regions.
     OwnColumn,
 }
 
-/// The image that a report is of, by the report's name: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
+/// The image of a report, from the report's name: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
 pub(crate) fn image_of_report(file_name: &str) -> Option<&str> {
     file_name.strip_prefix("cat_")?.strip_suffix(".xml")
 }
@@ -22,7 +22,7 @@ pub(crate) fn rank_of_image(image: &str) -> u8 {
     ranks.iter().zip(0..).find(|(ending, _)| image.ends_with(**ending)).map_or(3, |(_, rank)| rank)
 }
 
-/// How far a file is trusted, by its name; `None` if it is none that has a volume.
+/// How far a file is trusted, by its name; `None` if such a file has no volume.
 pub(crate) fn rank_of_file(file_name: &str) -> Option<Rank> {
     if file_name.ends_with("_tiv.tsv") && !file_name.starts_with('.') {
         return Some(Rank::Table(0));

@@ -10,8 +10,8 @@ use crate::identifiers::name_match::{Match, MatchKeys};
 pub(crate) struct NameIndex {
     names: Vec<String>,
     keys: Vec<MatchKeys>,
-    /// For each of [`Match::ALL`], the positions of the names that have a key: made when the rule is first asked, as hardly
-    /// any name needs more than the first.
+    /// For each of [`Match::ALL`], the positions of the names that have a key: made when the rule is first asked, as
+    /// hardly any name needs more than the first.
     by_key: [OnceLock<HashMap<String, Vec<usize>>>; 3],
 }
 

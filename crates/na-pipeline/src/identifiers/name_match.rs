@@ -7,8 +7,8 @@ use na_model::{SessionId, SubjectCode, code_letters as letters, visible};
 
 use crate::identifiers::spreadsheet_numbers::without_decimal_zeros;
 
-/// How surely two spellings are one identifier, the surest first. A weaker rule is asked only where the stronger ones find
-/// nothing: the derived order says so.
+/// How surely two spellings are one identifier, the surest first. A weaker rule is asked only where the stronger ones
+/// find nothing: the derived order says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Match {
     /// The name cleans to the code, or is the code as written.

@@ -1,8 +1,9 @@
-//! Sessions that are written otherwise and may be one: by the number, or else the letters and digits, of their identifiers.
+//! A key by which sessions of different spellings may be one: the numbers, or else the letters and digits, of their
+//! ids.
 
 use na_model::{Session, code_letters, code_number};
 
-/// What a session has in common with those that may be it.
+/// What spellings of one session have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SessionKey {
     subject: String,
@@ -15,7 +16,7 @@ impl SessionKey {
         Self { subject: key(session.subject.as_str()), id: session.id_str().map(key) }
     }
 
-    /// Whether nothing but a number is in it.
+    /// Whether subject and id are both numbers.
     pub(crate) fn is_number(session: &Session) -> bool {
         code_number(session.subject.as_str()).is_some()
             && session.id_str().is_none_or(|id| code_number(id).is_some())

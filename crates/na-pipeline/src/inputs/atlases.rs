@@ -1,4 +1,4 @@
-//! Which atlases there are, for a run that finds nothing of the one it was asked for.
+//! The atlases on disk, for a run that finds no table of its own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::error::PipelineError;
 use crate::files::roots::Roots;
 use crate::files::session_folders::folders_in;
 
-/// So many subjects of a root are looked at: those of one cohort have the same atlases.
+/// Subjects of a root that are searched: those of one cohort have the same atlases.
 const SUBJECTS: usize = 50;
 
-/// An error that names the atlases that are there, where there are some and the one asked for is not among them.
+/// Refuses an atlas that is not on disk if there are others, and names them.
 pub(crate) fn check_atlas(config: &Config, roots: &Roots) -> Result<(), PipelineError> {
     let mut there = BTreeSet::new();
     for root in roots.of_tables() {
@@ -24,7 +24,7 @@ pub(crate) fn check_atlas(config: &Config, roots: &Roots) -> Result<(), Pipeline
     Err(PipelineError::NoSuchAtlas { asked: config.atlas_name.clone(), there })
 }
 
-/// Adds the atlases of a root. A folder that cannot be listed is told by whoever needs what is in it.
+/// Adds the atlases of a root. A folder that cannot be listed is passed over: finding a unit in it reports the error.
 fn look(root: &Path, scans: &str, there: &mut BTreeSet<String>) {
     let below = |folder: &Path, prefix| folders_in(folder, prefix).unwrap_or_default().names;
     for subject in below(root, "sub-").into_iter().take(SUBJECTS) {

@@ -1,5 +1,5 @@
-//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with total
-//! intracranial volume.
+//! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with
+//! total intracranial volume.
 
 use std::path::Path;
 
@@ -33,14 +33,14 @@ pub(super) fn settings(config: &Config) -> [Option<(SourceRoot, &Path)>; 2] {
     [reports, tables]
 }
 
-/// Whether the run looks for the table of a tissue.
-pub(super) fn looks_for(config: &Config, tissue: Tissue) -> bool {
-    config.cat12_parcellated_root.is_some() && config.tissues.contains(&tissue)
+/// Whether the run looks for a table.
+pub(super) fn looks_for(config: &Config, table: &TableName) -> bool {
+    tables(config).any(|asked| asked == *table)
 }
 
 /// The tables that a run may write.
 pub(super) fn tables(config: &Config) -> impl Iterator<Item = TableName> {
-    config.tissues.iter().filter(|_| is_asked_for(config)).copied().map(TableName::Anatomical)
+    config.tissues.iter().filter(|_| is_asked_for(config)).copied().map(TableName::from)
 }
 
 /// Lists the root of tables, and the one of reports if it is given.
@@ -62,7 +62,7 @@ pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), Pipel
     Ok(())
 }
 
-/// Lists a root; `likely` is the folder in it that is meant if it has no subjects itself.
+/// Lists a root; if it has no subjects, `likely` is the folder in it that may be meant.
 fn list(
     setting: SourceRoot,
     path: &Path,
@@ -115,6 +115,6 @@ pub(crate) fn find_tables(
     Search { root, session_folder, scans: ANAT, atlas, pick }.run("", |name| {
         let entity = name.entity("tissue")?;
         let tissue = tissues.iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;
-        Some((TableName::Anatomical(*tissue), None))
+        Some((TableName::from(*tissue), None))
     })
 }

@@ -37,22 +37,22 @@ pub(super) fn setting(config: &Config) -> Option<(SourceRoot, &Path)> {
 }
 
 /// Whether the run looks for the table of a workflow.
-pub(super) fn looks_for(config: &Config, workflow: &Workflow) -> bool {
-    is_asked_for(config) && chooses(config, workflow)
+pub(super) fn looks_for(config: &Config, table: &TableName) -> bool {
+    is_asked_for(config) && chooses(config, table.name())
 }
 
 /// Whether a workflow is among those to load.
-pub(super) fn chooses(config: &Config, workflow: &Workflow) -> bool {
-    config.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow.as_str()))
+pub(super) fn chooses(config: &Config, workflow: &str) -> bool {
+    config.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
 }
 
 /// The tables that a run may write.
 pub(super) fn tables(config: &Config, roots: &Roots) -> impl Iterator<Item = TableName> {
     let workflows = roots.all.iter().filter_map(|root| root.workflow.as_ref());
-    workflows.filter(|workflow| chooses(config, workflow)).cloned().map(TableName::Diffusion)
+    workflows.filter(|workflow| chooses(config, workflow.as_str())).map(TableName::from)
 }
 
-/// Lists the folders of workflows, a root each, also of those that are not chosen: whose sessions they hold is known.
+/// Lists the folders of workflows, a root each. Those that are not chosen are listed, too: their folders tell sessions.
 pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), PipelineError> {
     let Some(path) = config.qsiparc.as_deref().filter(|_| is_asked_for(config)) else { return Ok(()) };
     let workflows = list_workflows(path, &mut roots.notes)?;
@@ -133,6 +133,6 @@ pub(crate) fn find_tables(
         // `scalar` is what the first versions wrote.
         let param = name.entity("param").or_else(|| name.entity("scalar"))?.to_owned();
         let map = MapSource { model: or_unknown("model"), param, desc: or_unknown("desc") };
-        Some((TableName::Diffusion(workflow.clone()), Some(map)))
+        Some((TableName::from(workflow), Some(map)))
     })
 }

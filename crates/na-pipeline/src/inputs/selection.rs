@@ -1,9 +1,9 @@
 //! What of all inputs a run asks for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use na_model::{Modality, SourceRoot, TableName};
+use na_model::{Modality, SourceRoot, TableKind, TableName};
 
 use crate::config::Config;
 use crate::files::roots::Roots;
@@ -31,16 +31,17 @@ impl Config {
 
     /// Whether the run looks for a table: its root is given, and it is chosen.
     pub(crate) fn looks_for(&self, table: &TableName) -> bool {
-        match table {
-            TableName::Anatomical(tissue) => cat12::looks_for(self, *tissue),
-            TableName::Diffusion(workflow) => qsiparc::looks_for(self, workflow),
+        match table.modality() {
+            Modality::Anatomical => cat12::looks_for(self, table),
+            Modality::Diffusion => qsiparc::looks_for(self, table),
         }
     }
 }
 
 /// The tables that a run may write.
-pub(crate) fn tables(config: &Config, roots: &Roots) -> BTreeSet<TableName> {
-    cat12::tables(config).chain(qsiparc::tables(config, roots)).collect()
+pub(crate) fn tables(config: &Config, roots: &Roots) -> BTreeMap<TableName, TableKind> {
+    let tables = cat12::tables(config).chain(qsiparc::tables(config, roots));
+    tables.map(|table| (table.clone(), TableKind::of_parcellate(&table))).collect()
 }
 
 /// Whether units of a modality have a total intracranial volume.

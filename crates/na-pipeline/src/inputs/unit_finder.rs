@@ -12,7 +12,7 @@ use crate::sessions::claims::Claims;
 use crate::sessions::session_list::WrittenIds;
 use crate::unit_error::UnitError;
 
-/// Subject folders that are named of a root where nothing was found.
+/// Folders of subjects that an error names as examples.
 const EXAMPLES: usize = 3;
 
 /// Finds the files of a run's units.
@@ -69,7 +69,7 @@ impl<'a> UnitFinder<'a> {
 
     /// Whether a run asks for what a root holds.
     fn asks_for(&self, root: &Root) -> bool {
-        root.workflow.as_ref().is_none_or(|workflow| qsiparc::chooses(self.config, workflow))
+        root.workflow.as_ref().is_none_or(|workflow| qsiparc::chooses(self.config, workflow.as_str()))
     }
 
     fn find_in(&self, root: &Root, folder: &Path, found: &mut FoundUnit) -> Result<(), UnitError> {

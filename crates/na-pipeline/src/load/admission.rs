@@ -1,11 +1,9 @@
 //! Whether a unit may be committed: what is admitted can be exported.
 //!
-//! Everything for which an export could fail for everybody is known here, and fails the one unit instead. Units are
-//! admitted in the plan's order, whatever the number of threads: the order decides which of two that contradict each other
-//! is in.
+//! Whatever could make an export fail for everybody is checked here, and fails the one unit instead. Units are admitted
+//! in the plan's order, whatever the number of threads: of two units that contradict each other the first is in.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
@@ -13,45 +11,19 @@ use na_store::RegionsInUse;
 
 use crate::load::unit_loader::LoadedUnit;
 
-/// Columns of a feature: no atlas has as many regions, and no reader takes more.
+/// Most columns of a feature: no atlas has as many regions, and no reader takes more.
 const MOST_REGIONS: usize = 65_536;
 
-/// Columns of a table.
+/// Most columns of a table.
 const MOST_COLUMNS: usize = 16_384;
 
-/// Bytes of text of one session in one long table: no array of a reader holds 2 GiB.
+/// Most bytes of text of one session in one long table: a reader's array cannot hold 2 GiB.
 const MOST_TEXT: usize = 1 << 30;
 
-/// Bytes of a region's name, which is the name of a column.
+/// Most bytes of a region's name, which becomes a column's name.
 const LONGEST_LABEL: usize = 1_024;
 
-/// Why a unit is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Bar {
-    /// Its regions are others than the table's.
-    Regions,
-    /// A feature's file would have a name that file systems do not take.
-    FeatureName,
-    /// A column holds more text than a row group may.
-    Text,
-    /// It has more regions, or longer names of regions, than a feature can have columns.
-    Width,
-}
-
-/// A unit that is not let in: why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) bar: Bar,
-    pub(crate) reason: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-/// Lets units in, one after the other.
+/// Admits units one after the other.
 #[derive(Debug)]
 pub(crate) struct Admission {
     regions: BTreeMap<TableName, RegionSet>,
@@ -59,7 +31,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Rows of units that are read again do not count, save of those that cannot be read: they keep their rows.
+    /// Units that are read again do not count with their old rows, unless they cannot be read: then they keep them.
     pub(crate) fn new(
         in_use: RegionsInUse,
         metrics: WideMetrics,
@@ -75,48 +47,21 @@ impl Admission {
         Self { regions, metrics }
     }
 
-    /// Lets a unit in: its regions become those of its tables. One that is refused changes nothing.
+    /// Admits a unit: its regions become those of its tables. A unit that is refused changes nothing.
     ///
     /// # Errors
-    /// Why it is not let in.
-    pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), Refusal> {
+    /// Why it is refused, and what to do.
+    pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), String> {
         let mut coming: BTreeMap<&TableName, RegionSet> = BTreeMap::new();
         let mut text: BTreeMap<&TableName, usize> = BTreeMap::new();
         for table in &loaded.unit.tables {
-            let refuse = |bar, problem: String| Refusal {
-                bar,
-                reason: format!("{}: {problem}", source_of(loaded, table)),
-            };
-            self.check_width(table).map_err(|problem| refuse(Bar::Width, problem))?;
             let text = text.entry(table.table()).or_default();
             *text += table.text_bytes();
-            check_text(*text).map_err(|problem| refuse(Bar::Text, problem))?;
-            self.check_names(table).map_err(|problem| refuse(Bar::FeatureName, problem))?;
-            // As a rule a table has the regions that are known.
-            if !coming.contains_key(table.table()) && self.regions.get(table.table()) == Some(table.regions())
-            {
-                continue;
-            }
-            let known = coming
-                .entry(table.table())
-                .or_insert_with(|| self.regions.get(table.table()).cloned().unwrap_or_default());
-            if let Some((there, here)) = known.disagreement(table.regions()) {
-                if !known.as_slice().contains(there) {
-                    let problem = format!(
-                        "its region {} is also {}: spell its hemisphere in one way",
-                        describe(here),
-                        describe(there)
-                    );
-                    return Err(refuse(Bar::Regions, problem));
-                }
-                let problem = format!(
-                    "its region {} is {} in the store; the atlas is another one, or another version of it",
-                    describe(here),
-                    describe(there)
-                );
-                return Err(refuse(Bar::Regions, problem));
-            }
-            known.extend(table.regions());
+            let checked = check_width(table)
+                .and_then(|()| check_text(*text))
+                .and_then(|()| self.check_names(table))
+                .and_then(|()| self.add_regions(table, &mut coming));
+            checked.map_err(|problem| format!("{}: {problem}", source_of(loaded, table)))?;
         }
         let coming: Vec<(TableName, RegionSet)> =
             coming.into_iter().map(|(table, regions)| (table.clone(), regions)).collect();
@@ -124,32 +69,40 @@ impl Admission {
         Ok(())
     }
 
-    fn check_width(&self, table: &EncodedTable) -> Result<(), String> {
-        let regions = table.regions().as_slice();
-        if regions.len() > MOST_REGIONS {
-            return Err(format!(
-                "it has {} regions: no more than {MOST_REGIONS} can be columns",
-                regions.len()
-            ));
+    /// Adds a table's regions to those that its unit brings.
+    fn add_regions<'t>(
+        &self,
+        table: &'t EncodedTable,
+        coming: &mut BTreeMap<&'t TableName, RegionSet>,
+    ) -> Result<(), String> {
+        let name = table.table();
+        // As a rule a table has the same regions as the store's.
+        if !coming.contains_key(name) && self.regions.get(name) == Some(table.regions()) {
+            return Ok(());
         }
-        if table.n_columns() > MOST_COLUMNS {
-            return Err(format!(
-                "it has {} columns: no more than {MOST_COLUMNS} are taken",
-                table.n_columns()
-            ));
-        }
-        let length = |region: &&Region| region.label.as_deref().map_or(0, str::len);
-        match regions.iter().max_by_key(length).map(|region| length(&region)) {
-            Some(longest) if longest > LONGEST_LABEL => Err(format!(
-                "the name of a region has {longest} bytes: no more than {LONGEST_LABEL} can name a column"
-            )),
-            _ => Ok(()),
-        }
+        let known = coming.entry(name).or_insert_with(|| self.regions.get(name).cloned().unwrap_or_default());
+        let Some((there, here)) = known.disagreement(table.regions()) else {
+            known.extend(table.regions());
+            return Ok(());
+        };
+        let is_of_table_itself = !known.as_slice().contains(there);
+        let (there, here) = (describe(there), describe(here));
+        Err(if is_of_table_itself {
+            format!("its region {here} is also {there}: spell its hemisphere in one way")
+        } else {
+            format!(
+                "its region {here} is {there} in the store; the atlas is another one, or another version of it"
+            )
+        })
     }
 
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
-        let source = FeatureSource { table: table.table().clone(), map: table.map().cloned() };
-        let metrics = self.metrics.choose(table.table().modality(), &table.numeric_columns());
+        let source = FeatureSource {
+            table: table.table().clone(),
+            prefix: table.kind().feature_prefix.clone(),
+            map: table.map().cloned(),
+        };
+        let metrics = self.metrics.choose(table.kind(), &table.numeric_columns());
         match source.longest_file_name(metrics) {
             longest if longest > LONGEST_FEATURE_FILE => Err(format!(
                 "the file of a feature of {} would have a name of {longest} bytes: no more than {LONGEST_FEATURE_FILE} are \
@@ -161,7 +114,24 @@ impl Admission {
     }
 }
 
-/// Text of a session in one long table, with all its maps, bytes.
+fn check_width(table: &EncodedTable) -> Result<(), String> {
+    let regions = table.regions().as_slice();
+    if regions.len() > MOST_REGIONS {
+        return Err(format!("it has {} regions: no more than {MOST_REGIONS} can be columns", regions.len()));
+    }
+    if table.n_columns() > MOST_COLUMNS {
+        return Err(format!("it has {} columns: no more than {MOST_COLUMNS} are taken", table.n_columns()));
+    }
+    let length = |region: &&Region| region.label.as_deref().map_or(0, str::len);
+    match regions.iter().max_by_key(length).map(|region| length(&region)) {
+        Some(longest) if longest > LONGEST_LABEL => Err(format!(
+            "the name of a region has {longest} bytes: no more than {LONGEST_LABEL} can name a column"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses too much text of one session in one long table, all maps together, bytes.
 fn check_text(bytes: usize) -> Result<(), String> {
     if bytes > MOST_TEXT {
         return Err(format!(

@@ -1,10 +1,10 @@
-//! Sessions whose sidecars say that their tables were made from another session's images.
+//! Sessions with tables that were made of another session's image, as their sidecars say.
 
 use std::collections::BTreeSet;
 
 use na_model::Session;
 
-/// So many of a run, and one of them.
+/// The sessions of a run, with an example.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignImages {
     sessions: BTreeSet<Session>,
@@ -12,17 +12,17 @@ pub(crate) struct ForeignImages {
 }
 
 impl ForeignImages {
-    /// Counts a session; `says` is what a sidecar of it says, if that is another session.
-    pub(crate) fn add(&mut self, session: &Session, says: Option<&str>) {
-        let Some(says) = says else { return };
+    /// Counts a session if a sidecar of it names another session's image, which `example` says.
+    pub(crate) fn add(&mut self, session: &Session, example: Option<&str>) {
+        let Some(example) = example else { return };
         // The first in the sessions' order, however many threads load them.
         if self.sessions.first().is_none_or(|first| session < first) {
-            self.example = Some(says.to_owned());
+            self.example = Some(example.to_owned());
         }
         self.sessions.insert(session.clone());
     }
 
-    /// One line for all; `None` if there are none.
+    /// One note for all; `None` if there are none.
     pub(crate) fn note(&self) -> Option<String> {
         let example = self.example.as_deref()?;
         let sessions = match self.sessions.len() {
@@ -45,12 +45,12 @@ mod tests {
     #[test]
     fn sessions_are_counted_once_and_the_first_is_the_example() {
         let session = |code: &str| Session::new(SubjectCode::clean(code).unwrap(), None);
-        let mut renamed = ForeignImages::default();
-        assert_eq!(renamed.note(), None);
+        let mut images = ForeignImages::default();
+        assert_eq!(images.note(), None);
         for (code, says) in [("2", Some("b")), ("1", Some("a")), ("2", Some("c")), ("3", None)] {
-            renamed.add(&session(code), says);
+            images.add(&session(code), says);
         }
-        let note = renamed.note().unwrap();
+        let note = images.note().unwrap();
         assert!(note.starts_with("2 sessions have tables") && note.contains("e.g. a:"), "{note}");
     }
 }

@@ -1,11 +1,12 @@
 //! Units are read on all threads, admitted in the plan's order, and committed by one writer.
 //!
-//! Knows the plan and the inputs. Promises that what is committed can be exported, and that the number of threads changes
-//! nothing but the time. Begin with [`workers`].
+//! Knows the plan and the inputs. Promises that what is committed can be exported, and that the number of threads
+//! changes nothing but the time. Begin with [`workers`].
 
 mod admission;
 mod foreign_images;
 mod reorder_buffer;
+mod sidecar_checks;
 mod tiv_choice;
 mod unit_loader;
 pub(crate) mod workers;

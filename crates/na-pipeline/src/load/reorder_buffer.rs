@@ -1,19 +1,19 @@
-//! RunPlan that many threads do at once and that is taken in order.
+//! Results of many threads, taken in order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A thread that waits looks this often whether it should stop.
+/// How often a thread that waits checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Gives out the numbers from 0 to `n`, and takes what was made of them in their order. No thread runs further ahead than
-/// a window, so that what waits is bounded.
+/// Hands out the numbers below `n`, and takes the results in their order. No thread runs further ahead than a window,
+/// which bounds the results that wait.
 pub(crate) struct ReorderBuffer<T> {
     n: usize,
     window: usize,
     state: Mutex<State<T>>,
-    moved: Condvar,
+    changed: Condvar,
 }
 
 struct State<T> {
@@ -26,10 +26,10 @@ struct State<T> {
 impl<T> ReorderBuffer<T> {
     pub(crate) fn new(n: usize, window: usize) -> Self {
         let state = State { given: 0, taken: 0, waiting: BTreeMap::new(), is_closed: false };
-        Self { n, window: window.max(1), state: Mutex::new(state), moved: Condvar::new() }
+        Self { n, window: window.max(1), state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next number; `None` at the end, or if it is time to stop.
+    /// The next number; `None` at the end, or to stop.
     pub(crate) fn next(&self, should_stop: &dyn Fn() -> bool) -> Option<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -40,12 +40,12 @@ impl<T> ReorderBuffer<T> {
                 state.given += 1;
                 return Some(state.given - 1);
             }
-            state = self.moved.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Hands over what was made of a number. Whatever is next in order goes to `take`, one at a time; where that says
-    /// false, nothing is given out or taken any more.
+    /// Takes the result of a number. Results go to `take` in order, one at a time; once it returns false, no number is
+    /// handed out and no result taken any more.
     pub(crate) fn hand_over(&self, number: usize, made: T, take: &dyn Fn(usize, T) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.waiting.insert(number, made);
@@ -56,7 +56,7 @@ impl<T> ReorderBuffer<T> {
             state.taken += 1;
         }
         drop(state);
-        self.moved.notify_all();
+        self.changed.notify_all();
     }
 }
 
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn what_threads_make_is_taken_in_order_and_a_window_bounds_what_waits() {
-        let gate = ReorderBuffer::new(500, 6);
+        let buffer = ReorderBuffer::new(500, 6);
         let (taken, ahead) = (Mutex::new(Vec::new()), Mutex::new(0));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    while let Some(number) = gate.next(&|| false) {
+                    while let Some(number) = buffer.next(&|| false) {
                         if number % 7 == 0 {
                             std::thread::yield_now();
                         }
@@ -79,7 +79,7 @@ mod tests {
                         let mut most = ahead.lock().unwrap();
                         *most = far.max(*most);
                         drop(most);
-                        gate.hand_over(number, number * 2, &|number, made| {
+                        buffer.hand_over(number, number * 2, &|number, made| {
                             taken.lock().unwrap().push((number, made));
                             true
                         });
@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn nothing_is_given_out_after_a_stop() {
-        let gate = ReorderBuffer::new(5, 10);
-        assert_eq!(gate.next(&|| false), Some(0));
-        assert_eq!(gate.next(&|| true), None);
-        assert_eq!(gate.next(&|| false), Some(1));
-        gate.hand_over(1, (), &|_, ()| unreachable!("0 comes first"));
-        gate.hand_over(0, (), &|_, ()| false);
-        assert_eq!(gate.next(&|| false), None);
+        let buffer = ReorderBuffer::new(5, 10);
+        assert_eq!(buffer.next(&|| false), Some(0));
+        assert_eq!(buffer.next(&|| true), None);
+        assert_eq!(buffer.next(&|| false), Some(1));
+        buffer.hand_over(1, (), &|_, ()| unreachable!("0 comes first"));
+        buffer.hand_over(0, (), &|_, ()| false);
+        assert_eq!(buffer.next(&|| false), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The loading of all units: threads read and encode, each unit is admitted in the plan's order, one writer commits.
+//! Threads read and encode units, each is admitted in the plan's order, and one writer commits.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
 use crate::sessions::session_list::SessionList;
 use crate::unit_error::UnitError;
 
-/// Units that may wait for one before them, by thread.
+/// Units that may wait for an earlier one, for each thread.
 const WINDOW: usize = 4;
 
 /// What a run loads, and from where.
@@ -43,7 +43,7 @@ pub(crate) struct LoadOutcome {
 }
 
 impl Workers<'_> {
-    /// Who may come in, seen before the first is committed.
+    /// What decides which units are admitted, made before the first is committed.
     pub(crate) fn admission(
         &self,
         store: Option<&ExistingStore>,
@@ -56,7 +56,7 @@ impl Workers<'_> {
         Ok(Admission::new(in_use, self.metrics.clone(), |unit| unreadable.contains(unit)))
     }
 
-    /// Changed units that cannot be read. They are read for that alone, and only where their old rows make a difference.
+    /// Changed units that cannot be read. They are read for this alone, and only if their old rows make a difference.
     fn unreadable(&self) -> HashSet<Unit> {
         let changed = self.plan.to_load.par_iter().filter(|planned| planned.is_changed);
         let is_unreadable = |planned: &&PlannedUnit| self.read(planned, &mut RegionSet::default()).is_err();
@@ -88,88 +88,92 @@ impl Workers<'_> {
             writer.finish()
         });
         match result {
-            // Asked to stop while another program held the cache: what was committed before counts.
+            // Cancelled while another program held the cache: what was committed before counts.
             Err(CacheError::Stopped) => {}
             result => result?,
         }
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
     }
 
-    /// Hands every unit that is to be loaded to the writer, on all threads; those that failed.
+    /// Loads on all threads and hands units to the writer; returns those that failed.
     fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
-        let gate = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
-        let taken = Mutex::new(Taken { admission, failed: Vec::new(), renamed: ForeignImages::default() });
+        let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
+        let intake =
+            Mutex::new(Intake { admission, failed: Vec::new(), foreign_images: ForeignImages::default() });
         let should_stop = || self.observer.should_stop() || sender.has_failed();
         let take = |number: usize, read| {
-            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-            self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut taken, sender))
+            let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
+            self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut intake, sender))
         };
         rayon::scope(|scope| {
             for _ in 0..n_jobs {
                 scope.spawn(|_| {
                     let mut regions = RegionSet::default();
-                    while let Some(number) = gate.next(&should_stop) {
+                    while let Some(number) = buffer.next(&should_stop) {
                         let Some(planned) = self.plan.to_load.get(number) else { break };
-                        gate.hand_over(number, self.read(planned, &mut regions), &take);
+                        buffer.hand_over(number, self.read(planned, &mut regions), &take);
                     }
                 });
             }
         });
-        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
-        taken.renamed.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
-        taken.failed
+        let intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
+        intake.foreign_images.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        intake.failed
     }
 
-    /// Reads a unit. `None` if the run is to stop.
+    /// Reads a unit; `None` if the run is to stop.
     fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
         let found = self.finder.find(&planned.unit, written)?;
         load(planned, &found, regions, &|| self.observer.should_stop())
     }
 
-    /// Lets a unit in and hands it over. False if there is no sense in going on.
+    /// Admits a unit and hands it to the writer. False if the load is to end.
     fn take(
         &self,
         planned: &PlannedUnit,
         read: Result<Option<LoadedUnit>, UnitError>,
-        taken: &mut Taken,
+        intake: &mut Intake,
         sender: &UnitSender,
     ) -> bool {
-        let mut reason = match read {
+        let mut loaded = match read {
             Ok(None) => return false,
-            Ok(Some(mut loaded)) => match taken.admission.admit(&loaded) {
-                Ok(()) => {
-                    taken.renamed.add(&planned.unit.session, loaded.of_other_session.as_deref());
-                    for mut note in loaded.notes.drain(..) {
-                        if self.names.are_in(&note) {
-                            self.names.leave_untold(&mut note);
-                        }
-                        self.observer.event(Event::Note(note));
-                    }
-                    self.names.take_out_of_all(&mut loaded.unit.sources);
-                    return sender.send(loaded.unit).is_ok();
-                }
-                Err(refusal) => refusal.to_string(),
-            },
-            Err(error) => error.to_string(),
+            Ok(Some(loaded)) => loaded,
+            Err(error) => return self.fail(planned, error.to_string(), intake),
         };
+        if let Err(refusal) = intake.admission.admit(&loaded) {
+            return self.fail(planned, refusal, intake);
+        }
+        intake.foreign_images.add(&planned.unit.session, loaded.foreign_image.as_deref());
+        for mut note in loaded.notes.drain(..) {
+            if self.names.are_in(&note) {
+                self.names.leave_untold(&mut note);
+            }
+            self.observer.event(Event::Note(note));
+        }
+        self.names.take_out_of_all(&mut loaded.unit.sources);
+        sender.send(loaded.unit).is_ok()
+    }
+
+    /// Records why a unit is not loaded. Always true: the others go on.
+    fn fail(&self, planned: &PlannedUnit, mut reason: String, intake: &mut Intake) -> bool {
         self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
-        taken.failed.push(outcome.clone());
+        intake.failed.push(outcome.clone());
         self.observer.event(Event::Failed(outcome));
         true
     }
 }
 
-/// What units are taken into, one after the other.
-struct Taken {
+/// Where units come in, one after the other.
+struct Intake {
     admission: Admission,
     failed: Vec<UnitOutcome>,
-    renamed: ForeignImages,
+    foreign_images: ForeignImages,
 }
 
-/// Whether units that are read again have regions that no other unit has.
+/// Whether a unit that is read again has regions that no other unit has.
 fn adds_regions(in_use: &RegionsInUse) -> bool {
     let adds = |table: &TableName, set: &RegionSet| {
         let mut with = in_use.others.get(table).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! TIV in CAT12's report.
+//! Total intracranial volume in CAT12's report.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::files::pointer::check_content;
-use crate::parse::text::place_of;
+use crate::parse::text::line_and_character;
 use crate::parse::volume::volume;
 use crate::unit_error::{UnitError, complaint};
 
 /// The first `<subjectmeasures><vol_TIV>` directly under the root that is a number above 0, mL. Deeper ones hold help
-/// texts, and `<subjectratings>` a rating. Nothing behind the number is read, and no entity is expanded.
+/// texts, and `<subjectratings>` a rating. Nothing after the number is read, and no entity is expanded.
 ///
 /// # Errors
-/// XML that is not well-formed as far as the number, with its place.
+/// XML that is not well-formed up to the number, with line and character.
 pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError> {
     check_content(path, bytes)?;
-    // Only the number must be text: older reports hold paths in the system's own encoding.
+    // Only the number must be UTF-8: older reports hold paths in the system's own encoding.
     let text = String::from_utf8_lossy(bytes);
     let mut reader = Reader::from_str(&text);
     let mut depth = 0_usize;
@@ -68,7 +68,7 @@ pub fn tiv_from_xml(path: &Path, bytes: &[u8]) -> Result<Option<f64>, UnitError>
     }
 }
 
-/// What is not plain text between digits must not be left out from between them.
+/// Makes text that is interrupted by markup no number: dropping the markup would join its digits.
 fn spoil(number: &mut Option<String>) {
     if let Some(number) = number {
         number.push('?');
@@ -76,7 +76,7 @@ fn spoil(number: &mut Option<String>) {
 }
 
 fn syntax(path: &Path, text: &str, position: u64, problem: String) -> UnitError {
-    let (line, character) = place_of(text, usize::try_from(position).unwrap_or(text.len()));
+    let (line, character) = line_and_character(text, usize::try_from(position).unwrap_or(text.len()));
     UnitError::Syntax { path: path.to_owned(), line, character, problem }
 }
 

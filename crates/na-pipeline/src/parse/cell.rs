@@ -1,4 +1,4 @@
-//! What one cell of a table says.
+//! The values of one cell.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(crate) fn flag(cell: &str) -> Option<bool> {
     }
 }
 
-/// A region's index: a whole number, also as a double writes it (`12.0`).
+/// A region's index: a whole number, which may be written as a double (`12.0`).
 pub(crate) fn index(cell: &str) -> Option<i64> {
     /// Beyond 2^53 not every whole number is a double: the digits may not be those that were meant.
     const LARGEST: f64 = 9_007_199_254_740_992.0;
@@ -33,7 +33,7 @@ pub(crate) fn index(cell: &str) -> Option<i64> {
     }
 }
 
-/// Why a cell is no number, and the way out.
+/// What a cell that is no number should be, with the way out.
 pub(crate) fn expected_number(cell: &str) -> &'static str {
     let bare = cell.strip_prefix(['+', '-']).unwrap_or(cell);
     if let [b'0', b'0'..=b'9', ..] = bare.as_bytes() {

@@ -1,4 +1,4 @@
-//! A JSON object as people and Python write it.
+//! A JSON object, as people and Python write it.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,10 +9,10 @@ use crate::files::pointer::check_content;
 use crate::parse::text::{text_of, without_bom};
 use crate::unit_error::{UnitError, complaint, shorten};
 
-/// What Python writes where JSON has no number.
+/// What Python writes for numbers that JSON does not have.
 const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
 
-/// A JSON object as people and Python write it: behind a byte order mark, and with null for `NaN` and infinities.
+/// Parses a JSON object. A byte order mark is passed over; `NaN` and infinities, which Python writes, are null.
 pub(crate) fn parse_json(path: &Path, bytes: &[u8]) -> Result<Value, UnitError> {
     check_content(path, bytes)?;
     if let Err((_, found @ "UTF-16 text")) = text_of(bytes) {
@@ -26,7 +26,7 @@ pub(crate) fn parse_json(path: &Path, bytes: &[u8]) -> Result<Value, UnitError> 
     }
 }
 
-/// The same text with `null` for what is no number in JSON. What stands in quotes stays.
+/// The same text with `null` for numbers that JSON does not have. Strings stay as they are.
 fn with_nulls(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !NO_NUMBERS.iter().any(|word| memchr::memmem::find(bytes, word).is_some()) {
         return Cow::Borrowed(bytes);
@@ -45,7 +45,7 @@ fn with_nulls(bytes: &[u8]) -> Cow<'_, [u8]> {
         rest = behind;
         match first {
             b'"' => is_quoted = !is_quoted,
-            // What is escaped ends no text.
+            // An escaped quote does not end a string.
             b'\\' if is_quoted => {
                 if let Some((escaped, behind)) = rest.split_first() {
                     out.push(*escaped);

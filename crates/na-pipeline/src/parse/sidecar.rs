@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::parse::json::parse_json;
 use crate::unit_error::UnitError;
 
-/// Reads a sidecar. MatchKeys that are not known are passed over; a known key of another type is taken as its text; `NaN`
-/// and infinities, which are no JSON and which Python writes, are null.
+/// Parses a sidecar. Unknown keys are passed over; a known key of another type is taken as its text.
 ///
 /// # Errors
 /// Bytes that are not JSON, with line and column; JSON that is not an object.
@@ -34,7 +33,7 @@ pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Null => None,
-        // A missing word says nothing: it names no other atlas, and no other session.
+        // A missing-value word is no value: it names no other atlas, and no other session.
         Value::String(text) => Some(text.clone()).filter(|text| !is_missing(text.trim())),
         other => Some(other.to_string()),
     }

@@ -1,4 +1,4 @@
-//! TIV in the table that `parcellate` writes beside its own: `source_file` and `vol_TIV`.
+//! Total intracranial volume in the table that `parcellate` writes beside its others: `source_file` and `vol_TIV`.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::parse::volume::{Volume, volume};
 use crate::unit_error::{UnitError, shorten};
 
-/// The volumes in column `vol_TIV`, row by row, each with the image of its source file. Rows without a number above 0
-/// have none.
+/// The volumes in column `vol_TIV`, row by row, each with the image of its source file. A row without a number above 0
+/// has none.
 ///
 /// # Errors
-/// Bytes that are no such table, with line and column.
+/// Bytes that are not such a table, with line and column.
 pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError> {
     check_content(path, bytes)?;
     let text = text_of(without_bom(bytes))
@@ -63,7 +63,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
                 expected: expected_number(cell),
             });
         }
-        let image = source.and_then(|place| cells.get(place)).map_or("", |file| image_of_source(file));
+        let image = source.and_then(|index| cells.get(index)).map_or("", |file| image_of_source(file));
         volumes.extend(volume(cell).map(|millilitres| Volume {
             rank: Rank::Table(rank_of_image(image)),
             image: image.to_owned(),

@@ -5,11 +5,11 @@ use na_model::Number;
 use crate::files::tiv_rank::Rank;
 
 /// A volume that a file gives.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Volume {
-    /// How far it is trusted.
     pub rank: Rank,
-    /// The name of the image that it was measured in, without folder, prefix and ending; empty if nothing says it.
+    /// The image that it was measured in, without folder, prefix and extension; empty if it is not known.
     pub image: String,
     /// The volume, mL: finite and above 0.
     pub millilitres: f64,

@@ -1,4 +1,4 @@
-//! What the store has of a unit, and what of it is no longer on disk.
+//! What of a stored unit is no longer on disk.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::files::source_folder::root_of;
 use crate::inputs::cat12;
 use crate::inputs::unit_files::{FoundUnit, TableKey};
 
-/// What was looked for and not found. What was not chosen, and what could not be told, is not gone.
+/// What was looked for and not found. What is not chosen, or cannot be told, is not absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AbsentFiles {
     pub(crate) tables: BTreeSet<TableKey>,
-    /// Whether the file is gone that total intracranial volume was taken from.
+    /// Whether the file of total intracranial volume is absent.
     pub(crate) volume: bool,
-    /// Tables that are there, and of which another file is chosen: what there is.
+    /// Tables on disk of which other files are chosen, in words.
     not_chosen: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl AbsentFiles {
             }
         }
         let is_known = |relative: &str| known.iter().any(|source| source.path == relative);
-        // A report that is new is read: it says what the volume is now, as where one was moved or renamed.
+        // A new report is read and says what the volume is now, as if one was moved or renamed.
         let is_told_anew = found.tiv.iter().any(|file| !is_known(&file.relative));
         let mut measured = known.iter().filter(|source| source.tiv.is_some() && !is_told_anew);
         absent.volume = measured.any(|source| match source.kind {
@@ -52,7 +52,7 @@ impl AbsentFiles {
         absent
     }
 
-    /// Why a unit stays as it is though files of it are gone; `None` if they are all there.
+    /// Why a unit stays as it is although files of it are absent; `None` if none are.
     pub(crate) fn reason(&self) -> Option<String> {
         let named = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
         let tables = named.map(|name| format!("{name}: its file is gone"));
@@ -62,7 +62,7 @@ impl AbsentFiles {
     }
 }
 
-/// Whether a file that the volume was looked for in is not there, where it was looked for.
+/// Whether a file that may hold the volume is absent, and its root was searched.
 pub(crate) fn is_absent(source: &SourceFile, found: &FoundUnit) -> bool {
     let root = root_of(source, cat12::MODALITY);
     source.kind == SourceKind::Tiv

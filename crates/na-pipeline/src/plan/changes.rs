@@ -1,4 +1,4 @@
-//! Whether a unit's files are what they were when they were read.
+//! Whether a unit's files have changed since they were read.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::files::fingerprint::{has_state, read_with_fingerprint, stat};
 use crate::inputs::unit_files::FoundUnit;
 use crate::unit_error::UnitError;
 
-/// A file written to within one tick of a clock after it was read has the same modification time, microseconds.
+/// A file that is written again within one tick of its clock keeps its modification time, microseconds.
 const TICK: i64 = 2_000_000;
 
-/// Clocks of two machines differ: the same where a root is on another device than the output, microseconds.
+/// The same for a root on another device than the output, as clocks of two machines differ, microseconds.
 const TICK_ELSEWHERE: i64 = 60_000_000;
 
 /// Compares files with their fingerprints.
@@ -29,7 +29,7 @@ impl Changes {
         Self { ticks: config.roots().map(|(setting, root)| (setting, tick(root))).collect() }
     }
 
-    /// Whether a unit has files that it was not read from, or one of its files is not what it was.
+    /// Whether a unit has files that it was not read from, or one of its files has changed.
     pub(crate) fn any(&self, found: &FoundUnit, known: &[SourceFile]) -> Result<bool, UnitError> {
         let read: HashMap<&str, &SourceFile> =
             known.iter().map(|source| (source.path.as_str(), source)).collect();
@@ -44,13 +44,13 @@ impl Changes {
             tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
         let tiv = found.tiv.iter().map(|file| (file.path.as_path(), file.relative.clone()));
         Ok(sidecars.chain(tiv).any(|(path, relative)| match read.get(relative.as_str()) {
-            // What cannot be read has no state to remember: the unit is not read again before it has one.
+            // A file that cannot be read has no fingerprint: the unit is not read again before it has one.
             Some(source) => self.differs(path, source).unwrap_or(true) && has_state(path),
             None => has_state(path),
         }))
     }
 
-    /// Other size, or other modification time and then other content.
+    /// Whether the size differs, or the modification time and then the content.
     fn differs(&self, path: &Path, source: &SourceFile) -> Result<bool, UnitError> {
         let (size, mtime_ns) = stat(path).map_err(|error| UnitError::unreadable(path, error))?;
         let known = &source.fingerprint;
@@ -61,7 +61,7 @@ impl Changes {
         Ok(!is_settled && read_with_fingerprint(path)?.1.hash != known.hash)
     }
 
-    /// Whether a file was so young when it was read, or from the future, that a change may have left its time as it was.
+    /// Whether a file was so young when it was read, or from the future, that a change may not have changed its time.
     fn was_young(&self, source: &SourceFile) -> bool {
         let tick = source.root.and_then(|root| self.ticks.get(&root)).copied().unwrap_or(TICK);
         let is_told = source.read_at != na_model::ReadAt::UNKNOWN;

@@ -1,4 +1,4 @@
-//! That a run writes over nothing that it reads, and over nothing that is somebody else's.
+//! Refuses to write over what the run reads, or what the store does not own.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::PipelineError;
 use crate::files::roots::Roots;
 use crate::inputs::selection::tables;
 
-/// Refuses a session list that lies where the store is written.
+/// Refuses a session list at a path that the store writes.
 pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
     match &config.sessions {
         SessionSource::List { path, .. }
@@ -22,7 +22,7 @@ pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
     }
 }
 
-/// Refuses what is not the store's where the tables of a run may be written, or the features that they give.
+/// Refuses foreign files at the paths of the run's tables and features.
 pub(crate) fn check_tables(
     config: &Config,
     roots: &Roots,

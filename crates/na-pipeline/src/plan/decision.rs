@@ -41,7 +41,7 @@ pub(crate) enum Remains {
 #[derive(Debug)]
 pub(crate) struct UnitDecision {
     pub(crate) decision: Decision,
-    /// Tables that are on disk beside what is chosen, in words.
+    /// Tables on disk of which other files are chosen, in words.
     pub(crate) not_chosen: Option<String>,
     /// Whether its session has a folder under a root of tables, or nobody looked.
     pub(crate) has_folder: bool,
@@ -91,7 +91,7 @@ pub(crate) struct Decider<'a> {
 }
 
 impl Decider<'_> {
-    /// What there is to do with a unit, of which the store may have a record.
+    /// What there is to do with a unit; `record` is `None` if the store does not have it.
     pub(crate) fn decide(&self, unit: &Unit, record: Option<&UnitRecord>) -> UnitDecision {
         let decision = match self.find(unit) {
             Err(reason) => Err(reason),
@@ -203,7 +203,7 @@ fn why_kept(unit: &Unit, found: &FoundUnit) -> String {
     }
 }
 
-/// What is on disk of tables of which nothing is chosen; `None` if there is no such table.
+/// Tables of which other files are chosen, in words; `None` if there are none.
 fn in_words<'f>(tables: impl IntoIterator<Item = &'f NotChosen>) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     for table in tables.into_iter().map(ToString::to_string) {

@@ -1,4 +1,4 @@
-//! What the store has under a session from a folder that another has a better claim to.
+//! What the store has of one session from a folder that another session has a better claim to.
 
 use std::collections::HashMap;
 
@@ -8,18 +8,18 @@ use crate::files::source_folder::{FolderName, RootKey, folder_of};
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::inputs::unit_finder::UnitFinder;
 
-/// What leaves the store when the one whose folder it is from comes in.
+/// What leaves the store when the folder's own unit comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Eviction {
-    /// Whose it is.
+    /// The unit with the better claim.
     pub(crate) by: Unit,
-    /// Under whom the store has it.
+    /// The unit that the store has it of.
     pub(crate) unit: Unit,
     pub(crate) parts: Parts,
     pub(crate) note: String,
 }
 
-/// Stored units from folders whose names are not their codes: of the others nobody has a better claim.
+/// Stored units from folders that are not named by their codes: to the others nobody has a better claim.
 #[derive(Debug, Default)]
 pub(crate) struct WeakClaims(HashMap<(RootKey, FolderName), Vec<WeakClaim>>);
 
@@ -45,11 +45,11 @@ impl WeakClaims {
                 continue;
             }
             let claims = self.0.entry((root, folder)).or_default();
-            let place = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
+            let index = claims.iter().position(|claim| claim.unit == *unit).unwrap_or_else(|| {
                 claims.push(WeakClaim { unit: unit.clone(), rule, parts: Parts::default() });
                 claims.len() - 1
             });
-            if let Some(claim) = claims.get_mut(place) {
+            if let Some(claim) = claims.get_mut(index) {
                 let table = source.table_name().filter(|_| source.kind == SourceKind::Table);
                 claim.parts.tables.extend(table.map(|table| (table, source.map.clone())));
                 claim.parts.volume |= source.tiv.is_some();
@@ -57,7 +57,7 @@ impl WeakClaims {
         }
     }
 
-    /// What leaves for units that are found, by a surer rule, in a folder that the store has under another.
+    /// What leaves for units that find, by a surer rule, a folder that the store has of another unit.
     pub(crate) fn evictions(
         &self,
         finder: &UnitFinder<'_>,
@@ -91,7 +91,7 @@ impl WeakClaims {
     }
 }
 
-/// How surely a folder is a unit's.
+/// How surely a folder belongs to a unit.
 fn best_match(unit: &Unit, (subject, visit): &FolderName) -> Match {
     let rule = |kind, code: &str, folder: &str| {
         MatchKeys::of_code(code, None)

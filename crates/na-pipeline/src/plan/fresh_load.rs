@@ -1,5 +1,5 @@
-//! A load that begins anew (`--force`): everything is loaded as if there were no store, and takes the place of the whole
-//! store at the commit. Until then the store is what it was.
+//! A fresh load (`--force`): everything is loaded as if there were no store, and replaces the whole store at the
+//! commit. Until then the store stays as it was.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -16,12 +16,12 @@ use crate::sessions::session_list::SessionList;
 /// Units that an error names.
 const EXAMPLES: usize = 3;
 
-/// Which store a run adds to.
+/// What a run adds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Base {
-    /// The one that is there.
+    /// The existing store.
     Stored,
-    /// None: what is there goes at the commit.
+    /// Nothing: the existing store is replaced at the commit.
     Anew,
 }
 
@@ -31,15 +31,15 @@ impl Base {
         (self == Self::Stored).then_some(store)
     }
 
-    /// What a run adds to, with `--force` or where it goes on with a load that began so.
+    /// A run is fresh with `--force`, or if it goes on with a fresh load.
     pub(crate) fn of(config: &Config, cache: Option<&Cache>) -> Result<Self, PipelineError> {
         let is_fresh = cache.map(Cache::run_record).transpose()?.flatten().is_some_and(|record| record.fresh);
         Ok(if config.force || is_fresh { Self::Anew } else { Self::Stored })
     }
 }
 
-/// Makes room for a load that begins anew. What another load committed is brought into the store first: it is part of what
-/// stays if this one does not come to its end.
+/// Makes room for a fresh load. What another load committed is brought into the store first: it stays if this one is
+/// cut short.
 ///
 /// # Errors
 /// A cache that cannot be read, or brought into the store.
@@ -53,8 +53,7 @@ pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Resu
     Ok(settle_cache(lock, observer)?)
 }
 
-/// Whether a fresh load that did not come to its end is the one that a run asks for. One that is not goes where the run
-/// says `--force`.
+/// Whether a fresh load that was cut short is the one that a run asks for. One that is not is removed with `--force`.
 ///
 /// # Errors
 /// A fresh load of something else, and no `--force`.
@@ -74,7 +73,7 @@ pub(crate) fn goes_on(
     }
 }
 
-/// Refuses a run that is not the fresh load which did not come to its end.
+/// Refuses a run that asks for something else than the fresh load that was cut short.
 ///
 /// # Errors
 /// [`PipelineError::FreshUnfinished`].
@@ -104,19 +103,19 @@ pub(crate) fn check_same(
 /// What a store has and a fresh load did not load again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LetGo {
-    /// Units that nothing was found of today, or that nobody asked for.
+    /// Units that were not found today, or not asked for.
     pub units: BTreeSet<Unit>,
     /// Units that could not be read today.
     pub failed: BTreeSet<Unit>,
-    /// Tables of which nothing was loaded, of units that were loaded again.
+    /// Tables of units that were loaded again, of which nothing was loaded.
     pub tables: BTreeSet<TableName>,
-    /// Columns of metadata, where there is no list that could have them.
+    /// Metadata columns, if there is no list that could have them.
     pub columns: Vec<String>,
 }
 
 impl LetGo {
-    /// What a store has beside these tables, and these units, which come with whether they have tables: one that had some
-    /// and has its total intracranial volume alone was not loaded again.
+    /// What a store has beside the loaded units, each with whether it has tables, and the loaded tables. A stored unit
+    /// with tables of which only total intracranial volume was loaded was not loaded again.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -155,7 +154,7 @@ impl LetGo {
         self
     }
 
-    /// Whether anything goes that nothing was found of today, or that nobody asked for.
+    /// Whether anything would be lost that is not just unreadable today.
     pub(crate) fn is_unasked(&self) -> bool {
         !self.units.is_empty() || !self.tables.is_empty() || !self.columns.is_empty()
     }

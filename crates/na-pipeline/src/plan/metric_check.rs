@@ -1,4 +1,4 @@
-//! Whether any table has one of the metrics that are asked for.
+//! Whether any table has one of the metrics asked for.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,11 +15,11 @@ use crate::inputs::unit_finder::UnitFinder;
 use crate::parse::cell::unquoted;
 use crate::sessions::session_list::SessionList;
 
-/// The longest header that is looked at, bytes.
+/// The longest header that is read, bytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// Refuses a list of metrics of which no table has one, among the columns of the store or on disk: every feature would go, and none come.
-/// Where nothing is there yet, nothing is known.
+/// Refuses a list of metrics if no table has any of them, in the store or on disk: every feature would be removed and
+/// none written. Without any table nothing is refused.
 pub(crate) fn check_metrics(
     config: &Config,
     stored: &[String],
@@ -43,7 +43,7 @@ pub(crate) fn check_metrics(
                 return Ok(());
             }
             let unit = Unit::new(row.session.clone(), modality);
-            // What cannot be found or read is told where it is loaded.
+            // A unit that cannot be found or read fails when it is loaded.
             let found = finder.find(&unit, written).map(|found| found.found.tables);
             let mut tables = found.unwrap_or_default().into_iter();
             if tables.any(|table| has_any(header(&table.path).unwrap_or_default())) {

@@ -18,8 +18,8 @@ impl UnitPlan {
         planned.chain(failed).chain(&self.unlisted).cloned().collect()
     }
 
-    /// Adds the outcomes that earlier runs left of units that this run does not look for. A session that leaves has none,
-    /// and a unit that is stored by now is not missing: a run that was cut short may have loaded it.
+    /// Adds the outcomes that earlier runs left of units that this run does not look for. A session that leaves has
+    /// none, and a unit that is stored by now is not missing: a run that was cut short may have loaded it.
     pub(crate) fn carry_over(&mut self, earlier: Vec<UnitOutcome>, config: &Config, list: &SessionList) {
         let sessions = || list.listing.rows.iter().map(|row| &row.session);
         let listed: HashSet<&Session> = sessions().collect();
@@ -48,7 +48,7 @@ impl UnitPlan {
         units.any(|unit| self.stored.contains(&unit))
     }
 
-    /// Adds listed units that labels leave out, and of which no run has said anything.
+    /// Adds listed units that labels leave out and that no run has reported.
     pub(crate) fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<Session>) {
         let told: HashSet<Unit> = self.unlisted.iter().map(|outcome| outcome.unit.clone()).collect();
         let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));

@@ -1,5 +1,5 @@
-//! What leaves the store in a run: what is gone from disk (`--prune`), who is not listed (`--prune-unlisted`), and what
-//! another has a better claim to.
+//! What leaves the store in a run: what is gone from disk (`--prune`), sessions that are not listed
+//! (`--prune-unlisted`), and what another session has a better claim to.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ const EXAMPLES: usize = 3;
 /// What `--prune` and `--prune-unlisted` take.
 ///
 /// # Errors
-/// A root that looks as if it were not mounted; a row of the list of which nobody knows whose it is.
+/// A root that looks as if it were not mounted; a row of the list that cannot be identified.
 pub(crate) fn pruned(
     config: &Config,
     roots: &Roots,
@@ -38,7 +38,7 @@ pub(crate) fn pruned(
                 Remains::Something => {
                     let tables = files.tables.iter().cloned();
                     tables.for_each(|(table, map)| removals.add_table(unit.clone(), table, map));
-                    // Where the unit is read again, that says what the volume is now.
+                    // A unit that is read again has its volume from there.
                     if files.volume && !read_again.contains(unit) {
                         removals.add_volume(unit.clone());
                     }
@@ -50,7 +50,7 @@ pub(crate) fn pruned(
         let listed: HashSet<&Session> = list.listing.rows.iter().map(|row| &row.session).collect();
         let unlisted = plan.stored.iter().filter(|unit| !listed.contains(&unit.session));
         let unlisted: Vec<&Unit> = unlisted.collect();
-        // A row that is refused may mean somebody whom the store writes otherwise.
+        // A row that is refused may mean a session that the store spells otherwise.
         let keys: HashSet<SessionKey> = unlisted.iter().map(|unit| SessionKey::of(&unit.session)).collect();
         let failed = plan.failed().filter(|outcome| keys.contains(&SessionKey::of(&outcome.unit.session)));
         let untold: Vec<&String> = list.untold.iter().chain(failed.map(|outcome| &outcome.reason)).collect();
@@ -80,8 +80,8 @@ pub(crate) fn check_share(
     Ok(())
 }
 
-/// Takes those out of a listing that only the store knew of, and that leave it: their subjects are listed, and they are
-/// not. What is to be told of subjects of whom nothing is left.
+/// Takes sessions out of a listing that were there only because the store has them, and that leave it: the list names
+/// their subjects alone. Returns the outcomes of subjects of whom nothing is left.
 pub(crate) fn leave_listing(
     listing: &mut Listing,
     modalities: &[Modality],
@@ -102,7 +102,7 @@ pub(crate) fn leave_listing(
     listing.rows = stay;
     let mut outcomes = Vec::new();
     for row in go {
-        // A subject of whom there is nothing is listed all the same.
+        // A listed subject without any session stays in the listing.
         if with_rows.insert(row.session.subject.clone()) {
             let session = Session::new(row.session.subject, None);
             let units = modalities.iter().map(|modality| Unit::new(session.clone(), *modality));
@@ -113,7 +113,7 @@ pub(crate) fn leave_listing(
     outcomes
 }
 
-/// An empty mount point has nothing, and all would be taken for gone.
+/// Refuses to prune by an empty mount point: everything would be taken for gone.
 fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), PipelineError> {
     for (setting, path) in config.roots() {
         let not_mounted =
@@ -131,7 +131,7 @@ fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), 
 }
 
 impl UnitPlan {
-    /// Adds what those lose who have a weaker claim to a folder, where the other came in.
+    /// Adds what units with a weaker claim to a folder lose, if the unit with the better one came in; returns notes.
     pub(crate) fn add_evictions(
         &self,
         removals: &mut Removals,

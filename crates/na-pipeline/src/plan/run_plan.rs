@@ -51,7 +51,8 @@ impl RunPlan {
     /// Plans a run; `None` if it is asked to stop meanwhile.
     ///
     /// # Errors
-    /// A store or cache that cannot be read; settings that contradict it; nothing that was found, for a store that is empty.
+    /// A store or cache that cannot be read; settings that contradict it; nothing that was found, for a store that is
+    /// empty.
     pub(crate) fn make(start: &Start<'_>) -> Result<Option<Self>, PipelineError> {
         let stored = StoredSessions::of(start.store, start.cache)?;
         let mut list = start.inputs.sessions(start.config, &stored, start.observer);
@@ -143,7 +144,7 @@ impl Start<'_> {
         if should_stop() {
             return Ok(None);
         }
-        // A list of which all withdrew has nothing to find.
+        // If everybody on the list withdrew, there is nothing to find.
         if !list.listing.rows.is_empty() || list.withdrawn.is_empty() {
             self.check_found(finder, &units, stored)?;
         }

@@ -14,8 +14,8 @@ use crate::plan::evictions::Eviction;
 pub(crate) struct UnitPlan {
     /// Units whose sources changed, then new ones, each in the list's order.
     pub(crate) to_load: Vec<PlannedUnit>,
-    /// Units that are missing, or failed before anything was read. As loaded those that stay though files of them are gone,
-    /// as partial those with tables that are not chosen.
+    /// Units that are missing, or failed before anything was read. As loaded those that stay though files of them are
+    /// gone, as partial those with tables that are not chosen.
     pub(crate) outcomes: Vec<UnitOutcome>,
     /// Outcomes of units that are not listed: of today if they were looked for all the same, else of earlier runs.
     pub(crate) unlisted: Vec<UnitOutcome>,
@@ -163,8 +163,8 @@ impl UnitPlan {
         }
     }
 
-    /// What `sessions.tsv` says of a unit that is in the store though it is not as its files are: files of it are gone, or
-    /// tables of it are not chosen.
+    /// What `sessions.tsv` says of a unit that is in the store though it is not as its files are: files of it are gone,
+    /// or tables of it are not chosen.
     fn stored_outcome(&self, unit: &Unit, decided: &UnitDecision, kept: Option<&str>) -> Option<UnitOutcome> {
         let kept = kept.filter(|_| !self.prunes);
         let not_chosen = decided.not_chosen.as_deref().filter(|_| decided.comes_in());

@@ -14,7 +14,7 @@ use crate::inputs::unit_files::TableKey;
 #[derive(Debug, Default)]
 pub(crate) struct UnitRecord {
     pub(crate) sources: Vec<SourceFile>,
-    /// Tables that it has rows of, from files of which nothing is known.
+    /// Tables that it has rows of although their files are not known.
     pub(crate) without_files: BTreeSet<TableKey>,
 }
 
@@ -40,8 +40,8 @@ impl UnitRecord {
     }
 }
 
-/// Hands over every unit that the store or its cache has, one after the other: all at once would not fit into memory. What
-/// the cache has of a unit replaces the same in the store.
+/// Hands over every unit that the store or its cache has, one after the other: all at once would not fit into memory.
+/// What the cache has of a unit replaces the same in the store.
 pub(crate) fn for_each_record(
     store: Option<&ExistingStore>,
     cache: Option<&Cache>,
@@ -78,7 +78,7 @@ pub(crate) fn for_each_record(
     Ok(())
 }
 
-/// Tables of which the store has rows from files that it does not know, but for those that the cache has anew.
+/// Tables of which the store has rows although it does not know their files, except those that the cache has newer.
 fn rows_without_files(store: &ExistingStore, cached: &[CachedUnit]) -> Result<TablesByUnit, StoreError> {
     let mut without_files = store.rows_without_files()?;
     for unit in cached {

@@ -29,7 +29,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let base = Base::of(config, cache.as_deref())?;
     if base == Base::Anew {
-        // What was committed to another load is brought into the store before one begins anew.
+        // A fresh load first brings into the store what another load committed.
         cache = cache.filter(|cache| matches!(cache.run_record(), Ok(Some(record)) if record.fresh));
     }
     let start = Start { config, inputs: &inputs, store: base.store(&store), cache: cache.as_ref(), observer };
@@ -66,7 +66,7 @@ fn report(
             LetGo::of(store, &units, is_loaded, &plan.units.outcomes, &plan.list.listing)?
         }
     };
-    // A run takes those who withdrew out before it looks what else goes.
+    // A run takes out those who withdrew before anything else.
     let withdrawn = config.withdrawn.among_stored(&config.output)?.sessions;
     removals.retain(|unit| !withdrawn.contains(&unit.session));
     let let_go = let_go.without(&withdrawn);

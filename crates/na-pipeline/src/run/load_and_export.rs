@@ -37,7 +37,7 @@ pub(super) struct LockedRun<'a> {
     pub(super) lock: &'a OwnerLock,
 }
 
-/// What a fresh load lets go of, and whether it may take the store's place.
+/// What a fresh load lets go of, and whether it may replace the store.
 #[derive(Default)]
 struct Replacement {
     let_go: LetGo,
@@ -156,8 +156,8 @@ impl LockedRun<'_> {
         Ok(Replacement { let_go, is_refused })
     }
 
-    /// What leaves the store once it is known which units failed: what cannot be read is not gone, and takes no folder from
-    /// another.
+    /// What leaves the store once it is known which units failed: what cannot be read is not gone, and takes no folder
+    /// from another.
     fn with_evictions(&self, mut removals: Removals, loaded: &LoadOutcome) -> Removals {
         let failed: HashSet<&Unit> = loaded.failed.iter().map(|outcome| &outcome.unit).collect();
         let has_failed = |unit: &Unit| failed.contains(unit);

@@ -57,8 +57,8 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     }
 }
 
-/// What comes first under the lock: a commit that was cut short is finished, and what a load that begins anew would lose is
-/// brought into the store.
+/// What comes first under the lock: a commit that was cut short is finished, and what a load that begins anew would
+/// lose is brought into the store.
 struct Begin<'a> {
     config: &'a Config,
     observer: &'a dyn Observer,

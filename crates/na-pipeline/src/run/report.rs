@@ -30,8 +30,8 @@ pub struct RunReport {
     pub interrupted: bool,
     /// What left the store, or would.
     pub removals: Removals,
-    /// What the store has and a fresh load did not load again. If it is not empty and nothing was exported, the store is as
-    /// it was.
+    /// What the store has and a fresh load did not load again. If it is not empty and nothing was exported, the store
+    /// is as it was.
     pub let_go: LetGo,
     /// Why the run would stop before it does anything, of one that was only planned.
     pub would_stop: Option<String>,

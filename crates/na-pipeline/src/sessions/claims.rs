@@ -1,11 +1,11 @@
-//! Whose a folder is: one folder, one session.
+//! Which session a folder belongs to: one folder, one session.
 //!
-//! A folder that is found by more than its code ([`Match::Letters`], [`Match::Number`]) is a session's only if no other has an
-//! equal or better claim: the sessions of the whole list, those that have files from it in the store, and whoever has a
-//! folder of that very name beside the session's own.
+//! A folder that is found by a weaker rule than its code ([`Match::Letters`], [`Match::Number`]) is a session's only if
+//! no other has an equal or better claim: a session of the whole list, one that has files from the folder in the store,
+//! or one that has a folder of that very name beside the session's own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use na_model::{Session, SubjectCode};
@@ -23,14 +23,14 @@ use crate::unit_error::UnitError;
 /// The claims of all sessions of a run on the folders of its roots.
 pub(crate) struct Claims<'a> {
     roots: &'a Roots,
-    known: &'a StoredSessions,
+    stored: &'a StoredSessions,
     subjects: NameIndex,
     subject_keys: HashMap<&'a str, MatchKeys>,
     visits: HashMap<&'a SubjectCode, Vec<(&'a Session, &'a WrittenIds)>>,
     found_by: Mutex<BTreeMap<Match, BTreeMap<Session, PathBuf>>>,
 }
 
-/// A folder that is a session's under a root, and how it was found.
+/// A session's folder under a root, and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionFolder {
     pub(crate) root: RootKey,
@@ -40,16 +40,21 @@ pub(crate) struct SessionFolder {
     pub(crate) rule: Match,
 }
 
-/// Others that claim a folder, and the words for the error.
-struct Rivals<'a> {
+/// A folder that an identifier finds, held against others that may claim it.
+struct Claim<'a> {
     kind: IdKind,
+    /// How the identifier finds the folder.
     rule: Match,
     folders: &'a Folders,
+    /// The folder's name without its prefix.
     name: &'a str,
+    /// The identifier, and what it is compared by.
+    code: &'a str,
+    keys: &'a MatchKeys,
 }
 
 impl<'a> Claims<'a> {
-    pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, known: &'a StoredSessions) -> Self {
+    pub(crate) fn new(roots: &'a Roots, list: &'a SessionList, stored: &'a StoredSessions) -> Self {
         let mut subject_keys: HashMap<&str, MatchKeys> = HashMap::new();
         let mut visits: HashMap<&SubjectCode, Vec<(&Session, &WrittenIds)>> = HashMap::new();
         for (session, written) in list.claimants() {
@@ -60,7 +65,7 @@ impl<'a> Claims<'a> {
         }
         let subjects =
             NameIndex::new(subject_keys.iter().map(|(code, keys)| ((*code).to_owned(), keys.clone())));
-        Self { roots, known, subjects, subject_keys, visits, found_by: Mutex::default() }
+        Self { roots, stored, subjects, subject_keys, visits, found_by: Mutex::default() }
     }
 
     /// The folder of a session under a root; `None` if there is none.
@@ -74,66 +79,93 @@ impl<'a> Claims<'a> {
         session: &Session,
         written: &WrittenIds,
     ) -> Result<Option<SessionFolder>, UnitError> {
-        let key = root.key();
-        let code = session.subject.as_str();
-        let keys = MatchKeys::of_code(code, Some(&written.subject));
-        let named = format!("sub-{code}");
-        let Some((rule, name)) = only(&root.subjects, &keys, &named)? else { return Ok(None) };
-        let folder = root.subjects.reached(name)?;
-        if rule > Match::Code {
-            let rivals = Rivals { kind: IdKind::Subject, rule, folders: &root.subjects, name };
-            let mut claimants =
-                rivals.listed(&self.subjects, code, |code| self.subject_keys.get(code).cloned());
-            for owner in self.owners(&key, name, None)? {
-                let other = owner.subject.as_str();
-                if other != code && !self.subject_keys.contains_key(other) && rivals.has_claim(other) {
-                    claimants.insert(other.to_owned());
-                }
-            }
-            if self.roots.all.iter().any(|root| rivals.stands_beside(&keys, &root.subjects)) {
-                claimants.extend(IdKind::Subject.clean(name));
-            }
-            rivals.refuse(&named, claimants)?;
-        }
+        let subject_keys = MatchKeys::of_code(session.subject.as_str(), Some(&written.subject));
+        let Some((subject_rule, subject)) = self.subject_folder(root, session, &subject_keys)? else {
+            return Ok(None);
+        };
+        let folder = root.subjects.reached(subject)?;
         let Some(id) = session.id_str() else {
-            self.count(rule, session, &folder);
-            let name = (name.to_owned(), None);
-            return Ok(Some(SessionFolder { root: key, path: folder, name, rule }));
+            self.count(subject_rule, session, &folder);
+            let name = (subject.to_owned(), None);
+            return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
         };
         let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
-        let of_subject = keys;
         let keys = MatchKeys::of_code(id, written.session.as_deref());
         let named = session.to_string();
-        let Some((visit_rule, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
-        if visit_rule > Match::Code {
-            let rivals = Rivals { kind: IdKind::Session, rule: visit_rule, folders: &visits, name: visit };
-            let visits = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
-            let listed = visits.iter().filter_map(|(other, written)| {
-                let id = other.id_str()?;
-                Some((id.to_owned(), MatchKeys::of_code(id, written.session.as_deref())))
-            });
-            let by_id: HashMap<String, MatchKeys> = listed.collect();
-            let index = NameIndex::new(by_id.iter().map(|(id, keys)| (id.clone(), keys.clone())));
-            let mut claimants = rivals.listed(&index, id, |id| by_id.get(id).cloned());
-            for owner in self.owners(&key, name, Some(visit))? {
-                let Some(other) = owner.id_str().filter(|_| owner.subject == session.subject) else {
-                    continue;
-                };
-                if other != id && !by_id.contains_key(other) && rivals.has_claim(other) {
-                    claimants.insert(other.to_owned());
-                }
-            }
-            if self.visits_of(&of_subject).any(|visits| rivals.stands_beside(&keys, &visits)) {
-                claimants.extend(IdKind::Session.clean(visit));
-            }
-            rivals.refuse(&named, claimants)?;
+        let Some((rule, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
+        if rule > Match::Code {
+            let kind = IdKind::Session;
+            let claim = Claim { kind, rule, folders: &visits, name: visit, code: id, keys: &keys };
+            let owners = self.owners(&root.key(), subject, Some(visit))?;
+            claim.refuse(&named, self.visit_claimants(&claim, session, &owners, &subject_keys))?;
         }
-        let (path, rule) = (visits.reached(visit)?, rule.max(visit_rule));
+        let (path, rule) = (visits.reached(visit)?, subject_rule.max(rule));
         self.count(rule, session, &path);
-        Ok(Some(SessionFolder { root: key, path, name: (name.to_owned(), Some(visit.to_owned())), rule }))
+        let name = (subject.to_owned(), Some(visit.to_owned()));
+        Ok(Some(SessionFolder { root: root.key(), path, name, rule }))
     }
 
-    /// The listed sessions that a folder could be of by a surer rule than this one.
+    /// The name of a subject's folder, and how it is found.
+    fn subject_folder<'r>(
+        &self,
+        root: &'r Root,
+        session: &Session,
+        keys: &MatchKeys,
+    ) -> Result<Option<(Match, &'r str)>, UnitError> {
+        let code = session.subject.as_str();
+        let named = format!("sub-{code}");
+        let found = only(&root.subjects, keys, &named)?;
+        if let Some((rule, name)) = found.filter(|(rule, _)| *rule > Match::Code) {
+            root.subjects.reached(name)?;
+            let kind = IdKind::Subject;
+            let claim = Claim { kind, rule, folders: &root.subjects, name, code, keys };
+            let owners = self.owners(&root.key(), name, None)?;
+            claim.refuse(&named, self.subject_claimants(&claim, &owners))?;
+        }
+        Ok(found)
+    }
+
+    fn subject_claimants(&self, claim: &Claim<'_>, owners: &[&Session]) -> BTreeSet<String> {
+        let mut claimants = claim.listed(&self.subjects, |code| self.subject_keys.get(code).cloned());
+        for other in owners.iter().map(|owner| owner.subject.as_str()) {
+            if other != claim.code && !self.subject_keys.contains_key(other) && claim.is_as_good_for(other) {
+                claimants.insert(other.to_owned());
+            }
+        }
+        if self.roots.all.iter().any(|root| claim.stands_beside_own(&root.subjects)) {
+            claimants.extend(claim.kind.clean(claim.name));
+        }
+        claimants
+    }
+
+    fn visit_claimants(
+        &self,
+        claim: &Claim<'_>,
+        session: &Session,
+        owners: &[&Session],
+        subject: &MatchKeys,
+    ) -> BTreeSet<String> {
+        let visits = self.visits.get(&session.subject).map_or(&[][..], Vec::as_slice);
+        let listed = visits.iter().filter_map(|(other, written)| {
+            let id = other.id_str()?;
+            Some((id.to_owned(), MatchKeys::of_code(id, written.session.as_deref())))
+        });
+        let by_id: HashMap<String, MatchKeys> = listed.collect();
+        let index = NameIndex::new(by_id.iter().map(|(id, keys)| (id.clone(), keys.clone())));
+        let mut claimants = claim.listed(&index, |id| by_id.get(id).cloned());
+        let of_subject = owners.iter().filter(|owner| owner.subject == session.subject);
+        for other in of_subject.filter_map(|owner| owner.id_str()) {
+            if other != claim.code && !by_id.contains_key(other) && claim.is_as_good_for(other) {
+                claimants.insert(other.to_owned());
+            }
+        }
+        if self.visits_of(subject).any(|visits| claim.stands_beside_own(&visits)) {
+            claimants.extend(claim.kind.clean(claim.name));
+        }
+        claimants
+    }
+
+    /// The listed sessions that may find a folder by a surer rule than this one.
     pub(crate) fn near(
         &self,
         (subject, visit): &FolderName,
@@ -163,24 +195,24 @@ impl<'a> Claims<'a> {
             self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
         let folders =
             found.flat_map(|(root, names)| names.into_iter().map(|name| root.subjects.path_of(name)));
-        // One that cannot be listed fails the units that need it.
+        // A folder that cannot be listed fails the units that need it.
         folders.filter_map(|folder| list_sessions(&folder).ok())
     }
 
     fn owners(&self, root: &RootKey, subject: &str, visit: Option<&str>) -> Result<Vec<&Session>, UnitError> {
-        self.known
+        self.stored
             .owners(root, subject, visit)
             .map_err(|error| UnitError::Owners { problem: error.to_string() })
     }
 
-    fn count(&self, rule: Match, session: &Session, folder: &std::path::Path) {
+    fn count(&self, rule: Match, session: &Session, folder: &Path) {
         if rule > Match::Code {
             let mut found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
             found.entry(rule).or_default().entry(session.clone()).or_insert_with(|| folder.to_owned());
         }
     }
 
-    /// How many sessions were found by more than their codes, each rule with an example.
+    /// For each weaker rule, how many sessions were found by it, with an example.
     pub(crate) fn notes(&self) -> Vec<String> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
         let note = |(rule, sessions): (&Match, &BTreeMap<Session, PathBuf>)| {
@@ -196,7 +228,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The one folder that the surest rule leads to.
+/// The one folder that the surest rule finds; several are an error.
 fn only<'f>(
     folders: &'f Folders,
     keys: &MatchKeys,
@@ -215,19 +247,12 @@ fn only<'f>(
     }
 }
 
-impl Rivals<'_> {
+impl Claim<'_> {
     /// The listed identifiers that find this folder as surely, or more so.
-    fn listed(
-        &self,
-        index: &NameIndex,
-        mine: &str,
-        keys: impl Fn(&str) -> Option<MatchKeys>,
-    ) -> BTreeSet<String> {
+    fn listed(&self, index: &NameIndex, keys: impl Fn(&str) -> Option<MatchKeys>) -> BTreeSet<String> {
         let of_folder = MatchKeys::of_folder(self.kind, self.name);
-        let near = Match::ALL
-            .into_iter()
-            .filter(|rule| *rule <= self.rule)
-            .flat_map(|rule| index.by(rule, &of_folder));
+        let rules = Match::ALL.into_iter().filter(|rule| *rule <= self.rule);
+        let near = rules.flat_map(|rule| index.by(rule, &of_folder));
         let finds_it = |other: &&str| {
             let Some((rule, names)) = keys(other).as_ref().and_then(|keys| self.folders.index.find(keys))
             else {
@@ -235,18 +260,18 @@ impl Rivals<'_> {
             };
             rule <= self.rule && names.contains(&self.name)
         };
-        near.filter(|other| *other != mine).filter(finds_it).map(str::to_owned).collect()
+        near.filter(|other| *other != self.code).filter(finds_it).map(str::to_owned).collect()
     }
 
-    /// Whether a folder of this name stands beside the identifier's own: then it is somebody else's, here too.
-    fn stands_beside(&self, mine: &MatchKeys, folders: &Folders) -> bool {
-        let own = folders.index.by(Match::Code, mine);
+    /// Whether some root has a folder of this name beside the identifier's own: then it is somebody else's everywhere.
+    fn stands_beside_own(&self, folders: &Folders) -> bool {
+        let own = folders.index.by(Match::Code, self.keys);
         let named = folders.index.by(Match::Code, &MatchKeys::of_folder(self.kind, self.name));
         !own.is_empty() && named.iter().any(|name| !own.contains(name))
     }
 
-    /// Whether an identifier that has files from this folder in the store has a claim as good.
-    fn has_claim(&self, code: &str) -> bool {
+    /// Whether an identifier that has files from this folder in the store has an equal claim.
+    fn is_as_good_for(&self, code: &str) -> bool {
         let rule = MatchKeys::of_code(code, None).best_match(&MatchKeys::of_folder(self.kind, self.name));
         rule.unwrap_or(Match::Letters) <= self.rule
     }

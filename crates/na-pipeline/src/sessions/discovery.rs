@@ -7,32 +7,32 @@ use na_model::{ListedSession, Session, SubjectCode, visible};
 
 use crate::files::roots::Roots;
 use crate::identifiers::name_match::IdKind;
-use crate::sessions::lookalikes::lookalikes;
+use crate::sessions::lookalikes::{FoldersByCode, lookalikes};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::Visits;
 
-/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata; under CAT12's, where other programs keep their files too,
-/// those with a report. What cannot be read, or names nobody, is left out with a note.
+/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under CAT12's root, which other programs share,
+/// only those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
 pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
     let mut list = SessionList::default();
     list.listing.found_by_folders = true;
-    let mut subjects: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+    let mut subjects: FoldersByCode = BTreeMap::new();
     let mut written: BTreeMap<String, String> = BTreeMap::new();
-    for (position, root) in roots.all.iter().enumerate() {
+    for (index, root) in roots.all.iter().enumerate() {
         for name in root.subjects.index.names() {
             let folder = root.subjects.path_of(name);
             match IdKind::Subject.clean(name) {
                 Some(code) => {
                     written.entry(code.clone()).or_insert_with(|| visible(name, IdKind::Subject.prefix()));
-                    subjects.entry(code).or_default().insert(position, folder);
+                    subjects.entry(code).or_default().insert(index, folder);
                 }
                 None => list.notes.push(format!("{} is left out: it names no subject", folder.display())),
             }
         }
     }
     let mut refused: BTreeMap<&str, String> = BTreeMap::new();
-    let together = lookalikes(IdKind::Subject, &subjects);
-    for pair in &together {
+    let pairs = lookalikes(IdKind::Subject, &subjects);
+    for pair in &pairs {
         for code in &pair.codes {
             refused.entry(code).or_insert_with(|| pair.reason());
         }
@@ -42,8 +42,8 @@ pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> Session
             return list;
         }
         let Ok(subject) = SubjectCode::clean(code) else { continue };
-        let at = |(position, folder): (&usize, &PathBuf)| Some((roots.all.get(*position)?, folder.clone()));
-        let mut visits = Visits::of(folders.iter().filter_map(at));
+        let with_root = |(index, folder): (&usize, &PathBuf)| Some((roots.all.get(*index)?, folder.clone()));
+        let mut visits = Visits::of(folders.iter().filter_map(with_root));
         list.notes.append(&mut visits.notes);
         for (id, name) in visits.ids {
             let session = Session::new(subject.clone(), id);

@@ -9,7 +9,7 @@ use crate::identifiers::name_index::NameIndex;
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::sessions::session_list::SessionList;
 
-/// Labels as they are given, with `sub-` and `ses-` or without. None means all.
+/// Labels as they are given, with or without `sub-` and `ses-`. No labels choose everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {
     /// Of subjects.
@@ -25,8 +25,8 @@ impl Labels {
         self.participants.is_empty() && self.sessions.is_empty()
     }
 
-    /// The sessions of a list that they choose. A label means the code that it cleans to, or else the one code that it
-    /// equals as a number.
+    /// The sessions of a list that the labels choose. A label means the code that it cleans to, or else the one code
+    /// that it equals as a number.
     pub(crate) fn chosen(&self, list: &SessionList) -> Result<HashSet<Session>, PipelineError> {
         let rows = || list.listing.rows.iter().zip(&list.as_written);
         let subjects = rows().map(|(row, written)| {

@@ -1,12 +1,17 @@
-//! Folders of different roots that only their letters, or their numbers, bring together: nobody says that they are one.
+//! Codes of different roots that only their letters or numbers make one: nothing says whether they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use na_model::SessionId;
+
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 
-/// The folders of one code, by the position of their root.
-type Places = BTreeMap<usize, PathBuf>;
+/// The folders of one code, by the index of their root.
+type FolderByRoot = BTreeMap<usize, PathBuf>;
+
+/// The folders of every code.
+pub(crate) type FoldersByCode = BTreeMap<String, FolderByRoot>;
 
 /// Two codes that may be one, each with a folder.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +21,10 @@ pub(crate) struct Lookalikes {
 }
 
 impl Lookalikes {
+    pub(crate) fn has(&self, id: &SessionId) -> bool {
+        self.codes.iter().any(|code| code == id.as_str())
+    }
+
     /// Why neither is loaded.
     pub(crate) fn reason(&self) -> String {
         let [first, second] = &self.folders;
@@ -29,10 +38,10 @@ impl Lookalikes {
 }
 
 /// Pairs of codes that have no root in common, and the same letters and digits, or the same number.
-pub(crate) fn lookalikes(kind: IdKind, folders: &BTreeMap<String, Places>) -> Vec<Lookalikes> {
+pub(crate) fn lookalikes(kind: IdKind, folders: &FoldersByCode) -> Vec<Lookalikes> {
     let mut alike: HashMap<(Match, String), BTreeSet<&str>> = HashMap::new();
-    for (code, places) in folders {
-        let names = places.values().filter_map(|path| name_of(kind, path));
+    for (code, by_root) in folders {
+        let names = by_root.values().filter_map(|path| name_of(kind, path));
         for keys in names.map(|name| MatchKeys::of_folder(kind, name)) {
             for rule in [Match::Letters, Match::Number] {
                 for key in keys.by(rule) {
@@ -47,7 +56,7 @@ pub(crate) fn lookalikes(kind: IdKind, folders: &BTreeMap<String, Places>) -> Ve
             pairs.extend(codes.iter().filter(|second| first < *second).map(|second| [*first, *second]));
         }
     }
-    let together = |codes: [&str; 2]| {
+    let pair = |codes: [&str; 2]| {
         let [first, second] = codes.map(|code| folders.get(code));
         let (first, second) = (first?, second?);
         if first.keys().any(|root| second.contains_key(root)) {
@@ -56,7 +65,7 @@ pub(crate) fn lookalikes(kind: IdKind, folders: &BTreeMap<String, Places>) -> Ve
         let (one, other) = (first.values().next()?.clone(), second.values().next()?.clone());
         Some(Lookalikes { codes: codes.map(str::to_owned), folders: [one, other] })
     };
-    pairs.into_iter().filter_map(together).collect()
+    pairs.into_iter().filter_map(pair).collect()
 }
 
 fn name_of(kind: IdKind, path: &Path) -> Option<&str> {
@@ -68,9 +77,8 @@ mod tests {
     use super::*;
 
     fn codes(of: &[(&str, &[(usize, &str)])]) -> Vec<[String; 2]> {
-        let places =
-            |places: &[(usize, &str)]| places.iter().map(|(root, path)| (*root, path.into())).collect();
-        let folders = of.iter().map(|(code, at)| ((*code).to_owned(), places(at))).collect();
+        let paths = |paths: &[(usize, &str)]| paths.iter().map(|(root, path)| (*root, path.into())).collect();
+        let folders = of.iter().map(|(code, at)| ((*code).to_owned(), paths(at))).collect();
         lookalikes(IdKind::Subject, &folders).into_iter().map(|together| together.codes).collect()
     }
 

@@ -1,7 +1,8 @@
-//! Who the sessions of a run are, and which folder is whose.
+//! Who the sessions of a run are, and which folder belongs to which.
 //!
-//! Knows lists, folders and what the store holds, and no table in a folder. Promises that a folder is one session's, and
-//! that a row or folder that cannot be told from another fails its session, never the run. Begin with [`session_list`].
+//! Knows lists, folders and what the store holds, and no table in a folder. Promises that a folder is one session's,
+//! and that a row or folder that cannot be told from another fails its session, never the run. Begin with
+//! [`session_list`].
 
 pub(crate) mod claims;
 pub(crate) mod discovery;

@@ -7,9 +7,7 @@ use na_model::{Listing, Session};
 /// Identifiers as a list or a folder writes them, without BIDS' prefixes and what nobody sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenIds {
-    /// The subject.
     pub(crate) subject: String,
-    /// The session, where there is one.
     pub(crate) session: Option<String>,
 }
 
@@ -23,15 +21,15 @@ impl WrittenIds {
 /// The sessions of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionList {
-    /// The sessions and their metadata.
     pub(crate) listing: Listing,
     /// How each of them was written, in the same order.
     pub(crate) as_written: Vec<WrittenIds>,
-    /// Sessions that cannot be told from others, or whose digits were lost, with the reason.
+    /// Sessions that fail before they are looked for, as they cannot be told from others or lost digits; with the
+    /// reason.
     pub(crate) refused: BTreeMap<Session, String>,
     /// Sessions of people who withdrew: nothing of them is loaded.
     pub(crate) withdrawn: Vec<(Session, WrittenIds)>,
-    /// What is wrong with rows of which nobody can tell whom they mean.
+    /// What is wrong with rows that mean no session that can be told.
     pub(crate) untold: Vec<String>,
     /// What became of the rows.
     pub(crate) counts: RowCounts,
@@ -48,9 +46,9 @@ impl SessionList {
 }
 
 /// What became of a list's rows: together they are all of them.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// All.
     pub rows: usize,
     /// Rows without a session, of people who have rows with one.
     pub visits_without_scan: usize,
@@ -58,7 +56,7 @@ pub struct RowCounts {
     pub without_id: usize,
     /// Rows that repeat another.
     pub repeated: usize,
-    /// Rows whose identifier is none.
+    /// Rows with an identifier that cannot be used.
     pub unusable: usize,
     /// Sessions of people who withdrew.
     pub withdrawn: usize,

@@ -18,7 +18,7 @@ pub(crate) struct StoredSessions {
     /// The metadata columns of the store, by the names that the session lists gave them.
     pub(crate) metadata_columns: Vec<String>,
     subjects_by_number: HashMap<String, Vec<SubjectCode>>,
-    /// For those who ask whose a folder is, which few runs do.
+    /// Read when it is first asked for: few runs need it.
     folders: OnceLock<FolderOwners>,
     store: Option<Arc<ExistingStore>>,
     cache: Mutex<Option<Arc<Cache>>>,
@@ -71,7 +71,7 @@ impl StoredSessions {
         self.sessions.get(subject).into_iter().flatten()
     }
 
-    /// The one stored subject whose code is this number.
+    /// The one stored subject with a code that equals this one as a number.
     pub(crate) fn subject_of_number(&self, subject: &SubjectCode) -> Option<&SubjectCode> {
         match self.subjects_by_number.get(&number(subject.as_str())?)?.as_slice() {
             [one] => Some(one),
@@ -79,7 +79,7 @@ impl StoredSessions {
         }
     }
 
-    /// The one stored visit of a subject whose id is this number.
+    /// The one stored visit of a subject with an id that equals this one as a number.
     pub(crate) fn visit_of_number(&self, subject: &SubjectCode, id: &SessionId) -> Option<&SessionId> {
         let wanted = number(id.as_str())?;
         let mut same =

@@ -1,6 +1,6 @@
 //! The visits of a subject, as its folders under the roots have them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use na_model::{SessionId, visible};
@@ -9,7 +9,7 @@ use crate::files::roots::Root;
 use crate::files::session_folders::{ANAT, DWI, list_sessions};
 use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::IdKind;
-use crate::sessions::lookalikes::lookalikes;
+use crate::sessions::lookalikes::{FoldersByCode, Lookalikes, lookalikes};
 
 /// The visits that a subject has under the roots.
 #[derive(Debug, Default)]
@@ -21,13 +21,21 @@ pub(crate) struct Visits {
     pub(crate) notes: Vec<String>,
 }
 
+/// A folder under a root without tables: a visit only if it has a report, and no other root has the visit.
+struct Possible<'r> {
+    id: Option<SessionId>,
+    written: Option<String>,
+    root: &'r Root,
+    folder: PathBuf,
+}
+
 impl Visits {
     /// The visits in a subject's folders, each with its root.
     pub(crate) fn of<'r>(folders: impl IntoIterator<Item = (&'r Root, PathBuf)>) -> Self {
         let mut visits = Self::default();
-        let mut by_id: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
-        let mut under_reports: Vec<(Option<SessionId>, Option<String>, &Root, PathBuf)> = Vec::new();
-        for (position, (root, folder)) in folders.into_iter().enumerate() {
+        let mut by_id: FoldersByCode = BTreeMap::new();
+        let mut possible: Vec<Possible<'_>> = Vec::new();
+        for (root_index, (root, folder)) in folders.into_iter().enumerate() {
             let listed = match list_sessions(&folder) {
                 Ok(listed) => listed,
                 Err(error) => {
@@ -35,48 +43,54 @@ impl Visits {
                     continue;
                 }
             };
-            let has_tables = root.has_tables;
             let names = listed.index.names();
-            if has_tables && (names.is_empty() || has_scans(&folder)) {
+            if root.has_tables && (names.is_empty() || has_scans(&folder)) {
                 visits.ids.insert(None, None);
-            } else if !has_tables {
-                under_reports.push((None, None, root, folder.clone()));
+            } else if !root.has_tables {
+                possible.push(Possible { id: None, written: None, root, folder });
             }
             for name in names {
-                let path = listed.path_of(name);
+                let folder = listed.path_of(name);
                 let Ok(Some(id)) = SessionId::clean(name) else {
-                    visits.notes.push(format!("{} is left out: it names no session", path.display()));
+                    visits.notes.push(format!("{} is left out: it names no session", folder.display()));
                     continue;
                 };
-                by_id.entry(id.as_str().to_owned()).or_default().insert(position, path.clone());
-                let written = visible(name, IdKind::Session.prefix());
-                if has_tables {
-                    visits.ids.entry(Some(id)).or_insert(Some(written));
+                by_id.entry(id.as_str().to_owned()).or_default().insert(root_index, folder.clone());
+                let (id, written) = (Some(id), Some(visible(name, IdKind::Session.prefix())));
+                if root.has_tables {
+                    visits.ids.entry(id).or_insert(written);
                 } else {
-                    under_reports.push((Some(id), Some(written), root, path));
+                    possible.push(Possible { id, written, root, folder });
                 }
             }
         }
-        let together = lookalikes(IdKind::Session, &by_id);
-        let is_told_apart = |id: &Option<SessionId>, visits: &Self| match id {
-            Some(id) => !together.iter().any(|pair| pair.codes.iter().any(|code| code == id.as_str())),
-            // Reports in no visit's folder may be those of any.
-            None => visits.ids.is_empty(),
-        };
-        for (id, written, root, folder) in under_reports.into_iter().rev() {
+        let lookalikes = lookalikes(IdKind::Session, &by_id);
+        visits.add_with_reports(possible, &lookalikes);
+        visits.refuse(&lookalikes);
+        visits
+    }
+
+    /// Adds those that have nothing but reports.
+    fn add_with_reports(&mut self, possible: Vec<Possible<'_>>, lookalikes: &[Lookalikes]) {
+        for visit in possible.into_iter().rev() {
+            let is_told_apart = match &visit.id {
+                Some(id) => !lookalikes.iter().any(|pair| pair.has(id)),
+                // Reports in no visit's folder may be those of any.
+                None => self.ids.is_empty(),
+            };
             // As a rule a visit has tables, too: then its reports need not be looked for here.
-            let is_new = !visits.ids.contains_key(&id) && is_told_apart(&id, &visits);
-            if is_new && has_report(root, &folder) {
-                visits.ids.insert(id, written);
+            let is_new = !self.ids.contains_key(&visit.id) && is_told_apart;
+            if is_new && has_report(visit.root, &visit.folder) {
+                self.ids.insert(visit.id, visit.written);
             }
         }
-        for pair in together {
-            let codes: BTreeSet<&str> = pair.codes.iter().map(String::as_str).collect();
-            let alike =
-                visits.ids.keys().filter(|id| id.as_ref().is_some_and(|id| codes.contains(id.as_str())));
-            visits.refused.extend(alike.map(|id| (id.clone(), pair.reason())));
+    }
+
+    fn refuse(&mut self, lookalikes: &[Lookalikes]) {
+        for pair in lookalikes {
+            let alike = self.ids.keys().filter(|id| id.as_ref().is_some_and(|id| pair.has(id)));
+            self.refused.extend(alike.map(|id| (id.clone(), pair.reason())));
         }
-        visits
     }
 }
 

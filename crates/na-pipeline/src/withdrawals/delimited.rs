@@ -1,31 +1,31 @@
-//! How people write the list of withdrawals: its header, its delimiter, its cells.
+//! Reads the list of withdrawals as people write it, with any delimiter, with a header or without.
 
 use na_model::is_missing_in_list;
 
 use crate::sessions::list::columns::{LIKE_SESSION, SESSION_COLUMNS, SUBJECT_COLUMNS};
 use crate::withdrawals::participant::{Beside, Participant};
 
-/// Names of the subject column that only lists of withdrawals have; `eid` is UK Biobank's.
+/// Names of the subject column in lists of withdrawals alone; `eid` is UK Biobank's.
 const MORE_SUBJECTS: &[&str] = &["participant", "subject_id", "study_id", "patient_id", "eid"];
 
-/// The lines of a list but its header, each as somebody: every line counts.
+/// The lines of a list without its header. Every line counts.
 pub(crate) fn participants(text: &str) -> Vec<Participant> {
     let lines = text.lines().flat_map(|line| line.split('\r'));
     let lines = lines.enumerate().filter(|(_, line)| !line.trim().is_empty());
     let lines: Vec<(usize, &str)> = lines.map(|(at, line)| (at + 1, line)).collect();
     let first = lines.first().map(|(_, line)| cells(line, delimiter(line))).unwrap_or_default();
     let subjects: Vec<&str> = SUBJECT_COLUMNS.iter().chain(MORE_SUBJECTS).copied().collect();
-    let Some(subject) = place(&subjects, &first) else {
-        // A line of a subject alone says nothing of how the others are written.
+    let Some(subject) = column(&subjects, &first) else {
+        // A line of a subject alone does not show the delimiter of the others.
         let delimiter = lines.iter().find_map(|(_, line)| delimiter(line));
         return lines.iter().map(|(at, line)| unnamed(*at, cells(line, delimiter), 0)).collect();
     };
     let sessions: Vec<&str> = SESSION_COLUMNS.iter().chain(LIKE_SESSION).copied().collect();
-    let session = place(&sessions, &first).filter(|place| *place != subject);
+    let session = column(&sessions, &first).filter(|index| *index != subject);
     let delimiter = lines.first().and_then(|(_, line)| delimiter(line));
     let below = lines.iter().skip(1).map(|(at, line)| {
         let cells = cells(line, delimiter);
-        let cell = |place: usize| cells.get(place).filter(|cell| !cell.is_empty()).cloned();
+        let cell = |index: usize| cells.get(index).filter(|cell| !cell.is_empty()).cloned();
         match cell(subject) {
             Some(code) => Participant::new(*at, code, session.and_then(cell)),
             None => unnamed(*at, cells, subject),
@@ -34,14 +34,14 @@ pub(crate) fn participants(text: &str) -> Vec<Participant> {
     below.collect()
 }
 
-/// A line whose cells no header names, or that has no subject where the header says.
+/// A line without a header, or without a subject in the header's column.
 fn unnamed(line: usize, mut cells: Vec<String>, subject: usize) -> Participant {
     let subject = if subject < cells.len() { cells.remove(subject) } else { String::new() };
     Participant { line, subject, beside: Beside::Unnamed(cells) }
 }
 
-/// A column by its name, as people write names: `Participant ID` is `participant_id`.
-fn place(names: &[&str], header: &[String]) -> Option<usize> {
+/// A column by its name in any spelling: `Participant ID` is `participant_id`.
+fn column(names: &[&str], header: &[String]) -> Option<usize> {
     let plain = |name: &str| {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
         letters.flat_map(char::to_lowercase).collect::<String>()
@@ -49,7 +49,7 @@ fn place(names: &[&str], header: &[String]) -> Option<usize> {
     names.iter().find_map(|name| header.iter().position(|cell| plain(cell) == plain(name)))
 }
 
-/// What stands between the cells of a line: the first comma or tab; a semicolon only where there is neither.
+/// The delimiter of a line: the first comma or tab, or a semicolon if it has neither.
 fn delimiter(line: &str) -> Option<char> {
     let first = |wanted: &[char]| {
         let mut is_quoted = false;
@@ -61,8 +61,8 @@ fn delimiter(line: &str) -> Option<char> {
     first(&[',', '\t']).or_else(|| first(&[';']))
 }
 
-/// The cells of a line, without quotes; one that says that it has no value is empty. A quote that is never closed costs
-/// its own line alone.
+/// The cells of a line, without quotes; missing-value words are empty. A quote that is never closed affects its own
+/// line alone.
 fn cells(line: &str, delimiter: Option<char>) -> Vec<String> {
     let mut is_quoted = false;
     let cells = line.split(|c: char| {

@@ -1,4 +1,4 @@
-//! Whom a line of the list of withdrawals means among subjects that are known.
+//! Which known subject or session a line of the list of withdrawals means.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use crate::identifiers::name_match::{IdKind, number};
 use crate::identifiers::spreadsheet_numbers::without_decimal_zeros;
 use crate::withdrawals::participant::{Beside, Participant, keyed};
 
-/// What stands between codes that were written into one cell.
+/// What separates codes that were written into one cell.
 const BETWEEN_CODES: &str = ",;/\\|:\"'()";
 
-/// Why it is not clear whom a line means.
+/// Why a line is not clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// The subject is known, and has no such session.
@@ -20,14 +20,14 @@ pub enum Doubt {
     MoreThanACode,
 }
 
-/// Subjects, as lines of a list find them.
+/// Known subjects, looked up by what lines of a list say.
 pub(crate) struct Subjects<'s> {
     visits: BTreeMap<&'s SubjectCode, Vec<&'s Session>>,
     by_number: BTreeMap<String, Vec<&'s SubjectCode>>,
     letters: BTreeSet<String>,
 }
 
-/// Whom a line means.
+/// What a line means.
 pub(crate) enum Meaning<'s> {
     Sessions(Vec<&'s Session>),
     Unclear(Doubt, Option<&'s SubjectCode>),
@@ -53,7 +53,7 @@ impl<'s> Subjects<'s> {
         self.visits.len()
     }
 
-    /// Whom a line means. A known subject in a line that does not say clearly whom it means is never passed over.
+    /// What a line means. A known subject in a line that is not clear is never passed over.
     pub(crate) fn meaning(&self, participant: &Participant) -> Meaning<'s> {
         let unnamed = match &participant.beside {
             Beside::Session(_) => &[][..],
@@ -84,7 +84,7 @@ impl<'s> Subjects<'s> {
         }
     }
 
-    /// Whom a cell of several words means, of which the whole is nobody's code.
+    /// What a cell of several words means, if it is nobody's code as a whole.
     fn meaning_of_words(&self, cell: &str, unnamed: &[String]) -> Meaning<'s> {
         let words: Vec<&str> = cell.split_whitespace().collect();
         if let [subject, session] = words.as_slice()
@@ -126,7 +126,7 @@ impl<'s> Subjects<'s> {
         forms.into_iter().flatten().find_map(|form| by_code(form).or_else(|| by_number(form)))
     }
 
-    /// The subject whose whole code a cell is. A number is none that equals one: it may count anything.
+    /// The subject with exactly this code. A number that only equals a code is none: it may count anything.
     fn code(&self, written: &str) -> Option<&'s SubjectCode> {
         if written.starts_with(IdKind::Subject.prefix()) {
             return self.meant_by(keyed(written).0);
@@ -140,7 +140,7 @@ impl<'s> Subjects<'s> {
         self.visits.get(subject).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The one session of a subject that an id means: itself, or the only one that it equals as a number.
+    /// The session of a subject with an id, or else the only one that equals it as a number.
     fn visit(&self, subject: &SubjectCode, written: &str) -> Option<&'s Session> {
         let bare = visible(written, IdKind::Session.prefix());
         let visits = self.visits_of(subject);
@@ -158,7 +158,7 @@ impl<'s> Subjects<'s> {
         forms().find_map(by_id).or_else(|| forms().find_map(by_number))
     }
 
-    /// Whether a code has the letters and digits of a subject.
+    /// Whether a code has the letters and digits of a known subject.
     pub(crate) fn is_near(&self, written: &str) -> bool {
         let letters = code_letters(&visible(written, IdKind::Subject.prefix()));
         !letters.is_empty() && self.letters.contains(&letters)

@@ -1,4 +1,4 @@
-//! Taking those who withdrew out of a store, and out of the session list of a run.
+//! Takes those who withdrew out of a store, and out of the session list of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,11 +13,11 @@ use crate::sessions::session_list::SessionList;
 use crate::withdrawals::subjects::Doubt;
 use crate::withdrawals::withdrawal_list::{Meant, Unclear, Withdrawn};
 
-/// Lines that an error tells of.
+/// Lines that an error names.
 const LINES_TOLD: usize = 5;
 
-/// Subjects that may always withdraw at once: of a small cohort one or two are over a tenth, and a wrong file, such as the
-/// session list, takes everybody.
+/// Subjects that may always withdraw at once: one or two are over a tenth of a small cohort. A wrong file, such as the
+/// session list, names everybody.
 const FEW: usize = 5;
 
 /// What a withdrawal did to a store, or would do.
@@ -25,28 +25,28 @@ const FEW: usize = 5;
 pub struct Withdrew {
     /// How many were taken out.
     pub taken_out: Withdrawal,
-    /// Who would be; nobody is named once they are gone.
+    /// The sessions that would be taken out; empty once they are, as nobody is named then.
     pub sessions: BTreeSet<Session>,
     /// Lines of the list.
     pub n_lines: usize,
-    /// Lines that mean nobody whom the store has.
+    /// Lines that mean nobody in the store.
     pub of_nobody: usize,
-    /// Those of them that have the same letters and digits as a code of the store.
+    /// Those of them with the letters and digits of a code in the store.
     pub near_misses: usize,
-    /// Lines of somebody whom the store has, of which it is not clear whom they mean: they took nobody out.
+    /// Lines that name a stored subject but not clearly: they take nobody out.
     pub unclear: Vec<Unclear>,
-    /// Text cells of other sessions that name one of them, which stay: by file and column, how many rows have one.
+    /// Rows of other sessions with a text that names one of them, by file and column: they stay.
     pub named_in_cells: BTreeMap<String, u64>,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
 }
 
-/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and may
-/// take any share of the store.
+/// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and
+/// may take any share of the store.
 ///
 /// # Errors
-/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not clear; a
-/// store that cannot be read or written; a load that is running; something of them that is left.
+/// A list that is shorter than the one before, that takes over a tenth of the store, or that has lines that are not
+/// clear; a store that cannot be read or written; a load that is running; traces of them that are left.
 pub fn withdraw(
     output: &Path,
     withdrawn: &Withdrawn,
@@ -56,8 +56,8 @@ pub fn withdraw(
 ) -> Result<Withdrew, PipelineError> {
     let told = withdrawn.told(yes);
     let (true, Some(n_listed)) = (output.is_dir(), told.n_listed()) else { return Ok(Withdrew::default()) };
-    // Under the lock, which clears what a killed withdrawal left, and also where nobody is found: the store is to know
-    // that it has to be told.
+    // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
+    // was given a list.
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
@@ -75,7 +75,7 @@ pub fn withdraw(
         taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
         named_in_cells = na_store::named_in_cells(&ExistingStore::open(output)?, &meant.names)?;
     } else {
-        // What a killed run left half written may have somebody who withdrew.
+        // Half-written files of a killed run may hold somebody who withdrew.
         na_store::finish_commit(&lock, observer)?;
     }
     Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, ..Withdrew::of(meant, is_known) })
@@ -98,8 +98,8 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
     Ok(Withdrew::of(meant, is_known))
 }
 
-/// Refuses to pass over lines that are not clear, but for those that may have done their work before: of a list that is
-/// known, a session that is not there may be one that was taken out.
+/// Refuses lines that are not clear, except those that may have been carried out before: if the list is known, a
+/// session that is not in the store may have been taken out.
 pub(crate) fn check_clear(
     unclear: &[Unclear],
     yes: bool,
@@ -117,7 +117,7 @@ pub(crate) fn check_clear(
 }
 
 impl Unclear {
-    /// The line and what is wrong with it, without its codes.
+    /// What is wrong with the line, without its codes.
     fn told(&self) -> String {
         let line = self.line;
         match self.doubt {
@@ -132,7 +132,7 @@ impl Unclear {
 }
 
 impl Withdrawn {
-    /// Takes those who withdrew out of the rows. They keep their claims on folders: nobody else's are theirs.
+    /// Takes those who withdrew out of the rows. They keep their claims: their folders become nobody else's.
     pub(crate) fn take_out_of(&self, list: &mut SessionList) {
         let listed: BTreeSet<Session> = list.listing.rows.iter().map(|row| row.session.clone()).collect();
         let meant = self.among(&listed).sessions;
@@ -152,7 +152,7 @@ impl Withdrawn {
         }
     }
 
-    /// Whom a list means of a store and its cache.
+    /// Which sessions of a store and its cache the list means.
     pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
         match self {
             Self::List(_) if output.is_dir() => {

@@ -1,4 +1,4 @@
-//! The list of participants who withdrew, and whom of a store or a session list it means.
+//! The list of participants who withdrew, and which sessions of a store or a session list it means.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,29 +13,28 @@ use crate::withdrawals::delimited::participants;
 use crate::withdrawals::participant::Participant;
 use crate::withdrawals::subjects::{Doubt, Meaning, Subjects};
 
-/// How a list is called that has nobody in it.
+/// The path that stands for an empty list.
 pub const NOBODY: &str = "none";
 
-/// What a run is told of withdrawals.
+/// What a run is told about withdrawals.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Withdrawn {
     /// Nothing.
     #[default]
     NotTold,
-    /// That nobody is to be kept out, whoever was before.
+    /// Nobody is kept out, even if somebody was before.
     Nobody,
     /// Who withdrew, a line each.
     List(Vec<Participant>),
 }
 
-/// A line of which it is not clear whom it means, though it has a subject that is known.
+/// A line that names a known subject but not clearly.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclear {
     /// The line, from 1.
     pub line: usize,
-    /// Why.
     pub doubt: Doubt,
-    /// The subject, where there is one.
     pub(crate) subject: Option<SubjectCode>,
 }
 
@@ -62,7 +61,7 @@ impl Withdrawn {
         *self != Self::NotTold
     }
 
-    /// The same, as the store counts it; with `yes`, a list may be shorter than the one before.
+    /// The same as the store counts it. With `yes`, a list may be shorter than the one before.
     #[must_use]
     pub fn told(&self, yes: bool) -> WithdrawalsTold {
         match self {
@@ -80,8 +79,8 @@ impl Withdrawn {
         u64::try_from(lines.len()).unwrap_or(u64::MAX)
     }
 
-    /// Which of these sessions withdrew. A code means itself, or the one that it equals as a number; what has the same
-    /// letters and digits only is told, and stays, and so does whoever stands in a line that is not clear.
+    /// Which of these sessions withdrew. A code means itself, or the one code that it equals as a number. A code with
+    /// the same letters and digits only is counted and takes nobody out, as does a line that is not clear.
     #[must_use]
     pub fn among(&self, sessions: &BTreeSet<Session>) -> Meant {
         let Self::List(participants) = self else { return Meant::default() };
@@ -115,12 +114,12 @@ impl Withdrawn {
     }
 }
 
-/// Whom a list means.
+/// The sessions that a list means.
+#[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meant {
-    /// The sessions.
     pub sessions: BTreeSet<Session>,
-    /// The names that texts have for them, and for those of the list of whom nothing is known.
+    /// The names by which texts may mention them, and listed people who are not known.
     pub names: Names,
     /// Lines of the list.
     pub n_lines: usize,
@@ -128,9 +127,9 @@ pub struct Meant {
     pub of_nobody: usize,
     /// Those of them that have the same letters and digits as a code.
     pub near_misses: usize,
-    /// Lines with somebody who is known, of which it is not clear whom they mean: they take nobody out.
+    /// Lines that name a known subject but not clearly: they take nobody out.
     pub unclear: Vec<Unclear>,
-    /// The subjects among whom they were looked for.
+    /// How many subjects were compared with the list.
     pub n_subjects_known: usize,
 }
 

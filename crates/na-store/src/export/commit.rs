@@ -19,7 +19,7 @@ use crate::export::holdings::Holdings;
 use crate::export::request::ExportRequest;
 use crate::format::file_state::FileState;
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::long_file::LongFile;
+use crate::tables::long_file::{LongFile, told_kinds};
 use crate::tables::manifest::{ManifestContent, ManifestRecord, write_manifest};
 use crate::tables::manifest_entries::long_entry;
 use crate::tables::paths::{
@@ -63,10 +63,8 @@ pub(crate) fn commit(
 
 fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> Result<Manifest, StoreError> {
     let NewStore { tables, features, has_tiv, record, rows_without_files } = new;
-    let long_formats: BTreeMap<String, LongFormat> = tables
-        .iter()
-        .map(|(table, long)| (table.to_string(), long_entry(table, &long.file, &long.index)))
-        .collect();
+    let long_formats: BTreeMap<String, LongFormat> =
+        tables.iter().map(|(table, long)| (table.to_string(), long_entry(table, long))).collect();
     let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
     let of_features = features.iter().map(|entry| entry.file_path.as_str());
     let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
@@ -76,6 +74,7 @@ fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> R
         atlas_name: to.settings.atlas_name.clone(),
         record: ManifestRecord {
             wide_metrics: Some(to.settings.wide_metrics.to_text()),
+            table_kinds: told_kinds(tables),
             rows_without_files: Some(rows_without_files),
             files,
             ..record.to_manifest_record()

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use na_model::{MapSource, Session, TableName};
+use na_model::{MapSource, Session, TableKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -31,7 +31,7 @@ const SESSIONS_AT_ONCE: usize = 4096;
 /// Makes features from a long table.
 pub(crate) struct FeatureWriter<'a> {
     pub(crate) to: Destination<'a>,
-    pub(crate) table: &'a TableName,
+    pub(crate) kind: &'a TableKind,
     pub(crate) file: ParquetReader,
     pub(crate) index: &'a LongIndex,
 }
@@ -146,7 +146,7 @@ impl<'a> FeatureWriter<'a> {
         pivot: &MapPivot,
         data_type: &DataType,
     ) -> Result<ParquetWriter<'a>, StoreError> {
-        let schema = feature_schema(self.table, &feature.metric, &pivot.regions.names, data_type);
+        let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
         let path = self.to.output.join(feature.name.file_path());
         let mut key_values = vec![
             (keys::ATLAS, self.to.settings.atlas_name.clone()),

@@ -85,7 +85,6 @@ fn merge_and_commit(
         &reopened
     };
     store.check()?;
-    Cache::check_file(store.output())?;
     remove_temporaries_of_store(store.output())?;
     let changes = FileChanges::of(lock);
     let changes = if request.takes_away() { changes.holding_back() } else { changes };

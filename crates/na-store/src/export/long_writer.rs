@@ -164,6 +164,7 @@ impl<'a> LongWriter<'a> {
         let mut key_values = vec![
             (keys::ATLAS, to.settings.atlas_name.clone()),
             (keys::STATE, keys::new_state()),
+            (keys::TABLE_KIND, serde_json::to_string(&*self.merge.kind).map_err(damaged)?),
             (keys::PRODUCERS, serde_json::to_string(&producers).map_err(damaged)?),
             (keys::REGIONS, serde_json::to_string(&regions).map_err(damaged)?),
         ];

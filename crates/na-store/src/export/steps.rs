@@ -26,7 +26,6 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, PlannedFeature, is_up_to_date};
 use crate::tables::found_by_folder;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::LongIndex;
 use crate::tables::manifest::count;
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
@@ -162,9 +161,9 @@ impl<'a> ExportSteps<'a> {
     ) -> Result<(TableName, LongFile), StoreError> {
         let path = self.to.current_path(table.file_path());
         let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
-        let index = LongIndex::read(&file)?;
-        verify_long(&path, expected, &index)?;
-        Ok((table.clone(), LongFile { file: file.closed(), index }))
+        let long = LongFile::read(table, file)?;
+        verify_long(&path, expected, &long.index)?;
+        Ok((table.clone(), long))
     }
 
     /// Writes the features that are not up to date, table by table.
@@ -195,7 +194,7 @@ impl<'a> ExportSteps<'a> {
             let (name, n_features) = (table.clone(), features.len());
             self.to.observer.step(&ExportStep::Features { table: name, n_features, index, total });
             let file = long.file.opened()?;
-            let writer = FeatureWriter { to: self.to, table, file, index: &long.index };
+            let writer = FeatureWriter { to: self.to, kind: &long.kind, file, index: &long.index };
             writer.write(&features, &mut commits)?;
         }
         commits.wait()

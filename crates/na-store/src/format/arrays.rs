@@ -1,4 +1,4 @@
-//! Arrays put together, and cast to the type of their column.
+//! Joins the arrays of a column, and casts them to its type.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-/// The parts of a column as one array.
+/// Joins the parts of a column into one array.
 pub(crate) fn joined(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     match parts {
         [one] => Ok(Arc::clone(one)),
@@ -15,7 +15,7 @@ pub(crate) fn joined(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// A column in the type that its table has. Text for all is the text a reader would write.
+/// Casts a column to the type that its table has. As text, flags are `True` and `False`, as TSVs have them.
 pub(crate) fn as_type(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     match (array.data_type(), data_type) {
         (same, wanted) if same == wanted => Ok(Arc::clone(array)),
@@ -28,7 +28,7 @@ pub(crate) fn as_type(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
     }
 }
 
-/// The type that holds the values of both.
+/// The type that holds the values of both: text if no number does.
 pub(crate) fn widest(first: &DataType, second: &DataType) -> DataType {
     use DataType::{Float64, Int64, Null, Utf8};
     match (first, second) {

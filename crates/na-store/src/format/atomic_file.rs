@@ -12,7 +12,7 @@ use crate::format::file_state::HashedFile;
 /// The start of a temporary name. It never changes, so that the next export removes what a crash left.
 const TEMPORARY: &str = ".partial-";
 
-/// Bytes that are written at once.
+/// Bytes written at once.
 const BUFFER: usize = 1 << 18;
 
 /// A file that is being written under its temporary name. Dropped before [`AtomicFile::commit`], it is deleted.
@@ -25,27 +25,31 @@ pub(crate) struct AtomicFile<'a> {
 }
 
 impl<'a> AtomicFile<'a> {
-    /// Begins a file; its folder is created where it is missing.
+    /// Begins a file. Its folder is created if it is missing.
+    ///
+    /// # Errors
+    /// A path without a file name; a folder or file that cannot be created.
     pub(crate) fn create(
         path: &Path,
         changes: &'a FileChanges,
     ) -> Result<(Self, BufWriter<HashedFile>), StoreError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         changes.create_folder(folder)?;
+        let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
         let mut name = OsString::from(TEMPORARY);
-        name.push(path.file_name().unwrap_or(path.as_os_str()));
+        name.push(file_name);
         let temporary = folder.join(name);
         let file = create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
         let atomic = Self { path: path.to_owned(), temporary, changes, committed: false };
         Ok((atomic, BufWriter::with_capacity(BUFFER, HashedFile::new(file))))
     }
 
-    /// The path that it is going to have.
+    /// The path that it is renamed to.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Syncs the file and renames it, or holds it back: readers see the old file whole before, and the new one after.
+    /// Syncs the file and renames it, or holds it back. Until then readers see the old file, whole; from then on the new one.
     pub(crate) fn commit(mut self, file: BufWriter<HashedFile>) -> Result<(), StoreError> {
         let file = file
             .into_inner()
@@ -66,7 +70,7 @@ impl Drop for AtomicFile<'_> {
     }
 }
 
-/// Writes a small file whole.
+/// Replaces a file with this content.
 pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
     let (atomic, mut file) = AtomicFile::create(path, changes)?;
     file.write_all(content).map_err(StoreError::io("write", path))?;
@@ -78,7 +82,7 @@ pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY)
 }
 
-/// Deletes the temporary files that interrupted exports left in a folder: links themselves, not what they lead to.
+/// Deletes the temporary files that interrupted exports left in a folder. A link is deleted, and not what it leads to.
 pub(crate) fn remove_temporaries(folder: &Path) -> Result<(), StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -94,7 +98,8 @@ pub(crate) fn remove_temporaries(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Creates a file that does not exist. What a killed run left under its name is deleted first; a link is not followed.
+/// Creates a file that does not exist. A file or link that a killed run left under its name is deleted first; no link is
+/// followed.
 fn create_new(path: &Path) -> io::Result<File> {
     match File::create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -114,13 +119,13 @@ mod tests {
     #[test]
     fn a_file_is_in_its_place_only_when_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let (changes, place) = (FileChanges::default(), folder.path().join("a/b/file"));
-        let (durable, mut file) = AtomicFile::create(&place, &changes).unwrap();
+        let (changes, path) = (FileChanges::default(), folder.path().join("a/b/file"));
+        let (atomic, mut file) = AtomicFile::create(&path, &changes).unwrap();
         file.write_all(b"half").unwrap();
-        drop((durable, file));
-        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 0);
-        write_atomically(&place, &changes, b"whole").unwrap();
-        assert_eq!(fs::read(&place).unwrap(), b"whole");
+        drop((atomic, file));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        write_atomically(&path, &changes, b"whole").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
         changes.sync().unwrap();
     }
 
@@ -154,16 +159,16 @@ mod tests {
     #[test]
     fn nothing_is_replaced_or_deleted_once_the_lock_is_another_s() {
         let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("file");
+        let path = folder.path().join("file");
         let lock = OwnerLock::acquire(folder.path()).unwrap();
         let changes = FileChanges::of(&lock);
-        write_atomically(&place, &changes, b"ours").unwrap();
+        write_atomically(&path, &changes, b"ours").unwrap();
         fs::write(folder.path().join(na_cache::LOCK_FILE), "17 other boot=b0 fs=nfs\n").unwrap();
-        for result in [write_atomically(&place, &changes, b"late"), changes.delete(&place)] {
+        for result in [write_atomically(&path, &changes, b"late"), changes.delete(&path)] {
             let error = result.unwrap_err().to_string();
             assert!(error.contains("process 17 on other"), "{error}");
         }
-        assert_eq!(fs::read(&place).unwrap(), b"ours");
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
     }
 
@@ -172,20 +177,20 @@ mod tests {
     fn a_link_is_never_written_through() {
         use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
-        let [place, partial, mine] = ["file", ".partial-file", "mine"].map(|name| folder.path().join(name));
-        let (changes, is_link) = (FileChanges::default(), |path: &Path| path.is_symlink());
+        let [path, partial, mine] = ["file", ".partial-file", "mine"].map(|name| folder.path().join(name));
+        let changes = FileChanges::default();
         for target in [&mine, &folder.path().join("nothing")] {
             fs::write(&mine, "mine").unwrap();
-            let _ = fs::remove_file(&place);
-            symlink(target, &place).unwrap();
+            let _ = fs::remove_file(&path);
+            symlink(target, &path).unwrap();
             symlink(target, &partial).unwrap();
-            write_atomically(&place, &changes, b"ours").unwrap();
-            assert!(!is_link(&place) && !is_link(&partial));
+            write_atomically(&path, &changes, b"ours").unwrap();
+            assert!(!path.is_symlink() && !partial.is_symlink());
             symlink(target, &partial).unwrap();
             remove_temporaries(folder.path()).unwrap();
-            assert!(!is_link(&partial));
+            assert!(!partial.is_symlink());
             assert_eq!(
-                (fs::read(&place).unwrap(), fs::read(&mine).unwrap()),
+                (fs::read(&path).unwrap(), fs::read(&mine).unwrap()),
                 (b"ours".to_vec(), b"mine".to_vec())
             );
             assert!(!folder.path().join("nothing").exists());

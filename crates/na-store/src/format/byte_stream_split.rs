@@ -1,7 +1,7 @@
-//! Column chunks of doubles: one page, levels first, then the values byte by byte.
+//! Encodes column chunks of doubles: one page, levels first, then the values byte by byte.
 //!
-//! Doubles are most of what a store holds. Going from arrays to a compressed page at once saves Parquet's own writer a
-//! copy of every column and two zstd contexts for each.
+//! Doubles are most of what a store holds. Encoding arrays straight into a compressed page saves what Parquet's own writer
+//! needs for each column: a copy of its values and two zstd contexts.
 //!
 //! The layout is Parquet's: a data page of version 1, definition levels in the RLE hybrid, BYTE_STREAM_SPLIT values.
 
@@ -17,7 +17,7 @@ use parquet::schema::types::ColumnDescPtr;
 use crate::format::column_chunk::{ColumnChunk, closed};
 use crate::format::page_compression::{compress, zstd};
 
-/// Encodes a nullable column that is given in parts.
+/// Encodes a nullable column, given in parts.
 pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Result<ColumnChunk> {
     let parts: Option<Vec<&Float64Array>> =
         parts.iter().map(|part| part.as_primitive_opt::<Float64Type>()).collect();
@@ -52,6 +52,8 @@ pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Resul
     Ok(ColumnChunk { bytes: sink.into_inner()?.into(), close: closed(metadata)? })
 }
 
+/// A data page without compression: the length of the levels, the levels, then a stream for each of the eight bytes.
+#[expect(clippy::indexing_slicing, reason = "the page was made longer than `start` just before")]
 fn page(parts: &[&Float64Array]) -> Result<Vec<u8>> {
     let rows: usize = parts.iter().map(|part| part.len()).sum();
     let nulls: usize = parts.iter().map(|part| part.null_count()).sum();
@@ -62,8 +64,7 @@ fn page(parts: &[&Float64Array]) -> Result<Vec<u8>> {
     page.extend_from_slice(&levels);
     let start = page.len();
     page.resize(start + values * 8, 0);
-    let streams = page.get_mut(start..).unwrap_or_default();
-    for (byte, mut stream) in streams.chunks_exact_mut(values.max(1)).enumerate() {
+    for (byte, mut stream) in page[start..].chunks_exact_mut(values.max(1)).enumerate() {
         let shift = 8 * byte;
         let byte_of = |value: &f64| (value.to_bits() >> shift) as u8;
         for part in parts {
@@ -79,25 +80,27 @@ fn page(parts: &[&Float64Array]) -> Result<Vec<u8>> {
     Ok(page)
 }
 
-/// One run of the level 1.
+/// Levels of rows without a null: one run of the level 1.
 fn all_valid(rows: usize) -> Vec<u8> {
     let mut levels = varint(rows << 1);
     levels.push(1);
     levels
 }
 
-/// Levels one by one, in groups of eight: laid out as Arrow lays out validity.
+/// Levels of rows with nulls, a bit a row, in the bit order of Arrow's validity.
+#[expect(clippy::indexing_slicing, reason = "`bits` has a bit for each of `rows`, the rows of all parts")]
 fn validity(parts: &[&Float64Array], rows: usize) -> Vec<u8> {
     let mut bits = vec![0; rows.div_ceil(8)];
     let valid = parts.iter().flat_map(|part| (0..part.len()).map(|row| part.is_valid(row)));
     for (row, _) in valid.enumerate().filter(|(_, valid)| *valid) {
-        bits.iter_mut().skip(row / 8).take(1).for_each(|byte| *byte |= 1 << (row % 8));
+        bits[row / 8] |= 1 << (row % 8);
     }
     let mut levels = varint((bits.len() << 1) | 1);
     levels.append(&mut bits);
     levels
 }
 
+/// An unsigned integer in LEB128.
 fn varint(mut value: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {
@@ -123,25 +126,25 @@ mod tests {
     use crate::format::parquet_reader::ParquetReader;
     use crate::format::parquet_writer::ParquetWriter;
 
-    type Column = Vec<Option<f64>>;
+    type Doubles = Vec<Option<f64>>;
 
     fn cells(batch: &RecordBatch) -> Vec<Option<u64>> {
         batch.column(0).as_primitive::<Float64Type>().iter().map(|cell| cell.map(f64::to_bits)).collect()
     }
 
-    /// What readers, Parquet's and that of short columns, make of a file with these row groups.
-    fn written_and_read(groups: &[Vec<Column>], compression: Compression) -> Vec<[Vec<Option<u64>>; 2]> {
+    /// Writes a file with these row groups, and reads each with Parquet's reader and with that of short columns.
+    fn written_and_read(groups: &[Vec<Doubles>], compression: Compression) -> Vec<[Vec<Option<u64>>; 2]> {
         let folder = tempfile::tempdir().unwrap();
-        let (place, changes) = (folder.path().join("x.parquet"), FileChanges::default());
+        let (path, changes) = (folder.path().join("x.parquet"), FileChanges::default());
         let schema: SchemaRef = Arc::new(Schema::new(vec![double_field("x", None)]));
-        let mut writer = ParquetWriter::create(&place, &changes, &schema, compression, &[]).unwrap();
+        let mut writer = ParquetWriter::create(&path, &changes, &schema, compression, &[]).unwrap();
         for parts in groups {
             let arrays = parts.iter().map(|part| Arc::new(Float64Array::from(part.clone())) as ArrayRef);
             let arrays: Vec<ArrayRef> = arrays.collect();
             writer.write_group(|_| Ok(arrays.clone())).unwrap();
         }
         writer.commit().unwrap();
-        let file = ParquetReader::open(&place).unwrap().unwrap();
+        let file = ParquetReader::open(&path).unwrap().unwrap();
         let read = |group| {
             [cells(&file.read_all(group).unwrap()), cells(&file.read_short_columns(group, &[0]).unwrap())]
         };
@@ -157,7 +160,7 @@ mod tests {
         ) {
             let compression = if by_parquet { Compression::Snappy } else { Compression::Zstd };
             let cells = |part: &Vec<Option<u64>>| part.iter().map(|cell| cell.map(f64::from_bits)).collect();
-            let values: Vec<Vec<Column>> = groups.iter().map(|parts| parts.iter().map(cells).collect()).collect();
+            let values: Vec<Vec<Doubles>> = groups.iter().map(|parts| parts.iter().map(cells).collect()).collect();
             for (group, read) in groups.iter().zip(written_and_read(&values, compression)) {
                 prop_assert_eq!(&[group.concat(), group.concat()], &read);
             }
@@ -166,9 +169,9 @@ mod tests {
 
     #[test]
     fn a_page_of_many_rows_comes_back() {
-        let cells: Column = (0..70_000).map(|n| (n % 7 != 3).then(|| f64::from(n).sqrt())).collect();
-        let whole: Column = (0..70_000).map(|n| Some(f64::from(n))).collect();
-        let bits = |cells: &Column| cells.iter().map(|cell| cell.map(f64::to_bits)).collect::<Vec<_>>();
+        let cells: Doubles = (0..70_000).map(|n| (n % 7 != 3).then(|| f64::from(n).sqrt())).collect();
+        let whole: Doubles = (0..70_000).map(|n| Some(f64::from(n))).collect();
+        let bits = |cells: &Doubles| cells.iter().map(|cell| cell.map(f64::to_bits)).collect::<Vec<_>>();
         let read =
             written_and_read(&[vec![cells.clone()], vec![whole.clone(), cells.clone()]], Compression::Zstd);
         assert_eq!(read[0], [bits(&cells), bits(&cells)]);

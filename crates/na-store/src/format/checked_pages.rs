@@ -1,4 +1,4 @@
-//! Pages of column chunks, looked at before they are decoded.
+//! Checks the pages of column chunks before they are decoded.
 //!
 //! Parquet's decoders take the numbers of a page's header for granted: a wrong one is memory asked for that the process
 //! may not get, which ends it, or a panic. A header that disagrees with its file or with its page is refused here.
@@ -19,10 +19,10 @@ fn wrong(problem: impl Into<String>) -> ParquetError {
     ParquetError::General(problem.into())
 }
 
-/// The pages of a column chunk, those that it can have.
+/// The pages of a column chunk. One that the chunk cannot have is an error.
 pub(crate) struct CheckedPages<P> {
     pages: P,
-    /// The least that a value of a dictionary takes, bytes.
+    /// Bytes that a value of a dictionary takes at least.
     width: u64,
     /// Values that are still to come.
     left: u64,
@@ -30,17 +30,19 @@ pub(crate) struct CheckedPages<P> {
 }
 
 impl<P: PageReader> CheckedPages<P> {
-    pub(crate) fn new(chunk: &ColumnChunkMetaData, pages: P) -> Self {
+    /// # Errors
+    /// Sizes below zero.
+    pub(crate) fn new(chunk: &ColumnChunkMetaData, pages: P) -> Result<Self> {
         let width = match chunk.column_type() {
             Type::BOOLEAN => 0,
             // Byte arrays begin with their length.
             Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
             Type::INT64 | Type::DOUBLE => 8,
             Type::INT96 => 12,
-            Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(chunk.column_descr().type_length()).unwrap_or(0),
+            Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(chunk.column_descr().type_length())?,
         };
-        let left = u64::try_from(chunk.num_values()).unwrap_or(0);
-        Self { pages, width, left, has_dictionary: false }
+        let left = u64::try_from(chunk.num_values())?;
+        Ok(Self { pages, width, left, has_dictionary: false })
     }
 
     fn check(&mut self, page: &Page) -> Result<()> {
@@ -92,22 +94,23 @@ impl<P: PageReader> PageReader for CheckedPages<P> {
     }
 }
 
-/// A row group as Parquet's reader of arrays wants it, with checked pages.
+/// One row group for Parquet's array reader, with checked pages.
 pub(crate) struct OneGroup<'a> {
     pub(crate) file: &'a Arc<PositionedFile>,
     pub(crate) metadata: &'a ParquetMetaData,
     pub(crate) group: &'a RowGroupMetaData,
+    pub(crate) n_rows: usize,
 }
 
 impl RowGroups for OneGroup<'_> {
     fn num_rows(&self) -> usize {
-        usize::try_from(self.group.num_rows()).unwrap_or_default()
+        self.n_rows
     }
 
     fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
         let chunk = self.group.columns().get(column).ok_or_else(|| wrong("a column is missing"))?;
-        let pages = SerializedPageReader::new(Arc::clone(self.file), chunk, self.num_rows(), None)?;
-        Ok(Box::new(OneChunk(Some(Box::new(CheckedPages::new(chunk, pages))))))
+        let pages = SerializedPageReader::new(Arc::clone(self.file), chunk, self.n_rows, None)?;
+        Ok(Box::new(OneChunk(Some(Box::new(CheckedPages::new(chunk, pages)?)))))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -131,7 +134,7 @@ impl Iterator for OneChunk {
 
 impl PageIterator for OneChunk {}
 
-/// What is wrong with the numbers of a file's footer. The reader takes them for granted.
+/// What is wrong with the numbers of a file's footer, which Parquet's reader takes for granted. `None` if nothing is.
 pub(crate) fn fault(metadata: &ParquetMetaData, file: &PositionedFile) -> Option<&'static str> {
     let lies_within = |chunk: &ColumnChunkMetaData| {
         let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
@@ -204,7 +207,7 @@ mod tests {
         }
     }
 
-    /// Pages that are there already.
+    /// Pages given by a test.
     struct Given(std::vec::IntoIter<Page>);
 
     impl Iterator for Given {
@@ -269,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = write(&folder.path().join("x.parquet")).row_groups()[0].columns()[1].clone();
         let first_fault = |pages: Vec<Page>| {
-            let pages = CheckedPages::new(&text, Given(pages.into_iter()));
+            let pages = CheckedPages::new(&text, Given(pages.into_iter())).unwrap();
             pages.filter_map(Result::err).map(|error| error.to_string()).next()
         };
         for good in [

@@ -1,4 +1,4 @@
-//! A column chunk in memory: its bytes, and what the footer says of it.
+//! A column chunk in memory: its bytes, and its entry for the footer.
 
 use bytes::Bytes;
 use parquet::column::page::Page;
@@ -6,13 +6,13 @@ use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-/// A column chunk that is encoded and in no file yet.
+/// An encoded column chunk that no file has yet.
 pub(crate) struct ColumnChunk {
     pub(crate) bytes: Bytes,
     pub(crate) close: ColumnCloseResult,
 }
 
-/// What the footer has to know of a column chunk. Columns are flat: a value a row.
+/// The footer's entry for a column chunk. Columns are flat: a value a row.
 ///
 /// # Errors
 /// Sizes below zero.
@@ -27,7 +27,7 @@ pub(crate) fn closed(metadata: ColumnChunkMetaData) -> Result<ColumnCloseResult>
     })
 }
 
-/// Changes the bytes of a page: compresses or decompresses them.
+/// The page with its bytes compressed or decompressed.
 pub(crate) fn with_bytes(mut page: Page, change: impl FnOnce(&[u8]) -> Result<Bytes>) -> Result<Page> {
     match &mut page {
         Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = change(buf)?,

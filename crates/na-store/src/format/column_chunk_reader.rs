@@ -1,7 +1,7 @@
 //! Reads column chunks of a few hundred values.
 //!
-//! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`super::column_chunk_writer`]): here pages
-//! come compressed and are decompressed with one context a thread.
+//! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`super::column_chunk_writer`]). Here
+//! one context a thread decompresses the pages.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -27,9 +27,9 @@ use crate::format::page_size::check_size;
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
     pub(crate) bytes: Bytes,
-    /// Where in the file it starts.
+    /// The offset in the file of its first byte.
     pub(crate) start: u64,
-    /// What its pages decompress to at most, bytes.
+    /// Bytes that a page of it decompresses to at most.
     pub(crate) largest_page: u64,
 }
 
@@ -46,7 +46,7 @@ impl Window {
 
 impl Length for Window {
     fn len(&self) -> u64 {
-        self.start + u64::try_from(self.bytes.len()).unwrap_or_default()
+        self.start + self.bytes.len() as u64
     }
 }
 
@@ -64,7 +64,7 @@ impl ChunkReader for Window {
     }
 }
 
-/// Whether [`decode`] reads such a column.
+/// Whether [`decode`] can read a column chunk as this type.
 pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
     let is_stored_so = match data_type {
         DataType::Float64 => chunk.column_type() == Type::DOUBLE,
@@ -87,8 +87,8 @@ pub(crate) fn decode(
     rows: usize,
 ) -> Result<ArrayRef> {
     let bare = chunk.clone().into_builder().set_compression(Codec::UNCOMPRESSED).build()?;
-    let pages = ZstdPages(SerializedPageReader::new(Arc::clone(window), &bare, rows, None)?);
-    let pages = CheckedPages::new(chunk, pages);
+    let pages = DecompressedPages(SerializedPageReader::new(Arc::clone(window), &bare, rows, None)?);
+    let pages = CheckedPages::new(chunk, pages)?;
     let mut levels: Vec<i16> = Vec::new();
     let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
     let short = || ParquetError::General("a column has fewer rows than its file says".to_owned());
@@ -106,14 +106,7 @@ pub(crate) fn decode(
         (ColumnReader::BoolColumnReader(mut reader), DataType::Boolean) => {
             let mut values = Vec::new();
             reader.read_records(rows, Some(&mut levels), None, &mut values)?;
-            let mut values = values.into_iter();
-            Arc::new(
-                levels
-                    .iter()
-                    .map(|level| if *level == 1 { values.next().map(Some) } else { Some(None) })
-                    .collect::<Option<BooleanArray>>()
-                    .ok_or_else(short)?,
-            )
+            Arc::new(spread_flags(&levels, values).ok_or_else(short)?)
         }
         (ColumnReader::ByteArrayColumnReader(mut reader), DataType::Utf8) => {
             let mut values = Vec::new();
@@ -133,7 +126,7 @@ pub(crate) fn decode(
     if array.len() == rows { Ok(array) } else { Err(short()) }
 }
 
-/// Puts values where their rows are not null.
+/// Puts the values into the rows that are not null. `None` if there are too few.
 fn spread<T: ArrowPrimitiveType>(levels: &[i16], values: Vec<T::Native>) -> Option<PrimitiveArray<T>> {
     if values.len() == levels.len() {
         return Some(PrimitiveArray::new(values.into(), None));
@@ -147,9 +140,16 @@ fn spread<T: ArrowPrimitiveType>(levels: &[i16], values: Vec<T::Native>) -> Opti
     Some(PrimitiveArray::new(spread.into(), Some(nulls)))
 }
 
-struct ZstdPages(SerializedPageReader<Window>);
+/// The same for flags, which Arrow keeps as bits.
+fn spread_flags(levels: &[i16], values: Vec<bool>) -> Option<BooleanArray> {
+    let mut next = values.into_iter();
+    levels.iter().map(|level| if *level == 1 { next.next().map(Some) } else { Some(None) }).collect()
+}
 
-impl Iterator for ZstdPages {
+/// Pages of zstd, decompressed.
+struct DecompressedPages(SerializedPageReader<Window>);
+
+impl Iterator for DecompressedPages {
     type Item = Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -157,7 +157,7 @@ impl Iterator for ZstdPages {
     }
 }
 
-impl PageReader for ZstdPages {
+impl PageReader for DecompressedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         self.0.get_next_page()?.map(|page| with_bytes(page, decompress)).transpose()
     }

@@ -1,8 +1,8 @@
 //! Writes column chunks of a few hundred values.
 //!
 //! A feature has a column a region, so that a store has a hundred thousand of them. Parquet's own writer makes two zstd
-//! contexts for each, which costs many times what the values do. Here pages are written without compression and
-//! compressed on their way, with one context a thread. Doubles have a way of their own: [`super::byte_stream_split`].
+//! contexts for each, which costs many times what the values do. Here Parquet's writer leaves pages without compression, and
+//! one context a thread compresses them. [`super::byte_stream_split`] writes doubles.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
@@ -18,8 +18,8 @@ use crate::format::byte_stream_split::encode_doubles;
 use crate::format::column_chunk::{ColumnChunk, with_bytes};
 use crate::format::page_compression::{compress, zstd};
 
-/// Encodes a nullable column, doubles as [`encode_doubles`] does and others as properties without compression say, and
-/// compresses its pages with zstd.
+/// Encodes a nullable column and compresses its pages with zstd. Columns other than doubles follow the properties, which set
+/// no compression.
 pub(crate) fn encode(
     column: ColumnDescPtr,
     properties: WriterPropertiesPtr,
@@ -29,7 +29,7 @@ pub(crate) fn encode(
         return encode_doubles(column, std::slice::from_ref(array));
     }
     let mut sink = TrackedWrite::new(Vec::new());
-    let pages = ZstdPages(SerializedPageWriter::new(&mut sink));
+    let pages = CompressingWriter(SerializedPageWriter::new(&mut sink));
     let mut writer = get_column_writer(column, properties, Box::new(pages));
     write(&mut writer, array)?;
     let mut close = writer.close()?;
@@ -59,9 +59,10 @@ fn write(writer: &mut ColumnWriter<'_>, array: &ArrayRef) -> Result<()> {
     Ok(())
 }
 
-struct ZstdPages<'a>(SerializedPageWriter<'a, Vec<u8>>);
+/// Compresses pages with zstd before it writes them.
+struct CompressingWriter<'a>(SerializedPageWriter<'a, Vec<u8>>);
 
-impl PageWriter for ZstdPages<'_> {
+impl PageWriter for CompressingWriter<'_> {
     fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
         let size = page.uncompressed_size();
         let page = with_bytes(page.compressed_page().clone(), compress)?;

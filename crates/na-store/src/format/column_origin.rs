@@ -1,18 +1,18 @@
-//! Where each column of a long table is from: a list's `score` is never a table's `score`.
+//! The origin of each column of a long table: a session list's `score` is never a table's `score`.
 
 use arrow::datatypes::{DataType, Field, Schema};
-use na_model::{Modality, TableName};
+use na_model::columns::{ADDED_COLUMNS, MODALITY, SUBJECT, WORKFLOW};
 
 use crate::format::key_value_metadata as keys;
 
-/// What a column of a long table says something of.
+/// What a column of a long table describes, and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ColumnOrigin {
-    /// A region, out of the table's own files.
+    /// A region; from the table's own files.
     Table,
-    /// A row: what the store adds.
+    /// A row; added by the store.
     Store,
-    /// A session, out of the session list.
+    /// A session; from the session list.
     Metadata,
 }
 
@@ -31,29 +31,24 @@ impl ColumnOrigin {
 /// A column of a long table's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenColumn<'a> {
-    pub(crate) place: usize,
+    pub(crate) index: usize,
     pub(crate) origin: ColumnOrigin,
-    /// What it is called where it is from.
+    /// Its name at its origin.
     pub(crate) name: &'a str,
-    /// What it is called in the file.
+    /// Its name in the file.
     pub(crate) written: &'a str,
-    /// [`DataType::Null`] where no session had a value yet.
+    /// [`DataType::Null`] if no session had a value yet.
     pub(crate) data_type: DataType,
 }
 
-/// The columns of a long table's file.
+/// The columns of a long table's file, in its order.
 pub(crate) fn written_columns(schema: &Schema) -> Vec<WrittenColumn<'_>> {
-    let by_place = ByPlace::of(schema);
-    let origin = |place: usize, field: &Field| {
-        let noted = field.metadata().get(keys::ORIGIN);
-        let noted = noted.and_then(|word| ColumnOrigin::ALL.into_iter().find(|of| of.as_str() == word));
-        noted.unwrap_or_else(|| by_place.origin(place, field.name()))
-    };
+    let positions = OriginsByPosition::of(schema);
     let fields = schema.fields().iter().enumerate();
     fields
-        .map(|(place, field)| WrittenColumn {
-            place,
-            origin: origin(place, field),
+        .map(|(index, field)| WrittenColumn {
+            index,
+            origin: recorded_origin(field).unwrap_or_else(|| positions.origin(index, field.name())),
             name: own_name(field),
             written: field.name(),
             data_type: if is_empty(field) { DataType::Null } else { field.data_type().clone() },
@@ -61,62 +56,76 @@ pub(crate) fn written_columns(schema: &Schema) -> Vec<WrittenColumn<'_>> {
         .collect()
 }
 
-/// What a column is called where it is from.
+/// `None` if the file does not say: an earlier version or the pandas package wrote it.
+fn recorded_origin(field: &Field) -> Option<ColumnOrigin> {
+    let word = field.metadata().get(keys::ORIGIN)?;
+    ColumnOrigin::ALL.into_iter().find(|origin| origin.as_str() == word)
+}
+
+/// The name of a column at its origin.
 pub(crate) fn own_name(field: &Field) -> &str {
     field.metadata().get(keys::OWN_NAME).unwrap_or(field.name())
 }
 
-/// A field that says where its column is from, and what it is called there if its name is another.
+/// Records a column's origin, and its name there if its name in the file differs.
 pub(crate) fn with_origin(field: Field, origin: ColumnOrigin, own_name: &str) -> Field {
-    with_own_name(with_note(field, keys::ORIGIN, origin.as_str()), own_name)
+    with_own_name(with_key_value(field, keys::ORIGIN, origin.as_str()), own_name)
 }
 
-/// A field that says what its column is called where it is from, if its name is another.
+/// Records a column's name at its origin if its name in the file differs.
 pub(crate) fn with_own_name(field: Field, own_name: &str) -> Field {
-    if field.name() == own_name { field } else { with_note(field, keys::OWN_NAME, own_name) }
+    if field.name() == own_name { field } else { with_key_value(field, keys::OWN_NAME, own_name) }
 }
 
-/// A field that says that no session had a value yet: its type is nobody's.
+/// Records that no session had a value yet, so that the field's type is a placeholder.
 pub(crate) fn with_no_values(field: Field) -> Field {
-    with_note(field, keys::EMPTY, "true")
+    with_key_value(field, keys::EMPTY, "true")
 }
 
 fn is_empty(field: &Field) -> bool {
     field.metadata().contains_key(keys::EMPTY)
 }
 
-fn with_note(field: Field, key: &str, value: &str) -> Field {
+fn with_key_value(field: Field, key: &str, value: &str) -> Field {
     let mut metadata = field.metadata().clone();
     metadata.insert(key.to_owned(), value.to_owned());
     field.with_metadata(metadata)
 }
 
-/// What the version before and the pandas package wrote: the table's own columns, the store's, the list's.
-struct ByPlace {
-    /// Where the store's columns begin.
+/// The order of columns that earlier versions and the pandas package wrote: the table's own, the store's, the list's.
+struct OriginsByPosition {
+    /// The index of the store's first column.
     first: usize,
-    /// All names that they may have, or as many as there are where all are there in order.
-    store: Result<usize, Vec<&'static str>>,
+    store: StoreColumns,
 }
 
-impl ByPlace {
+/// The columns that the store added to a file.
+enum StoreColumns {
+    /// All of them, in order.
+    Whole(usize),
+    /// Some of them: every name that they may have.
+    Some(Vec<&'static str>),
+}
+
+impl OriginsByPosition {
     fn of(schema: &Schema) -> Self {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        for added in Modality::ALL.map(TableName::columns_added_to) {
+        for added in ADDED_COLUMNS {
             if let Some(first) = names.windows(added.len()).position(|window| window == added) {
-                return Self { first, store: Ok(added.len()) };
+                return Self { first, store: StoreColumns::Whole(added.len()) };
             }
         }
-        let added = Modality::ALL.map(TableName::columns_added_to).concat();
-        let starts = |name: &&str| matches!(*name, "modality" | "workflow" | "subject_code");
-        Self { first: names.iter().position(starts).unwrap_or(names.len()), store: Err(added) }
+        let added = ADDED_COLUMNS.concat();
+        let starts = |name: &&str| matches!(*name, MODALITY | WORKFLOW | SUBJECT);
+        let first = names.iter().position(starts).unwrap_or(names.len());
+        Self { first, store: StoreColumns::Some(added) }
     }
 
-    fn origin(&self, place: usize, name: &str) -> ColumnOrigin {
-        let Some(behind) = place.checked_sub(self.first) else { return ColumnOrigin::Table };
+    fn origin(&self, index: usize, name: &str) -> ColumnOrigin {
+        let Some(behind) = index.checked_sub(self.first) else { return ColumnOrigin::Table };
         let is_store = match &self.store {
-            Ok(columns) => behind < *columns,
-            Err(names) => names.contains(&name),
+            StoreColumns::Whole(n_columns) => behind < *n_columns,
+            StoreColumns::Some(names) => names.contains(&name),
         };
         if is_store { ColumnOrigin::Store } else { ColumnOrigin::Metadata }
     }
@@ -162,7 +171,7 @@ mod tests {
         let field = with_no_values(with_origin(field, ColumnOrigin::Metadata, "score"));
         let schema = Schema::new(vec![field]);
         let expected = WrittenColumn {
-            place: 0,
+            index: 0,
             origin: ColumnOrigin::Metadata,
             name: "score",
             written: "score_2",

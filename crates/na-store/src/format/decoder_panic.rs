@@ -1,4 +1,4 @@
-//! The net below the decoders: what they panic at in a damaged file becomes an error that names the file.
+//! Turns a decoder's panic at a damaged file into an error that names the file.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -11,15 +11,15 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread decodes a file of a store now: a panic is then caught and becomes [`StoreError::Damaged`].
+/// Whether this thread is decoding a file of a store. A panic is then caught and becomes [`StoreError::Damaged`].
 ///
-/// A program that wants nothing printed for it asks this in its panic hook; the library installs none.
+/// A program whose panic hook should print nothing for it asks this there; the library installs no hook.
 #[must_use]
 pub fn is_decoding() -> bool {
     DECODING.get()
 }
 
-/// Runs what decodes a file, and nothing else: what it leaves behind when it panics is dropped.
+/// Runs a decoder. Nothing else may run in it: what a panic leaves half-made is dropped.
 pub(crate) fn caught<T>(
     path: &Path,
     decode: impl FnOnce() -> Result<T, StoreError>,
@@ -27,10 +27,10 @@ pub(crate) fn caught<T>(
     let outer = DECODING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(decode));
     DECODING.set(outer);
-    result.unwrap_or_else(|panic| Err(StoreError::damaged(path, words(panic.as_ref()))))
+    result.unwrap_or_else(|panic| Err(StoreError::damaged(path, message(panic.as_ref()))))
 }
 
-fn words(panic: &(dyn Any + Send)) -> &str {
+fn message(panic: &(dyn Any + Send)) -> &str {
     let literal = panic.downcast_ref::<&str>().copied();
     literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it cannot be decoded")
 }

@@ -1,4 +1,4 @@
-//! The fields of Parquet files: names, types, and the unit that a column is measured in.
+//! The fields of Parquet files: name, type, and unit of measurement.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ pub(crate) fn text_field(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }
 
-/// A column of doubles with the unit it is measured in.
+/// A column of doubles that may hold nulls. `None` for no unit, or for one that nobody knows.
 pub(crate) fn double_field(name: &str, unit: Option<&str>) -> Field {
     with_unit(Field::new(name, DataType::Float64, true), unit)
 }
@@ -17,14 +17,14 @@ pub(crate) fn double_field(name: &str, unit: Option<&str>) -> Field {
 /// The key of a field's unit in its metadata.
 const UNIT: &str = "unit";
 
-/// A column that says in which unit it is measured, where that is known.
+/// Records the unit of a column; other metadata of the field is dropped. `None` for no unit, or for one that nobody knows.
 pub(crate) fn with_unit(field: Field, unit: Option<&str>) -> Field {
     let metadata: HashMap<String, String> =
         unit.map(|unit| (UNIT.to_owned(), unit.to_owned())).into_iter().collect();
     field.with_metadata(metadata)
 }
 
-/// The unit that a column says it is measured in.
+/// The unit that a column records. `None` if it records none.
 pub(crate) fn unit_of(field: &Field) -> Option<&str> {
     field.metadata().get(UNIT).map(String::as_str)
 }

@@ -1,7 +1,7 @@
 //! The changes that one writer makes to the files of a store: renames, deletions, and the syncs that make them last.
 //!
-//! A rename is durable when its folder is synced: hundreds of files cost a handful of syncs. Where an export takes something
-//! away, finished files are held back under their temporary names until all of them are whole and verified.
+//! A rename is durable when its folder is synced, so that hundreds of files cost a handful of syncs. If an export takes
+//! something away, it holds finished files back under their temporary names until all of them are whole and verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -14,22 +14,22 @@ use na_cache::{OwnerLock, Ownership};
 use crate::error::StoreError;
 use crate::format::file_state::FileState;
 
-/// What one writer has changed, and what it is going to change. Many threads write through one.
+/// The changes of one writer, done and pending. Many threads write through one.
 #[derive(Debug, Default)]
 pub(crate) struct FileChanges {
-    /// FileChanges whose entries changed since they were synced.
+    /// Folders with a rename or deletion since their last sync.
     unsynced: Mutex<BTreeSet<PathBuf>>,
-    /// Finished files that are held back: by path, the temporary name. `None` if each file is renamed at once.
+    /// The temporary name of each finished file that is held back, by path. `None` if each file is renamed at once.
     held_back: Mutex<Option<BTreeMap<PathBuf, PathBuf>>>,
-    /// Files to delete once the store does without them.
+    /// Files to delete once nothing in the store needs them.
     doomed: Mutex<BTreeSet<PathBuf>>,
-    /// The state of each file that was written.
+    /// The state of each file written so far, by path.
     states: Mutex<BTreeMap<PathBuf, FileState>>,
     ownership: Option<Ownership>,
 }
 
 impl FileChanges {
-    /// Changes to the output that `lock` holds: nothing is renamed or deleted once the lock is another's.
+    /// Changes to the output that `lock` holds. Once the lock is another's, nothing is renamed or deleted.
     pub(crate) fn of(lock: &OwnerLock) -> Self {
         let mut changes = Self::default();
         changes.ownership = Some(lock.ownership().clone());
@@ -42,26 +42,26 @@ impl FileChanges {
         self
     }
 
-    /// Where the content of `path` is now: under its temporary name while it is held back.
+    /// The path of the content of `path`: its temporary name while it is held back.
     pub(crate) fn current_path(&self, path: &Path) -> PathBuf {
-        let held_back = entered(&self.held_back);
+        let held_back = locked(&self.held_back);
         let temporary = held_back.as_ref().and_then(|held_back| held_back.get(path));
         temporary.map_or_else(|| path.to_owned(), PathBuf::clone)
     }
 
-    /// Renames the files that were held back, durably. Later files are renamed at once.
+    /// Renames the files that were held back, durably and in the order of their paths. Later files are renamed at once.
     pub(crate) fn publish(&self) -> Result<(), StoreError> {
-        let held_back = entered(&self.held_back).take();
+        let held_back = locked(&self.held_back).take();
         for (path, temporary) in held_back.into_iter().flatten() {
             self.rename(&temporary, &path)?;
         }
         self.sync()
     }
 
-    /// Takes a file that is whole and synced: renames it, or holds it back.
+    /// Renames a file that is whole and synced, or holds it back.
     pub(super) fn finish(&self, temporary: &Path, path: &Path, state: FileState) -> Result<(), StoreError> {
-        entered(&self.states).insert(path.to_owned(), state);
-        let mut held_back = entered(&self.held_back);
+        locked(&self.states).insert(path.to_owned(), state);
+        let mut held_back = locked(&self.held_back);
         if let Some(held_back) = held_back.as_mut() {
             held_back.insert(path.to_owned(), temporary.to_owned());
             return Ok(());
@@ -79,24 +79,24 @@ impl FileChanges {
 
     /// The state of a file that was written through these changes. `None` for any other.
     pub(crate) fn state_of(&self, path: &Path) -> Option<FileState> {
-        entered(&self.states).get(path).cloned()
+        locked(&self.states).get(path).cloned()
     }
 
-    /// Marks a file to be deleted once the store does without it.
+    /// Marks a file for [`FileChanges::delete_marked`].
     pub(crate) fn delete_later(&self, path: &Path) {
-        entered(&self.doomed).insert(path.to_owned());
+        locked(&self.doomed).insert(path.to_owned());
     }
 
-    /// Deletes the files that were marked, durably.
+    /// Deletes the marked files, durably.
     pub(crate) fn delete_marked(&self) -> Result<(), StoreError> {
-        let doomed = std::mem::take(&mut *entered(&self.doomed));
+        let doomed = std::mem::take(&mut *locked(&self.doomed));
         doomed.iter().try_for_each(|path| self.delete(path))?;
         self.sync()
     }
 
     /// Makes every rename and deletion so far durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let unsynced = std::mem::take(&mut *entered(&self.unsynced));
+        let unsynced = std::mem::take(&mut *locked(&self.unsynced));
         for folder in unsynced {
             sync_folder(&folder).map_err(StoreError::io("sync", &folder))?;
         }
@@ -138,7 +138,7 @@ impl FileChanges {
     }
 
     fn mark_unsynced(&self, folder: &Path) {
-        entered(&self.unsynced).insert(folder.to_owned());
+        locked(&self.unsynced).insert(folder.to_owned());
     }
 }
 
@@ -151,7 +151,7 @@ impl Drop for FileChanges {
     }
 }
 
-/// Creates a folder, and those above it, so that a power cut does not take them away with all that is in them.
+/// Creates a folder and those above it, durably: a power cut does not take them away with all that they hold.
 ///
 /// # Errors
 /// A folder that cannot be created or synced.
@@ -161,8 +161,8 @@ pub fn create_output(output: &Path) -> Result<(), StoreError> {
     changes.sync()
 }
 
-/// What a lock guards. A thread that panicked while it held the lock left it whole.
-fn entered<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a value. A thread that panicked while it held the lock left the value whole.
+fn locked<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
     guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! The state of a store's files, as the manifest remembers it: what `--verify` compares with.
+//! The state of a store's files, which the manifest records and `--verify` compares with.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -8,21 +8,22 @@ use na_model::mtime_ns;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const AT_ONCE: usize = 1 << 18;
 
-/// What tells a file from any other.
+/// Length, hash and modification time, which tell a file from any other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileState {
     pub(crate) bytes: u64,
     /// XXH3-128 of the content, in hexadecimal (`xxh128sum` prints the same).
     pub(crate) hash: String,
-    /// Modification time, nanoseconds since 1970: a file that has it still need not be read again.
+    /// Modification time, nanoseconds since 1970: a file with the same need not be read again.
     pub(crate) mtime_ns: i64,
 }
 
 impl FileState {
-    /// The state of a file, read whole.
+    /// Reads a file whole.
+    #[expect(clippy::indexing_slicing, reason = "a read fills no more than the buffer")]
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut hash = Xxh3::new();
@@ -30,7 +31,7 @@ impl FileState {
         loop {
             match file.read(&mut buffer)? {
                 0 => break,
-                n => hash.update(buffer.get(..n).unwrap_or_default()),
+                n => hash.update(&buffer[..n]),
             }
         }
         Self::of(&file, &hash)
@@ -45,7 +46,7 @@ impl FileState {
         })
     }
 
-    /// Whether a file has the size and the time that it had. None of a file that is gone.
+    /// Whether a file still has this size and time. `false` if it is gone.
     pub(crate) fn is_as_it_was(&self, path: &Path) -> bool {
         fs::metadata(path)
             .and_then(|now| Ok((now.len(), mtime_ns(&now)?)))
@@ -53,7 +54,7 @@ impl FileState {
     }
 }
 
-/// A file that is being written, and the hash of what was.
+/// A file that is being written, with the hash of its content so far.
 pub(crate) struct HashedFile {
     file: File,
     hash: Box<Xxh3>,
@@ -64,7 +65,7 @@ impl HashedFile {
         Self { file, hash: Box::new(Xxh3::new()) }
     }
 
-    /// Makes the file durable; its state.
+    /// Syncs the file and returns its state.
     pub(crate) fn sync(&self) -> io::Result<FileState> {
         self.file.sync_all()?;
         FileState::of(&self.file, &self.hash)
@@ -72,9 +73,10 @@ impl HashedFile {
 }
 
 impl Write for HashedFile {
+    #[expect(clippy::indexing_slicing, reason = "no more is written than was given")]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.file.write(bytes)?;
-        self.hash.update(bytes.get(..n).unwrap_or_default());
+        self.hash.update(&bytes[..n]);
         Ok(n)
     }
 

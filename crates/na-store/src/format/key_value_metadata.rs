@@ -1,20 +1,22 @@
 //! The keys of Parquet's key-value metadata that the program writes: a store can be understood without its manifest.
 //!
-//! A feature bears the [`STATE`] of the long table that it was made from as [`FROM_STATE`]: while both are equal it is up to
-//! date, and an export does not make it again.
+//! A feature records the [`STATE`] of the long table that it was made from as [`FROM_STATE`]. While the two are equal it is up
+//! to date, and an export does not make it again.
 
 /// The atlas.
 pub(crate) const ATLAS: &str = "neuroalign.atlas_name";
 /// The program's version.
 pub(crate) const VERSION: &str = "neuroalign.version";
-/// The name that the file was written under.
+/// The name under which the file was written: a copy under another name is not the store's.
 pub(crate) const FILE: &str = "neuroalign.file";
 /// When the file was written.
 pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
-/// A name for this state of a long table, other after each write.
+/// A name for this state of a long table, new with each write.
 pub(crate) const STATE: &str = "neuroalign.state";
 /// The regions of a long table, as JSON.
 pub(crate) const REGIONS: &str = "neuroalign.regions";
+/// What a long table is, as JSON: [`TableKind`](na_model::TableKind).
+pub(crate) const TABLE_KIND: &str = "neuroalign.table_kind";
 /// The versions of `parcellate` that wrote the files of a long table, as JSON.
 pub(crate) const PRODUCERS: &str = "neuroalign.producer_versions";
 /// The state of the long table that a feature was made from.
@@ -22,14 +24,14 @@ pub(crate) const FROM_STATE: &str = "neuroalign.from_state";
 /// What a feature is, as JSON.
 pub(crate) const FEATURE: &str = "neuroalign.feature";
 
-/// On `sources.parquet`: what the manifest remembers that no table shows, as JSON; it is written by every export.
+/// On `sources.parquet`: the manifest's record that no table shows, as JSON. Every export writes it.
 pub(crate) const REMEMBERED: &str = "neuroalign.remembered";
 /// On `sources.parquet`: the sessions that no list ever named, as JSON.
 pub(crate) const FOUND_BY_FOLDER: &str = "neuroalign.found_by_folder";
 
-/// On a column of a long table: where it is from.
+/// On a column of a long table: its origin.
 pub(crate) const ORIGIN: &str = "neuroalign.origin";
-/// On a column: what it is called where it is from, if its name here is another.
+/// On a column: its name at its origin, if its name in the file differs.
 pub(crate) const OWN_NAME: &str = "neuroalign.own_name";
 /// On a column of a long table: that no session has a value in it.
 pub(crate) const EMPTY: &str = "neuroalign.empty";
@@ -37,17 +39,17 @@ pub(crate) const EMPTY: &str = "neuroalign.empty";
 /// The version of this program.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What every file bears: when it was written, and by which version.
+/// The keys of every file: when it was written, and by which version.
 pub(crate) fn of_writing() -> [(&'static str, String); 2] {
     [(CREATED_AT, now()), (VERSION, PROGRAM_VERSION.to_owned())]
 }
 
-/// The instant, ISO 8601 in UTC.
+/// The current time, ISO 8601 in UTC.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
-/// A name that no other write has.
+/// A name that no other write gets.
 pub(crate) fn new_state() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static WRITES: AtomicU64 = AtomicU64::new(0);

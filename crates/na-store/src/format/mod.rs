@@ -1,7 +1,7 @@
 //! The bytes of one file: atomic replacement, Parquet's pages, the keys of its metadata.
 //!
-//! Knows no session, no table and no feature, only columns and their types. A file is whole or absent after a power cut, and
-//! what is damaged is an error that names it. Open `parquet_reader` first.
+//! Knows no session and no feature, only columns and their types. After a power cut a file is whole or absent, and a damaged
+//! file is an error that names it. Open `parquet_reader` first.
 
 pub(crate) mod arrays;
 pub(crate) mod atomic_file;

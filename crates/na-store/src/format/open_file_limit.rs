@@ -1,27 +1,27 @@
-//! How many files may be open at once.
+//! Limits how many files are open at once.
 
 use rayon::prelude::*;
 
-/// What is left for all else: standard streams, lock, log, cache, the files that are read.
+/// Open files left for everything else: standard streams, lock, log, cache, the files that are read.
 const FOR_OTHERS: u64 = 32;
 
-/// Files that many threads look at, one each, at most.
+/// Files that threads look at in parallel at most, whatever their number.
 const LOOKED_AT: usize = 16;
 
-/// More files than that are not written at once, whatever the limit: each has its buffers.
+/// Files written at once at most, whatever the limit: each has its buffers.
 const MOST: u64 = 128;
 
-/// How many files are written at once, while as many are completed.
+/// How many files are written at once. As many others are completed meanwhile.
 pub(crate) fn written_at_once() -> usize {
     written_within(limit())
 }
 
 fn written_within(limit: Option<u64>) -> usize {
     let left = limit.map_or(MOST, |limit| limit.saturating_sub(FOR_OTHERS) / 2);
-    usize::try_from(left.clamp(4, MOST)).unwrap_or(4)
+    left.clamp(4, MOST) as usize
 }
 
-/// The files that this process may have open; none where that is not limited.
+/// The files that this process may have open. `None` if there is no limit.
 #[cfg(unix)]
 fn limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
@@ -32,7 +32,8 @@ fn limit() -> Option<u64> {
     None
 }
 
-/// Looks at something in many files in parallel, each of which is open meanwhile, whatever the number of threads.
+/// Calls `look` for many files in parallel, and returns what it gives in their order. No more than [`LOOKED_AT`] are open at
+/// once.
 pub(crate) fn each_file<T: Sync, R: Send, E: Send>(
     files: &[T],
     look: impl Fn(&T) -> Result<R, E> + Sync,

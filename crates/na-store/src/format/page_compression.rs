@@ -1,4 +1,4 @@
-//! The compression of pages. zstd goes past Parquet's own reader and writer: one context a thread, not two a chunk.
+//! Compresses and decompresses pages. zstd bypasses Parquet's own reader and writer: one context a thread, not two a chunk.
 
 use std::cell::RefCell;
 
@@ -10,14 +10,14 @@ use parquet::errors::{ParquetError, Result};
 /// The level of zstd.
 const LEVEL: i32 = 1;
 
-/// For pages of a few streams of bytes, most of which are noise: no entropy coding of literals. Features of 100 sessions
-/// become 0.1% larger, and the whole job takes 0.93 of the time.
+/// The level of zstd for pages of a few streams of bytes, most of which are noise: no entropy coding of literals. Features of
+/// 100 sessions become 0.1% larger, and the whole job takes 7% less time.
 const LEVEL_OF_SMALL: i32 = -1;
 
-/// From here on a page has blocks for different streams, bytes.
+/// Bytes of a page from which zstd has blocks for different streams.
 const SMALL: usize = 1 << 16;
 
-/// No page that is decompressed here is larger, bytes.
+/// Bytes that a page decompresses to at most.
 const LARGEST_PAGE: usize = 1 << 26;
 
 thread_local! {
@@ -25,12 +25,12 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// zstd as a footer names it.
+/// The codec of zstd, as a footer names it.
 pub(crate) fn zstd() -> Result<ParquetCompression> {
     Ok(ParquetCompression::ZSTD(ZstdLevel::try_new(LEVEL)?))
 }
 
-/// The codec of a compression as a footer names it.
+/// The codec of a compression, as a footer names it.
 pub(crate) fn codec(compression: Compression) -> Result<ParquetCompression> {
     Ok(match compression {
         Compression::Snappy => ParquetCompression::SNAPPY,
@@ -42,7 +42,7 @@ pub(crate) fn codec(compression: Compression) -> Result<ParquetCompression> {
     })
 }
 
-/// The compression that a footer names. `None` if it is not one of ours.
+/// The compression of a codec. `None` if the store never writes it.
 pub(crate) fn compression_of(codec: ParquetCompression) -> Option<Compression> {
     match codec {
         ParquetCompression::SNAPPY => Some(Compression::Snappy),

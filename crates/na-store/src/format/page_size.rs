@@ -1,23 +1,23 @@
-//! How large the pages of a file can be: a header that says more is refused before memory is asked for.
+//! Bounds the size of a file's pages: a header that says more is refused before memory is asked for.
 
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-/// A page of this size is no surprise, whatever its file says, bytes.
+/// Bytes that a page may have, whatever its file says.
 const USUAL: u64 = 1 << 26;
 
-/// The longest a page header's first two fields are, bytes.
+/// Bytes of a page header's first two fields at most.
 const LONGEST: usize = 12;
 
 /// The compact protocol's mark of a 32-bit integer in the field after the last.
 const NEXT_I32: u8 = 0x15;
 
-/// The largest size, bytes, that a page of some chunks can decompress to.
+/// Bytes that a page of some chunks decompresses to at most. A chunk with a size below zero allows no more than usual.
 pub(crate) fn largest_page<'c>(chunks: impl Iterator<Item = &'c ColumnChunkMetaData>) -> u64 {
     chunks.filter_map(|chunk| u64::try_from(chunk.uncompressed_size()).ok()).fold(USUAL, u64::max)
 }
 
-/// Refuses a page whose header, which these bytes begin with, says that it decompresses to more than any can.
+/// Refuses a page that decompresses to over `largest` bytes, as its header says. The bytes begin with the header.
 pub(crate) fn check_size(header: &[u8], largest: u64) -> Result<()> {
     match decompressed_size(header.get(..LONGEST).unwrap_or(header)) {
         Some(size) if size <= largest => Ok(()),
@@ -28,26 +28,28 @@ pub(crate) fn check_size(header: &[u8], largest: u64) -> Result<()> {
     }
 }
 
-/// A page header begins with its page's type and its size without compression, each a zigzag varint.
+/// The size of a page without compression, which follows the page's type in its header. `None` if no header begins so.
 fn decompressed_size(header: &[u8]) -> Option<u64> {
     let mut bytes = header.iter().copied();
-    let mut field = || {
-        if bytes.next()? != NEXT_I32 {
-            return None;
-        }
-        let mut value = 0;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = bytes.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    };
-    let (_page_type, size) = (field()?, field()?);
+    let (_page_type, size) = (zigzag_field(&mut bytes)?, zigzag_field(&mut bytes)?);
     // Odd ones are negative.
     (size % 2 == 0).then_some(size / 2)
+}
+
+/// The next field, a 32-bit integer, as its zigzag varint has it.
+fn zigzag_field(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
+    if bytes.next()? != NEXT_I32 {
+        return None;
+    }
+    let mut value = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let byte = bytes.next()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A Parquet file, read by row groups.
+//! Reads a Parquet file by row groups.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use na_model::Compression;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::errors::ParquetError;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
@@ -23,18 +23,19 @@ use crate::format::page_size::largest_page;
 use crate::format::positioned_file::PositionedFile;
 use crate::format::shown_types::{as_shown, shown_schema};
 
-/// Rows that are decoded at once, where a row group of somebody else's has more.
+/// Rows decoded at once, of a row group with more: the store writes none.
 const ROWS_AT_ONCE: usize = 1 << 20;
 
-/// An open Parquet file. What it shows does not change when another file replaces it.
+/// An open Parquet file. What is read does not change when another file replaces it.
 ///
-/// All decoding of the store's files happens in here, below [`caught`]: a damaged file is an error that names it.
+/// All decoding of the store's files happens here, within [`caught`]: a damaged file is an error that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct ParquetReader {
     path: PathBuf,
     file: Arc<PositionedFile>,
     metadata: Arc<ParquetMetaData>,
     schema: SchemaRef,
+    n_rows: u64,
 }
 
 impl ParquetReader {
@@ -44,18 +45,23 @@ impl ParquetReader {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(StoreError::io("open", path))?,
         };
-        caught(path, || {
-            let damaged = |error: ParquetError| StoreError::damaged(path, error);
-            let read = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
-            let metadata = Arc::clone(read.metadata());
-            if let Some(fault) = fault(&metadata, &file) {
-                return Err(StoreError::damaged(path, fault));
-            }
-            let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-            let file = Arc::new(file.with_pages(largest_page(chunks)));
-            let schema = Arc::new(shown_schema(read.schema()));
-            Ok(Some(Self { path: path.to_owned(), file, metadata, schema }))
-        })
+        caught(path, || Self::with_footer_of(file, path)).map(Some)
+    }
+
+    /// Reads and checks the footer.
+    fn with_footer_of(file: PositionedFile, path: &Path) -> Result<Self, StoreError> {
+        let damaged = |error: ParquetError| StoreError::damaged(path, error);
+        let read = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        let metadata = Arc::clone(read.metadata());
+        if let Some(fault) = fault(&metadata, &file) {
+            return Err(StoreError::damaged(path, fault));
+        }
+        let n_rows = metadata.file_metadata().num_rows();
+        let n_rows = u64::try_from(n_rows).map_err(|error| StoreError::damaged(path, error))?;
+        let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+        let file = Arc::new(file.with_pages(largest_page(chunks)));
+        let schema = Arc::new(shown_schema(read.schema()));
+        Ok(Self { path: path.to_owned(), file, metadata, schema, n_rows })
     }
 
     /// The same file, open only while it is read. Once another file has replaced it, reading is an error.
@@ -63,7 +69,7 @@ impl ParquetReader {
         Self { file: Arc::new(PositionedFile::clone(&self.file).closed()), ..self }
     }
 
-    /// The same file, open for as long as this lives.
+    /// The same file, open as long as the returned value lives.
     pub(crate) fn opened(&self) -> Result<Self, StoreError> {
         let file = self.file.opened().map_err(StoreError::io("open", &self.path))?;
         Ok(Self { file: Arc::new(file), ..self.clone() })
@@ -73,48 +79,48 @@ impl ParquetReader {
         &self.path
     }
 
-    /// Its columns as they are shown: text is `Utf8`, whichever layout it has in the file, numbers have 64 bits.
+    /// The columns as they are shown: text is `Utf8` in whichever layout the file has it, and numbers have 64 bits.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// Its bytes, for a row group that is copied.
+    /// The bytes of the file, from which a row group is copied.
     pub(crate) fn bytes(&self) -> &PositionedFile {
         &self.file
     }
 
     pub(crate) fn n_rows(&self) -> u64 {
-        u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or_default()
+        self.n_rows
     }
 
     pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
         self.metadata.row_groups()
     }
 
-    /// The value of a key of the file's key-value metadata.
+    /// The value of a key in the file's key-value metadata. `None` if it has none.
     pub(crate) fn key_value(&self, key: &str) -> Option<&str> {
         let key_values = self.metadata.file_metadata().key_value_metadata()?;
         key_values.iter().find(|entry| entry.key == key)?.value.as_deref()
     }
 
-    /// How its pages are compressed. `None` if it has no columns, or a codec that is not one of ours.
+    /// The compression of the pages. `None` if the file has no columns, or a codec that the store never writes.
     pub(crate) fn compression(&self) -> Option<Compression> {
         compression_of(self.row_groups().first()?.columns().first()?.compression())
     }
 
-    /// Whether its bytes are what would be written for such columns, so that row groups can be copied.
+    /// Whether the file stores these columns as the writer would, so that row groups can be copied.
     pub(crate) fn is_stored_as(&self, schema: &Schema) -> bool {
         let stored = self.metadata.file_metadata().schema_descr().columns();
         ArrowSchemaConverter::new().convert(schema).is_ok_and(|written| written.columns() == stored)
     }
 
-    /// Some columns of a row group by name, in the file's order.
+    /// Reads some columns of a row group by name, in the file's order. Names that the file does not have are left out.
     pub(crate) fn read(&self, row_group: usize, columns: &[&str]) -> Result<RecordBatch, StoreError> {
         let fields = self.schema.fields();
         self.read_columns(fields, row_group, &indices_of(fields, columns))
     }
 
-    /// Some columns of a row group by name, text as dictionaries of `Int32` keys.
+    /// The same, text as dictionaries with `Int32` keys.
     pub(crate) fn read_dictionaries(
         &self,
         row_group: usize,
@@ -124,7 +130,7 @@ impl ParquetReader {
         self.read_columns(&fields, row_group, &indices_of(&fields, columns))
     }
 
-    /// The columns of a row group with these indices, in their order, text as dictionaries of `Int32` keys.
+    /// Reads the columns of a row group with these indices, in their order, text as dictionaries with `Int32` keys.
     pub(crate) fn read_dictionaries_at(
         &self,
         row_group: usize,
@@ -133,13 +139,13 @@ impl ParquetReader {
         let mut in_file = indices.to_vec();
         in_file.sort_unstable();
         in_file.dedup();
-        let order: Vec<usize> =
-            indices.iter().filter_map(|index| in_file.binary_search(index).ok()).collect();
+        let order = indices.iter().map(|index| in_file.partition_point(|before| before < index));
+        let order: Vec<usize> = order.collect();
         let batch = self.read_columns(&with_dictionaries(self.schema.fields()), row_group, &in_file)?;
-        batch.project(&order).map_err(|error| StoreError::damaged(&self.path, error))
+        batch.project(&order).map_err(|error| self.damaged(error))
     }
 
-    /// The same, `None` for columns without an index.
+    /// The same, with `None` for a column without an index.
     pub(crate) fn read_optional_columns(
         &self,
         row_group: usize,
@@ -151,20 +157,19 @@ impl ParquetReader {
         Ok(indices.iter().map(|index| index.and_then(|_| columns.next().cloned())).collect())
     }
 
-    /// A row group, all columns.
+    /// Reads all columns of a row group.
     pub(crate) fn read_all(&self, row_group: usize) -> Result<RecordBatch, StoreError> {
         let fields = self.schema.fields();
         self.read_columns(fields, row_group, &(0..fields.len()).collect::<Vec<_>>())
     }
 
-    /// Many short columns of a row group by their indices, in the file's order.
+    /// Reads many short columns of a row group by their indices, in the file's order.
     pub(crate) fn read_short_columns(
         &self,
         row_group: usize,
         indices: &[usize],
     ) -> Result<RecordBatch, StoreError> {
-        let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
-        let schema = self.schema.project(indices).map_err(|error| damaged(&error))?;
+        let schema = self.schema.project(indices).map_err(|error| self.damaged(error))?;
         let group = self.row_groups().get(row_group);
         let chunks = indices.iter().map(|index| group.and_then(|group| group.columns().get(*index)));
         let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
@@ -176,68 +181,75 @@ impl ParquetReader {
             return self.read_columns(self.schema.fields(), row_group, indices);
         };
         let window = Arc::new(self.window(&chunks)?);
-        let rows = usize::try_from(group.num_rows()).map_err(|error| damaged(&error))?;
+        let rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
+        let decoded = |chunk: &ColumnChunkMetaData, data_type: &DataType| {
+            decode(&window, chunk, data_type, rows).map_err(|error| self.damaged(error))
+        };
         let columns = chunks
             .par_iter()
             .zip(schema.fields().par_iter())
             .with_min_len(32)
-            .map(|(chunk, field)| {
-                caught(&self.path, || {
-                    decode(&window, chunk, field.data_type(), rows).map_err(|error| damaged(&error))
-                })
-            })
+            .map(|(chunk, field)| caught(&self.path, || decoded(chunk, field.data_type())))
             .collect::<Result<Vec<ArrayRef>, StoreError>>()?;
-        RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| damaged(&error))
+        RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| self.damaged(error))
     }
 
-    /// The bytes from the first of these column chunks to the last, read at once.
+    /// Reads the bytes from the first of these column chunks to the last at once.
     fn window(&self, chunks: &[&ColumnChunkMetaData]) -> Result<Window, StoreError> {
-        let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
         let (mut start, mut end) = (u64::MAX, 0);
         for (first, length) in chunks.iter().map(|chunk| chunk.byte_range()) {
             start = start.min(first);
             end = end.max(first + length);
         }
-        let length = usize::try_from(end.saturating_sub(start)).map_err(|error| damaged(&error))?;
-        let bytes = self.file.get_bytes(start.min(end), length).map_err(|error| damaged(&error))?;
+        let length = usize::try_from(end.saturating_sub(start)).map_err(|error| self.damaged(error))?;
+        let bytes = self.file.get_bytes(start.min(end), length).map_err(|error| self.damaged(error))?;
         Ok(Window { bytes, start: start.min(end), largest_page: largest_page(chunks.iter().copied()) })
     }
 
-    /// The columns with these indices, as these fields of all columns say.
+    /// Reads the columns with these indices, in the file's order. `fields` has a field for each column of the file.
     fn read_columns(
         &self,
         fields: &Fields,
         row_group: usize,
         indices: &[usize],
     ) -> Result<RecordBatch, StoreError> {
-        let damaged = |error: &dyn std::fmt::Display| StoreError::damaged(&self.path, error);
-        let no_group = || StoreError::damaged(&self.path, format!("no row group {row_group}"));
+        let no_group = || self.damaged(format!("no row group {row_group}"));
         let group = self.row_groups().get(row_group).ok_or_else(no_group)?;
-        let rows = usize::try_from(group.num_rows()).map_err(|error| damaged(&error))?;
+        let n_rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
+        let field = |index: &usize| fields.get(*index).cloned();
+        let shown: Option<Fields> = indices.iter().map(field).collect();
+        let shown = shown.ok_or_else(|| self.damaged("a column is missing"))?;
+        let group = OneGroup { file: &self.file, metadata: &self.metadata, group, n_rows };
         caught(&self.path, || {
-            let stored = self.metadata.file_metadata().schema_descr();
-            let mask = ProjectionMask::roots(stored, indices.iter().copied());
-            let levels =
-                parquet_to_arrow_field_levels(stored, mask, Some(fields)).map_err(|error| damaged(&error))?;
-            let group = OneGroup { file: &self.file, metadata: &self.metadata, group };
-            let at_once = rows.clamp(1, ROWS_AT_ONCE);
-            let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, at_once, None)
-                .map_err(|error| damaged(&error))?;
-            let schema = reader.schema();
-            let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(&error))?;
-            let batch = match <[RecordBatch; 1]>::try_from(batches) {
-                Ok([batch]) => batch,
-                Err(batches) => concat_batches(&schema, &batches).map_err(|error| damaged(&error))?,
-            };
-            if batch.num_rows() != rows {
-                return Err(damaged(&"a row group has fewer rows than it says"));
+            let batch = decode_group(&group, fields, indices).map_err(|error| self.damaged(error))?;
+            if batch.num_rows() != n_rows {
+                return Err(self.damaged("a row group has fewer rows than it says"));
             }
-            let read: Fields = indices.iter().filter_map(|index| fields.get(*index)).cloned().collect();
-            as_shown(batch, &read).map_err(|error| damaged(&error))
+            as_shown(batch, &shown).map_err(|error| self.damaged(error))
         })
+    }
+
+    fn damaged(&self, problem: impl ToString) -> StoreError {
+        StoreError::damaged(&self.path, problem)
     }
 }
 
+/// Decodes the columns with these indices by Parquet's reader, as one batch.
+fn decode_group(group: &OneGroup<'_>, fields: &Fields, indices: &[usize]) -> ParquetResult<RecordBatch> {
+    let stored = group.metadata.file_metadata().schema_descr();
+    let mask = ProjectionMask::roots(stored, indices.iter().copied());
+    let levels = parquet_to_arrow_field_levels(stored, mask, Some(fields))?;
+    let at_once = group.n_rows.clamp(1, ROWS_AT_ONCE);
+    let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, group, at_once, None)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(match <[RecordBatch; 1]>::try_from(batches) {
+        Ok([batch]) => batch,
+        Err(batches) => concat_batches(&schema, &batches)?,
+    })
+}
+
+/// The indices of the fields with these names, in the order of the fields.
 fn indices_of(fields: &Fields, names: &[&str]) -> Vec<usize> {
     let named = |(_, field): &(usize, &FieldRef)| names.contains(&field.name().as_str());
     fields.iter().enumerate().filter(named).map(|(index, _)| index).collect()

@@ -1,4 +1,4 @@
-//! A Parquet file, written by row groups.
+//! Writes a Parquet file by row groups.
 
 use std::io::BufWriter;
 use std::path::Path;
@@ -30,8 +30,8 @@ use crate::format::key_value_metadata as keys;
 use crate::format::page_compression::codec;
 use crate::format::parquet_reader::ParquetReader;
 
-/// The most text of a row group, bytes, each row with all of its own: so much of it has a reader in memory that knows no
-/// dictionaries. A session is never split: one that has more has a row group of its own.
+/// Bytes of text in a row group at most, each row counted with all of its own: a reader that knows no dictionaries has so much
+/// in memory. A session is never split: one with more has a row group of its own.
 pub const LARGEST_TEXT: usize = 64 << 20;
 
 /// A column chunk on its way into a file.
@@ -46,13 +46,13 @@ pub(crate) struct ParquetWriter<'a> {
     writer: SerializedFileWriter<BufWriter<HashedFile>>,
     row_groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
-    /// For chunks that are compressed here. `None` unless that is with zstd.
+    /// Properties of columns whose pages are compressed here. `None` unless the compression is zstd.
     uncompressed: Option<WriterPropertiesPtr>,
     n_groups: usize,
 }
 
 impl<'a> ParquetWriter<'a> {
-    /// Begins a file with these columns, and with these keys and values in its metadata.
+    /// Begins a file with these columns and this key-value metadata.
     pub(crate) fn create(
         path: &Path,
         changes: &'a FileChanges,
@@ -62,7 +62,8 @@ impl<'a> ParquetWriter<'a> {
     ) -> Result<Self, StoreError> {
         let failed = StoreError::parquet(path);
         let (atomic, file) = AtomicFile::create(path, changes)?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
+        let name = file_name.to_string_lossy().into_owned();
         let key_values = &[key_values, &[(keys::FILE, name)]].concat();
         let uncompressed = match compression {
             Compression::Zstd => {
@@ -78,7 +79,7 @@ impl<'a> ParquetWriter<'a> {
         Ok(Self { atomic, writer, row_groups, schema: Arc::clone(schema), uncompressed, n_groups: 0 })
     }
 
-    /// Writes a row group. `column` makes the parts of the column with an index; columns are encoded in parallel.
+    /// Writes a row group. `column` gives the parts of the column with an index. Columns are encoded in parallel.
     pub(crate) fn write_group(
         &mut self,
         column: impl Fn(usize) -> Result<Vec<ArrayRef>, StoreError> + Sync,
@@ -94,27 +95,16 @@ impl<'a> ParquetWriter<'a> {
             .enumerate()
             .map(|(index, (writer, (field, descriptor)))| {
                 let parts = column(index)?;
-                if compresses_here && *field.data_type() == DataType::Float64 {
-                    let chunk = encode_doubles(Arc::clone(descriptor), &parts);
-                    return chunk.map(Encoded::Here).map_err(StoreError::parquet(path));
-                }
-                encode_by_parquet(writer, field, &parts).map_err(StoreError::parquet(path))
+                let is_here = compresses_here && *field.data_type() == DataType::Float64;
+                let here = is_here.then(|| encode_doubles(Arc::clone(descriptor), &parts).map(Encoded::Here));
+                let chunk = here.unwrap_or_else(|| encode_by_parquet(writer, field, &parts));
+                chunk.map_err(StoreError::parquet(path))
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut group = self.writer.next_row_group().map_err(&failed)?;
-        for chunk in chunks {
-            match chunk {
-                Encoded::Here(chunk) => group.append_column(&chunk.bytes, chunk.close),
-                Encoded::ByParquet(chunk) => chunk.append_to_row_group(&mut group),
-            }
-            .map_err(&failed)?;
-        }
-        group.close().map_err(&failed)?;
-        self.n_groups += 1;
-        Ok(())
+        self.append_group(chunks).map_err(failed)
     }
 
-    /// Writes a row group of many short columns.
+    /// Writes a row group of many short columns. `column` gives the column with an index.
     pub(crate) fn write_short_columns(
         &mut self,
         column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
@@ -130,21 +120,27 @@ impl<'a> ParquetWriter<'a> {
             .with_min_len(32)
             .enumerate()
             .map(|(index, descriptor)| {
-                let array = column(index)?;
-                encode(Arc::clone(descriptor), Arc::clone(&properties), &array)
-                    .map_err(StoreError::parquet(path))
+                let chunk = encode(Arc::clone(descriptor), Arc::clone(&properties), &column(index)?);
+                chunk.map(Encoded::Here).map_err(StoreError::parquet(path))
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut group = self.writer.next_row_group().map_err(&failed)?;
+        self.append_group(chunks).map_err(failed)
+    }
+
+    fn append_group(&mut self, chunks: Vec<Encoded>) -> ParquetResult<()> {
+        let mut group = self.writer.next_row_group()?;
         for chunk in chunks {
-            group.append_column(&chunk.bytes, chunk.close).map_err(&failed)?;
+            match chunk {
+                Encoded::Here(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+                Encoded::ByParquet(chunk) => chunk.append_to_row_group(&mut group)?,
+            }
         }
-        group.close().map_err(&failed)?;
+        group.close()?;
         self.n_groups += 1;
         Ok(())
     }
 
-    /// Writes a row group of a batch's columns.
+    /// Writes a batch as a row group.
     pub(crate) fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let path = self.atomic.path().to_owned();
         let missing = || StoreError::damaged(&path, "a column is missing");
@@ -169,14 +165,14 @@ impl<'a> ParquetWriter<'a> {
         Ok(())
     }
 
-    /// Completes the file and puts it in place.
+    /// Writes the footer and commits the file.
     pub(crate) fn commit(self) -> Result<(), StoreError> {
         let file = self.writer.into_inner().map_err(StoreError::parquet(self.atomic.path()))?;
         self.atomic.commit(file)
     }
 }
 
-/// Text may come as dictionaries, which are not expanded.
+/// Encodes a column by Parquet's own writer. Text may come as dictionaries, which are not expanded.
 fn encode_by_parquet(
     mut writer: ArrowColumnWriter,
     field: &FieldRef,
@@ -190,8 +186,8 @@ fn encode_by_parquet(
     writer.close().map(Encoded::ByParquet)
 }
 
-/// Doubles have no two values alike: a dictionary would only cost; their bytes in streams compress better. Statistics
-/// are kept where a reader filters, not for measured values.
+/// How columns are encoded. Of doubles no two are alike: a dictionary would only cost, and their bytes compress better in
+/// streams. Statistics are kept for columns that readers filter by, not for measured values.
 fn properties(
     schema: &Schema,
     compression: Compression,
@@ -201,7 +197,7 @@ fn properties(
     // With zstd, doubles are compressed by [`encode_doubles`].
     let of_doubles =
         if compression == Compression::Zstd { ParquetCompression::UNCOMPRESSED } else { codec(compression)? };
-    // What holds for most columns is the default: a feature has hundreds.
+    // Doubles are the default: a feature has hundreds of them.
     let mut builder = WriterProperties::builder()
         .set_dictionary_enabled(false)
         // A text that repeats is written once, however long it is.

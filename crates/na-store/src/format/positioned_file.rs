@@ -1,4 +1,4 @@
-//! A file that many threads read at once.
+//! A file that many threads read at once, each from a position of its own.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,15 +12,15 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::format::page_size::check_size;
 use crate::format::reopened_file::ReopenedFile;
 
-/// Parquet's own reader of [`File`] seeks, and all handles of one open file share their position: here each read says
-/// where.
+/// A file without a shared position. Parquet's own reader of [`File`] seeks, and all handles of one open file share their
+/// position; here each read gives its own.
 #[derive(Debug, Clone)]
 pub(crate) struct PositionedFile {
     handle: Arc<ReopenedFile>,
-    /// The file, where it stays open.
+    /// Keeps the file open. `None` if it is open only while it is read.
     _open: Option<Arc<File>>,
     length: u64,
-    /// What pages decompress to at most, bytes. None until that is known.
+    /// Bytes that pages decompress to at most. `None` until the footer is read.
     largest_page: Option<u64>,
 }
 
@@ -31,7 +31,7 @@ impl PositionedFile {
         Ok(Self { handle: Arc::new(handle), _open: Some(file), length, largest_page: None })
     }
 
-    /// The same file, of which pages are read now.
+    /// The same file after its footer is read: from here on pages are read, and their sizes checked.
     pub(crate) fn with_pages(self, largest_page: u64) -> Self {
         Self { largest_page: Some(largest_page), ..self }
     }
@@ -41,7 +41,7 @@ impl PositionedFile {
         Self { _open: None, ..self }
     }
 
-    /// The same file, open for as long as this lives.
+    /// The same file, open as long as the returned value lives.
     pub(crate) fn opened(&self) -> io::Result<Self> {
         Ok(Self { _open: Some(self.handle.file()?), ..self.clone() })
     }
@@ -56,7 +56,7 @@ impl Length for PositionedFile {
 impl ChunkReader for PositionedFile {
     type T = BufReader<ReadFrom>;
 
-    /// Reads on from the footer's end, or from the beginning of a page.
+    /// Reads from the beginning of a page; before [`PositionedFile::with_pages`], from anywhere.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let from = ReadFrom { file: self.handle.file()?, position: start };
         let mut reader = BufReader::with_capacity(1 << 18, from);
@@ -77,7 +77,7 @@ impl ChunkReader for PositionedFile {
     }
 }
 
-/// Reading on from a position.
+/// A reader that begins at a position.
 #[derive(Debug)]
 pub(crate) struct ReadFrom {
     file: Arc<File>,
@@ -90,7 +90,7 @@ impl Read for ReadFrom {
         let read = std::os::unix::fs::FileExt::read_at(self.file.as_ref(), buffer, self.position)?;
         #[cfg(windows)]
         let read = std::os::windows::fs::FileExt::seek_read(self.file.as_ref(), buffer, self.position)?;
-        self.position += u64::try_from(read).unwrap_or_default();
+        self.position += read as u64;
         Ok(read)
     }
 }

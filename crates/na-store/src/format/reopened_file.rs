@@ -1,4 +1,4 @@
-//! A file that is open while somebody needs it: a store has more files than a process may hold open.
+//! A file that is open only while somebody needs it: a store has more files than a process may hold open.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-/// A file that was open once, and can be opened again as long as no other took its place.
+/// A file that was open once. It can be opened again until another file replaces it.
 #[derive(Debug)]
 pub(crate) struct ReopenedFile {
     path: PathBuf,
-    mark: Mark,
+    identity: OpenedIdentity,
     open: Mutex<Weak<File>>,
 }
 
-/// A file and no other: files of a store are replaced, and never changed.
+/// What tells a file from one that replaced it. Files of a store are replaced, and never changed.
 #[derive(Debug, PartialEq, Eq)]
-struct Mark {
+struct OpenedIdentity {
     inode: u64,
     length: u64,
     modified: Option<SystemTime>,
@@ -26,19 +26,19 @@ impl ReopenedFile {
     /// Opens a file.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Arc<File>)> {
         let file = Arc::new(File::open(path)?);
-        let mark = Mark::of(&file.metadata()?);
+        let identity = OpenedIdentity::of(&file.metadata()?);
         let open = Mutex::new(Arc::downgrade(&file));
-        Ok((Self { path: path.to_owned(), mark, open }, file))
+        Ok((Self { path: path.to_owned(), identity, open }, file))
     }
 
-    /// The file, opened again where nobody has it open any more. It stays open for as long as what this returns lives.
+    /// The open file; if nobody has it open any more, it is opened again. It stays open as long as the returned value lives.
     pub(crate) fn file(&self) -> io::Result<Arc<File>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
         let file = Arc::new(File::open(&self.path)?);
-        if Mark::of(&file.metadata()?) != self.mark {
+        if OpenedIdentity::of(&file.metadata()?) != self.identity {
             return Err(io::Error::other("it was replaced while it was read; read it again"));
         }
         *open = Arc::downgrade(&file);
@@ -46,7 +46,7 @@ impl ReopenedFile {
     }
 }
 
-impl Mark {
+impl OpenedIdentity {
     fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);

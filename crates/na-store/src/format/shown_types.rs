@@ -1,22 +1,22 @@
-//! The types that columns are shown with, whatever program wrote their file.
+//! The types with which columns are shown, whatever program wrote their file.
 //!
-//! pandas and Polars write text in several layouts, and some libraries numbers of 32 bits. The store knows text as
-//! UTF-8, numbers of 64 bits, and flags as booleans; nothing is lost on the way there, or it is an error.
+//! pandas and Polars write text in several layouts, and some libraries write numbers of 32 bits. The store shows text as UTF-8,
+//! numbers with 64 bits, and flags as booleans. A value that the shown type cannot hold is an error.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Fields, Float64Type, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Schema};
 use arrow::error::ArrowError;
 use na_model::{MetricKind, Number, is_missing_in_list, metric_kind};
 
-use crate::format::column_origin::{ColumnOrigin, with_no_values, written_columns};
+use crate::format::column_origin::{ColumnOrigin, WrittenColumn, with_no_values, written_columns};
 
 const EXACTLY: CastOptions<'_> =
     CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
 
-/// The type that a column of this type is shown with.
+/// The shown type of a stored type.
 fn shown(stored: &DataType) -> DataType {
     use DataType::{
         Dictionary, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, UInt8, UInt16,
@@ -32,35 +32,36 @@ fn shown(stored: &DataType) -> DataType {
     }
 }
 
-/// The columns of a file as they are shown.
+/// The columns of a file with their shown types.
 pub(crate) fn shown_schema(stored: &Schema) -> Schema {
     let columns = written_columns(stored);
-    let fields = stored.fields().iter().zip(&columns).map(|(field, column)| {
-        let is_told = column.origin == ColumnOrigin::Table && column.data_type == *field.data_type();
-        let (data_type, is_empty) = match (metric_kind(column.name), field.data_type()) {
-            // pandas writes flags that went through its cache as numbers, with gaps as doubles.
-            (Some(MetricKind::Flag), stored) if is_told && *stored != DataType::Null => {
-                (DataType::Boolean, false)
-            }
-            // A statistic without a type is one without a value, and no text.
-            (Some(_), DataType::Null) if is_told => (DataType::Float64, true),
-            (_, stored) => (shown(stored), false),
-        };
-        if data_type == *field.data_type() {
-            return Arc::clone(field);
-        }
-        let is_flag = data_type == DataType::Boolean;
-        let nullable = field.is_nullable() || is_flag;
-        let field = Field::clone(field).with_data_type(data_type).with_nullable(nullable);
-        Arc::new(if is_empty { with_no_values(field) } else { field })
-    });
+    let fields = stored.fields().iter().zip(&columns).map(|(field, column)| shown_field(field, column));
     Schema::new_with_metadata(fields.collect::<Fields>(), stored.metadata().clone())
 }
 
-/// What was read of a file as the columns that it is shown with.
+fn shown_field(field: &FieldRef, column: &WrittenColumn<'_>) -> FieldRef {
+    // Not a column of the session list, nor one that records that its type is a placeholder.
+    let is_of_table = column.origin == ColumnOrigin::Table && column.data_type == *field.data_type();
+    let (data_type, is_empty) = match (metric_kind(column.name), field.data_type()) {
+        // pandas writes flags that went through its cache as numbers, with gaps as doubles.
+        (Some(MetricKind::Flag), stored) if is_of_table && *stored != DataType::Null => {
+            (DataType::Boolean, false)
+        }
+        // A statistic without a type has no value: it is no text.
+        (Some(_), DataType::Null) if is_of_table => (DataType::Float64, true),
+        (_, stored) => (shown(stored), false),
+    };
+    if data_type == *field.data_type() {
+        return Arc::clone(field);
+    }
+    let nullable = field.is_nullable() || data_type == DataType::Boolean;
+    let field = Field::clone(field).with_data_type(data_type).with_nullable(nullable);
+    Arc::new(if is_empty { with_no_values(field) } else { field })
+}
+
+/// Casts the columns of a batch to the types of these fields, which are their shown ones.
 pub(crate) fn as_shown(batch: RecordBatch, fields: &Fields) -> Result<RecordBatch, ArrowError> {
-    let are_shown =
-        |(field, column): (&Arc<Field>, &arrow::array::ArrayRef)| field.data_type() == column.data_type();
+    let are_shown = |(field, column): (&FieldRef, &ArrayRef)| field.data_type() == column.data_type();
     if fields.iter().zip(batch.columns()).all(are_shown) {
         return Ok(batch);
     }
@@ -71,38 +72,46 @@ pub(crate) fn as_shown(batch: RecordBatch, fields: &Fields) -> Result<RecordBatc
     RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns.collect::<Result<_, _>>()?)
 }
 
-/// Flags that somebody wrote as numbers or words, as a table's own files may write them.
+/// Reads flags from numbers or words: a table's own files may have them so.
 fn flags(name: &str, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let other = |found: &str| {
-        ArrowError::CastError(format!("the column {name} holds {found:?}, which is neither true nor false"))
-    };
-    let of_number = |value: f64| match value {
-        0.0 => Ok(Some(false)),
-        1.0 => Ok(Some(true)),
-        value if value.is_nan() => Ok(None),
-        value => Err(other(&value.to_string())),
-    };
-    let of_word = |word: &str| match word.trim() {
-        word if is_missing_in_list(word) => Ok(None),
-        word if word.eq_ignore_ascii_case("true") => Ok(Some(true)),
-        word if word.eq_ignore_ascii_case("false") => Ok(Some(false)),
-        word => {
-            Number::parse(word).ok_or_else(|| other(word)).and_then(|number| of_number(number.to_double()))
-        }
-    };
     let cells: Result<BooleanArray, ArrowError> = match shown(column.data_type()) {
         DataType::Utf8 => {
             let words = cast_with_options(column, &DataType::Utf8, &EXACTLY)?;
             let words = words.as_string::<i32>().iter();
-            words.map(|word| word.map_or(Ok(None), of_word)).collect()
+            words.map(|word| word.map_or(Ok(None), |word| flag_of_word(name, word))).collect()
         }
         _ => {
             let numbers = cast_with_options(column, &DataType::Float64, &EXACTLY)?;
             let numbers = numbers.as_primitive::<Float64Type>().iter();
-            numbers.map(|number| number.map_or(Ok(None), of_number)).collect()
+            numbers.map(|number| number.map_or(Ok(None), |value| flag_of_number(name, value))).collect()
         }
     };
     Ok(Arc::new(cells?))
+}
+
+fn flag_of_number(name: &str, value: f64) -> Result<Option<bool>, ArrowError> {
+    match value {
+        0.0 => Ok(Some(false)),
+        1.0 => Ok(Some(true)),
+        value if value.is_nan() => Ok(None),
+        value => Err(no_flag(name, &value.to_string())),
+    }
+}
+
+fn flag_of_word(name: &str, word: &str) -> Result<Option<bool>, ArrowError> {
+    let word = word.trim();
+    if is_missing_in_list(word) {
+        return Ok(None);
+    }
+    if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") {
+        return Ok(Some(word.eq_ignore_ascii_case("true")));
+    }
+    let number = Number::parse(word).ok_or_else(|| no_flag(name, word))?;
+    flag_of_number(name, number.to_double())
+}
+
+fn no_flag(name: &str, found: &str) -> ArrowError {
+    ArrowError::CastError(format!("the column {name} holds {found:?}, which is neither true nor false"))
 }
 
 #[cfg(test)]

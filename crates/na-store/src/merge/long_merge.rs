@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedTable, CachedUnit, TableForm};
-use na_model::{MapSource, Region, Session, TableName};
+use na_model::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, WORKFLOW};
+use na_model::{MapSource, Region, Session, TableKind, TableName};
 
 use crate::error::StoreError;
 use crate::merge::replaced_maps::{Replaced, ReplacedMaps};
@@ -26,6 +27,7 @@ use crate::tables::tiv::TivTable;
 #[derive(Clone)]
 pub(crate) struct LongMerge {
     pub(crate) table: TableName,
+    pub(crate) kind: Arc<TableKind>,
     pub(crate) old: Option<Arc<LongFile>>,
     pub(crate) replaced: Arc<ReplacedMaps>,
     /// The cache's units that have this table, in the order in which they are written.
@@ -54,12 +56,16 @@ impl LongMerge {
         facts: SessionFacts,
     ) -> Self {
         let has_table = |unit: &&Arc<CachedUnit>| unit.tables.iter().any(|info| info.table == *table);
+        let forms: Vec<TableForm> = forms.iter().filter(|form| form.table == *table).cloned().collect();
+        let kind = forms.last().map(|form| Arc::clone(&form.kind));
+        let kind = kind.or_else(|| old.as_ref().map(|old| Arc::clone(&old.kind)));
         Self {
             table: table.clone(),
+            kind: kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table))),
             old,
             replaced: replaced.in_table(table),
             units: units.iter().filter(has_table).cloned().collect(),
-            forms: forms.iter().filter(|form| form.table == *table).cloned().collect(),
+            forms,
             facts,
             producers: BTreeSet::new(),
         }
@@ -70,12 +76,12 @@ impl LongMerge {
         let forms = self.forms.iter().map(|form| form.columns.as_ref());
         // A file without rows that stay contributes no columns and no types.
         let stays = self.kept_row_ranges().next().is_some();
-        LongSchema::merge(&self.table, file, stays, forms, &self.facts.metadata.columns)
+        LongSchema::merge(&self.table, &self.kind, file, stays, forms, &self.facts.metadata.columns)
     }
 
     /// What the table's features are made from, given its columns.
     pub(crate) fn feature_origin<'a>(&'a self, schema: &'a LongSchema) -> FeatureOrigin<'a> {
-        FeatureOrigin { table: &self.table, schema: &schema.schema, maps: self.maps() }
+        FeatureOrigin { table: &self.table, kind: &self.kind, schema: &schema.schema, maps: self.maps() }
     }
 
     /// The maps that the table will have rows of, in map order: the names of features hang on it.
@@ -197,7 +203,7 @@ impl LongMerge {
             Some(array) => Column::Array(Arc::clone(array)),
             None => Column::Constant(Scalar::Null),
         });
-        let added = added_values(&self.table, table.map.as_ref(), session).map(Column::Constant);
+        let added = added_values(&self.table, &self.kind, table.map.as_ref(), session).map(Column::Constant);
         let values = tsv.chain(added).chain(std::iter::repeat(Column::Constant(Scalar::Null)));
         let cells = facts.iter().zip(values).map(|(fact, value)| fact.clone().unwrap_or(value));
         let columns = cells.collect();
@@ -277,26 +283,18 @@ pub(crate) fn without_maps(maps: Vec<MapRows>) -> Vec<SessionRows> {
 /// fact of the session.
 fn added_values(
     table: &TableName,
+    kind: &TableKind,
     map: Option<&MapSource>,
     session: &Session,
 ) -> impl Iterator<Item = Scalar> {
-    let subject = Scalar::text(session.subject.as_str());
-    let id = Scalar::optional_text(session.id_str());
-    let values = match table {
-        TableName::Anatomical(tissue) => {
-            vec![Scalar::text(tissue.as_str()), Scalar::text(tissue.measured()), subject, id, Scalar::Null]
-        }
-        TableName::Diffusion(workflow) => {
-            let word = |word: Option<&String>| Scalar::optional_text(word.map(String::as_str));
-            vec![
-                Scalar::text(workflow.as_str()),
-                word(map.map(|map| &map.model)),
-                word(map.map(|map| &map.param)),
-                word(map.map(|map| &map.desc)),
-                subject,
-                id,
-            ]
-        }
-    };
-    values.into_iter()
+    table.added_columns().iter().map(move |column| match *column {
+        MODALITY | WORKFLOW => Scalar::text(table.name()),
+        METRIC => Scalar::text(&kind.measured),
+        SUBJECT => Scalar::text(session.subject.as_str()),
+        SESSION => Scalar::optional_text(session.id_str()),
+        MODEL => Scalar::optional_text(map.map(|map| map.model.as_str())),
+        PARAM => Scalar::optional_text(map.map(|map| map.param.as_str())),
+        DESC => Scalar::optional_text(map.map(|map| map.desc.as_str())),
+        _ => Scalar::Null,
+    })
 }

@@ -9,7 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use na_model::{MapSource, MeasurementUnit, Session, TableName};
+use na_model::{MapSource, MeasurementUnit, Session, TableKind};
 
 use crate::format::fields::with_unit;
 use crate::tables::key_columns::key_fields;
@@ -147,12 +147,12 @@ fn indices_or_null(rows: &[u32]) -> UInt32Array {
 
 /// The columns of a feature: the key columns, then its regions, all with the metric's type and unit.
 pub(crate) fn feature_schema(
-    table: &TableName,
+    kind: &TableKind,
     metric: &str,
     regions: &[String],
     data_type: &DataType,
 ) -> SchemaRef {
-    let unit = MeasurementUnit::of_column(table, metric).filter(|_| *data_type != DataType::Boolean);
+    let unit = kind.unit_of(metric).filter(|_| *data_type != DataType::Boolean);
     let region = |name: &String| {
         with_unit(Field::new(name, data_type.clone(), true), unit.map(MeasurementUnit::as_str))
     };

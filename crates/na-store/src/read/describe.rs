@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use na_cache::CacheStatus;
 use na_model::columns::KEY_COLUMNS;
-use na_model::{MeasurementUnit, Modality, SubjectCode, TableName, WideFeature};
+use na_model::{MeasurementUnit, Modality, SubjectCode, TableKind, TableName, WideFeature};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -117,7 +117,7 @@ impl Snapshot {
                 self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?
             }
             FeatureLocation::Computed(table, feature) => {
-                let unit = MeasurementUnit::of_column(table, &feature.metric);
+                let unit = self.kinds().get(table).and_then(|kind| kind.unit_of(&feature.metric));
                 self.computed_facts(&found, feature.kind.clone(), unit, self.producers(table)?)?
             }
         };
@@ -184,7 +184,7 @@ fn exported_facts(entry: &WideFeature, file: &ParquetReader) -> Result<FeatureFa
 
 /// The unit of a feature, by its entry in the manifest.
 fn unit_in_manifest(entry: &WideFeature) -> Option<MeasurementUnit> {
-    MeasurementUnit::of_column(&table_of(entry)?, &entry.metric)
+    TableKind::of_parcellate(&table_of(entry)?).unit_of(&entry.metric)
 }
 
 fn kind_in_manifest(entry: &WideFeature) -> FeatureKind {

@@ -34,7 +34,8 @@ impl Snapshot {
         if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
             names.push(FeatureName::tiv().to_string());
         }
-        for family in families(self.tables()) {
+        let with_rows = self.kinds().iter().filter(|(table, _)| self.has_table(table));
+        for family in families(with_rows.map(|(table, kind)| (table.clone(), &**kind))) {
             if !family.iter().any(|table| wanted(table.modality())) {
                 continue;
             }
@@ -62,7 +63,8 @@ impl Snapshot {
         if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
             return Ok(FeatureLocation::File(WideFeature::clone(entry)));
         }
-        let families = families(self.all_tables());
+        let kinds = self.kinds();
+        let families = families(kinds.iter().map(|(table, kind)| (table.clone(), &**kind)));
         if let Some((entry, table)) = entry
             && let Some(family) = families.iter().find(|family| family.contains(&table))
             && self.has_current_file(&table, family, entry)?
@@ -70,7 +72,8 @@ impl Snapshot {
             return Ok(FeatureLocation::File(entry.clone()));
         }
         for metrics in [self.wide_metrics(), WideMetrics::All] {
-            for family in families.iter().filter(|family| family.iter().any(|table| may_give(table, name))) {
+            let gives = |table: &TableName| kinds.get(table).is_some_and(|kind| may_give(kind, name));
+            for family in families.iter().filter(|family| family.iter().any(gives)) {
                 let mut planned = self.planned(family, &metrics)?.into_iter();
                 if let Some((table, feature)) = planned.find(|(_, feature)| feature.name.as_str() == name) {
                     return Ok(FeatureLocation::Computed(table, feature));

@@ -11,6 +11,7 @@ use na_model::{TableName, WideFeature};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
+use crate::merge::long_merge::LongMerge;
 use crate::merge::pivot::{MapPivot, feature_schema};
 use crate::read::feature_lookup::FeatureLocation;
 use crate::read::long_values::LongValues;
@@ -106,10 +107,11 @@ impl Snapshot {
         features: &[(usize, &PlannedFeature)],
         options: &ReadOptions,
     ) -> Result<Vec<(usize, RecordBatch)>, StoreError> {
-        let read = self.long_values(&self.merge(table)?, features)?;
+        let merge = self.merge(table)?;
+        let read = self.long_values(&merge, features)?;
         let pivots = MapPivot::all(&read.index);
         let batches = features.iter().map(|(index, feature)| {
-            let batch = self.pivoted(table, feature, &pivots, &read, options)?;
+            let batch = self.pivoted(&merge, feature, &pivots, &read, options)?;
             Ok((*index, batch))
         });
         batches.collect()
@@ -117,20 +119,20 @@ impl Snapshot {
 
     fn pivoted(
         &self,
-        table: &TableName,
+        merge: &LongMerge,
         feature: &PlannedFeature,
         pivots: &[MapPivot],
         read: &LongValues<'_>,
         options: &ReadOptions,
     ) -> Result<RecordBatch, StoreError> {
         let no_rows =
-            || StoreError::damaged(&self.output().join(table.file_path()), "rows of a map are gone");
+            || StoreError::damaged(&self.output().join(merge.table.file_path()), "rows of a map are gone");
         let pivot = pivots.iter().find(|pivot| pivot.map == feature.map).ok_or_else(no_rows)?;
         let values = read.by_metric.get(feature.metric.as_str()).ok_or_else(no_rows)?;
         let arrow = StoreError::arrow(self.output());
         let picks = pivot.pick_rows(|session| options.wants(session), &read.starts).map_err(&arrow)?;
         let rows = picks.rows_for(values);
-        let schema = feature_schema(table, &feature.metric, &pivot.regions.names, values.data_type());
+        let schema = feature_schema(&merge.kind, &feature.metric, &pivot.regions.names, values.data_type());
         let regions = self.region_indices(&pivot.regions.names, options)?;
         let mut columns: Vec<ArrayRef> = key_arrays(picks.sessions.iter()).into();
         let picked = regions.par_iter().map(|region| picks.region(values, &rows, *region));

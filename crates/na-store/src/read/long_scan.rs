@@ -7,8 +7,8 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::CachedUnit;
-use na_model::TableName;
 use na_model::columns::TIV;
+use na_model::{TableKind, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -54,14 +54,17 @@ impl LongScan {
             (None, Some(file)) => Arc::clone(file.schema()),
             (None, None) => Arc::new(Schema::empty()),
         };
+        let kind = snapshot.kinds().get(table).cloned();
+        let kind = kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table)));
         let has_volumes = table.added_columns().contains(&TIV);
         let volumes = (options.tiv && !has_volumes).then(|| snapshot.volumes()).transpose()?;
-        check_metrics(&all, options, snapshot.output())?;
+        check_metrics(&all, &kind, options, snapshot.output())?;
         let facts = merged.as_ref().map(|merged| merged.columns.facts()).unwrap_or_default();
-        let columns = ScanColumns::choose(&all, &facts, options, volumes.is_some());
+        let columns = ScanColumns::choose(&all, &kind, &facts, options, volumes.is_some());
         let schema = columns.given_schema();
         let path = snapshot.output().join(table.file_path());
-        let rows = RowReader { path, file, merged, volumes, options: options.clone(), columns };
+        let region_key = kind.region_key.clone();
+        let rows = RowReader { path, file, merged, volumes, options: options.clone(), columns, region_key };
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
     }
 

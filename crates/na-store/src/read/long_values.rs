@@ -9,8 +9,7 @@ use arrow::compute::concat;
 use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
 use na_cache::{CachedTable, CachedUnit, RegionColumns};
-use na_model::MapSource;
-use na_model::columns::REGION_COLUMNS;
+use na_model::{MapSource, RegionKey};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -78,7 +77,7 @@ impl Snapshot {
         let Some(cached) = &self.cached else { return Ok(Vec::new()) };
         let wanted =
             |map: Option<&MapSource>| features.iter().any(|(_, feature)| feature.map.as_ref() == map);
-        let columns = [metrics, &REGION_COLUMNS].concat();
+        let columns: Vec<&str> = metrics.iter().copied().chain(merge.kind.region_key.columns()).collect();
         let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
             let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
             let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
@@ -97,7 +96,8 @@ impl RowGroupBatches {
         metrics: &[&str],
     ) -> Result<(), StoreError> {
         let Some(old) = &merge.old else { return Ok(()) };
-        merge.kept_row_ranges().for_each(|range| self.index.add_row_range(&old.index, range));
+        let mut ranges = merge.kept_row_ranges();
+        ranges.try_for_each(|range| self.index.add_row_range(&old.index, range, old.file.path()))?;
         let mut groups: Vec<usize> =
             self.index.index.row_ranges.iter().map(|range| range.row_group).collect();
         groups.dedup();
@@ -109,15 +109,16 @@ impl RowGroupBatches {
 
     /// Adds what was read from the cache.
     fn add_cached(&mut self, merge: &LongMerge, cached: Vec<CachedMaps>) -> Result<(), ArrowError> {
+        let key = &merge.kind.region_key;
         let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
         // One atlas has the same regions in every session: they come as the same arrays, and are decoded once.
         let mut last: Option<(Vec<ArrayRef>, usize)> = None;
         for CachedMaps { unit, tables } in cached {
             for CachedTable { map, batch } in tables {
-                let regions = region_columns(&batch)?;
+                let regions = region_columns(&batch, key)?;
                 let region_list = match &last {
                     Some((known, region_list)) if are_same(known, regions.columns()) => *region_list,
-                    _ => self.index.region_list(RegionColumns::of(&regions).regions()),
+                    _ => self.index.region_list(RegionColumns::of(&regions, key).regions()),
                 };
                 last = Some((regions.columns().to_vec(), region_list));
                 self.index.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, region_list);
@@ -168,8 +169,8 @@ fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
 }
 
 /// The columns of a cached table that name its regions.
-fn region_columns(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let names_region = |(_, field): &(usize, &FieldRef)| REGION_COLUMNS.contains(&field.name().as_str());
+fn region_columns(batch: &RecordBatch, key: &RegionKey) -> Result<RecordBatch, ArrowError> {
+    let names_region = |(_, field): &(usize, &FieldRef)| key.has(field.name());
     let fields = batch.schema_ref().fields().iter().enumerate();
     batch.project(&fields.filter(names_region).map(|(index, _)| index).collect::<Vec<_>>())
 }

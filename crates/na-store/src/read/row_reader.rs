@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use na_cache::{Cache, CachedUnit};
-use na_model::{MapSource, Session};
+use na_model::{MapSource, RegionKey, Session};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -17,7 +17,7 @@ use crate::format::parquet_writer::LARGEST_TEXT;
 use crate::merge::long_merge::{KeptSession, LongMerge, MapRows, in_map_order, without_maps};
 use crate::read::options::ReadOptions;
 use crate::read::scan_columns::{CellSource, ScanColumns};
-use crate::tables::long_index::{key_places, sessions_of_rows};
+use crate::tables::long_index::{key_indices, sessions_of_rows};
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::scalar::Scalar;
 use crate::tables::session_rows::{Column, SessionRows, column};
@@ -52,6 +52,7 @@ pub(crate) struct RowReader {
     pub(crate) volumes: Option<Arc<TivTable>>,
     pub(crate) options: ReadOptions,
     pub(crate) columns: ScanColumns,
+    pub(crate) region_key: RegionKey,
 }
 
 impl RowReader {
@@ -143,7 +144,7 @@ impl RowReader {
         let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
         let needs_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
         if needs_sessions {
-            let keys = file.read_dictionaries_at(group, &key_places(file.schema()))?;
+            let keys = file.read_dictionaries_at(group, &key_indices(file.schema(), &self.region_key))?;
             let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
             let sessions = sessions.filter(|(session, _)| self.options.wants(session));
             kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));

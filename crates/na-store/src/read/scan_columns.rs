@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use na_model::columns::{LABEL_COLUMNS, TIV};
-use na_model::{MeasurementUnit, metric_kind};
+use na_model::columns::TIV;
+use na_model::{MeasurementUnit, TableKind};
 
 use crate::error::StoreError;
 use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns};
@@ -45,12 +45,17 @@ pub(crate) enum CellSource {
 ///
 /// # Errors
 /// [`StoreError::UnknownName`].
-pub(crate) fn check_metrics(all: &Schema, options: &ReadOptions, output: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_metrics(
+    all: &Schema,
+    kind: &TableKind,
+    options: &ReadOptions,
+    output: &Path,
+) -> Result<(), StoreError> {
     let Some(metrics) = &options.metrics else { return Ok(()) };
     let written = written_columns(all).into_iter();
     let of_table = written.filter(|column| column.origin == ColumnOrigin::Table);
     let known: Vec<&str> =
-        of_table.map(|column| column.written).filter(|name| metric_kind(name).is_some()).collect();
+        of_table.map(|column| column.written).filter(|name| kind.metric_kind(name).is_some()).collect();
     match metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
         Some(wrong) => Err(unknown("metric", wrong, output, known)),
         None => Ok(()),
@@ -61,6 +66,7 @@ impl ScanColumns {
     /// Chooses among all columns of a table. `facts` are those that are the same in all rows of a session.
     pub(crate) fn choose(
         all: &Schema,
+        kind: &TableKind,
         facts: &[(usize, SessionFact)],
         options: &ReadOptions,
         adds_volumes: bool,
@@ -73,11 +79,11 @@ impl ScanColumns {
                 // The volume asked for takes the name.
                 ColumnOrigin::Metadata => options.metadata && !(adds_volumes && column.written == TIV),
                 ColumnOrigin::Store => true,
-                ColumnOrigin::Table => is_wanted(column, metrics.as_ref()),
+                ColumnOrigin::Table => is_wanted(column, kind, metrics.as_ref()),
             };
             let names_regions = options.regions.is_some()
                 && column.origin == ColumnOrigin::Table
-                && LABEL_COLUMNS.contains(&column.written);
+                && kind.region_key.labels.iter().any(|label| label == column.written);
             if names_regions {
                 columns.regions.push(columns.made.len());
             }
@@ -85,9 +91,9 @@ impl ScanColumns {
                 columns.given.push(columns.made.len());
             }
             if is_given || names_regions {
-                let fact = facts.iter().find(|(index, _)| *index == column.place);
+                let fact = facts.iter().find(|(index, _)| *index == column.index);
                 let source =
-                    fact.map_or(CellSource::Table(column.place), |(_, fact)| CellSource::Fact(*fact));
+                    fact.map_or(CellSource::Table(column.index), |(_, fact)| CellSource::Fact(*fact));
                 columns.made.push(ScanColumn { field: Field::clone(field), source });
             }
         }
@@ -111,6 +117,7 @@ impl ScanColumns {
 }
 
 /// Whether a column of the table's own files is read: a metric only if it was asked for.
-fn is_wanted(column: &WrittenColumn<'_>, metrics: Option<&HashSet<&str>>) -> bool {
-    metrics.is_none_or(|metrics| metric_kind(column.written).is_none() || metrics.contains(column.written))
+fn is_wanted(column: &WrittenColumn<'_>, kind: &TableKind, metrics: Option<&HashSet<&str>>) -> bool {
+    metrics
+        .is_none_or(|metrics| kind.metric_kind(column.written).is_none() || metrics.contains(column.written))
 }

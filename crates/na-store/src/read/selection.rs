@@ -9,7 +9,6 @@ use crate::error::StoreError;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::{closest, unknown};
-use crate::tables::long_index::LongIndex;
 
 impl ReadOptions {
     /// Checks that no list is empty.
@@ -48,13 +47,13 @@ impl Snapshot {
         // A store of another program may have tables with sessions that its metadata lacks.
         let mut known: BTreeSet<Session> = metadata.sessions.iter().cloned().collect();
         for table in &self.in_parquet {
-            let Some(file) = self.file(table)? else { continue };
-            let sessions = LongIndex::read(&file)?.sessions;
-            missing.remove(&sessions);
+            let Some(long) = self.old(table)? else { continue };
+            let sessions = &long.index.sessions;
+            missing.remove(sessions);
             if missing.is_empty() {
                 return Ok(());
             }
-            known.extend(sessions);
+            known.extend(sessions.iter().cloned());
         }
         Err(missing.into_error(self, &known))
     }

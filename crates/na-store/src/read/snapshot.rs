@@ -1,12 +1,12 @@
 //! A store at one instant.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Removals, Session, TableName, WideMetrics};
+use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -40,6 +40,7 @@ pub(crate) struct Snapshot {
     hidden: bool,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
+    kinds: OnceLock<BTreeMap<TableName, Arc<TableKind>>>,
 }
 
 /// What the cache held at that instant.
@@ -97,6 +98,7 @@ impl Snapshot {
             hidden,
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
+            kinds: OnceLock::new(),
         })
     }
 
@@ -137,6 +139,24 @@ impl Snapshot {
     /// Whether a long table has rows.
     pub(crate) fn has_table(&self, table: &TableName) -> bool {
         self.is_touched(table) || self.in_parquet.contains(table)
+    }
+
+    /// What each long table is, with those that will lose all their rows.
+    pub(crate) fn kinds(&self) -> &BTreeMap<TableName, Arc<TableKind>> {
+        self.kinds.get_or_init(|| self.merged_kinds())
+    }
+
+    fn merged_kinds(&self) -> BTreeMap<TableName, Arc<TableKind>> {
+        let record = ManifestRecord::of(&self.manifest);
+        let mut recorded = record.map(|record| record.table_kinds).unwrap_or_default();
+        let mut kinds = BTreeMap::new();
+        for table in &self.in_parquet {
+            let kind = recorded.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
+            kinds.insert(table.clone(), Arc::new(kind));
+        }
+        let cached = self.cached.iter().flat_map(|cached| &cached.forms);
+        kinds.extend(cached.map(|form| (form.table.clone(), Arc::clone(&form.kind))));
+        kinds
     }
 
     /// The versions of `parcellate` that wrote a table's files.

@@ -1,47 +1,47 @@
-//! Names of columns that no reader takes for one another: `DuckDB`, Spark and others do not tell `sex` from `Sex`.
+//! Distinct names of columns, also without regard to case: `DuckDB`, Spark and others do not tell `sex` from `Sex`.
 
 use std::collections::HashSet;
 
-/// A column that is to be written.
+/// A column that wants a name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
-    /// What its file calls it.
+    /// Its name in its file.
     pub(crate) name: &'a str,
-    /// Whether readers look for it under its name: then it keeps that, whatever else is there.
+    /// Whether readers look for it under its name: then it keeps that, whatever the others are called.
     pub(crate) is_fixed: bool,
-    /// What the store called it so far.
+    /// Its name in the store so far. `None` if it is new.
     pub(crate) so_far: Option<&'a str>,
 }
 
-/// A name for each column, in their order; no two are equal without regard to case.
+/// Gives each column a name, in their order. No two are equal without regard to case.
 ///
-/// Fixed names stay, then those that the store has, then what comes first in byte order; the others get `_2`, `_3`, the
-/// next that is free. The order of the columns decides nothing.
+/// Of equal names the fixed one stays, then the store's, then the first in byte order; the others get `_2`, `_3`, the next that
+/// is free. The order of the columns decides nothing.
 pub(crate) fn distinct_names(wanted: &[Wanted<'_>]) -> Vec<String> {
-    let mut order: Vec<(usize, &Wanted<'_>)> = wanted.iter().enumerate().collect();
-    order.sort_by_key(|(_, column)| (!column.is_fixed, column.so_far.is_none(), column.name));
+    let mut by_precedence: Vec<(usize, &Wanted<'_>)> = wanted.iter().enumerate().collect();
+    by_precedence.sort_by_key(|(_, column)| (!column.is_fixed, column.so_far.is_none(), column.name));
     let own: HashSet<String> = wanted.iter().map(|column| folded(column.name)).collect();
     let mut taken = HashSet::new();
     let mut names: Vec<(usize, String)> = Vec::with_capacity(wanted.len());
-    for (place, column) in order {
+    for (index, column) in by_precedence {
         let first = if column.is_fixed { column.name } else { column.so_far.unwrap_or(column.name) };
         let mut name = first.to_owned();
         let mut number = 2;
         while !taken.insert(folded(&name)) {
-            // Not the name of a column that has yet to get its own.
+            // Not the name of a column that has none yet and wants this one.
             while own.contains(&folded(&format!("{}_{number}", column.name))) {
                 number += 1;
             }
             name = format!("{}_{number}", column.name);
             number += 1;
         }
-        names.push((place, name));
+        names.push((index, name));
     }
-    names.sort_unstable_by_key(|(place, _)| *place);
+    names.sort_unstable_by_key(|(index, _)| *index);
     names.into_iter().map(|(_, name)| name).collect()
 }
 
-/// A name as those readers compare it.
+/// A name as readers without regard to case compare it.
 fn folded(name: &str) -> String {
     name.to_lowercase()
 }

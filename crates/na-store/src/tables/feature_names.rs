@@ -1,14 +1,14 @@
-//! What features are called: by their short names, and by longer ones where two would have the same.
+//! Names features: by their short names, or by longer ones if short names are equal.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, name_key};
+use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, TableKind, TableName, name_key};
 
 /// A feature before it has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unnamed {
-    pub(crate) table: TableName,
-    pub(crate) map: Option<MapSource>,
+    pub(crate) source: FeatureSource,
     pub(crate) metric: String,
     short: FeatureName,
     long: Option<FeatureName>,
@@ -17,162 +17,176 @@ pub(crate) struct Unnamed {
 impl Unnamed {
     pub(crate) fn new(source: &FeatureSource, metric: &str, desc_in_name: bool) -> Self {
         Self {
-            table: source.table.clone(),
-            map: source.map.clone(),
+            source: source.clone(),
             metric: metric.to_owned(),
             short: source.feature(metric, desc_in_name),
             long: source.long_feature(metric, desc_in_name),
         }
     }
 
-    /// Whether each name that it may get can be a file's.
+    /// Whether a file can have each name that the feature may get.
     pub(crate) fn can_be_a_file(&self) -> bool {
-        let source = FeatureSource { table: self.table.clone(), map: self.map.clone() };
-        source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
+        self.source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
     }
 
-    fn source(&self) -> String {
-        match &self.map {
-            None => self.table.to_string(),
-            Some(map) => {
-                format!("{} (model {}, param {}, desc {})", self.table, map.model, map.param, map.desc)
-            }
-        }
+    fn source_and_map(&self) -> String {
+        self.source.table.with_map(self.source.map.as_ref())
     }
 }
 
-/// Names each feature, no two alike also where case does not count, and tells which are not called by their short names.
-/// Where short names meet, all of them give way to the long ones; where even these meet, the later ones in byte order of
-/// what they are get a number.
+/// A feature with its name so far.
+struct Candidate {
+    /// Its index among the features.
+    index: usize,
+    feature: Unnamed,
+    name: FeatureName,
+}
+
+/// Names each feature, no two alike also without regard to case, and tells which do not have their short names.
+///
+/// Features with equal short names all get their long ones. If these are equal too, the later ones by table, map and metric
+/// get a number.
 pub(crate) fn named(features: Vec<Unnamed>) -> (Vec<(Unnamed, FeatureName)>, Vec<String>) {
-    let mut names: Vec<FeatureName> = features.iter().map(|feature| feature.short.clone()).collect();
+    let candidate = |(index, feature): (usize, Unnamed)| {
+        let name = feature.short.clone();
+        Candidate { index, feature, name }
+    };
+    let mut candidates: Vec<Candidate> = features.into_iter().enumerate().map(candidate).collect();
     let mut notes = Notes::default();
-    loop {
-        let mut is_changed = false;
-        for meeting in meetings(&names) {
-            let long = |place: &usize| Some((*place, features.get(*place)?.long.clone()?));
-            notes.add(&features, &meeting);
-            for (place, long) in meeting.iter().filter_map(long) {
-                if let Some(name) = names.get_mut(place).filter(|name| **name != long) {
-                    *name = long;
-                    is_changed = true;
-                }
+    while lengthen_equal_names(&mut candidates, &mut notes) {}
+    number_equal_names(&mut candidates);
+    let notes = notes.lines(&candidates);
+    (candidates.into_iter().map(|candidate| (candidate.feature, candidate.name)).collect(), notes)
+}
+
+/// Gives long names to features with equal names. `false` if none changes.
+fn lengthen_equal_names(candidates: &mut [Candidate], notes: &mut Notes) -> bool {
+    let mut is_changed = false;
+    for group in groups_of_equal_names(candidates) {
+        notes.add(&group);
+        for candidate in group {
+            if let Some(long) = candidate.feature.long.as_ref().filter(|long| **long != candidate.name) {
+                candidate.name = long.clone();
+                is_changed = true;
             }
         }
-        if !is_changed {
-            break;
-        }
     }
-    number(&features, &mut names);
-    let notes = notes.lines(&features, &names);
-    (features.into_iter().zip(names).collect(), notes)
+    is_changed
 }
 
-/// The places of names that meet each other or the volume's, in the order of their keys.
-fn meetings(names: &[FeatureName]) -> Vec<Vec<usize>> {
-    let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, name) in names.iter().enumerate() {
-        by_key.entry(name.key()).or_default().push(place);
+/// Groups of features with equal names, or with the name of total intracranial volume, in the order of their keys.
+fn groups_of_equal_names(candidates: &mut [Candidate]) -> Vec<Vec<&mut Candidate>> {
+    let mut by_key: BTreeMap<String, Vec<&mut Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        by_key.entry(candidate.name.key()).or_default().push(candidate);
     }
     let volume = FeatureName::tiv().key();
-    by_key
-        .into_iter()
-        .filter(|(key, places)| places.len() > 1 || *key == volume)
-        .map(|(_, places)| places)
-        .collect()
+    let groups = by_key.into_iter().filter(|(key, group)| group.len() > 1 || *key == volume);
+    groups.map(|(_, group)| group).collect()
 }
 
-/// Puts numbers behind names that meet: the first in byte order keeps its own.
-fn number(features: &[Unnamed], names: &mut [FeatureName]) {
+/// Puts numbers behind equal names. The first by table, map and metric keeps its own, unless that is the volume's.
+fn number_equal_names(candidates: &mut [Candidate]) {
     let volume = FeatureName::tiv().key();
-    let mut taken: HashSet<String> = names.iter().map(FeatureName::key).chain([volume.clone()]).collect();
-    for mut places in meetings(names) {
-        places.sort_by_key(|place| features.get(*place).map(|of| (&of.table, &of.map, &of.metric)));
-        let is_volume = |place: &usize| names.get(*place).is_some_and(|name| name.key() == volume);
-        let n_kept = usize::from(!places.iter().any(is_volume));
-        for place in places.into_iter().skip(n_kept) {
-            let Some(name) = names.get_mut(place) else { continue };
-            let mut numbered = (2..).map(|number| name.numbered(number));
+    let names = candidates.iter().map(|candidate| candidate.name.key());
+    let mut taken: HashSet<String> = names.chain([volume.clone()]).collect();
+    for mut group in groups_of_equal_names(candidates) {
+        group.sort_by(|first, second| by_table_map_and_metric(first, second));
+        let n_kept = usize::from(!group.iter().any(|candidate| candidate.name.key() == volume));
+        for candidate in group.into_iter().skip(n_kept) {
+            let mut numbered = (2..).map(|number| candidate.name.numbered(number));
             if let Some(free) = numbered.find(|numbered| taken.insert(numbered.key())) {
-                *name = free;
+                candidate.name = free;
             }
         }
     }
 }
 
-/// Sources whose features meet, with the places of the first ones that do.
+/// The order in which equal names get their numbers: files are called by it.
+fn by_table_map_and_metric(first: &Candidate, second: &Candidate) -> Ordering {
+    let (first, second) = (&first.feature, &second.feature);
+    let (table, map, metric) = (&first.source.table, &first.source.map, &first.metric);
+    (table, map, metric).cmp(&(&second.source.table, &second.source.map, &second.metric))
+}
+
+/// Sources of features with equal names, each with the indices of the first such features.
 #[derive(Default)]
 struct Notes(BTreeMap<BTreeSet<String>, Vec<usize>>);
 
 impl Notes {
-    fn add(&mut self, features: &[Unnamed], meeting: &[usize]) {
-        let of = meeting.iter().filter_map(|place| features.get(*place));
-        self.0.entry(of.map(Unnamed::source).collect()).or_insert_with(|| meeting.to_vec());
+    fn add(&mut self, group: &[&mut Candidate]) {
+        let sources = group.iter().map(|candidate| candidate.feature.source_and_map()).collect();
+        let indices = || group.iter().map(|candidate| candidate.index).collect();
+        self.0.entry(sources).or_insert_with(indices);
     }
 
-    fn lines(&self, features: &[Unnamed], names: &[FeatureName]) -> Vec<String> {
-        let line = |(sources, places): (&BTreeSet<String>, &Vec<usize>)| {
-            let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-            let short = places.first().and_then(|place| features.get(*place)).map(|of| &of.short)?;
-            let called = places.iter().filter_map(|place| Some(names.get(*place)?.as_str()));
-            Some(format!(
-                "features of {} would have one name ({short}): they are called {}",
-                sources.join(" and of "),
-                called.collect::<Vec<_>>().join(" and ")
-            ))
+    fn lines(&self, candidates: &[Candidate]) -> Vec<String> {
+        let line = |(sources, indices): (&BTreeSet<String>, &Vec<usize>)| {
+            let group: Vec<&Candidate> =
+                candidates.iter().filter(|candidate| indices.contains(&candidate.index)).collect();
+            Some(note(sources, &group.first()?.feature.short, &group))
         };
         self.0.iter().filter_map(line).collect()
     }
 }
 
-/// Tables in groups: the features of one group never have a name that one of another group has.
-pub(crate) fn families(tables: impl IntoIterator<Item = TableName>) -> Vec<Vec<TableName>> {
+fn note(sources: &BTreeSet<String>, short: &FeatureName, group: &[&Candidate]) -> String {
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    let names: Vec<&str> = group.iter().map(|candidate| candidate.name.as_str()).collect();
+    format!(
+        "features of {} would have one name ({short}): they are called {}",
+        sources.join(" and of "),
+        names.join(" and ")
+    )
+}
+
+/// Groups tables so that features of two groups never have equal names. Groups are in the order of their names' starts.
+pub(crate) fn families<'k>(
+    tables: impl IntoIterator<Item = (TableName, &'k TableKind)>,
+) -> Vec<Vec<TableName>> {
     let mut by_start: BTreeMap<String, Vec<TableName>> = BTreeMap::new();
-    for table in tables {
-        by_start.entry(start(&table)).or_default().push(table);
+    for (table, kind) in tables {
+        by_start.entry(start(kind)).or_default().push(table);
     }
     let mut families: Vec<Vec<TableName>> = Vec::new();
-    let mut of_first: Option<String> = None;
+    let mut start_of_family: Option<String> = None;
     for (start, tables) in by_start {
-        match (&of_first, families.last_mut()) {
-            // Names of one start with the other: `A` with param `b_c`, `A_b` with param `c`.
+        match (&start_of_family, families.last_mut()) {
+            // One start begins with the other: `A` with param `b_c`, `A_b` with param `c`.
             (Some(first), Some(family)) if start.starts_with(first) => family.extend(tables),
             _ => {
                 families.push(tables);
-                of_first = Some(start);
+                start_of_family = Some(start);
             }
         }
     }
     families
 }
 
-/// Whether a table can give a feature of this name.
-pub(crate) fn may_give(table: &TableName, name: &str) -> bool {
-    name_key(name).starts_with(&start(table))
+/// Whether a table may give a feature of this name.
+pub(crate) fn may_give(kind: &TableKind, name: &str) -> bool {
+    name_key(name).starts_with(&start(kind))
 }
 
-/// What the keys of a table's features start with.
-fn start(table: &TableName) -> String {
-    let word = match table {
-        TableName::Anatomical(tissue) => tissue.as_str(),
-        TableName::Diffusion(workflow) => workflow.as_str(),
-    };
-    format!("{}_", name_key(word))
+/// The start of the keys of all features of a table.
+fn start(kind: &TableKind) -> String {
+    format!("{}_", name_key(&kind.feature_prefix))
 }
 
 #[cfg(test)]
 mod tests {
-    use na_model::UNKNOWN;
+    use na_model::{MapSource, UNKNOWN};
 
     use super::*;
 
     fn feature(workflow: &str, model: &str, param: &str, metric: &str) -> Unnamed {
         let table = TableName::parse(&format!("diffusion_{workflow}")).unwrap();
         let map = MapSource { model: model.into(), param: param.into(), desc: UNKNOWN.into() };
-        Unnamed::new(&FeatureSource { table, map: Some(map) }, metric, false)
+        let prefix = workflow.to_owned();
+        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, metric, false)
     }
 
-    /// The names in the order of the features, which must not depend on it.
+    /// The names of features, in their order. They must not depend on the order.
     fn names(features: &[Unnamed]) -> Vec<String> {
         let of = |features: Vec<Unnamed>| {
             let named = named(features).0.into_iter();
@@ -246,14 +260,15 @@ mod tests {
     #[test]
     fn a_tissue_s_features_keep_their_names() {
         let table = TableName::parse("anatomical_gm").unwrap();
-        let tissue = Unnamed::new(&FeatureSource { table, map: None }, "a_b_mean", false);
+        let tissue =
+            Unnamed::new(&FeatureSource { table, prefix: "gm".to_owned(), map: None }, "a_b_mean", false);
         let features = [feature("gm", "a", "b", "mean"), tissue];
         assert_eq!(names(&features), ["gm_model-a_param-b_mean", "gm_a_b_mean"]);
     }
 
     #[test]
     fn tables_whose_features_may_meet_are_one_family() {
-        let table = |name: &str| TableName::parse(name).unwrap();
+        let kind = |name: &str| TableKind::of_parcellate(&TableName::parse(name).unwrap());
         let tables = [
             "diffusion_A",
             "diffusion_AB",
@@ -262,7 +277,9 @@ mod tests {
             "diffusion_gm",
             "anatomical_gm",
         ];
-        let families = families(tables.into_iter().map(table));
+        let kinds = tables.map(kind);
+        let tables = tables.map(|name| TableName::parse(name).unwrap());
+        let families = families(tables.into_iter().zip(&kinds));
         let names: Vec<Vec<String>> =
             families.iter().map(|family| family.iter().map(TableName::to_string).collect()).collect();
         assert_eq!(
@@ -273,6 +290,6 @@ mod tests {
                 vec!["diffusion_gm", "anatomical_gm"]
             ]
         );
-        assert!(may_give(&table("diffusion_A"), "a_model-x") && !may_give(&table("diffusion_A"), "AB_x"));
+        assert!(may_give(&kind("diffusion_A"), "a_model-x") && !may_give(&kind("diffusion_A"), "AB_x"));
     }
 }

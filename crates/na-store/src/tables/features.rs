@@ -1,12 +1,12 @@
-//! The features that long tables give.
+//! Plans the features that long tables give.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use arrow::datatypes::{DataType, Schema};
 use na_model::{
-    FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, TableName, Tissue, WideFeature, WideMetrics,
-    Workflow,
+    FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, Modality, TableKind, TableName, WideFeature,
+    WideMetrics,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use crate::format::parquet_reader::ParquetReader;
 use crate::tables::feature_names::{Unnamed, named};
 use crate::tables::long_schema::tsv_columns;
 
-/// A feature to be.
+/// A feature that a store is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlannedFeature {
     pub(crate) name: FeatureName,
@@ -25,7 +25,7 @@ pub(crate) struct PlannedFeature {
     pub(crate) kind: FeatureKind,
 }
 
-/// What a feature is: what its file says of itself.
+/// What a feature's file says of itself, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FeatureKind {
     pub(crate) name: String,
@@ -35,27 +35,28 @@ pub(crate) struct FeatureKind {
     pub(crate) workflow: Option<String>,
     pub(crate) model: Option<String>,
     pub(crate) param: Option<String>,
-    /// Tells features of one name part from another; the manifest has no key for it.
+    /// Tells features with one model and param apart. The manifest has no key for it.
     pub(crate) desc: Option<String>,
 }
 
 /// A long table that gives features.
 pub(crate) struct FeatureOrigin<'a> {
     pub(crate) table: &'a TableName,
+    pub(crate) kind: &'a TableKind,
     pub(crate) schema: &'a Schema,
     pub(crate) maps: Vec<Option<MapSource>>,
 }
 
 impl FeatureKind {
-    /// What a feature's file says it is. `None` if this program did not write it.
+    /// Reads what a feature's file says of itself. `None` if this program did not write it.
     pub(crate) fn of(file: &ParquetReader) -> Option<Self> {
         serde_json::from_str(file.key_value(keys::FEATURE)?).ok()
     }
 
-    /// Its text in the file.
+    /// The JSON for the feature's file.
     ///
     /// # Errors
-    /// What JSON cannot hold.
+    /// If JSON cannot hold it.
     pub(crate) fn to_text(&self, path: &Path) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|error| StoreError::damaged(path, error))
     }
@@ -67,54 +68,54 @@ pub(crate) fn is_up_to_date(feature: &ParquetReader, long: &ParquetReader) -> bo
     state.is_some() && feature.key_value(keys::FROM_STATE) == state
 }
 
-/// The long table of a feature in the manifest. `None` for total intracranial volume.
+/// The long table of a feature in the manifest. `None` for total intracranial volume, and for a table that no store has.
 pub(crate) fn table_of(entry: &WideFeature) -> Option<TableName> {
+    if entry.name == FeatureName::tiv().as_str() {
+        return None;
+    }
     match (&entry.source_modality, &entry.workflow) {
-        (_, Some(workflow)) => Workflow::new(workflow).ok().map(TableName::Diffusion),
-        (Some(tissue), None) => {
-            Tissue::ALL.into_iter().find(|known| known.as_str() == tissue).map(TableName::Anatomical)
-        }
+        (_, Some(workflow)) => TableName::new(Modality::Diffusion, workflow).ok(),
+        (Some(tissue), None) => TableName::new(Modality::Anatomical, tissue).ok(),
         (None, None) => None,
     }
 }
 
-/// The features of a store.
+/// The features of a store, by table.
 #[derive(Debug, Default)]
 pub(crate) struct FeaturePlan {
     pub(crate) features: BTreeMap<TableName, Vec<PlannedFeature>>,
-    /// What the user should know.
+    /// For the user.
     pub(crate) notes: Vec<String>,
 }
 
-/// The features of all tables of a store, or of tables whose features meet no others' (see [`families`]): what the tables
-/// hold decides, not the order in which it came.
+/// Plans the features of all tables of a store, or of a family of tables (see [`families`]). What the tables hold decides the
+/// names, not the order in which it came.
 ///
 /// [`families`]: crate::tables::feature_names::families
 pub(crate) fn feature_plan(origins: &[FeatureOrigin<'_>], metrics: &WideMetrics) -> FeaturePlan {
     let all = origins.iter().flat_map(|origin| unnamed(origin, metrics));
-    // A metric that is asked for when the tables are there already must not keep their export from its end.
+    // A metric that is asked for once the tables exist must not make their export fail.
     let (unnamed, too_long): (Vec<Unnamed>, Vec<Unnamed>) = all.partition(Unnamed::can_be_a_file);
     let (features, mut notes) = named(unnamed);
-    notes.extend(too_long.first().map(|first| {
-        format!(
+    if let Some(first) = too_long.first() {
+        notes.push(format!(
             "features left out because the names of their files would have over {LONGEST_FEATURE_FILE} bytes: {}, such as \
              that of the metric {}",
             too_long.len(),
             first.metric
-        )
-    }));
+        ));
+    }
     let mut plan = FeaturePlan { features: BTreeMap::new(), notes };
     for (feature, name) in features {
-        let Unnamed { table, map, metric, .. } = feature;
+        let Unnamed { source: FeatureSource { table, map, .. }, metric, .. } = feature;
         let kind = kind(&table, map.as_ref(), &name, &metric);
         plan.features.entry(table).or_default().push(PlannedFeature { name, map, metric, kind });
     }
     plan
 }
 
-/// What a table gives, map by map.
+/// The features of a table, map by map.
 fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
-    let table = origin.table;
     let columns = tsv_columns(origin.schema);
     let numbers: Vec<&str> = columns
         .fields()
@@ -122,7 +123,7 @@ fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
         .filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Int64 | DataType::Boolean))
         .map(|field| field.name().as_str())
         .collect();
-    let metrics = metrics.choose(table.modality(), &numbers);
+    let metrics = metrics.choose(origin.kind, &numbers);
     let mut descs: HashMap<(&str, &str), HashSet<&str>> = HashMap::new();
     for map in origin.maps.iter().flatten() {
         descs.entry((&map.model, &map.param)).or_default().insert(&map.desc);
@@ -131,25 +132,24 @@ fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
         let descs = map.as_ref().and_then(|map| descs.get(&(map.model.as_str(), map.param.as_str())));
         descs.is_some_and(|descs| descs.len() > 1)
     };
-    let of_map = |map| {
-        let source = FeatureSource { table: table.clone(), map: Option::clone(map) };
+    let mut features = Vec::new();
+    for map in &origin.maps {
+        let (table, prefix) = (origin.table.clone(), origin.kind.feature_prefix.clone());
+        let source = FeatureSource { table, prefix, map: map.clone() };
         let desc_in_name = several(map);
-        metrics.iter().map(move |metric| Unnamed::new(&source, metric, desc_in_name)).collect::<Vec<_>>()
-    };
-    origin.maps.iter().flat_map(of_map).collect()
+        features.extend(metrics.iter().map(|metric| Unnamed::new(&source, metric, desc_in_name)));
+    }
+    features
 }
 
 fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: &str) -> FeatureKind {
-    let (tissue, workflow) = match table {
-        TableName::Anatomical(tissue) => (Some(tissue.to_string()), None),
-        TableName::Diffusion(workflow) => (None, Some(workflow.to_string())),
-    };
+    let name_of = |modality| (table.modality() == modality).then(|| table.name().to_owned());
     FeatureKind {
         name: name.to_string(),
         modality: table.modality().to_string(),
         metric: metric.to_owned(),
-        source_modality: tissue,
-        workflow,
+        source_modality: name_of(Modality::Anatomical),
+        workflow: name_of(Modality::Diffusion),
         model: map.map(|map| map.model.clone()),
         param: map.map(|map| map.param.clone()),
         desc: map.map(|map| map.desc.clone()),
@@ -182,7 +182,8 @@ mod tests {
     fn a_description_is_in_the_name_where_a_param_has_several() {
         let table = TableName::parse("diffusion_W").unwrap();
         let maps = vec![map("m", "fa", "a"), map("m", "fa", "unknown"), map("m", "md", "a")];
-        let origin = FeatureOrigin { table: &table, schema: &schema(), maps };
+        let origin =
+            FeatureOrigin { table: &table, kind: &TableKind::of_parcellate(&table), schema: &schema(), maps };
         let plan = feature_plan(&[origin], &WideMetrics::Default);
         let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
         assert_eq!(
@@ -204,7 +205,12 @@ mod tests {
         let (table, metric) = (TableName::parse("anatomical_gm").unwrap(), "m".repeat(300));
         let column = |name: &str| Field::new(name, DataType::Float64, true);
         let schema = Schema::new(vec![column(&metric), column("mean")]);
-        let origin = FeatureOrigin { table: &table, schema: &schema, maps: vec![None] };
+        let origin = FeatureOrigin {
+            table: &table,
+            kind: &TableKind::of_parcellate(&table),
+            schema: &schema,
+            maps: vec![None],
+        };
         let plan = feature_plan(&[origin], &WideMetrics::Listed(vec![metric, "mean".to_owned()]));
         let names: Vec<String> = plan.features[&table].iter().map(|f| f.name.to_string()).collect();
         assert_eq!(names, ["gm_mean"]);

@@ -1,5 +1,6 @@
 //! The key columns of every table: subject and session.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,12 @@ pub(crate) fn key_scalars(session: &Session) -> [Scalar; KEY_COLUMNS.len()] {
     [Scalar::text(session.subject.as_str()), Scalar::optional_text(session.id_str())]
 }
 
+/// The order of sessions in every file for which no session list gives one: subject codes in byte order, then session ids, a
+/// session without an id first. It is the derived order of [`Session`].
+pub(crate) fn by_subject_and_session(first: &Session, second: &Session) -> Ordering {
+    first.cmp(second)
+}
+
 /// The key columns of some sessions, a row each.
 pub(crate) fn key_arrays<'a>(
     sessions: impl Iterator<Item = &'a Session> + Clone,
@@ -29,7 +36,7 @@ pub(crate) fn key_arrays<'a>(
     [Arc::new(subjects), Arc::new(ids)]
 }
 
-/// The sessions of a batch's rows.
+/// The session of each row of a batch.
 pub(crate) fn sessions_of(batch: &RecordBatch, path: &Path) -> Result<Vec<Session>, StoreError> {
     let text = |name| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
     let (Some(subjects), Some(ids)) = (text(SUBJECT), text(SESSION)) else {

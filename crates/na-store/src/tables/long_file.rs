@@ -1,33 +1,65 @@
 //! The file of a long table, with the index of its rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 
+use na_model::{TableKind, TableName};
+
 use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_index::LongIndex;
 use crate::tables::long_schema::LongSchema;
 
-/// A long table as it is on disk.
+/// The file of a long table on disk, with its index.
 pub(crate) struct LongFile {
     pub(crate) file: ParquetReader,
+    pub(crate) kind: Arc<TableKind>,
     pub(crate) index: LongIndex,
 }
 
+/// Reads a table's kind from its file. If that does not say it, `parcellate` wrote the TSVs.
+///
+/// # Errors
+/// A file with a kind that cannot be understood.
+pub(crate) fn kind_of(table: &TableName, file: &ParquetReader) -> Result<TableKind, StoreError> {
+    match file.key_value(keys::TABLE_KIND) {
+        None => Ok(TableKind::of_parcellate(table)),
+        Some(text) => serde_json::from_str(text).map_err(|error| StoreError::damaged(file.path(), error)),
+    }
+}
+
+/// The kinds of tables that `parcellate` does not write: their names do not tell them.
+pub(crate) fn told_kinds<'a>(
+    tables: impl IntoIterator<Item = (&'a TableName, &'a LongFile)>,
+) -> BTreeMap<TableName, TableKind> {
+    let told = tables.into_iter().filter(|(table, long)| *long.kind != TableKind::of_parcellate(table));
+    told.map(|(table, long)| (table.clone(), TableKind::clone(&long.kind))).collect()
+}
+
 impl LongFile {
-    /// Columns of the table's own files in a row group, under the names that those have.
+    /// Reads the index of an open file, and closes it.
+    pub(crate) fn read(table: &TableName, file: ParquetReader) -> Result<Self, StoreError> {
+        let kind = Arc::new(kind_of(table, &file)?);
+        let index = LongIndex::read(&file, &kind.region_key)?;
+        Ok(Self { file: file.closed(), kind, index })
+    }
+
+    /// Reads columns of the table's own files in a row group, by their names in the long table. They come under their own names;
+    /// those that the file does not have are left out.
     pub(crate) fn read_tsv(
         &self,
         group: usize,
         columns: &LongSchema,
         written: &[&str],
     ) -> Result<RecordBatch, StoreError> {
-        let there = written.iter().filter_map(|name| columns.of_tsv(name));
-        let (names, places): (Vec<&str>, Vec<usize>) =
-            there.filter_map(|(own_name, place)| Some((own_name, place?))).unzip();
-        let batch = self.file.read_dictionaries_at(group, &places)?;
+        let known = written.iter().filter_map(|name| columns.of_tsv(name));
+        let (names, indices): (Vec<&str>, Vec<usize>) =
+            known.filter_map(|(own_name, index)| Some((own_name, index?))).unzip();
+        let batch = self.file.read_dictionaries_at(group, &indices)?;
         let fields = batch.schema_ref().fields().iter().zip(names);
         let fields = fields.map(|(field, name)| Field::clone(field).with_name(name)).collect::<Vec<_>>();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

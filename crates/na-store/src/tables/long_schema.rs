@@ -1,10 +1,10 @@
-//! The columns of a long table: those of all its files, then the store's own, then the session list's.
+//! The columns of a long table: those of its TSVs, then the store's own, then the session list's.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use na_model::columns::{AGE, INDEX, REGION_TEXT_COLUMNS, TIV};
-use na_model::{MeasurementUnit, TableName, metric_kind};
+use na_model::columns::{AGE, REGION_TEXT_COLUMNS, TIV};
+use na_model::{MeasurementUnit, TableKind, TableName};
 
 use crate::format::arrays::widest;
 use crate::format::column_origin::{
@@ -14,42 +14,44 @@ use crate::format::fields::{double_field, text_field, with_unit};
 use crate::tables::distinct_names::{Wanted, distinct_names};
 use crate::tables::metadata::column::MetadataColumn;
 
-/// A column of TSVs in a long table.
+/// A column of a long table that comes from its TSVs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TableColumn {
-    /// What the files call it.
+    /// Its name in the TSVs.
     pub(crate) name: String,
-    /// [`DataType::Null`] where no session has a value.
+    /// [`DataType::Null`] if no session has a value.
     data_type: DataType,
 }
 
-/// Something that is the same in all rows of a session.
+/// A value that is the same in all rows of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionFact {
-    /// Its total intracranial volume.
+    /// Total intracranial volume.
     Volume,
-    /// What the session list says: a place in the metadata table's columns.
+    /// A cell of the session list: the index of a column of the metadata table.
     Metadata(usize),
 }
 
-/// The columns of a long table in order.
+/// The columns of a long table in order: those of its TSVs, the store's, the session list's.
 #[derive(Debug, Clone)]
 pub(crate) struct LongSchema {
     pub(crate) tsv: Vec<TableColumn>,
     pub(crate) added: &'static [&'static str],
-    /// Places in the metadata table's columns.
+    /// Indices of columns of the metadata table.
     pub(crate) metadata: Vec<usize>,
     pub(crate) schema: SchemaRef,
-    /// For each column its place in the file that there is, if it has it.
+    /// The index of each column in the existing file. `None` if the file does not have it.
     pub(crate) in_file: Vec<Option<usize>>,
-    /// What the user should know.
+    /// For the user.
     pub(crate) notes: Vec<String>,
 }
 
 impl LongSchema {
-    /// Brings together the columns that a table's file has, if any of its rows stay, and those that are coming.
+    /// Merges the columns of a table's file with those of new rows (`forms`). If no row of the file stays, its columns do not
+    /// either; the names that it gave them do.
     pub(crate) fn merge<'a>(
         table: &TableName,
+        kind: &TableKind,
         file: Option<&Schema>,
         file_stays: bool,
         forms: impl IntoIterator<Item = &'a Schema>,
@@ -62,62 +64,49 @@ impl LongSchema {
         let of_forms =
             forms.into_iter().map(|form| form.fields().iter().map(|field| TableColumn::of(field)).collect());
         let tsv = together(table, std::iter::once(of_file).chain(of_forms), &mut notes);
-        let added = table.added_columns();
-        let mut kept = Vec::new();
-        for (place, column) in metadata.iter().enumerate() {
-            if added.contains(&column.name.as_str()) || tsv.iter().any(|tsv| tsv.name == column.name) {
-                notes.push(format!(
-                    "{table}: the session list's column {} is left out, the table has one of that name; it is in \
-                     metadata.parquet",
-                    column.name
-                ));
-            } else {
-                kept.push(place);
-            }
-        }
-        let fields = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(table, column)));
-        let fields = fields.chain(added.iter().map(|name| (ColumnOrigin::Store, added_field(name))));
-        let of_list = kept.iter().filter_map(|place| metadata.get(*place));
-        let of_list = of_list.map(|column| (ColumnOrigin::Metadata, column.field_as(&column.name)));
-        let fields: Vec<(ColumnOrigin, Field)> = fields.chain(of_list).collect();
+        let kept = without_table_columns(table, metadata, &tsv, &mut notes);
+        let fields = fields(table, kind, &tsv, &kept);
         let in_file: Vec<Option<&WrittenColumn<'_>>> = fields
             .iter()
-            .map(|(origin, field)| {
-                old.iter().find(|column| column.origin == *origin && column.name == field.name())
-            })
+            .map(|(origin, field)| old.iter().find(|of| of.origin == *origin && of.name == field.name()))
             .collect();
-        let names = names(table, &fields, &in_file, &mut notes);
-        let in_file = in_file.into_iter().map(|column| column.map(|column| column.place)).collect();
+        let names = names(table, kind, &fields, &in_file, &mut notes);
         let fields = fields.into_iter().zip(names).map(|((origin, field), name)| {
             let own_name = field.name().clone();
             with_origin(field.with_name(name), origin, &own_name)
         });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Self { tsv, added, metadata: kept, schema, in_file, notes }
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            tsv,
+            added: table.added_columns(),
+            metadata: kept.into_iter().map(|(index, _)| index).collect(),
+            in_file: in_file.into_iter().map(|column| column.map(|column| column.index)).collect(),
+            notes,
+        }
     }
 
-    /// The columns that are the same in all rows of a session, with their places.
+    /// The columns with one value in all rows of a session, with their indices.
     pub(crate) fn facts(&self) -> Vec<(usize, SessionFact)> {
         let volume = self.added.iter().position(|name| *name == TIV);
-        let volume = volume.map(|place| (self.tsv.len() + place, SessionFact::Volume));
+        let volume = volume.map(|index| (self.tsv.len() + index, SessionFact::Volume));
         let metadata = (self.tsv.len() + self.added.len()..)
             .zip(self.metadata.iter().copied().map(SessionFact::Metadata));
         volume.into_iter().chain(metadata).collect()
     }
 
-    /// Where the file that there is has each column, none for those that are the same in all rows of a session.
+    /// The index of each column in the existing file. `None` for columns with one value in all rows of a session, too.
     pub(crate) fn of_rows(&self) -> Vec<Option<usize>> {
         let facts = self.facts();
-        let is_fact = |place: usize| facts.iter().any(|(fact, _)| *fact == place);
+        let is_fact = |index: usize| facts.iter().any(|(fact, _)| *fact == index);
         let in_file = self.in_file.iter().enumerate();
-        in_file.map(|(place, in_file)| in_file.filter(|_| !is_fact(place))).collect()
+        in_file.map(|(index, in_file)| in_file.filter(|_| !is_fact(index))).collect()
     }
 
-    /// What the files of a table call a column of it, and where the file that there is has it.
+    /// A column of the TSVs by its name in the long table: its name in the TSVs, and its index in the existing file.
     pub(crate) fn of_tsv(&self, written: &str) -> Option<(&str, Option<usize>)> {
         let tsv = self.schema.fields().iter().take(self.tsv.len()).zip(&self.in_file);
         let mut tsv = tsv.filter(|(field, _)| field.name() == written);
-        tsv.next().map(|(field, place)| (own_name(field), *place))
+        tsv.next().map(|(field, in_file)| (own_name(field), *in_file))
     }
 }
 
@@ -131,7 +120,8 @@ impl TableColumn {
     }
 }
 
-/// The columns of all files, each with a type that holds all of its values. It is never narrower than it was.
+/// The columns of all files, each with a type that holds all of its values. A type never narrows. A new column stands behind
+/// the one that precedes it in its file.
 fn together(
     table: &TableName,
     forms: impl Iterator<Item = Vec<TableColumn>>,
@@ -141,52 +131,83 @@ fn together(
     for form in forms {
         let mut behind = 0;
         for new in form {
-            let Some(place) = together.iter().position(|column| column.name == new.name) else {
-                together.insert(behind, new);
-                behind += 1;
-                continue;
-            };
-            behind = place + 1;
-            let Some(column) = together.get_mut(place) else { continue };
-            let wider = widest(&column.data_type, &new.data_type);
-            let is_told = |of: &DataType| *of != DataType::Null && *of != wider;
-            let is_new = is_told(&column.data_type) || is_told(&new.data_type);
-            let is_empty = column.data_type == DataType::Null || new.data_type == DataType::Null;
-            if wider == DataType::Utf8 && is_new && !is_empty {
-                let note = format!(
-                    "{table}: the column {} holds numbers in some sessions and text in others; it is text for all",
-                    column.name
-                );
-                if !notes.contains(&note) {
-                    notes.push(note);
+            match together.iter_mut().enumerate().find(|(_, column)| column.name == new.name) {
+                Some((index, column)) => {
+                    behind = index + 1;
+                    widen(table, column, &new.data_type, notes);
+                }
+                None => {
+                    together.insert(behind, new);
+                    behind += 1;
                 }
             }
-            column.data_type = wider;
         }
     }
     together
 }
 
-/// What each column is called in the file.
+fn widen(table: &TableName, column: &mut TableColumn, new: &DataType, notes: &mut Vec<String>) {
+    let wider = widest(&column.data_type, new);
+    let are_both_known = column.data_type != DataType::Null && *new != DataType::Null;
+    let is_changed = column.data_type != wider || *new != wider;
+    if wider == DataType::Utf8 && are_both_known && is_changed {
+        let note = format!(
+            "{table}: the column {} holds numbers in some sessions and text in others; it is text for all",
+            column.name
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    column.data_type = wider;
+}
+
+/// The columns of a session list whose names no column of the table has, with their indices.
+fn without_table_columns<'m>(
+    table: &TableName,
+    metadata: &'m [MetadataColumn],
+    tsv: &[TableColumn],
+    notes: &mut Vec<String>,
+) -> Vec<(usize, &'m MetadataColumn)> {
+    let added = table.added_columns();
+    let is_of_table = |column: &MetadataColumn| {
+        added.contains(&column.name.as_str()) || tsv.iter().any(|tsv| tsv.name == column.name)
+    };
+    let (left_out, kept): (Vec<_>, Vec<_>) =
+        metadata.iter().enumerate().partition(|(_, column)| is_of_table(column));
+    notes.extend(left_out.into_iter().map(|(_, column)| {
+        format!(
+            "{table}: the session list's column {} is left out, the table has one of that name; it is in metadata.parquet",
+            column.name
+        )
+    }));
+    kept
+}
+
+/// The fields of a long table under their names at their origins, in the order of its columns.
+fn fields(
+    table: &TableName,
+    kind: &TableKind,
+    tsv: &[TableColumn],
+    metadata: &[(usize, &MetadataColumn)],
+) -> Vec<(ColumnOrigin, Field)> {
+    let tsv = tsv.iter().map(|column| (ColumnOrigin::Table, tsv_field(kind, column)));
+    let added = table.added_columns().iter().map(|name| (ColumnOrigin::Store, added_field(name)));
+    let metadata = metadata.iter().map(|(_, column)| (ColumnOrigin::Metadata, column.field_as(&column.name)));
+    tsv.chain(added).chain(metadata).collect()
+}
+
+/// The name of each column in the file.
 fn names(
     table: &TableName,
+    kind: &TableKind,
     fields: &[(ColumnOrigin, Field)],
     in_file: &[Option<&WrittenColumn<'_>>],
     notes: &mut Vec<String>,
 ) -> Vec<String> {
-    let wanted: Vec<Wanted<'_>> = fields
-        .iter()
-        .zip(in_file)
-        .map(|((origin, field), in_file)| Wanted {
-            name: field.name(),
-            is_fixed: match origin {
-                ColumnOrigin::Table => is_looked_for(field.name()),
-                ColumnOrigin::Store => true,
-                ColumnOrigin::Metadata => field.name() == AGE,
-            },
-            so_far: in_file.map(|column| column.written),
-        })
-        .collect();
+    let columns = fields.iter().zip(in_file);
+    let wanted: Vec<Wanted<'_>> =
+        columns.map(|((origin, field), in_file)| wanted(kind, *origin, field, *in_file)).collect();
     let names = distinct_names(&wanted);
     for ((_, field), name) in fields.iter().zip(&names).filter(|((_, field), name)| field.name() != *name) {
         notes.push(format!(
@@ -198,24 +219,38 @@ fn names(
     names
 }
 
-/// Whether readers of a table know a column of its files by its name.
-fn is_looked_for(name: &str) -> bool {
-    metric_kind(name).is_some() || REGION_TEXT_COLUMNS.contains(&name) || name == INDEX
+fn wanted<'a>(
+    kind: &TableKind,
+    origin: ColumnOrigin,
+    field: &'a Field,
+    in_file: Option<&WrittenColumn<'a>>,
+) -> Wanted<'a> {
+    let is_fixed = match origin {
+        ColumnOrigin::Table => is_looked_for(kind, field.name()),
+        ColumnOrigin::Store => true,
+        ColumnOrigin::Metadata => field.name() == AGE,
+    };
+    Wanted { name: field.name(), is_fixed, so_far: in_file.map(|column| column.written) }
 }
 
-/// The columns of TSVs in a long table that is written.
+/// Whether readers look for a column of the TSVs by this name.
+fn is_looked_for(kind: &TableKind, name: &str) -> bool {
+    kind.metric_kind(name).is_some() || kind.region_key.has(name) || REGION_TEXT_COLUMNS.contains(&name)
+}
+
+/// The columns of a long table's file that come from its TSVs.
 pub(crate) fn tsv_columns(schema: &Schema) -> Schema {
     let fields = written_columns(schema).into_iter().filter(|column| column.origin == ColumnOrigin::Table);
-    let fields = fields.filter_map(|column| schema.fields().get(column.place).cloned());
+    let fields = fields.filter_map(|column| schema.fields().get(column.index).cloned());
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn tsv_field(table: &TableName, column: &TableColumn) -> Field {
-    // What no session has a value of reads as missing numbers.
+fn tsv_field(kind: &TableKind, column: &TableColumn) -> Field {
+    // A column without a value reads as missing numbers.
     let is_empty = column.data_type == DataType::Null;
     let data_type = if is_empty { DataType::Float64 } else { column.data_type.clone() };
     let measured = matches!(data_type, DataType::Float64 | DataType::Int64);
-    let unit = MeasurementUnit::of_column(table, &column.name).filter(|_| measured);
+    let unit = kind.unit_of(&column.name).filter(|_| measured);
     let field = with_unit(Field::new(&column.name, data_type, true), unit.map(MeasurementUnit::as_str));
     if is_empty { with_no_values(field) } else { field }
 }
@@ -243,7 +278,7 @@ mod tests {
 
     fn merge(file: Option<&Schema>, forms: &[Schema], metadata: &[&str]) -> LongSchema {
         let metadata: Vec<_> = metadata.iter().map(|name| MetadataColumn::for_test(name)).collect();
-        LongSchema::merge(&table(), file, true, forms, &metadata)
+        LongSchema::merge(&table(), &TableKind::of_parcellate(&table()), file, true, forms, &metadata)
     }
 
     fn written(columns: &LongSchema) -> Vec<(&str, &str)> {

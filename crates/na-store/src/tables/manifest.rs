@@ -1,4 +1,4 @@
-//! The manifest, `manifest.json`: the commit point, and the list of what is in the store.
+//! The manifest, `manifest.json`: the commit point, and the list of the store's content.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
-    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableName, WideFeature,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableKind, TableName, WideFeature,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,36 +18,42 @@ use crate::format::file_state::FileState;
 use crate::format::key_value_metadata as keys;
 use crate::tables::paths::MANIFEST_FILE;
 
-/// The key beside the entries that is this program's own.
+/// This program's own key, beside those of the entries.
 const OWN: &str = "neuroalign";
 
-/// What stands under [`OWN`]: what a store remembers of how it was made.
+/// The value of [`OWN`]: how the store was made. Maps are sorted by key, so that equal records are equal bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ManifestRecord {
     pub(crate) version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wide_metrics: Option<String>,
-    /// Which of several files was a table, by its name.
+    /// Which of several files is a table, by entities of their names.
     pub(crate) choices: BTreeMap<TableName, Choices>,
-    /// Where the files were read from last, for people.
+    /// The folders from which the files were last read, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
-    /// The store's files but this one, as they were written.
+    /// The state of each file of the store but this one, when it was written.
     pub(crate) files: BTreeMap<String, FileState>,
-    /// Whether the store has rows of which `sources.parquet` names no file, as those of the pandas package; `None` where
-    /// nobody looked.
+    /// The kind of each table that `parcellate` does not write. The table's file says the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) table_kinds: BTreeMap<TableName, TableKind>,
+    /// Whether the store has rows for which `sources.parquet` names no file, as those of the pandas package. `None` if nobody
+    /// looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_without_files: Option<bool>,
 }
 
 impl ManifestRecord {
-    /// What a manifest remembers; `None` if somebody else wrote it.
+    /// Reads the record of a manifest. `None` if another program wrote it.
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
         manifest.extra.get(OWN).cloned().map(serde_json::from_value)?.ok()
     }
 }
 
-/// Reads the manifest; none where there is none, or none that can be understood.
+/// Reads the manifest. `None` if the file does not exist, or cannot be understood.
+///
+/// # Errors
+/// [`StoreError::OtherVersion`]; a file that cannot be read.
 pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreError> {
     let path = output.join(MANIFEST_FILE);
     let bytes = match fs::read(&path) {
@@ -56,7 +62,7 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
         }
         bytes => bytes.map_err(StoreError::io("read", &path))?,
     };
-    // The usual one needs no second look.
+    // The usual one is parsed once.
     if let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes)
         && manifest.version == MANIFEST_VERSION
     {
@@ -76,7 +82,7 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
     }
 }
 
-/// The version that a manifest says, in whichever form.
+/// The version of a manifest, whatever its JSON type. `None` if it gives none.
 pub(crate) fn version_of(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(version) => Some(version.clone()),
@@ -85,12 +91,12 @@ pub(crate) fn version_of(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// The wide metrics that the store was last written with.
+/// The wide metrics with which the store was last written. `None` if the manifest does not say.
 pub(crate) fn wide_metrics(manifest: &Manifest) -> Option<&str> {
     manifest.extra.get(OWN)?.get("wide_metrics")?.as_str()
 }
 
-/// What a manifest is made of.
+/// The content of a manifest. Its entries stand in name order.
 #[derive(Debug, Default)]
 pub(crate) struct ManifestContent {
     pub(crate) atlas_name: String,
@@ -103,10 +109,10 @@ pub(crate) struct ManifestContent {
 }
 
 impl ManifestContent {
-    /// A manifest of this content; it keeps the keys of an older one that are not about files.
+    /// Makes a manifest. It keeps the keys of an older one that are not about files, and the time at which that was created.
     ///
     /// # Errors
-    /// What JSON cannot hold.
+    /// If JSON cannot hold it.
     pub(crate) fn into_manifest(self, old: Option<&Manifest>) -> Result<Manifest, serde_json::Error> {
         let Self { atlas_name, record, long_formats, wide_features, sessions, has_tiv } = self;
         let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
@@ -129,7 +135,7 @@ impl ManifestContent {
     }
 }
 
-/// What stays of a manifest when its store is loaded anew.
+/// The part of a manifest that stays when its store is loaded anew.
 pub(crate) fn begun_anew(old: Manifest) -> Manifest {
     Manifest { created_at: keys::now(), extra: BTreeMap::new(), ..old }
 }
@@ -146,5 +152,5 @@ pub(crate) fn write_manifest(
 
 /// A count as the manifest has it.
 pub(crate) fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
+    n as u64
 }

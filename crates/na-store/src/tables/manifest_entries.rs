@@ -1,20 +1,22 @@
-//! The entries of the manifest, as the files themselves say.
+//! Makes the entries of the manifest from the files themselves.
 
 use na_model::columns::{KEY_COLUMNS, VOL_TIV};
-use na_model::{LongFormat, TableName, WideFeature, metric_kind};
+use na_model::{LongFormat, TableName, WideFeature};
 
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::features::FeatureKind;
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_file::LongFile;
 use crate::tables::long_schema::tsv_columns;
 use crate::tables::manifest::count;
 
 /// The entry of a long table's file.
-pub(crate) fn long_entry(table: &TableName, file: &ParquetReader, index: &LongIndex) -> LongFormat {
+pub(crate) fn long_entry(table: &TableName, long: &LongFile) -> LongFormat {
+    let LongFile { file, kind, index } = long;
     let columns: Vec<String> = file.schema().fields().iter().map(|field| field.name().clone()).collect();
     let tsv = tsv_columns(file.schema());
-    let metrics = tsv.fields().iter().map(|field| field.name()).filter(|name| metric_kind(name).is_some());
+    let metrics =
+        tsv.fields().iter().map(|field| field.name()).filter(|name| kind.metric_kind(name).is_some());
     let metrics = metrics.filter(|name| *name != VOL_TIV).cloned();
     LongFormat {
         name: table.to_string(),
@@ -30,7 +32,7 @@ pub(crate) fn long_entry(table: &TableName, file: &ParquetReader, index: &LongIn
 
 /// The entry of a feature's file. `None` if this program did not write it.
 pub(crate) fn wide_entry(file_path: &str, file: &ParquetReader) -> Option<WideFeature> {
-    let kind: FeatureKind = serde_json::from_str(file.key_value(keys::FEATURE)?).ok()?;
+    let kind = FeatureKind::of(file)?;
     let region_names: Vec<String> =
         file.schema().fields().iter().skip(KEY_COLUMNS.len()).map(|f| f.name().clone()).collect();
     Some(WideFeature {

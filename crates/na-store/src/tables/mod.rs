@@ -1,7 +1,7 @@
-//! The files of a store, one kind a file: what its columns are, and how it is read.
+//! The files of a store, one kind a module: its columns, its rows, and how it is read.
 //!
-//! Knows `format`, and nothing of a cache. What is read here is the store's own, and typed: sessions, maps, regions. Open
-//! `existing_store` first, then `long_index`.
+//! Knows `format`, and nothing of what a cache holds. Only the store's own files are read, into types: sessions, maps, regions.
+//! Open `existing_store` first, then `long_index`.
 
 pub(crate) mod distinct_names;
 pub(crate) mod existing_store;

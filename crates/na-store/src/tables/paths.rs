@@ -1,4 +1,4 @@
-//! Which file of a store is what.
+//! The paths of a store's files.
 
 use std::fs;
 use std::io;
@@ -17,37 +17,46 @@ pub(crate) const METADATA_FILE: &str = "metadata.parquet";
 pub(crate) const SOURCES_FILE: &str = "sources.parquet";
 pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
 
-/// Files at the top that the store writes or deletes, beside the cache's.
-const TOP: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
+/// Files in the output folder itself, without the cache's.
+const TOP_FILES: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
 
-/// The folders of tables.
+/// The folders of tables and features.
 const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
 
-/// Whether a path leads to a place where the store of a folder is written, however it is spelled and through whichever
-/// links; what is there now is not looked at.
+/// Whether the store in `output` may write a file at this path, however the path is spelled and through whichever links. The
+/// content of a file there does not matter.
 #[must_use]
 pub fn is_store_path(output: &Path, path: &Path) -> bool {
-    if TOP.iter().any(|name| is_same_file(&output.join(name), path)) {
+    if TOP_FILES.iter().any(|name| is_same_file(&output.join(name), path)) {
         return true;
     }
-    let folders = std::iter::once(output.to_owned()).chain(FOLDERS.map(|folder| output.join(folder)));
-    let folders: Vec<PathBuf> = folders.map(|folder| resolved(&folder)).collect();
+    let (top, folders) = (resolved(output), FOLDERS.map(|folder| resolved(&output.join(folder))));
+    let is_written = |path: &Path| {
+        let is_top = path.parent() == Some(&top) && has_name(path, is_top_file);
+        let is_in_folder = folders.iter().any(|folder| path.parent() == Some(folder));
+        is_top || is_in_folder && has_name(path, is_table_file)
+    };
     let itself = path.parent().map(resolved).zip(path.file_name()).map(|(folder, name)| folder.join(name));
-    [itself, Some(resolved(path))].into_iter().flatten().any(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let place = folders.iter().position(|folder| path.parent() == Some(folder));
-        place.is_some_and(|place| match place {
-            0 => TOP.contains(&name) || is_temporary(name) || is_of_cache(name),
-            _ => name.ends_with(".parquet") || is_temporary(name),
-        })
-    })
+    itself.is_some_and(|path| is_written(&path)) || is_written(&resolved(path))
+}
+
+fn has_name(path: &Path, is_it: impl Fn(&str) -> bool) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(is_it)
+}
+
+fn is_top_file(name: &str) -> bool {
+    TOP_FILES.contains(&name) || is_temporary(name) || is_of_cache(name)
+}
+
+fn is_table_file(name: &str) -> bool {
+    name.ends_with(".parquet") || is_temporary(name)
 }
 
 fn is_of_cache(name: &str) -> bool {
     name == LOCK_FILE || name.starts_with(CACHE_FILE) || name.starts_with(".cache-taken-over.db")
 }
 
-/// A path without links and dots, as far as it is there.
+/// A path without links and dots, as far as it exists.
 fn resolved(path: &Path) -> PathBuf {
     let above = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     match (above.canonicalize(), above.parent(), above.file_name()) {
@@ -70,11 +79,12 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The long tables for which there are files, by their names alone, in the store's order.
+/// The long tables that have files, by the files' names alone, in the store's order: the derived order of [`TableName`], by
+/// which tables are planned and written.
 pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, StoreError> {
     let mut tables = Vec::new();
     for (folder, prefix) in [("long", ""), ("long/diffusion", "diffusion_")] {
-        for stem in parquet_files(&output.join(folder))? {
+        for stem in parquet_stems(&output.join(folder))? {
             let table = TableName::parse(&format!("{prefix}{stem}")).ok();
             tables.extend(table.filter(|table| table.file_path() == format!("{folder}/{stem}.parquet")));
         }
@@ -83,26 +93,26 @@ pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, Store
     Ok(tables)
 }
 
-/// The files where features are, by their names alone, as paths under the store.
+/// The files of features, by their names alone, as paths under the store: by modality, then in name order.
 pub(crate) fn wide_files_by_name(output: &Path) -> Result<Vec<String>, StoreError> {
     let mut files = Vec::new();
     for modality in Modality::ALL {
         let folder = format!("wide/{modality}");
-        for stem in parquet_files(&output.join(&folder))? {
+        for stem in parquet_stems(&output.join(&folder))? {
             files.push(format!("{folder}/{stem}.parquet"));
         }
     }
     Ok(files)
 }
 
-/// Deletes what exports that were cut short left.
+/// Deletes the temporary files of interrupted exports.
 pub(crate) fn remove_temporaries_of_store(output: &Path) -> Result<(), StoreError> {
     remove_temporaries(output)?;
     FOLDERS.iter().try_for_each(|folder| remove_temporaries(&output.join(folder)))
 }
 
-/// The stems of the Parquet files of a folder, sorted; none where there is no folder.
-fn parquet_files(folder: &Path) -> Result<Vec<String>, StoreError> {
+/// The stems of a folder's Parquet files, in name order. None if the folder does not exist.
+fn parquet_stems(folder: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(StoreError::io("list", folder))?,
@@ -110,8 +120,8 @@ fn parquet_files(folder: &Path) -> Result<Vec<String>, StoreError> {
     let mut stems = Vec::new();
     for entry in entries {
         let path: PathBuf = entry.map_err(StoreError::io("list", folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        match name.strip_suffix(".parquet") {
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.and_then(|name| name.strip_suffix(".parquet")) {
             Some(stem) if !stem.is_empty() && !stem.starts_with('.') && path.is_file() => {
                 stems.push(stem.to_owned())
             }
@@ -136,7 +146,7 @@ mod tests {
     fn what_a_store_writes_is_a_place_of_it_however_it_is_spelled() {
         let folder = store();
         let output = folder.path().join("store");
-        for place in [
+        for written in [
             "manifest.json",
             "../store/sessions.tsv",
             "long/../metadata.parquet",
@@ -146,7 +156,7 @@ mod tests {
             "long/anatomical_gm.parquet",
             "wide/anatomical/gm_mean.parquet",
         ] {
-            assert!(is_store_path(&output, &output.join(place)), "{place}");
+            assert!(is_store_path(&output, &output.join(written)), "{written}");
         }
         for other in
             ["list.csv", "long/list.csv", "../sessions.tsv", "sessions.tsv/below", "logs/manifest.json"]

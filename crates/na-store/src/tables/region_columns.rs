@@ -1,4 +1,4 @@
-//! The columns of features: regions by name, and which row of a long table goes into which.
+//! The columns of features: the name of each region, and the column of each row of a long table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -8,20 +8,21 @@ use na_model::{Region, matched_regions};
 
 use crate::tables::long_index::LongIndex;
 
-/// The names of a table's regions as columns, one for each of [`LongIndex::regions`]; regions that are one have one
-/// name. It is the label, or the index where there is no label. Where several regions have one label, it is
-/// `label#hemisphere` if that tells the region apart, or else `label#index`. A name that another column has already
-/// gives way to the next free `label#number`. The set of regions decides, not its order.
+/// Names a table's regions as columns, one name for each of [`LongIndex::regions`]. Regions that match have one name.
+///
+/// It is the label, or the index of a region without a label. Of several regions with one label it is `label#hemisphere` if
+/// that tells the region apart, or else `label#index`. If another column has that name, it is the next free `label#number`.
+/// The set of regions decides, not its order.
 pub(crate) fn column_names(regions: &[Region]) -> Vec<String> {
     let matched = matched_regions(regions);
-    let region_at = |place: &usize| regions.get(*place);
-    let distinct: BTreeSet<&Region> = matched.iter().filter_map(region_at).collect();
+    let distinct: BTreeSet<&Region> = matched.iter().filter_map(|index| regions.get(*index)).collect();
+    // Groups are named by stem, and the regions of one in their derived order: names hang on both.
     let mut groups: BTreeMap<Stem<'_>, Vec<&Region>> = BTreeMap::new();
     for region in &distinct {
         groups.entry(Stem::of(region)).or_default().push(region);
     }
-    let mut names = Names { taken: KEY_COLUMNS.map(str::to_owned).into(), of: HashMap::new() };
-    // What needs nothing to tell it apart comes first: a label may look like another with an index.
+    let mut names = RegionNames { taken: KEY_COLUMNS.map(str::to_owned).into(), of: HashMap::new() };
+    // A stem of one region comes first: it may look like another stem with an index.
     for (stem, group) in &groups {
         if let [region] = group.as_slice() {
             names.give(region, stem.to_string());
@@ -32,22 +33,23 @@ pub(crate) fn column_names(regions: &[Region]) -> Vec<String> {
             names.give(region, format!("{stem}#{part}"));
         }
     }
-    // A number behind a label is read as an index: what has none gets one that is nobody's.
+    // A number behind a label is read as an index: a region without one gets a number that is no region's.
     let indices: HashSet<i64> = regions.iter().filter_map(|region| region.index).collect();
     for (stem, group) in &groups {
         let mut numbers = (1..).filter(|number| !indices.contains(number));
         for region in group {
-            while !names.of.contains_key(region) {
-                let number = numbers.next().unwrap_or_default();
-                names.give(region, format!("{stem}#{number}"));
+            if !names.of.contains_key(region) {
+                numbers.any(|number| names.give(region, format!("{stem}#{number}")));
             }
         }
     }
-    let name = |place: &usize| region_at(place).and_then(|region| names.of.get(region)).cloned();
-    matched.iter().map(|place| name(place).unwrap_or_default()).collect()
+    let name = |index: &usize| names.of.get(regions.get(*index)?).cloned();
+    // Every region has a name. Without one there would be none at all, and no region list would have columns: no value is ever
+    // written under a wrong name.
+    matched.iter().map(name).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// What a region is called by itself: labels before indices.
+/// The name of a region by itself. Labels come before indices.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stem<'a> {
     Label(&'a str),
@@ -72,8 +74,8 @@ impl fmt::Display for Stem<'_> {
     }
 }
 
-/// What tells regions of one label apart, for those that it does. A hemisphere that is part of a structure's name does so
-/// only where the index does not.
+/// The hemisphere or index that tells each region from the others with its label; regions without one are left out. A
+/// hemisphere that is part of a structure's name does so only if the index does not.
 fn told_apart<'a>(group: &[&'a Region]) -> Vec<(&'a Region, String)> {
     let mut hemispheres: HashMap<&str, usize> = HashMap::new();
     let mut indices: HashMap<i64, usize> = HashMap::new();
@@ -91,22 +93,24 @@ fn told_apart<'a>(group: &[&'a Region]) -> Vec<(&'a Region, String)> {
     group.iter().filter_map(part).collect()
 }
 
-/// Names on their way to regions.
-struct Names<'a> {
+/// The names that regions got so far.
+struct RegionNames<'a> {
     taken: HashSet<String>,
     of: HashMap<&'a Region, String>,
 }
 
-impl<'a> Names<'a> {
-    /// Gives a region a name, unless it has one, or something else has this one.
-    fn give(&mut self, region: &'a Region, name: String) {
-        if !self.of.contains_key(region) && self.taken.insert(name.clone()) {
+impl<'a> RegionNames<'a> {
+    /// Gives a name to a region without one. `false` if the region has one, or another column has this one.
+    fn give(&mut self, region: &'a Region, name: String) -> bool {
+        let is_free = !self.of.contains_key(region) && self.taken.insert(name.clone());
+        if is_free {
             self.of.insert(region, name);
         }
+        is_free
     }
 }
 
-/// The columns of one source's features, and for each layout of its runs the column of each row.
+/// The columns of one source's features, and for each region list of its rows the column of each row.
 #[derive(Debug, Default)]
 pub(crate) struct SourceRegions {
     /// In name order.
@@ -115,27 +119,33 @@ pub(crate) struct SourceRegions {
 }
 
 impl SourceRegions {
+    /// The columns of these region lists. `names` has a name for each of [`LongIndex::regions`].
     pub(crate) fn of(index: &LongIndex, names: &[String], region_lists: &BTreeSet<usize>) -> Self {
-        let regions = |region_list: &usize| index.region_lists.get(*region_list).into_iter().flatten();
-        let name = |region: &usize| names.get(*region).map_or("", String::as_str);
-        let sorted: BTreeSet<&str> = region_lists.iter().flat_map(regions).map(name).collect();
-        let places: HashMap<&str, usize> =
-            sorted.iter().enumerate().map(|(place, name)| (*name, place)).collect();
-        let columns = |region_list: &usize| {
-            regions(region_list).map(|region| places.get(name(region)).copied().unwrap_or_default()).collect()
+        let names_of = |region_list: &usize| -> Option<Vec<&str>> {
+            let regions = index.region_lists.get(*region_list)?.iter();
+            regions.map(|region| names.get(*region).map(String::as_str)).collect()
         };
-        Self {
-            columns_of_list: region_lists
-                .iter()
-                .map(|region_list| (*region_list, columns(region_list)))
-                .collect(),
-            names: sorted.into_iter().map(str::to_owned).collect(),
-        }
+        let lists: Vec<(usize, Vec<&str>)> =
+            region_lists.iter().filter_map(|list| Some((*list, names_of(list)?))).collect();
+        let names = in_name_order(lists.iter().flat_map(|(_, names)| names).copied());
+        let columns: HashMap<&str, usize> = names.iter().copied().zip(0..).collect();
+        let columns_of = |names: &[&str]| -> Option<Vec<usize>> {
+            names.iter().map(|name| columns.get(name).copied()).collect()
+        };
+        let columns_of_list =
+            lists.iter().filter_map(|(list, names)| Some((*list, columns_of(names)?))).collect();
+        Self { names: names.iter().map(|name| (*name).to_owned()).collect(), columns_of_list }
     }
 
+    /// The column of each row. Empty for a region list that is not one of these.
     pub(crate) fn columns(&self, region_list: usize) -> &[usize] {
         self.columns_of_list.get(&region_list).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The order of a feature's columns in its file: names in byte order, each once.
+fn in_name_order<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[cfg(test)]

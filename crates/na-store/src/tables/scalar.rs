@@ -1,4 +1,4 @@
-//! One cell: a text, a number, or nothing.
+//! The value of one cell: a text, a number, or null.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Scalar {
     }
 }
 
-/// The cell of a row. `Null` if it is null, or of a type that a session list does not have.
+/// The value of a row. `Null` if it is null, or has a type that no session list has.
 pub(crate) fn scalar_at(column: &ArrayRef, row: usize) -> Scalar {
     if column.is_null(row) {
         return Scalar::Null;

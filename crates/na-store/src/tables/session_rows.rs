@@ -1,4 +1,4 @@
-//! Rows of one session on their way into a table: an array for what differs by region, a constant for what does not.
+//! Rows of one session before they are written: an array for a column that differs by region, a constant for one that does not.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::format::arrays::{as_type, joined};
 use crate::format::parquet_writer::LARGEST_TEXT;
 use crate::tables::scalar::Scalar;
 
-/// Rows of a row group, about: large enough to compress, small enough that one in memory is nothing.
+/// About the rows of a row group: enough to compress well, and little memory.
 pub(crate) const ROW_GROUP: usize = 32 * 1024;
 
-/// A column of some rows.
+/// A column of a session's rows.
 #[derive(Debug, Clone)]
 pub(crate) enum Column {
     Array(ArrayRef),
-    /// The same in all rows.
+    /// One value in all rows.
     Constant(Scalar),
 }
 
-/// Rows of one session, all columns of the table.
+/// Rows of one session, with all columns of the table.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionRows {
     pub(crate) rows: usize,
@@ -32,13 +32,13 @@ pub(crate) struct SessionRows {
 }
 
 impl Column {
-    /// Bytes of text, each row with all of its own.
+    /// Bytes of text, each row counted with all of its own.
     fn text_bytes(&self, rows: usize) -> usize {
         match self {
             Self::Constant(Scalar::Text(text)) => text.len().saturating_mul(rows),
             Self::Constant(_) => 0,
             Self::Array(array) => match array.as_string_opt::<i32>().map(StringArray::value_offsets) {
-                Some([first, .., last]) => usize::try_from(last - first).unwrap_or_default(),
+                Some([first, .., last]) => last.abs_diff(*first) as usize,
                 Some(_) => 0,
                 None => texts(array).map_or(0, |texts| texts.flatten().map(str::len).sum()),
             },
@@ -47,13 +47,13 @@ impl Column {
 }
 
 impl SessionRows {
-    /// Bytes of text in all columns, each row with all of its own.
+    /// Bytes of text in all columns, each row counted with all of its own.
     pub(crate) fn text_bytes(&self) -> usize {
-        self.columns.iter().map(|cells| cells.text_bytes(self.rows)).sum()
+        self.columns.iter().map(|column| column.text_bytes(self.rows)).sum()
     }
 }
 
-/// The texts of an array that holds text, also as a dictionary.
+/// The texts of an array, also of a dictionary. `None` if it does not hold text.
 fn texts(array: &ArrayRef) -> Option<Box<dyn Iterator<Item = Option<&str>> + '_>> {
     if let Some(plain) = array.as_string_opt::<i32>() {
         return Some(Box::new(plain.iter()));
@@ -62,13 +62,13 @@ fn texts(array: &ArrayRef) -> Option<Box<dyn Iterator<Item = Option<&str>> + '_>
     Some(Box::new(words.into_iter()))
 }
 
-/// One column of many pieces as one array, text row by row.
+/// One column of many sessions as one array, text row by row.
 pub(crate) fn column(
-    pieces: &[SessionRows],
-    place: usize,
+    rows: &[SessionRows],
+    index: usize,
     data_type: &DataType,
 ) -> Result<ArrayRef, ArrowError> {
-    let parts = column_parts(pieces, place, data_type)?;
+    let parts = column_parts(rows, index, data_type)?;
     match (parts.as_slice(), data_type) {
         ([], _) => Ok(new_null_array(data_type, 0)),
         (parts, DataType::Utf8) => joined_text(parts),
@@ -76,48 +76,59 @@ pub(crate) fn column(
     }
 }
 
-/// One column of many pieces, a part a piece. Text may come as dictionaries: what repeats is there once.
+/// One column of many sessions, a part for each. Text may come as dictionaries: a value that repeats is in memory once.
 pub(crate) fn column_parts(
-    pieces: &[SessionRows],
-    place: usize,
+    rows: &[SessionRows],
+    index: usize,
     data_type: &DataType,
 ) -> Result<Vec<ArrayRef>, ArrowError> {
-    pieces
-        .iter()
-        .map(|piece| match piece.columns.get(place) {
-            Some(Column::Array(array)) if *data_type == DataType::Utf8 && texts(array).is_some() => {
-                Ok(Arc::clone(array))
-            }
-            Some(Column::Array(array)) => as_type(array, data_type),
-            Some(Column::Constant(value)) => repeat(value, piece.rows, data_type),
-            None => Ok(new_null_array(data_type, piece.rows)),
+    rows.iter()
+        .map(|of_session| match of_session.columns.get(index) {
+            Some(Column::Array(array)) => as_part(array, data_type),
+            Some(Column::Constant(value)) => repeat(value, of_session.rows, data_type),
+            None => Err(ArrowError::InvalidArgumentError(format!("rows without column {index}"))),
         })
         .collect()
 }
 
-/// Things in lists of about a row group each; `size` is the rows of a thing and its text, bytes.
-pub(crate) fn row_groups_of<T>(things: &[T], size: impl Fn(&T) -> (usize, usize)) -> Vec<&[T]> {
-    let (mut lists, mut start, mut n_rows, mut n_text) = (Vec::new(), 0, 0, 0);
-    for (place, thing) in things.iter().enumerate() {
-        let (rows, text) = size(thing);
-        if place > start && (n_rows + rows > ROW_GROUP || n_text + text > LARGEST_TEXT) {
-            lists.extend(things.get(start..place));
-            (start, n_rows, n_text) = (place, 0, 0);
-        }
-        (n_rows, n_text) = (n_rows + rows, n_text + text);
-    }
-    lists.extend(things.get(start..).filter(|rest| !rest.is_empty()));
-    lists
+fn as_part(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+    let is_text = *data_type == DataType::Utf8 && texts(array).is_some();
+    if is_text { Ok(Arc::clone(array)) } else { as_type(array, data_type) }
 }
-/// Whether a column has integers that a double does not hold, and is of doubles.
-pub(crate) fn loses_digits(pieces: &[SessionRows], place: usize, data_type: &DataType) -> bool {
-    *data_type == DataType::Float64
-        && pieces.iter().any(|piece| match piece.columns.get(place) {
-            Some(Column::Array(array)) => array
-                .as_primitive_opt::<Int64Type>()
-                .is_some_and(|integers| integers.iter().flatten().any(is_no_double)),
-            _ => false,
-        })
+
+/// Splits a list into parts of about a row group each. `size` gives the rows of an item, and the bytes of its text.
+pub(crate) fn row_groups_of<T>(items: &[T], size: impl Fn(&T) -> (usize, usize)) -> Vec<&[T]> {
+    let (mut groups, mut rest) = (Vec::new(), items);
+    while !rest.is_empty() {
+        let (group, behind) = rest.split_at(length_of_row_group(rest, &size));
+        groups.push(group);
+        rest = behind;
+    }
+    groups
+}
+
+/// How many of the first items fit into one row group, at least one.
+fn length_of_row_group<T>(items: &[T], size: &impl Fn(&T) -> (usize, usize)) -> usize {
+    let (mut n_rows, mut n_text) = (0, 0);
+    for (index, item) in items.iter().enumerate() {
+        let (rows, text) = size(item);
+        (n_rows, n_text) = (n_rows + rows, n_text + text);
+        if index > 0 && (n_rows > ROW_GROUP || n_text > LARGEST_TEXT) {
+            return index;
+        }
+    }
+    items.len()
+}
+
+/// Whether a column of doubles gets integers that no double holds.
+pub(crate) fn loses_digits(rows: &[SessionRows], index: usize, data_type: &DataType) -> bool {
+    let has_others = |of_session: &SessionRows| match of_session.columns.get(index) {
+        Some(Column::Array(array)) => array
+            .as_primitive_opt::<Int64Type>()
+            .is_some_and(|integers| integers.iter().flatten().any(is_no_double)),
+        _ => false,
+    };
+    *data_type == DataType::Float64 && rows.iter().any(has_others)
 }
 
 /// Whether no double has this value.
@@ -130,7 +141,7 @@ pub(crate) fn is_no_double(value: i64) -> bool {
     value as f64 as i128 != i128::from(value)
 }
 
-/// The same for text, plain or as dictionaries.
+/// Joins parts of text, plain or dictionary-encoded, into one array row by row.
 fn joined_text(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     if let [one] = parts
         && *one.data_type() == DataType::Utf8
@@ -152,6 +163,7 @@ fn joined_text(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(text.finish()))
 }
 
+/// A value in each of some rows; null if the type cannot hold it. Text repeats as a dictionary.
 fn repeat(value: &Scalar, rows: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     Ok(match (value, data_type) {
         (Scalar::Text(text), DataType::Utf8) if rows == 1 => Arc::new(StringArray::from_iter_values([text])),
@@ -175,13 +187,13 @@ mod tests {
         let same =
             SessionRows { rows: 400, columns: vec![Column::Constant(Scalar::text(&"x".repeat(50_000)))] };
         let each: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
-        let pieces = [same, SessionRows { rows: 2, columns: vec![Column::Array(each)] }];
-        let parts = column_parts(&pieces, 0, &DataType::Utf8).unwrap();
+        let rows = [same, SessionRows { rows: 2, columns: vec![Column::Array(each)] }];
+        let parts = column_parts(&rows, 0, &DataType::Utf8).unwrap();
         let held: usize = parts.iter().map(|part| part.get_array_memory_size()).sum();
         assert!(held < 60_000, "{held}");
-        assert_eq!(pieces[0].text_bytes(), 400 * 50_000);
-        assert_eq!(pieces[1].text_bytes(), 1);
-        let read = column(&pieces, 0, &DataType::Utf8).unwrap();
+        assert_eq!(rows[0].text_bytes(), 400 * 50_000);
+        assert_eq!(rows[1].text_bytes(), 1);
+        let read = column(&rows, 0, &DataType::Utf8).unwrap();
         let read: &StringArray = read.as_string();
         assert_eq!((read.len(), read.value(399).len(), read.value(400)), (402, 50_000, "a"));
         assert!(read.is_null(401));
@@ -189,11 +201,11 @@ mod tests {
 
     #[test]
     fn text_that_no_array_holds_is_an_error() {
-        let piece = SessionRows {
+        let rows = SessionRows {
             rows: 1 << 16,
             columns: vec![Column::Constant(Scalar::text(&"x".repeat(1 << 16)))],
         };
-        assert!(column(&[piece], 0, &DataType::Utf8).is_err());
+        assert!(column(&[rows], 0, &DataType::Utf8).is_err());
     }
 
     #[test]

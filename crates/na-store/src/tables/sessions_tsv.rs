@@ -1,4 +1,4 @@
-//! What became of each session: `sessions.tsv`, a row a session and modality, for people and for other programs.
+//! The outcome of each session: `sessions.tsv`, a row a session and modality, for people and for other programs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -11,40 +11,42 @@ use crate::format::atomic_file::write_atomically;
 use crate::format::file_changes::FileChanges;
 use crate::tables::paths::SESSIONS_FILE;
 
-/// The reason of a listed unit of which nothing is known: the run ended before it came to it.
-pub(crate) const INTERRUPTED: &str = "not loaded: the range was interrupted before it";
+/// The reason of a listed unit without an outcome: the run ended before it came to the unit.
+pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
-/// The first line, by which a file is known as the store's.
+/// The first line, which marks a file as the store's.
 pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
 
-/// What stands in a cell that has nothing to say, as BIDS writes it.
+/// The text of an empty cell, as BIDS writes it.
 pub(crate) const NONE: &str = "n/a";
 
 /// A row of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct SessionRow {
-    /// Which unit.
     pub unit: Unit,
-    /// Where it stands.
     pub status: UnitStatus,
-    /// The tables that hold rows of it.
+    /// Those with rows of the unit, in the store's order.
     pub tables: Vec<TableName>,
-    /// Why, where it is not simply loaded.
+    /// Empty for a unit that is simply loaded.
     pub reason: String,
 }
 
-/// What the rows are made of.
+/// What the rows are made from.
 pub(crate) struct Told<'a> {
     pub(crate) listing: &'a Listing,
     pub(crate) modalities: &'a [Modality],
+    /// Of each unit of the store.
     pub(crate) stored: &'a [UnitOutcome],
+    /// Of the run, and of earlier ones.
     pub(crate) outcomes: &'a [UnitOutcome],
     pub(crate) tables: &'a BTreeMap<TableName, HashSet<Session>>,
-    /// The sessions that a list named.
+    /// The sessions that a list named, today or earlier.
     pub(crate) named: &'a HashSet<Session>,
 }
 
-/// The rows of all units: those of listed sessions first, then whatever else the store has, then what was told of others.
+/// The rows of all units in the file's order: units of listed sessions in the list's order, then the store's others, then
+/// others with an outcome. Each unit has one row.
 pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let Told { listing, modalities, stored, outcomes, tables, named } = *told;
     let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
@@ -55,14 +57,13 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let in_store: HashSet<&Session> = stored.iter().map(|stored| &stored.unit.session).collect();
     let is_told =
         |session: &Session| listed.contains(session) || in_store.contains(session) || named.contains(session);
-    let told = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
-    let told = told.filter(|outcome| is_told(&outcome.unit.session));
-    let told: Vec<Unit> = told.map(|outcome| outcome.unit.clone()).collect();
+    let others = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
+    let others = others.filter(|outcome| is_told(&outcome.unit.session)).map(|outcome| outcome.unit.clone());
     let by_unit: HashMap<&Unit, &UnitOutcome> =
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let mut seen: HashSet<Unit> = HashSet::new();
     let mut rows = Vec::new();
-    for unit in asked.chain(stored.iter().map(|stored| stored.unit.clone())).chain(told) {
+    for unit in asked.chain(stored.iter().map(|stored| stored.unit.clone())).chain(others) {
         if !seen.insert(unit.clone()) {
             continue;
         }
@@ -71,38 +72,44 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
             .filter(|(table, sessions)| table.modality() == unit.modality && sessions.contains(&unit.session))
             .map(|(table, _)| table.clone())
             .collect();
-        let (status, reason) = match (by_unit.get(&unit), stored_units.get(&unit)) {
-            // What is told of a unit that the store has, and what it lacks otherwise.
-            (Some(told), Some((status, lacks))) if is_in_store(told.status) => {
-                let reasons = [told.reason.as_str(), *lacks].into_iter().filter(|reason| !reason.is_empty());
-                let is_partial = told.status == UnitStatus::Partial;
-                let status = if is_partial { UnitStatus::Partial } else { *status };
-                (status, reasons.collect::<Vec<_>>().join(NEXT))
-            }
-            (Some(told), None) if !is_in_store(told.status) => (told.status, told.reason.clone()),
-            (Some(told), Some(_)) if told.status == UnitStatus::Failed => (told.status, told.reason.clone()),
-            // Whatever was told before, what the store has is not missing.
-            (_, Some((status, reason))) => (*status, (*reason).to_owned()),
-            (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
-        };
+        let outcome = by_unit.get(&unit).map(|outcome| (outcome.status, outcome.reason.as_str()));
+        let (status, reason) = status_and_reason(outcome, stored_units.get(&unit).copied());
         rows.push(SessionRow { unit, status, tables, reason });
     }
     rows
+}
+
+/// The status and reason of a unit, from its outcome and from what the store has of it.
+fn status_and_reason(
+    outcome: Option<(UnitStatus, &str)>,
+    stored: Option<(UnitStatus, &str)>,
+) -> (UnitStatus, String) {
+    match (outcome, stored) {
+        // The outcome of a unit that the store has, and what else it lacks.
+        (Some((outcome, reason)), Some((status, lacks))) if is_in_store(outcome) => {
+            let reasons = [reason, lacks].into_iter().filter(|reason| !reason.is_empty());
+            let status = if outcome == UnitStatus::Partial { UnitStatus::Partial } else { status };
+            (status, reasons.collect::<Vec<_>>().join(NEXT))
+        }
+        (Some((outcome, reason)), None) if !is_in_store(outcome) => (outcome, reason.to_owned()),
+        (Some((UnitStatus::Failed, reason)), Some(_)) => (UnitStatus::Failed, reason.to_owned()),
+        // A unit that the store has is not missing, whatever an earlier outcome says.
+        (_, Some((status, reason))) => (status, reason.to_owned()),
+        (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
+    }
 }
 
 fn is_in_store(status: UnitStatus) -> bool {
     matches!(status, UnitStatus::Loaded | UnitStatus::Partial)
 }
 
-/// What stands between two reasons.
+/// Separates two reasons.
 const NEXT: &str = "; ";
 
-/// What the store tells of missing and failed units, of those that stay though files of them are gone (as loaded), and of
-/// those of which some tables are not chosen (as partial); where a load was cut short after it came to its outcomes,
-/// those.
+/// The outcomes that the file tells of (see [`read`]). For a unit that an interrupted load had come to, `cached` counts.
 ///
 /// # Errors
-/// A file or cache that cannot be read.
+/// A file that cannot be read.
 pub(crate) fn earlier_outcomes(
     output: &Path,
     cached: Vec<UnitOutcome>,
@@ -112,7 +119,7 @@ pub(crate) fn earlier_outcomes(
     Ok(cached.into_iter().chain(told).collect())
 }
 
-/// All units that the file has a row of.
+/// The units that the file has rows of. Lines that do not name one are left out: anybody may have edited the file.
 pub(crate) fn units(output: &Path) -> Result<Vec<Unit>, StoreError> {
     Ok(text(output)?.lines().skip(1).filter_map(unit_of).collect())
 }
@@ -120,7 +127,7 @@ pub(crate) fn units(output: &Path) -> Result<Vec<Unit>, StoreError> {
 fn text(output: &Path) -> Result<String, StoreError> {
     let path = output.join(SESSIONS_FILE);
     match std::fs::read_to_string(&path) {
-        // A file that is no text any more tells of nothing.
+        // A file that is no longer text tells of nothing.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
             Ok(String::new())
         }
@@ -135,7 +142,8 @@ fn unit_of(line: &str) -> Option<Unit> {
     Some(Unit::new(session, modality.parse().ok()?))
 }
 
-/// The outcomes that the file tells of. A line that somebody changed into none tells of nothing.
+/// The outcomes that the file tells of: of missing and failed units, of units that stay though files of theirs are gone (as
+/// loaded), and of units with tables that are not chosen (as partial). Lines that tell of none are left out.
 pub(crate) fn read(output: &Path) -> Result<Vec<UnitOutcome>, StoreError> {
     Ok(text(output)?.lines().skip(1).filter_map(outcome_of).collect())
 }
@@ -183,7 +191,7 @@ pub(crate) fn or_none(text: &str) -> &str {
     if text.is_empty() { NONE } else { text }
 }
 
-/// A reason may repeat what a file holds: tabs and newlines would make more cells of it.
+/// The text of a cell. A reason may repeat a file's content, and tabs or newlines would split the cell.
 pub(crate) fn cell(text: &str) -> String {
     text.replace(['\t', '\n', '\r'], " ")
 }

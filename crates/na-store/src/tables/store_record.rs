@@ -1,5 +1,5 @@
-//! What a store records of how it was made that its tables do not show: which files were chosen, where they were read from,
-//! and that participants withdrew. It stands in the manifest, and in `sources.parquet` for the day on which that is broken.
+//! The record of how a store was made, which its tables do not show: which files were chosen, from which folders they were read,
+//! and that participants withdrew. It stands in the manifest, and in `sources.parquet` in case the manifest is lost.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use crate::tables::withdrawals::WithdrawalMark;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct StoreRecord {
-    /// Which of several files was a table, by its name.
+    /// Which of several files is a table, by entities of their names.
     pub(crate) choices: BTreeMap<TableName, Choices>,
-    /// Where the files were read from last, for people.
+    /// The folders from which the files were last read, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
     /// `None` if the store was never told of withdrawals.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,43 +28,49 @@ pub(crate) struct StoreRecord {
 }
 
 impl StoreRecord {
-    /// What the manifest says, or else the key in `sources.parquet`. `None` if neither says anything.
+    /// Reads the record of the manifest, or else that of `sources.parquet`. `None` if neither has one that can be understood.
     ///
     /// # Errors
-    /// A file that cannot be looked at. One that is damaged says nothing.
+    /// A file that cannot be read. A damaged one counts as without a record.
     pub(crate) fn read(output: &Path, manifest: Option<&Manifest>) -> Result<Option<Self>, StoreError> {
         let withdrawn = manifest.and_then(WithdrawalMark::of);
         if let Some(ManifestRecord { choices, roots, .. }) = manifest.and_then(ManifestRecord::of) {
             return Ok(Some(Self { choices, roots, withdrawn }));
         }
-        let noted = match ParquetReader::open(&output.join(SOURCES_FILE)) {
+        let recorded = match Self::of_sources(&output.join(SOURCES_FILE)) {
             Err(StoreError::Damaged { .. }) => None,
-            file => file?.as_ref().and_then(|file| file.key_value(keys::REMEMBERED)).map(str::to_owned),
+            recorded => recorded?,
         };
-        let noted: Option<Self> = noted.and_then(|noted| serde_json::from_str(&noted).ok());
-        Ok(match (noted, withdrawn) {
+        Ok(match (recorded, withdrawn) {
+            (Some(recorded), None) => Some(recorded),
+            (recorded, Some(mark)) => Some(Self { withdrawn: Some(mark), ..recorded.unwrap_or_default() }),
             (None, None) => None,
-            (noted, withdrawn) => {
-                let noted = noted.unwrap_or_default();
-                Some(Self { withdrawn: withdrawn.or(noted.withdrawn), ..noted })
-            }
         })
     }
 
-    /// What stays where all is loaded anew.
+    /// `None` if `sources.parquet` does not exist, or has no record.
+    fn of_sources(path: &Path) -> Result<Option<Self>, StoreError> {
+        let file = ParquetReader::open(path)?;
+        let Some(text) = file.as_ref().and_then(|file| file.key_value(keys::REMEMBERED)) else {
+            return Ok(None);
+        };
+        serde_json::from_str(text).map(Some).map_err(|error| StoreError::damaged(path, error))
+    }
+
+    /// The part that stays if everything is loaded anew.
     pub(crate) fn begun_anew(self) -> Self {
         Self { withdrawn: self.withdrawn, ..Self::default() }
     }
 
-    /// Its text in `sources.parquet`.
+    /// The JSON for `sources.parquet`.
     ///
     /// # Errors
-    /// What cannot be written: an empty text would say that nobody withdrew.
+    /// If JSON cannot hold it: an empty text would say that nobody withdrew.
     pub(crate) fn to_text(&self) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|error| StoreError::damaged(Path::new(SOURCES_FILE), error))
     }
 
-    /// What the manifest has of it under this program's key.
+    /// The part that stands in the manifest under this program's key.
     pub(crate) fn to_manifest_record(&self) -> ManifestRecord {
         let Self { choices, roots, .. } = self.clone();
         ManifestRecord { choices, roots, ..ManifestRecord::default() }

@@ -1,4 +1,4 @@
-//! The version of a store: which files it consists of at an instant.
+//! The version of a store: the identity of each of its files at an instant.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
@@ -9,25 +9,25 @@ use na_cache::Cache;
 use crate::error::StoreError;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
 
-/// Which files stood in a store's places at an instant. An export replaces files and never changes one, and the cache
-/// is there as long as it lasts: features need not be looked at one by one.
+/// The identities of a store's files at an instant. An export replaces files and never changes one, and the cache exists for as
+/// long as it runs: features need not be looked at one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreVersion {
     files: Vec<(String, FileIdentity)>,
     cache: Option<FileIdentity>,
 }
 
-/// A file and no other. Inode numbers are given again, so the time of birth belongs to it.
+/// What tells a file from any other. Inode numbers are used again, so the time of birth is part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileIdentity {
     inode: u64,
     born: Option<SystemTime>,
-    /// Length and modification, for files that only whole files replace.
+    /// Length and time of modification. `None` for a file that grows.
     content: Option<(u64, Option<SystemTime>)>,
 }
 
 impl StoreVersion {
-    /// Whether the files are the same, whatever became of the cache.
+    /// Whether the files are the same, whatever happened to the cache.
     pub(crate) fn has_files_of(&self, other: &Self) -> bool {
         self.files == other.files
     }

@@ -1,4 +1,4 @@
-//! Total intracranial volume of each session, as a table of its own and as a feature.
+//! The total intracranial volume of each session, as a table of its own and as a feature.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::tables::features::FeatureKind;
-use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
+use crate::tables::key_columns::{by_subject_and_session, key_arrays, key_fields, sessions_of};
 use crate::tables::paths::TIV_FILE;
 
 /// Volumes by session, mL.
@@ -27,7 +27,7 @@ pub(crate) struct TivTable(pub(crate) HashMap<Session, f64>);
 impl TivTable {
     pub(crate) fn read(output: &Path) -> Result<Self, StoreError> {
         let mut volumes = HashMap::new();
-        // Both files say the same: one that someone deleted is made again from the other.
+        // Both files hold the same: if somebody deletes one, the next export makes it again from the other.
         let file = match ParquetReader::open(&output.join(TIV_FILE))? {
             None => ParquetReader::open(&output.join(FeatureName::tiv().file_path()))?,
             file => file,
@@ -46,7 +46,7 @@ impl TivTable {
         Ok(Self(volumes))
     }
 
-    /// What was found of some sessions replaces what was known.
+    /// Replaces the volumes of some sessions by what was found.
     pub(crate) fn merge<'f>(&mut self, found: impl Iterator<Item = (&'f Session, TivFinding)>) {
         for (session, finding) in found {
             match finding.after(self.0.get(session).copied()) {
@@ -56,7 +56,7 @@ impl TivTable {
         }
     }
 
-    /// Writes both files, rows in the order of `sessions`.
+    /// Writes both files, with rows as in [`TivTable::batch`].
     pub(crate) fn write(
         &self,
         output: &Path,
@@ -82,11 +82,11 @@ impl TivTable {
         Ok(())
     }
 
-    /// The table, rows in the order of `sessions`, then those that are not among them.
+    /// The table: rows in the order of `sessions`, then the others by subject and session.
     pub(crate) fn batch(&self, sessions: &[Session]) -> Result<RecordBatch, ArrowError> {
         let known: HashSet<&Session> = sessions.iter().collect();
         let mut others: Vec<&Session> = self.0.keys().filter(|session| !known.contains(session)).collect();
-        others.sort_unstable();
+        others.sort_unstable_by(|first, second| by_subject_and_session(first, second));
         let rows: Vec<(&Session, f64)> = sessions
             .iter()
             .chain(others)

@@ -1,4 +1,4 @@
-//! What a store knows of participants who withdrew: how many, and never who.
+//! What a store records of participants who withdrew: how many, and never who.
 
 use std::path::Path;
 
@@ -8,40 +8,39 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 
-/// The manifest's key that says how many withdrew.
+/// The manifest's key for [`WithdrawalMark`].
 const WITHDRAWN: &str = "withdrawn";
 
-/// How many a store took out because they withdrew. It says nothing of who they are.
+/// How many subjects and sessions were taken out of a store because participants withdrew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(missing_docs, reason = "plain data")]
 pub struct Withdrawal {
-    /// Subjects.
     pub n_subjects: u64,
-    /// Sessions.
     pub n_sessions: u64,
 }
 
-/// What a store says of those who withdrew: counts, and never codes.
+/// What a store records of those who withdrew: counts, and never codes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct WithdrawalMark {
     #[serde(flatten)]
     taken_out: Withdrawal,
-    /// Lines of the last list; a version before this one did not count them.
+    /// Lines of the last list. `None` if an earlier version wrote the mark.
     #[serde(skip_serializing_if = "Option::is_none")]
     n_listed: Option<u64>,
-    /// When the last of them were taken out.
+    /// When somebody was last taken out.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
 }
 
 impl WithdrawalMark {
-    /// How many a list has to name that is not shorter than the last.
+    /// How many lines a list needs so that it is not shorter than the last.
     pub(crate) fn n_listed(&self) -> u64 {
         self.n_listed.unwrap_or(self.taken_out.n_subjects)
     }
 
-    /// Adds those who were taken out now, by a list of so many lines.
+    /// Adds those who are taken out now, by a list of `n_listed` lines.
     pub(crate) fn add(&mut self, now: Withdrawal, n_listed: u64) {
         if now != Withdrawal::default() || self.at.is_none() {
             self.at = Some(keys::now());
@@ -51,38 +50,38 @@ impl WithdrawalMark {
         self.n_listed = Some(n_listed);
     }
 
-    /// What a manifest says. `None` if the store was never told of withdrawals.
+    /// Reads the mark of a manifest. `None` if the store was never told of withdrawals.
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
-        // Whatever stands there says that participants withdrew.
+        // Whatever the key holds, it says that participants withdrew: a mark that cannot be understood is one without counts.
         let mark = manifest.extra.get(WITHDRAWN)?;
         Some(serde_json::from_value(mark.clone()).unwrap_or_default())
     }
 
-    /// Puts it into a manifest.
+    /// Puts the mark into a manifest.
     ///
     /// # Errors
-    /// What JSON cannot hold.
+    /// If JSON cannot hold it.
     pub(crate) fn put_into(&self, manifest: &mut Manifest) -> Result<(), serde_json::Error> {
         manifest.extra.insert(WITHDRAWN.to_owned(), serde_json::to_value(self)?);
         Ok(())
     }
 }
 
-/// What whoever writes to a store was told of those who withdrew. A store keeps counts and no codes: that a list got
-/// shorter is all that it can see of people who would come back.
+/// The list of those who withdrew, as the writer of a store was given it. A store keeps counts and no codes: all that it can see
+/// of people who would come back is that the list got shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WithdrawalsTold {
-    /// Nothing.
+    /// No list.
     #[default]
     Nothing,
-    /// A list of so many lines.
+    /// A list with this many lines.
     Listed(u64),
-    /// A list of so many lines that may be shorter than the last: it was corrected, or nobody is in it any more.
+    /// A list with this many lines that may be shorter than the last: it was corrected, or has nobody any more.
     Corrected(u64),
 }
 
 impl WithdrawalsTold {
-    /// The lines of the list; `None` without one.
+    /// The number of lines. `None` without a list.
     #[must_use]
     pub fn n_listed(self) -> Option<u64> {
         match self {
@@ -91,7 +90,8 @@ impl WithdrawalsTold {
         }
     }
 
-    /// Refuses to go on where somebody would come back; `known` is what a store or a cache was told before.
+    /// Refuses to go on if somebody who withdrew would come back. `known` is the number of lines of the last list that a store or
+    /// cache was given.
     ///
     /// # Errors
     /// [`StoreError::WithdrawalsNotTold`], [`StoreError::FewerWithdrawals`].

@@ -12,7 +12,7 @@ use na_model::{BidsName, MapSource, TableName};
 use crate::config::EntityPick;
 use crate::files::copies;
 use crate::files::path::relative;
-use crate::files::session_entities::FolderNames;
+use crate::files::session_entities::FolderSession;
 use crate::files::session_folders::names_in;
 use crate::unit_error::UnitError;
 
@@ -25,17 +25,14 @@ const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 /// A table on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundTable {
-    /// The long table it feeds.
     pub(crate) table: TableName,
-    /// Which map it is of, for diffusion tables.
     pub(crate) map: Option<MapSource>,
-    /// Where it is.
     pub(crate) path: PathBuf,
     /// Its path under the root that the settings name, with `/` between folders.
     pub(crate) relative: String,
     /// The atlas that it was looked for.
     pub(crate) atlas: String,
-    /// What has the name of its JSON, where there is such: maybe a link that leads nowhere.
+    /// The file with the name of its JSON; it may be a link that leads nowhere.
     pub(crate) sidecar: Option<PathBuf>,
     /// The mask entity of its name.
     pub(crate) mask_entity: Option<String>,
@@ -51,14 +48,12 @@ impl FoundTable {
     }
 }
 
-/// A table, or a map of it, that has files, none of which is chosen.
+/// A table, or a map of it, that has files but none that is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotChosen {
-    /// The long table that it would feed.
     pub(crate) table: TableName,
-    /// Which map it is of, for diffusion tables.
     pub(crate) map: Option<MapSource>,
-    /// What the files have of the entities that are asked for: `run-2, run-3`.
+    /// The files' values of the entities asked for: `run-2, run-3`.
     pub(crate) there: String,
 }
 
@@ -79,9 +74,9 @@ impl fmt::Display for NotChosen {
 pub(crate) struct FoundTables {
     /// One file a table or map, sorted.
     pub(crate) tables: Vec<FoundTable>,
-    /// Tables and maps that have files, none of which is chosen.
+    /// Tables and maps that have files but none that is chosen.
     pub(crate) not_chosen: Vec<NotChosen>,
-    /// The folders that were listed, with the names in them: who looks for something else there need not list them again.
+    /// The folders that were listed, with the names in them: the search for volumes does not list them again.
     pub(crate) listed: Vec<(PathBuf, BTreeSet<String>)>,
 }
 
@@ -95,7 +90,7 @@ impl FoundTables {
 }
 
 impl EntityPick {
-    /// The values that files have of the entities that are asked for: `run-2, run-3`.
+    /// The files' values of the entities asked for: `run-2, run-3`.
     fn values_in(&self, table: &TableName, files: &[TableCandidate]) -> String {
         let remembered = self.remembered.get(table).into_iter().flat_map(BTreeMap::keys);
         let keys: Vec<&str> =
@@ -108,8 +103,8 @@ impl EntityPick {
         values.into_iter().collect::<Vec<_>>().join(", ")
     }
 
-    /// Leaves those of a table's files that are picked. An entity that none of them has does not choose between them:
-    /// a mask for grey matter says nothing of maps without masks.
+    /// Keeps those of a table's files that are picked. An entity that none of them has does not choose between them: a
+    /// mask for grey matter says nothing about maps without masks.
     fn choose(&self, table: &TableName, files: &mut Vec<TableCandidate>) {
         let remembered = self.remembered.get(table).into_iter().flatten();
         for (entity, value) in remembered.chain(self.wanted.iter().map(|(entity, value)| (entity, value))) {
@@ -120,7 +115,7 @@ impl EntityPick {
     }
 }
 
-/// What a table's file name says, once a source has understood it.
+/// The table, and the map of it, that a file feeds by its name.
 pub(super) type Feeds = (TableName, Option<MapSource>);
 
 /// A file that could be a table.
@@ -130,13 +125,13 @@ struct TableCandidate {
     bids: BidsName,
     sidecar: Option<PathBuf>,
     compressed: bool,
-    /// Whether a file manager made it of a table.
+    /// Whether a file manager copied it from a table.
     is_copy: bool,
 }
 
-/// A place that holds tables, and what the source makes of the names in it.
+/// The search for tables in one session's folder.
 pub(super) struct Search<'a> {
-    /// The folder that paths are given under.
+    /// The root that paths are relative to.
     pub(super) root: &'a Path,
     pub(super) session_folder: &'a Path,
     /// `anat` or `dwi`.
@@ -146,7 +141,7 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The tables that `feeds` recognises, sorted, one file each; `prefix` goes before their paths.
+    /// The tables that `feeds` recognises, sorted, one file each; `prefix` is put before their paths.
     pub(super) fn run(
         &self,
         prefix: &str,
@@ -192,14 +187,14 @@ impl Search<'_> {
         Ok(chosen)
     }
 
-    /// Refuses copies, and files whose name is of another session than their folder.
+    /// Refuses a copy, and a file that names another session than its folder.
     fn check(&self, file: &TableCandidate) -> Result<(), UnitError> {
         let path = file.folder.join(&file.file_name);
         if file.is_copy {
             return Err(UnitError::Copy { path });
         }
         let relative = relative(self.root, &path);
-        let folder = FolderNames::of(&relative);
+        let folder = FolderSession::of(&relative);
         match folder.other_session(&file.file_name) {
             Some(named) => Err(UnitError::OtherSession { path, named, folder: folder.written() }),
             None => Ok(()),
@@ -207,7 +202,7 @@ impl Search<'_> {
     }
 }
 
-/// The files of a folder that are wanted.
+/// The files of a folder that `wanted` recognises.
 fn candidates(
     folder: &Path,
     names: &BTreeSet<String>,
@@ -238,7 +233,7 @@ fn candidates(
     found
 }
 
-/// The one file of a table; which of several is never left to the folder's order.
+/// The one file of a table. The choice between several is never left to the folder's order.
 fn only(
     session_folder: &Path,
     table: &TableName,
@@ -262,10 +257,10 @@ fn only(
     }
 }
 
-/// Entities that tell tables and maps apart: whoever chose by them would lose the others.
+/// Entities that tell tables and maps apart: a choice by them would lose the others.
 const OF_TABLES: [&str; 6] = ["tissue", "param", "scalar", "model", "desc", "atlas"];
 
-/// Which entities tell files apart, and the options that choose.
+/// The options that choose between files, by the entities that tell them apart.
 fn way_out(files: &[TableCandidate]) -> String {
     let keys: BTreeSet<&str> =
         files.iter().flat_map(|file| file.bids.entities().map(|(key, _)| key)).collect();

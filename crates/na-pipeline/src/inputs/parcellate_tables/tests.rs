@@ -118,7 +118,7 @@ fn of_several_files_none_is_taken_before_one_is_picked() {
     assert_eq!(picked(&[("run", Some("2"))]), [format!("sub-1/{}", files[2])]);
     assert_eq!(picked(&[("mask", Some("x"))]), Vec::<String>::new());
     let found = anatomical(&files[1..], &pick(&[("run", Some("1"))])).unwrap();
-    let table = TableName::Anatomical(Tissue::Gm);
+    let table = TableName::from(Tissue::Gm);
     assert_eq!(found.not_chosen, [NotChosen { table, map: None, there: "run-2".to_owned() }]);
     assert_eq!(found.not_chosen[0].to_string(), "anatomical_gm has run-2 only");
     assert!(anatomical(&files, &pick(&[("run", None)])).is_err());

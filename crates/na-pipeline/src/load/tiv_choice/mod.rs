@@ -1,9 +1,10 @@
-//! Which volume is a session's, given all that was read and what was known.
+//! Which volume is a session's, given everything that was read and what the store has.
 //!
-//! The most trusted place that has a volume decides. Of several as trusted, those that agree are one; else the one of
-//! the image that the tables were made from, else the one that agrees with the tables' own column; else there is none,
-//! for nothing tells them apart. What was known stays where its file was not looked at or cannot be read, unless a
-//! better place has a volume, and where its file is gone and no other is there.
+//! The most trusted source that has a volume decides. Several that are equally trusted count as one if they agree;
+//! otherwise the one of the image that the tables were made of is taken, then the one that agrees with the tables' own
+//! column; otherwise none is, as nothing tells them apart. The stored volume stays if its file was not examined or
+//! cannot be read, unless a better source has a volume, and if its file is gone and there is no other. Begin with
+//! [`choose`].
 
 use std::path::PathBuf;
 
@@ -17,26 +18,26 @@ use crate::parse::volume::{Volume, is_volume};
 /// Volumes that a human head can have, mL.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 500.0..=3000.0;
 
-/// So much of a volume two readings of one head may differ by.
+/// The fraction of a volume that two readings of one head may differ by.
 const TOLERANCE: f64 = 0.005;
 
-/// What CAT12 puts before the name of the image that it made another of, without the digits at the end.
+/// CAT12's prefixes of images that it makes of another, without digits at their end.
 const PREFIXES: [&str; 14] =
     ["", "p", "wp", "mwp", "m0wp", "rp", "m", "w", "wm", "mw", "mi", "wmi", "wct", "ct"];
 
-/// All that is known of a session's volume.
+/// Everything that is known about a session's volume.
 pub(crate) struct Evidence<'a> {
-    /// Every file that was looked at, tables of regions too.
+    /// Every file that was examined, tables of regions included.
     pub(crate) candidates: &'a [VolumeCandidate],
     /// The images that the tables were made from, as their sidecars name them.
     pub(crate) originals: &'a [String],
-    /// The roots that were looked at.
+    /// The roots that were searched.
     pub(crate) looked: &'a [SourceRoot],
-    /// The files that were looked at before, and the one that the volume was taken from.
+    /// The files that were examined when the stored volume was taken, that volume's file among them.
     pub(crate) known: &'a [SourceFile],
 }
 
-/// A file that was looked at.
+/// A file that was examined.
 #[derive(Debug, Clone)]
 pub(crate) struct VolumeCandidate {
     pub(crate) root: SourceRoot,
@@ -49,22 +50,22 @@ pub(crate) struct VolumeCandidate {
 #[derive(Debug, Clone)]
 pub(crate) enum Reading {
     Unreadable,
-    /// Maybe none.
+    /// May be empty.
     Volumes(Vec<Volume>),
 }
 
 impl VolumeCandidate {
-    /// Whether it has a volume that is trusted more than all of a file of this rank.
+    /// Whether it has a volume that is trusted more than any in a file of this rank.
     pub(crate) fn has_volume_above(&self, rank: Rank) -> bool {
         matches!(&self.reading, Reading::Volumes(volumes) if volumes.iter().any(|volume| volume.rank < rank))
     }
 }
 
-/// What is believed.
+/// The volume that is taken.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VolumeChoice {
     pub(crate) finding: TivFinding,
-    /// The file that the volume was taken from, if one was.
+    /// The volume's file; `None` if no volume was measured.
     pub(crate) source: Option<(SourceRoot, String)>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
@@ -76,14 +77,14 @@ impl VolumeChoice {
     }
 }
 
-/// A volume and the file that it stands in.
+/// A volume and its file.
 #[derive(Clone, Copy)]
 struct FoundVolume<'a> {
     file: &'a VolumeCandidate,
     volume: &'a Volume,
 }
 
-/// Chooses.
+/// The volume that is taken, by the rules above.
 pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
     let known = evidence.known();
     let all = evidence.found();
@@ -103,7 +104,7 @@ pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
     }
 }
 
-/// The volume of several as trusted ones; `None` if nothing tells them apart.
+/// The one of several equally trusted volumes; `None` if nothing tells them apart.
 fn the_one<'a>(group: &[FoundVolume<'a>], originals: &[String], own: Option<f64>) -> Option<FoundVolume<'a>> {
     let of_image =
         |found: &&FoundVolume<'_>| originals.iter().any(|original| is_made_of(original, &found.volume.image));
@@ -117,7 +118,7 @@ fn the_one<'a>(group: &[FoundVolume<'a>], originals: &[String], own: Option<f64>
         .or_else(|| if_one(group.iter().filter(as_own).copied().collect()))
 }
 
-/// Whether volumes are those of one head.
+/// Whether volumes may be of one head.
 fn agree(volumes: impl IntoIterator<Item = f64>) -> bool {
     let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
     for volume in volumes {
@@ -126,7 +127,7 @@ fn agree(volumes: impl IntoIterator<Item = f64>) -> bool {
     most <= least * (1.0 + TOLERANCE)
 }
 
-/// Whether CAT12 made an image, whose path a sidecar says, of another.
+/// Whether CAT12 made the image at a sidecar's path of another image.
 fn is_made_of(original: &str, image: &str) -> bool {
     let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
     let stem = name.strip_suffix(".gz").unwrap_or(name);
@@ -162,7 +163,7 @@ fn ambiguity(group: &[FoundVolume<'_>]) -> String {
     )
 }
 
-/// Where the volume that is known was read.
+/// Where the stored volume was read.
 struct KnownVolume<'a> {
     file: &'a SourceFile,
     rank: Rank,
@@ -178,7 +179,7 @@ enum FileState {
 }
 
 impl KnownVolume<'_> {
-    /// Whether what is known is to be believed rather than what a place of this rank says.
+    /// Whether the stored volume stays although a source of this rank has one.
     fn outranks(&self, found: Rank) -> bool {
         match self.state {
             FileState::NotLooked | FileState::Unreadable => self.rank <= found,
@@ -211,8 +212,7 @@ impl Evidence<'_> {
         all
     }
 
-    /// Where the known volume was read. A store of the version before does not say: it took it from the most trusted
-    /// file.
+    /// Where the stored volume was read. Stores of older versions do not say it: they took the most trusted file.
     fn known(&self) -> Option<KnownVolume<'_>> {
         let rank = |file: &SourceFile| match file.kind {
             SourceKind::Tiv => rank_of_file(file.path.rsplit('/').next().unwrap_or_default()),
@@ -235,7 +235,7 @@ impl Evidence<'_> {
         Some(KnownVolume { file, rank, state })
     }
 
-    /// No place has a volume. Only files that were read and have none unsay one.
+    /// The choice if no source has a volume. Only files that were read and have none take the stored one away.
     fn without_volume(&self, known: Option<&KnownVolume<'_>>) -> VolumeChoice {
         let is_report = |file: &&VolumeCandidate| {
             rank_of_file(file.relative.rsplit('/').next().unwrap_or_default()).is_some()

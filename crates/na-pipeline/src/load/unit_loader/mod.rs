@@ -1,22 +1,25 @@
 //! Reading one unit: its tables, their sidecars, and total intracranial volume, encoded for the cache.
 //!
-//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs a
-//! note and no measurement. Begin with [`load`].
+//! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
+//! a note and no measurement. Begin with [`load`].
+
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, Sidecar, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TableKind, TivFinding};
 
 use crate::files::fingerprint::read_unless;
-use crate::files::session_entities::FolderNames;
+use crate::files::session_entities::FolderSession;
 use crate::files::source_folder::root_of;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
 use crate::inputs::parcellate_tables::FoundTable;
 use crate::inputs::selection::has_volume;
 use crate::inputs::unit_files::FoundUnit;
+use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
 use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
@@ -26,38 +29,38 @@ use crate::parse::volume::{Volume, is_volume};
 use crate::plan::unit_plan::PlannedUnit;
 use crate::unit_error::UnitError;
 
-/// A unit that was read, and what the user should know of it.
+/// A unit that was read, and what the user should know about it.
 pub(crate) struct LoadedUnit {
     pub(crate) unit: EncodedUnit,
     pub(crate) notes: Vec<String>,
-    /// What a sidecar says whose table was made of another session's image: the run counts them.
-    pub(crate) of_other_session: Option<String>,
+    /// Which image a table was made of, in words, if it is another session's: the run counts them.
+    pub(crate) foreign_image: Option<String>,
 }
 
-/// Reads a unit's files; `None` if the run was asked to stop meanwhile. `regions` are those of the table before, which are
-/// shared where they are this one's; afterwards they are those of the unit's last table.
+/// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before,
+/// which a table with the same regions shares; they become those of the unit's last table.
 pub(crate) fn load(
     planned: &PlannedUnit,
     found: &FoundUnit,
     regions: &mut RegionSet,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    match (Load { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
+    match (UnitLoader { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
         Err(UnitError::Stopped) => Ok(None),
         loaded => loaded.map(Some),
     }
 }
 
-struct Load<'a> {
+struct UnitLoader<'a> {
     planned: &'a PlannedUnit,
     found: &'a FoundUnit,
     regions: &'a mut RegionSet,
     should_stop: &'a dyn Fn() -> bool,
-    /// Every file that TIV may stand in, and what was read there.
+    /// Every file that may hold TIV, with what was read there.
     volumes: Vec<VolumeCandidate>,
 }
 
-impl Load<'_> {
+impl UnitLoader<'_> {
     fn run(mut self) -> Result<LoadedUnit, UnitError> {
         let mut loaded = LoadedUnit {
             unit: EncodedUnit {
@@ -68,7 +71,7 @@ impl Load<'_> {
                 sources: Vec::new(),
             },
             notes: self.found.tiv.notes.clone(),
-            of_other_session: None,
+            foreign_image: None,
         };
         for table in &self.found.found.tables {
             if (self.should_stop)() {
@@ -116,14 +119,16 @@ impl Load<'_> {
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let (name, map) = (table.table.clone(), table.map.clone());
-        let encoded = EncodedTable::encode_like(name, map, &parsed.batch, self.regions)
+        let kind = Arc::new(TableKind::of_parcellate(&name));
+        let encoded = EncodedTable::encode_as(&kind, name, map, &parsed.batch, self.regions)
             .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
         self.regions.clone_from(encoded.regions());
         loaded.unit.tables.push(encoded);
         Ok(())
     }
 
-    /// A table's sidecar, with what it says. One that cannot be read is a note, and still a source if it has a state.
+    /// A table's sidecar as a source. One that cannot be parsed is a note, and still a source: a change of it is
+    /// noticed.
     fn read_sidecar(
         &self,
         table: &FoundTable,
@@ -150,14 +155,13 @@ impl Load<'_> {
         };
         if let Some(sidecar) = &sidecar {
             check_atlas(table, path, sidecar)?;
-            loaded.of_other_session =
-                loaded.of_other_session.take().or_else(|| other_session(table, sidecar));
+            loaded.foreign_image = loaded.foreign_image.take().or_else(|| foreign_image(table, sidecar));
         }
         let kind = SourceKind::Sidecar;
         Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))
     }
 
-    /// Reads a file that TIV may stand in. One that cannot be read costs no measurement.
+    /// Reads a file that may hold TIV. One that cannot be read costs no measurement.
     fn add_tiv_file(&mut self, file: &TivFile, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
         let reading = match read_unless(&file.path, self.should_stop) {
             Ok((bytes, fingerprint)) => {
@@ -173,7 +177,7 @@ impl Load<'_> {
                     mask_entity: None,
                     sidecar: None,
                 });
-                // What is less trusted than what is there is not asked.
+                // A file is not parsed if a more trusted one has a volume.
                 if self.volumes.iter().any(|read| read.has_volume_above(file.rank)) {
                     Ok(Vec::new())
                 } else {
@@ -224,7 +228,7 @@ impl Load<'_> {
         }
     }
 
-    /// Where the volume that stays was read from is remembered with it.
+    /// Keeps the files of a volume that stays as sources of the unit.
     fn keep_tiv_files(&self, loaded: &mut LoadedUnit) {
         for known in self.planned.known_tiv.iter().filter(|known| known.kind == SourceKind::Tiv) {
             match loaded.unit.sources.iter_mut().find(|source| source.path == known.path) {
@@ -244,7 +248,7 @@ impl Load<'_> {
 
 fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<Vec<Volume>, UnitError> {
     if matches!(file.rank, Rank::Table(_)) {
-        let folder = FolderNames::of(&file.relative);
+        let folder = FolderSession::of(&file.relative);
         let (volumes, of_others): (Vec<Volume>, Vec<Volume>) = tiv_from_tsv(&file.path, bytes)?
             .into_iter()
             .partition(|volume| folder.other_session(&volume.image).is_none());
@@ -268,7 +272,7 @@ fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<V
         .collect())
 }
 
-/// The volume in a table's `vol_TIV`, which is the same in all rows. Whole millilitres are integers there.
+/// The volume in a table's `vol_TIV`, which is the same in all rows; a column of whole millilitres is of integers.
 fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
     let column = parsed.batch.column_by_name(VOL_TIV)?;
     let first = (0..column.len()).find(|row| column.is_valid(*row))?;
@@ -279,39 +283,6 @@ fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
         _ => return None,
     };
     is_volume(millilitres).then(|| Volume { rank: Rank::OwnColumn, image: String::new(), millilitres })
-}
-
-/// Refuses a table that was made with another atlas than the one that it lies under.
-fn check_atlas(
-    table: &FoundTable,
-    sidecar_path: &std::path::Path,
-    sidecar: &Sidecar,
-) -> Result<(), UnitError> {
-    match &sidecar.atlas_name {
-        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
-            path: sidecar_path.to_owned(),
-            named: named.clone(),
-            asked: table.atlas.clone(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Folders write an atlas' name as BIDS lets them: without `_`, `-` and blanks, sometimes in small letters.
-fn is_same_atlas(first: &str, second: &str) -> bool {
-    let bare = |name: &str| -> String {
-        let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    bare(first) == bare(second)
-}
-
-/// What a sidecar says of the image that its table was made from, if that is another session's.
-fn other_session(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
-    let original = sidecar.original_file.as_deref()?;
-    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
-    FolderNames::of(&table.relative).other_session(name)?;
-    Some(format!("{} was made of {name}", table.path.display()))
 }
 
 #[cfg(test)]

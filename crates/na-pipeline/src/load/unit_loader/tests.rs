@@ -78,7 +78,7 @@ fn report(ml: &str) -> String {
 }
 
 fn is_loaded_with(loaded: &LoadedUnit, words: &[&str]) {
-    assert_eq!(loaded.unit.tables[0].table(), &TableName::Anatomical(Tissue::Gm));
+    assert_eq!(loaded.unit.tables[0].table(), &TableName::from(Tissue::Gm));
     let notes = loaded.notes.join("\n");
     assert!(words.iter().all(|words| notes.contains(words)), "{notes}");
 }
@@ -90,7 +90,7 @@ fn paths(loaded: &LoadedUnit) -> Vec<(SourceKind, &str, Option<f64>)> {
     all.into_iter().map(|source| (source.kind, source.path.rsplit('/').next().unwrap(), source.tiv)).collect()
 }
 
-fn place(path: &Path, target: &str) {
+fn link(path: &Path, target: &str) {
     #[cfg(unix)]
     std::os::unix::fs::symlink(target, path).unwrap();
 }
@@ -116,7 +116,7 @@ fn a_sidecar_that_cannot_be_read_costs_its_provenance_and_no_table() {
 #[test]
 fn a_sidecar_without_a_state_is_no_source() {
     let files = Files::new(&[]);
-    place(&files.path(JSON), "../../../.git/annex/objects/x/y");
+    link(&files.path(JSON), "../../../.git/annex/objects/x/y");
     is_loaded_with(
         &files.load(),
         &["parc.json is a link to", "git annex get", "its table is loaded without it"],
@@ -142,7 +142,7 @@ fn a_table_that_is_a_link_to_nowhere_or_a_pointer_fails_with_that_reason() {
     let files = Files::new(&[(GM, "/annex/objects/MD5E-s12--0.tsv\n")]);
     assert!(files.refused().contains("is a pointer of git-annex"), "{}", files.refused());
     fs::remove_file(files.path(GM)).unwrap();
-    place(&files.path(GM), "/mnt/archive/gm.tsv");
+    link(&files.path(GM), "/mnt/archive/gm.tsv");
     let error = files.refused();
     assert!(error.contains("GM_parc.tsv is a link to /mnt/archive/gm.tsv, which is not there"), "{error}");
 }
@@ -151,7 +151,7 @@ fn a_table_that_is_a_link_to_nowhere_or_a_pointer_fails_with_that_reason() {
 #[test]
 fn a_report_that_cannot_be_read_beside_a_good_one_is_a_note() {
     let files = Files::new(&[(REPORT, &report("1501.25"))]);
-    place(&files.path("c/sub-1/anat/cat_sub-1_ce-corrected_T1w.xml"), "nowhere.xml");
+    link(&files.path("c/sub-1/anat/cat_sub-1_ce-corrected_T1w.xml"), "nowhere.xml");
     fs::create_dir(files.path("c/sub-1/anat/cat_sub-1_ce-uncorrected_T1w.xml")).unwrap();
     let loaded = files.load();
     is_loaded_with(
@@ -226,9 +226,9 @@ fn a_sidecar_of_another_atlas_fails_the_unit() {
 fn a_sidecar_of_another_session_is_told_to_the_run() {
     let sidecar = |file: &str| format!("{{\"original_file\": \"/d/sub-9/{file}\"}}");
     for same in ["mwp1sub-0001_T1w.nii.gz", "wctsub-1_ses-3_T1w.nii", "mwp1scan.nii"] {
-        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().of_other_session, None, "{same}");
+        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().foreign_image, None, "{same}");
     }
-    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().of_other_session.unwrap();
+    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().foreign_image.unwrap();
     assert!(other.contains("GM_parc.tsv was made of mwp1sub-2_T1w.nii.gz"), "{other}");
 }
 

@@ -14,10 +14,10 @@ use na_model::{MetricKind, Number, is_missing, is_missing_text, metric_kind};
 
 use crate::parse::cell::{boolean, expected_number, flag, index, unquoted};
 
-/// Whole numbers of so many digits fit into 64 bits, whichever they are.
+/// Whole numbers of as many digits always fit into 64 bits.
 const SURE_DIGITS: usize = 18;
 
-/// What a column's name says about its cells.
+/// What a column's name says its cells are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Number,
@@ -29,20 +29,20 @@ enum Rule {
 
 #[derive(Debug)]
 enum Cells {
-    /// So many nulls and nothing else.
+    /// A number of nulls and nothing else.
     Nulls(usize),
     Flags(BooleanBuilder),
     Integers(Int64Builder),
     Doubles(Float64Builder),
     Words(StringBuilder),
-    /// Turned out to be of text: nothing is taken until the table is read again.
+    /// It turned out to be text: no cell is taken until the table is read again.
     Postponed,
 }
 
 /// A cell that its column cannot take.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The column is of text after all: it is [postponed](ColumnBuilder::postpone) and read again from its first row.
+    /// The column is text after all: it is [postponed](ColumnBuilder::postpone) and read again from its first row.
     Text,
     /// The name of the column promises something else.
     Expected(&'static str),
@@ -57,7 +57,7 @@ pub(crate) struct ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// A column for so many rows.
+    /// A column with room for a number of rows.
     pub(crate) fn new(name: String, rows: usize) -> Self {
         let rule = match metric_kind(&name) {
             Some(MetricKind::Number) => Rule::Number,
@@ -73,8 +73,8 @@ impl ColumnBuilder {
         column
     }
 
-    /// Takes the cell that starts the bytes if it is what the column holds already. Returns where its tab or newline
-    /// is. Everything unusual is left to [`push`](Self::push).
+    /// The fast path: takes the cell at the start of the bytes if it is of the column's current type, and returns the
+    /// offset of its tab or newline. `None` leaves it to [`push`](Self::push).
     #[inline]
     pub(crate) fn take_usual(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.cells {
@@ -126,7 +126,7 @@ impl ColumnBuilder {
             }
             _ => {}
         }
-        let pushed = match self.rule {
+        match self.rule {
             Rule::Number => {
                 let number = Number::parse(cell).ok_or(Misfit::Expected(expected_number(cell)))?;
                 self.push_number(number)
@@ -142,13 +142,12 @@ impl ColumnBuilder {
             Rule::Any | Rule::Text => match (boolean(cell), Number::parse(cell)) {
                 (Some(value), _) => self.push_flag(value),
                 (None, Some(number)) => self.push_number(number),
-                (None, None) => Err(()),
+                (None, None) => Err(Misfit::Text),
             },
-        };
-        pushed.map_err(|()| Misfit::Text)
+        }
     }
 
-    /// Forgets all cells, and takes none until [`begin_words`](Self::begin_words).
+    /// Drops all cells, and takes none until [`begin_words`](Self::begin_words).
     pub(crate) fn postpone(&mut self) {
         self.cells = Cells::Postponed;
     }
@@ -159,7 +158,7 @@ impl ColumnBuilder {
 
     /// Takes cells as text from now on, from the first row.
     pub(crate) fn begin_words(&mut self) {
-        // Most words are short, and a table of very many rows must not take room for long ones.
+        // Most words are short: a table of very many rows must not reserve room for long ones.
         self.cells = Cells::Words(StringBuilder::with_capacity(self.rows, (self.rows * 16).min(1 << 16)));
     }
 
@@ -189,18 +188,18 @@ impl ColumnBuilder {
         }
     }
 
-    fn push_flag(&mut self, value: bool) -> Result<(), ()> {
+    fn push_flag(&mut self, value: bool) -> Result<(), Misfit> {
         if let Cells::Nulls(nulls) = self.cells {
             self.cells = Cells::Flags(flags_after(nulls, self.rows));
         }
         match &mut self.cells {
             Cells::Flags(builder) => builder.append_value(value),
-            _ => return Err(()),
+            _ => return Err(Misfit::Text),
         }
         Ok(())
     }
 
-    fn push_number(&mut self, number: Number) -> Result<(), ()> {
+    fn push_number(&mut self, number: Number) -> Result<(), Misfit> {
         match (&mut self.cells, number) {
             (Cells::Doubles(builder), number) => builder.append_value(number.to_double()),
             (Cells::Integers(builder), Number::Integer(value)) => builder.append_value(value),
@@ -225,13 +224,13 @@ impl ColumnBuilder {
                 builder.append_value(value);
                 self.cells = Cells::Doubles(builder);
             }
-            (Cells::Flags(_) | Cells::Words(_) | Cells::Postponed, _) => return Err(()),
+            (Cells::Flags(_) | Cells::Words(_) | Cells::Postponed, _) => return Err(Misfit::Text),
         }
         Ok(())
     }
 }
 
-/// Whether what a double was read from is a number by the one rule: no zeros before it, and, where it is whole, few
+/// Whether a double's text is a number by the rule of [`Number::parse`]: no leading zeros, and if it is whole, few
 /// enough digits for 64 bits.
 #[inline]
 fn is_usual_double(text: &[u8]) -> bool {

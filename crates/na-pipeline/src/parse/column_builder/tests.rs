@@ -4,16 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A column of these cells, or the place of the first that does not fit.
+/// A column of these cells, or the index of the first that does not fit.
 fn read(name: &str, cells: &[String], is_fast: bool) -> Result<ArrayRef, (usize, String)> {
     let mut column = ColumnBuilder::new(name.to_owned(), cells.len());
-    for (place, cell) in cells.iter().enumerate() {
+    for (index, cell) in cells.iter().enumerate() {
         let rest = format!("{cell}\t1");
         if is_fast && let Some(end) = column.take_usual(rest.as_bytes()) {
             assert_eq!(end, cell.len());
             continue;
         }
-        column.push(cell).map_err(|misfit| (place, format!("{misfit:?}")))?;
+        column.push(cell).map_err(|misfit| (index, format!("{misfit:?}")))?;
     }
     Ok(column.finish())
 }

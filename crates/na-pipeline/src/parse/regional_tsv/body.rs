@@ -1,4 +1,4 @@
-//! The rows of a table, cell by cell into columns: once, and once more where columns turn out to be of text.
+//! The rows of a table, read cell by cell into columns: once, and once more for columns that turn out to be text.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use memchr::{memchr_iter, memchr2};
 use crate::parse::column_builder::{ColumnBuilder, Misfit};
 use crate::unit_error::{UnitError, shorten};
 
-/// Cells between two questions whether to stop: less than a millisecond.
-const CELLS_A_QUESTION: usize = 1 << 12;
+/// Cells between two checks whether to stop: less than a millisecond.
+const CELLS_BETWEEN_CHECKS: usize = 1 << 12;
 
 const CUT: &str = "the file may be cut: copy or write it again";
 
-/// The lines behind the header.
+/// The lines after the header.
 pub(super) struct TableBody<'a> {
     pub(super) path: &'a Path,
     /// Each line with its newline.
@@ -21,7 +21,7 @@ pub(super) struct TableBody<'a> {
 }
 
 impl TableBody<'_> {
-    /// Reads the rows into the columns, whatever their types turn out to be: no cell is read more than twice.
+    /// Reads the rows into the columns, whatever their types are. No cell is read more than twice.
     pub(super) fn read_into(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         self.read_all(columns)?;
         let is_late: Vec<bool> = columns.iter().map(ColumnBuilder::is_postponed).collect();
@@ -33,13 +33,13 @@ impl TableBody<'_> {
 
     fn read_all(&self, columns: &mut [ColumnBuilder]) -> Result<(), UnitError> {
         let width = columns.len();
-        let mut question = self.question();
+        let mut stop_check = self.stop_check();
         let mut rest = self.body;
         let mut row = 0;
         while !rest.is_empty() {
-            question.after(width)?;
+            stop_check.after(width)?;
             let start = rest;
-            for (place, column) in columns.iter_mut().enumerate() {
+            for (index, column) in columns.iter_mut().enumerate() {
                 let end = match column.take_usual(rest.as_bytes()) {
                     Some(end) => end,
                     None => {
@@ -48,15 +48,16 @@ impl TableBody<'_> {
                             Ok(()) => {}
                             Err(Misfit::Text) => column.postpone(),
                             Err(Misfit::Expected(expected)) => {
-                                return Err(self.misfit(start, row, width, &column.name, cell, expected));
+                                let line = Line { start, row, width };
+                                return Err(self.misfit(&line, &column.name, cell, expected));
                             }
                         }
                         end
                     }
                 };
-                let expected = if place + 1 == width { b'\n' } else { b'\t' };
+                let expected = if index + 1 == width { b'\n' } else { b'\t' };
                 if rest.as_bytes().get(end) != Some(&expected) {
-                    return Err(self.ragged(start, row, width));
+                    return Err(self.ragged(&Line { start, row, width }));
                 }
                 rest = rest.get(end + 1..).unwrap_or_default();
             }
@@ -65,19 +66,19 @@ impl TableBody<'_> {
         Ok(())
     }
 
-    /// Reads the columns that are late as they were written.
+    /// Reads the postponed columns as text.
     fn read_words(&self, columns: &mut [ColumnBuilder], is_late: &[bool]) -> Result<(), UnitError> {
         for (column, _) in columns.iter_mut().zip(is_late).filter(|(_, is_late)| **is_late) {
             column.begin_words();
         }
-        let mut question = self.question();
+        let mut stop_check = self.stop_check();
         let mut rest = self.body;
         while !rest.is_empty() {
-            question.after(columns.len())?;
+            stop_check.after(columns.len())?;
             for (column, is_late) in columns.iter_mut().zip(is_late) {
                 let (cell, end) = next_cell(rest);
                 if *is_late && column.push(cell).is_err() {
-                    // Words take every cell.
+                    // Text takes every cell.
                     column.postpone();
                 }
                 rest = rest.get(end + 1..).unwrap_or_default();
@@ -86,27 +87,19 @@ impl TableBody<'_> {
         Ok(())
     }
 
-    fn question(&self) -> Question<'_> {
-        Question { should_stop: self.should_stop, cells: 0 }
+    fn stop_check(&self) -> StopCheck<'_> {
+        StopCheck { should_stop: self.should_stop, cells: 0 }
     }
 
-    /// A cell out of its place is a consequence of a missing cell: that is said instead.
+    /// A cell in the wrong column follows from a missing cell: then that is the error.
     #[cold]
-    fn misfit(
-        &self,
-        start: &str,
-        row: usize,
-        width: usize,
-        column: &str,
-        cell: &str,
-        expected: &'static str,
-    ) -> UnitError {
-        if cells_of(start) != width {
-            return self.ragged(start, row, width);
+    fn misfit(&self, line: &Line<'_>, column: &str, cell: &str, expected: &'static str) -> UnitError {
+        if cells_of(line.start) != line.width {
+            return self.ragged(line);
         }
         UnitError::Cell {
             path: self.path.to_owned(),
-            line: row + 2,
+            line: line.number(),
             column: shorten(column.as_bytes()),
             found: shorten(cell.as_bytes()),
             expected,
@@ -114,22 +107,38 @@ impl TableBody<'_> {
     }
 
     #[cold]
-    fn ragged(&self, start: &str, row: usize, width: usize) -> UnitError {
-        let found = format!("{} cells", cells_of(start));
-        UnitError::line(self.path, row + 2, found, format!("{width} as in the header; {CUT}"))
+    fn ragged(&self, line: &Line<'_>) -> UnitError {
+        let found = format!("{} cells", cells_of(line.start));
+        UnitError::line(self.path, line.number(), found, format!("{} as in the header; {CUT}", line.width))
     }
 }
 
-/// Asks now and then whether to stop.
-struct Question<'a> {
+/// A line with an error.
+struct Line<'a> {
+    /// The text from its first byte on.
+    start: &'a str,
+    row: usize,
+    /// Cells of the header.
+    width: usize,
+}
+
+impl Line<'_> {
+    /// From 1; the header is line 1.
+    fn number(&self) -> usize {
+        self.row + 2
+    }
+}
+
+/// Checks now and then whether to stop.
+struct StopCheck<'a> {
     should_stop: &'a dyn Fn() -> bool,
     cells: usize,
 }
 
-impl Question<'_> {
+impl StopCheck<'_> {
     fn after(&mut self, cells: usize) -> Result<(), UnitError> {
         self.cells += cells;
-        if self.cells >= CELLS_A_QUESTION {
+        if self.cells >= CELLS_BETWEEN_CHECKS {
             self.cells = 0;
             if (self.should_stop)() {
                 return Err(UnitError::Stopped);

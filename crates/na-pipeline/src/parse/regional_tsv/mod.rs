@@ -1,7 +1,7 @@
 //! A table of regional statistics: a header, then a row a region, cells between tabs.
 //!
-//! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and what
-//! was expected there. Begin with [`parse_table`].
+//! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and
+//! what was expected there. Begin with [`parse_table`].
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -18,14 +18,13 @@ use na_model::metric_kind;
 use crate::files::pointer::check_content;
 use crate::parse::cell::unquoted;
 use crate::parse::column_builder::ColumnBuilder;
+use crate::parse::regional_tsv::body::TableBody;
+use crate::parse::regional_tsv::repeats::without_repeats;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::unit_error::{UnitError, shorten};
 
 mod body;
 mod repeats;
-
-use body::TableBody;
-use repeats::without_repeats;
 
 /// The columns that the store adds to a table.
 const ADDED_BY_STORE: [&str; 9] = [SUBJECT, SESSION, MODALITY, METRIC, TIV, WORKFLOW, MODEL, PARAM, DESC];
@@ -40,8 +39,8 @@ pub struct ParsedTable {
     pub notes: Vec<String>,
 }
 
-/// Reads a table. Doubles are the nearest to their text; known statistics are numbers or flags; other columns take
-/// the narrowest type that holds all their cells. A row that repeats another is left out, with a note.
+/// Parses a table. Doubles are the nearest to their text; known statistics are numbers or flags; any other column has
+/// the narrowest type that holds all its cells. A row that repeats another is left out, with a note.
 ///
 /// # Errors
 /// Bytes that are not such a table, with line, column and what was expected; two rows of one region that differ.
@@ -49,11 +48,11 @@ pub fn parse_table(path: &Path, bytes: &[u8]) -> Result<ParsedTable, UnitError> 
     parse_table_unless(path, bytes, &|| false)
 }
 
-/// The same, and `should_stop` is asked every few thousand cells.
+/// The same, and `should_stop` is checked every few thousand cells.
 ///
 /// # Errors
 /// As [`parse_table`]; [`UnitError::Stopped`].
-pub fn parse_table_unless(
+pub(crate) fn parse_table_unless(
     path: &Path,
     bytes: &[u8],
     should_stop: &dyn Fn() -> bool,
@@ -62,7 +61,7 @@ pub fn parse_table_unless(
     let (header, body) = header_and_body(path, without_bom(bytes))?;
     let names = column_names(path, header)?;
     let region_column = check_names(path, &names)?;
-    // A cell has a byte at least, its tab or newline: no more rows can be whole than that, whatever the newlines.
+    // A cell has at least one byte, its tab or newline: this bounds the rows that can be whole.
     let rows = memchr_iter(b'\n', body.as_bytes()).count().min(body.len() / names.len().max(1) + 1);
     let mut columns: Vec<ColumnBuilder> =
         names.into_iter().map(|name| ColumnBuilder::new(name, rows)).collect();
@@ -81,7 +80,7 @@ pub fn parse_table_unless(
     Ok(ParsedTable { batch, notes: note.into_iter().collect() })
 }
 
-/// The first line, and the lines behind it without empty ones at the end.
+/// The first line, and the lines after it without empty ones at the end.
 fn header_and_body<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a str, &'a str), UnitError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(UnitError::form(
@@ -123,9 +122,9 @@ fn header_only(path: &Path) -> UnitError {
 fn column_names(path: &Path, header: &str) -> Result<Vec<String>, UnitError> {
     let names: Vec<String> = header.split('\t').map(|name| unquoted(name).into_owned()).collect();
     let mut seen = HashSet::new();
-    for (place, name) in names.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let problem = if name.trim().is_empty() {
-            format!("no name for column {}", place + 1)
+            format!("no name for column {}", index + 1)
         } else if !seen.insert(name) {
             format!("the column {:?} twice", shorten(name.as_bytes()))
         } else if ADDED_BY_STORE.contains(&name.as_str()) {

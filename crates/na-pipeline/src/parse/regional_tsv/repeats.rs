@@ -1,4 +1,4 @@
-//! A region has one row: rows that repeat it are left out, rows that contradict it are an error.
+//! One row a region: a row that repeats another is left out, one that contradicts another is an error.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,10 +13,10 @@ use na_model::columns::{HEMISPHERE_COLUMNS, INDEX};
 
 use crate::unit_error::{UnitError, shorten};
 
-/// Rows between two questions whether to stop.
-const ROWS_A_QUESTION: usize = 1 << 12;
+/// Rows between two checks whether to stop.
+const ROWS_BETWEEN_CHECKS: usize = 1 << 12;
 
-/// The table with one row for each region, and a note where rows were left out.
+/// The table with one row for each region, and a note if rows were left out.
 ///
 /// # Errors
 /// Two rows of one region that differ, with both lines; a request to stop.
@@ -27,7 +27,7 @@ pub(super) fn without_repeats(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<(RecordBatch, Option<String>), UnitError> {
     let regions = Regions::of(&batch, region_column);
-    // An atlas counts its regions up, as a rule: then none is there twice.
+    // As a rule the atlas' indices rise: then no region repeats.
     if regions.index.is_some_and(|index| index.null_count() == 0 && index.values().is_sorted_by(|a, b| a < b))
     {
         return Ok((batch, None));
@@ -36,12 +36,12 @@ pub(super) fn without_repeats(
     let mut is_kept = Vec::with_capacity(batch.num_rows());
     let mut repeat = None;
     for row in 0..batch.num_rows() {
-        if row % ROWS_A_QUESTION == 0 && should_stop() {
+        if row % ROWS_BETWEEN_CHECKS == 0 && should_stop() {
             return Err(UnitError::Stopped);
         }
         match first_rows.entry(regions.key(row)) {
-            Entry::Vacant(place) => {
-                place.insert(row);
+            Entry::Vacant(entry) => {
+                entry.insert(row);
                 is_kept.push(true);
             }
             Entry::Occupied(first) if are_equal(&batch, *first.get(), row) => {

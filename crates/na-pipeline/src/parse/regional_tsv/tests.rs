@@ -361,10 +361,10 @@ proptest! {
             text.push('\n');
         }
         let parsed = parse(&text).unwrap();
-        for place in 0..width {
+        for index in 0..width {
             let expected: Vec<Option<u64>> =
-                table.iter().map(|row| Some(row[place]).filter(|v| !v.is_nan()).map(f64::to_bits)).collect();
-            let array = parsed.batch.column(place + 2);
+                table.iter().map(|row| Some(row[index]).filter(|v| !v.is_nan()).map(f64::to_bits)).collect();
+            let array = parsed.batch.column(index + 2);
             let found: Vec<Option<u64>> = match array.as_any().downcast_ref::<Float64Array>() {
                 Some(doubles) => doubles.iter().map(|v| v.map(f64::to_bits)).collect(),
                 None => vec![None; array.null_count().max(array.logical_null_count())],

@@ -1,4 +1,4 @@
-//! Ages: numbers in years, whatever else the column holds.
+//! Ages in years.
 
 use std::fs;
 use std::io;
@@ -12,26 +12,26 @@ use crate::files::fingerprint::read_with_fingerprint;
 use crate::parse::json::parse_json;
 use crate::unit_error::UnitError;
 
-/// Weeks of a year, as BIDS converters count them.
+/// Weeks and days of a year, as BIDS converters count them.
 const WEEKS: f64 = 52.1775;
 const DAYS: f64 = 365.25;
 
-/// What the JSON beside the list says that ages are counted in.
+/// The unit of ages, as the JSON beside the list says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum AgeUnit {
     Years,
-    /// So many of them are a year.
+    /// `of_a_year` of them are a year.
     Fraction {
         name: &'static str,
         of_a_year: f64,
     },
-    /// A word that says nothing, or a file that cannot be read.
+    /// An unknown word, or a file that cannot be read.
     Unknown,
 }
 
 impl AgeUnit {
-    /// The unit of a column, from the JSON of the list's own name or `participants.json`, and what the user should know
-    /// of it. Years unless one says otherwise; a file that is there and cannot be read may say otherwise.
+    /// The unit of a column, from the JSON of the list's own name or `participants.json`, with a note. It is years
+    /// unless one of them says otherwise; one that exists and cannot be read makes it unknown.
     pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
         let said = [own_json(list), list.with_file_name("participants.json")]
             .iter()
@@ -81,7 +81,7 @@ fn own_json(list: &Path) -> PathBuf {
     plain.with_extension("json")
 }
 
-/// What a JSON says of a column's unit; `None` if it says nothing, or is not there.
+/// A JSON's unit of a column; `None` if it has none, or does not exist.
 fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
     match fs::symlink_metadata(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -95,7 +95,7 @@ fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
     Ok(unit.filter(|unit| !unit.is_null()).cloned())
 }
 
-/// What a JSON has under a key: as it is written, or else in another case.
+/// The value under a key, exactly as written or else in another case.
 fn in_any_case<'j>(keys: &'j Value, key: &str) -> Option<&'j Value> {
     let any_case = || {
         let keys = keys.as_object()?.iter();
@@ -109,7 +109,7 @@ fn in_any_case<'j>(keys: &'j Value, key: &str) -> Option<&'j Value> {
 pub(super) enum Age {
     Missing,
     Number(f64),
-    /// Text that holds a number: BIDS writes the ages of the oldest as `89+` or `90+`.
+    /// Text with a number: BIDS writes the ages of the oldest as `89+` or `90+`.
     AtLeast(f64),
     /// No number.
     Text,
@@ -136,7 +136,7 @@ impl Age {
     }
 }
 
-/// An age in years as the listing holds it: the text itself where it is a number of years already.
+/// An age in years as the listing holds it: the text itself if it is a number of years.
 pub(super) fn in_years(cell: &str, unit: AgeUnit) -> Option<String> {
     let age = Age::parse(cell);
     let number = age.number()?;

@@ -1,4 +1,4 @@
-//! Which columns of the session list are identifiers, which is age, and which are kept.
+//! The roles of the session list's columns: identifiers, age, and those that are kept.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,17 +15,17 @@ pub(crate) const SUBJECT_COLUMNS: &[&str] =
 pub(crate) const SESSION_COLUMNS: &[&str] = &[columns::SESSION, "ScanID", "session", "ses"];
 const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
-/// Words in the names of columns that may say which visit a row is of.
+/// Words in the names of columns that may hold the visit.
 pub(crate) const LIKE_SESSION: &[&str] =
     &["visit", "viscode", "visitcode", "timepoint", "wave", "eventname", "session", "ses", "scanid"];
 const LIKE_AGE: &[&str] = &["age"];
 
-/// What each column is for, as positions in the header.
+/// The role of each column, by its index in the header.
 #[derive(Debug)]
 pub(super) struct ColumnChoice {
     pub(super) subject: usize,
     pub(super) session: Option<usize>,
-    /// Age, if there is such a column and it is kept.
+    /// `None` if there is no age, or it is not kept.
     pub(super) age: Option<usize>,
     /// The columns that are kept, in the list's order.
     pub(super) kept: Vec<usize>,
@@ -124,7 +124,7 @@ impl Header<'_> {
         self.identifier(options.session_column.as_deref(), SESSION_COLUMNS, "--session-column", notes)
     }
 
-    /// The column that an option names, or the first of the known names, in any case.
+    /// The column that an option names, or else the first with a known name, in any case.
     fn identifier(
         &self,
         wanted: Option<&str>,
@@ -154,7 +154,7 @@ impl Header<'_> {
         Ok(found.first().copied())
     }
 
-    /// That a column is not taken for what its name has a word of.
+    /// A note that a column may be meant, as its name has one of the words, and is not taken.
     fn like(&self, words: &[&str], others: &[usize], what: &str, option: &str) -> Option<String> {
         let is_like =
             |index: &&usize| words_of(self.name(**index)).any(|word| words.contains(&word.as_str()));
@@ -256,14 +256,15 @@ fn words_of(name: &str) -> impl Iterator<Item = String> {
 }
 
 impl SessionListOptions {
-    /// Whether a column must not be in the store, whoever had it: it looks like a direct identifier, or others are chosen.
+    /// Whether a column must not be in the store, today's or an older one: it looks like a direct identifier, or others
+    /// are chosen.
     #[must_use]
     pub fn leaves_out(&self, column: &str) -> bool {
         is_left_out(column, self) || !is_chosen(column, self)
     }
 }
 
-/// Whether a column, of the list or of an older store, must not be in the store.
+/// Whether a column looks like a direct identifier, and no option keeps it.
 fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
     let is_named = |names: &[String]| names.iter().any(|name| name == column);
     let is_kept = is_named(&options.keep_columns)
@@ -272,8 +273,8 @@ fn is_left_out(column: &str, options: &SessionListOptions) -> bool {
     !is_kept && (is_bare_id(column) || is_direct_identifier(column))
 }
 
-/// Whether a column of the store, by the name that a list gave it, is among those that are chosen; age is called
-/// [`AGE`](columns::AGE) there, whatever the list calls it.
+/// Whether a column of the store is among the chosen ones. Age is called [`AGE`](columns::AGE) there, whatever the list
+/// calls it.
 fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
     let Some(chosen) = &options.metadata_columns else { return true };
     let is_named =

@@ -1,4 +1,4 @@
-//! The session list as cells of text: its shape is right, or an error with the first line where it is not.
+//! The session list as rows of cells. A wrong shape is an error with its first line.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -238,7 +238,9 @@ fn split(path: &Path, bytes: &[u8], delimiter: u8) -> Result<Vec<Row>, PipelineE
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| form(path, error.to_string()))?;
-        let at = record.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
+        let at = record.position().and_then(|position| usize::try_from(position.byte()).ok());
+        let at =
+            at.ok_or_else(|| form(path, "a row begins at no byte of it: copy the list and try again"))?;
         // The reader's position is before the line ends and empty lines that it skips.
         let skipped =
             bytes.get(at..).unwrap_or_default().iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();

@@ -1,25 +1,26 @@
 //! The session list's file: its rows as they are written, before any session is looked for.
 //!
-//! Knows one file and what the command line says of its columns. Promises that a list of the wrong shape is an error with
-//! its first such line, and that no cell of metadata stops a run or is quoted. Begin with [`read_session_list`].
+//! Knows one file and what the command line says of its columns. Promises that a list of the wrong shape is an error
+//! with its first such line, and that no cell of metadata stops a run or is quoted. Begin with [`read_session_list`].
 
 use std::path::Path;
 
 use na_model::columns::AGE;
-use na_model::{Number, is_missing_in_list, is_missing_text};
+use na_model::{Number, is_missing_text};
 
 use crate::error::PipelineError;
+use crate::sessions::list::age::{Age, AgeUnit, in_years};
+use crate::sessions::list::columns::ColumnChoice;
+use crate::sessions::list::decimal_comma::{with_point_if_number, with_points};
+use crate::sessions::list::delimited::{DelimitedRows, form};
+use crate::sessions::list::options::SessionListOptions;
 
 mod age;
 pub(crate) mod columns;
+mod decimal_comma;
 mod delimited;
 mod direct_identifiers;
 pub(crate) mod options;
-
-use age::{Age, AgeUnit, in_years};
-use columns::ColumnChoice;
-use delimited::{DelimitedRows, form};
-use options::SessionListOptions;
 
 /// A session list's rows: identifiers as written, metadata as it is kept.
 #[derive(Debug, Clone)]
@@ -179,38 +180,6 @@ fn free_name(name: &str, header: &[String]) -> String {
 
 fn has_name(header: &[String], name: &str) -> bool {
     header.iter().any(|column| column.to_lowercase() == name.to_lowercase())
-}
-
-/// A column of numbers with a comma in place of the decimal point, with points; any other column as it is.
-fn with_points(cells: Vec<String>) -> Vec<String> {
-    let with_point =
-        |cell: &str| if has_decimal_comma(cell) { cell.replace(',', ".") } else { cell.to_owned() };
-    let is_number = |cell: &String| is_missing_in_list(cell) || Number::parse(&with_point(cell)).is_some();
-    if cells.iter().any(|cell| has_decimal_comma(cell)) && cells.iter().all(is_number) {
-        cells.iter().map(|cell| with_point(cell)).collect()
-    } else {
-        cells
-    }
-}
-
-/// An identifier with a point for its decimal comma, if nothing but a number is in it: `8,0`, `2,02E+11`.
-fn with_point_if_number(cell: &str) -> String {
-    let is_of_number = |byte: u8| byte.is_ascii_digit() || b",eE+-".contains(&byte);
-    if has_decimal_comma(cell) && cell.bytes().all(is_of_number) {
-        cell.replace(',', ".")
-    } else {
-        cell.to_owned()
-    }
-}
-
-/// Whether the one comma of a cell stands between digits.
-fn has_decimal_comma(cell: &str) -> bool {
-    let ends_in_digit = |text: &str| text.bytes().next_back().is_some_and(|byte| byte.is_ascii_digit());
-    let starts_with_digit = |text: &str| text.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    let is_between = |(before, behind): (&str, &str)| {
-        ends_in_digit(before) && starts_with_digit(behind) && !behind.contains(',')
-    };
-    cell.split_once(',').is_some_and(is_between)
 }
 
 #[cfg(test)]

@@ -247,8 +247,8 @@ fn the_age_that_is_chosen_is_age_wherever_a_column_of_that_name_stands() {
         let content = format!("subject_code,{header}\n1,{row}\n");
         let list = read_with(&content, |options| options.age_column = Some("Age@Scan".into())).unwrap();
         let value = |name: &str| {
-            let place = list.columns.iter().position(|column| column == name).unwrap();
-            list.rows[0].values[place].as_deref()
+            let index = list.columns.iter().position(|column| column == name).unwrap();
+            list.rows[0].values[index].as_deref()
         };
         let other = if header.ends_with("_2") { "AGE_3" } else { "AGE_2" };
         assert_eq!((value("AGE"), value(other)), (Some("31.5"), Some("30")), "{header}");

@@ -1,4 +1,4 @@
-//! The files of a store.
+//! The paths of a store's existing files.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 
 impl ExistingStore {
-    /// The files that exist, without the cache's. Files that this program did not write are not among them.
+    /// The files that exist, without the cache's and without those of other programs.
     ///
     /// # Errors
-    /// A folder that cannot be listed.
+    /// A folder that cannot be listed; a file whose origin cannot be read.
     pub fn files(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut paths = vec![MANIFEST_FILE.to_owned()];
         paths.extend(self.long_tables()?.iter().map(|table| table.file_path()));

@@ -1,4 +1,4 @@
-//! The files of a store's long tables: each footer and each index is read once.
+//! The files of a store's long tables, of which each footer and each index is read once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,9 @@ use na_model::TableName;
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::LongIndex;
 use crate::tables::own_files::OwnFiles;
 
-/// What is known of the files; they are closed while nobody reads them.
+/// The footers and indexes read so far. Files are closed while nobody reads them.
 #[derive(Default)]
 pub(crate) struct LongFiles {
     output: PathBuf,
@@ -26,7 +25,7 @@ impl LongFiles {
         Self { output: output.to_owned(), ..Self::default() }
     }
 
-    /// The store's long tables, in the store's order.
+    /// The long tables, in the store's order.
     pub(crate) fn tables(&self, own_files: &OwnFiles) -> Result<&[TableName], StoreError> {
         if let Some(tables) = self.tables.get() {
             return Ok(tables);
@@ -37,30 +36,29 @@ impl LongFiles {
 
     /// The open file of a table. `None` if it does not exist.
     pub(crate) fn reader(&self, table: &TableName) -> Result<Option<ParquetReader>, StoreError> {
-        if let Some(known) = entered(&self.footers).get(table) {
+        if let Some(known) = locked(&self.footers).get(table) {
             return known.opened().map(Some);
         }
         let file = ParquetReader::open(&self.output.join(table.file_path()))?;
         if let Some(file) = &file {
-            entered(&self.footers).insert(table.clone(), file.clone().closed());
+            locked(&self.footers).insert(table.clone(), file.clone().closed());
         }
         Ok(file)
     }
 
     /// The file of a table with its index. `None` if it does not exist.
     pub(crate) fn indexed(&self, table: &TableName) -> Result<Option<Arc<LongFile>>, StoreError> {
-        if let Some(known) = entered(&self.indexed).get(table) {
+        if let Some(known) = locked(&self.indexed).get(table) {
             return Ok(Some(Arc::clone(known)));
         }
         let Some(file) = self.reader(table)? else { return Ok(None) };
-        let index = LongIndex::read(&file)?;
-        let indexed = Arc::new(LongFile { file: file.closed(), index });
-        entered(&self.indexed).insert(table.clone(), Arc::clone(&indexed));
+        let indexed = Arc::new(LongFile::read(table, file)?);
+        locked(&self.indexed).insert(table.clone(), Arc::clone(&indexed));
         Ok(Some(indexed))
     }
 }
 
-/// What a lock guards. A thread that panicked while it held the lock left it whole.
-fn entered<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a value. A thread that panicked while it held the lock left the value whole.
+fn locked<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
     guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The manifest of a store, made from its files where it is missing or broken.
+//! The manifest of a store, made again from its files if it is missing or broken.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,13 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::manifest::ManifestContent;
+use crate::tables::long_file::told_kinds;
+use crate::tables::manifest::{ManifestContent, ManifestRecord};
 use crate::tables::manifest_entries::{long_entry, wide_entry};
 use crate::tables::paths::{MANIFEST_FILE, TIV_FILE};
 
 impl ExistingStore {
-    /// What the store holds: its manifest, or one made from the files if that is missing or broken.
+    /// The store's manifest, or one made from the files if that is missing or broken.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -23,10 +24,12 @@ impl ExistingStore {
 
     fn rebuilt_manifest(&self) -> Result<Manifest, StoreError> {
         let mut content = ManifestContent::default();
+        let mut kinds = BTreeMap::new();
         for table in self.long_tables()? {
             let Some(long) = self.long_file(table)? else { continue };
-            content.long_formats.insert(table.to_string(), long_entry(table, &long.file, &long.index));
+            content.long_formats.insert(table.to_string(), long_entry(table, &long));
             content.sessions.extend(long.index.sessions.iter().cloned());
+            kinds.append(&mut told_kinds([(table, &*long)]));
         }
         let mut wide_features = BTreeMap::new();
         for path in self.own_files().wide_files()? {
@@ -35,10 +38,11 @@ impl ExistingStore {
             wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
         }
         content.wide_features = wide_features;
+        // No table, no atlas.
         content.atlas_name = self.atlas()?.unwrap_or_default();
         content.has_tiv = self.own_files().has(TIV_FILE)?;
         let record = self.record().cloned().unwrap_or_default();
-        content.record = record.to_manifest_record();
+        content.record = ManifestRecord { table_kinds: kinds, ..record.to_manifest_record() };
         let damaged = |error| StoreError::damaged(&self.output().join(MANIFEST_FILE), error);
         let mut manifest = content.into_manifest(None).map_err(damaged)?;
         if let Some(withdrawn) = &record.withdrawn {
@@ -47,7 +51,7 @@ impl ExistingStore {
         Ok(manifest)
     }
 
-    /// The atlas, from the manifest or the files. `None` while there is no table.
+    /// The atlas, from the manifest or the files. `None` if there is no table.
     pub(crate) fn atlas(&self) -> Result<Option<String>, StoreError> {
         if let Some(manifest) = self.written_manifest() {
             let is_known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();

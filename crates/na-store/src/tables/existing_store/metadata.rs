@@ -1,4 +1,4 @@
-//! What `metadata.parquet` says of whom, without its values.
+//! The sessions and columns of `metadata.parquet`, without its values.
 
 use na_model::Session;
 use na_model::columns::KEY_COLUMNS;
@@ -17,12 +17,13 @@ use crate::tables::paths::METADATA_FILE;
 pub struct StoredMetadata {
     /// In the file's order.
     pub sessions: Vec<Session>,
-    /// By the names that the session lists gave them.
+    /// Under the names that the session lists gave them.
     pub columns: Vec<String>,
 }
 
 impl ExistingStore {
-    /// The sessions and columns of `metadata.parquet`; none if nothing was exported.
+    /// The sessions and columns of `metadata.parquet`, and the columns that the pandas package put only into long tables. Both are
+    /// empty if nothing was exported.
     ///
     /// # Errors
     /// A store that cannot be read.

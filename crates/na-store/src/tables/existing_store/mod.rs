@@ -1,7 +1,7 @@
-//! A store as it is found: its manifest, its long tables' footers and indexes, each read once.
+//! The store that exists in an output folder: its manifest, and the footers and indexes of its long tables, each read once.
 //!
-//! Knows every file of `tables`. Whoever plans, exports or reads opens one and hands it on; what it answers does not change
-//! while its owner holds the lock. Open `store` first.
+//! Knows every file of `tables`. Whoever plans, exports or reads opens one and hands it on. While its owner holds the lock, its
+//! answers do not change. Open `store` first.
 
 pub(crate) mod files;
 pub(crate) mod long_files;

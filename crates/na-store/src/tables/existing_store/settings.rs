@@ -1,4 +1,4 @@
-//! The settings that a store was last written with.
+//! The settings with which a store was last written.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,23 +10,23 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest;
 use crate::tables::store_record::StoreRecord;
 
-/// What a store was last written with, as its manifest says, or as its files show; nothing where there is no store yet.
+/// The settings with which a store was last written, from its manifest or its files. `None` and empty if there is no store yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct StoredSettings {
-    /// The atlas.
     pub atlas_name: Option<String>,
     /// The metrics that have features.
     pub wide_metrics: Option<WideMetrics>,
-    /// The columns of its long tables, table by table.
+    /// The columns of all long tables, table by table.
     pub columns: Vec<String>,
-    /// Which of several files was a table.
+    /// Which of several files is a table, by entities of their names.
     pub choices: BTreeMap<TableName, Choices>,
-    /// Where the files were read from last.
+    /// The folders from which the files were last read.
     pub roots: BTreeMap<SourceRoot, PathBuf>,
 }
 
 impl ExistingStore {
-    /// What the store was last written with.
+    /// The settings with which the store was last written.
     ///
     /// # Errors
     /// A store that cannot be read.

@@ -1,12 +1,11 @@
 //! The store in an output folder.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_model::{Manifest, TableName, UnitOutcome, WideMetrics};
+use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -21,9 +20,9 @@ use crate::tables::store_record::StoreRecord;
 use crate::tables::store_version::StoreVersion;
 use crate::tables::withdrawals::{WithdrawalMark, WithdrawalsTold};
 
-/// The store in an output folder, which may be empty yet. Manifest, footers and indexes are read once.
+/// The store in an output folder, which may be empty. Manifest, footers and indexes are read once.
 ///
-/// Whoever writes to the folder holds its lock, so that what this says stays true.
+/// A writer holds the folder's lock, so that the answers stay true.
 pub struct ExistingStore {
     output: PathBuf,
     version: StoreVersion,
@@ -34,10 +33,10 @@ pub struct ExistingStore {
 }
 
 impl ExistingStore {
-    /// Reads the manifest, if there is one that can be understood.
+    /// Reads the manifest. One that cannot be understood counts as missing.
     ///
     /// # Errors
-    /// [`StoreError::OtherVersion`]; a manifest that cannot be read.
+    /// [`StoreError::OtherVersion`]; a file that cannot be read.
     pub fn open(output: &Path) -> Result<Self, StoreError> {
         let version = StoreVersion::of(output)?;
         let manifest = read_manifest(output)?;
@@ -47,13 +46,13 @@ impl ExistingStore {
         Ok(Self { output: output.to_owned(), version, manifest, record, own_files, long_files })
     }
 
-    /// The folder.
+    /// The output folder.
     #[must_use]
     pub fn output(&self) -> &Path {
         &self.output
     }
 
-    /// Whether the files are still those that were there when it was opened.
+    /// Whether no file was replaced since [`ExistingStore::open`]. The cache may have changed.
     ///
     /// # Errors
     /// A folder that cannot be listed.
@@ -61,12 +60,12 @@ impl ExistingStore {
         Ok(StoreVersion::of(&self.output)?.has_files_of(&self.version))
     }
 
-    /// `None` if there is no manifest that can be understood.
+    /// The manifest's file. `None` if it is missing or cannot be understood.
     pub(crate) fn written_manifest(&self) -> Option<&Manifest> {
         self.manifest.as_ref()
     }
 
-    /// `None` if neither the manifest nor `sources.parquet` has one.
+    /// How the store was made. `None` if neither the manifest nor `sources.parquet` has a record.
     pub(crate) fn record(&self) -> Option<&StoreRecord> {
         self.record.as_ref()
     }
@@ -75,7 +74,7 @@ impl ExistingStore {
         &self.own_files
     }
 
-    /// The long tables, in the store's order, also those that the manifest does not name yet.
+    /// The long tables, in the store's order. The manifest need not name them yet.
     pub(crate) fn long_tables(&self) -> Result<&[TableName], StoreError> {
         self.long_files.tables(&self.own_files)
     }
@@ -90,33 +89,33 @@ impl ExistingStore {
         self.long_files.indexed(table)
     }
 
-    /// Refuses an output folder in which a file of somebody else's lies where every store has one. Nothing is changed.
+    /// Refuses an output folder in which another program's file has a path that every store uses.
     ///
     /// # Errors
-    /// [`StoreError::Foreign`]; a file that cannot be looked at.
+    /// [`StoreError::Foreign`]; a file that cannot be read.
     pub fn check(&self) -> Result<(), StoreError> {
         self.own_files.check()
     }
 
-    /// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
+    /// Refuses other programs' files at the paths of some tables, and of the features that these may give.
     ///
     /// # Errors
     /// As [`ExistingStore::check`].
     pub fn check_tables(
         &self,
-        tables: &BTreeSet<TableName>,
+        tables: &BTreeMap<TableName, TableKind>,
         metrics: &WideMetrics,
     ) -> Result<(), StoreError> {
         self.own_files.check_tables(tables, metrics)
     }
 
-    /// Lines of the last list of withdrawals that the store was given. `None` if it was never told of any.
+    /// The number of lines of the last list of withdrawals. `None` if the store was never given one.
     #[must_use]
     pub fn n_listed_withdrawn(&self) -> Option<u64> {
         self.record.as_ref()?.withdrawn.as_ref().map(WithdrawalMark::n_listed)
     }
 
-    /// Refuses to go on where somebody who withdrew would come back. Whoever opens the cache asks it the same
+    /// Refuses to go on if somebody who withdrew would come back. Whoever opens the cache makes the same check of it
     /// ([`RunRecord::n_listed_withdrawn`](na_cache::RunRecord)).
     ///
     /// # Errors
@@ -125,11 +124,10 @@ impl ExistingStore {
         told.check(&self.output, self.n_listed_withdrawn())
     }
 
-    /// What the user should know of what the store no longer knows, where manifest and `sources.parquet` are both gone.
-    /// `None` if nothing is lost.
+    /// Tells the user what the store no longer knows if the manifest and `sources.parquet` are both gone. `None` if nothing is lost.
     ///
     /// # Errors
-    /// A file that cannot be looked at.
+    /// A file that cannot be read.
     pub fn what_is_lost(&self) -> Result<Option<String>, StoreError> {
         let is_lost = self.manifest.is_none() && self.record.is_none();
         if !is_lost || self.long_tables()?.is_empty() {
@@ -142,7 +140,7 @@ impl ExistingStore {
         )))
     }
 
-    /// Calls `each` for every unit that `sources.parquet` lists, one at a time: there may be very many files.
+    /// Calls `each` for every unit of `sources.parquet`, one at a time: there may be very many files.
     ///
     /// # Errors
     /// A file that cannot be read; what `each` returns.
@@ -154,8 +152,9 @@ impl ExistingStore {
         for_each_unit(&self.output, detail, each)
     }
 
-    /// What the store tells of missing and failed units, of those that stay though files of theirs are gone (as loaded), and
-    /// of those with tables that are not chosen (as partial). Of a unit that a cut-short load had come to, `cached` counts.
+    /// The outcomes that `sessions.tsv` tells of: of missing and failed units, of units that stay though files of theirs are gone
+    /// (as loaded), and of units with tables that are not chosen (as partial). For a unit that an interrupted load had come to,
+    /// `cached` counts.
     ///
     /// # Errors
     /// A file that cannot be read.

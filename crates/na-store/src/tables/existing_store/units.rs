@@ -1,4 +1,4 @@
-//! The units of which a store has anything.
+//! The units of a store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,14 @@ use na_model::{MapSource, Modality, SourceKind, TableName, Unit};
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::ManifestRecord;
-use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 use crate::tables::tiv::TivTable;
 
-/// Maps of tables, by unit.
+/// Tables, each with one of its maps, by unit.
 pub type TablesByUnit = BTreeMap<Unit, BTreeSet<(TableName, Option<MapSource>)>>;
 
 impl ExistingStore {
-    /// The units with rows or total intracranial volume, without what a cache adds; each with the tables that have rows of
-    /// it.
+    /// The units with rows or total intracranial volume, each with the tables that have rows of it. A cache adds nothing here.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -33,8 +32,8 @@ impl ExistingStore {
         Ok(units)
     }
 
-    /// The rows of which the store does not know the files: the pandas package says nothing of them. Tables are read only
-    /// if the manifest does not say that there are none.
+    /// The rows for which the store does not know the file: the pandas package does not record it. Tables are read only if the
+    /// manifest does not say that there are no such rows.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -52,16 +51,20 @@ impl ExistingStore {
             }
         }
         self.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
-            if let Some(without) = tables.get_mut(&stored.unit) {
-                for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
-                    if let Some(table) = source.table_name() {
-                        without.remove(&(table, source.map));
-                    }
-                }
-            }
+            remove_known(&mut tables, stored);
             Ok(())
         })?;
         tables.retain(|_, without| !without.is_empty());
         Ok(tables)
+    }
+}
+
+/// Removes the tables of a unit for which the store knows the files.
+fn remove_known(tables: &mut TablesByUnit, stored: StoredUnit) {
+    let Some(without) = tables.get_mut(&stored.unit) else { return };
+    for source in stored.sources.into_iter().filter(|source| source.kind == SourceKind::Table) {
+        if let Some(table) = source.table_name() {
+            without.remove(&(table, source.map));
+        }
     }
 }

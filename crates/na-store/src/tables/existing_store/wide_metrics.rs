@@ -1,4 +1,4 @@
-//! The metrics that a store was made with, seen from its features: what is known where the manifest is lost.
+//! Infers the metrics of a store from its features, in case the manifest is lost.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, FeatureOrigin, feature_plan};
 
 impl ExistingStore {
-    /// The choice that gives exactly the features that exist, or else a list of their metrics. `None` without features.
+    /// The choice of metrics that gives exactly the existing features, or else a list of their metrics. `None` if there are none.
     pub(crate) fn metrics_of_features(&self) -> Result<Option<WideMetrics>, StoreError> {
         let (mut names, mut metrics) = (BTreeSet::new(), BTreeSet::new());
         for path in self.own_files().wide_files()? {
@@ -32,6 +32,7 @@ impl ExistingStore {
             .iter()
             .map(|(table, long)| FeatureOrigin {
                 table,
+                kind: &long.kind,
                 schema: long.file.schema(),
                 maps: long.index.maps.clone(),
             })

@@ -1,4 +1,4 @@
-//! Cells of a session list as values: words, numbers and what is missing.
+//! Types the cells of a session list: text, number or missing.
 
 use arrow::datatypes::DataType;
 use na_model::{Number, is_missing_in_list, is_missing_text};
@@ -6,19 +6,19 @@ use na_model::{Number, is_missing_in_list, is_missing_text};
 use crate::format::arrays::widest;
 use crate::tables::scalar::Scalar;
 
-/// The words that a list would have for a value.
+/// The cell that a list would have for a value. `None` for null.
 pub(crate) fn to_text(value: &Scalar) -> Option<String> {
     match value {
         Scalar::Null => None,
         Scalar::Text(text) => Some(text.to_string()),
-        // The shortest text that reads as the same double, and as a double.
+        // The shortest text that reads as the same double, and not as an integer.
         Scalar::Double(value) => Some(format!("{value:?}")),
         Scalar::Integer(value) => Some(value.to_string()),
     }
 }
 
-/// A number where all values are once the missing are out, else text; none where all are missing. Never narrower than
-/// so far.
+/// The type of a column: a number if all cells but the missing ones are numbers, else text; `so_far` if all are missing. It is
+/// never narrower than `so_far`.
 pub(crate) fn type_of<'a>(so_far: &DataType, cells: impl Iterator<Item = &'a str>) -> DataType {
     let mut found = so_far.clone();
     for cell in cells.filter(|cell| !is_missing_in_list(cell)) {
@@ -32,7 +32,7 @@ pub(crate) fn type_of<'a>(so_far: &DataType, cells: impl Iterator<Item = &'a str
     found
 }
 
-/// The value of a cell in a column of a type.
+/// The value of a cell in a column of this type.
 pub(crate) fn typed_value(cell: &str, data_type: &DataType) -> Scalar {
     match (data_type, Number::parse(cell)) {
         (DataType::Int64, Some(Number::Integer(value))) => Scalar::Integer(value),

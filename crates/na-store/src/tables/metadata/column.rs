@@ -1,32 +1,42 @@
-//! A column of the session list, as the store has it.
+//! A column of the session list in the store.
 
 use arrow::datatypes::{DataType, Field};
 use na_model::columns::AGE;
 
-use crate::format::column_origin::with_own_name;
-use crate::format::fields::double_field;
+use crate::format::column_origin::{own_name, with_own_name};
+use crate::format::fields::{double_field, unit_of};
 
-/// What stands in a field's unit where nobody knows it.
-pub(crate) const UNKNOWN_UNIT: &str = "unknown";
+/// The unit of a field if nobody knows it.
+const UNKNOWN_UNIT: &str = "unknown";
 
-/// A column of the session list with the type that all its values have.
+/// A column of the session list with the type of all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MetadataColumn {
-    /// What the store calls it.
+    /// Its name in the store.
     pub(crate) name: String,
-    /// What the list calls it.
+    /// Its name in the list.
     pub(crate) own_name: String,
     pub(crate) data_type: DataType,
-    /// Whether nobody knows the unit of an age that it holds.
+    /// For ages: whether nobody knows the unit of at least one.
     pub(crate) has_unknown_unit: bool,
 }
 
 impl MetadataColumn {
+    /// The column of a field of `metadata.parquet`.
+    pub(crate) fn of(field: &Field) -> Self {
+        Self {
+            name: field.name().clone(),
+            own_name: own_name(field).to_owned(),
+            data_type: known_type(field.data_type()),
+            has_unknown_unit: unit_of(field) == Some(UNKNOWN_UNIT),
+        }
+    }
+
     pub(crate) fn field(&self) -> Field {
         with_own_name(self.field_as(&self.name), &self.own_name)
     }
 
-    /// Its field in a table that calls it by this name.
+    /// Its field in a table in which it has this name.
     pub(crate) fn field_as(&self, name: &str) -> Field {
         match self.name.as_str() {
             AGE if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
@@ -46,7 +56,7 @@ impl MetadataColumn {
     }
 }
 
-/// The type that a column has here. What somebody else made of text, a date or a boolean, is text again.
+/// The type of a column here. Dates and flags, which other programs make of text, are text again.
 pub(crate) fn known_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Int64 | DataType::Float64 => data_type.clone(),

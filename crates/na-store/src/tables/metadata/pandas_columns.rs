@@ -1,4 +1,4 @@
-//! The columns of the pandas package that say nothing of a session, and those of its session list in long tables.
+//! The pandas package's columns: those that describe no session, and those of its session list in long tables.
 
 use arrow::datatypes::Schema;
 use na_model::columns::{AGE, KEY_COLUMNS};
@@ -7,27 +7,27 @@ use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns}
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 
-/// Whether the pandas package had loaded what. It writes all four, of whomever its list named.
+/// Which tables the pandas package had loaded. It writes all four columns, for everybody on its list.
 const LOADED: [&str; 4] =
     ["anatomical_gm_loaded", "anatomical_wm_loaded", "anatomical_ct_loaded", "diffusion_loaded"];
 
-/// What pandas calls row numbers that have no name, before their level.
+/// The start of pandas' name for row numbers without one.
 const INDEX: &str = "__index_level_";
 
-/// What the package takes for age, beside the name that it then gives it in `metadata.parquet` alone.
+/// The names that the package takes for age. In `metadata.parquet`, and only there, it calls the column [`AGE`].
 const OTHER_AGES: [&str; 3] = ["Age@Scan", "age", "Age"];
 
-fn says_nothing(name: &str) -> bool {
+fn is_no_metadata(name: &str) -> bool {
     name.starts_with(INDEX) || LOADED.contains(&name)
 }
 
-/// The indices of the metadata columns, behind the key columns.
+/// The indices of the columns of a session list, which stand behind the key columns.
 pub(crate) fn metadata_indices(file: &ParquetReader) -> Vec<usize> {
     let names = || file.schema().fields().iter().map(|field| field.name().as_str());
-    // In a file of this program one of these names alone is the session list's; all of them came with such a store.
+    // In a file of this program, one of these names alone is the session list's. All four came from a store of the package.
     let is_of_package = file.key_value(keys::VERSION).is_none()
         || LOADED.iter().all(|loaded| names().any(|name| name == *loaded));
-    let is_left_out = |name: &str| says_nothing(name) && (is_of_package || !LOADED.contains(&name));
+    let is_left_out = |name: &str| is_no_metadata(name) && (is_of_package || !LOADED.contains(&name));
     names()
         .enumerate()
         .skip(KEY_COLUMNS.len())
@@ -36,11 +36,11 @@ pub(crate) fn metadata_indices(file: &ParquetReader) -> Vec<usize> {
         .collect()
 }
 
-/// The columns of a session list in a long table, each by the name that the metadata have it under.
+/// The columns of a session list in a long table, each with its name in `metadata.parquet`.
 pub(crate) fn columns_of_list(schema: &Schema) -> Vec<(WrittenColumn<'_>, &str)> {
     let of_list = written_columns(schema).into_iter();
     let of_list =
-        of_list.filter(|column| column.origin == ColumnOrigin::Metadata && !says_nothing(column.name));
+        of_list.filter(|column| column.origin == ColumnOrigin::Metadata && !is_no_metadata(column.name));
     let name = |name| if OTHER_AGES.contains(&name) { AGE } else { name };
     of_list.map(|column| (column.clone(), name(column.name))).collect()
 }

@@ -1,4 +1,4 @@
-//! What the session list says of the sessions in the store: `metadata.parquet`.
+//! The table of `metadata.parquet`: merges a session list with what the store knows, reads and writes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -12,137 +12,115 @@ use na_model::{Compression, Listing, Number, Session};
 
 use crate::error::StoreError;
 use crate::format::arrays::as_type;
-use crate::format::column_origin::own_name;
-use crate::format::fields::unit_of;
 use crate::format::file_changes::FileChanges;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::tables::distinct_names::{Wanted, distinct_names};
-use crate::tables::key_columns::{key_fields, key_scalars, sessions_of};
+use crate::tables::key_columns::{by_subject_and_session, key_fields, key_scalars, sessions_of};
 use crate::tables::metadata::cell_types::{to_text, type_of, typed_value};
-use crate::tables::metadata::column::{MetadataColumn, UNKNOWN_UNIT, known_type};
+use crate::tables::metadata::column::{MetadataColumn, known_type};
+use crate::tables::metadata::listed_cells::{CellsBySession, ListedCells};
 use crate::tables::metadata::pandas_columns::metadata_indices;
 use crate::tables::paths::METADATA_FILE;
 use crate::tables::scalar::{Scalar, scalar_at};
 use crate::tables::session_rows::{Column, SessionRows, column, is_no_double, row_groups_of};
 
-/// The sessions of the store in the session list's order, then those it no longer has.
+/// The sessions of the store in the session list's order, then those that it no longer has.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataTable {
     pub(crate) columns: Vec<MetadataColumn>,
     pub(crate) sessions: Vec<Session>,
+    /// A value for each column.
     pub(super) values: HashMap<Session, Vec<Scalar>>,
-    /// What the user should know.
+    /// For the user.
     pub(crate) notes: Vec<String>,
 }
 
-/// What a list says of a session, a cell a column.
-type Words = HashMap<Session, Vec<Option<String>>>;
-
 impl MetadataTable {
-    /// Brings a session list together with what the store knew. A list without columns (sessions that were discovered)
-    /// changes nothing that is known.
+    /// Merges a session list with what the store knows. A list without columns (sessions that were discovered) changes nothing
+    /// that is known.
     pub(crate) fn merge(mut old: Self, listing: &Listing, in_store: &HashSet<Session>) -> Self {
         let mut notes = old.leave_out(&listing.left_out);
-        let mut words = Words::new();
-        let mut sessions = Vec::with_capacity(in_store.len());
-        let keeps_old = listing.columns.is_empty();
-        let listed = listing.columns.iter().enumerate();
-        let (places, names): (Vec<usize>, Vec<String>) = listed
-            .filter(|(_, name)| !listing.left_out.contains(name))
-            .map(|(place, name)| (place, name.clone()))
-            .unzip();
-        let names = if keeps_old {
-            old.columns.iter().map(|column| column.own_name.clone()).collect()
-        } else {
-            names
-        };
-        let names_ages = names.iter().any(|name| name == AGE) && !keeps_old;
-        let mut seen = HashSet::new();
-        for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
-            if seen.insert(&row.session) {
-                sessions.push(row.session.clone());
-                if !keeps_old {
-                    let cells = places.iter().map(|place| row.values.get(*place).cloned().flatten());
-                    words.insert(row.session.clone(), cells.collect());
-                }
-            }
-        }
-        let mut left: Vec<&Session> = in_store.iter().filter(|session| !seen.contains(session)).collect();
-        let earlier: HashMap<&Session, usize> =
-            old.sessions.iter().enumerate().map(|(place, session)| (session, place)).collect();
-        left.sort_by_key(|session| (earlier.get(session).copied().unwrap_or(usize::MAX), (*session).clone()));
-        sessions.extend(left.into_iter().cloned());
-        notes.extend(old.cleared(&names, words.keys()));
-        let tells_ages = names_ages && !words.is_empty();
-        let keeps_ages = !tells_ages
-            || sessions.iter().any(|session| !words.contains_key(session) && old.has_age(session));
-        // Columns in which only sessions of earlier lists have values stay, with theirs.
-        let mut all_names = names;
-        let stays = |session: &Session, name: &str| {
-            !words.contains_key(session)
-                && old.value(session, name).is_some_and(|value| *value != Scalar::Null)
-        };
-        for name in old.columns.iter().map(|column| &column.own_name) {
-            if !all_names.contains(name) && sessions.iter().any(|session| stays(session, name)) {
-                all_names.push(name.clone());
-            }
-        }
+        let ListedCells { names, sessions: listed, mut cells } = ListedCells::of(listing, in_store);
+        let mut names = if listing.columns.is_empty() { old.own_names() } else { names };
+        let sessions = in_list_order_then_as_before(listed, &old.sessions, in_store);
+        notes.extend(old.cleared(&names, cells.keys()));
+        let ages_have_unknown_unit = old.ages_have_unknown_unit(listing, &names, &sessions, &cells);
+        names.extend(old.names_that_stay(&names, &sessions, &cells));
         for session in &sessions {
-            if words.contains_key(session) {
-                continue;
+            if !cells.contains_key(session) {
+                let cell = |name: &String| old.value(session, name).and_then(to_text);
+                cells.insert(session.clone(), names.iter().map(cell).collect());
             }
-            let cell = |name: &String| old.value(session, name).and_then(to_text);
-            words.insert(session.clone(), all_names.iter().map(cell).collect());
         }
-        let mut columns = old.named(all_names, &mut notes);
-        // Ages of two lists stand in one column: its unit is known where that of each is.
-        let was_unknown = !old.ages_are_in_years();
+        let mut columns = old.named(names, &mut notes);
         for column in columns.iter_mut().filter(|column| column.own_name == AGE) {
-            column.has_unknown_unit = tells_ages && listing.unknown_age_unit || keeps_ages && was_unknown;
+            column.has_unknown_unit = ages_have_unknown_unit;
         }
-        let mut merged = Self::typed(columns, sessions, &words, &mut notes);
+        let mut merged = Self::typed(columns, sessions, &cells, &mut notes);
         merged.notes = notes;
         merged
     }
 
-    /// That sessions lose what they had in columns which their list no longer has.
+    fn own_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.own_name.clone()).collect()
+    }
+
+    /// Whether nobody knows the unit of an age once these cells are in. Ages of two lists stand in one column: its unit is known
+    /// if that of each is.
+    fn ages_have_unknown_unit(
+        &self,
+        listing: &Listing,
+        names: &[String],
+        sessions: &[Session],
+        cells: &CellsBySession,
+    ) -> bool {
+        let tells_ages = !cells.is_empty() && names.iter().any(|name| name == AGE);
+        let keeps_age = |session: &Session| !cells.contains_key(session) && self.has_value(session, AGE);
+        let keeps_ages = !tells_ages || sessions.iter().any(keeps_age);
+        tells_ages && listing.unknown_age_unit || keeps_ages && !self.ages_are_in_years()
+    }
+
+    /// Columns that a list with these names does not have, and in which sessions without listed cells have values.
+    fn names_that_stay(&self, names: &[String], sessions: &[Session], cells: &CellsBySession) -> Vec<String> {
+        let stays = |name: &str| {
+            let mut others = sessions.iter().filter(|session| !cells.contains_key(session));
+            others.any(|session| self.has_value(session, name))
+        };
+        self.own_names().into_iter().filter(|name| !names.contains(name) && stays(name)).collect()
+    }
+
+    /// Notes for sessions that lose values in columns which their list no longer has.
     fn cleared<'s>(
         &self,
         names: &[String],
         listed: impl Iterator<Item = &'s Session> + Clone,
     ) -> Vec<String> {
-        let gone = self.columns.iter().filter(|column| !names.contains(&column.own_name));
-        let told = gone.filter_map(|column| {
-            let had = |session: &&Session| {
-                self.value(session, &column.own_name).is_some_and(|value| *value != Scalar::Null)
-            };
-            let n = listed.clone().filter(had).count();
-            (n > 0).then(|| {
-                format!(
-                    "the session list no longer has the column {}: {n} of its sessions lose what they had there",
-                    column.own_name
-                )
-            })
-        });
-        told.collect()
+        let mut notes = Vec::new();
+        for name in self.own_names().into_iter().filter(|name| !names.contains(name)) {
+            let n = listed.clone().filter(|session| self.has_value(session, &name)).count();
+            if n > 0 {
+                notes.push(format!(
+                    "the session list no longer has the column {name}: {n} of its sessions lose what they had there"
+                ));
+            }
+        }
+        notes
     }
 
-    /// Takes columns out, and says which.
+    /// Removes columns, and notes which.
     fn leave_out(&mut self, names: &[String]) -> Vec<String> {
         let stays =
             |column: &MetadataColumn| !names.contains(&column.own_name) && !names.contains(&column.name);
-        let (stay, go): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.columns).into_iter().enumerate().partition(|(_, column)| stays(column));
-        if !go.is_empty() {
-            for values in self.values.values_mut() {
-                let kept = stay.iter().map(|(place, _)| values.get(*place).cloned().unwrap_or(Scalar::Null));
-                *values = kept.collect();
-            }
+        let stay: Vec<bool> = self.columns.iter().map(stays).collect();
+        for values in self.values.values_mut() {
+            let mut stay = stay.iter();
+            values.retain(|_| stay.next() == Some(&true));
         }
-        self.columns = stay.into_iter().map(|(_, column)| column).collect();
-        let note = |(_, column): (usize, MetadataColumn)| {
+        let (stay, go): (Vec<_>, Vec<_>) = std::mem::take(&mut self.columns).into_iter().partition(stays);
+        self.columns = stay;
+        let note = |column: MetadataColumn| {
             format!(
                 "the column {} leaves the store: it is not chosen, or looks as if it told who somebody is; --keep-column {} \
                  keeps it",
@@ -152,56 +130,55 @@ impl MetadataTable {
         go.into_iter().map(note).collect()
     }
 
-    /// The columns of these names, with the types that they had so far: none for those without a value.
+    /// The columns with these names at their list, with their types so far: [`DataType::Null`] for those without a value.
     fn named(&self, own_names: Vec<String>, notes: &mut Vec<String>) -> Vec<MetadataColumn> {
-        let so_far = |own_name: &str| self.columns.iter().position(|column| column.own_name == own_name);
-        let known: Vec<Option<(usize, &MetadataColumn)>> = own_names
-            .iter()
-            .map(|name| so_far(name).and_then(|place| Some((place, self.columns.get(place)?))))
-            .collect();
-        let sessions = KEY_COLUMNS.map(|name| Wanted { name, is_fixed: true, so_far: None });
-        let wanted = own_names.iter().zip(&known).map(|(name, known)| Wanted {
+        let columns = || self.columns.iter().enumerate();
+        let so_far = |name: &String| columns().find(|(_, column)| column.own_name == *name);
+        let keys = KEY_COLUMNS.map(|name| Wanted { name, is_fixed: true, so_far: None });
+        let wanted = own_names.iter().map(|name| Wanted {
             name,
             is_fixed: name == AGE,
-            so_far: known.map(|(_, column)| column.name.as_str()),
+            so_far: so_far(name).map(|(_, column)| column.name.as_str()),
         });
-        let wanted: Vec<Wanted<'_>> = sessions.into_iter().chain(wanted).collect();
-        let names = distinct_names(&wanted).into_iter().skip(sessions.len());
-        let has_values = |place: usize| {
-            self.values.values().any(|values| values.get(place).is_some_and(|value| *value != Scalar::Null))
-        };
-        let columns = names.zip(own_names.iter().zip(known)).map(|(name, (own_name, known))| {
+        let wanted: Vec<Wanted<'_>> = keys.into_iter().chain(wanted).collect();
+        let names = distinct_names(&wanted).into_iter().skip(keys.len());
+        let mut columns = Vec::with_capacity(own_names.len());
+        for (name, own_name) in names.zip(&own_names) {
             if name != *own_name {
                 notes.push(format!(
                     "the session list's column {own_name} is called {name} in the store: some programs take {own_name} \
                      and another of its columns for one"
                 ));
             }
-            let data_type = match known {
-                Some((place, column)) if has_values(place) => column.data_type.clone(),
-                _ => DataType::Null,
-            };
-            MetadataColumn { name, own_name: own_name.clone(), data_type, has_unknown_unit: false }
-        });
-        columns.collect()
+            let known = so_far(own_name).filter(|(index, _)| {
+                self.values
+                    .values()
+                    .any(|values| values.get(*index).is_some_and(|value| *value != Scalar::Null))
+            });
+            let data_type = known.map_or(DataType::Null, |(_, column)| column.data_type.clone());
+            let own_name = own_name.clone();
+            columns.push(MetadataColumn { name, own_name, data_type, has_unknown_unit: false });
+        }
+        columns
     }
 
-    /// The table of these words; the columns come with the types that they had so far, and never narrow.
+    /// The table of these cells. Columns come with their types so far, which never narrow.
     fn typed(
         mut columns: Vec<MetadataColumn>,
         sessions: Vec<Session>,
-        words: &Words,
+        cells: &CellsBySession,
         notes: &mut Vec<String>,
     ) -> Self {
-        for (place, column) in columns.iter_mut().enumerate() {
-            let cells = || sessions.iter().filter_map(|session| words.get(session)?.get(place)?.as_deref());
+        for (index, column) in columns.iter_mut().enumerate() {
+            let of_column =
+                || sessions.iter().filter_map(|session| cells.get(session)?.get(index)?.as_deref());
             column.data_type = match column.name.as_str() {
                 AGE => DataType::Float64,
-                _ => type_of(&column.data_type, cells()),
+                _ => type_of(&column.data_type, of_column()),
             };
             let is_rounded =
                 |cell| matches!(Number::parse(cell), Some(Number::Integer(value)) if is_no_double(value));
-            if column.data_type == DataType::Float64 && cells().any(is_rounded) {
+            if column.data_type == DataType::Float64 && of_column().any(is_rounded) {
                 notes.push(format!(
                     "the session list's column {} has whole numbers of more digits than a double holds, and a number \
                      that is not whole: its last digits are lost; write it as text to keep them (with a letter)",
@@ -210,12 +187,8 @@ impl MetadataTable {
             }
         }
         let values = sessions.iter().map(|session| {
-            let cells = words.get(session);
-            let value = |(place, column): (usize, &MetadataColumn)| {
-                let cell = cells.and_then(|cells| cells.get(place)?.as_deref());
-                cell.map_or(Scalar::Null, |cell| typed_value(cell, &column.data_type))
-            };
-            (session.clone(), columns.iter().enumerate().map(value).collect())
+            let cells = cells.get(session).map_or(&[][..], Vec::as_slice);
+            (session.clone(), typed_values(&columns, cells))
         });
         let values = values.collect();
         // A column without a value is one of text.
@@ -225,38 +198,38 @@ impl MetadataTable {
         Self { columns, sessions, values, notes: Vec::new() }
     }
 
-    /// The metadata of a session, a value a column; nulls for one that no list had.
+    /// The values of a session, one a column; nulls for a session that no list had.
     pub(crate) fn values(&self, session: &Session) -> Vec<Scalar> {
         self.values.get(session).cloned().unwrap_or_else(|| vec![Scalar::Null; self.columns.len()])
     }
 
-    /// What it says of a session in one column.
+    /// The value of a session in one column.
     pub(crate) fn cell(&self, session: &Session, column: usize) -> Scalar {
         let values = self.values.get(session);
         values.and_then(|values| values.get(column)).cloned().unwrap_or(Scalar::Null)
     }
 
-    /// All it says, in a form that can be compared.
+    /// All columns and values, for comparison.
     pub(crate) fn state(&self) -> (Vec<MetadataColumn>, Vec<(Session, Vec<Scalar>)>) {
         let rows = self.sessions.iter().map(|session| (session.clone(), self.values(session)));
         (self.columns.clone(), rows.collect())
     }
 
     fn value(&self, session: &Session, own_name: &str) -> Option<&Scalar> {
-        let place = self.columns.iter().position(|column| column.own_name == own_name)?;
-        self.values.get(session)?.get(place)
+        let index = self.columns.iter().position(|column| column.own_name == own_name)?;
+        self.values.get(session)?.get(index)
     }
 
-    fn has_age(&self, session: &Session) -> bool {
-        self.value(session, AGE).is_some_and(|age| *age != Scalar::Null)
+    fn has_value(&self, session: &Session, own_name: &str) -> bool {
+        self.value(session, own_name).is_some_and(|value| *value != Scalar::Null)
     }
 
-    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    /// Whether ages are in years. A list may give them in a unit that nobody knows.
     pub(crate) fn ages_are_in_years(&self) -> bool {
         !self.columns.iter().any(|column| column.has_unknown_unit)
     }
 
-    /// The youngest and the oldest age.
+    /// The youngest and the oldest age. `None` if no session has one.
     pub(crate) fn age_range(&self) -> Option<(f64, f64)> {
         let ages = self.sessions.iter().filter_map(|session| match self.value(session, AGE)? {
             Scalar::Double(age) => Some(*age),
@@ -270,21 +243,16 @@ impl MetadataTable {
     pub(crate) fn read(output: &Path) -> Result<Self, StoreError> {
         let mut table = Self::default();
         let Some(file) = ParquetReader::open(&output.join(METADATA_FILE))? else { return Ok(table) };
-        let places = metadata_indices(&file);
-        let fields = places.iter().filter_map(|place| file.schema().fields().get(*place));
-        table.columns = fields
-            .map(|field| MetadataColumn {
-                name: field.name().clone(),
-                own_name: own_name(field).to_owned(),
-                data_type: known_type(field.data_type()),
-                has_unknown_unit: unit_of(field) == Some(UNKNOWN_UNIT),
-            })
-            .collect();
+        let indices = metadata_indices(&file);
+        let arrow = StoreError::arrow(file.path());
+        let known = file.schema().project(&indices).map_err(&arrow)?;
+        table.columns = known.fields().iter().map(|field| MetadataColumn::of(field)).collect();
         for row_group in 0..file.row_groups().len() {
             let batch = file.read_all(row_group)?;
-            let columns = places.iter().filter_map(|place| batch.columns().get(*place));
+            let columns = batch.project(&indices).map_err(&arrow)?;
+            let columns = columns.columns().iter();
             let columns = columns.map(|column| as_type(column, &known_type(column.data_type())));
-            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(StoreError::arrow(file.path()))?;
+            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(&arrow)?;
             for (row, session) in sessions_of(&batch, file.path())?.into_iter().enumerate() {
                 let values = columns.iter().map(|column| scalar_at(column, row));
                 table.values.insert(session.clone(), values.collect());
@@ -300,40 +268,68 @@ impl MetadataTable {
         changes: &FileChanges,
         compression: Compression,
     ) -> Result<(), StoreError> {
-        let place = output.join(METADATA_FILE);
-        let notes = [(keys::CREATED_AT, keys::now()), (keys::VERSION, keys::PROGRAM_VERSION.to_owned())];
-        let mut writer = ParquetWriter::create(&place, changes, &self.schema(), compression, &notes)?;
-        for pieces in row_groups_of(&self.pieces(), |piece| (piece.rows, piece.text_bytes())) {
-            writer.write_batch(&self.batch_of(pieces).map_err(StoreError::arrow(&place))?)?;
+        let path = output.join(METADATA_FILE);
+        let key_values = keys::of_writing();
+        let mut writer = ParquetWriter::create(&path, changes, &self.schema(), compression, &key_values)?;
+        for rows in row_groups_of(&self.rows(), |row| (row.rows, row.text_bytes())) {
+            writer.write_batch(&self.batch_of(rows).map_err(StoreError::arrow(&path))?)?;
         }
         writer.commit()
     }
 
-    /// The table, a row a session.
+    /// The table, a row a session, in the order of `sessions`.
     pub(crate) fn batch(&self) -> Result<RecordBatch, ArrowError> {
-        self.batch_of(&self.pieces())
+        self.batch_of(&self.rows())
     }
 
-    fn batch_of(&self, pieces: &[SessionRows]) -> Result<RecordBatch, ArrowError> {
+    fn batch_of(&self, rows: &[SessionRows]) -> Result<RecordBatch, ArrowError> {
         let schema = self.schema();
         let columns =
-            schema.fields().iter().enumerate().map(|(c, field)| column(pieces, c, field.data_type()));
+            schema.fields().iter().enumerate().map(|(index, field)| column(rows, index, field.data_type()));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema, columns)
     }
 
-    fn pieces(&self) -> Vec<SessionRows> {
-        let piece = |session: &Session| {
+    fn rows(&self) -> Vec<SessionRows> {
+        let row = |session: &Session| {
             let columns = key_scalars(session).into_iter().chain(self.values(session)).map(Column::Constant);
             SessionRows { rows: 1, columns: columns.collect() }
         };
-        self.sessions.iter().map(piece).collect()
+        self.sessions.iter().map(row).collect()
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
         let fields = key_fields().into_iter().chain(self.columns.iter().map(MetadataColumn::field));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
+}
+
+/// The order of the file's rows: sessions as the list has them, then the store's others as the file had them, then new ones by
+/// subject and session.
+fn in_list_order_then_as_before(
+    mut listed: Vec<Session>,
+    before: &[Session],
+    in_store: &HashSet<Session>,
+) -> Vec<Session> {
+    let seen: HashSet<&Session> = listed.iter().collect();
+    let index_before: HashMap<&Session, usize> = before.iter().zip(0..).collect();
+    let mut others: Vec<Session> =
+        in_store.iter().filter(|session| !seen.contains(session)).cloned().collect();
+    others.sort_by(|first, second| {
+        let index = |session| index_before.get(session).copied().unwrap_or(usize::MAX);
+        index(first).cmp(&index(second)).then_with(|| by_subject_and_session(first, second))
+    });
+    listed.append(&mut others);
+    listed
+}
+
+/// The values of a session's cells, one a column; null for a column without a cell.
+fn typed_values(columns: &[MetadataColumn], cells: &[Option<String>]) -> Vec<Scalar> {
+    let cells = cells.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+    let value = |(column, cell): (&MetadataColumn, Option<&str>)| {
+        cell.map_or(Scalar::Null, |cell| typed_value(cell, &column.data_type))
+    };
+    columns.iter().zip(cells).map(value).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Which files of an output folder are the store's own: nothing else is overwritten, deleted or read as a table.
+//! Tells the store's own files in an output folder: nothing else is overwritten, deleted or read as a table.
 //!
-//! A file is the store's if it bears a mark, or if a manifest of version 2.0 in the same folder names it: that is one of
-//! ours which somebody rewrote, or the pandas package's. A name is no mark, except of what only a killed run leaves.
+//! A file is the store's if it bears a mark, or if a manifest of version 2.0 in the same folder names it: then somebody rewrote
+//! it, or it is the pandas package's. A name is a mark only of files that a killed run leaves.
 //!
 //! | file | mark |
 //! |---|---|
-//! | `long/**.parquet`, `wide/**.parquet` | the key `neuroalign.version` in the file's metadata, and no other name under `neuroalign.file`: a copy is whose who made it |
+//! | `long/**.parquet`, `wide/**.parquet` | the key `neuroalign.version` in the file's metadata, and no other name under `neuroalign.file`: a copy belongs to whoever made it |
 //! | `metadata.parquet`, `tiv.parquet`, `sources.parquet` | the same; beside a manifest, which does not name them, the columns `subject_code` and `session_id` |
 //! | `manifest.json` | `"version": "2.0"` and lists of tables; one that is cut short, beside another file of the store |
 //! | `sessions.tsv` | its header |
@@ -13,19 +13,19 @@
 //! | `.cache.lock` | its line, or the first part of one |
 //! | `.partial-*`, `.cache-taken-over.db*`, `.cache.lock-left-*` | the name |
 //!
-//! `sources.parquet` also bears, under `neuroalign.remembered`, what the manifest alone would know otherwise: the choices
-//! of files, the roots, and how many withdrew. Where the manifest is gone or broken it is read from there.
+//! `sources.parquet` also records, under `neuroalign.remembered`, what only the manifest would otherwise: the choices of files,
+//! the roots, and how many withdrew. If the manifest is gone or broken, it is read from there.
 //!
-//! A link is replaced by the file that is renamed to its place, and what it leads to is left alone.
+//! A file that is renamed to the path of a link replaces the link, and not what it leads to.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use na_cache::CACHE_FILE;
 use na_model::columns::KEY_COLUMNS;
-use na_model::{FeatureName, MANIFEST_VERSION, Manifest, Modality, TableName, WideMetrics};
+use na_model::{FeatureName, MANIFEST_VERSION, Manifest, TableKind, TableName, WideMetrics};
 use serde_json::Value;
 
 use crate::error::StoreError;
@@ -39,32 +39,32 @@ use crate::tables::paths::{
 };
 use crate::tables::sessions_tsv::HEADER;
 
-/// The tables that no manifest names.
+/// The Parquet files that no manifest names.
 const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
 
-/// What a Parquet file begins with.
+/// The first bytes of a Parquet file.
 const MAGIC: [u8; 4] = *b"PAR1";
 
-/// Whether a table may give a feature with this file.
-fn may_write(table: &TableName, path: &str, metrics: &WideMetrics) -> bool {
+/// Whether a table may give a feature whose file has this path.
+fn may_write(table: &TableName, kind: &TableKind, path: &str, metrics: &WideMetrics) -> bool {
     let modality = table.modality();
     let folder = format!("wide/{modality}/");
     let stem = path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".parquet"));
-    stem.is_some_and(|stem| may_give(table, stem) && ends_in_metric(stem, modality, metrics))
+    stem.is_some_and(|stem| may_give(kind, stem) && ends_in_metric(stem, kind, metrics))
 }
 
-/// Whether a name ends in one of these metrics, or in one with a number behind it.
-fn ends_in_metric(name: &str, modality: Modality, metrics: &WideMetrics) -> bool {
+/// Whether a name ends in one of these metrics, with or without a number behind it.
+fn ends_in_metric(name: &str, kind: &TableKind, metrics: &WideMetrics) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let without_number = name.rsplit_once('_').filter(|(_, number)| is_number(number)).map(|(name, _)| name);
     [Some(name), without_number].into_iter().flatten().any(|name| {
         let ends: Vec<&str> =
-            name.match_indices('_').filter_map(|(place, _)| name.get(place + 1..)).collect();
-        !metrics.choose(modality, &ends).is_empty()
+            name.match_indices('_').filter_map(|(index, _)| name.get(index + 1..)).collect();
+        !metrics.choose(kind, &ends).is_empty()
     })
 }
 
-/// A folder with what its manifest names.
+/// An output folder, with the files that its manifest names.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnFiles {
     output: PathBuf,
@@ -80,8 +80,7 @@ impl OwnFiles {
         Self { output: output.to_owned(), named: named.cloned().collect(), has_manifest: manifest.is_some() }
     }
 
-    /// The store's long tables whose files are there, in the store's order, also those that the manifest does not name
-    /// yet.
+    /// The store's long tables that have files, in the store's order. The manifest need not name them yet.
     pub(crate) fn long_tables(&self) -> Result<Vec<TableName>, StoreError> {
         let mut own = Vec::new();
         for table in long_tables_by_name(&self.output)? {
@@ -92,7 +91,7 @@ impl OwnFiles {
         Ok(own)
     }
 
-    /// The store's features whose files are there, as paths under the store.
+    /// The files of the store's features, as paths under the store.
     pub(crate) fn wide_files(&self) -> Result<Vec<String>, StoreError> {
         let mut own = Vec::new();
         for path in wide_files_by_name(&self.output)? {
@@ -103,39 +102,40 @@ impl OwnFiles {
         Ok(own)
     }
 
-    /// Whether a Parquet file is the store's. Of one that the manifest names, nothing is read.
+    /// Whether a Parquet file is the store's. A file that the manifest names is not read.
     pub(crate) fn has(&self, path: &str) -> Result<bool, StoreError> {
         if self.named.contains(path) {
             return Ok(true);
         }
-        let (place, is_unnamed) = (self.output.join(path), UNNAMED.contains(&path));
-        match ParquetReader::open(&place) {
+        let (file_path, is_unnamed) = (self.output.join(path), UNNAMED.contains(&path));
+        match ParquetReader::open(&file_path) {
             Ok(file) => Ok(file.is_some_and(|file| {
                 is_marked(&file) || (self.has_manifest && is_unnamed && is_of_sessions(&file))
             })),
             Err(error) if !cannot_be_read(&error) => Err(error),
-            // The manifest tells the store's files from others; without it, a damaged one may be the store's.
+            // The manifest names the store's files. Without it, a damaged one may be the store's.
             Err(_) if self.has_manifest => Ok(is_unnamed),
-            Err(error) => match begins_as_parquet(&place) {
+            Err(error) => match begins_as_parquet(&file_path) {
                 true => Err(error),
                 false => Ok(false),
             },
         }
     }
 
-    /// Refuses what is not the store's where the files of some tables are written, and of the features that they may give.
+    /// Refuses other programs' files at the paths of some tables, and of the features that these may give.
     pub(crate) fn check_tables(
         &self,
-        tables: &BTreeSet<TableName>,
+        tables: &BTreeMap<TableName, TableKind>,
         metrics: &WideMetrics,
     ) -> Result<(), StoreError> {
-        tables.iter().try_for_each(|table| self.check_file(&table.file_path()))?;
+        tables.keys().try_for_each(|table| self.check_file(&table.file_path()))?;
         let features = wide_files_by_name(&self.output)?.into_iter();
-        let mut features = features.filter(|path| tables.iter().any(|table| may_write(table, path, metrics)));
+        let mut features =
+            features.filter(|path| tables.iter().any(|(table, kind)| may_write(table, kind, path, metrics)));
         features.try_for_each(|path| self.check_file(&path))
     }
 
-    /// Refuses a place of every store's that holds anything else.
+    /// Refuses other programs' files at the paths that every store uses.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.check_manifest()?;
         UNNAMED.iter().try_for_each(|path| self.check_file(path))?;
@@ -143,41 +143,46 @@ impl OwnFiles {
         self.check_sessions()
     }
 
-    /// Refuses a place of a Parquet file that holds anything else.
+    /// Refuses another program's file at the path of a Parquet file.
     pub(crate) fn check_file(&self, path: &str) -> Result<(), StoreError> {
-        let place = self.output.join(path);
-        let is_ours = match Found::at(&place)? {
-            Found::Nothing => true,
-            // These are read as a whole, whatever they are.
-            Found::Link if UNNAMED.contains(&path) => self.has(path)? || !place.exists(),
-            Found::Link => true,
-            Found::File => self.has(path)?,
-            Found::Other => false,
+        let file_path = self.output.join(path);
+        let is_ours = match Entry::at(&file_path)? {
+            Entry::Nothing => true,
+            // These are read whole, through a link too.
+            Entry::Link if UNNAMED.contains(&path) => self.has(path)? || !file_path.exists(),
+            Entry::Link => true,
+            Entry::File => self.has(path)?,
+            Entry::Other => false,
         };
-        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
 
     fn check_manifest(&self) -> Result<(), StoreError> {
         if self.has_manifest {
             return Ok(());
         }
-        let place = self.output.join(MANIFEST_FILE);
-        let is_ours = match Found::at(&place)? {
-            Found::Nothing | Found::Link => true,
-            Found::Other => false,
-            Found::File => {
-                let bytes = fs::read(&place).map_err(StoreError::io("read", &place))?;
-                match serde_json::from_slice::<Value>(&bytes) {
-                    Ok(Value::Object(keys)) if !keys.is_empty() => {
-                        ["long_formats", "wide_features"].iter().any(|list| keys.contains_key(*list))
-                            && version_of(keys.get("version")).is_none_or(|found| found == MANIFEST_VERSION)
-                    }
-                    Ok(Value::Object(_)) | Err(_) => self.has_anything()?,
-                    Ok(_) => false,
-                }
-            }
+        let file_path = self.output.join(MANIFEST_FILE);
+        let is_ours = match Entry::at(&file_path)? {
+            Entry::Nothing | Entry::Link => true,
+            Entry::Other => false,
+            Entry::File => self.is_manifest(&file_path)?,
         };
-        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
+    }
+
+    /// Whether a file that cannot be understood as a manifest is a broken one.
+    fn is_manifest(&self, path: &Path) -> Result<bool, StoreError> {
+        let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(Value::Object(keys)) if !keys.is_empty() => {
+                let has_lists = ["long_formats", "wide_features"].iter().any(|list| keys.contains_key(*list));
+                let version = version_of(keys.get("version"));
+                Ok(has_lists && version.is_none_or(|version| version == MANIFEST_VERSION))
+            }
+            // One that is cut short: there is nothing to tell it by but the other files.
+            Ok(Value::Object(_)) | Err(_) => self.has_anything(),
+            Ok(_) => Ok(false),
+        }
     }
 
     /// Whether anything beside the manifest is the store's.
@@ -196,30 +201,30 @@ impl OwnFiles {
     }
 
     fn check_sessions(&self) -> Result<(), StoreError> {
-        let place = self.output.join(SESSIONS_FILE);
-        let is_ours = match Found::at(&place)? {
-            Found::Nothing | Found::Link => true,
-            Found::Other => false,
-            Found::File => is_session_table(&place)?,
+        let file_path = self.output.join(SESSIONS_FILE);
+        let is_ours = match Entry::at(&file_path)? {
+            Entry::Nothing | Entry::Link => true,
+            Entry::Other => false,
+            Entry::File => is_session_table(&file_path)?,
         };
-        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: place }) }
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
 }
 
-/// What a place holds.
-enum Found {
+/// The kind of a folder's entry.
+enum Entry {
     Nothing,
     Link,
     File,
-    /// A folder, or what is no file on a disk.
+    /// A folder, a device or a pipe.
     Other,
 }
 
-impl Found {
-    fn at(place: &Path) -> Result<Self, StoreError> {
-        match fs::symlink_metadata(place) {
+impl Entry {
+    fn at(path: &Path) -> Result<Self, StoreError> {
+        match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
-            Err(error) => Err(StoreError::io("look at", place)(error)),
+            Err(error) => Err(StoreError::io("look at", path)(error)),
             Ok(metadata) if metadata.is_symlink() => Ok(Self::Link),
             Ok(metadata) if metadata.is_file() => Ok(Self::File),
             Ok(_) => Ok(Self::Other),
@@ -230,7 +235,7 @@ impl Found {
 fn is_marked(file: &ParquetReader) -> bool {
     let name = file.path().file_name().and_then(|name| name.to_str());
     file.key_value(keys::VERSION).is_some()
-        && file.key_value(keys::FILE).is_none_or(|noted| Some(noted) == name)
+        && file.key_value(keys::FILE).is_none_or(|recorded| Some(recorded) == name)
 }
 
 fn is_of_sessions(file: &ParquetReader) -> bool {
@@ -245,22 +250,22 @@ fn cannot_be_read(error: &StoreError) -> bool {
     }
 }
 
-fn begins_as_parquet(place: &Path) -> bool {
+fn begins_as_parquet(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
-    // One that cannot be opened may be anything.
-    File::open(place).map_or(true, |mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
+    // A file that cannot be opened may be one.
+    File::open(path).map_or(true, |mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
 }
 
 /// Whether a file begins as `sessions.tsv` does, or is empty.
-fn is_session_table(place: &Path) -> Result<bool, StoreError> {
+fn is_session_table(path: &Path) -> Result<bool, StoreError> {
     let mut line = Vec::new();
-    let longest = u64::try_from(HEADER.len() + 8).unwrap_or(u64::MAX);
+    let longest = (HEADER.len() + 8) as u64;
     let read =
-        File::open(place).and_then(|file| BufReader::new(file.take(longest)).read_until(b'\n', &mut line));
-    read.map_err(StoreError::io("read", place))?;
+        File::open(path).and_then(|file| BufReader::new(file.take(longest)).read_until(b'\n', &mut line));
+    read.map_err(StoreError::io("read", path))?;
     let line = String::from_utf8_lossy(&line);
     let line = line.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
-    Ok(line == HEADER || fs::metadata(place).is_ok_and(|file| file.len() == 0))
+    Ok(line == HEADER || fs::metadata(path).is_ok_and(|file| file.len() == 0))
 }
 
 #[cfg(test)]

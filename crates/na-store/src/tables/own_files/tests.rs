@@ -1,7 +1,8 @@
 use super::*;
 
 fn may_be(path: &str, table: &str, metrics: &str) -> bool {
-    may_write(&TableName::parse(table).unwrap(), path, &WideMetrics::parse(metrics))
+    let table = TableName::parse(table).unwrap();
+    may_write(&table, &TableKind::of_parcellate(&table), path, &WideMetrics::parse(metrics))
 }
 
 #[test]

@@ -1,20 +1,20 @@
-//! The columns of `sources.parquet` behind the key columns, each name once.
+//! The names of the columns of `sources.parquet` behind the key columns.
 
 pub(crate) use na_model::columns::{DESC, MODALITY, MODEL, PARAM, TIV};
 
-/// Whether the unit is loaded or partial, and why.
+/// `loaded` or `partial`, and the reason.
 pub(crate) const STATUS: &str = "status";
 pub(crate) const REASON: &str = "reason";
 
-/// Table, sidecar or report; the long table that it belongs to.
+/// `table`, `sidecar` or `report`, and the long table that the file belongs to.
 pub(crate) const KIND: &str = "kind";
 pub(crate) const TABLE: &str = "table";
 
-/// The root that the file lies under, and its path below that.
+/// The root of the file, and its path below that.
 pub(crate) const ROOT: &str = "root";
 pub(crate) const PATH: &str = "path";
 
-/// Bytes, nanoseconds since 1970, XXH3-128 in hexadecimal: the state of the file when it was read.
+/// The state of the file when it was read: bytes, nanoseconds since 1970, XXH3-128 in hexadecimal.
 pub(crate) const SIZE: &str = "size";
 pub(crate) const MTIME_NS: &str = "mtime_ns";
 pub(crate) const HASH: &str = "hash";
@@ -22,7 +22,7 @@ pub(crate) const HASH: &str = "hash";
 /// Microseconds since 1970.
 pub(crate) const READ_AT: &str = "read_at";
 
-/// What the sidecars of a unit's tables say, and the mask entity of the tables' names.
+/// The content of the sidecars of a unit's tables, and the mask entity of the tables' names.
 pub(crate) const MASK_ENTITY: &str = "mask_entity";
 pub(crate) const ORIGINAL_FILE: &str = "original_file";
 pub(crate) const MASK: &str = "mask";
@@ -33,7 +33,7 @@ pub(crate) const SPACE: &str = "space";
 pub(crate) const SOFTWARE_VERSION: &str = "software_version";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 
-/// Those that sidecars fill.
+/// The columns that sidecars fill.
 pub(crate) const OF_SIDECARS: [&str; 9] = [
     MASK_ENTITY,
     ORIGINAL_FILE,

@@ -1,11 +1,11 @@
-//! The units that `sources.parquet` lists, each with the files it was read from.
+//! Reads the units of `sources.parquet`, each with its source files.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Sidecar, SourceFile, Unit, UnitStatus};
+use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitStatus};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -13,29 +13,28 @@ use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sources::columns as col;
 
-/// A unit of the store with the files it was read from.
+/// A unit of the store with its source files.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct StoredUnit {
-    /// Which.
     pub unit: Unit,
     /// Loaded or partial.
     pub status: UnitStatus,
-    /// Why it is partial.
+    /// Why the unit is partial. Empty for a loaded one.
     pub reason: String,
-    /// Its files.
     pub sources: Vec<SourceFile>,
 }
 
-/// How much is read of each file.
+/// How much is read of each source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceDetail {
-    /// Which it is, and its state when it was read.
+    /// Its path and the like, and its state when it was read.
     States,
-    /// What its sidecar says, too.
+    /// The content of its sidecar, too.
     Sidecars,
 }
 
-/// Calls `each` for every unit that the store's `sources.parquet` lists, one at a time: there may be very many files.
+/// Calls `each` for every unit of the store's `sources.parquet`, one at a time: there may be very many files.
 ///
 /// # Errors
 /// A file that cannot be read; what `each` returns.
@@ -65,86 +64,184 @@ pub(crate) fn for_each_unit<E: From<StoreError>>(
     current.map_or(Ok(()), each)
 }
 
-/// The columns of a batch, each looked up once: a store has a row for each of very many files.
-struct Columns<'a>(HashMap<&'a str, &'a ArrayRef>);
+/// The columns of a batch by name: a store has a row for each of very many files, and columns are looked up once.
+struct ColumnsByName<'a>(HashMap<&'a str, &'a ArrayRef>);
 
-impl<'a> Columns<'a> {
+impl<'a> ColumnsByName<'a> {
     fn of(batch: &'a RecordBatch) -> Self {
         let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
         Self(names.zip(batch.columns()).collect())
     }
 
-    /// The cells of a column of text; none of a column that a version before this one did not write.
-    fn text(&self, name: &str) -> impl Fn(usize) -> Option<&'a str> {
-        let column = self.0.get(name).and_then(|column| column.as_string_opt::<i32>());
-        move |row| column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    fn text(&self, name: &str) -> TextColumn<'a> {
+        TextColumn(self.0.get(name).and_then(|column| column.as_string_opt::<i32>()))
     }
 
-    fn number<T: ArrowPrimitiveType>(&self, name: &str) -> impl Fn(usize) -> Option<T::Native> {
-        let column = self.0.get(name).and_then(|column| column.as_primitive_opt::<T>());
-        move |row| column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    fn number<T: ArrowPrimitiveType>(&self, name: &str) -> NumberColumn<'a, T> {
+        NumberColumn(self.0.get(name).and_then(|column| column.as_primitive_opt::<T>()))
+    }
+}
+
+/// `None` for a column that an earlier version did not write: all of its cells are null.
+struct TextColumn<'a>(Option<&'a StringArray>);
+
+impl<'a> TextColumn<'a> {
+    fn value(&self, row: usize) -> Option<&'a str> {
+        self.0.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    }
+
+    fn owned(&self, row: usize) -> Option<String> {
+        self.value(row).map(str::to_owned)
+    }
+
+    /// Null is an empty text: a text that must not be empty does not parse then.
+    fn or_empty(&self, row: usize) -> &'a str {
+        self.value(row).unwrap_or("")
+    }
+}
+
+/// As [`TextColumn`].
+struct NumberColumn<'a, T: ArrowPrimitiveType>(Option<&'a PrimitiveArray<T>>);
+
+impl<T: ArrowPrimitiveType> NumberColumn<'_, T> {
+    fn value(&self, row: usize) -> Option<T::Native> {
+        self.0.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    }
+}
+
+/// The columns of the file.
+struct SourceColumns<'a> {
+    modality: TextColumn<'a>,
+    status: TextColumn<'a>,
+    reason: TextColumn<'a>,
+    kind: TextColumn<'a>,
+    table: TextColumn<'a>,
+    model: TextColumn<'a>,
+    param: TextColumn<'a>,
+    desc: TextColumn<'a>,
+    path: TextColumn<'a>,
+    size: NumberColumn<'a, Int64Type>,
+    mtime_ns: NumberColumn<'a, Int64Type>,
+    hash: TextColumn<'a>,
+    mask_entity: TextColumn<'a>,
+    sidecar: SidecarColumns<'a>,
+    root: TextColumn<'a>,
+    tiv: NumberColumn<'a, Float64Type>,
+    read_at: NumberColumn<'a, Int64Type>,
+}
+
+impl<'a> SourceColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let columns = ColumnsByName::of(batch);
+        Self {
+            modality: columns.text(col::MODALITY),
+            status: columns.text(col::STATUS),
+            reason: columns.text(col::REASON),
+            kind: columns.text(col::KIND),
+            table: columns.text(col::TABLE),
+            model: columns.text(col::MODEL),
+            param: columns.text(col::PARAM),
+            desc: columns.text(col::DESC),
+            path: columns.text(col::PATH),
+            size: columns.number(col::SIZE),
+            mtime_ns: columns.number(col::MTIME_NS),
+            hash: columns.text(col::HASH),
+            mask_entity: columns.text(col::MASK_ENTITY),
+            sidecar: SidecarColumns::of(&columns),
+            root: columns.text(col::ROOT),
+            tiv: columns.number(col::TIV),
+            read_at: columns.number(col::READ_AT),
+        }
+    }
+
+    /// A row as a unit with one source.
+    fn unit(&self, row: usize, session: Session, path: &Path) -> Result<StoredUnit, StoreError> {
+        let source = self.source(row, path)?;
+        let damaged = |error: ModelError| StoreError::damaged(path, error);
+        Ok(StoredUnit {
+            unit: Unit::new(session, self.modality.or_empty(row).parse().map_err(damaged)?),
+            status: self.status.or_empty(row).parse().map_err(damaged)?,
+            reason: self.reason.or_empty(row).to_owned(),
+            sources: vec![source],
+        })
+    }
+
+    fn source(&self, row: usize, path: &Path) -> Result<SourceFile, StoreError> {
+        let damaged = |error: ModelError| StoreError::damaged(path, error);
+        let sidecar = self.sidecar.sidecar(row);
+        // Without its state, a file counts as changed.
+        let size = self.size.value(row).map_or(Ok(0), u64::try_from);
+        Ok(SourceFile {
+            kind: self.kind.or_empty(row).parse().map_err(damaged)?,
+            table: self.table.owned(row),
+            map: self.map(row),
+            root: self.root.value(row).map(str::parse).transpose().map_err(damaged)?,
+            path: self.path.or_empty(row).to_owned(),
+            tiv: self.tiv.value(row),
+            read_at: self.read_at.value(row).map_or(ReadAt::UNKNOWN, ReadAt),
+            fingerprint: Fingerprint {
+                size: size.map_err(|error| StoreError::damaged(path, error))?,
+                mtime_ns: self.mtime_ns.value(row).unwrap_or(0),
+                hash: self.hash.or_empty(row).to_owned(),
+            },
+            mask_entity: self.mask_entity.owned(row),
+            sidecar: Some(sidecar).filter(|sidecar| *sidecar != Sidecar::default()),
+        })
+    }
+
+    /// `None` for a file of a tissue's table, and for one of no table.
+    fn map(&self, row: usize) -> Option<MapSource> {
+        Some(MapSource {
+            param: self.param.owned(row)?,
+            model: self.model.or_empty(row).to_owned(),
+            desc: self.desc.or_empty(row).to_owned(),
+        })
+    }
+}
+
+/// The columns that sidecars fill.
+struct SidecarColumns<'a> {
+    original_file: TextColumn<'a>,
+    mask: TextColumn<'a>,
+    mask_threshold: NumberColumn<'a, Float64Type>,
+    atlas_threshold: NumberColumn<'a, Float64Type>,
+    atlas_name: TextColumn<'a>,
+    space: TextColumn<'a>,
+    software_version: TextColumn<'a>,
+    timestamp: TextColumn<'a>,
+}
+
+impl<'a> SidecarColumns<'a> {
+    fn of(columns: &ColumnsByName<'a>) -> Self {
+        Self {
+            original_file: columns.text(col::ORIGINAL_FILE),
+            mask: columns.text(col::MASK),
+            mask_threshold: columns.number(col::MASK_THRESHOLD),
+            atlas_threshold: columns.number(col::ATLAS_THRESHOLD),
+            atlas_name: columns.text(col::ATLAS_NAME),
+            space: columns.text(col::SPACE),
+            software_version: columns.text(col::SOFTWARE_VERSION),
+            timestamp: columns.text(col::TIMESTAMP),
+        }
+    }
+
+    fn sidecar(&self, row: usize) -> Sidecar {
+        Sidecar {
+            original_file: self.original_file.owned(row),
+            mask: self.mask.owned(row),
+            mask_threshold: self.mask_threshold.value(row),
+            atlas_threshold: self.atlas_threshold.value(row),
+            atlas_name: self.atlas_name.owned(row),
+            space: self.space.owned(row),
+            software_version: self.software_version.owned(row),
+            timestamp: self.timestamp.owned(row),
+        }
     }
 }
 
 /// The rows of a batch, each as a unit with one source.
 fn rows_of(batch: &RecordBatch, path: &Path) -> Result<Vec<StoredUnit>, StoreError> {
-    let sessions = sessions_of(batch, path)?;
-    let columns = Columns::of(batch);
-    let [modality, status, reason, kind] =
-        [col::MODALITY, col::STATUS, col::REASON, col::KIND].map(|name| columns.text(name));
-    let [table, model, param, desc] =
-        [col::TABLE, col::MODEL, col::PARAM, col::DESC].map(|name| columns.text(name));
-    let [file, root, hash, mask_entity] =
-        [col::PATH, col::ROOT, col::HASH, col::MASK_ENTITY].map(|name| columns.text(name));
-    let [original_file, mask, atlas_name] =
-        [col::ORIGINAL_FILE, col::MASK, col::ATLAS_NAME].map(|name| columns.text(name));
-    let [space, software_version, timestamp] =
-        [col::SPACE, col::SOFTWARE_VERSION, col::TIMESTAMP].map(|name| columns.text(name));
-    let [mask_threshold, atlas_threshold, tiv] =
-        [col::MASK_THRESHOLD, col::ATLAS_THRESHOLD, col::TIV].map(|name| columns.number::<Float64Type>(name));
-    let [size, mtime_ns, read_at] =
-        [col::SIZE, col::MTIME_NS, col::READ_AT].map(|name| columns.number::<Int64Type>(name));
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let word = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let unit = |(row, session)| -> Result<StoredUnit, ModelError> {
-        let map = param(row).map(|param| MapSource {
-            model: word(model(row)),
-            param: param.to_owned(),
-            desc: word(desc(row)),
-        });
-        let sidecar = Sidecar {
-            original_file: owned(original_file(row)),
-            mask: owned(mask(row)),
-            mask_threshold: mask_threshold(row),
-            atlas_threshold: atlas_threshold(row),
-            atlas_name: owned(atlas_name(row)),
-            space: owned(space(row)),
-            software_version: owned(software_version(row)),
-            timestamp: owned(timestamp(row)),
-        };
-        let source = SourceFile {
-            kind: kind(row).unwrap_or_default().parse()?,
-            table: owned(table(row)),
-            map,
-            root: root(row).map(str::parse).transpose()?,
-            path: word(file(row)),
-            tiv: tiv(row),
-            read_at: read_at(row).map_or(ReadAt::UNKNOWN, ReadAt),
-            fingerprint: Fingerprint {
-                size: size(row).and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-                mtime_ns: mtime_ns(row).unwrap_or_default(),
-                hash: word(hash(row)),
-            },
-            mask_entity: owned(mask_entity(row)),
-            sidecar: Some(sidecar).filter(|sidecar| *sidecar != Sidecar::default()),
-        };
-        Ok(StoredUnit {
-            unit: Unit::new(session, modality(row).unwrap_or_default().parse()?),
-            status: status(row).unwrap_or_default().parse()?,
-            reason: word(reason(row)),
-            sources: vec![source],
-        })
-    };
-    let units = sessions.into_iter().enumerate().map(unit);
-    units.collect::<Result<_, _>>().map_err(|error| StoreError::damaged(path, error))
+    let columns = SourceColumns::of(batch);
+    let sessions = sessions_of(batch, path)?.into_iter().enumerate();
+    sessions.map(|(row, session)| columns.unit(row, session, path)).collect()
 }

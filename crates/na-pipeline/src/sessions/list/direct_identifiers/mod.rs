@@ -65,16 +65,16 @@ struct Position {
 fn makes_an_identifier(language: &[Word], letters: &str) -> bool {
     let mut open = vec![Position { at: 0, identifies: false, last_joins: false }];
     let mut seen: HashSet<Position> = HashSet::new();
-    while let Some(place) = open.pop() {
-        let Some(rest) = letters.get(place.at..).filter(|_| seen.insert(place)) else { continue };
-        if rest.is_empty() && place.identifies && !place.last_joins {
+    while let Some(position) = open.pop() {
+        let Some(rest) = letters.get(position.at..).filter(|_| seen.insert(position)) else { continue };
+        if rest.is_empty() && position.identifies && !position.last_joins {
             return true;
         }
-        for word in language.iter().filter(|word| word.may_follow(place)) {
+        for word in language.iter().filter(|word| word.may_follow(position)) {
             let Some(behind) = rest.strip_prefix(word.letters.as_str()) else { continue };
             let next = |behind: &str| Position {
                 at: letters.len() - behind.len(),
-                identifies: place.identifies || word.role == Role::Identifies,
+                identifies: position.identifies || word.role == Role::Identifies,
                 last_joins: word.role == Role::StandsBetween,
             };
             open.push(next(behind));
@@ -85,11 +85,11 @@ fn makes_an_identifier(language: &[Word], letters: &str) -> bool {
 }
 
 impl Word {
-    fn may_follow(&self, place: Position) -> bool {
+    fn may_follow(&self, position: Position) -> bool {
         match self.role {
             Role::Identifies | Role::StandsBeside => true,
-            Role::StandsBetween => place.at > 0,
-            Role::StandsBehind => place.identifies && !place.last_joins,
+            Role::StandsBetween => position.at > 0,
+            Role::StandsBehind => position.identifies && !position.last_joins,
         }
     }
 }

@@ -1,0 +1,42 @@
+//! A sidecar's statements about its table, checked against the table's folder.
+
+use std::path::Path;
+
+use na_model::Sidecar;
+
+use crate::files::session_entities::FolderSession;
+use crate::inputs::parcellate_tables::FoundTable;
+use crate::unit_error::UnitError;
+
+/// Refuses a table that was made with another atlas than its folder names.
+pub(super) fn check_atlas(
+    table: &FoundTable,
+    sidecar_path: &Path,
+    sidecar: &Sidecar,
+) -> Result<(), UnitError> {
+    match &sidecar.atlas_name {
+        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
+            path: sidecar_path.to_owned(),
+            named: named.clone(),
+            asked: table.atlas.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// BIDS leaves `_`, `-` and blanks out of an atlas' name, and some programs its capitals.
+fn is_same_atlas(first: &str, second: &str) -> bool {
+    let bare = |name: &str| -> String {
+        let name = name.trim().strip_prefix("atlas-").unwrap_or(name);
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    bare(first) == bare(second)
+}
+
+/// Which image a table was made of, in words, if it is another session's; `None` if it is not.
+pub(super) fn foreign_image(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
+    let original = sidecar.original_file.as_deref()?;
+    let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
+    FolderSession::of(&table.relative).other_session(name)?;
+    Some(format!("{} was made of {name}", table.path.display()))
+}
