@@ -131,6 +131,10 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// One scan visit. Datasets without `ses-` folders have no session id.
+///
+/// Files hang on the derived `Ord`: by subject, then by session id (none first), both as text. The rows of features
+/// have this order, and so have sessions that no list orders in `metadata.parquet` and `tiv.parquet`. Another order of
+/// the fields would reorder every store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Session {
     /// Who.

@@ -1,4 +1,4 @@
-//! Reading a whole store to see whether it is what it was when it was written.
+//! Verifies a whole store: every file is as it was written, and the files agree with each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,29 +15,29 @@ use crate::tables::long_file::kind_of;
 use crate::tables::long_index::LongIndex;
 use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
-use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
-use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 use crate::tables::store_version::StoreVersion;
 
-/// How often a store that changes meanwhile is looked at.
+/// How often a store that changes meanwhile is read.
 const TRIES: usize = 3;
 
-/// What a look at every file of a store found.
+/// What the verification of a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// Files that were read.
+    /// The number of files that were read.
     pub n_files: usize,
-    /// Files of which the manifest remembers no hash: a version before this one wrote them.
+    /// The number of files without a hash in the manifest: an earlier version wrote them.
     pub n_without_hash: usize,
-    /// What is wrong, a line each, with the file.
+    /// The files that have a problem, each with a line that says which.
     pub problems: Vec<(PathBuf, String)>,
 }
 
-/// Reads every file of a store, and compares it with the manifest and with `sources.parquet`. Nothing is changed.
+/// Reads every file of a store, and compares it with the manifest and with `sources.parquet`. Changes nothing.
 ///
 /// # Errors
-/// [`StoreError::Changing`] where an export goes on meanwhile; a manifest of another version. What is wrong with the store is
-/// no error, but told.
+/// [`StoreError::Changing`] if an export runs meanwhile; a manifest of another version. A problem of the store is not an
+/// error, but reported.
 pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
     for _ in 0..TRIES {
         let before = StoreVersion::of(output)?;
@@ -52,11 +52,11 @@ pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
 struct Verifier {
     store: ExistingStore,
     found: Verification,
-    /// The sessions of each map of each table, and the state of its file.
-    tables: HashMap<TableName, Table>,
+    tables: HashMap<TableName, VerifiedTable>,
 }
 
-struct Table {
+/// A long table that could be read.
+struct VerifiedTable {
     sessions: HashMap<Option<MapSource>, BTreeSet<Session>>,
     state: Option<String>,
 }
@@ -64,16 +64,13 @@ struct Table {
 impl Verifier {
     fn run(store: ExistingStore) -> Verification {
         let mut verifier = Self { store, found: Verification::default(), tables: HashMap::new() };
-        verifier.look();
+        verifier.verify();
         verifier.found
     }
 
-    fn look(&mut self) {
+    fn verify(&mut self) {
         let Some(manifest) = self.store.written_manifest().cloned() else {
-            self.wrong(
-                crate::tables::paths::MANIFEST_FILE,
-                "there is none that can be understood: a run makes it again",
-            );
+            self.report(MANIFEST_FILE, "there is none that can be understood: a run makes it again");
             return;
         };
         let own = ManifestRecord::of(&manifest);
@@ -86,7 +83,7 @@ impl Verifier {
             self.check(&own, &entry.file_path, |this, file| this.feature(entry, file));
         }
         let tiv = manifest.has_tiv.then_some(TIV_FILE);
-        // The pandas package writes no more than it names.
+        // The pandas package writes only the files that its manifest names.
         let is_expected = |path: &&str| is_ours || self.store.output().join(path).exists();
         let tables: Vec<&str> =
             [METADATA_FILE, SOURCES_FILE].into_iter().filter(is_expected).chain(tiv).collect();
@@ -98,15 +95,15 @@ impl Verifier {
             self.hash(&own, SESSIONS_FILE);
         }
         if let Err(problem) = self.sources() {
-            self.wrong(SOURCES_FILE, &problem);
+            self.report(SOURCES_FILE, &problem);
         }
     }
 
-    fn wrong(&mut self, path: &str, problem: &str) {
+    fn report(&mut self, path: &str, problem: &str) {
         self.found.problems.push((self.store.output().join(path), problem.to_owned()));
     }
 
-    /// Looks at a Parquet file and its hash.
+    /// Verifies a Parquet file: its hash, then its content by `look`.
     fn check(
         &mut self,
         own: &ManifestRecord,
@@ -120,24 +117,23 @@ impl Verifier {
             Err(error) => Err(error.to_string()),
         };
         if let Err(problem) = looked {
-            self.wrong(path, &problem);
+            self.report(path, &problem);
         }
     }
 
+    /// Compares the size and hash of a file with those in the manifest.
     fn hash(&mut self, own: &ManifestRecord, path: &str) {
         self.found.n_files += 1;
-        let place = self.store.output().join(path);
-        match (FileState::read(&place), own.files.get(path)) {
-            (Err(error), _) => self.wrong(path, &format!("it cannot be read: {error}")),
+        match (FileState::read(&self.store.output().join(path)), own.files.get(path)) {
+            (Err(error), _) => self.report(path, &format!("it cannot be read: {error}")),
             (Ok(_), None) => self.found.n_without_hash += 1,
             (Ok(now), Some(then)) if now.bytes != then.bytes => {
-                self.wrong(
-                    path,
-                    &format!("it has {} bytes, and had {} when it was written", now.bytes, then.bytes),
-                );
+                let problem =
+                    format!("it has {} bytes, and had {} when it was written", now.bytes, then.bytes);
+                self.report(path, &problem);
             }
             (Ok(now), Some(then)) if now.hash != then.hash => {
-                self.wrong(path, "its content is not what was written");
+                self.report(path, "its content is not what was written");
             }
             (Ok(_), Some(_)) => {}
         }
@@ -148,8 +144,8 @@ impl Verifier {
         let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
         let kind = kind_of(&name, file).map_err(|error| error.to_string())?;
         let index = LongIndex::read(file, &kind.region_key).map_err(|error| error.to_string())?;
-        same("rows", file.n_rows(), entry.n_rows)?;
-        same("sessions", count(index.sessions.len()), entry.n_sessions)?;
+        check_count("rows", file.n_rows(), entry.n_rows)?;
+        check_count("sessions", count(index.sessions.len()), entry.n_sessions)?;
         let columns: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
         if columns != entry.columns {
             return Err("its columns are not those of the manifest".to_owned());
@@ -159,14 +155,14 @@ impl Verifier {
             sessions.entry(map.clone()).or_default().insert(session.clone());
         }
         let state = file.key_value(keys::STATE).map(str::to_owned);
-        self.tables.insert(name, Table { sessions, state });
+        self.tables.insert(name, VerifiedTable { sessions, state });
         Ok(())
     }
 
     fn feature(&mut self, entry: &WideFeature, file: &ParquetReader) -> Result<(), String> {
         decode(file)?;
-        same("rows", file.n_rows(), entry.n_sessions)?;
-        // The pandas package's features say nothing of themselves.
+        check_count("rows", file.n_rows(), entry.n_sessions)?;
+        // The features of the pandas package have no key-value metadata.
         let Some(found) = wide_entry(&entry.file_path, file) else { return Ok(()) };
         if found.region_names != entry.region_names {
             return Err("its regions are not those of the manifest".to_owned());
@@ -181,19 +177,15 @@ impl Verifier {
         }
     }
 
-    /// Whether the tables have what was read.
+    /// Checks that the tables have rows of every table file that was read.
     fn sources(&self) -> Result<(), String> {
         let mut lacking: BTreeMap<String, usize> = BTreeMap::new();
         let mut first = None;
         self.store
             .for_each_unit::<StoreError>(SourceDetail::States, |stored| {
-                for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
-                    let Some(name) = source.table_name() else { continue };
-                    let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
-                    if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
-                        first.get_or_insert_with(|| stored.unit.to_string());
-                        *lacking.entry(name.to_string()).or_default() += 1;
-                    }
+                for table in self.tables_without_rows(&stored) {
+                    first.get_or_insert_with(|| stored.unit.to_string());
+                    *lacking.entry(table.to_string()).or_default() += 1;
                 }
                 Ok(())
             })
@@ -205,6 +197,19 @@ impl Verifier {
             _ => Ok(()),
         }
     }
+
+    /// The tables of those files of a unit that gave no rows, one a file.
+    fn tables_without_rows(&self, stored: &StoredUnit) -> Vec<TableName> {
+        let mut tables = Vec::new();
+        for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
+            let Some(name) = source.table_name() else { continue };
+            let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
+            if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
+                tables.push(name);
+            }
+        }
+        tables
+    }
 }
 
 /// Decodes every column of a file.
@@ -215,6 +220,10 @@ fn decode(file: &ParquetReader) -> Result<(), String> {
     Ok(())
 }
 
-fn same(what: &str, found: u64, told: u64) -> Result<(), String> {
-    if found == told { Ok(()) } else { Err(format!("it has {found} {what}, the manifest says {told}")) }
+fn check_count(what: &str, found: u64, recorded: u64) -> Result<(), String> {
+    if found == recorded {
+        Ok(())
+    } else {
+        Err(format!("it has {found} {what}, the manifest says {recorded}"))
+    }
 }

@@ -1,4 +1,5 @@
-//! What an earlier session list said of sessions that are in the cache alone, kept before a new list takes its place.
+//! Keeps the metadata that an earlier session list gave to sessions that only the cache holds, before a new list
+//! replaces it.
 
 use std::collections::HashSet;
 
@@ -9,22 +10,22 @@ use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
 use crate::tables::metadata::table::MetadataTable;
 
-/// Writes the metadata of sessions that the cache holds and `listing` says nothing of to `metadata.parquet`: the cache
-/// knows only the list of the last run.
+/// Writes to `metadata.parquet` what the cache's list says of cached sessions that `listing` does not name: the cache
+/// keeps only the list of the last run.
 ///
 /// # Errors
 /// A cache or store that cannot be read or written.
 pub fn keep_metadata(lock: &OwnerLock, cache: &Cache, listing: &Listing) -> Result<(), StoreError> {
     let Some(earlier) = cache.run_record()? else { return Ok(()) };
-    let told: HashSet<&Session> = match listing.columns.is_empty() {
+    let listed: HashSet<&Session> = match listing.columns.is_empty() {
         true => HashSet::new(),
         false => listing.rows.iter().map(|row| &row.session).collect(),
     };
     let units = cache.units()?.into_iter().map(|unit| unit.unit.session);
-    let untold: HashSet<Session> = units.filter(|session| !told.contains(session)).collect();
+    let unlisted: HashSet<Session> = units.filter(|session| !listed.contains(session)).collect();
     let mut known = earlier.listing;
     known.left_out.extend(listing.left_out.iter().cloned());
-    known.rows.retain(|row| untold.contains(&row.session));
+    known.rows.retain(|row| unlisted.contains(&row.session));
     if known.columns.is_empty() || known.rows.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Deletes a cache that nobody wants any more.
+//! Deletes a cache that is no longer wanted.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use na_cache::{Cache, OwnedCache, OwnerLock};
 
 use crate::error::StoreError;
 
-/// Deletes the cache with all that was committed to it and not exported. There is no way back.
+/// Deletes the cache with everything that was committed to it and not exported. There is no way back.
 ///
 /// # Errors
 /// A load that is running; a file that cannot be deleted.

@@ -1,10 +1,10 @@
-//! The commit of an export: the instant at which the store becomes the new one.
+//! Commits an export: the instant at which the store becomes the new one.
 //!
 //! | step | a crash after it leaves |
 //! |---|---|
-//! | the commit is noted in the cache, where something leaves the store | the old store; the next writer finishes the commit |
+//! | if something leaves the store, the cache records that the commit has begun | the old store; the next writer finishes the commit |
 //! | finished files that were held back are renamed | files of both; the manifest is the old one, and the next writer finishes |
-//! | **the manifest is renamed, and its folder synced** | the new store; obsolete files are not named any more |
+//! | **the manifest is renamed, and its folder synced** | the new store; the manifest no longer names obsolete files |
 //! | obsolete files are deleted | the new store |
 //! | the cache is deleted (by the caller) | the new store alone |
 
@@ -28,7 +28,7 @@ use crate::tables::paths::{
 };
 use crate::tables::store_record::StoreRecord;
 
-/// What the new store consists of, written and verified.
+/// The content of the new store, written and verified.
 pub(crate) struct NewStore<'a> {
     pub(crate) tables: &'a BTreeMap<TableName, LongFile>,
     pub(crate) features: Vec<WideFeature>,
@@ -37,7 +37,7 @@ pub(crate) struct NewStore<'a> {
     pub(crate) rows_without_files: bool,
 }
 
-/// Publishes the new store, and deletes what it does without.
+/// Publishes the new store, and deletes the files that it no longer has.
 ///
 /// # Errors
 /// A file that cannot be renamed, written or deleted.
@@ -68,7 +68,7 @@ fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> R
     let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
     let of_features = features.iter().map(|entry| entry.file_path.as_str());
     let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(has_tiv.then_some(TIV_FILE));
-    let before = old.and_then(ManifestRecord::of).unwrap_or_default().files;
+    let before = old.and_then(ManifestRecord::of).map(|record| record.files).unwrap_or_default();
     let files = file_states(to, before, of_tables.chain(of_features).chain(others))?;
     let content = ManifestContent {
         atlas_name: to.settings.atlas_name.clone(),
@@ -92,8 +92,8 @@ fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> R
     Ok(manifest)
 }
 
-/// The states of the store's files. One that was not written now, and is not as it was before, is read: an export that was
-/// cut short wrote it.
+/// The states of the store's files, by path. A file is read only if this export did not write it and it differs from its
+/// recorded state: an export that was cut short wrote it.
 fn file_states<'p>(
     to: Destination<'_>,
     mut before: BTreeMap<String, FileState>,
@@ -112,8 +112,8 @@ fn file_states<'p>(
     Ok(states)
 }
 
-/// Deletes tables that have lost all their rows, and features that no table gives any more. Files that this program did
-/// not write are left alone.
+/// Deletes tables that have lost all their rows, and features that no table gives any more. It leaves files alone that
+/// this program did not write.
 fn delete_obsolete(
     to: Destination<'_>,
     store: &ExistingStore,

@@ -18,12 +18,12 @@ pub(crate) struct Destination<'a> {
 }
 
 impl Destination<'_> {
-    /// Where the content of a file of the store is now: under its temporary name while it is held back.
+    /// The path at which a file of the store is now: that of its temporary file while it is held back.
     pub(crate) fn current_path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.changes.current_path(&self.output.join(path))
     }
 
-    /// Whether to go on; asked between row groups.
+    /// Checks for cancellation, between row groups.
     ///
     /// # Errors
     /// [`StoreError::Stopped`].

@@ -1,11 +1,12 @@
-//! Writing the features of a long table: one metric column is read at a time, and each region's values are picked out
-//! of it by their place.
+//! Writes the features of a long table: reads one metric column at a time, and picks each region's values out of it by
+//! row.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use na_model::{MapSource, Session, TableKind};
 use rayon::prelude::*;
 
@@ -16,115 +17,96 @@ use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::written_at_once;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
-use crate::merge::pivot::{RowPicks, Source, feature_schema};
+use crate::merge::pivot::{MapPivot, RowPicks, feature_schema};
 use crate::tables::features::PlannedFeature;
 use crate::tables::key_columns::key_arrays;
 use crate::tables::long_index::LongIndex;
 
-/// Rows of the long table that are picked from at once, about: what bounds memory.
+/// About how many rows of the long table are in memory at once.
 const ROWS_AT_ONCE: usize = 2 << 20;
 
-/// Sessions of a row group at most.
+/// The most sessions in a row group.
 const SESSIONS_AT_ONCE: usize = 4096;
 
-/// A long table from which features are made.
+/// Makes features from a long table.
 pub(crate) struct FeatureWriter<'a> {
     pub(crate) to: Destination<'a>,
     pub(crate) kind: &'a TableKind,
-    /// The table's file, open.
     pub(crate) file: ParquetReader,
     pub(crate) index: &'a LongIndex,
 }
 
-/// A metric's values in some row groups, and where each row group starts among them.
+/// The values of a metric in some row groups.
 struct MetricValues {
     values: ArrayRef,
+    /// At which of the values each row group begins.
     starts: HashMap<usize, usize>,
 }
 
 impl<'a> FeatureWriter<'a> {
-    /// Writes these features, all of this table; some files of a metric are completed while the next ones are written.
+    /// Writes features of this table, metric by metric. Finished files are completed while the next ones are written.
     pub(crate) fn write(
         &self,
         features: &[PlannedFeature],
         commits: &mut BackgroundCommit<'_, 'a>,
     ) -> Result<(), StoreError> {
-        let sources = Source::all(self.index);
+        let pivots = MapPivot::all(self.index);
         let mut by_metric: BTreeMap<&str, Vec<&PlannedFeature>> = BTreeMap::new();
         for feature in features {
             by_metric.entry(&feature.metric).or_default().push(feature);
         }
-        let chunks = self.chunks(&sources);
-        // Where all fits at once, the places of a map are found once for all metrics.
-        let mut known: HashMap<&Option<MapSource>, RowPicks> = HashMap::new();
+        let batches = session_batches(&pivots);
+        // If one batch has all sessions, the rows of a map are picked once for all metrics.
+        let mut picks: HashMap<&Option<MapSource>, RowPicks> = HashMap::new();
         for (metric, features) in by_metric {
-            let of_map = |map: &Option<MapSource>| sources.iter().find(|source| source.map == *map);
-            let sources: Vec<(&PlannedFeature, &Source)> =
-                features.into_iter().filter_map(|feature| Some((feature, of_map(&feature.map)?))).collect();
+            let pivot_of = |map: &Option<MapSource>| pivots.iter().find(|pivot| pivot.map == *map);
+            let pivoted: Vec<(&PlannedFeature, &MapPivot)> =
+                features.into_iter().filter_map(|feature| Some((feature, pivot_of(&feature.map)?))).collect();
             let mut read = None;
-            for sources in sources.chunks(written_at_once()) {
-                let files = self.write_some(metric, sources, &chunks, &mut known, &mut read)?;
+            for pivoted in pivoted.chunks(written_at_once()) {
+                let files = self.write_some(metric, pivoted, &batches, &mut picks, &mut read)?;
                 commits.add(files)?;
             }
         }
         Ok(())
     }
 
-    /// Some features of a metric, all but complete. The metric's values are left in `read` where all fit at once.
-    fn write_some<'s>(
+    /// Writes some features of a metric, all but the commit. Leaves the metric's values in `read`, and its rows in
+    /// `picks`, if one batch has all sessions.
+    fn write_some<'p>(
         &self,
         metric: &str,
-        sources: &[(&PlannedFeature, &'s Source)],
-        chunks: &[BTreeSet<Session>],
-        known: &mut HashMap<&'s Option<MapSource>, RowPicks>,
+        pivoted: &[(&PlannedFeature, &'p MapPivot)],
+        batches: &[BTreeSet<Session>],
+        picks: &mut HashMap<&'p Option<MapSource>, RowPicks>,
         read: &mut Option<MetricValues>,
     ) -> Result<Vec<ParquetWriter<'a>>, StoreError> {
         let data_type = self.data_type(metric)?;
-        let mut writers = sources
+        let mut writers = pivoted
             .par_iter()
-            .map(|(feature, source)| self.create(feature, source, &data_type))
+            .map(|(feature, pivot)| self.create(feature, pivot, &data_type))
             .collect::<Result<Vec<_>, _>>()?;
-        for chunk in chunks {
+        for sessions in batches {
             self.to.check_stopped()?;
             let MetricValues { values, starts } = match read {
                 Some(values) => values,
-                None => read.insert(self.read(metric, chunk)?),
+                None => read.insert(self.read(metric, sessions)?),
             };
-            // Another metric may have had other maps: what an export that was cut short had written is not written again.
-            let new = sources.par_iter().filter(|(_, source)| !known.contains_key(&source.map));
-            let places = |source: &Source| source.places(|session| chunk.contains(session), starts);
-            let found: Vec<_> = new.map(|(_, source)| (&source.map, places(source))).collect();
-            known.extend(found);
-            writers.par_iter_mut().zip(sources).try_for_each(|(writer, (_, source))| {
-                known.get(&source.map).map_or(Ok(()), |places| self.write_rows(writer, places, values))
+            // Earlier metrics may have had fewer maps: features that an interrupted export wrote are not written again.
+            let new = pivoted.par_iter().filter(|(_, pivot)| !picks.contains_key(&pivot.map));
+            let pick = |pivot: &MapPivot| pivot.pick_rows(|session| sessions.contains(session), starts);
+            let picked = new.map(|(_, pivot)| Ok((&pivot.map, pick(pivot)?)));
+            let picked: Result<Vec<_>, ArrowError> = picked.collect();
+            picks.extend(picked.map_err(StoreError::arrow(self.file.path()))?);
+            writers.par_iter_mut().zip(pivoted).try_for_each(|(writer, (_, pivot))| {
+                picks.get(&pivot.map).map_or(Ok(()), |picks| self.write_rows(writer, picks, values))
             })?;
-            if chunks.len() > 1 {
-                known.clear();
+            if batches.len() > 1 {
+                picks.clear();
                 *read = None;
             }
         }
         Ok(writers)
-    }
-
-    /// The sessions in lists that bound memory, sorted.
-    fn chunks(&self, sources: &[Source]) -> Vec<BTreeSet<Session>> {
-        let mut rows: BTreeMap<&Session, usize> = BTreeMap::new();
-        for (session, row_ranges) in sources.iter().flat_map(|source| &source.row_ranges) {
-            *rows.entry(session).or_default() +=
-                row_ranges.iter().map(|range| range.rows.len()).sum::<usize>();
-        }
-        let mut chunks = Vec::new();
-        let (mut chunk, mut n_rows) = (BTreeSet::new(), 0);
-        for (session, size) in rows {
-            if !chunk.is_empty() && (n_rows + size > ROWS_AT_ONCE || chunk.len() >= SESSIONS_AT_ONCE) {
-                chunks.push(std::mem::take(&mut chunk));
-                n_rows = 0;
-            }
-            chunk.insert(session.clone());
-            n_rows += size;
-        }
-        chunks.push(chunk);
-        chunks
     }
 
     fn data_type(&self, metric: &str) -> Result<DataType, StoreError> {
@@ -133,7 +115,7 @@ impl<'a> FeatureWriter<'a> {
         Ok(field.data_type().clone())
     }
 
-    /// A metric's values in the row groups that hold these sessions.
+    /// Reads a metric's values in the row groups that hold these sessions.
     fn read(&self, metric: &str, sessions: &BTreeSet<Session>) -> Result<MetricValues, StoreError> {
         let wanted: Vec<bool> =
             self.index.sessions.iter().map(|session| sessions.contains(session)).collect();
@@ -151,8 +133,9 @@ impl<'a> FeatureWriter<'a> {
             starts.insert(*group, start);
             start += batch.num_rows();
         }
-        let arrays: Vec<&dyn Array> =
-            batches.iter().filter_map(|batch| batch.columns().first()).map(AsRef::as_ref).collect();
+        let missing = || StoreError::damaged(self.file.path(), "a column is missing");
+        let arrays = batches.iter().map(|batch| batch.columns().first().map(AsRef::as_ref));
+        let arrays = arrays.collect::<Option<Vec<&dyn Array>>>().ok_or_else(missing)?;
         let values = concat(&arrays).map_err(StoreError::arrow(self.file.path()))?;
         Ok(MetricValues { values, starts })
     }
@@ -160,10 +143,10 @@ impl<'a> FeatureWriter<'a> {
     fn create(
         &self,
         feature: &PlannedFeature,
-        source: &Source,
+        pivot: &MapPivot,
         data_type: &DataType,
     ) -> Result<ParquetWriter<'a>, StoreError> {
-        let schema = feature_schema(self.kind, &feature.metric, &source.regions.names, data_type);
+        let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
         let path = self.to.output.join(feature.name.file_path());
         let mut key_values = vec![
             (keys::ATLAS, self.to.settings.atlas_name.clone()),
@@ -180,19 +163,38 @@ impl<'a> FeatureWriter<'a> {
     fn write_rows(
         &self,
         writer: &mut ParquetWriter<'_>,
-        places: &RowPicks,
+        picks: &RowPicks,
         values: &ArrayRef,
     ) -> Result<(), StoreError> {
-        let n_sessions = places.sessions.len();
-        if n_sessions == 0 {
+        if picks.sessions.is_empty() {
             return Ok(());
         }
-        let keys = key_arrays(places.sessions.iter());
-        let rows = places.rows_for(values);
-        let damaged = || StoreError::damaged(self.file.path(), "a column is missing");
+        let keys = key_arrays(picks.sessions.iter());
+        let rows = picks.rows_for(values);
+        let missing = || StoreError::damaged(self.file.path(), "a column is missing");
         writer.write_short_columns(|column| match column.checked_sub(keys.len()) {
-            None => keys.get(column).cloned().ok_or_else(damaged),
-            Some(region) => places.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
+            None => keys.get(column).cloned().ok_or_else(missing),
+            Some(region) => picks.region(values, &rows, region).map_err(StoreError::arrow(self.file.path())),
         })
     }
+}
+
+/// Divides the sessions of a table, by subject and session, into batches that bound memory. Each becomes a row group.
+fn session_batches(pivots: &[MapPivot]) -> Vec<BTreeSet<Session>> {
+    let mut rows: BTreeMap<&Session, usize> = BTreeMap::new();
+    for (session, row_ranges) in pivots.iter().flat_map(|pivot| &pivot.row_ranges) {
+        *rows.entry(session).or_default() += row_ranges.iter().map(|range| range.rows.len()).sum::<usize>();
+    }
+    let mut batches = Vec::new();
+    let (mut batch, mut n_rows) = (BTreeSet::new(), 0);
+    for (session, size) in rows {
+        if !batch.is_empty() && (n_rows + size > ROWS_AT_ONCE || batch.len() >= SESSIONS_AT_ONCE) {
+            batches.push(std::mem::take(&mut batch));
+            n_rows = 0;
+        }
+        batch.insert(session.clone());
+        n_rows += size;
+    }
+    batches.push(batch);
+    batches
 }

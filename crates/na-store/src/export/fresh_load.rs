@@ -1,4 +1,4 @@
-//! A load that begins anew beside a store: what comes before it, and how it is given up.
+//! Prepares and discards a fresh load: one that begins anew beside a store.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::export::request::ExportRequest;
 use crate::merge::run_record::run_record;
 use crate::tables::existing_store::store::ExistingStore;
 
-/// Deletes the cache of a fresh load that has not come to its end: the store stays as it was before it.
+/// Deletes the cache of an unfinished fresh load: the store stays as it was before that load.
 ///
 /// # Errors
-/// A cache that is of no such load, or whose commit has begun: that is finished instead. A load that is running; a file
+/// A cache of another load; one with a commit that has begun, which is finished instead; a load that is running; a file
 /// that cannot be deleted.
 pub fn discard_fresh_load(
     output: &Path,
@@ -33,7 +33,7 @@ pub fn discard_fresh_load(
     }
 }
 
-/// Brings what a cache holds into the store, whoever filled it, so that a load can begin anew beside it.
+/// Exports whatever a cache holds, so that a load can begin anew beside the store.
 ///
 /// # Errors
 /// A cache that cannot be read; all that [`export`] fails with.

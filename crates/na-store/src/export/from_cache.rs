@@ -1,4 +1,4 @@
-//! Exports what a cache holds, without the run that filled it.
+//! Exports a cache without the run that filled it.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use crate::merge::run_record::run_record;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::withdrawals::WithdrawalsTold;
 
-/// How to export what a cache holds.
+/// How to export a cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct CacheExport {
-    /// The atlas, for a cache that does not say it.
+    /// Needed if neither the cache nor the store records the atlas.
     pub atlas_name: Option<String>,
-    /// Whether the cache stays.
     pub keep_cache: bool,
-    /// What it was told of those who withdrew: a store that knows of withdrawals is not written to without.
+    /// A store with withdrawals is written to only by those who say who may not come back.
     pub withdrawals: WithdrawalsTold,
-    /// The holder of a lock whom the user knows to be gone.
+    /// A lock holder that the user knows to be gone: its lock is taken over.
     pub take_over: Option<HolderName>,
 }
 
-/// Exports what the cache of an output folder holds, as the run that filled it would have.
+/// Exports the cache of an output folder, as the run that filled it would have.
 ///
 /// # Errors
-/// No cache; one of another atlas; a load that is running; all that [`export`] fails with.
+/// No cache; a cache of another atlas; a load that is running; everything that [`export`] fails with.
 pub fn export_cache(
     output: &Path,
     how: &CacheExport,

@@ -1,4 +1,4 @@
-//! What a store and a cache hold before an export.
+//! Reads what a store and a cache hold before an export.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use na_model::{Manifest, Session, TableName};
 
 use crate::error::StoreError;
 use crate::export::request::ExportRequest;
-use crate::merge::removals::{is_of_nothing, take_out_of_cache, take_out_volumes};
+use crate::merge::removals::{brings_nothing, take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::unit_versions::take_out_older;
 use crate::tables::existing_store::store::ExistingStore;
@@ -19,22 +19,22 @@ use crate::tables::paths::MANIFEST_FILE;
 use crate::tables::store_record::StoreRecord;
 use crate::tables::tiv::TivTable;
 
-/// All that an export brings together. Of a store that is loaded anew only its withdrawals count.
+/// The input of an export. A fresh load takes only the withdrawals from the old store.
 #[derive(Default)]
 pub(crate) struct Holdings {
-    /// The cache's units, without what the store read later and what leaves it.
+    /// The cache's units, without what the store read later or loses.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) record: StoreRecord,
     pub(crate) files: BTreeMap<TableName, Arc<LongFile>>,
     pub(crate) metadata: MetadataTable,
-    /// Without those that leave.
+    /// Without volumes that leave the store.
     pub(crate) volumes: TivTable,
 }
 
 impl Holdings {
-    /// Reads both.
+    /// Reads the store and the cache.
     ///
     /// # Errors
     /// A store of another atlas; a store or cache that cannot be read.
@@ -85,13 +85,13 @@ impl Holdings {
         Ok(())
     }
 
-    /// The sessions that the store is going to have something of.
+    /// The sessions that the new store will know.
     pub(crate) fn sessions(&self, request: &ExportRequest) -> HashSet<Session> {
         let removals = &request.removals;
         let cached =
-            self.units.iter().filter(|unit| removals.of(&unit.unit).is_none() || !is_of_nothing(unit));
+            self.units.iter().filter(|unit| removals.of(&unit.unit).is_none() || !brings_nothing(unit));
         let mut sessions: HashSet<Session> = cached.map(|unit| unit.unit.session.clone()).collect();
-        // A session of which the store has TIV alone is in no long table.
+        // A session with nothing but TIV is in no long table.
         sessions.extend(self.volumes.0.keys().cloned());
         let replaced = Replaced::of(&[], removals);
         for (table, long) in &self.files {

@@ -1,4 +1,4 @@
-//! The sessions that a list named, of this run or an earlier one.
+//! The sessions that a session list named, in this run or an earlier one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::export::request::ExportRequest;
 use crate::tables::found_by_folder::found_by_folder;
 use crate::tables::sessions_tsv;
 
-/// The sessions that a list named: that of a run, or an earlier one. A fresh load knows no earlier list.
+/// The sessions that the list of this run or of an earlier one named. A fresh load knows no earlier list.
 ///
 /// # Errors
 /// As [`found_by_folder`].
@@ -19,8 +19,8 @@ pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashS
     let mut named = HashSet::new();
     if !record.fresh {
         let found = found_by_folder(output)?;
-        let told = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
-        named.extend(told.filter(|session| !found.contains(session)));
+        let reported = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
+        named.extend(reported.filter(|session| !found.contains(session)));
     }
     if !record.listing.found_by_folders {
         named.extend(record.listing.rows.iter().map(|row| row.session.clone()));
@@ -28,13 +28,13 @@ pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashS
     Ok(named)
 }
 
-/// The sessions that the store has or tells of, and that no list named.
+/// The sessions that the store has or reports and that no list named. Sorted: they are written in this order.
 pub(crate) fn unlisted_sessions<'s>(
     stored: &'s [Session],
     request: &'s ExportRequest,
     listed: &HashSet<Session>,
 ) -> BTreeSet<&'s Session> {
     let asked = request.record.listing.rows.iter().map(|row| &row.session);
-    let told = request.outcomes.iter().map(|outcome| &outcome.unit.session);
-    stored.iter().chain(told).chain(asked).filter(|session| !listed.contains(*session)).collect()
+    let reported = request.outcomes.iter().map(|outcome| &outcome.unit.session);
+    stored.iter().chain(reported).chain(asked).filter(|session| !listed.contains(*session)).collect()
 }

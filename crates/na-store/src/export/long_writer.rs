@@ -1,12 +1,13 @@
 //! Writes the file of a long table.
 //!
-//! Row groups with no change are copied without being decoded; those with a session that is replaced, or with a changed
-//! fact, are written again; new sessions follow. A session is never split over row groups.
+//! Unchanged row groups are copied without being decoded. Those with a replaced session or a changed fact are
+//! rewritten. New sessions follow. A session is never split over row groups.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use na_cache::{Cache, CachedUnit};
 use na_model::{MapSource, RegionSet, Session};
 use rayon::prelude::*;
@@ -16,7 +17,7 @@ use crate::export::destination::Destination;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_writer::{LARGEST_TEXT, ParquetWriter};
 use crate::merge::long_merge::{LongMerge, MapRows, in_map_order, without_maps};
-use crate::merge::producer_versions::recorded;
+use crate::merge::producer_versions::recorded_producers;
 use crate::tables::long_file::LongFile;
 use crate::tables::long_index::RowRange;
 use crate::tables::long_schema::LongSchema;
@@ -24,14 +25,14 @@ use crate::tables::row_groups::RowGroups;
 use crate::tables::scalar::{Scalar, scalar_at};
 use crate::tables::session_rows::{Column, ROW_GROUP, SessionRows};
 
-/// What becomes of a row group of the file that there is.
+/// What is done with a row group of the existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowGroupAction {
     Copy,
     Rewrite,
 }
 
-/// A table with what becomes of each row group of its file.
+/// A table's merge, with an action for each row group of the existing file.
 pub(crate) struct LongWriter<'a> {
     merge: &'a LongMerge,
     schema: &'a LongSchema,
@@ -39,7 +40,7 @@ pub(crate) struct LongWriter<'a> {
 }
 
 impl<'a> LongWriter<'a> {
-    /// Decides what becomes of each row group.
+    /// Decides on each row group.
     pub(crate) fn new(merge: &'a LongMerge, schema: &'a LongSchema) -> Result<Self, StoreError> {
         Ok(Self { merge, schema, actions: actions(merge, schema)? })
     }
@@ -55,7 +56,7 @@ impl<'a> LongWriter<'a> {
             && self.actions.iter().all(|action| *action == RowGroupAction::Copy)
     }
 
-    /// Writes all of the file, without committing it; returns it with what the user should know.
+    /// Writes the whole file without committing it. Returns it with what the user should know.
     pub(crate) fn write<'f>(
         &self,
         to: Destination<'f>,
@@ -86,17 +87,19 @@ impl<'a> LongWriter<'a> {
         }
         self.add_units(to, cache, &apart, &mut rows)?;
         let (writer, rounded) = rows.finish()?;
-        let notes = rounded.into_iter().map(|column| {
-            format!(
-                "{}: the column {column} has whole numbers of more digits than a double holds, and numbers that are \
-                 not whole in other sessions: its last digits are lost",
-                self.merge.table
-            )
-        });
+        let notes = rounded.into_iter().map(|column| self.note_of_rounded(column));
         Ok((writer, notes.collect()))
     }
 
-    /// Writes a row group again: the maps that stay, and those that come beside them.
+    fn note_of_rounded(&self, column: &str) -> String {
+        format!(
+            "{}: the column {column} has whole numbers of more digits than a double holds, and numbers that are \
+             not whole in other sessions: its last digits are lost",
+            self.merge.table
+        )
+    }
+
+    /// Rewrites a row group: the maps that stay, and the maps that the cache adds to their sessions.
     fn rewrite(
         &self,
         old: &LongFile,
@@ -106,18 +109,13 @@ impl<'a> LongWriter<'a> {
         rows: &mut RowGroups<'_, '_>,
     ) -> Result<(), StoreError> {
         let read = old.file.read_optional_columns(group, &self.schema.of_rows())?;
-        for kept in self.merge.kept_sessions(group) {
-            let facts = self.merge.facts_of(kept.session, self.schema);
-            let map_rows = |(map, rows): &(&Option<MapSource>, Range<usize>)| {
-                let columns = read.iter().zip(&facts).map(|(array, fact)| match (fact, array) {
-                    (Some(fact), _) => fact.clone(),
-                    (None, Some(array)) => Column::Array(array.slice(rows.start, rows.len())),
-                    (None, None) => Column::Constant(Scalar::Null),
-                });
-                let rows = SessionRows { rows: rows.len(), columns: columns.collect() };
-                MapRows { map: (*map).clone(), rows }
+        for kept in self.merge.kept_sessions(group)? {
+            let facts = self.merge.facts_of(kept.session, self.schema)?;
+            let of_map = |(map, rows): &(&Option<MapSource>, Range<usize>)| MapRows {
+                map: (*map).clone(),
+                rows: rows_in(&read, &facts, rows),
             };
-            let mut maps: Vec<MapRows> = kept.maps.iter().map(map_rows).collect();
+            let mut maps: Vec<MapRows> = kept.maps.iter().map(of_map).collect();
             if let Some(unit) = beside.get(kept.session) {
                 maps.extend(self.merge.cached_rows(cache, unit, self.schema)?);
                 maps = in_map_order(maps);
@@ -127,7 +125,7 @@ impl<'a> LongWriter<'a> {
         Ok(())
     }
 
-    /// Adds units from the cache, about a row group at once.
+    /// Adds units from the cache, about a row group at a time.
     fn add_units(
         &self,
         to: Destination<'_>,
@@ -136,7 +134,7 @@ impl<'a> LongWriter<'a> {
         rows: &mut RowGroups<'_, '_>,
     ) -> Result<(), StoreError> {
         let mut rest = units;
-        // How large units are is known when some are read.
+        // The size of units is only known when some are read.
         let mut at_once = rayon::current_num_threads();
         while !rest.is_empty() {
             to.check_stopped()?;
@@ -155,10 +153,12 @@ impl<'a> LongWriter<'a> {
     }
 
     fn key_values(&self, to: Destination<'_>) -> Result<Vec<(&'static str, String)>, StoreError> {
-        let mut regions = RegionSet::new(self.merge.kept_regions());
+        let mut regions = RegionSet::new(self.merge.kept_regions()?);
         self.merge.forms.iter().for_each(|form| regions.extend(&form.regions));
-        let mut producers = self.merge.old.as_ref().map(|old| recorded(&old.file)).unwrap_or_default();
-        producers.extend(self.merge.producers.iter().cloned());
+        let mut producers = self.merge.producers.clone();
+        if let Some(old) = &self.merge.old {
+            producers.extend(recorded_producers(&old.file)?);
+        }
         let path = to.output.join(self.merge.table.file_path());
         let damaged = |error| StoreError::damaged(&path, error);
         let mut key_values = vec![
@@ -173,7 +173,17 @@ impl<'a> LongWriter<'a> {
     }
 }
 
-/// What the largest session has, at least 1.
+/// Rows of one map in a row group that was read: its arrays, except for columns that are facts of the session.
+fn rows_in(read: &[Option<ArrayRef>], facts: &[Option<Column>], rows: &Range<usize>) -> SessionRows {
+    let columns = read.iter().zip(facts).map(|(array, fact)| match (fact, array) {
+        (Some(fact), _) => fact.clone(),
+        (None, Some(array)) => Column::Array(array.slice(rows.start, rows.len())),
+        (None, None) => Column::Constant(Scalar::Null),
+    });
+    SessionRows { rows: rows.len(), columns: columns.collect() }
+}
+
+/// The size of the largest session, at least 1.
 fn largest(sessions: &[Vec<SessionRows>], size: impl Fn(&SessionRows) -> usize) -> usize {
     sessions.iter().map(|session| session.iter().map(&size).sum()).fold(1, usize::max)
 }
@@ -181,9 +191,9 @@ fn largest(sessions: &[Vec<SessionRows>], size: impl Fn(&SessionRows) -> usize) 
 fn actions(merge: &LongMerge, schema: &LongSchema) -> Result<Vec<RowGroupAction>, StoreError> {
     let Some(old) = &merge.old else { return Ok(Vec::new()) };
     let n_groups = old.file.row_groups().len();
-    // Not the schemas as a whole: a file's has its key-value metadata too.
-    let are_its = old.file.schema().fields() == schema.schema.fields();
-    if !are_its || !old.file.is_stored_as(&schema.schema) {
+    // Compares fields alone: the schema of a file also has its key-value metadata.
+    let has_same_fields = old.file.schema().fields() == schema.schema.fields();
+    if !has_same_fields || !old.file.is_stored_as(&schema.schema) {
         return Ok(vec![RowGroupAction::Rewrite; n_groups]);
     }
     let mut actions = Vec::with_capacity(n_groups);
@@ -201,7 +211,8 @@ fn actions(merge: &LongMerge, schema: &LongSchema) -> Result<Vec<RowGroupAction>
     Ok(actions)
 }
 
-/// Whether a session of a row group changes, or a fact of one. The file has the columns of `schema`.
+/// Whether a row group has a session that is replaced, or one with a changed fact. The file must have the columns of
+/// `schema`.
 fn is_changed(
     merge: &LongMerge,
     old: &LongFile,

@@ -1,7 +1,7 @@
-//! From the cache into Parquet: merge, write, verify, commit, and only then let the cache go.
+//! Exports the cache into Parquet: merge, write, verify, commit, and only then delete the cache.
 //!
-//! Knows all but `read`. Whatever instant ends an export, the store is the old one or the new one, and the cache has what
-//! Parquet lacks. Open `job` for the steps and `commit` for the instant.
+//! Knows all rooms but `read`. Whenever an export is cut short, the store is the old one or the new one, and the cache
+//! has what Parquet lacks. Open `job` first, then `steps`, and `commit` for the instant.
 
 pub(crate) mod background_commit;
 pub(crate) mod carry_metadata;
@@ -21,6 +21,7 @@ pub(crate) mod plan;
 pub(crate) mod provenance;
 pub(crate) mod request;
 pub(crate) mod sources_writer;
+pub(crate) mod steps;
 pub(crate) mod unit_status;
 pub(crate) mod up_to_date;
 pub(crate) mod verify;

@@ -1,17 +1,17 @@
-//! Who looks on while an export goes on.
+//! Observes a running export, and may stop it.
 
 use na_cache::Cancel;
 use na_model::TableName;
 
-/// What an export tells while it goes on, and asks.
+/// Receives the steps of an export, and may stop it.
 pub trait ExportObserver: Sync {
-    /// A step begins.
+    /// Called when a step begins.
     fn step(&self, step: &ExportStep);
 
     /// Whether to stop: the cache stays, and the next export begins anew.
     fn should_stop(&self) -> bool;
 
-    /// The same, for what waits on other threads; none asks by default.
+    /// The same question as a value, for waits on other threads. By default they are never cancelled.
     fn cancel(&self) -> Cancel {
         Cancel::never()
     }
@@ -22,16 +22,16 @@ pub trait ExportObserver: Sync {
 #[non_exhaustive]
 pub enum ExportStep {
     /// A long table is written: table `index`, from 1, of `total`.
-    #[expect(missing_docs, reason = "the variant's page says it")]
+    #[expect(missing_docs, reason = "the variant's doc says it")]
     LongTable { table: TableName, index: usize, total: usize },
     /// The features of a table are written: table `index`, from 1, of `total`.
-    #[expect(missing_docs, reason = "the variant's page says it")]
+    #[expect(missing_docs, reason = "the variant's doc says it")]
     Features { table: TableName, n_features: usize, index: usize, total: usize },
     /// The written files are opened again and compared with what was to be written.
     Verification,
 }
 
-/// An export without an audience.
+/// Observes nothing and never stops an export.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Unobserved;
 

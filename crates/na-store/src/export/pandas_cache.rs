@@ -1,4 +1,4 @@
-//! Exports a cache that the pandas package left.
+//! Exports a cache of the pandas package.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use crate::export::request::{ExportReport, ExportRequest};
 use crate::merge::run_record::run_record;
 use crate::tables::existing_store::store::ExistingStore;
 
-/// How to export it.
+/// How to export a cache of the pandas package.
 #[derive(Debug, Default)]
 pub(crate) struct PandasExport {
-    /// The atlas, if neither cache nor store says it.
+    /// Needed if neither the cache nor the store records the atlas.
     pub(crate) atlas_name: Option<String>,
     pub(crate) keep_cache: bool,
-    /// Lines of the list of withdrawals; `None` without one.
+    /// Lines of the list of withdrawals. `None` if there is no list.
     pub(crate) n_listed_withdrawn: Option<u64>,
 }
 
-/// Exports the complete sessions of a cache that the pandas package left, each row once. The cache is not changed, and
-/// goes when all of them are verified. The next load reads their files again: this cache says nothing of them.
+/// Exports the complete sessions of a cache of the pandas package, each row once. The cache is not changed, and it is
+/// deleted when all of them are verified. The next load reads their files again: this cache does not record them.
 pub(crate) fn take_over(
     lock: &OwnerLock,
     pandas: PandasCache,
@@ -41,6 +41,7 @@ pub(crate) fn take_over(
     let cache = OwnedCache::create_beside(lock)?;
     let mut units = pandas.units()?;
     let (writer, sender) = Writer::start(&cache, |_| {})?;
+    // By subject and session: metadata rows are written in this order.
     let mut ages: BTreeMap<Session, f64> = BTreeMap::new();
     for unit in &units.whole {
         match pandas.read(unit)? {
@@ -54,8 +55,8 @@ pub(crate) fn take_over(
     drop(sender);
     writer.finish()?;
     let mut record = run_record(&cache, &store, Some(&atlas_name))?;
-    let told = store.metadata()?.sessions;
-    ages.retain(|session, _| !told.contains(session));
+    let with_metadata = store.metadata()?.sessions;
+    ages.retain(|session, _| !with_metadata.contains(session));
     if !ages.is_empty() {
         let row = |(session, age)| ListedSession { session, values: vec![Some(format!("{age:?}"))] };
         record.listing.columns = vec![AGE.to_owned()];

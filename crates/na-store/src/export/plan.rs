@@ -1,4 +1,4 @@
-//! What an export is going to write, decided before the first file is.
+//! Decides what an export writes, before it writes the first file.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::error::StoreError;
 use crate::export::holdings::Holdings;
 use crate::export::request::ExportRequest;
 use crate::merge::long_merge::{LongMerge, SessionFacts};
-use crate::merge::producer_versions::producers;
+use crate::merge::producer_versions::cached_producers;
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::unit_sources::volumes_found;
 use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan};
 use crate::tables::long_schema::LongSchema;
 use crate::tables::metadata::table::MetadataTable;
 
-/// A long table with its columns and features.
+/// A long table with the columns and features that it will have.
 pub(crate) struct PlannedTable {
     pub(crate) merge: LongMerge,
     pub(crate) schema: LongSchema,
@@ -25,23 +25,24 @@ pub(crate) struct PlannedTable {
 }
 
 impl PlannedTable {
-    /// The paths of its file and of those of its features, under the store.
+    /// The paths of its file and of its features' files, within the store.
     pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
         let features = self.features.iter().map(|feature| feature.name.file_path());
         std::iter::once(self.merge.table.file_path()).chain(features)
     }
 }
 
-/// The store as it is going to be.
+/// The store as it will be.
 pub(crate) struct ExportPlan {
     pub(crate) facts: SessionFacts,
+    /// In the store's order, which is that of [`TableName`].
     pub(crate) tables: Vec<PlannedTable>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
 }
 
 impl ExportPlan {
-    /// Decides by what store and cache hold. Metadata and volumes are taken out of `holdings`.
+    /// Decides from what store and cache hold. Moves metadata and volumes out of `holdings`.
     ///
     /// # Errors
     /// A cache that cannot be read.
@@ -81,7 +82,7 @@ fn long_tables(
     let cached = holdings.forms.iter().map(|form| &form.table);
     let names: BTreeSet<&TableName> = holdings.files.keys().chain(cached).collect();
     let replaced = Replaced::of(&holdings.units, &request.removals);
-    let mut producers = producers(cache, &holdings.units)?;
+    let mut producers = cached_producers(cache, &holdings.units)?;
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
         let old = holdings.files.get(name).cloned();
@@ -93,7 +94,7 @@ fn long_tables(
     Ok(tables)
 }
 
-/// A line for each metric that was asked for and that no table has.
+/// Returns a line for each metric that was asked for and that no table has.
 fn metrics_without_features(metrics: &WideMetrics, tables: &[PlannedTable]) -> Vec<String> {
     let WideMetrics::Listed(metrics) = metrics else { return Vec::new() };
     let features = tables.iter().flat_map(|table| &table.features);

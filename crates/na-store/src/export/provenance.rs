@@ -1,13 +1,13 @@
-//! How a table's files were made, as their names and sidecars say, where they differ.
+//! Finds where the files of one table were made differently, as their names and sidecars say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use na_model::{BidsName, Sidecar, SourceFile, SourceKind};
 
-/// Values that a note lists: the rest is counted.
-const MOST: usize = 8;
+/// Values that a note lists; others are counted.
+const LISTED_VALUES: usize = 8;
 
-/// Entities of file names that must not differ, and what they say.
+/// Entities of file names that must not differ, with the kind of value that each names.
 const ENTITIES: [(&str, &str); 7] = [
     ("mask", "masks"),
     ("maskthr", "mask thresholds of file names"),
@@ -18,53 +18,62 @@ const ENTITIES: [(&str, &str); 7] = [
     ("acq", "acquisitions"),
 ];
 
-/// By table and kind: each value, and how many sessions have it.
+/// The number of sessions with each value, by table and kind of value.
 #[derive(Debug, Default)]
 pub(crate) struct Provenance(BTreeMap<(String, &'static str), BTreeMap<String, usize>>);
+
+/// One thing that a file says of how it was made.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Statement<'s> {
+    table: &'s str,
+    kind: &'static str,
+    value: String,
+}
 
 impl Provenance {
     /// Adds a unit's files.
     pub(crate) fn add(&mut self, sources: &[SourceFile]) {
-        // A session counts once, whatever number of maps it has.
-        let told: BTreeSet<(&str, &'static str, String)> = sources.iter().flat_map(told).collect();
-        for (table, what, value) in told {
-            *self.0.entry((table.to_owned(), what)).or_default().entry(value).or_default() += 1;
+        // A session counts once, however many maps it has.
+        let statements: BTreeSet<Statement<'_>> = sources.iter().flat_map(statements).collect();
+        for Statement { table, kind, value } in statements {
+            *self.0.entry((table.to_owned(), kind)).or_default().entry(value).or_default() += 1;
         }
     }
 
-    /// A line for each table and kind of difference.
+    /// A line for each table and kind of value that differs.
     pub(crate) fn differences(&self) -> Vec<String> {
         let several = self.0.iter().filter(|(_, values)| values.len() > 1);
-        several
-            .map(|((table, what), values)| {
-                let mut values: Vec<(&String, usize)> = values.iter().map(|(value, n)| (value, *n)).collect();
-                values.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-                let sessions = |n| if n == 1 { "1 session".to_owned() } else { format!("{n} sessions") };
-                let told = values.iter().take(MOST).map(|(value, n)| format!("{value} ({})", sessions(*n)));
-                let told: Vec<String> = told.collect();
-                let more = values.len().saturating_sub(MOST);
-                let more = if more > 0 { format!(", and {more} others") } else { String::new() };
-                format!("{table}: its files differ in their {what}: {}{more}", told.join(", "))
-            })
-            .collect()
+        several.map(|((table, kind), values)| difference(table, kind, values)).collect()
     }
 }
 
-/// What a file tells: its table, the kind, and the value.
-fn told(source: &SourceFile) -> Vec<(&str, &'static str, String)> {
+/// Lists the values by falling number of sessions.
+fn difference(table: &str, kind: &str, values: &BTreeMap<String, usize>) -> String {
+    let mut values: Vec<(&String, usize)> = values.iter().map(|(value, n)| (value, *n)).collect();
+    values.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let sessions = |n| if n == 1 { "1 session".to_owned() } else { format!("{n} sessions") };
+    let listed = values.iter().take(LISTED_VALUES);
+    let listed: Vec<String> = listed.map(|(value, n)| format!("{value} ({})", sessions(*n))).collect();
+    let n_others = values.len().saturating_sub(LISTED_VALUES);
+    let others = if n_others > 0 { format!(", and {n_others} others") } else { String::new() };
+    format!("{table}: its files differ in their {kind}: {}{others}", listed.join(", "))
+}
+
+fn statements(source: &SourceFile) -> Vec<Statement<'_>> {
     let (SourceKind::Table, Some(table)) = (source.kind, &source.table) else { return Vec::new() };
-    let mut told = Vec::new();
-    let mut add = |what, value: Option<String>| {
-        told.push((table.as_str(), what, value.unwrap_or_else(|| "none".to_owned())));
+    let mut statements = Vec::new();
+    let mut add = |kind, value: Option<String>| {
+        let value = value.unwrap_or_else(|| "none".to_owned());
+        statements.push(Statement { table, kind, value });
     };
-    let name = BidsName::parse(source.path.rsplit('/').next().unwrap_or_default());
-    for (entity, what) in ENTITIES {
-        let noted = source.mask_entity.as_deref().filter(|_| entity == "mask");
-        add(what, name.entity(entity).or(noted).map(str::to_owned));
+    let name = BidsName::parse(source.path.rsplit('/').next().unwrap_or(&source.path));
+    for (entity, kind) in ENTITIES {
+        let mask = source.mask_entity.as_deref().filter(|_| entity == "mask");
+        add(kind, name.entity(entity).or(mask).map(str::to_owned));
     }
     let Some(sidecar) = &source.sidecar else {
         add("parcellate versions", Some("unknown (no sidecar)".to_owned()));
-        return told;
+        return statements;
     };
     let Sidecar { mask, mask_threshold, atlas_threshold, space, software_version, .. } = sidecar;
     add("masks of sidecars", mask.as_deref().map(without_session));
@@ -72,10 +81,10 @@ fn told(source: &SourceFile) -> Vec<(&str, &'static str, String)> {
     add("atlas thresholds", atlas_threshold.map(|number| number.to_string()));
     add("spaces of sidecars", space.clone());
     add("parcellate versions", software_version.clone());
-    told
+    statements
 }
 
-/// A mask's name. Each session has its own file of one mask: what they have in common is the mask.
+/// The name of a mask without subject and session: each session has its own file of the same mask.
 fn without_session(mask: &str) -> String {
     let name = mask.rsplit('/').next().unwrap_or(mask);
     let (stem, last) = name.rsplit_once('_').unwrap_or(("", name));

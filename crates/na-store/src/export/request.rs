@@ -1,4 +1,4 @@
-//! What an export is asked to do, and what it reports.
+//! The request for an export, and its report.
 
 use na_cache::RunRecord;
 use na_model::{Manifest, Names, Removals, UnitOutcome};
@@ -8,23 +8,23 @@ use crate::tables::withdrawals::Withdrawal;
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct ExportRequest {
     /// Settings, session list and modalities.
     pub record: RunRecord,
     /// The missing and failed units of the run.
     pub outcomes: Vec<UnitOutcome>,
-    /// Whether the cache stays.
     pub keep_cache: bool,
     /// What leaves the store.
     pub removals: Removals,
-    /// How many of them withdrew.
+    /// How many of those who leave withdrew.
     pub withdrawal: Withdrawal,
-    /// The names of those who withdrew, which go from what is told of others.
+    /// The names of those who withdrew: they are removed from what the store tells of others.
     pub names: Names,
 }
 
 impl ExportRequest {
-    /// An export that adds what the cache holds, takes nothing out, and deletes the cache.
+    /// An export that adds what the cache holds, removes nothing, and deletes the cache.
     #[must_use]
     pub fn new(record: RunRecord) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl ExportRequest {
         }
     }
 
-    /// Whether anything leaves the store: files then wait until all are verified.
+    /// Whether anything leaves the store: the files are then held back until all are verified.
     pub(crate) fn takes_away(&self) -> bool {
         self.record.fresh || !self.removals.is_empty()
     }
@@ -46,13 +46,13 @@ impl ExportRequest {
 /// What a store holds after an export.
 #[derive(Debug, Clone)]
 pub struct ExportReport {
-    /// The manifest as it was written.
+    /// As it was written.
     pub manifest: Manifest,
     /// The rows of `sessions.tsv`.
     pub sessions: Vec<SessionRow>,
-    /// The youngest and the oldest age.
+    /// The youngest and the oldest age. `None` if no session has an age.
     pub age_range: Option<(f64, f64)>,
-    /// Whether ages are in years: a list may count them in a unit that nobody knows.
+    /// Whether ages are in years: a list may give them in an unknown unit.
     pub ages_in_years: bool,
     /// What the user should know.
     pub notes: Vec<String>,

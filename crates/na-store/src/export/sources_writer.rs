@@ -1,10 +1,10 @@
-//! Writes `sources.parquet`: what stays of the old file, then the cache's units.
+//! Writes `sources.parquet`: the units of the old file that stay, in its order, then the cache's new units.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit};
-use na_model::{SourceFile, Unit, UnitOutcome};
+use na_model::{Names, SourceFile, Unit, UnitOutcome};
 
 use crate::error::StoreError;
 use crate::export::destination::Destination;
@@ -14,7 +14,7 @@ use crate::export::unit_status::UnitStatuses;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::removals::sources_that_stay;
-use crate::merge::unit_sources::together;
+use crate::merge::unit_sources::joined_sources;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::count;
 use crate::tables::paths::SOURCES_FILE;
@@ -24,7 +24,7 @@ use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 /// Rows of a row group.
 const ROW_GROUP: usize = 32 * 1024;
 
-/// What the file is made of.
+/// The input of the file.
 pub(crate) struct SourcesWriter<'a> {
     pub(crate) to: Destination<'a>,
     pub(crate) store: &'a ExistingStore,
@@ -34,18 +34,19 @@ pub(crate) struct SourcesWriter<'a> {
     pub(crate) request: &'a ExportRequest,
 }
 
-/// What was written, and what was met on the way.
+/// What was written, and what it shows of the store.
+#[derive(Default)]
 pub(crate) struct WrittenSources {
-    /// Each unit of the store, loaded or partial.
+    /// Every unit of the store, loaded or partial.
     pub(crate) units: Vec<UnitOutcome>,
     pub(crate) n_rows: u64,
-    /// Whether the store has rows of which it knows no file.
+    /// Whether the store has rows with unknown files.
     pub(crate) rows_without_files: bool,
     pub(crate) provenance: Provenance,
 }
 
 impl SourcesWriter<'_> {
-    /// Writes and commits the file with these keys beside those of every file.
+    /// Writes and commits the file, with these keys besides those of every file.
     pub(crate) fn write(
         &self,
         key_values: Vec<(&'static str, String)>,
@@ -53,45 +54,33 @@ impl SourcesWriter<'_> {
         let key_values: Vec<_> = keys::of_writing().into_iter().chain(key_values).collect();
         let compression = self.to.settings.compression;
         let path = self.to.output.join(SOURCES_FILE);
-        let mut rows = RowsOfUnits {
-            writer: ParquetWriter::create(&path, self.to.changes, &schema(), compression, &key_values)?,
-            waiting: Vec::new(),
-            n_waiting: 0,
-            written: WrittenSources {
-                units: Vec::new(),
-                n_rows: 0,
-                rows_without_files: false,
-                provenance: Provenance::default(),
-            },
-        };
+        let writer = ParquetWriter::create(&path, self.to.changes, &schema(), compression, &key_values)?;
+        let mut rows = RowsOfUnits::new(writer, self);
         let mut cached: HashMap<&Unit, &Arc<CachedUnit>> =
             self.units.iter().map(|unit| (&unit.unit, unit)).collect();
-        let mut without_files: BTreeSet<&Unit> = self.statuses.units().collect();
-        let mut is_known_whole = true;
-        let mut add = |unit: &Unit, mut sources: Vec<SourceFile>| {
-            self.request.names.take_out_of_all(&mut sources);
-            without_files.remove(unit);
-            is_known_whole &= !self.statuses.has_rows_beside(unit, &sources);
-            rows.add(self.statuses.of_unit(unit), sources)
-        };
         if !self.request.record.fresh {
-            self.store.for_each_unit(SourceDetail::Sidecars, |stored| {
-                let sources = sources_that_stay(&stored.unit, stored.sources, &self.request.removals);
-                match cached.remove(&stored.unit) {
-                    None if sources.is_empty() => Ok(()),
-                    None => add(&stored.unit, sources),
-                    Some(unit) => add(&unit.unit, together(sources, self.of_cache(unit)?, unit)),
-                }
-            })?;
+            let add = |stored| self.add_stored(&mut rows, &mut cached, stored);
+            self.store.for_each_unit(SourceDetail::Sidecars, add)?;
         }
         for unit in self.units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
-            add(&unit.unit, self.of_cache(unit)?)?;
+            rows.add(&unit.unit, self.of_cache(unit)?)?;
         }
-        rows.flush()?;
-        rows.written.rows_without_files = !is_known_whole || !without_files.is_empty();
-        rows.written.units.extend(without_files.into_iter().map(|unit| self.statuses.of_unit(unit)));
-        rows.writer.commit()?;
-        Ok(rows.written)
+        rows.finish()
+    }
+
+    /// Adds a unit of the old file, with what the cache has of it.
+    fn add_stored(
+        &self,
+        rows: &mut RowsOfUnits<'_>,
+        cached: &mut HashMap<&Unit, &Arc<CachedUnit>>,
+        stored: StoredUnit,
+    ) -> Result<(), StoreError> {
+        let sources = sources_that_stay(&stored.unit, stored.sources, &self.request.removals);
+        match cached.remove(&stored.unit) {
+            None if sources.is_empty() => Ok(()),
+            None => rows.add(&stored.unit, sources),
+            Some(unit) => rows.add(&unit.unit, joined_sources(sources, self.of_cache(unit)?, unit)),
+        }
     }
 
     fn of_cache(&self, unit: &CachedUnit) -> Result<Vec<SourceFile>, StoreError> {
@@ -99,20 +88,40 @@ impl SourcesWriter<'_> {
     }
 }
 
-/// Units that wait until they fill a row group.
+/// Collects units until they fill a row group.
 struct RowsOfUnits<'a> {
     writer: ParquetWriter<'a>,
+    statuses: &'a UnitStatuses<'a>,
+    names: &'a Names,
+    /// Units with rows that had no file so far. Sorted: `sessions.tsv` has what is left of them in this order.
+    without_files: BTreeSet<&'a Unit>,
     waiting: Vec<StoredUnit>,
     n_waiting: usize,
     written: WrittenSources,
 }
 
-impl RowsOfUnits<'_> {
-    fn add(&mut self, of_unit: UnitOutcome, sources: Vec<SourceFile>) -> Result<(), StoreError> {
+impl<'a> RowsOfUnits<'a> {
+    fn new(writer: ParquetWriter<'a>, of: &SourcesWriter<'a>) -> Self {
+        Self {
+            writer,
+            statuses: of.statuses,
+            names: &of.request.names,
+            without_files: of.statuses.units().collect(),
+            waiting: Vec::new(),
+            n_waiting: 0,
+            written: WrittenSources::default(),
+        }
+    }
+
+    fn add(&mut self, unit: &Unit, mut sources: Vec<SourceFile>) -> Result<(), StoreError> {
+        self.names.take_out_of_all(&mut sources);
+        self.without_files.remove(unit);
+        self.written.rows_without_files |= self.statuses.has_rows_beside(unit, &sources);
         self.written.provenance.add(&sources);
         self.n_waiting += sources.len();
-        let UnitOutcome { unit, status, reason } = of_unit.clone();
-        self.written.units.push(of_unit);
+        let outcome = self.statuses.of_unit(unit);
+        self.written.units.push(outcome.clone());
+        let UnitOutcome { unit, status, reason } = outcome;
         self.waiting.push(StoredUnit { unit, status, reason, sources });
         if self.n_waiting < ROW_GROUP { Ok(()) } else { self.flush() }
     }
@@ -125,5 +134,14 @@ impl RowsOfUnits<'_> {
         }
         self.written.n_rows += count(n_rows);
         self.writer.write_batch(&batch_of(&units)?)
+    }
+
+    /// Writes what waits, and commits the file.
+    fn finish(mut self) -> Result<WrittenSources, StoreError> {
+        self.flush()?;
+        self.written.rows_without_files |= !self.without_files.is_empty();
+        self.written.units.extend(self.without_files.iter().map(|unit| self.statuses.of_unit(unit)));
+        self.writer.commit()?;
+        Ok(self.written)
     }
 }

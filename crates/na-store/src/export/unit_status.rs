@@ -1,6 +1,8 @@
-//! Whether a unit has what other sessions have, seen from the tables as they are: no order of runs changes it.
+//! Decides whether a unit is loaded or partial: whether it has what other sessions have. Only the tables decide, so
+//! that the order of runs does not matter.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 
 use na_model::{
     MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus, matched_regions,
@@ -10,34 +12,59 @@ use crate::tables::long_index::{LongIndex, RowRange};
 
 /// What each unit has of the store's tables.
 pub(crate) struct UnitStatuses<'a> {
-    tables: Vec<(&'a TableName, &'a LongIndex)>,
-    /// By unit: the runs of each table, as places in `tables`.
+    tables: Vec<TableContent<'a>>,
+    /// By unit: its row ranges, each with the index of its table in `tables`.
     held: HashMap<Unit, Vec<(usize, &'a RowRange)>>,
-    /// For each table, the regions that it has, and how many of them each of its layouts lacks.
-    regions: Vec<(usize, Vec<usize>)>,
+}
+
+/// A table, and how complete its region lists are.
+struct TableContent<'a> {
+    name: &'a TableName,
+    index: &'a LongIndex,
+    n_regions: usize,
+    /// How many of the table's regions each region list of the index lacks.
+    n_lacking: Vec<usize>,
+}
+
+/// Row ranges of a table that lack some of its regions. The derived `Ord` sorts the reasons in `sessions.tsv`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct LackingRegions<'a> {
+    table: &'a TableName,
+    n_lacking: usize,
+    n_regions: usize,
+}
+
+impl<'a> TableContent<'a> {
+    fn of(name: &'a TableName, index: &'a LongIndex) -> Self {
+        let matched = matched_regions(&index.regions);
+        let n_regions = matched.iter().collect::<HashSet<_>>().len();
+        let n_lacking = index.region_lists.iter().map(|region_list| {
+            let regions = region_list.iter().filter_map(|region| matched.get(*region));
+            n_regions - regions.collect::<HashSet<_>>().len()
+        });
+        Self { name, index, n_regions, n_lacking: n_lacking.collect() }
+    }
+}
+
+impl fmt::Display for LackingRegions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lacks {} of {} regions", self.table, self.n_lacking, self.n_regions)
+    }
 }
 
 impl<'a> UnitStatuses<'a> {
     pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, &'a LongIndex)>) -> Self {
-        let tables: Vec<(&TableName, &LongIndex)> = tables.into_iter().collect();
+        let tables: Vec<TableContent<'_>> =
+            tables.into_iter().map(|(name, index)| TableContent::of(name, index)).collect();
         let mut held: HashMap<Unit, Vec<(usize, &RowRange)>> = HashMap::new();
-        for (place, (table, index)) in tables.iter().enumerate() {
+        for (table_index, TableContent { name, index, .. }) in tables.iter().enumerate() {
             for range in &index.row_ranges {
                 let Some(session) = index.sessions.get(range.session) else { continue };
-                held.entry(Unit::new(session.clone(), table.modality())).or_default().push((place, range));
+                let unit = Unit::new(session.clone(), name.modality());
+                held.entry(unit).or_default().push((table_index, range));
             }
         }
-        let regions = tables.iter().map(|(_, index)| {
-            let matched = matched_regions(&index.regions);
-            let all = matched.iter().collect::<HashSet<_>>().len();
-            let lacking = index.region_lists.iter().map(|region_list| {
-                let regions = region_list.iter().filter_map(|region| matched.get(*region));
-                all - regions.collect::<HashSet<_>>().len()
-            });
-            (all, lacking.collect())
-        });
-        let regions = regions.collect();
-        Self { tables, held, regions }
+        Self { tables, held }
     }
 
     /// The units that have rows.
@@ -45,21 +72,22 @@ impl<'a> UnitStatuses<'a> {
         self.held.keys()
     }
 
-    /// Whether a unit has rows of a table of which these are not the files.
+    /// Whether a unit has rows of a map that none of these files is the table of.
     pub(crate) fn has_rows_beside(&self, unit: &Unit, sources: &[SourceFile]) -> bool {
         let known: HashSet<(TableName, &Option<MapSource>)> = sources
             .iter()
             .filter(|source| source.kind == SourceKind::Table)
             .filter_map(|source| Some((source.table_name()?, &source.map)))
             .collect();
-        self.held.get(unit).into_iter().flatten().any(|(place, range)| {
-            let key =
-                self.tables.get(*place).and_then(|(table, index)| Some((table, index.maps.get(range.map)?)));
-            key.is_some_and(|(table, map)| !known.contains(&(TableName::clone(table), map)))
-        })
+        let is_unknown = |(table, range): &(usize, &RowRange)| {
+            let table = self.tables.get(*table);
+            let key = table.and_then(|table| Some((table.name.clone(), table.index.maps.get(range.map)?)));
+            key.is_some_and(|key| !known.contains(&key))
+        };
+        self.held.get(unit).into_iter().flatten().any(is_unknown)
     }
 
-    /// Where a unit of the store stands, and why it is partial.
+    /// The status of a unit of the store, with the reason if it is partial.
     pub(crate) fn of_unit(&self, unit: &Unit) -> UnitOutcome {
         let held = self.held.get(unit).map_or(&[][..], Vec::as_slice);
         let mut reasons = Vec::new();
@@ -74,39 +102,35 @@ impl<'a> UnitStatuses<'a> {
         UnitOutcome { unit: unit.clone(), status, reason: reasons.join("; ") }
     }
 
-    /// Tables that a unit has nothing of, and maps that it lacks of the others.
+    /// The tables that a unit lacks, and the maps that it lacks in its other tables; in the store's order.
     fn lacking(&self, modality: Modality, held: &[(usize, &RowRange)]) -> Vec<String> {
         let mut held_maps: HashMap<usize, HashSet<usize>> = HashMap::new();
-        for (place, range) in held {
-            held_maps.entry(*place).or_default().insert(range.map);
+        for (table, range) in held {
+            held_maps.entry(*table).or_default().insert(range.map);
         }
         let mut lacking = BTreeSet::new();
-        for (place, (table, index)) in self.tables.iter().enumerate() {
-            if table.modality() != modality {
+        for (table, TableContent { name, index, .. }) in self.tables.iter().enumerate() {
+            if name.modality() != modality {
                 continue;
             }
-            let Some(held) = held_maps.get(&place) else {
-                lacking.insert((*table, None));
+            let Some(held) = held_maps.get(&table) else {
+                lacking.insert((*name, None));
                 continue;
             };
             let maps = index.maps.iter().enumerate().filter(|(map, _)| !held.contains(map));
-            lacking.extend(maps.map(|(_, map)| (*table, map.as_ref())));
+            lacking.extend(maps.map(|(_, map)| (*name, map.as_ref())));
         }
         lacking.into_iter().map(|(table, map)| table.with_map(map)).collect()
     }
 
     fn lacking_regions(&self, held: &[(usize, &RowRange)]) -> Vec<String> {
         let mut lacking = BTreeSet::new();
-        for (place, range) in held {
-            let table = self.tables.get(*place).zip(self.regions.get(*place));
-            let Some(((table, _), (all, of_lists))) = table else { continue };
-            if let Some(missing) = of_lists.get(range.region_list).filter(|missing| **missing > 0) {
-                lacking.insert((*table, *missing, *all));
+        for (table, range) in held {
+            let Some(table) = self.tables.get(*table) else { continue };
+            if let Some(&n_lacking) = table.n_lacking.get(range.region_list).filter(|n| **n > 0) {
+                lacking.insert(LackingRegions { table: table.name, n_lacking, n_regions: table.n_regions });
             }
         }
-        let describe = |(table, missing, all): (&TableName, usize, usize)| {
-            format!("{table} lacks {missing} of {all} regions")
-        };
-        lacking.into_iter().map(describe).collect()
+        lacking.iter().map(LackingRegions::to_string).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The last look before the cache goes: the written files, opened again, hold every unit with every row.
+//! Verifies the written files before the cache is deleted: opened again, they hold every unit with every row.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,29 +9,32 @@ use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_index::LongIndex;
 
-/// What a long table and its features hold after the export.
+/// What a long table and its features must hold after the export.
 pub(crate) struct Expected {
     pub(crate) rows: HashMap<(Session, Option<MapSource>), usize>,
-    /// The files of features, with the map that each is of.
+    /// The paths of features' files, each with the feature's map.
     pub(crate) features: Vec<(String, Option<MapSource>)>,
 }
 
 impl Expected {
-    /// The files of features, with the rows that each has: a session of its map.
+    /// The paths of features' files, each with its number of rows: one for each session of its map.
     pub(crate) fn feature_rows(&self) -> impl Iterator<Item = (&str, u64)> {
         let mut sessions: HashMap<&Option<MapSource>, u64> = HashMap::new();
         self.rows.keys().for_each(|(_, map)| *sessions.entry(map).or_default() += 1);
-        let rows = move |map| sessions.get(map).copied().unwrap_or_default();
+        let rows = move |map| sessions.get(map).copied().unwrap_or(0);
         self.features.iter().map(move |(path, map)| (path.as_str(), rows(map)))
     }
 }
 
-/// Whether a long table holds every session and map with every row.
+/// Checks that a long table holds every session and map with every row.
+///
+/// # Errors
+/// [`StoreError::NotVerified`].
 pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -> Result<(), StoreError> {
     let found = index.rows();
     let wrong = expected.rows.iter().find_map(|((session, map), rows)| {
-        let there = found.get(&(session, map)).copied().unwrap_or_default();
-        (there != *rows).then(|| format!("{there} rows of {session} instead of {rows}"))
+        let n_found = found.get(&(session, map)).copied().unwrap_or(0);
+        (n_found != *rows).then(|| format!("{n_found} rows of {session} instead of {rows}"))
     });
     let problem = wrong.or_else(|| {
         (found.len() != expected.rows.len())
@@ -40,7 +43,10 @@ pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -
     problem.map_or(Ok(()), |problem| Err(not_verified(path, problem)))
 }
 
-/// Whether the features' files, from which the entries were made, have the rows that they should.
+/// Checks the number of rows of the features' files, as the entries made from these files say it.
+///
+/// # Errors
+/// [`StoreError::NotVerified`].
 pub(crate) fn verify_features<'e>(
     output: &Path,
     expected: impl Iterator<Item = (&'e str, u64)>,
@@ -50,14 +56,17 @@ pub(crate) fn verify_features<'e>(
         entries.iter().map(|entry| (entry.file_path.as_str(), entry.n_sessions)).collect();
     for (path, rows) in expected {
         match found.get(path) {
-            Some(there) => compare(&output.join(path), *there, rows)?,
+            Some(n_found) => compare(&output.join(path), *n_found, rows)?,
             None => return Err(not_verified(&output.join(path), "it is gone".to_owned())),
         }
     }
     Ok(())
 }
 
-/// Whether a file has this many rows.
+/// Checks the number of rows of a file.
+///
+/// # Errors
+/// [`StoreError::NotVerified`]; a file that cannot be read.
 pub(crate) fn verify_rows(path: &Path, rows: u64) -> Result<(), StoreError> {
     match ParquetReader::open(path)? {
         Some(file) => compare(path, file.n_rows(), rows),

@@ -1,9 +1,11 @@
-//! A long table as it is going to be: the rows of its file that stay, and those that a cache brings.
+//! Merges a long table: the rows of its file that stay, with the rows that the cache brings.
 //!
-//! Of two versions of a map of a session one is here; export writes it, and reading shows it before it is written.
+//! Of two versions of one map of a session, the merge has one. Export writes the merge, and reading shows it before it is
+//! written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedTable, CachedUnit, TableForm};
@@ -21,23 +23,22 @@ use crate::tables::scalar::Scalar;
 use crate::tables::session_rows::{Column, SessionRows};
 use crate::tables::tiv::TivTable;
 
-/// A long table as it is going to be: what the cache has of a map of a session takes the place of the same in the file,
-/// and all else stays.
+/// A long table as it will be: the cache's rows of a map of a session replace those of the file, and all other rows stay.
 #[derive(Clone)]
 pub(crate) struct LongMerge {
     pub(crate) table: TableName,
     pub(crate) kind: Arc<TableKind>,
     pub(crate) old: Option<Arc<LongFile>>,
     pub(crate) replaced: Arc<ReplacedMaps>,
-    /// Units of the cache with this table, in the order they are written.
+    /// The cache's units that have this table, in the order in which they are written.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
     pub(crate) facts: SessionFacts,
-    /// Versions of `parcellate` that wrote the units' files.
+    /// The versions of `parcellate` that wrote the files of the cached units.
     pub(crate) producers: BTreeSet<String>,
 }
 
-/// What is the same in all rows of a session, as it is going to be.
+/// What is the same in all rows of a session, as it will be.
 #[derive(Clone)]
 pub(crate) struct SessionFacts {
     pub(crate) metadata: Arc<MetadataTable>,
@@ -45,7 +46,7 @@ pub(crate) struct SessionFacts {
 }
 
 impl LongMerge {
-    /// The merge of a table out of all that a store and its cache hold.
+    /// Picks one table's part from everything that the store and its cache hold.
     pub(crate) fn new(
         table: &TableName,
         old: Option<Arc<LongFile>>,
@@ -73,17 +74,17 @@ impl LongMerge {
     pub(crate) fn columns(&self) -> LongSchema {
         let file = self.old.as_ref().map(|old| old.file.schema().as_ref());
         let forms = self.forms.iter().map(|form| form.columns.as_ref());
-        // Columns and types come from rows that stay.
+        // A file without rows that stay contributes no columns and no types.
         let stays = self.kept_row_ranges().next().is_some();
         LongSchema::merge(&self.table, &self.kind, file, stays, forms, &self.facts.metadata.columns)
     }
 
-    /// What features are made of, given its columns.
+    /// What the table's features are made from, given its columns.
     pub(crate) fn feature_origin<'a>(&'a self, schema: &'a LongSchema) -> FeatureOrigin<'a> {
         FeatureOrigin { table: &self.table, kind: &self.kind, schema: &schema.schema, maps: self.maps() }
     }
 
-    /// The maps that the table is going to have rows of.
+    /// The maps that the table will have rows of, in map order: the names of features hang on it.
     pub(crate) fn maps(&self) -> Vec<Option<MapSource>> {
         let mut maps: HashSet<Option<MapSource>> = HashSet::new();
         for range in self.kept_row_ranges() {
@@ -97,14 +98,15 @@ impl LongMerge {
         maps
     }
 
-    /// Rows for each session and map that the file is going to hold.
-    pub(crate) fn rows(&self) -> HashMap<(Session, Option<MapSource>), usize> {
+    /// The number of rows that the file will hold, by session and map.
+    ///
+    /// # Errors
+    /// An index of the file that contradicts itself.
+    pub(crate) fn rows(&self) -> Result<HashMap<(Session, Option<MapSource>), usize>, StoreError> {
         let mut rows = HashMap::new();
-        for range in self.kept_row_ranges() {
-            let Some(old) = &self.old else { continue };
-            if let (Some(session), Some(map)) =
-                (old.index.sessions.get(range.session), old.index.maps.get(range.map))
-            {
+        if let Some(old) = &self.old {
+            for range in self.kept_row_ranges() {
+                let (session, map) = key_of(old, range)?;
                 *rows.entry((session.clone(), map.clone())).or_default() += range.rows.len();
             }
         }
@@ -113,39 +115,41 @@ impl LongMerge {
                 *rows.entry((unit.unit.session.clone(), info.map.clone())).or_default() += info.n_rows;
             }
         }
-        rows
+        Ok(rows)
     }
 
+    /// The row ranges of the file that stay, in the order of the file.
     pub(crate) fn kept_row_ranges(&self) -> impl Iterator<Item = &RowRange> {
         self.old
             .iter()
             .flat_map(|old| old.index.row_ranges.iter().filter(|range| self.is_kept(&old.index, range)))
     }
 
-    /// The sessions of a row group that stay in part or whole, with the rows of each map that stays.
-    pub(crate) fn kept_sessions(&self, group: usize) -> Vec<KeptSession<'_>> {
+    /// The sessions of a row group that stay, whole or in part, each with the rows of the maps that stay.
+    ///
+    /// # Errors
+    /// An index of the file that contradicts itself.
+    pub(crate) fn kept_sessions(&self, group: usize) -> Result<Vec<KeptSession<'_>>, StoreError> {
         let mut sessions: Vec<KeptSession<'_>> = Vec::new();
-        let Some(old) = &self.old else { return sessions };
+        let Some(old) = &self.old else { return Ok(sessions) };
         for range in old.index.row_ranges_of(group).iter().filter(|range| self.is_kept(&old.index, range)) {
-            let (Some(session), Some(map)) =
-                (old.index.sessions.get(range.session), old.index.maps.get(range.map))
-            else {
-                continue;
-            };
+            let (session, map) = key_of(old, range)?;
             match sessions.last_mut() {
                 Some(last) if last.session == session => last.maps.push((map, range.rows.clone())),
                 _ => sessions.push(KeptSession { session, maps: vec![(map, range.rows.clone())] }),
             }
         }
-        sessions
+        Ok(sessions)
     }
 
+    /// A row range without a session or map counts as kept, so that [`key_of`] refuses it: its rows must not vanish.
     fn is_kept(&self, index: &LongIndex, range: &RowRange) -> bool {
         let key = index.sessions.get(range.session).zip(index.maps.get(range.map));
-        key.is_some_and(|(session, map)| !self.replaced.contains(session, map))
+        key.is_none_or(|(session, map)| !self.replaced.contains(session, map))
     }
 
-    /// The cache's units: those of sessions that have other maps in the file, which are written together, and the others.
+    /// Splits the cache's units: first those of sessions that keep other maps in the file, which are written with them;
+    /// then all others, in the order in which they are written.
     pub(crate) fn units_apart(&self) -> (HashMap<&Session, &Arc<CachedUnit>>, Vec<&Arc<CachedUnit>>) {
         let Some(old) = &self.old else { return (HashMap::new(), self.units.iter().collect()) };
         let kept: HashSet<usize> = self.kept_row_ranges().map(|range| range.session).collect();
@@ -156,18 +160,25 @@ impl LongMerge {
         (beside.into_iter().map(|unit| (&unit.unit.session, unit)).collect(), apart)
     }
 
-    /// The regions of rows that stay.
-    pub(crate) fn kept_regions(&self) -> Vec<Region> {
-        let Some(old) = &self.old else { return Vec::new() };
+    /// The regions of the rows that stay.
+    ///
+    /// # Errors
+    /// An index of the file that contradicts itself.
+    pub(crate) fn kept_regions(&self) -> Result<Vec<Region>, StoreError> {
+        let Some(old) = &self.old else { return Ok(Vec::new()) };
         let region_lists: BTreeSet<usize> = self.kept_row_ranges().map(|range| range.region_list).collect();
-        let places = region_lists
-            .into_iter()
-            .filter_map(|region_list| old.index.region_lists.get(region_list))
-            .flatten();
-        places.filter_map(|place| old.index.regions.get(*place)).cloned().collect()
+        let mut regions = Vec::new();
+        for region_list in region_lists {
+            let indices = old.index.region_lists.get(region_list).ok_or_else(|| contradicts_itself(old))?;
+            for index in indices {
+                let region = old.index.regions.get(*index).ok_or_else(|| contradicts_itself(old))?;
+                regions.push(region.clone());
+            }
+        }
+        Ok(regions)
     }
 
-    /// The rows that the cache has of a unit, map by map.
+    /// The cache's rows of a unit, map by map.
     pub(crate) fn cached_rows(
         &self,
         cache: &Cache,
@@ -175,35 +186,64 @@ impl LongMerge {
         columns: &LongSchema,
     ) -> Result<Vec<MapRows>, StoreError> {
         let session = &unit.unit.session;
-        let facts = self.facts_of(session, columns);
-        let piece = |table: CachedTable| {
-            let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
-                Some(array) => Column::Array(Arc::clone(array)),
-                None => Column::Constant(Scalar::Null),
-            });
-            let added =
-                added_values(&self.table, &self.kind, table.map.as_ref(), session).map(Column::Constant);
-            let values = tsv.chain(added).chain(std::iter::repeat(Column::Constant(Scalar::Null)));
-            let cells = facts.iter().zip(values).map(|(fact, value)| fact.clone().unwrap_or(value));
-            let columns = cells.collect();
-            MapRows { map: table.map, rows: SessionRows { rows: table.batch.num_rows(), columns } }
-        };
-        Ok(cache.read_table(unit, &self.table)?.into_iter().map(piece).collect())
+        let facts = self.facts_of(session, columns)?;
+        let tables = cache.read_table(unit, &self.table)?.into_iter();
+        Ok(tables.map(|table| self.rows_of_map(table, session, columns, &facts)).collect())
     }
 
-    /// For each column what a session has in all of its rows, for those of which that is known.
-    pub(crate) fn facts_of(&self, session: &Session, columns: &LongSchema) -> Vec<Option<Column>> {
-        let mut cells = vec![None; columns.schema.fields().len()];
-        for (place, fact) in columns.facts() {
-            let value = self.facts.value(session, fact);
-            cells
-                .iter_mut()
-                .skip(place)
-                .take(1)
-                .for_each(|cell| *cell = Some(Column::Constant(value.clone())));
-        }
-        cells
+    /// The rows of one map: its TSV's columns, then the store's own, then the facts of its session.
+    fn rows_of_map(
+        &self,
+        table: CachedTable,
+        session: &Session,
+        columns: &LongSchema,
+        facts: &[Option<Column>],
+    ) -> MapRows {
+        let tsv = columns.tsv.iter().map(|tsv| match table.batch.column_by_name(&tsv.name) {
+            Some(array) => Column::Array(Arc::clone(array)),
+            None => Column::Constant(Scalar::Null),
+        });
+        let added = added_values(&self.table, &self.kind, table.map.as_ref(), session).map(Column::Constant);
+        let values = tsv.chain(added).chain(std::iter::repeat(Column::Constant(Scalar::Null)));
+        let cells = facts.iter().zip(values).map(|(fact, value)| fact.clone().unwrap_or(value));
+        let columns = cells.collect();
+        MapRows { map: table.map, rows: SessionRows { rows: table.batch.num_rows(), columns } }
     }
+
+    /// The facts of a session as columns. `None` for columns that differ by row.
+    ///
+    /// # Errors
+    /// A fact of a column that the schema does not have.
+    pub(crate) fn facts_of(
+        &self,
+        session: &Session,
+        columns: &LongSchema,
+    ) -> Result<Vec<Option<Column>>, StoreError> {
+        let mut cells = vec![None; columns.schema.fields().len()];
+        for (index, fact) in columns.facts() {
+            let cell = cells.get_mut(index).ok_or_else(|| {
+                StoreError::damaged(Path::new(&self.table.file_path()), format!("no column {index}"))
+            })?;
+            *cell = Some(Column::Constant(self.facts.value(session, fact)));
+        }
+        Ok(cells)
+    }
+}
+
+/// The session and map of a row range.
+///
+/// # Errors
+/// An index that contradicts itself.
+fn key_of<'f>(
+    file: &'f LongFile,
+    range: &RowRange,
+) -> Result<(&'f Session, &'f Option<MapSource>), StoreError> {
+    let key = file.index.sessions.get(range.session).zip(file.index.maps.get(range.map));
+    key.ok_or_else(|| contradicts_itself(file))
+}
+
+fn contradicts_itself(file: &LongFile) -> StoreError {
+    StoreError::damaged(file.file.path(), "the index of its rows contradicts itself")
 }
 
 impl SessionFacts {
@@ -212,12 +252,12 @@ impl SessionFacts {
             SessionFact::Volume => {
                 self.volumes.0.get(session).map_or(Scalar::Null, |volume| Scalar::Double(*volume))
             }
-            SessionFact::Metadata(place) => self.metadata.cell(session, place),
+            SessionFact::Metadata(column) => self.metadata.cell(session, column),
         }
     }
 }
 
-/// A session of a row group that stays, with the rows of each map that stays.
+/// A session of which rows of a row group stay, with the rows of each map that stays.
 pub(crate) struct KeptSession<'a> {
     pub(crate) session: &'a Session,
     pub(crate) maps: Vec<(&'a Option<MapSource>, Range<usize>)>,
@@ -229,7 +269,7 @@ pub(crate) struct MapRows {
     pub(crate) rows: SessionRows,
 }
 
-/// Maps in the order in which a file has them.
+/// Sorts maps as a file has them: by model, param and description.
 pub(crate) fn in_map_order(mut maps: Vec<MapRows>) -> Vec<MapRows> {
     maps.sort_by(|first, second| first.map.cmp(&second.map));
     maps
@@ -239,8 +279,8 @@ pub(crate) fn without_maps(maps: Vec<MapRows>) -> Vec<SessionRows> {
     maps.into_iter().map(|map| map.rows).collect()
 }
 
-/// The values of the store's own columns, as [`TableName::added_columns`] orders them; null for the volume, which is of
-/// the session.
+/// The values of the store's own columns, in the order of [`TableName::added_columns`]. Null for the volume, which is a
+/// fact of the session.
 fn added_values(
     table: &TableName,
     kind: &TableKind,

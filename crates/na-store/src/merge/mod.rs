@@ -1,7 +1,7 @@
-//! What a store and a cache hold together: of two versions of a map, the newer.
+//! Merges store and cache: of two versions of a map, the newer counts.
 //!
-//! Knows `tables` and the cache. Export and reading both decide here, so that what is read before an export equals what it
-//! writes. Open `long_merge` first, then `pivot`.
+//! Knows `tables` and the cache. Export and reading both decide here, so that a read before an export equals what the
+//! export writes. Open `long_merge` first, then `pivot`.
 
 pub(crate) mod long_merge;
 pub(crate) mod pivot;

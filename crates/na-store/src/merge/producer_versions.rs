@@ -1,4 +1,4 @@
-//! Which versions of `parcellate` wrote a table's files.
+//! The versions of `parcellate` that wrote a table's files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 
-/// The versions that the sidecars of units in a cache name, by long table.
-pub(crate) fn producers(
+/// The versions that the sidecars of cached units name, by long table.
+pub(crate) fn cached_producers(
     cache: &Cache,
     units: &[Arc<CachedUnit>],
 ) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
@@ -27,8 +27,11 @@ pub(crate) fn producers(
     Ok(versions)
 }
 
-/// The versions that a file records.
-pub(crate) fn recorded(file: &ParquetReader) -> BTreeSet<String> {
-    let versions = file.key_value(keys::PRODUCERS);
-    versions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// The versions that a file records; none in a file of the pandas package.
+///
+/// # Errors
+/// A record that is not JSON.
+pub(crate) fn recorded_producers(file: &ParquetReader) -> Result<BTreeSet<String>, StoreError> {
+    let Some(text) = file.key_value(keys::PRODUCERS) else { return Ok(BTreeSet::new()) };
+    serde_json::from_str(text).map_err(|error| StoreError::damaged(file.path(), error))
 }

@@ -1,4 +1,4 @@
-//! The regions that a store's tables have, and which of them only some units bring.
+//! The regions of a store's tables, apart from those that only some units bring.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,12 +9,12 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::tables::existing_store::store::ExistingStore;
 
-/// The regions of each long table, those of some units apart.
+/// The regions of each long table, with those of some units kept apart.
 #[derive(Debug, Default)]
 pub struct RegionsInUse {
-    /// Of all other units.
+    /// The regions of all units that are not kept apart.
     pub others: BTreeMap<TableName, RegionSet>,
-    /// Of the units that were asked for.
+    /// The regions of each unit that is kept apart.
     pub of_units: HashMap<Unit, BTreeMap<TableName, RegionSet>>,
 }
 
@@ -27,10 +27,11 @@ impl RegionsInUse {
     }
 }
 
-/// The regions of a store, where there is one to add to, and of its cache; those of the units in `apart` for themselves.
+/// Collects the regions of a cache and of the store that it adds to; those of the units in `apart` are kept apart. Of a
+/// map that both have, the cache's regions count.
 ///
 /// # Errors
-/// A store or a cache that cannot be read.
+/// A store or cache that cannot be read.
 pub fn regions_in_use(
     store: Option<&ExistingStore>,
     cache: Option<&Cache>,
@@ -50,10 +51,11 @@ pub fn regions_in_use(
     for table in store.long_tables()? {
         let Some(file) = store.long_reader(table)? else { continue };
         let is_apart = apart.iter().any(|unit| unit.modality == table.modality());
-        let noted =
+        // The record saves a look at every row; a file without one that can be understood is read.
+        let recorded =
             file.key_value(keys::REGIONS).and_then(|text| serde_json::from_str::<RegionSet>(text).ok());
-        if let Some(noted) = noted.filter(|_| !is_apart && cached.is_empty()) {
-            in_use.others.entry(table.clone()).or_default().extend(&noted);
+        if let Some(recorded) = recorded.filter(|_| !is_apart && cached.is_empty()) {
+            in_use.others.entry(table.clone()).or_default().extend(&recorded);
             continue;
         }
         let Some(long) = store.long_file(table)? else { continue };

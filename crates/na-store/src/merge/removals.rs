@@ -1,11 +1,11 @@
-//! A store without what leaves it: the cache's units, the volumes, the files that are known.
+//! Takes what leaves the store out of the cache's units, the volumes and the lists of files.
 
 use na_cache::CachedUnit;
 use na_model::{Leaving, Removals, SourceFile, TivFinding, Unit};
 
 use crate::tables::tiv::TivTable;
 
-/// Takes out of a cache's units what leaves the store: a cache that stays must not bring it back.
+/// Takes what leaves the store out of a cache's units: a cache that stays must not bring it back.
 pub(crate) fn take_out_of_cache(units: &mut Vec<CachedUnit>, removals: &Removals) {
     if removals.is_empty() {
         return;
@@ -20,14 +20,14 @@ pub(crate) fn take_out_of_cache(units: &mut Vec<CachedUnit>, removals: &Removals
     }
 }
 
-/// Takes the volumes out that leave the store.
+/// Takes the volumes that leave the store out of its table.
 pub(crate) fn take_out_volumes(volumes: &mut TivTable, removals: &Removals) {
     for (unit, _) in removals.iter().filter(|(unit, _)| removals.takes_volume(unit)) {
         volumes.0.remove(&unit.session);
     }
 }
 
-/// What stays of the files that a unit was read from.
+/// Returns those of a unit's files that stay.
 pub(crate) fn sources_that_stay(
     unit: &Unit,
     mut sources: Vec<SourceFile>,
@@ -42,6 +42,6 @@ pub(crate) fn sources_that_stay(
 }
 
 /// Whether a cached unit brings neither a table nor a volume.
-pub(crate) fn is_of_nothing(unit: &CachedUnit) -> bool {
+pub(crate) fn brings_nothing(unit: &CachedUnit) -> bool {
     unit.tables.is_empty() && !matches!(unit.tiv, TivFinding::Measured(_))
 }

@@ -1,5 +1,4 @@
-//! What does not stay of a long table: what a cache brings anew, and what leaves the store. Maps of tables of sessions,
-//! and nothing else.
+//! The maps of sessions that do not stay in a long table: the cache brings them anew, or they leave the store.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,18 +8,19 @@ use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
 use crate::tables::long_index::{LongIndex, RowRange};
 
-/// What does not stay of each long table.
+/// The maps that do not stay, by long table.
 #[derive(Default)]
 pub(crate) struct Replaced {
     tables: HashMap<TableName, Arc<ReplacedMaps>>,
-    /// Units that leave whole, whatever tables they have.
+    /// Units that leave with all of their tables.
     leaving: HashSet<Unit>,
 }
 
-/// What does not stay of a long table.
+/// The maps of one long table that do not stay.
 #[derive(Debug, Default)]
 pub(crate) struct ReplacedMaps {
     maps: HashMap<Session, Vec<Option<MapSource>>>,
+    /// Sessions that leave with all of their maps.
     leaving: HashSet<Session>,
 }
 
@@ -75,7 +75,7 @@ impl ReplacedMaps {
         self.leaving.contains(session) || self.maps.get(session).is_some_and(|maps| maps.contains(map))
     }
 
-    /// The sessions of a table that have rows left.
+    /// The sessions of a table that keep rows.
     pub(crate) fn sessions_left(&self, index: &LongIndex) -> HashSet<Session> {
         let stays = |range: &&RowRange| {
             let key = index.sessions.get(range.session).zip(index.maps.get(range.map));

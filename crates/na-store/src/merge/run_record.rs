@@ -1,4 +1,4 @@
-//! What the run that filled a cache was asked to do.
+//! The record of the run that filled a cache.
 
 use na_cache::{Cache, RunRecord};
 use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
@@ -6,7 +6,7 @@ use na_model::{Compression, DEFAULT_ATLAS, ExportSettings, Listing};
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 
-/// What the cache records, or what the store was last written with.
+/// Returns the cache's record, or one made of the settings with which the store was last written.
 ///
 /// # Errors
 /// Another atlas than the one asked for; a cache or store that cannot be read.

@@ -1,4 +1,5 @@
-//! Of two versions of one thing the later is the store's, whether the cache has it or Parquet.
+//! Decides between two versions of one table or volume: the one that was read later counts, be it the cache's or
+//! Parquet's.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,8 +29,8 @@ const COLUMNS: [&str; 10] = [
     col::READ_AT,
 ];
 
-/// Takes out of a cache's units what the store read later. What was read at the same time counts as the cache has it, and
-/// what does not say when it was read is older than all else.
+/// Takes out of a cache's units what the store read later. Of what was read at the same time, the cache's version
+/// counts; a version without a time is older than any other.
 pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<(), StoreError> {
     if units.is_empty() {
         return Ok(());
@@ -39,7 +40,7 @@ pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<
         units.iter_mut().map(|unit| (unit.unit.clone(), unit)).collect();
     for row_group in 0..file.row_groups().len() {
         let batch = file.read_dictionaries(row_group, &COLUMNS)?;
-        let sources = Sources(&batch);
+        let sources = SourceRows(&batch);
         for (session, rows) in sessions_of_rows(&batch, file.path())? {
             for modality in Modality::ALL {
                 let Some(unit) = of_units.get_mut(&Unit::new(session.clone(), modality)) else { continue };
@@ -52,9 +53,9 @@ pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<
 }
 
 /// Rows of `sources.parquet`, text as dictionaries.
-struct Sources<'a>(&'a RecordBatch);
+struct SourceRows<'a>(&'a RecordBatch);
 
-impl Sources<'_> {
+impl SourceRows<'_> {
     fn take_out_older(&self, row: usize, unit: &mut CachedUnit) {
         let read_at = self.read_at(row);
         let kind = self.text(col::KIND, row);

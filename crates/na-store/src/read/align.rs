@@ -1,4 +1,4 @@
-//! Features beside each other, with metadata and TIV: rows aligned by session.
+//! Aligns features, metadata and TIV by session, side by side.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -13,13 +13,13 @@ use na_model::columns::KEY_COLUMNS;
 use crate::error::StoreError;
 use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
 
-/// Columns that go beside others, by session.
+/// Columns by session, to be aligned with others.
 pub(crate) struct FeatureColumns {
     /// `subject_code, session_id`, then the columns.
     pub(crate) batch: RecordBatch,
-    /// What the columns are called.
+    /// The names that the columns get.
     pub(crate) names: Vec<String>,
-    /// Whether its sessions make rows; otherwise it only adds to those there are.
+    /// Whether its sessions make rows. If not, it only adds columns to the rows of others.
     pub(crate) has_rows: bool,
 }
 
@@ -45,7 +45,7 @@ impl FeatureColumns {
         Self { batch, names, has_rows: false }
     }
 
-    /// Whether its columns are called what the batch calls them.
+    /// Whether the columns keep the names that they have in the batch.
     pub(crate) fn keeps_its_names(&self) -> bool {
         columns_of(&self.batch).eq(self.names.iter().cloned())
     }
@@ -56,7 +56,7 @@ fn columns_of(batch: &RecordBatch) -> impl Iterator<Item = String> {
     names.into_iter().skip(KEY_COLUMNS.len())
 }
 
-/// The parts side by side, a row for each session that one with rows has, sorted by subject and session.
+/// Joins the parts side by side: a row for each session that a part with rows has, by subject and session.
 pub(crate) fn side_by_side(parts: &[FeatureColumns], path: &Path) -> Result<RecordBatch, StoreError> {
     let of_parts =
         parts.iter().map(|part| sessions_of(&part.batch, path)).collect::<Result<Vec<_>, StoreError>>()?;
@@ -82,8 +82,8 @@ pub(crate) fn side_by_side(parts: &[FeatureColumns], path: &Path) -> Result<Reco
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(&arrow)
 }
 
-/// For each row the place of its session, none where the part has none.
+/// The index of each row's session in a part. Null if the part does not have the session.
 fn order(sessions: &[Session], rows: &BTreeSet<&Session>) -> UInt32Array {
-    let places: HashMap<&Session, u32> = sessions.iter().zip(0..).collect();
-    rows.iter().map(|session| places.get(*session).copied()).collect()
+    let indices: HashMap<&Session, u32> = sessions.iter().zip(0..).collect();
+    rows.iter().map(|session| indices.get(*session).copied()).collect()
 }

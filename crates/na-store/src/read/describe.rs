@@ -1,83 +1,78 @@
-//! What a store says of itself.
+//! Describes a store and its features.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use na_cache::CacheStatus;
 use na_model::columns::KEY_COLUMNS;
-use na_model::{MeasurementUnit, Modality, TableKind, WideFeature};
+use na_model::{MeasurementUnit, Modality, SubjectCode, TableKind, TableName, WideFeature};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
-use crate::merge::producer_versions::recorded;
+use crate::format::parquet_reader::ParquetReader;
+use crate::merge::producer_versions::recorded_producers;
 use crate::read::feature_lookup::FeatureLocation;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::tables::features::{FeatureKind, table_of};
+use crate::tables::tiv;
 
 /// A feature: one metric of one source, a row a session, a column a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct FeatureInfo {
-    /// Its name.
     pub name: String,
-    /// Anatomical or diffusion.
     pub modality: Modality,
-    /// The statistic.
     pub metric: String,
-    /// The tissue (`global` for TIV), for anatomical features.
+    /// `global` for TIV. `None` if the feature is diffusion.
     pub tissue: Option<String>,
-    /// The workflow, for diffusion features.
+    /// This and the next three are `None` if the feature is anatomical.
     pub workflow: Option<String>,
-    /// The model, for diffusion features.
     pub model: Option<String>,
-    /// The parameter, for diffusion features.
     pub param: Option<String>,
-    /// The description entity, for diffusion features.
+    /// The description entity of the map.
     pub desc: Option<String>,
-    /// The unit of its values: `mm3`, `mL`, `mm`, `dimensionless` or `unknown`.
+    /// The unit of the values: `mm3`, `mL`, `mm`, `dimensionless` or `unknown`.
     pub unit: String,
-    /// Rows.
+    /// The number of rows.
     pub n_sessions: usize,
-    /// Its columns of regions, in order.
+    /// The columns of regions, in order.
     pub regions: Vec<String>,
-    /// The atlas.
     pub atlas_name: String,
-    /// The versions of `parcellate` that wrote its tables, as far as their sidecars say.
+    /// The versions of `parcellate` that wrote the tables, as far as their sidecars say.
     pub producer_versions: Vec<String>,
-    /// Its file; none for one that is computed.
+    /// `None` if the feature is computed.
     pub file: Option<PathBuf>,
-    /// When its file was written, ISO 8601.
+    /// When the file was written, ISO 8601.
     pub created_at: Option<String>,
 }
 
 /// A store at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct StoreSummary {
-    /// The store's folder.
     pub folder: PathBuf,
-    /// The atlas; none where nothing is loaded.
+    /// `None` if nothing is loaded.
     pub atlas_name: Option<String>,
-    /// Sessions, over all tables.
+    /// Over all tables.
     pub n_sessions: usize,
-    /// Subjects, over all tables.
+    /// Over all tables.
     pub n_subjects: usize,
-    /// The long tables.
+    /// The names of the long tables.
     pub long_formats: Vec<String>,
-    /// The anatomical features.
     pub anatomical_features: Vec<String>,
-    /// The diffusion features.
     pub diffusion_features: Vec<String>,
     /// Whether any session has a total intracranial volume.
     pub has_tiv: bool,
-    /// When it was last exported, ISO 8601; none where it never was.
+    /// When the store was last exported, ISO 8601. `None` if it never was.
     pub updated_at: Option<String>,
-    /// The cache; none where there is none.
+    /// `None` if there is no cache.
     pub cache: Option<CacheStatus>,
 }
 
-/// What is told by the file of a feature that has one, and by its values where they are computed.
+/// What the file of a feature says, or its values if they are computed.
 struct FeatureFacts {
     kind: FeatureKind,
     unit: Option<String>,
@@ -89,33 +84,37 @@ struct FeatureFacts {
 }
 
 impl Snapshot {
+    pub(crate) fn summary(&self, cache: Option<CacheStatus>) -> Result<StoreSummary, StoreError> {
+        let sessions = &self.metadata()?.sessions;
+        let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
+        let was_exported = !self.manifest.long_formats.is_empty();
+        Ok(StoreSummary {
+            folder: self.output().to_owned(),
+            atlas_name: Some(self.atlas_name().to_owned()).filter(|atlas| !atlas.is_empty()),
+            n_sessions: sessions.len(),
+            n_subjects: subjects.len(),
+            long_formats: self.tables().iter().map(TableName::to_string).collect(),
+            anatomical_features: self.feature_names(Some(Modality::Anatomical))?,
+            diffusion_features: self.feature_names(Some(Modality::Diffusion))?,
+            has_tiv: !self.volumes()?.0.is_empty(),
+            updated_at: was_exported.then(|| self.manifest.updated_at.clone()),
+            cache,
+        })
+    }
+
+    /// The atlas of the cache, or else of the manifest. Empty if nothing is loaded.
+    fn atlas_name(&self) -> &str {
+        let cached = self.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
+        cached.unwrap_or(&self.manifest.atlas_name)
+    }
+
     pub(crate) fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
         let found = self.find_feature(name)?;
         let facts = match &found {
-            FeatureLocation::File(entry) => {
-                let file = self.feature_file(entry)?;
-                let fields = file.schema().fields();
-                let unit =
-                    fields.get(KEY_COLUMNS.len()).and_then(|field| field.metadata().get("unit").cloned());
-                let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
-                FeatureFacts {
-                    // What another program wrote back has no notes: the manifest says the same.
-                    kind: FeatureKind::of(&file).unwrap_or_else(|| kind_in_manifest(entry)),
-                    unit: unit.or_else(in_manifest),
-                    n_sessions: usize::try_from(file.n_rows()).unwrap_or_default(),
-                    regions: fields
-                        .iter()
-                        .skip(KEY_COLUMNS.len())
-                        .map(|field| field.name().clone())
-                        .collect(),
-                    producers: recorded(&file),
-                    created_at: file.key_value(keys::CREATED_AT).map(str::to_owned),
-                    file: Some(file.path().to_owned()),
-                }
-            }
+            FeatureLocation::File(entry) => exported_facts(entry, &self.feature_file(entry)?)?,
             FeatureLocation::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
-                self.computed_facts(&found, crate::tables::tiv::kind(), unit, BTreeSet::new())?
+                self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?
             }
             FeatureLocation::Computed(table, feature) => {
                 let unit = self.kinds().get(table).and_then(|kind| kind.unit_of(&feature.metric));
@@ -123,7 +122,6 @@ impl Snapshot {
             }
         };
         let (kind, path) = (facts.kind, facts.file.as_deref().unwrap_or(self.output()));
-        let cached = self.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
         Ok(FeatureInfo {
             modality: kind.modality.parse().map_err(|error| StoreError::damaged(path, error))?,
             name: kind.name,
@@ -136,7 +134,7 @@ impl Snapshot {
             unit: facts.unit.unwrap_or_else(|| MeasurementUnit::Unknown.to_string()),
             n_sessions: facts.n_sessions,
             regions: facts.regions,
-            atlas_name: cached.unwrap_or(&self.manifest.atlas_name).clone(),
+            atlas_name: self.atlas_name().to_owned(),
             producer_versions: facts.producers.into_iter().collect(),
             file: facts.file,
             created_at: facts.created_at,
@@ -165,7 +163,26 @@ impl Snapshot {
     }
 }
 
-/// The unit that a feature has by what the manifest says it is.
+fn exported_facts(entry: &WideFeature, file: &ParquetReader) -> Result<FeatureFacts, StoreError> {
+    let fields = file.schema().fields();
+    let unit = fields.get(KEY_COLUMNS.len()).and_then(|field| field.metadata().get("unit").cloned());
+    let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
+    let n_sessions =
+        usize::try_from(file.n_rows()).map_err(|error| StoreError::damaged(file.path(), error))?;
+    let regions = fields.iter().skip(KEY_COLUMNS.len());
+    Ok(FeatureFacts {
+        // A file that another program rewrote has no key-value metadata: the manifest says the same.
+        kind: FeatureKind::of(file).unwrap_or_else(|| kind_in_manifest(entry)),
+        unit: unit.or_else(in_manifest),
+        n_sessions,
+        regions: regions.map(|field| field.name().clone()).collect(),
+        producers: recorded_producers(file)?,
+        created_at: file.key_value(keys::CREATED_AT).map(str::to_owned),
+        file: Some(file.path().to_owned()),
+    })
+}
+
+/// The unit of a feature, by its entry in the manifest.
 fn unit_in_manifest(entry: &WideFeature) -> Option<MeasurementUnit> {
     TableKind::of_parcellate(&table_of(entry)?).unit_of(&entry.metric)
 }

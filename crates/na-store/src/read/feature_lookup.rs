@@ -1,4 +1,4 @@
-//! Finding a feature: in its file, or what it is to be computed out of.
+//! Finds a feature: its file, or the long table from which it is computed.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,19 +15,19 @@ use crate::tables::long_schema::LongSchema;
 use crate::tables::manifest;
 use crate::tables::paths::MANIFEST_FILE;
 
-/// A feature that can be read.
+/// Where a feature is read from.
 #[derive(Debug, Clone)]
 pub(crate) enum FeatureLocation {
     /// Total intracranial volume.
     Tiv,
-    /// It has a file, which is as new as all else.
+    /// Its file, which is up to date.
     File(WideFeature),
-    /// It is made out of a long table.
+    /// A long table.
     Computed(TableName, PlannedFeature),
 }
 
 impl Snapshot {
-    /// The features there are, or would be after an export.
+    /// The features that exist, or would exist after an export. Sorted by name.
     pub(crate) fn feature_names(&self, modality: Option<Modality>) -> Result<Vec<String>, StoreError> {
         let wanted = |of: Modality| modality.is_none_or(|modality| modality == of);
         let mut names = Vec::new();
@@ -83,7 +83,7 @@ impl Snapshot {
         Err(unknown("feature", name, self.output(), self.feature_names(None)?.iter().map(String::as_str)))
     }
 
-    /// The features that the tables of a family give, as an export would name them now.
+    /// The features of a family's tables, as an export would name them now.
     fn planned(
         &self,
         family: &[TableName],
@@ -104,14 +104,14 @@ impl Snapshot {
         family.iter().any(|table| self.is_touched(table))
     }
 
-    /// Whether an export would make features of the metrics that the last one made them of.
+    /// Whether an export would make features of the same metrics as the last one.
     fn has_the_same_metrics(&self) -> bool {
         let exported = manifest::wide_metrics(&self.manifest).map(WideMetrics::parse);
         exported.is_some_and(|exported| exported == self.wide_metrics())
     }
 
-    /// While a cache is there, an export may be under way: a feature's file is then as new as its long table's only
-    /// where it says so. Another table's features may also need its name by then.
+    /// While there is a cache, an export may be running: a feature's file is then as new as that of its long table only
+    /// if it records the same state. Another table's features may also need its name by then.
     fn has_current_file(
         &self,
         table: &TableName,
@@ -139,7 +139,7 @@ impl Snapshot {
         ))
     }
 
-    /// The file of a feature that has one.
+    /// Opens the file of a feature.
     pub(crate) fn feature_file(&self, entry: &WideFeature) -> Result<ParquetReader, StoreError> {
         let path = self.path_of(entry)?;
         ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))

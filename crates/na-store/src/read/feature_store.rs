@@ -1,4 +1,4 @@
-//! The store as analysis code sees it.
+//! The store for analysis code.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use na_cache::{Cancel, cache_status};
-use na_model::{Manifest, Modality, Session, SubjectCode, TableName};
+use na_model::{Modality, Session, TableName};
 
 use crate::error::StoreError;
 use crate::read::align::{FeatureColumns, side_by_side};
@@ -18,13 +18,13 @@ use crate::read::suggest::unknown;
 use crate::tables::paths::{METADATA_FILE, TIV_FILE};
 use crate::tables::store_version::StoreVersion;
 
-/// An export replaces a handful of files that are looked at: more tries than that are never needed.
+/// How often a read is tried while the store changes: an export replaces fewer of the files that are checked.
 const TRIES: usize = 50;
 
-/// A feature store that is read: Parquet first, the cache where Parquet has it not, or older.
+/// Reads a feature store: each unit from Parquet, or from the cache if that holds it newer or alone.
 ///
-/// Each call reads one consistent state, whatever pipeline runs beside it, and a later call sees what came since. It
-/// can be shared between threads.
+/// Each call reads one consistent state, whatever is loaded or exported meanwhile, and later calls see what was committed
+/// since. It can be shared between threads.
 ///
 /// ```no_run
 /// use na_store::{FeatureStore, ReadOptions};
@@ -40,15 +40,15 @@ const TRIES: usize = 50;
 #[derive(Debug)]
 pub struct FeatureStore {
     output: PathBuf,
-    /// The last state, where all of it was in Parquet.
+    /// The last state, if all of it was in Parquet.
     last: Mutex<Option<Arc<Snapshot>>>,
 }
 
 impl FeatureStore {
-    /// Opens the folder of a store; it may be empty yet.
+    /// Opens the folder of a store, which may still be empty.
     ///
     /// # Errors
-    /// A path that is no folder.
+    /// [`StoreError::NoFolder`].
     pub fn open(output: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let output = output.into();
         if !output.is_dir() {
@@ -57,7 +57,7 @@ impl FeatureStore {
         Ok(Self { output, last: Mutex::default() })
     }
 
-    /// The folder.
+    /// The store's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.output
@@ -66,25 +66,25 @@ impl FeatureStore {
     /// The long tables: `anatomical_gm`, `diffusion_AMICONODDI`, …
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn list_long_formats(&self) -> Result<Vec<String>, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
             Ok(snapshot.tables().iter().map(TableName::to_string).collect())
         })
     }
 
-    /// The features, of one modality or of both, sorted. Those that an export would give are among them.
+    /// The features of one modality or both, by name, including those that an export would add.
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn list_features(&self, modality: Option<Modality>) -> Result<Vec<String>, StoreError> {
         self.consistently(Origin::Newest, |snapshot| snapshot.feature_names(modality))
     }
 
-    /// The sessions, sorted.
+    /// The sessions, by subject and session.
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn existing_sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
             let mut sessions = snapshot.metadata()?.sessions.clone();
@@ -93,10 +93,10 @@ impl FeatureStore {
         })
     }
 
-    /// A feature's columns of regions, or a long table's regions.
+    /// The columns of regions of a feature, or the regions of a long table.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// An unknown name; a store that cannot be read.
     pub fn regions(&self, name: &str) -> Result<Vec<String>, StoreError> {
         if let Ok(table) = TableName::parse(name) {
             return self.consistently(Origin::Newest, |snapshot| {
@@ -107,27 +107,27 @@ impl FeatureStore {
         Ok(self.feature_info(name)?.regions)
     }
 
-    /// What a feature is: where it comes from, its unit, its regions, which versions made it.
+    /// Describes a feature: its origin, unit and regions, and the versions that made it.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// An unknown name; a store that cannot be read.
     pub fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
         self.consistently(Origin::Newest, |snapshot| snapshot.feature_info(name))
     }
 
-    /// Batches of a long table with all its columns, streaming.
+    /// Streams batches of a long table with all its columns.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// An unknown name; a store that cannot be read.
     pub fn scan_long(&self, name: &str) -> Result<LongScan, StoreError> {
         self.scan_long_with(name, &ReadOptions::default())
     }
 
-    /// Batches of a part of a long table, streaming. Only the columns and row groups that are needed are read.
+    /// Streams batches of some rows and columns of a long table. Only the columns and row groups that are needed are
+    /// read.
     ///
     /// # Errors
-    /// A name that is not there, of a table, subject, session, region or metric; an empty list; a store that cannot be
-    /// read.
+    /// An unknown name of a table, subject, session, region or metric; an empty list; a store that cannot be read.
     pub fn scan_long_with(&self, name: &str, options: &ReadOptions) -> Result<LongScan, StoreError> {
         options.are_not_empty()?;
         self.consistently(options.origin, |snapshot| {
@@ -139,26 +139,26 @@ impl FeatureStore {
     }
 
     /// A feature: `subject_code, session_id`, a column a region, then metadata and `tiv` as asked for. Rows are sorted
-    /// by subject and session. A column of the metadata that a region has the name of becomes `metadata:NAME`.
+    /// by subject and session. A metadata column with the name of a region becomes `metadata:NAME`.
     ///
     /// # Errors
-    /// A name that is not there, of a feature, subject, session or region; an empty list; a store that cannot be read.
+    /// An unknown name of a feature, subject, session or region; an empty list; a store that cannot be read.
     pub fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
         options.are_not_empty()?;
         self.consistently(options.origin, |snapshot| {
             let found = [snapshot.find_feature(name)?];
             snapshot.has_sessions(options)?;
             let parts = snapshot.features(&found, options)?.into_iter().map(FeatureColumns::alone).collect();
-            joined(snapshot, parts, options)
+            with_metadata(snapshot, parts, options)
         })
     }
 
     /// Features side by side: `subject_code, session_id`, then columns called `feature:region`, then metadata and
-    /// `tiv` as asked for. There is a row for each session that any of them has.
+    /// `tiv` as asked for. Each session of any of the features has a row.
     ///
     /// # Errors
-    /// A name that is not there, of a feature, subject, session or region; an empty list, also of features; a store that
-    /// cannot be read.
+    /// An unknown name of a feature, subject, session or region; an empty list, also of features; a store that cannot
+    /// be read.
     pub fn features_batch<S: AsRef<str>>(
         &self,
         names: &[S],
@@ -168,27 +168,15 @@ impl FeatureStore {
         if names.is_empty() {
             return Err(StoreError::EmptyList { what: "names" });
         }
-        self.consistently(options.origin, |snapshot| {
-            let mut seen = HashSet::new();
-            let names: Vec<&str> =
-                names.iter().map(AsRef::as_ref).filter(|name| seen.insert(*name)).collect();
-            let found =
-                names.iter().map(|name| snapshot.find_feature(name)).collect::<Result<Vec<_>, _>>()?;
-            snapshot.has_sessions(options)?;
-            let batches = snapshot.features(&found, options)?.into_iter();
-            let parts = names
-                .iter()
-                .zip(batches)
-                .map(|(name, batch)| FeatureColumns::among_others(name, batch))
-                .collect();
-            joined(snapshot, parts, options)
-        })
+        let mut seen = HashSet::new();
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).filter(|name| seen.insert(*name)).collect();
+        self.consistently(options.origin, |snapshot| features_side_by_side(snapshot, &names, options))
     }
 
-    /// Total intracranial volume: `subject_code, session_id, tiv` (mL), a row for each session that has one.
+    /// Total intracranial volume: `subject_code, session_id, tiv` (mL), a row for each session with a volume.
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn tiv_batch(&self) -> Result<RecordBatch, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
             let sessions = &snapshot.metadata()?.sessions;
@@ -200,7 +188,7 @@ impl FeatureStore {
     /// called `AGE`, years.
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn metadata_batch(&self) -> Result<RecordBatch, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
             let path = self.output.join(METADATA_FILE);
@@ -211,33 +199,13 @@ impl FeatureStore {
     /// The store at a glance.
     ///
     /// # Errors
-    /// A store or a cache that cannot be read.
+    /// A store or cache that cannot be read.
     pub fn summary(&self) -> Result<StoreSummary, StoreError> {
         let cache = cache_status(&self.output, &Cancel::never())?;
-        self.consistently(Origin::Newest, |snapshot| {
-            let sessions = &snapshot.metadata()?.sessions;
-            let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
-            let manifest: &Manifest = &snapshot.manifest;
-            let cached = snapshot.cached.as_ref().map(|cached| &cached.record.settings.atlas_name);
-            let atlas_name = cached.unwrap_or(&manifest.atlas_name).clone();
-            let tables = snapshot.tables();
-            let was_exported = !manifest.long_formats.is_empty();
-            Ok(StoreSummary {
-                folder: self.output.clone(),
-                atlas_name: Some(atlas_name).filter(|atlas| !atlas.is_empty()),
-                n_sessions: sessions.len(),
-                n_subjects: subjects.len(),
-                long_formats: tables.iter().map(TableName::to_string).collect(),
-                anatomical_features: snapshot.feature_names(Some(Modality::Anatomical))?,
-                diffusion_features: snapshot.feature_names(Some(Modality::Diffusion))?,
-                has_tiv: !snapshot.volumes()?.0.is_empty(),
-                updated_at: was_exported.then(|| manifest.updated_at.clone()),
-                cache: cache.clone(),
-            })
-        })
+        self.consistently(Origin::Newest, |snapshot| snapshot.summary(cache.clone()))
     }
 
-    /// Reads until the store was the same before and after.
+    /// Reads again until the store was the same before and after.
     fn consistently<T>(
         &self,
         origin: Origin,
@@ -283,7 +251,20 @@ fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError>
     Err(unknown("long table", name, snapshot.output(), names.iter().map(String::as_str)))
 }
 
-fn joined(
+fn features_side_by_side(
+    snapshot: &Snapshot,
+    names: &[&str],
+    options: &ReadOptions,
+) -> Result<RecordBatch, StoreError> {
+    let found = names.iter().map(|name| snapshot.find_feature(name)).collect::<Result<Vec<_>, _>>()?;
+    snapshot.has_sessions(options)?;
+    let batches = snapshot.features(&found, options)?.into_iter();
+    let parts = names.iter().zip(batches).map(|(name, batch)| FeatureColumns::among_others(name, batch));
+    with_metadata(snapshot, parts.collect(), options)
+}
+
+/// Joins features with the metadata and volumes asked for.
+fn with_metadata(
     snapshot: &Snapshot,
     mut parts: Vec<FeatureColumns>,
     options: &ReadOptions,
@@ -307,7 +288,7 @@ fn joined(
 mod tests {
     use std::cell::Cell;
 
-    use na_model::{Compression, ExportSettings, WideMetrics};
+    use na_model::{Compression, ExportSettings, SubjectCode, WideMetrics};
 
     use super::*;
     use crate::format::file_changes::FileChanges;
@@ -317,7 +298,7 @@ mod tests {
         TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into())
     }
 
-    /// Puts files with another volume in the place of those that are there.
+    /// Replaces the files by files with another volume.
     fn replace(output: &Path, millilitres: f64) {
         let settings = ExportSettings {
             atlas_name: "A".to_owned(),

@@ -1,4 +1,4 @@
-//! What a reader wants of a table or a feature.
+//! Which rows and columns of a table or feature a reader wants.
 
 use std::collections::HashSet;
 
@@ -7,19 +7,18 @@ use na_model::{Session, SubjectCode};
 /// Where units are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
-    /// Each unit from Parquet, or from the cache where the cache holds it newer or alone.
+    /// Each unit from Parquet, or from the cache if that holds it newer or alone.
     #[default]
     Newest,
-    /// What was exported, and nothing else.
+    /// Only what was exported.
     Parquet,
-    /// What the cache holds, and nothing else.
+    /// Only what the cache holds.
     Cache,
 }
 
 /// Which rows and columns to read. The default is all sessions and regions, with metadata and without TIV.
 ///
-/// What is not in the store, and a list with nothing in it, is an error of the read: no row comes only where a session
-/// has none in that table.
+/// An unknown name or an empty list is an error of the read: a session gives no row only if it has none in that table.
 ///
 /// ```
 /// use na_model::SubjectCode;
@@ -78,7 +77,7 @@ impl ReadOptions {
         self
     }
 
-    /// Only these statistics of a long table. A feature has but one and is not affected.
+    /// Only these metrics of a long table. A feature has only one and is not affected.
     #[must_use]
     pub fn metrics<S: Into<String>>(mut self, metrics: impl IntoIterator<Item = S>) -> Self {
         self.metrics = Some(metrics.into_iter().map(Into::into).collect());
@@ -92,14 +91,14 @@ impl ReadOptions {
         self
     }
 
-    /// With total intracranial volume, mL, in a column `tiv`. Anatomical long tables have it in any case.
+    /// With total intracranial volume, mL, in a column `tiv`. Anatomical long tables always have it.
     #[must_use]
     pub fn with_tiv(mut self) -> Self {
         self.tiv = true;
         self
     }
 
-    /// Units from here only.
+    /// Reads units from this origin.
     #[must_use]
     pub fn from(mut self, origin: Origin) -> Self {
         self.origin = origin;

@@ -1,12 +1,13 @@
-//! Everything as Polars frames.
+//! Reads everything as Polars frames.
 //!
-//! Arrays cross by Arrow's C data interface: doubles, integers and booleans are not copied.
+//! Arrays cross Arrow's C data interface: doubles, integers and booleans are not copied.
 
 use std::mem;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
 use polars::error::PolarsError;
 use polars::frame::DataFrame;
@@ -17,7 +18,7 @@ use crate::error::StoreError;
 use crate::read::feature_store::FeatureStore;
 use crate::read::options::ReadOptions;
 
-// Both crates declare the C structs of the Arrow specification; what they call them differs.
+// Both crates declare the C structs of the Arrow specification, under their own names.
 const _: () = assert!(
     size_of::<FFI_ArrowArray>() == size_of::<polars_ffi::ArrowArray>()
         && align_of::<FFI_ArrowArray>() == align_of::<polars_ffi::ArrowArray>()
@@ -29,7 +30,7 @@ impl FeatureStore {
     /// A long table, all rows and columns.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// As [`FeatureStore::scan_long`].
     pub fn load_long(&self, name: &str) -> Result<DataFrame, StoreError> {
         self.load_long_with(name, &ReadOptions::default())
     }
@@ -37,25 +38,25 @@ impl FeatureStore {
     /// Some rows and columns of a long table.
     ///
     /// # Errors
-    /// A name that is not there; a store that cannot be read.
+    /// As [`FeatureStore::scan_long_with`].
     pub fn load_long_with(&self, name: &str, options: &ReadOptions) -> Result<DataFrame, StoreError> {
         let (schema, batches) = self.scan_long_with(name, options)?.read_all()?;
         self.frame(&schema, &batches)
     }
 
-    /// A feature as [`FeatureStore::feature_batch`] gives it.
+    /// A feature, with the columns of [`FeatureStore::feature_batch`].
     ///
     /// # Errors
-    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    /// As [`FeatureStore::feature_batch`].
     pub fn load_feature(&self, name: &str, options: &ReadOptions) -> Result<DataFrame, StoreError> {
         let batch = self.feature_batch(name, options)?;
         self.frame(&batch.schema(), &[batch])
     }
 
-    /// Features side by side as [`FeatureStore::features_batch`] gives them: columns are called `feature:region`.
+    /// Features side by side, with the columns of [`FeatureStore::features_batch`], called `feature:region`.
     ///
     /// # Errors
-    /// A name that is not there, of a feature or a region; a store that cannot be read.
+    /// As [`FeatureStore::features_batch`].
     pub fn load_features<S: AsRef<str>>(
         &self,
         names: &[S],
@@ -88,38 +89,37 @@ impl FeatureStore {
         let empty = [RecordBatch::new_empty(Arc::clone(schema))];
         let batches = if batches.is_empty() { &empty } else { batches };
         let height = batches.iter().map(RecordBatch::num_rows).sum();
-        let columns = (0..schema.fields().len()).map(|place| column(schema, batches, place));
+        let columns = (0..schema.fields().len()).map(|index| column(schema, batches, index));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(frame)?;
         DataFrame::new(height, columns).map_err(frame)
     }
 }
 
-fn column(schema: &SchemaRef, batches: &[RecordBatch], place: usize) -> Result<Column, PolarsError> {
-    let field = schema.field(place);
-    let failed = |error: arrow::error::ArrowError| PolarsError::ComputeError(error.to_string().into());
+fn column(schema: &SchemaRef, batches: &[RecordBatch], index: usize) -> Result<Column, PolarsError> {
+    let field = schema.field(index);
     let mut chunks = Vec::with_capacity(batches.len());
     for batch in batches {
-        chunks.push(import(batch.column(place).as_ref(), field).map_err(failed)??);
+        chunks.push(import(batch.column(index).as_ref(), field)?);
     }
     Ok(Series::from_arrow_chunks(PlSmallStr::from_str(field.name()), chunks)?.into_column())
 }
 
 /// Hands an array over to Polars.
 #[expect(unsafe_code, reason = "the C data interface")]
-fn import(
-    array: &dyn Array,
-    field: &arrow::datatypes::Field,
-) -> Result<Result<Box<dyn polars_arrow::array::Array>, PolarsError>, arrow::error::ArrowError> {
-    let (array, _) = to_ffi(&array.to_data())?;
-    let schema = FFI_ArrowSchema::try_from(field)?;
+fn import(array: &dyn Array, field: &Field) -> Result<Box<dyn polars_arrow::array::Array>, PolarsError> {
+    let (array, _) = to_ffi(&array.to_data()).map_err(not_exported)?;
+    let schema = FFI_ArrowSchema::try_from(field).map_err(not_exported)?;
     // SAFETY: both are the struct `ArrowSchema` of the specification, `repr(C)`, of equal size and alignment; the
     // value moves, and with it the duty to release it.
     let schema = unsafe { mem::transmute::<FFI_ArrowSchema, polars_ffi::ArrowSchema>(schema) };
     // SAFETY: the same for the struct `ArrowArray`.
     let array = unsafe { mem::transmute::<FFI_ArrowArray, polars_ffi::ArrowArray>(array) };
     // SAFETY: the schema was exported by arrow from a valid field.
-    let imported = unsafe { polars_ffi::import_field_from_c(&schema) }
-        // SAFETY: the array was exported by arrow together with a field of its type.
-        .and_then(|field| unsafe { polars_ffi::import_array_from_c(array, field.dtype().clone()) });
-    Ok(imported)
+    let field = unsafe { polars_ffi::import_field_from_c(&schema) }?;
+    // SAFETY: the array was exported by arrow together with a field of its type.
+    unsafe { polars_ffi::import_array_from_c(array, field.dtype().clone()) }
+}
+
+fn not_exported(error: ArrowError) -> PolarsError {
+    PolarsError::ComputeError(error.to_string().into())
 }

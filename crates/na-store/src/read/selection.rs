@@ -1,6 +1,7 @@
-//! Whether what a reader asks for is in the store: a name of nobody would give no row, without a word.
+//! Checks that what a reader asks for is in the store: an unknown name would silently give no row.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use na_model::{Session, SubjectCode, TableName};
 
@@ -10,7 +11,10 @@ use crate::read::snapshot::Snapshot;
 use crate::read::suggest::{closest, unknown};
 
 impl ReadOptions {
-    /// That there is something in every list.
+    /// Checks that no list is empty.
+    ///
+    /// # Errors
+    /// [`StoreError::EmptyList`].
     pub(crate) fn are_not_empty(&self) -> Result<(), StoreError> {
         let lists = [
             ("sessions", self.sessions.as_ref().map(HashSet::is_empty)),
@@ -26,32 +30,38 @@ impl ReadOptions {
 }
 
 impl Snapshot {
-    /// That the subjects and sessions asked for are there, whether or not they have rows in the table at hand.
+    /// Checks that the subjects and sessions asked for exist, whether or not they have rows in the table at hand.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSession`]; a store that cannot be read.
     pub(crate) fn has_sessions(&self, options: &ReadOptions) -> Result<(), StoreError> {
         if options.wants_all_sessions() {
             return Ok(());
         }
-        let mut missing = Missing::all_of(options);
+        let mut missing = MissingSessions::all_of(options);
         let metadata = self.metadata()?;
-        missing.strike(&metadata.sessions);
+        missing.remove(&metadata.sessions);
         if missing.is_empty() {
             return Ok(());
         }
-        // A store of another program may have tables with sessions that its metadata do not name.
+        // A store of another program may have tables with sessions that its metadata lacks.
         let mut known: BTreeSet<Session> = metadata.sessions.iter().cloned().collect();
         for table in &self.in_parquet {
             let Some(long) = self.old(table)? else { continue };
             let sessions = &long.index.sessions;
-            missing.strike(sessions);
+            missing.remove(sessions);
             if missing.is_empty() {
                 return Ok(());
             }
             known.extend(sessions.iter().cloned());
         }
-        Err(missing.error(self, &known))
+        Err(missing.into_error(self, &known))
     }
 
-    /// That a long table has the regions asked for.
+    /// Checks that a long table has the regions asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownName`]; a store that cannot be read.
     pub(crate) fn has_regions(&self, table: &TableName, options: &ReadOptions) -> Result<(), StoreError> {
         let Some(regions) = &options.regions else { return Ok(()) };
         let labels = self.labels(table)?;
@@ -61,7 +71,7 @@ impl Snapshot {
         }
     }
 
-    /// The regions of a long table, sorted.
+    /// The labels of a long table's regions, sorted.
     pub(crate) fn labels(&self, table: &TableName) -> Result<Vec<String>, StoreError> {
         let merge = self.merge(table)?;
         let old = merge.old.iter().flat_map(|old| &old.index.regions);
@@ -73,13 +83,13 @@ impl Snapshot {
     }
 }
 
-/// What was asked for and not found yet.
-struct Missing<'a> {
+/// Subjects and sessions that were asked for and are not found yet.
+struct MissingSessions<'a> {
     subjects: BTreeSet<&'a SubjectCode>,
     sessions: BTreeSet<&'a Session>,
 }
 
-impl<'a> Missing<'a> {
+impl<'a> MissingSessions<'a> {
     fn all_of(options: &'a ReadOptions) -> Self {
         Self {
             subjects: options.subjects.iter().flatten().collect(),
@@ -87,8 +97,8 @@ impl<'a> Missing<'a> {
         }
     }
 
-    fn strike(&mut self, known: &[Session]) {
-        for session in known {
+    fn remove(&mut self, found: &[Session]) {
+        for session in found {
             self.subjects.remove(&session.subject);
             self.sessions.remove(session);
         }
@@ -98,28 +108,29 @@ impl<'a> Missing<'a> {
         self.subjects.is_empty() && self.sessions.is_empty()
     }
 
-    fn error(&self, snapshot: &Snapshot, known: &BTreeSet<Session>) -> StoreError {
-        let subjects: BTreeSet<&str> = known.iter().map(|session| session.subject.as_str()).collect();
-        let (what, wanted, known): (_, Vec<String>, Vec<String>) = match self.subjects.is_empty() {
-            false => (
-                "subject",
-                self.subjects.iter().map(ToString::to_string).collect(),
-                subjects.into_iter().map(str::to_owned).collect(),
-            ),
-            true => (
-                "session",
-                self.sessions.iter().map(ToString::to_string).collect(),
-                known.iter().map(ToString::to_string).collect(),
-            ),
-        };
-        let name = wanted.first().cloned().unwrap_or_default();
-        StoreError::UnknownSession {
-            what,
-            nearest: closest(&name, &known),
-            name,
-            more: wanted.len().saturating_sub(1),
-            output: snapshot.output().to_owned(),
-            known: known.len(),
+    /// Names the first missing subject, or else the first missing session.
+    fn into_error(self, snapshot: &Snapshot, known: &BTreeSet<Session>) -> StoreError {
+        let output = snapshot.output();
+        if self.subjects.is_empty() {
+            return unknown_session("session", &texts(self.sessions), &texts(known), output);
         }
+        let known: BTreeSet<&SubjectCode> = known.iter().map(|session| &session.subject).collect();
+        unknown_session("subject", &texts(self.subjects), &texts(known), output)
+    }
+}
+
+fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+    all.into_iter().map(|one| one.to_string()).collect()
+}
+
+fn unknown_session(what: &'static str, missing: &[String], known: &[String], output: &Path) -> StoreError {
+    let name = missing.first().cloned().unwrap_or_default();
+    StoreError::UnknownSession {
+        what,
+        nearest: closest(&name, known),
+        name,
+        more: missing.len().saturating_sub(1),
+        output: output.to_owned(),
+        known: known.len(),
     }
 }

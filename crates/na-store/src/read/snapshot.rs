@@ -11,7 +11,7 @@ use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::{LongMerge, SessionFacts};
-use crate::merge::producer_versions::{producers, recorded};
+use crate::merge::producer_versions::{cached_producers, recorded_producers};
 use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
@@ -25,33 +25,34 @@ use crate::tables::metadata::table::MetadataTable;
 use crate::tables::store_version::StoreVersion;
 use crate::tables::tiv::TivTable;
 
-/// What a store and its cache held when this was made. Files are opened when they are needed: that none of them changed
-/// until then, the [`StoreVersion`] tells.
+/// What a store and its cache held at one instant. Files are opened when they are needed: the [`StoreVersion`] tells
+/// whether any of them has changed by then.
 pub(crate) struct Snapshot {
     pub(crate) store: ExistingStore,
     version: StoreVersion,
     pub(crate) manifest: Manifest,
     pub(crate) cached: Option<Cached>,
+    /// Whether exported files are read.
     exported: bool,
-    /// The store's own long tables, where what is exported is read.
+    /// The exported long tables; empty if exported files are not read.
     pub(crate) in_parquet: BTreeSet<TableName>,
-    /// Whether there is a cache that could not be looked at.
+    /// Whether there is a cache that could not be read.
     hidden: bool,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
     kinds: OnceLock<BTreeMap<TableName, Arc<TableKind>>>,
 }
 
-/// What the cache held.
+/// What the cache held at that instant.
 pub(crate) struct Cached {
     pub(crate) cache: Cache,
     pub(crate) record: RunRecord,
     units: Vec<Arc<CachedUnit>>,
     forms: Vec<TableForm>,
     replaced: Replaced,
-    /// Whether its commit takes something away, and has begun.
+    /// Whether a commit has begun that takes something out of the store.
     has_begun: bool,
-    /// What that takes away.
+    /// What that commit takes out.
     removals: Removals,
 }
 
@@ -76,8 +77,8 @@ impl Snapshot {
             },
         };
         let mut exported = origin != Origin::Cache;
+        // A fresh load is the store as soon as its commit has begun, and nothing before.
         if cached.as_ref().is_some_and(|cached| cached.record.fresh) {
-            // A fresh load is the store once its commit has begun, and nothing before.
             let has_begun = cached.as_ref().is_some_and(|cached| cached.has_begun);
             exported = exported && !has_begun;
             cached = cached.filter(|_| has_begun);
@@ -101,35 +102,34 @@ impl Snapshot {
         })
     }
 
-    /// The folder.
     pub(crate) fn output(&self) -> &Path {
         self.store.output()
     }
 
-    /// Whether the store is still what it was when this was made.
+    /// Whether the store has not changed since.
     pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
         let undisturbed = self.cached.as_ref().is_none_or(|cached| cached.cache.is_undisturbed());
         Ok(undisturbed && StoreVersion::of(self.output())? == self.version)
     }
 
-    /// Whether it may be kept for the next read: one with a cache would hold the write-ahead log, and one whose cache is
-    /// hidden would not see it when it can be seen.
+    /// Whether it may be kept for the next read. With a cache, it would pin the write-ahead log; with a hidden cache,
+    /// it would miss that the cache can be read again.
     pub(crate) fn can_be_kept(&self) -> bool {
         self.is_parquet_alone() && !self.hidden
     }
 
-    /// Whether all there is to read is in Parquet.
+    /// Whether everything that is read is in Parquet.
     pub(crate) fn is_parquet_alone(&self) -> bool {
         self.cached.is_none() && self.exported
     }
 
-    /// The long tables, also those that are going to lose all their rows.
+    /// The long tables, with those that will lose all their rows.
     pub(crate) fn all_tables(&self) -> BTreeSet<TableName> {
         let cached = self.cached.iter().flat_map(|cached| &cached.forms);
         self.in_parquet.iter().chain(cached.map(|form| &form.table)).cloned().collect()
     }
 
-    /// The long tables: those that have rows.
+    /// The long tables that have rows.
     pub(crate) fn tables(&self) -> BTreeSet<TableName> {
         let mut with_rows = self.all_tables();
         with_rows.retain(|table| self.has_table(table));
@@ -141,32 +141,38 @@ impl Snapshot {
         self.is_touched(table) || self.in_parquet.contains(table)
     }
 
-    /// What each long table is, also those that are going to lose all their rows.
+    /// What each long table is, with those that will lose all their rows.
     pub(crate) fn kinds(&self) -> &BTreeMap<TableName, Arc<TableKind>> {
-        self.kinds.get_or_init(|| {
-            let mut told = ManifestRecord::of(&self.manifest).unwrap_or_default().table_kinds;
-            let mut kind =
-                |table: &TableName| told.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
-            let mut kinds: BTreeMap<TableName, Arc<TableKind>> =
-                self.in_parquet.iter().map(|table| (table.clone(), kind(table))).map(shared).collect();
-            let cached = self.cached.iter().flat_map(|cached| &cached.forms);
-            kinds.extend(cached.map(|form| (form.table.clone(), Arc::clone(&form.kind))));
-            kinds
-        })
+        self.kinds.get_or_init(|| self.merged_kinds())
+    }
+
+    fn merged_kinds(&self) -> BTreeMap<TableName, Arc<TableKind>> {
+        let record = ManifestRecord::of(&self.manifest);
+        let mut recorded = record.map(|record| record.table_kinds).unwrap_or_default();
+        let mut kinds = BTreeMap::new();
+        for table in &self.in_parquet {
+            let kind = recorded.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
+            kinds.insert(table.clone(), Arc::new(kind));
+        }
+        let cached = self.cached.iter().flat_map(|cached| &cached.forms);
+        kinds.extend(cached.map(|form| (form.table.clone(), Arc::clone(&form.kind))));
+        kinds
     }
 
     /// The versions of `parcellate` that wrote a table's files.
     pub(crate) fn producers(&self, table: &TableName) -> Result<BTreeSet<String>, StoreError> {
-        let mut versions = self.file(table)?.map(|file| recorded(&file)).unwrap_or_default();
+        let mut versions = match self.file(table)? {
+            Some(file) => recorded_producers(&file)?,
+            None => BTreeSet::new(),
+        };
         if let Some(cached) = &self.cached {
-            versions.extend(
-                producers(&cached.cache, &cached.units)?.remove(&table.to_string()).unwrap_or_default(),
-            );
+            let of_cache = cached_producers(&cached.cache, &cached.units)?.remove(&table.to_string());
+            versions.extend(of_cache.into_iter().flatten());
         }
         Ok(versions)
     }
 
-    /// The exported file of a long table.
+    /// The exported file of a long table. `None` if there is none, or exported files are not read.
     pub(crate) fn file(&self, table: &TableName) -> Result<Option<ParquetReader>, StoreError> {
         if !self.in_parquet.contains(table) {
             return Ok(None);
@@ -174,7 +180,7 @@ impl Snapshot {
         self.store.long_reader(table)
     }
 
-    /// The exported file of a long table, and which rows are whose.
+    /// The same, with the index of its rows.
     pub(crate) fn old(&self, table: &TableName) -> Result<Option<Arc<LongFile>>, StoreError> {
         if self.in_parquet.contains(table) { self.store.long_file(table) } else { Ok(None) }
     }
@@ -190,12 +196,12 @@ impl Snapshot {
         Ok(LongMerge::new(table, self.old(table)?, replaced, units, forms, facts))
     }
 
-    /// Whether the cache holds rows of a table.
+    /// Whether the cache adds, replaces or removes rows of a table.
     pub(crate) fn is_touched(&self, table: &TableName) -> bool {
         self.cached.as_ref().is_some_and(|cached| !cached.replaced.in_table(table).is_empty())
     }
 
-    /// The metrics that become features.
+    /// The metrics that have features.
     pub(crate) fn wide_metrics(&self) -> WideMetrics {
         match &self.cached {
             Some(cached) => cached.record.settings.wide_metrics.clone(),
@@ -213,30 +219,32 @@ impl Snapshot {
         let old = if self.exported { MetadataTable::read(self.output())? } else { MetadataTable::default() };
         let metadata = match &self.cached {
             None => old,
-            Some(cached) => {
-                let mut old = old;
-                if self.exported && ManifestRecord::of(&self.manifest).is_none() {
-                    let tables = self.in_parquet.iter().filter_map(|table| self.old(table).transpose());
-                    let tables = tables.collect::<Result<Vec<_>, _>>()?;
-                    old.take_over(tables.iter().map(AsRef::as_ref), &TivTable::read(self.output())?)?;
-                }
-                let (is_empty, losing) = (cached.removals.is_empty(), cached.removals.sessions());
-                let stay = old.sessions.iter().filter(|session| !losing.contains(session));
-                let mut sessions: HashSet<Session> = stay.cloned().collect();
-                sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
-                sessions.extend(self.volumes()?.0.keys().cloned());
-                if self.exported && (old.sessions.is_empty() || !is_empty) {
-                    let leaving = Replaced::of(&[], &cached.removals);
-                    for table in &self.in_parquet {
-                        let old = self.old(table)?;
-                        let stay = old.iter().map(|old| leaving.in_table(table).sessions_left(&old.index));
-                        sessions.extend(stay.flatten());
-                    }
-                }
-                MetadataTable::merge(old, &cached.record.listing, &sessions)
-            }
+            Some(cached) => self.merged_metadata(old, cached)?,
         };
         Ok(Arc::clone(self.metadata.get_or_init(|| Arc::new(metadata))))
+    }
+
+    /// The metadata as an export would merge it now.
+    fn merged_metadata(&self, mut old: MetadataTable, cached: &Cached) -> Result<MetadataTable, StoreError> {
+        if self.exported && ManifestRecord::of(&self.manifest).is_none() {
+            let tables = self.in_parquet.iter().filter_map(|table| self.old(table).transpose());
+            let tables = tables.collect::<Result<Vec<_>, _>>()?;
+            old.take_over(tables.iter().map(AsRef::as_ref), &TivTable::read(self.output())?)?;
+        }
+        let losing = cached.removals.sessions();
+        let stay = old.sessions.iter().filter(|session| !losing.contains(session));
+        let mut sessions: HashSet<Session> = stay.cloned().collect();
+        sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
+        sessions.extend(self.volumes()?.0.keys().cloned());
+        if self.exported && (old.sessions.is_empty() || !cached.removals.is_empty()) {
+            let leaving = Replaced::of(&[], &cached.removals);
+            for table in &self.in_parquet {
+                let old = self.old(table)?;
+                let stay = old.iter().map(|old| leaving.in_table(table).sessions_left(&old.index));
+                sessions.extend(stay.flatten());
+            }
+        }
+        Ok(MetadataTable::merge(old, &cached.record.listing, &sessions))
     }
 
     /// Total intracranial volumes.
@@ -254,7 +262,7 @@ impl Snapshot {
 }
 
 impl Cached {
-    /// What it holds; beside what is exported only what is newer than that.
+    /// Reads what it holds. With exported files, only what is newer than theirs counts.
     fn read(store: &ExistingStore, with_exported: bool) -> Result<Option<Self>, StoreError> {
         let output = store.output();
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
@@ -274,11 +282,7 @@ impl Cached {
     }
 }
 
-fn shared((table, kind): (TableName, TableKind)) -> (TableName, Arc<TableKind>) {
-    (table, Arc::new(kind))
-}
-
-/// Says why a cache is not read, once for each store: what follows is as true of the next read.
+/// Warns that a cache is not read, once for each store.
 fn say_once(output: &Path, why: &CacheError) {
     static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(output.to_owned()) {

@@ -1,13 +1,13 @@
-//! Saying which names there are, when one is not.
+//! Unknown-name errors with suggestions.
 
 use std::path::Path;
 
 use crate::error::StoreError;
 
-/// So many near names are told.
+/// The most names that are suggested.
 const NEAREST: usize = 3;
 
-/// Names less alike than this are not meant.
+/// The least likeness of a name that is suggested.
 const ALIKE: f64 = 0.6;
 
 pub(crate) fn unknown<'a>(
@@ -21,7 +21,7 @@ pub(crate) fn unknown<'a>(
     StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
 }
 
-/// The nearest names of many to one that is not among them, however unlike they are.
+/// The names that are nearest to one that is not among them, however unlike they are.
 #[must_use]
 pub fn closest(name: &str, all: &[String]) -> Vec<String> {
     nearest(name, all, 0.0)

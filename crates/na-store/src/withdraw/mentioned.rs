@@ -1,4 +1,4 @@
-//! Whom a store and its cache name.
+//! Finds the sessions that a store and its cache name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::tables::paths::TIV_FILE;
 use crate::tables::sessions_tsv;
 use crate::tables::sources::stored_unit::SourceDetail;
 
-/// Whom a store and its cache name.
+/// The sessions that a store and its cache name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentioned {
-    /// Every session, whether the store has anything of it or not.
+    /// Every named session, whether the store has data of it or not.
     pub sessions: BTreeSet<Session>,
-    /// Lines of the last list of withdrawals that store or cache were given; `None` if they never were told of any.
+    /// Lines of the last list of withdrawals that the store or the cache was given. `None` if neither was given one.
     pub n_listed_withdrawn: Option<u64>,
 }
 
 impl Mentioned {
-    /// Looks into every file.
+    /// Searches every file.
     ///
     /// # Errors
     /// A store or cache that cannot be read.
@@ -38,10 +38,10 @@ impl Mentioned {
             Ok(())
         })?;
         for path in [TIV_FILE.to_owned()].into_iter().chain(store.own_files().wide_files()?) {
-            let place = output.join(path);
-            let Some(file) = ParquetReader::open(&place)? else { continue };
+            let path = output.join(path);
+            let Some(file) = ParquetReader::open(&path)? else { continue };
             for group in 0..file.row_groups().len() {
-                sessions.extend(sessions_of(&file.read(group, &KEY_COLUMNS)?, &place)?);
+                sessions.extend(sessions_of(&file.read(group, &KEY_COLUMNS)?, &path)?);
             }
         }
         sessions.extend(mentioned_beside_tables(output)?);
@@ -54,7 +54,7 @@ impl Mentioned {
         Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache) })
     }
 
-    /// Whether what is told of other sessions has one of these names: their provenance, or why they failed.
+    /// Whether the provenance of other sessions, or the reason why they failed, has one of these names.
     ///
     /// # Errors
     /// A store or cache that cannot be read.
@@ -67,8 +67,9 @@ impl Mentioned {
             is_named |= names.take_out_of_all(&mut stored.sources);
             Ok(())
         })?;
-        let mut roots = store.record().cloned().unwrap_or_default().roots;
-        is_named |= names.take_out_of_roots(&mut roots);
+        if let Some(record) = store.record() {
+            is_named |= names.take_out_of_roots(&mut record.roots.clone());
+        }
         let output = store.output();
         let mut outcomes = sessions_tsv::read(output)?;
         is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
@@ -80,7 +81,7 @@ impl Mentioned {
     }
 }
 
-/// Every session that is named outside the store's Parquet files.
+/// The sessions that are named outside the store's Parquet files.
 pub(crate) fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
     let mut sessions: BTreeSet<Session> =
         sessions_tsv::units(output)?.into_iter().map(|unit| unit.session).collect();

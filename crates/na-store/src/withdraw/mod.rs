@@ -1,7 +1,7 @@
-//! Taking participants out of a store who withdrew: nothing of them is left in any of its files.
+//! Removes participants who withdrew from a store: nothing of them is left in any of its files.
 //!
-//! Knows all but `read`. Logs, copies and backups are not reached, and text of other people that names somebody is told, not
-//! changed. Open `withdrawal` first, then `mentioned`.
+//! Knows all rooms but `read`. Logs, copies and backups are out of reach; text of other people that names somebody is
+//! reported, not changed. Open `withdrawal` first, then `mentioned`.
 
 pub(crate) mod mentioned;
 pub(crate) mod named_cells;

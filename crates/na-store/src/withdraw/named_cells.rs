@@ -1,4 +1,4 @@
-//! Text cells of other people that name somebody who withdrew.
+//! Counts text cells of other people that name somebody who withdrew.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,8 +13,8 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::count;
 use crate::tables::paths::METADATA_FILE;
 
-/// Text cells that name somebody who withdrew, among other sessions' own: by file and column, how many rows have one. They
-/// are measurements and metadata of other people, and stay as they are.
+/// Counts the rows of other sessions with a text cell that names somebody who withdrew, by file and column. The cells are
+/// measurements and metadata of other people, and stay as they are.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -28,14 +28,14 @@ pub fn named_in_cells(store: &ExistingStore, names: &Names) -> Result<BTreeMap<S
     for path in [METADATA_FILE.to_owned()].into_iter().chain(long) {
         let Some(file) = ParquetReader::open(&store.output().join(&path))? else { continue };
         let texts = file.schema().fields().iter().filter(|field| field.data_type() == &DataType::Utf8);
-        // Each long table repeats the columns of the metadata.
+        // Every long table repeats the columns of the metadata.
         let own = texts.map(|field| field.name()).filter(|name| !columns.contains(*name));
         let texts: Vec<String> = own.filter(|name| !KEY_COLUMNS.contains(&name.as_str())).cloned().collect();
         for group in 0..file.row_groups().len() {
             for name in &texts {
                 let batch = file.read(group, &[name])?;
                 let cells = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-                // A text of a table is the same in many rows.
+                // Many rows have the same text.
                 let mut seen: HashMap<&str, bool> = HashMap::new();
                 let is_named = |text| *seen.entry(text).or_insert_with(|| names.are_in_path(text));
                 let n =

@@ -1,4 +1,4 @@
-//! Takes sessions out of a store and its cache.
+//! Removes sessions from a store and its cache.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -26,11 +26,11 @@ use crate::tables::sessions_tsv;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
 use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
 
-/// Takes sessions out of a store and its cache, with whatever names them, and looks that nothing of them is left. The store
-/// is to know how many lines the list had.
+/// Removes sessions from a store and its cache, with whatever names them, and verifies that nothing of them is left.
+/// The store records `n_listed`, the number of lines of the list.
 ///
 /// # Errors
-/// A store or cache that cannot be read or written; a file in which one of them is still named.
+/// A store or cache that cannot be read or written; a file that still names one of them.
 pub fn withdraw(
     lock: &OwnerLock,
     sessions: &BTreeSet<Session>,
@@ -51,27 +51,27 @@ pub fn withdraw(
     }
     let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
     let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
-    let leaving = Leaving { sessions, names, taken_out, n_listed };
+    let leaving = Withdrawing { sessions, names, taken_out, n_listed };
     let store = ExistingStore::open(output)?;
     if store.written_manifest().is_some() || !store.long_tables()?.is_empty() {
         rewrite(lock, &store, &leaving, observer)?;
     } else if has_cache {
-        begin_with_a_mark(lock, &leaving)?;
+        begin_manifest(lock, &leaving)?;
     }
     verify(&ExistingStore::open(output)?, &leaving)?;
     Ok(taken_out)
 }
 
-/// Who leaves.
-struct Leaving<'a> {
+/// Who withdraws.
+struct Withdrawing<'a> {
     sessions: &'a BTreeSet<Session>,
     names: &'a Names,
     taken_out: Withdrawal,
     n_listed: u64,
 }
 
-/// Makes the manifest of a store that has nothing but a cache yet: it is to know of the withdrawal, too.
-fn begin_with_a_mark(lock: &OwnerLock, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+/// Writes the manifest of a store that so far has only a cache: it, too, must record the withdrawal.
+fn begin_manifest(lock: &OwnerLock, leaving: &Withdrawing<'_>) -> Result<(), StoreError> {
     let damaged = |error| StoreError::damaged(&lock.output().join(MANIFEST_FILE), error);
     let mut manifest = ManifestContent::default().into_manifest(None).map_err(damaged)?;
     let mut mark = WithdrawalMark::default();
@@ -82,15 +82,15 @@ fn begin_with_a_mark(lock: &OwnerLock, leaving: &Leaving<'_>) -> Result<(), Stor
     changes.sync()
 }
 
-/// Writes all files anew that have something of these sessions, through an export of nothing.
+/// Rewrites all files that have anything of these sessions, by an export of an empty cache.
 fn rewrite(
     lock: &OwnerLock,
     store: &ExistingStore,
-    leaving: &Leaving<'_>,
+    leaving: &Withdrawing<'_>,
     observer: &dyn ExportObserver,
 ) -> Result<(), StoreError> {
     let output = lock.output();
-    let Leaving { sessions, names, taken_out, n_listed } = *leaving;
+    let Withdrawing { sessions, names, taken_out, n_listed } = *leaving;
     let stored = store.settings()?;
     let settings = ExportSettings {
         atlas_name: stored.atlas_name.unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
@@ -119,31 +119,31 @@ fn rewrite(
         names: names.clone(),
         ..ExportRequest::new(record)
     };
-    // Beside the cache that is there, which may be of a load that has not come to its end.
-    let nothing = OwnedCache::create_beside(lock)?;
-    export(lock, store, nothing, &request, observer).map(drop)
+    // Beside the existing cache, which may be that of an unfinished load.
+    let empty = OwnedCache::create_beside(lock)?;
+    export(lock, store, empty, &request, observer).map(drop)
 }
 
-/// The compression of a store's files.
+/// The compression of a store's files; the default if it has no file that shows it.
 fn compression(output: &Path) -> Result<Compression, StoreError> {
     let file = ParquetReader::open(&output.join(METADATA_FILE))?;
     Ok(file.as_ref().and_then(ParquetReader::compression).unwrap_or_default())
 }
 
-/// Looks into every file, row by row: none may have one of these sessions.
-fn verify(store: &ExistingStore, leaving: &Leaving<'_>) -> Result<(), StoreError> {
+/// Checks every file, row by row: none may have one of these sessions.
+fn verify(store: &ExistingStore, leaving: &Withdrawing<'_>) -> Result<(), StoreError> {
     let sessions = leaving.sessions;
     let fixed = [TIV_FILE, METADATA_FILE, SOURCES_FILE].map(str::to_owned);
     let output = store.output();
     let long = store.long_tables()?.iter().map(|table| table.file_path());
     for path in fixed.into_iter().chain(long).chain(store.own_files().wide_files()?) {
-        let place = output.join(path);
-        let Some(file) = ParquetReader::open(&place)? else { continue };
+        let path = output.join(path);
+        let Some(file) = ParquetReader::open(&path)? else { continue };
         for group in 0..file.row_groups().len() {
             let batch = file.read(group, &KEY_COLUMNS)?;
-            if sessions_of(&batch, &place)?.iter().any(|session| sessions.contains(session)) {
+            if sessions_of(&batch, &path)?.iter().any(|session| sessions.contains(session)) {
                 let problem = "it still has rows of a participant who withdrew".to_owned();
-                return Err(StoreError::NotVerified { path: place, problem });
+                return Err(StoreError::NotVerified { path, problem });
             }
         }
     }
@@ -174,7 +174,7 @@ mod tests {
         let sessions = BTreeSet::from([withdrew]);
         let names = Names::of(&sessions, []);
         let leaving =
-            Leaving { sessions: &sessions, names: &names, taken_out: Withdrawal::default(), n_listed: 1 };
+            Withdrawing { sessions: &sessions, names: &names, taken_out: Withdrawal::default(), n_listed: 1 };
         let folder = tempfile::tempdir().unwrap();
         let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
         for (code, is_left) in [("0008", false), ("0007", true)] {

@@ -1,0 +1,176 @@
+//! Reads some metrics of a long table into memory: the rows of its file that stay, and those of the cache.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::concat;
+use arrow::datatypes::FieldRef;
+use arrow::error::ArrowError;
+use na_cache::{CachedTable, CachedUnit, RegionColumns};
+use na_model::{MapSource, RegionKey};
+use rayon::prelude::*;
+
+use crate::error::StoreError;
+use crate::format::arrays::as_type;
+use crate::merge::long_merge::LongMerge;
+use crate::read::snapshot::Snapshot;
+use crate::tables::features::PlannedFeature;
+use crate::tables::long_index::{IndexBuilder, LongIndex};
+use crate::tables::long_schema::LongSchema;
+
+/// Units that a thread reads from the cache before it returns its connection, and decodes.
+const UNITS_AT_ONCE: usize = 32;
+
+/// The values of some metrics in rows of a long table.
+pub(crate) struct LongValues<'m> {
+    pub(crate) index: LongIndex,
+    /// At which of the values each row group begins.
+    pub(crate) starts: HashMap<usize, usize>,
+    pub(crate) by_metric: HashMap<&'m str, ArrayRef>,
+}
+
+/// Row groups that were read. Each map of a cached unit counts as one, after those of the file.
+#[derive(Default)]
+struct RowGroupBatches {
+    index: IndexBuilder,
+    /// With the number of the row group.
+    batches: Vec<(usize, RecordBatch)>,
+}
+
+/// The maps of a cached unit from which features are made.
+struct CachedMaps {
+    unit: Arc<CachedUnit>,
+    tables: Vec<CachedTable>,
+}
+
+impl Snapshot {
+    /// Reads the metrics of these features in all rows of a table that stay or come.
+    pub(crate) fn long_values<'f>(
+        &self,
+        merge: &LongMerge,
+        features: &[(usize, &'f PlannedFeature)],
+    ) -> Result<LongValues<'f>, StoreError> {
+        let columns = merge.columns();
+        let mut metrics: Vec<&str> = features.iter().map(|(_, feature)| feature.metric.as_str()).collect();
+        metrics.sort_unstable();
+        metrics.dedup();
+        let mut groups = RowGroupBatches::default();
+        groups.read_file(merge, &columns, &metrics)?;
+        for form in &merge.forms {
+            groups.index.add_regions(form.regions.as_slice());
+        }
+        let own_names: Vec<&str> = metrics.iter().map(|metric| own_name(&columns, metric)).collect();
+        let cached = self.cached_maps(merge, features, &own_names)?;
+        groups.add_cached(merge, cached).map_err(StoreError::arrow(self.output()))?;
+        groups.into_values(&columns, &metrics, self.output())
+    }
+
+    /// Reads the maps of the cache's units from which the features are made.
+    fn cached_maps(
+        &self,
+        merge: &LongMerge,
+        features: &[(usize, &PlannedFeature)],
+        metrics: &[&str],
+    ) -> Result<Vec<CachedMaps>, StoreError> {
+        let Some(cached) = &self.cached else { return Ok(Vec::new()) };
+        let wanted =
+            |map: Option<&MapSource>| features.iter().any(|(_, feature)| feature.map.as_ref() == map);
+        let columns: Vec<&str> = metrics.iter().copied().chain(merge.kind.region_key.columns()).collect();
+        let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
+            let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
+            let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
+            Ok(units.iter().zip(tables).map(maps).collect::<Vec<_>>())
+        });
+        Ok(read.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
+    }
+}
+
+impl RowGroupBatches {
+    /// Reads the row groups of the file that have rows that stay.
+    fn read_file(
+        &mut self,
+        merge: &LongMerge,
+        columns: &LongSchema,
+        metrics: &[&str],
+    ) -> Result<(), StoreError> {
+        let Some(old) = &merge.old else { return Ok(()) };
+        let mut ranges = merge.kept_row_ranges();
+        ranges.try_for_each(|range| self.index.add_row_range(&old.index, range, old.file.path()))?;
+        let mut groups: Vec<usize> =
+            self.index.index.row_ranges.iter().map(|range| range.row_group).collect();
+        groups.dedup();
+        let _open = old.file.opened()?;
+        let read = groups.par_iter().map(|group| Ok((*group, old.read_tsv(*group, columns, metrics)?)));
+        self.batches = read.collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(())
+    }
+
+    /// Adds what was read from the cache.
+    fn add_cached(&mut self, merge: &LongMerge, cached: Vec<CachedMaps>) -> Result<(), ArrowError> {
+        let key = &merge.kind.region_key;
+        let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
+        // One atlas has the same regions in every session: they come as the same arrays, and are decoded once.
+        let mut last: Option<(Vec<ArrayRef>, usize)> = None;
+        for CachedMaps { unit, tables } in cached {
+            for CachedTable { map, batch } in tables {
+                let regions = region_columns(&batch, key)?;
+                let region_list = match &last {
+                    Some((known, region_list)) if are_same(known, regions.columns()) => *region_list,
+                    _ => self.index.region_list(RegionColumns::of(&regions, key).regions()),
+                };
+                last = Some((regions.columns().to_vec(), region_list));
+                self.index.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, region_list);
+                self.batches.push((group, batch));
+                group += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins each metric's columns, with the type that the table has for it.
+    fn into_values<'m>(
+        self,
+        columns: &LongSchema,
+        metrics: &[&'m str],
+        output: &Path,
+    ) -> Result<LongValues<'m>, StoreError> {
+        let arrow = StoreError::arrow(output);
+        let mut starts = HashMap::new();
+        let mut start = 0;
+        for (group, batch) in &self.batches {
+            starts.insert(*group, start);
+            start += batch.num_rows();
+        }
+        let mut by_metric = HashMap::new();
+        for metric in metrics {
+            let data_type = columns.schema.field_with_name(metric).map_err(&arrow)?.data_type();
+            let own_name = own_name(columns, metric);
+            let arrays = self.batches.iter().map(|(_, batch)| match batch.column_by_name(own_name) {
+                Some(array) => as_type(array, data_type),
+                None => Ok(new_null_array(data_type, batch.num_rows())),
+            });
+            let arrays = arrays.collect::<Result<Vec<_>, _>>().map_err(&arrow)?;
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            by_metric.insert(*metric, concat(&arrays).map_err(&arrow)?);
+        }
+        Ok(LongValues { index: self.index.index, starts, by_metric })
+    }
+}
+
+/// The name that the table's own files have for a metric.
+fn own_name<'n>(columns: &'n LongSchema, metric: &'n str) -> &'n str {
+    columns.of_tsv(metric).map_or(metric, |(own_name, _)| own_name)
+}
+
+fn are_same(some: &[ArrayRef], others: &[ArrayRef]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
+/// The columns of a cached table that name its regions.
+fn region_columns(batch: &RecordBatch, key: &RegionKey) -> Result<RecordBatch, ArrowError> {
+    let names_region = |(_, field): &(usize, &FieldRef)| key.has(field.name());
+    let fields = batch.schema_ref().fields().iter().enumerate();
+    batch.project(&fields.filter(names_region).map(|(index, _)| index).collect::<Vec<_>>())
+}

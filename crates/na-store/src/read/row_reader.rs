@@ -1,0 +1,244 @@
+//! Reads the rows of a long table, part by part, from its file and from the cache.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use na_cache::{Cache, CachedUnit};
+use na_model::{MapSource, RegionKey, Session};
+
+use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_writer::LARGEST_TEXT;
+use crate::merge::long_merge::{KeptSession, LongMerge, MapRows, in_map_order, without_maps};
+use crate::read::options::ReadOptions;
+use crate::read::scan_columns::{CellSource, ScanColumns};
+use crate::tables::long_index::{key_indices, sessions_of_rows};
+use crate::tables::long_schema::{LongSchema, SessionFact};
+use crate::tables::scalar::Scalar;
+use crate::tables::session_rows::{Column, SessionRows, column};
+use crate::tables::tiv::TivTable;
+
+/// Bytes of text in a batch above which even a session is split: no array holds twice as much.
+const MOST_TEXT_OF_A_SESSION: usize = 1 << 30;
+
+/// What is read at once.
+pub(crate) enum ScanPart {
+    RowGroup(usize),
+    Units(Vec<Arc<CachedUnit>>),
+}
+
+/// A table with what the cache has of it.
+pub(crate) struct MergedTable {
+    pub(crate) merge: LongMerge,
+    pub(crate) columns: LongSchema,
+    pub(crate) cache: Cache,
+    /// Units of sessions that keep other maps in the file: they are read with them.
+    pub(crate) beside: HashMap<Session, Arc<CachedUnit>>,
+}
+
+/// Reads the rows of a long table.
+pub(crate) struct RowReader {
+    /// Where the file is, or would be.
+    pub(crate) path: PathBuf,
+    pub(crate) file: Option<ParquetReader>,
+    /// `None` if the file has everything as it should be.
+    pub(crate) merged: Option<MergedTable>,
+    /// `None` unless a column of volumes is added.
+    pub(crate) volumes: Option<Arc<TivTable>>,
+    pub(crate) options: ReadOptions,
+    pub(crate) columns: ScanColumns,
+    pub(crate) region_key: RegionKey,
+}
+
+impl RowReader {
+    /// Reads a part into batches of bounded text.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(crate) fn read(&self, part: &ScanPart, schema: &SchemaRef) -> Result<Vec<RecordBatch>, StoreError> {
+        let sessions = match part {
+            ScanPart::RowGroup(group) => self.of_row_group(*group)?,
+            ScanPart::Units(units) => self.of_units(units)?,
+        };
+        let mut batches = Vec::new();
+        let (mut waiting, mut text) = (Vec::new(), 0);
+        for session in sessions {
+            let size: usize = session.iter().map(SessionRows::text_bytes).sum();
+            if text + size > LARGEST_TEXT {
+                batches.extend(self.batch(&std::mem::take(&mut waiting), schema)?);
+                text = 0;
+            }
+            for rows in session {
+                let size = rows.text_bytes();
+                if text + size > MOST_TEXT_OF_A_SESSION {
+                    batches.extend(self.batch(&std::mem::take(&mut waiting), schema)?);
+                    text = 0;
+                }
+                text += size;
+                waiting.push(rows);
+            }
+        }
+        batches.extend(self.batch(&waiting, schema)?);
+        Ok(batches)
+    }
+
+    /// Makes a batch of the rows with wanted regions. `None` if there are none.
+    fn batch(&self, rows: &[SessionRows], schema: &SchemaRef) -> Result<Option<RecordBatch>, StoreError> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let arrow = StoreError::arrow(&self.path);
+        let made = self.columns.made.iter().enumerate();
+        let columns = made.map(|(index, made)| column(rows, index, made.field.data_type()).map_err(&arrow));
+        let columns = columns.collect::<Result<Vec<ArrayRef>, StoreError>>()?;
+        let mut batch = RecordBatch::try_new(self.columns.made_schema(), columns).map_err(&arrow)?;
+        if let Some(regions) = &self.options.regions {
+            let is_wanted = rows_of_regions(&batch, &self.columns.regions, regions);
+            batch = filter_record_batch(&batch, &is_wanted).map_err(&arrow)?;
+        }
+        let batch = batch.project(&self.columns.given);
+        let batch = batch.and_then(|batch| batch.with_schema(Arc::clone(schema)));
+        Ok(Some(batch.map_err(&arrow)?).filter(|batch| batch.num_rows() > 0))
+    }
+
+    /// The sessions of a row group that stay, with the maps that the cache adds to them.
+    fn of_row_group(&self, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
+        let Some(file) = &self.file else { return Ok(Vec::new()) };
+        let Some(merged) = &self.merged else { return self.of_exported(file, group) };
+        let kept = merged.merge.kept_sessions(group)?;
+        let kept: Vec<_> = kept.into_iter().filter(|kept| self.options.wants(kept.session)).collect();
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let in_file = |column: usize| merged.columns.in_file.get(column).copied().flatten();
+        let arrays = self.arrays(file, group, in_file)?;
+        kept.iter().map(|kept| self.of_kept(merged, kept, &arrays)).collect()
+    }
+
+    /// A session of a row group, with the maps that the cache adds to it.
+    fn of_kept(
+        &self,
+        merged: &MergedTable,
+        kept: &KeptSession<'_>,
+        arrays: &[Option<ArrayRef>],
+    ) -> Result<Vec<SessionRows>, StoreError> {
+        let of_map = |(map, rows): &(&Option<MapSource>, Range<usize>)| MapRows {
+            map: (*map).clone(),
+            rows: self.rows_in(arrays, Some(kept.session), rows),
+        };
+        let mut maps: Vec<MapRows> = kept.maps.iter().map(of_map).collect();
+        if let Some(unit) = merged.beside.get(kept.session) {
+            maps.extend(self.of_unit(merged, unit)?);
+            maps = in_map_order(maps);
+        }
+        Ok(without_maps(maps))
+    }
+
+    /// The sessions of a row group of a table that is wholly in its file.
+    fn of_exported(&self, file: &ParquetReader, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
+        let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
+        let needs_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
+        if needs_sessions {
+            let keys = file.read_dictionaries_at(group, &key_indices(file.schema(), &self.region_key))?;
+            let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
+            let sessions = sessions.filter(|(session, _)| self.options.wants(session));
+            kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));
+            if kept.is_empty() {
+                return Ok(Vec::new());
+            }
+        } else {
+            let rows = file.row_groups().get(group).map_or(0, |group| group.num_rows());
+            let rows = usize::try_from(rows).map_err(|error| StoreError::damaged(file.path(), error))?;
+            kept.push((None, 0..rows));
+        }
+        let arrays = self.arrays(file, group, Some)?;
+        Ok(kept.iter().map(|(session, rows)| vec![self.rows_in(&arrays, session.as_ref(), rows)]).collect())
+    }
+
+    /// Reads the columns to make from a row group. `None` for columns that the file does not have or that differ by
+    /// session.
+    fn arrays(
+        &self,
+        file: &ParquetReader,
+        group: usize,
+        in_file: impl Fn(usize) -> Option<usize>,
+    ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
+        let indices = self.columns.made.iter().map(|column| match column.source {
+            CellSource::Table(index) => in_file(index),
+            CellSource::Fact(_) | CellSource::Volume => None,
+        });
+        let indices: Vec<Option<usize>> = indices.collect();
+        file.read_optional_columns(group, &indices)
+    }
+
+    /// Some rows of a row group that was read, all of one session. `None` for the session if no column differs by it.
+    fn rows_in(
+        &self,
+        arrays: &[Option<ArrayRef>],
+        session: Option<&Session>,
+        rows: &Range<usize>,
+    ) -> SessionRows {
+        let columns = self.columns.made.iter().zip(arrays);
+        let columns = columns.map(|(column, array)| match (column.source, array) {
+            (CellSource::Fact(fact), _) => self.fact(session, fact),
+            (CellSource::Volume, _) => self.volume(session),
+            (CellSource::Table(_), Some(array)) => Column::Array(array.slice(rows.start, rows.len())),
+            (CellSource::Table(_), None) => Column::Constant(Scalar::Null),
+        });
+        SessionRows { rows: rows.len(), columns: columns.collect() }
+    }
+
+    fn of_units(&self, units: &[Arc<CachedUnit>]) -> Result<Vec<Vec<SessionRows>>, StoreError> {
+        let Some(merged) = &self.merged else { return Ok(Vec::new()) };
+        let wanted = units.iter().filter(|unit| self.options.wants(&unit.unit.session));
+        wanted.map(|unit| Ok(without_maps(self.of_unit(merged, unit)?))).collect()
+    }
+
+    fn of_unit(&self, merged: &MergedTable, unit: &CachedUnit) -> Result<Vec<MapRows>, StoreError> {
+        let session = &unit.unit.session;
+        let maps = merged.merge.cached_rows(&merged.cache, unit, &merged.columns)?.into_iter();
+        Ok(maps.map(|MapRows { map, rows }| MapRows { map, rows: self.made_of(session, &rows) }).collect())
+    }
+
+    /// The columns to make, out of all columns of a session's rows.
+    fn made_of(&self, session: &Session, rows: &SessionRows) -> SessionRows {
+        let columns = self.columns.made.iter().map(|column| match column.source {
+            CellSource::Table(index) => {
+                rows.columns.get(index).cloned().unwrap_or(Column::Constant(Scalar::Null))
+            }
+            CellSource::Fact(fact) => self.fact(Some(session), fact),
+            CellSource::Volume => self.volume(Some(session)),
+        });
+        SessionRows { rows: rows.rows, columns: columns.collect() }
+    }
+
+    fn fact(&self, session: Option<&Session>, fact: SessionFact) -> Column {
+        let facts = session.zip(self.merged.as_ref());
+        Column::Constant(
+            facts.map_or(Scalar::Null, |(session, merged)| merged.merge.facts.value(session, fact)),
+        )
+    }
+
+    fn volume(&self, session: Option<&Session>) -> Column {
+        let volumes = session.zip(self.volumes.as_ref());
+        let volume = volumes.and_then(|(session, volumes)| volumes.0.get(session));
+        Column::Constant(volume.map_or(Scalar::Null, |volume| Scalar::Double(*volume)))
+    }
+}
+
+/// Whether each row is of one of these regions. The first of some columns with a value names the region.
+fn rows_of_regions(batch: &RecordBatch, columns: &[usize], regions: &[String]) -> BooleanArray {
+    let regions: HashSet<&str> = regions.iter().map(String::as_str).collect();
+    let columns = columns.iter().filter_map(|index| batch.columns().get(*index)?.as_string_opt::<i32>());
+    let columns: Vec<_> = columns.collect();
+    let is_wanted = |row: usize| {
+        let named = columns.iter().find(|column| column.is_valid(row));
+        named.is_some_and(|column| regions.contains(column.value(row)))
+    };
+    (0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect()
+}
