@@ -17,7 +17,7 @@ use crate::error::CacheError;
 use crate::read::cached_table::{self, CachedTable};
 use crate::read::cached_unit::{self, CachedTableInfo, CachedUnit};
 use crate::read::column_sets::ColumnSets;
-use crate::read::commit::{self, Commit};
+use crate::read::export_commit::{self, Commit};
 use crate::read::mentions;
 use crate::read::run_record::{self, RunRecord};
 use crate::read::status::{self, CacheStatus};
@@ -124,7 +124,7 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn commit_begun(&self) -> Result<Option<Commit>, CacheError> {
-        commit::begun(&self.database)
+        export_commit::begun(&self.database)
     }
 
     /// Counts what is committed.

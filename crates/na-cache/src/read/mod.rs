@@ -7,7 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod cached_table;
 pub(crate) mod cached_unit;
 pub(crate) mod column_sets;
-pub(crate) mod commit;
+pub(crate) mod export_commit;
 pub(crate) mod mentions;
 pub(crate) mod row_conversions;
 pub(crate) mod run_record;

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use na_model::{Names, Removals, Session, UnitOutcome};
 use rusqlite::Transaction;
-use rusqlite::config::DbConfig;
 
 use crate::db::busy::{begin, until_free};
 use crate::db::files::{cache_path, remove_files, taken_over_path};
@@ -15,10 +14,10 @@ use crate::db::secure_delete::{leave_no_trace, overwrite_deleted};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
 use crate::read::cache::Cache;
-use crate::read::commit::Commit;
+use crate::read::export_commit::Commit;
 use crate::read::run_record::RunRecord;
 use crate::write::withdraw::Withdrawal;
-use crate::write::{commit, run_record};
+use crate::write::{export_commit, run_record};
 
 /// A cache that may be written to. It reads like any [`Cache`].
 #[derive(Debug, Clone)]
@@ -91,7 +90,7 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn begin_commit(&self, commit: &Commit) -> Result<(), CacheError> {
-        self.write(|transaction| commit::begin(transaction, commit))
+        self.write(|transaction| export_commit::begin(transaction, commit))
     }
 
     /// Ends it in a cache that stays: what left the store leaves the cache, and the load is no longer a fresh one.
@@ -99,7 +98,7 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn end_commit(&self, removals: &Removals) -> Result<(), CacheError> {
-        self.write(|transaction| commit::end(transaction, removals))
+        self.write(|transaction| export_commit::end(transaction, removals))
     }
 
     /// Deletes sessions, their lines in the list and their outcomes, and whatever names them in what is recorded of
@@ -117,23 +116,6 @@ impl<'lock> OwnedCache<'lock> {
         self.write_outcomes(withdrawal.outcomes())?;
         let connection = database.connection()?;
         until_free(self.location(), self.lock.cancel(), || leave_no_trace(&connection))
-    }
-
-    /// Deletes the cache with its log, once everything in it is elsewhere. The database is deleted first and durably: a log alone
-    /// is nothing, but a database without its log could be an older state.
-    ///
-    /// # Errors
-    /// A file that cannot be deleted.
-    pub fn remove(self) -> Result<(), CacheError> {
-        let location = self.location().to_owned();
-        self.lock.ownership().check()?;
-        // Closing would copy the log into the database.
-        for connection in self.database().idle_connections() {
-            let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            set.map_err(|source| CacheError::sqlite(&location, source))?;
-        }
-        drop(self);
-        remove_files(&location)
     }
 
     /// Writes in one transaction, and commits it if the lock is still its owner's by then.

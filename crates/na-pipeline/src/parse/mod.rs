@@ -3,6 +3,7 @@
 //! Knows the file's path for its errors, and neither roots nor sessions. Promises a value or an error with line and
 //! column, whatever the bytes. Begin with [`regional_tsv`].
 
+pub(crate) mod bad_cell;
 pub mod cat12_report;
 pub(crate) mod cell;
 mod column_builder;

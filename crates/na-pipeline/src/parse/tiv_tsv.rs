@@ -7,7 +7,8 @@ use na_model::{Number, is_missing};
 
 use crate::files::pointer::check_content;
 use crate::files::tiv_rank::{Rank, image_of_report, rank_of_image};
-use crate::parse::cell::{expected_number, unquoted};
+use crate::parse::bad_cell::{bad_cell, expected_number};
+use crate::parse::cell::unquoted;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
 use crate::parse::volume::{Volume, volume};
 use crate::unit_error::{UnitError, shorten};
@@ -55,13 +56,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
             continue;
         }
         if Number::parse(cell).is_none() {
-            return Err(UnitError::Cell {
-                path: path.to_owned(),
-                line,
-                column: VOL_TIV.to_owned(),
-                found: shorten(cell.as_bytes()),
-                expected: expected_number(cell),
-            });
+            return Err(bad_cell(path, line, VOL_TIV, cell, expected_number(cell)));
         }
         let image = source.and_then(|index| cells.get(index)).map_or("", |file| image_of_source(file));
         volumes.extend(volume(cell).map(|millilitres| Volume {

@@ -12,7 +12,8 @@ use arrow::array::{
 use na_model::columns::{INDEX, REGION_TEXT_COLUMNS};
 use na_model::{MetricKind, Number, is_missing, is_missing_text, metric_kind};
 
-use crate::parse::cell::{boolean, expected_number, flag, index, unquoted};
+use crate::parse::bad_cell::expected_number;
+use crate::parse::cell::{boolean, flag, index, unquoted};
 
 /// Whole numbers of as many digits always fit into 64 bits.
 const SURE_DIGITS: usize = 18;

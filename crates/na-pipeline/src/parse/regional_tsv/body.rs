@@ -4,8 +4,9 @@ use std::path::Path;
 
 use memchr::{memchr_iter, memchr2};
 
+use crate::parse::bad_cell::bad_cell;
 use crate::parse::column_builder::{ColumnBuilder, Misfit};
-use crate::unit_error::{UnitError, shorten};
+use crate::unit_error::UnitError;
 
 /// Cells between two checks whether to stop: less than a millisecond.
 const CELLS_BETWEEN_CHECKS: usize = 1 << 12;
@@ -97,13 +98,7 @@ impl TableBody<'_> {
         if cells_of(line.start) != line.width {
             return self.ragged(line);
         }
-        UnitError::Cell {
-            path: self.path.to_owned(),
-            line: line.number(),
-            column: shorten(column.as_bytes()),
-            found: shorten(cell.as_bytes()),
-            expected,
-        }
+        bad_cell(self.path, line.number(), column, cell, expected)
     }
 
     #[cold]

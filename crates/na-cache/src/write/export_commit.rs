@@ -4,7 +4,7 @@ use na_model::{Leaving, Parts, Removals};
 use rusqlite::{Transaction, params};
 
 use crate::db::schema::setting;
-use crate::read::commit::Commit;
+use crate::read::export_commit::Commit;
 use crate::read::row_conversions::to_json;
 use crate::write::unit_row::UnitRow;
 
