@@ -1,10 +1,10 @@
-//! That no file of the command's own lies where the store is written.
+//! Checks that the command's own files lie outside the store.
 
 use std::path::{Path, PathBuf};
 
 use crate::settings::expand;
 
-/// A file that the store would be written over, or that would be written over the store.
+/// A file of the command that the store would overwrite, or that would overwrite the store.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} lies where the store in {} is written: name another file with {option}, or another folder for the store",
@@ -17,7 +17,7 @@ pub(crate) struct InStore {
     output: PathBuf,
 }
 
-/// Refuses a file of an option that is, or would become, a file of the store.
+/// Refuses an option's file that is, or would become, a file of the store.
 pub(crate) fn check(output: &Path, option: &'static str, path: Option<&Path>) -> Result<(), InStore> {
     match path.map(expand) {
         Some(path) if na_store::is_store_path(output, &path) => {

@@ -1,11 +1,11 @@
-//! The lines of a `.env`: `dotenvy` reads them, after what it stumbles over is made plain to it.
+//! Parses a `.env` file with `dotenvy`, after rewriting what `dotenvy` cannot read.
 //!
-//! It reads quotes, escapes and `$NAME`. Three things are ours: a byte-order mark is no letter of the first name, blanks in
-//! a value without quotes belong to the value, and an error says the line.
+//! `dotenvy` reads quotes, escapes and `$NAME`. This file skips a byte-order mark, keeps the blanks of an unquoted value,
+//! and finds the line of an error.
 
 use std::collections::HashMap;
 
-/// What is wrong with a file of settings, and where.
+/// What is wrong with a settings file, and on which line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineProblem {
     /// From 1.
@@ -13,7 +13,7 @@ pub(crate) struct LineProblem {
     pub(crate) problem: String,
 }
 
-/// The settings of a file by name; the last of a name counts.
+/// Parses settings by name; the last value of a name counts.
 pub(crate) fn parse(bytes: &[u8]) -> Result<HashMap<String, String>, LineProblem> {
     let entries = Entries::of(text(bytes)?)?;
     let read = |text: &str| dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>();
@@ -25,8 +25,8 @@ fn text(bytes: &[u8]) -> Result<&str, LineProblem> {
         return Err(LineProblem { line: 1, problem: "the file is UTF-16: save it as UTF-8".to_owned() });
     }
     let text = str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let before = bytes.iter().take(error.valid_up_to());
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
         LineProblem { line, problem: "it is no UTF-8: save the file as UTF-8".to_owned() }
     })?;
     let is_of_old_macs = |line: &str| line.trim_end_matches('\r').contains('\r');
@@ -38,12 +38,21 @@ fn text(bytes: &[u8]) -> Result<&str, LineProblem> {
     Ok(text.trim_start_matches('\u{feff}'))
 }
 
-/// A file's entries as `dotenvy` reads them: most are a line, a value in quotes may go over several.
+/// A file's entries, rewritten for `dotenvy`. Most entries are one line; a quoted value may span several.
 #[derive(Debug, Default)]
 struct Entries {
     text: String,
-    /// Where each entry begins in the text, its line from 1, and how it begins in the file.
-    starts: Vec<(usize, usize, String)>,
+    starts: Vec<EntryStart>,
+}
+
+#[derive(Debug)]
+struct EntryStart {
+    /// In the rewritten text, bytes.
+    offset: usize,
+    /// From 1.
+    line: usize,
+    /// The line up to its `=`.
+    beginning: String,
 }
 
 impl Entries {
@@ -52,20 +61,19 @@ impl Entries {
         let mut quotes = Quotes::Closed;
         for (line, number) in text.lines().zip(1..) {
             let between = quotes == Quotes::Closed;
-            let value = value_of(line).filter(|_| between);
+            let setting = split_value(line).filter(|_| between);
             if between {
-                entries.starts.push((entries.text.len(), number, beginning(line)));
+                let offset = entries.text.len();
+                entries.starts.push(EntryStart { offset, line: number, beginning: beginning(line) });
             }
-            match value {
-                Some(at) if is_plain(line.get(at..).unwrap_or_default()) => {
-                    let (name, value) = line.split_at(at);
+            match setting {
+                Some((name, value)) if is_plain(value) => {
                     entries.text.push_str(name);
                     entries.text.push_str(&with_quoted_blanks(value));
                 }
                 _ => {
                     quotes = quotes.after(line);
-                    let begins_quoted = value
-                        .is_none_or(|at| line.get(at..).is_some_and(|value| value.starts_with(['"', '\''])));
+                    let begins_quoted = setting.is_none_or(|(_, value)| value.starts_with(['"', '\'']));
                     if quotes != Quotes::Closed && between && !begins_quoted {
                         return Err(not_read(number, &beginning(line)));
                     }
@@ -77,22 +85,22 @@ impl Entries {
         Ok(entries)
     }
 
-    /// The first entry that cannot be read: with those before it the file can.
+    /// Finds the first entry that cannot be read: the text up to it can.
     fn problem(&self, error: &dotenvy::Error, can_be_read: impl Fn(&str) -> bool) -> LineProblem {
-        let ends = self.starts.iter().skip(1).map(|(at, ..)| *at).chain([self.text.len()]);
+        let ends = self.starts.iter().skip(1).map(|start| start.offset).chain([self.text.len()]);
         let ends: Vec<usize> = ends.collect();
         let readable = ends.partition_point(|end| self.text.get(..*end).is_some_and(&can_be_read));
         match self.starts.get(readable) {
-            Some((_, line, beginning)) => not_read(*line, beginning),
+            Some(start) => not_read(start.line, &start.beginning),
             None => LineProblem { line: 1, problem: error.to_string().chars().take(80).collect() },
         }
     }
 }
 
-/// A value is not repeated: it may be another program's password.
+/// A line up to its `=`. An error leaves the value out: it may be another program's password.
 fn beginning(line: &str) -> String {
-    let end = line.find('=').map_or(line.len(), |at| at + 1);
-    line.get(..end).unwrap_or(line).replace(char::is_control, " ").trim().chars().take(80).collect()
+    let beginning = line.split_inclusive('=').next().unwrap_or(line);
+    beginning.replace(char::is_control, " ").trim().chars().take(80).collect()
 }
 
 fn not_read(line: usize, beginning: &str) -> LineProblem {
@@ -105,14 +113,14 @@ fn not_read(line: usize, beginning: &str) -> LineProblem {
     LineProblem { line, problem }
 }
 
-/// Where the value of `NAME=value` or `export NAME=value` begins; none in a comment or where there is no name.
-fn value_of(line: &str) -> Option<usize> {
+/// Splits `NAME=value` or `export NAME=value` before its value. `None` if the line is a comment or has no name.
+fn split_value(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim();
     let name = name.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(name);
     let is_name =
         !name.is_empty() && name.trim().chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
-    is_name.then(|| line.len() - value.trim_start().len())
+    is_name.then(|| line.split_at(line.len() - value.trim_start().len()))
 }
 
 /// Whether a value has no quotes before its comment.
@@ -126,7 +134,7 @@ fn without_comment(value: &str) -> &str {
     let mut escaped = false;
     for (at, c) in value.char_indices() {
         if c == '#' && after_blank {
-            return value.get(..at).unwrap_or(value).trim_end();
+            return value.split_at(at).0.trim_end();
         }
         after_blank = c.is_whitespace() && !escaped;
         escaped = c == '\\' && !escaped;
@@ -134,7 +142,7 @@ fn without_comment(value: &str) -> &str {
     value.trim_end()
 }
 
-/// A value without quotes, its blanks in quotes. A `\` before a blank, and `$NAME` there, have them taken already.
+/// Quotes the blanks of an unquoted value. A blank behind `\` or `$NAME` stays bare: `dotenvy` keeps it already.
 fn with_quoted_blanks(value: &str) -> String {
     let mut quoted = String::with_capacity(value.len() + 8);
     let mut escaped = false;

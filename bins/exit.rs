@@ -8,15 +8,12 @@ use na_store::StoreError;
 /// Exit statuses, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done.
     Done,
-    /// Could not run; said why.
     CouldNotRun,
-    /// Wrong arguments.
     Usage,
-    /// Done, but some units failed.
+    /// Done, but some units failed, or `--verify` found something wrong.
     SomeFailed,
-    /// Stopped by a signal; what was committed is safe.
+    /// Stopped by this signal; what was committed is safe.
     Interrupted(i32),
 }
 
@@ -32,13 +29,13 @@ impl From<Exit> for u8 {
     }
 }
 
-/// Results. A reader that went away is no error.
+/// Prints a result to stdout. A closed pipe is not an error.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// What keeps a command from running, once and plainly.
+/// Prints the error that stops a command to stderr, and returns the exit status.
 pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "error: {error}");
@@ -46,7 +43,7 @@ pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
         Some(PipelineError::Store(error)) => Some(error),
         _ => error.downcast_ref::<StoreError>(),
     };
-    // An option is missing, or names too few, which the store alone knows.
+    // Wrong arguments that only the store can tell: --withdrawn is missing, or its list is too short.
     if matches!(of_store, Some(StoreError::WithdrawalsNotTold { .. } | StoreError::FewerWithdrawals { .. })) {
         Exit::Usage
     } else {
@@ -54,7 +51,7 @@ pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
     }
 }
 
-/// Arguments that make no sense, help and version: clap knows where each goes.
+/// Prints wrong arguments to stderr, help and version to stdout, and returns the exit status.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Done }

@@ -1,4 +1,4 @@
-//! `neuroalign-export-cache`: look at a cache, or export what it holds.
+//! `neuroalign-export-cache`: shows a cache, exports what it holds, or verifies the store.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,6 +13,7 @@ use na_store::{
     discard_fresh_load, export_cache, verify_store,
 };
 use serde_json::json;
+use signal_hook::consts::SIGINT;
 
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
@@ -85,7 +86,7 @@ struct Options {
     completions: Option<Shell>,
 }
 
-/// Runs the command with these arguments, the program's name first; its exit status.
+/// Runs the command with these arguments, the program's name first, and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
     match Options::try_parse_from(arguments) {
@@ -121,15 +122,11 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     if !options.status {
         let withdrew = withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?;
         tell_withdrawn(&withdrew, false);
-        // Where there is nothing to export, that was it.
-        let is_all = match cache_status(&output, &Cancel::never()) {
-            Ok(None) => Some(false),
-            Ok(Some(status)) if status.fresh && !options.discard => Some(true),
-            _ => None,
-        };
-        if let (true, Some(beside_fresh_load)) = (options.withdrawn.is_some(), is_all) {
+        if options.withdrawn.is_some()
+            && let Some(no_export) = NoExport::after_withdrawal(&output, options.discard)
+        {
             progress.finish();
-            print(&withdrawal(options, &output, &withdrew, beside_fresh_load));
+            print(&withdrawal(options, &output, &withdrew, &no_export));
             return Ok(Exit::Done);
         }
     }
@@ -151,12 +148,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     if options.discard {
         discard_fresh_load(&output, options.take_over.clone(), &progress)?;
-        let value = json!({ "cache": shown_json, "output": output.display().to_string(), "discarded": true });
-        print(&if options.json {
-            format!("{value:#}\n")
-        } else {
-            format!("\nDiscarded: the store in {} is as it was before that load.\n", output.display())
-        });
+        print(&discarded(options, &output, &shown_json));
         return Ok(Exit::Done);
     }
     let how = CacheExport {
@@ -175,7 +167,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
         Err(StoreError::Stopped) => {
             print("Interrupted: the cache is as it was. Run the same command again to go on.\n");
-            Ok(Exit::Interrupted(signals.came().unwrap_or(2)))
+            Ok(Exit::Interrupted(signals.came().unwrap_or(SIGINT)))
         }
         Err(error) => Err(error.into()),
     }
@@ -207,8 +199,28 @@ fn verified(options: &Options, output: &Path, verification: &Verification) -> St
     text
 }
 
-fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, beside_fresh_load: bool) -> String {
+/// Why a withdrawal is not followed by an export.
+#[derive(PartialEq)]
+enum NoExport {
+    NoCache,
+    /// The cache is of a load with `--force` that has not come to its end.
+    FreshLoad,
+}
+
+impl NoExport {
+    /// `None` if there is something to export or to discard, or if the cache cannot be read.
+    fn after_withdrawal(output: &Path, discard: bool) -> Option<Self> {
+        match cache_status(output, &Cancel::never()) {
+            Ok(None) => Some(Self::NoCache),
+            Ok(Some(status)) if status.fresh && !discard => Some(Self::FreshLoad),
+            _ => None,
+        }
+    }
+}
+
+fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, no_export: &NoExport) -> String {
     let Withdrawal { n_subjects, n_sessions } = withdrew.taken_out;
+    let beside_fresh_load = *no_export == NoExport::FreshLoad;
     if options.json {
         let value = json!({
             "output": output.display().to_string(),
@@ -225,6 +237,14 @@ fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, beside_fres
         text.push_str("The load with --force that has not come to its end is kept without them: nothing was exported.\n");
     }
     text
+}
+
+fn discarded(options: &Options, output: &Path, status: &serde_json::Value) -> String {
+    if options.json {
+        let value = json!({ "cache": status, "output": output.display().to_string(), "discarded": true });
+        return format!("{value:#}\n");
+    }
+    format!("\nDiscarded: the store in {} is as it was before that load.\n", output.display())
 }
 
 fn exported(options: &Options, output: &Path, status: &serde_json::Value, report: &ExportReport) -> String {
@@ -266,7 +286,7 @@ fn status_json(status: &CacheStatus) -> serde_json::Value {
     })
 }
 
-/// What a cache holds, in the form that users know. MB are 1024² bytes.
+/// Formats what a cache holds, in the layout that users know. One MB is 1024² bytes.
 fn status_box(status: &CacheStatus) -> String {
     let rule = "=".repeat(60);
     let megabytes = megabytes(status.size_bytes);
@@ -291,7 +311,7 @@ fn status_box(status: &CacheStatus) -> String {
     text
 }
 
-/// A cache of which only its file can be seen from here.
+/// A cache that cannot be read from here. Only the size of its file is known.
 struct Hidden {
     location: PathBuf,
     size_bytes: u64,

@@ -1,4 +1,4 @@
-//! Where messages go: stderr, above the progress bar where there is one, and a file if one is asked for.
+//! Sends messages to stderr, above the progress bar if there is one, and to a log file if one is asked for.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,10 +17,9 @@ use crate::settings::expand;
 /// The crates whose messages are the program's own.
 const OWN: [&str; 5] = ["neuroalign", "na_pipeline", "na_store", "na_cache", "na_model"];
 
-/// What is too much to show: the log file and `--verbose` have it.
+/// Target of messages that only the log file and `--verbose` show.
 pub(crate) const BEYOND_THE_FIRST: &str = "neuroalign::beyond_the_first";
 
-/// Why there is no log file.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the log file {} cannot be written: {source}; name another file, or a folder, with --log-file, or leave it out",
@@ -31,7 +30,7 @@ pub(crate) struct LogError {
     source: io::Error,
 }
 
-/// Starts logging for a command of this name. With a bar, only what matters is shown beside it.
+/// Starts logging for the command of this name. Beside a progress bar only warnings are shown.
 pub(crate) fn start(
     command: &str,
     verbose: bool,
@@ -63,27 +62,22 @@ pub(crate) fn start(
     Ok(())
 }
 
-/// The file itself, at its end, or a new one in the folder of this name. The folders above it are made.
 fn open(path: &Path, command: &str) -> Result<File, LogError> {
     let path = expand(path);
-    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let above = if is_folder { Some(path.as_path()) } else { path.parent() };
-    let in_folder = |folder: &Path| -> io::Result<()> {
-        if folder.as_os_str().is_empty() { Ok(()) } else { fs::create_dir_all(folder) }
-    };
-    above
-        .map_or(Ok(()), in_folder)
-        .and_then(|()| {
-            if is_folder {
-                new_in(&path, command)
-            } else {
-                File::options().create(true).append(true).open(&path)
-            }
-        })
-        .map_err(|source| LogError { path, source })
+    open_in_folder(&path, command).map_err(|source| LogError { path, source })
 }
 
-/// A file with the date and the time of day in its name. Jobs that start in one second get one each.
+/// Opens a file at its end, or a new file if the path is a folder. Creates the folders above it.
+fn open_in_folder(path: &Path, command: &str) -> io::Result<File> {
+    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let folder = if is_folder { Some(path) } else { path.parent() };
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    if is_folder { new_in(path, command) } else { File::options().create(true).append(true).open(path) }
+}
+
+/// Creates a file with the date and time of day in its name. Jobs that start in the same second get one each.
 fn new_in(folder: &Path, command: &str) -> io::Result<File> {
     let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
     let names = std::iter::once(format!("{command}-{now}.log"))
@@ -102,7 +96,7 @@ fn own(level: LevelFilter) -> Targets {
     OWN.iter().fold(Targets::new(), |targets, name| targets.with_target(*name, level))
 }
 
-/// What is shown: all that is the program's own, but no flood.
+/// Messages for stderr: the program's own. What is beyond the first comes with `--verbose` alone.
 fn shown(verbose: bool, level: LevelFilter) -> Targets {
     own(level).with_target(BEYOND_THE_FIRST, if verbose { level } else { LevelFilter::OFF })
 }

@@ -1,4 +1,4 @@
-//! The arguments of `neuroalign-preprocess`, and the run they ask for.
+//! The arguments of `neuroalign-preprocess`, and the configuration of the run that they ask for.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -174,7 +174,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The arguments, if they go together.
+    /// Parses the arguments, and refuses those that contradict each other.
     pub(crate) fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let options = Self::try_parse_from(arguments)?;
         let conflict = |problem: &str| Err(Self::command().error(ErrorKind::ArgumentConflict, problem));
@@ -193,7 +193,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The run that these arguments and the settings below them ask for.
+    /// The configuration that these arguments ask for. A setting counts if its argument is absent.
     pub(crate) fn config(&self, settings: &Settings) -> Result<Config, SettingsError> {
         let list = settings.path(self.sessions.as_deref(), "SESSIONS_CSV").filter(|_| !self.discover);
         let sessions = match list {
@@ -239,7 +239,7 @@ impl Options {
         })
     }
 
-    /// Who withdrew, as the command line or the settings say.
+    /// Reads who withdrew, from the list that the command line or else the settings name.
     pub(crate) fn withdrawn(&self, settings: &Settings) -> Result<Withdrawn, SettingsError> {
         withdrawn(self.withdrawn.as_deref(), settings)
     }
@@ -262,7 +262,7 @@ impl Options {
     }
 }
 
-/// Who withdrew, as an option or the settings say.
+/// Reads who withdrew, from the list that an option or else the settings name.
 pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Withdrawn, SettingsError> {
     let is_nobody = given.map_or_else(
         || settings.text(None, "WITHDRAWN").is_some_and(|text| text == NOBODY),

@@ -1,4 +1,4 @@
-//! `neuroalign-preprocess`: load, resume, export.
+//! `neuroalign-preprocess`: loads, resumes, exports.
 
 use std::ffi::OsString;
 use std::time::Instant;
@@ -11,9 +11,10 @@ use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::{collisions, logging, summary};
+use crate::summary::{Summary, tell_withdrawn};
+use crate::{collisions, logging};
 
-/// Runs the command with these arguments, the program's name first; its exit status.
+/// Runs the command with these arguments, the program's name first, and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
     match Options::parse_checked(arguments) {
@@ -38,15 +39,14 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;
     let withdrawn = options.withdrawn(&settings)?;
-    let output = expand(&options.output);
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
-    // First of all, and whatever becomes of the rest: it needs neither list nor roots.
+    // First, whatever becomes of the load: a withdrawal needs neither session list nor roots.
     let withdrew = match options.dry_run {
         true => would_withdraw(&output, &withdrawn, options.yes)?,
         false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?,
     };
-    summary::tell_withdrawn(&withdrew, options.dry_run);
+    tell_withdrawn(&withdrew, options.dry_run);
     let config = options.config(&settings)?;
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
@@ -54,13 +54,13 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
     progress.finish();
     let report = result?;
-    let told = summary::Told {
+    let summary = Summary {
         config: &config,
         dry_run: options.dry_run,
         withdrew: &withdrew,
         elapsed: started.elapsed(),
     };
-    print(&if options.json { told.json(&report) } else { told.text(&report) });
+    print(&if options.json { summary.json(&report) } else { summary.text(&report) });
     Ok(exit(&report, &signals))
 }
 

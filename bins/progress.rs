@@ -1,4 +1,4 @@
-//! What the user sees of a run while it goes on.
+//! Shows a run's progress to its user.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use na_store::ExportStep;
 use crate::logging::BEYOND_THE_FIRST;
 use crate::signals::Signals;
 
-/// On a terminal a bar, elsewhere a line now and then.
+/// Between two progress lines in the log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Beyond so many, notes go to the log file and to `--verbose` only.
+/// Notes that are shown. More go to the log file and to `--verbose` only.
 const NOTES_SHOWN: usize = 20;
 
 /// Shows events as a bar or as log lines, and passes signals on.
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
     last_line: Mutex<Instant>,
 }
 
-/// Bars on stderr where it is a terminal and they are wanted.
+/// Draws bars on stderr if they are wanted and it is a terminal.
 pub(crate) fn bars(wanted: bool) -> MultiProgress {
     let visible = wanted && std::io::stderr().is_terminal();
     MultiProgress::with_draw_target(if visible {
@@ -38,6 +38,12 @@ pub(crate) fn bars(wanted: bool) -> MultiProgress {
     } else {
         ProgressDrawTarget::hidden()
     })
+}
+
+fn new_bar() -> ProgressBar {
+    let template = "{prefix:>10} [{bar:30}] {pos}/{len} {msg} ({elapsed}, {eta} left)";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style.progress_chars("=> "))
 }
 
 impl Progress {
@@ -53,7 +59,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away before the summary is printed.
+    /// Removes the bar before the summary is printed, and says how many notes were not shown.
     pub(crate) fn finish(&self) {
         if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();
@@ -83,15 +89,10 @@ impl Progress {
 
     fn show(&self, what: &str, length: usize, position: usize, message: &str) {
         let mut slot = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = slot.get_or_insert_with(|| {
-            let template = "{prefix:>10} [{bar:30}] {pos}/{len} {msg} ({elapsed}, {eta} left)";
-            let style =
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            self.bars.add(ProgressBar::new(0).with_style(style.progress_chars("=> ")))
-        });
+        let bar = slot.get_or_insert_with(|| self.bars.add(new_bar()));
         bar.set_prefix(what.to_owned());
-        bar.set_length(u64::try_from(length).unwrap_or_default());
-        bar.set_position(u64::try_from(position).unwrap_or_default());
+        bar.set_length(u64::try_from(length).unwrap_or(u64::MAX));
+        bar.set_position(u64::try_from(position).unwrap_or(u64::MAX));
         bar.set_message(message.to_owned());
     }
 

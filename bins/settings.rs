@@ -6,22 +6,18 @@ use std::{env, fs, io};
 
 use crate::env_file::{self, LineProblem};
 
-/// Threads that a run may be given.
+/// Allowed numbers of threads.
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Why settings cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// The file named by `--env-file`, or `.env`, cannot be read.
     #[error("cannot read the settings in {}: {source}; --env-file names another file", path.display())]
     File { path: PathBuf, source: io::Error },
-    /// A line of it is no setting.
     #[error("cannot read the settings in {}, line {}: {}", path.display(), at.line, at.problem)]
     Line { path: PathBuf, at: LineProblem },
-    /// `N_JOBS` is no number of threads.
     #[error("{name} is {found:?}: {problem}")]
     Jobs { name: &'static str, found: String, problem: String },
-    /// Neither a session list nor `--discover`.
     #[error(
         "there is no session list: give --sessions FILE (or SESSIONS_CSV in the environment or in {}), or --discover \
          to take every session under the roots",
@@ -32,16 +28,17 @@ pub(crate) enum SettingsError {
     Withdrawn(Box<na_pipeline::PipelineError>),
 }
 
-/// Values by name, and where they are from.
+/// Settings by name, and the file that they come from.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     file: HashMap<String, String>,
+    /// The file's folder, under which its relative paths lie.
     folder: PathBuf,
     pub(crate) path: PathBuf,
 }
 
 impl Settings {
-    /// Reads the file that is asked for, or `.env` in the working directory where there is such a file.
+    /// Reads the file that is asked for, or else `.env` in the working directory if it exists.
     pub(crate) fn read(asked: Option<&Path>) -> Result<Self, SettingsError> {
         let path = asked.map_or_else(|| PathBuf::from(".env"), expand);
         // A folder called .env is a Python environment.
@@ -56,14 +53,14 @@ impl Settings {
         Ok(Self { file, folder, path })
     }
 
-    /// A text; one that is empty is not set.
+    /// A text. An empty one counts as not set.
     pub(crate) fn text(&self, given: Option<&str>, name: &str) -> Option<String> {
         let given =
             given.map(str::to_owned).or_else(|| env::var(name).ok().filter(|value| !value.is_empty()));
         given.or_else(|| self.file.get(name).filter(|value| !value.is_empty()).cloned())
     }
 
-    /// A path. One that the file gives is under the file's folder.
+    /// A path. A relative path in the file is under the file's folder.
     pub(crate) fn path(&self, given: Option<&Path>, name: &str) -> Option<PathBuf> {
         let from_environment = || env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(path) = given.map(Path::to_owned).or_else(from_environment) {
@@ -73,7 +70,6 @@ impl Settings {
         Some(self.folder.join(expand(Path::new(path))))
     }
 
-    /// A number of threads.
     pub(crate) fn jobs(
         &self,
         given: Option<usize>,
@@ -90,7 +86,7 @@ impl Settings {
     }
 }
 
-/// A number of threads, on the command line as in the environment.
+/// Parses a number of threads, from the command line or a setting.
 pub(crate) fn parse_jobs(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(jobs) if JOBS.contains(&jobs) => Ok(jobs),
@@ -102,7 +98,7 @@ fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
-/// `~` is the user's home, as in a shell.
+/// Replaces `~` by the user's home, as a shell does.
 pub(crate) fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),

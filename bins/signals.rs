@@ -1,4 +1,4 @@
-//! Ctrl+C, SIGTERM and SIGHUP ask a command to stop; a second one ends it at once.
+//! Stops a command on Ctrl+C, SIGTERM or SIGHUP; a second signal ends it at once.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Which signal came, if any.
+/// The signal that came, if any.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signals {
     came: Arc<AtomicUsize>,
@@ -21,7 +21,8 @@ impl Signals {
             // In this order: the first signal arms what the second one triggers.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
             flag::register(signal, Arc::clone(&again))?;
-            flag::register_usize(signal, Arc::clone(&signals.came), usize::try_from(signal).unwrap_or(1))?;
+            let number = usize::try_from(signal).map_err(io::Error::other)?;
+            flag::register_usize(signal, Arc::clone(&signals.came), number)?;
         }
         Ok(signals)
     }
@@ -29,7 +30,7 @@ impl Signals {
     pub(crate) fn came(&self) -> Option<i32> {
         match self.came.load(Ordering::Relaxed) {
             0 => None,
-            signal => i32::try_from(signal).ok(),
+            signal => Some(i32::try_from(signal).unwrap_or(SIGINT)),
         }
     }
 }

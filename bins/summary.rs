@@ -1,4 +1,4 @@
-//! What a run did, for people and as JSON.
+//! Summarises a run, as text for people and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,20 +7,19 @@ use std::time::Duration;
 use na_model::{KEPT, Leaving, Modality, Session, Unit, UnitOutcome, UnitStatus};
 use na_pipeline::{Config, RunReport, Withdrew};
 use na_store::ExportReport;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Units of a kind that are listed; `sessions.tsv` has all.
+/// Units that are listed of each kind; `sessions.tsv` has all.
 const LISTED: usize = 20;
 
-/// A run, as it is told.
-pub(crate) struct Told<'a> {
+pub(crate) struct Summary<'a> {
     pub(crate) config: &'a Config,
     pub(crate) dry_run: bool,
     pub(crate) withdrew: &'a Withdrew,
     pub(crate) elapsed: Duration,
 }
 
-impl Told<'_> {
+impl Summary<'_> {
     pub(crate) fn text(&self, report: &RunReport) -> String {
         let mut text = String::new();
         let plan = &report.plan;
@@ -138,52 +137,8 @@ impl Told<'_> {
             let count = |modality| counts.get(&modality).copied().unwrap_or_default();
             json!({ "anatomical": count(Modality::Anatomical), "diffusion": count(Modality::Diffusion) })
         };
-        let outcome = |outcome: &UnitOutcome| {
-            json!({
-                "subject_code": outcome.unit.session.subject.as_str(),
-                "session_id": outcome.unit.session.id_str(),
-                "modality": outcome.unit.modality.as_str(),
-                "status": outcome.status.as_str(),
-                "reason": outcome.reason,
-            })
-        };
-        let store = report.export.as_ref().map(|export| {
-            let tables: Vec<_> = export
-                .manifest
-                .long_formats
-                .values()
-                .map(
-                    |entry| json!({ "name": entry.name, "rows": entry.n_rows, "sessions": entry.n_sessions }),
-                )
-                .collect();
-            json!({
-                "tables": tables,
-                "features": export.manifest.wide_features.len(),
-                "partial": partial(export),
-                "kept": kept(export),
-                "age_range": export.age_range.map(|(youngest, oldest)| [youngest, oldest]),
-                "ages_in_years": export.ages_in_years,
-                "notes": export.notes,
-            })
-        });
-        let removed = |(unit, leaving): (&Unit, &Leaving)| {
-            let mut value = json!(unit_of(unit));
-            if let (Leaving::Parts(parts), Some(value)) = (leaving, value.as_object_mut()) {
-                let tables = parts.tables.iter().map(|(table, map)| {
-                    json!({ "name": table.to_string(), "map": map.as_ref().map(ToString::to_string) })
-                });
-                value.insert("tables".to_owned(), tables.collect());
-                value.insert("tiv".to_owned(), parts.volume.into());
-            }
-            value
-        };
-        let let_go: Vec<_> = report
-            .let_go
-            .units
-            .iter()
-            .chain(&report.let_go.failed)
-            .map(|unit| json!(unit_of(unit)))
-            .collect();
+        let removed = report.removals.iter().map(|(unit, leaving)| removed_json(unit, leaving));
+        let let_go = report.let_go.units.iter().chain(&report.let_go.failed).map(unit_json);
         let value = json!({
             "output": self.config.output.display().to_string(),
             "dry_run": self.dry_run,
@@ -204,12 +159,12 @@ impl Told<'_> {
             "missing": count(UnitStatus::Missing),
             "failed": count(UnitStatus::Failed),
             "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
-            "removed": report.removals.iter().map(removed).collect::<Vec<_>>(),
+            "removed": removed.collect::<Vec<_>>(),
             "would_stop": report.would_stop,
-            "let_go": let_go,
+            "let_go": let_go.collect::<Vec<_>>(),
             "let_go_tables": report.let_go.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "outcomes": report.outcomes.iter().map(outcome).collect::<Vec<_>>(),
-            "store": store,
+            "outcomes": report.outcomes.iter().map(outcome_json).collect::<Vec<_>>(),
+            "store": report.export.as_ref().map(store_json),
             "seconds": self.elapsed.as_secs_f64(),
         });
         format!("{value:#}\n")
@@ -221,12 +176,12 @@ fn partial(export: &ExportReport) -> usize {
     export.sessions.iter().filter(|row| row.status == UnitStatus::Partial).count()
 }
 
-/// Units of the store of which something stays though its file is gone.
+/// Units of the store that keep something although its file is gone.
 fn kept(export: &ExportReport) -> usize {
     export.sessions.iter().filter(|row| row.reason.starts_with(KEPT)).count()
 }
 
-fn unit_of(unit: &Unit) -> serde_json::Value {
+fn unit_json(unit: &Unit) -> Value {
     json!({
         "subject_code": unit.session.subject.as_str(),
         "session_id": unit.session.id_str(),
@@ -234,8 +189,48 @@ fn unit_of(unit: &Unit) -> serde_json::Value {
     })
 }
 
-/// A withdrawal as JSON; a dry run lists whom it means.
-pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> serde_json::Value {
+fn outcome_json(outcome: &UnitOutcome) -> Value {
+    json!({
+        "subject_code": outcome.unit.session.subject.as_str(),
+        "session_id": outcome.unit.session.id_str(),
+        "modality": outcome.unit.modality.as_str(),
+        "status": outcome.status.as_str(),
+        "reason": outcome.reason,
+    })
+}
+
+/// A unit that leaves the store; if not all of it does, with the parts that do.
+fn removed_json(unit: &Unit, leaving: &Leaving) -> Value {
+    let mut value = unit_json(unit);
+    if let (Leaving::Parts(parts), Some(value)) = (leaving, value.as_object_mut()) {
+        let tables = parts.tables.iter().map(
+            |(table, map)| json!({ "name": table.to_string(), "map": map.as_ref().map(ToString::to_string) }),
+        );
+        value.insert("tables".to_owned(), tables.collect());
+        value.insert("tiv".to_owned(), parts.volume.into());
+    }
+    value
+}
+
+fn store_json(export: &ExportReport) -> Value {
+    let tables = export
+        .manifest
+        .long_formats
+        .values()
+        .map(|entry| json!({ "name": entry.name, "rows": entry.n_rows, "sessions": entry.n_sessions }));
+    json!({
+        "tables": tables.collect::<Vec<_>>(),
+        "features": export.manifest.wide_features.len(),
+        "partial": partial(export),
+        "kept": kept(export),
+        "age_range": export.age_range.map(|(youngest, oldest)| [youngest, oldest]),
+        "ages_in_years": export.ages_in_years,
+        "notes": export.notes,
+    })
+}
+
+/// A withdrawal as JSON. A dry run also lists the sessions that it would take out.
+pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> Value {
     let mut value = json!({
         "n_subjects": withdrew.taken_out.n_subjects,
         "n_sessions": withdrew.taken_out.n_sessions,
@@ -252,7 +247,7 @@ pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> serde_json::
     value
 }
 
-/// What the user should know of a withdrawal.
+/// Logs what the user should know of a withdrawal.
 pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
     if withdrew.taken_out.n_sessions > 0 && !dry_run {
         tracing::warn!(
@@ -267,7 +262,7 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
             "{of_nobody} of {lines} lines of the list of withdrawals mean nobody whom the store has: taken out before, or never in \
              it"
         );
-        // The same list is given again and again.
+        // Users give the same list with every run: only a new one is worth a warning.
         if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
     }
     if !withdrew.unclear.is_empty() {
@@ -294,7 +289,7 @@ pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
     }
 }
 
-/// What became of the session list's rows, where not each of them is a session.
+/// Counts the session list's rows by what became of them. `None` if each is a session.
 fn rows(report: &RunReport) -> Option<String> {
     let counts = &report.rows;
     let others = [

@@ -89,13 +89,16 @@ impl Names {
     /// Whether a path of provenance names one of them, also by a code of digits alone as UK Biobank's bulk files have it.
     #[must_use]
     pub fn are_in_path(&self, text: &str) -> bool {
-        let is_number = |word: &str| {
-            let number = code_number(word).filter(|_| word.len() >= FEWEST_DIGITS);
-            let Some(code) = number.and_then(|number| self.by_number.get(&number)) else { return false };
-            let stays = SubjectCode::clean(word).is_ok_and(|written| self.staying.contains_key(&written));
-            !stays && self.gone.get(code).is_some_and(BTreeSet::is_empty)
-        };
-        self.are_in(text) || text.split(|c: char| c.is_whitespace() || "/\\_.".contains(c)).any(is_number)
+        let mut words = text.split(|c: char| c.is_whitespace() || "/\\_.".contains(c));
+        self.are_in(text) || words.any(|word| self.have_number(word))
+    }
+
+    /// Whether a word is the number of one who withdrew whole, and the code of nobody who stays.
+    fn have_number(&self, word: &str) -> bool {
+        let number = code_number(word).filter(|_| word.len() >= FEWEST_DIGITS);
+        let Some(code) = number.and_then(|number| self.by_number.get(&number)) else { return false };
+        let stays = SubjectCode::clean(word).is_ok_and(|written| self.staying.contains_key(&written));
+        !stays && self.gone.get(code).is_some_and(BTreeSet::is_empty)
     }
 
     /// Replaces a reason that names one of them; whether it did.
@@ -122,25 +125,18 @@ impl Names {
         if self.is_empty() {
             return false;
         }
-        let mut found = false;
-        if self.are_behind_keys(&source.path) {
+        let mut found = self.are_behind_keys(&source.path);
+        if found {
             source.path.clear();
-            found = true;
         }
-        let mut take_out = |text: &mut Option<String>, is_named: &dyn Fn(&str) -> bool| {
-            if text.as_deref().is_some_and(is_named) {
-                *text = None;
-                found = true;
-            }
-        };
-        take_out(&mut source.mask_entity, &|text| self.are_in(text));
+        found |= take_out(&mut source.mask_entity, |text| self.are_in(text));
         if let Some(sidecar) = &mut source.sidecar {
             let Sidecar { original_file, mask, atlas_name, space, software_version, timestamp, .. } = sidecar;
             for path in [original_file, mask] {
-                take_out(path, &|text| self.are_in_path(text));
+                found |= take_out(path, |text| self.are_in_path(text));
             }
             for text in [atlas_name, space, software_version, timestamp] {
-                take_out(text, &|text| self.are_in(text));
+                found |= take_out(text, |text| self.are_in(text));
             }
         }
         found
@@ -154,52 +150,68 @@ impl Names {
     }
 
     fn are_behind_keys(&self, text: &str) -> bool {
-        !self.is_empty()
-            && behind(text, "sub-").any(|token| {
-                match self.subject(token).and_then(|code| self.gone.get_key_value(code)) {
-                    None => false,
-                    Some((_, visits)) if visits.is_empty() => true,
-                    Some((code, visits)) => {
-                        let staying = self.staying.get(code);
-                        behind(text, "ses-").any(|token| starts_with_visit(token, visits, staying))
-                    }
-                }
-            })
+        !self.is_empty() && behind(text, "sub-").any(|token| self.are_behind_key(text, token))
     }
 
-    /// Who withdrew whose name a token begins with; the longest name that anybody has decides.
+    /// Whether a token behind a text's `sub-` names somebody who withdrew whole, or the text also a visit that did.
+    fn are_behind_key(&self, text: &str, token: &str) -> bool {
+        let subject = self.subject(token).and_then(|code| self.gone.get_key_value(code));
+        let Some((code, visits)) = subject else { return false };
+        let staying = self.staying.get(code);
+        visits.is_empty() || behind(text, "ses-").any(|token| starts_with_visit(token, visits, staying))
+    }
+
+    /// The participant who withdrew that a token begins with. The longest name that anybody has decides: `None` if it is
+    /// of one who stays.
     fn subject(&self, token: &str) -> Option<&SubjectCode> {
-        beginnings(token).find_map(|name| {
-            let code = SubjectCode::clean(name).ok()?;
-            match self.gone.get_key_value(&code) {
-                Some((code, _)) => Some(Some(code)),
-                None if self.staying.contains_key(&code) => Some(None),
-                None => {
-                    let number = code_number(name).and_then(|number| self.by_number.get(&number));
-                    number.or_else(|| self.by_letters.get(&code_letters(name))).map(Some)
-                }
+        for name in beginnings(token) {
+            let Ok(code) = SubjectCode::clean(name) else { continue };
+            if let Some((code, _)) = self.gone.get_key_value(&code) {
+                return Some(code);
             }
-        })?
+            if self.staying.contains_key(&code) {
+                return None;
+            }
+            if let Some(code) = self.subject_spelled(name) {
+                return Some(code);
+            }
+        }
+        None
+    }
+
+    /// The participant who withdrew with the number of a name, or else with its letters and digits.
+    fn subject_spelled(&self, name: &str) -> Option<&SubjectCode> {
+        let by_number = code_number(name).and_then(|number| self.by_number.get(&number));
+        by_number.or_else(|| self.by_letters.get(&code_letters(name)))
     }
 
     fn stand_alone(&self, text: &str, is_looked_for: impl Fn(&str) -> bool) -> bool {
         let whole = self.gone.iter().filter(|(_, visits)| visits.is_empty()).map(|(code, _)| code.as_str());
-        whole.filter(|code| is_looked_for(code)).any(|code| {
-            text.match_indices(code).any(|(at, _)| {
-                let before = text.get(..at).and_then(|text| text.chars().next_back());
-                let after = text.get(at + code.len()..).and_then(|text| text.chars().next());
-                !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-            })
-        })
+        whole.filter(|code| is_looked_for(code)).any(|code| stands_alone(text, code))
     }
+}
+
+/// Takes out a text that names somebody; whether it did.
+fn take_out(text: &mut Option<String>, is_named: impl FnOnce(&str) -> bool) -> bool {
+    text.take_if(|text| is_named(text)).is_some()
+}
+
+/// Whether a text has a code with no letter or digit beside it.
+fn stands_alone(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(at, _)| {
+        let after = text.get(at + code.len()..).and_then(|text| text.chars().next());
+        !follows_word(text, at) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// Whether a letter or digit is before a byte of a text.
+fn follows_word(text: &str, at: usize) -> bool {
+    text.get(..at).and_then(|text| text.chars().next_back()).is_some_and(char::is_alphanumeric)
 }
 
 /// What stands behind a key such as `sub-`, up to what cannot be of a name.
 fn behind<'t>(text: &'t str, key: &'static str) -> impl Iterator<Item = &'t str> {
-    let keys = text.match_indices(key).filter(|(at, _)| {
-        let before = text.get(..*at).and_then(|text| text.chars().next_back());
-        !before.is_some_and(char::is_alphanumeric)
-    });
+    let keys = text.match_indices(key).filter(|(at, _)| !follows_word(text, *at));
     keys.filter_map(|(at, key)| {
         let rest = text.get(at + key.len()..)?;
         rest.split(|c: char| c.is_whitespace() || "/\\,:;\"'()".contains(c)).next()
@@ -214,20 +226,25 @@ fn beginnings(token: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a token begins with a visit that is gone: its id, or a number that it equals and no visit that stays does.
 fn starts_with_visit(token: &str, gone: &BTreeSet<SessionId>, staying: Option<&BTreeSet<SessionId>>) -> bool {
-    let stays = |is_it: &dyn Fn(&SessionId) -> bool| staying.into_iter().flatten().any(is_it);
-    let visit = beginnings(token).find_map(|name| {
-        let id = SessionId::clean(name).ok().flatten()?;
-        if gone.contains(&id) {
-            return Some(true);
-        }
-        if stays(&|visit| *visit == id) {
-            return Some(false);
-        }
-        let number = code_number(name)?;
-        let is_equal = |visit: &SessionId| code_number(visit.as_str()).as_ref() == Some(&number);
-        (gone.iter().any(is_equal)).then(|| !stays(&is_equal))
-    });
-    visit.unwrap_or_default()
+    beginnings(token).find_map(|name| is_visit_gone(name, gone, staying)) == Some(true)
+}
+
+/// Whether the visit of this name is gone. `None` if the name is of no visit.
+fn is_visit_gone(
+    name: &str,
+    gone: &BTreeSet<SessionId>,
+    staying: Option<&BTreeSet<SessionId>>,
+) -> Option<bool> {
+    let id = SessionId::clean(name).ok().flatten()?;
+    if gone.contains(&id) {
+        return Some(true);
+    }
+    if staying.is_some_and(|staying| staying.contains(&id)) {
+        return Some(false);
+    }
+    let number = code_number(name)?;
+    let is_equal = |visit: &SessionId| code_number(visit.as_str()).as_ref() == Some(&number);
+    gone.iter().any(is_equal).then(|| !staying.into_iter().flatten().any(is_equal))
 }
 
 #[cfg(test)]

@@ -49,14 +49,18 @@ pub struct Parts {
 impl Parts {
     /// Takes what is known of their files out of what is known of a unit's.
     pub fn take_out(&self, sources: &mut Vec<SourceFile>) {
-        sources.retain(|source| match source.kind {
-            SourceKind::Tiv => !self.volume,
-            SourceKind::Table | SourceKind::Sidecar => {
-                source.table_name().is_none_or(|table| !self.tables.contains(&(table, source.map.clone())))
-            }
-        });
+        sources.retain(|source| !self.include(source));
         if self.volume {
             sources.iter_mut().for_each(|source| source.tiv = None);
+        }
+    }
+
+    fn include(&self, source: &SourceFile) -> bool {
+        match source.kind {
+            SourceKind::Tiv => self.volume,
+            SourceKind::Table | SourceKind::Sidecar => {
+                source.table_name().is_some_and(|table| self.tables.contains(&(table, source.map.clone())))
+            }
         }
     }
 }

@@ -175,15 +175,22 @@ impl TableName {
         }
     }
 
-    fn in_store_order(&self) -> (Modality, usize, &str) {
+    fn in_store_order(&self, other: &Self) -> Ordering {
+        let by_modality = self.modality.cmp(&other.modality);
+        let by_tissue = || self.tissue_rank().cmp(&other.tissue_rank());
+        by_modality.then_with(by_tissue).then_with(|| self.name.cmp(&other.name))
+    }
+
+    /// The position among the tissues; what is no tissue comes after them.
+    fn tissue_rank(&self) -> usize {
         let rank = Tissue::ALL.iter().position(|tissue| tissue.as_str() == self.name);
-        (self.modality, rank.unwrap_or(Tissue::ALL.len()), &self.name)
+        rank.unwrap_or(Tissue::ALL.len())
     }
 }
 
 impl Ord for TableName {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.in_store_order().cmp(&other.in_store_order())
+        self.in_store_order(other)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{fs, thread};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::per_process::PerProcess;
 
@@ -30,6 +30,13 @@ struct Process {
     idle: Vec<Arc<ThreadPool>>,
     reads_under_way: usize,
     forks_under_way: usize,
+}
+
+impl Process {
+    fn end_read(&mut self, threads: Arc<ThreadPool>) {
+        self.reads_under_way -= 1;
+        self.idle.push(threads);
+    }
 }
 
 fn process<R>(py: Python<'_>, look: impl FnOnce(&mut Process) -> R) -> R {
@@ -64,23 +71,20 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        Python::attach(|py| {
-            process(py, |process| {
-                process.reads_under_way -= 1;
-                process.idle.push(Arc::clone(&self.threads));
-            });
-        });
+        Python::attach(|py| process(py, |process| process.end_read(Arc::clone(&self.threads))));
     }
 }
 
 fn start_threads() -> PyResult<Arc<ThreadPool>> {
     let threads = ThreadPoolBuilder::new().thread_name(|n| format!("neuroalign-{n}")).build();
-    threads.map(Arc::new).map_err(|error| {
-        PyOSError::new_err(format!(
-            "no threads can be started to read on ({error}): raise the limit of processes (ulimit -u), or set \
-             RAYON_NUM_THREADS to fewer"
-        ))
-    })
+    threads.map(Arc::new).map_err(|error| no_threads(&error))
+}
+
+fn no_threads(error: &ThreadPoolBuildError) -> PyErr {
+    PyOSError::new_err(format!(
+        "no threads can be started to read on ({error}): raise the limit of processes (ulimit -u), or set \
+         RAYON_NUM_THREADS to fewer"
+    ))
 }
 
 /// Has Python tell of its forks.

@@ -1,11 +1,11 @@
 //! The store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cancel, cache_status};
 use na_model::{Modality, Session};
-use na_pipeline::{Participant, PipelineError, Withdrawn, withdraw};
+use na_pipeline::{Participant, PipelineError, Withdrawn, Withdrew, withdraw};
 use na_store::{
     CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold, clear_cache, export_cache,
 };
@@ -40,6 +40,28 @@ impl Store {
         let store = self.opened(py)?;
         reading(py, || read(&store))?.map_err(of_store)
     }
+
+    /// Takes the participants of a file out, or else those given; with how many were listed.
+    fn take_out(
+        &self,
+        participants: Vec<(String, Option<String>)>,
+        file: Option<&Path>,
+        yes: bool,
+    ) -> Result<(Withdrew, u64), Box<PipelineError>> {
+        let withdrawn = match file {
+            Some(file) => Withdrawn::read(file)?,
+            None => Withdrawn::List(numbered(participants)),
+        };
+        let n_listed = withdrawn.told(yes).n_listed().unwrap_or_default();
+        let withdrew = withdraw(&self.folder, &withdrawn, yes, None, &Unobserved)?;
+        Ok((withdrew, n_listed))
+    }
+}
+
+/// Participants with the lines of a list that they would be, from 1.
+fn numbered(participants: Vec<(String, Option<String>)>) -> Vec<Participant> {
+    let numbered = (1..).zip(participants);
+    numbered.map(|(line, (subject, session))| Participant::new(line, subject, session)).collect()
 }
 
 #[pymethods]
@@ -181,18 +203,8 @@ impl Store {
         file: Option<PathBuf>,
         yes: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let withdrew = reading(py, || {
-            let participants = participants.unwrap_or_default().into_iter().enumerate();
-            let of = |(at, (subject, session))| Participant::new(at + 1, subject, session);
-            let list = participants.map(of).collect();
-            let withdrawn = match &file {
-                Some(file) => Withdrawn::read(file).map_err(Box::new)?,
-                None => Withdrawn::List(list),
-            };
-            let n_listed = withdrawn.told(yes).n_listed().unwrap_or_default();
-            let withdrew = withdraw(&self.folder, &withdrawn, yes, None, &Unobserved).map_err(Box::new)?;
-            Ok::<_, Box<PipelineError>>((withdrew, n_listed))
-        })?;
+        let participants = participants.unwrap_or_default();
+        let withdrew = reading(py, || self.take_out(participants, file.as_deref(), yes))?;
         let (withdrew, n_listed) = withdrew.map_err(|error| of_pipeline(*error))?;
         let dict = PyDict::new(py);
         dict.set_item("n_subjects", withdrew.taken_out.n_subjects)?;

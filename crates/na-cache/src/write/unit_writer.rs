@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TableKind, TableName, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -205,17 +205,8 @@ impl Committer {
         read_at: ReadAt,
         table: &EncodedTable,
     ) -> rusqlite::Result<()> {
-        let column_set = self.columns.key(&table.columns, || {
-            store_set(
-                transaction,
-                "column_set",
-                "columns",
-                &columns_to_text(&table.columns).map_err(not_storable)?,
-            )
-        })?;
-        let region_set = self.regions.key(&table.regions, || {
-            store_set(transaction, "region_set", "regions", &to_json(&table.regions)?)
-        })?;
+        let column_set = self.columns.key(&table.columns, || store_columns(transaction, &table.columns))?;
+        let region_set = self.regions.key(&table.regions, || store_regions(transaction, &table.regions))?;
         if self.kinds.get(&table.table).is_none_or(|known| **known != *table.kind) {
             record_kind(transaction, &table.table, &table.kind)?;
             self.kinds.insert(table.table.clone(), Arc::clone(&table.kind));
@@ -314,6 +305,15 @@ fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
     let is_read_again =
         |table: &EncodedTable| source.table_name().as_ref() == Some(&table.table) && source.map == table.map;
     !unit.tables.iter().any(is_read_again)
+}
+
+fn store_columns(transaction: &Transaction<'_>, columns: &Schema) -> rusqlite::Result<i64> {
+    let text = columns_to_text(columns).map_err(not_storable)?;
+    store_set(transaction, "column_set", "columns", &text)
+}
+
+fn store_regions(transaction: &Transaction<'_>, regions: &RegionSet) -> rusqlite::Result<i64> {
+    store_set(transaction, "region_set", "regions", &to_json(regions)?)
 }
 
 /// The key of a set, which is stored once.

@@ -9,45 +9,58 @@ use super::Region;
 /// the regions decides nothing but the positions.
 #[must_use]
 pub fn matched_regions(regions: &[Region]) -> Vec<usize> {
-    let mut by_index: HashMap<i64, Vec<usize>> = HashMap::new();
-    let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (position, region) in regions.iter().enumerate() {
-        if let Some(index) = region.index {
-            by_index.entry(index).or_default().push(position);
+    let positions = Positions::of(regions);
+    let all_fuller: Vec<Vec<usize>> = regions.iter().map(|region| positions.fuller(region)).collect();
+    let is_fullest = |position: &usize| all_fuller.get(*position).is_some_and(Vec::is_empty);
+    let fullest = all_fuller.iter().map(|fuller| only(fuller.iter().copied().filter(is_fullest)));
+    fullest.enumerate().map(|(position, fullest)| fullest.unwrap_or(position)).collect()
+}
+
+/// The positions of regions, by what their files give.
+struct Positions<'r> {
+    regions: &'r [Region],
+    by_index: HashMap<i64, Vec<usize>>,
+    by_label: HashMap<&'r str, Vec<usize>>,
+    /// As a rule all files give the same: then none can tell more than another.
+    kinds: HashSet<Given>,
+}
+
+impl<'r> Positions<'r> {
+    fn of(regions: &'r [Region]) -> Self {
+        let mut by_index: HashMap<i64, Vec<usize>> = HashMap::new();
+        let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (position, region) in regions.iter().enumerate() {
+            if let Some(index) = region.index {
+                by_index.entry(index).or_default().push(position);
+            }
+            if let Some(label) = region.label.as_deref() {
+                by_label.entry(label).or_default().push(position);
+            }
         }
-        if let Some(label) = region.label.as_deref() {
-            by_label.entry(label).or_default().push(position);
-        }
+        let kinds = regions.iter().map(given).collect();
+        Self { regions, by_index, by_label, kinds }
     }
-    // As a rule all files give the same: then none can tell more than another.
-    let kinds: HashSet<Given> = regions.iter().map(given).collect();
-    let fuller = |region: &Region| -> Vec<usize> {
-        if !kinds.iter().any(|kind| is_more(*kind, given(region))) {
+
+    /// The positions of the regions that tell more than this one.
+    fn fuller(&self, region: &Region) -> Vec<usize> {
+        if !self.kinds.iter().any(|kind| is_more(*kind, given(region))) {
             return Vec::new();
         }
         let positions = match (region.label.as_deref(), region.index) {
-            (Some(label), _) => by_label.get(label),
-            (None, Some(index)) => by_index.get(&index),
+            (Some(label), _) => self.by_label.get(label),
+            (None, Some(index)) => self.by_index.get(&index),
             (None, None) => None,
         };
-        let positions = positions.into_iter().flatten().copied();
-        positions
-            .filter(|position| regions.get(*position).is_some_and(|other| tells_more(other, region)))
-            .collect()
-    };
-    let all_fuller: Vec<Vec<usize>> = regions.iter().map(fuller).collect();
-    let is_fullest = |position: &usize| all_fuller.get(*position).is_some_and(Vec::is_empty);
-    all_fuller
-        .iter()
-        .enumerate()
-        .map(|(position, fuller)| {
-            let mut fullest = fuller.iter().copied().filter(is_fullest);
-            match (fullest.next(), fullest.next()) {
-                (Some(only), None) => only,
-                _ => position,
-            }
-        })
-        .collect()
+        let is_fuller =
+            |position: &usize| self.regions.get(*position).is_some_and(|other| tells_more(other, region));
+        positions.into_iter().flatten().copied().filter(is_fuller).collect()
+    }
+}
+
+/// The one position there is. `None` if there are several or none.
+fn only(mut positions: impl Iterator<Item = usize>) -> Option<usize> {
+    let only = positions.next()?;
+    positions.next().is_none().then_some(only)
 }
 
 /// Whether index, label and hemisphere are given.

@@ -177,12 +177,8 @@ impl fmt::Display for LetGo {
         let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
         let examples: Vec<String> = sessions.iter().take(EXAMPLES).map(ToString::to_string).collect();
         let of_units = (!all.is_empty()).then(|| {
-            format!(
-                "{} of {} sessions, such as {}",
-                counts.join(" and "),
-                sessions.len(),
-                examples.join(", ")
-            )
+            let (counts, n_sessions, examples) = (counts.join(" and "), sessions.len(), examples.join(", "));
+            format!("{counts} of {n_sessions} sessions, such as {examples}")
         });
         let columns = (!self.columns.is_empty()).then(|| format!("the metadata {}", self.columns.join(", ")));
         f.write_str(&of_units.into_iter().chain(tables).chain(columns).collect::<Vec<_>>().join("; "))

@@ -173,20 +173,14 @@ impl<'a> Claims<'a> {
     ) -> Vec<(&'a Session, &'a WrittenIds)> {
         let of_subject = MatchKeys::of_folder(IdKind::Subject, subject);
         let of_visit = visit.as_deref().map(|visit| MatchKeys::of_folder(IdKind::Session, visit));
+        let of_visit = of_visit.as_ref();
         let mut codes: BTreeSet<&str> = BTreeSet::new();
         for rule in Match::ALL.into_iter().filter(|rule| *rule < than) {
             codes.extend(self.subjects.by(rule, &of_subject));
         }
         let visits = self.visits.iter().filter(|(subject, _)| codes.contains(subject.as_str()));
-        let is_near = |(session, written): &&(&Session, &WrittenIds)| match (session.id_str(), &of_visit) {
-            (Some(id), Some(folder)) => {
-                let keys = MatchKeys::of_code(id, written.session.as_deref());
-                keys.best_match(folder).is_some_and(|rule| rule < than)
-            }
-            (None, None) => true,
-            _ => false,
-        };
-        visits.flat_map(|(_, visits)| visits).filter(is_near).copied().collect()
+        let visits = visits.flat_map(|(_, visits)| visits).copied();
+        visits.filter(|(session, written)| is_near(session, written, of_visit, than)).collect()
     }
 
     /// The folders of a subject's visits, root by root.
@@ -215,17 +209,31 @@ impl<'a> Claims<'a> {
     /// For each weaker rule, how many sessions were found by it, with an example.
     pub(crate) fn notes(&self) -> Vec<String> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
-        let note = |(rule, sessions): (&Match, &BTreeMap<Session, PathBuf>)| {
-            let (session, folder) = sessions.first_key_value()?;
-            let how = match rule {
-                Match::Code | Match::Letters => "by their letters and digits alone",
-                Match::Number => "because their codes are equal as numbers",
-            };
-            let n = sessions.len();
-            Some(format!("{n} sessions were found {how}, such as {session} in {}", folder.display()))
-        };
-        found.iter().filter_map(note).collect()
+        found.iter().filter_map(|(rule, sessions)| note(*rule, sessions)).collect()
     }
+}
+
+/// Whether a surer rule than this one leads from a session to a visit's folder. Without visits both are the subject's own.
+fn is_near(session: &Session, written: &WrittenIds, of_visit: Option<&MatchKeys>, than: Match) -> bool {
+    match (session.id_str(), of_visit) {
+        (Some(id), Some(folder)) => {
+            let keys = MatchKeys::of_code(id, written.session.as_deref());
+            keys.best_match(folder).is_some_and(|rule| rule < than)
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// What to say of the sessions that a weaker rule found. `None` if it found none.
+fn note(rule: Match, sessions: &BTreeMap<Session, PathBuf>) -> Option<String> {
+    let (session, folder) = sessions.first_key_value()?;
+    let how = match rule {
+        Match::Code | Match::Letters => "by their letters and digits alone",
+        Match::Number => "because their codes are equal as numbers",
+    };
+    let n = sessions.len();
+    Some(format!("{n} sessions were found {how}, such as {session} in {}", folder.display()))
 }
 
 /// The one folder that the surest rule finds; several are an error.
@@ -253,14 +261,13 @@ impl Claim<'_> {
         let of_folder = MatchKeys::of_folder(self.kind, self.name);
         let rules = Match::ALL.into_iter().filter(|rule| *rule <= self.rule);
         let near = rules.flat_map(|rule| index.by(rule, &of_folder));
-        let finds_it = |other: &&str| {
-            let Some((rule, names)) = keys(other).as_ref().and_then(|keys| self.folders.index.find(keys))
-            else {
-                return false;
-            };
-            rule <= self.rule && names.contains(&self.name)
-        };
+        let finds_it = |other: &&str| keys(other).is_some_and(|keys| self.is_found_by(&keys));
         near.filter(|other| *other != self.code).filter(finds_it).map(str::to_owned).collect()
+    }
+
+    fn is_found_by(&self, keys: &MatchKeys) -> bool {
+        let found = self.folders.index.find(keys);
+        found.is_some_and(|(rule, names)| rule <= self.rule && names.contains(&self.name))
     }
 
     /// Whether some root has a folder of this name beside the identifier's own: then it is somebody else's everywhere.

@@ -21,6 +21,17 @@ pub(crate) struct Lookalikes {
 }
 
 impl Lookalikes {
+    /// A pair of codes. `None` if some root has a folder of both.
+    fn of(codes: [&str; 2], folders: &FoldersByCode) -> Option<Self> {
+        let [first, second] = codes.map(|code| folders.get(code));
+        let (first, second) = (first?, second?);
+        if first.keys().any(|root| second.contains_key(root)) {
+            return None;
+        }
+        let (one, other) = (first.values().next()?.clone(), second.values().next()?.clone());
+        Some(Self { codes: codes.map(str::to_owned), folders: [one, other] })
+    }
+
     pub(crate) fn has(&self, id: &SessionId) -> bool {
         self.codes.iter().any(|code| code == id.as_str())
     }
@@ -56,16 +67,7 @@ pub(crate) fn lookalikes(kind: IdKind, folders: &FoldersByCode) -> Vec<Lookalike
             pairs.extend(codes.iter().filter(|second| first < *second).map(|second| [*first, *second]));
         }
     }
-    let pair = |codes: [&str; 2]| {
-        let [first, second] = codes.map(|code| folders.get(code));
-        let (first, second) = (first?, second?);
-        if first.keys().any(|root| second.contains_key(root)) {
-            return None;
-        }
-        let (one, other) = (first.values().next()?.clone(), second.values().next()?.clone());
-        Some(Lookalikes { codes: codes.map(str::to_owned), folders: [one, other] })
-    };
-    pairs.into_iter().filter_map(pair).collect()
+    pairs.into_iter().filter_map(|codes| Lookalikes::of(codes, folders)).collect()
 }
 
 fn name_of(kind: IdKind, path: &Path) -> Option<&str> {

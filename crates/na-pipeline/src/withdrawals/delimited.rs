@@ -23,15 +23,17 @@ pub(crate) fn participants(text: &str) -> Vec<Participant> {
     let sessions: Vec<&str> = SESSION_COLUMNS.iter().chain(LIKE_SESSION).copied().collect();
     let session = column(&sessions, &first).filter(|index| *index != subject);
     let delimiter = lines.first().and_then(|(_, line)| delimiter(line));
-    let below = lines.iter().skip(1).map(|(at, line)| {
-        let cells = cells(line, delimiter);
-        let cell = |index: usize| cells.get(index).filter(|cell| !cell.is_empty()).cloned();
-        match cell(subject) {
-            Some(code) => Participant::new(*at, code, session.and_then(cell)),
-            None => unnamed(*at, cells, subject),
-        }
-    });
-    below.collect()
+    let below = lines.iter().skip(1);
+    below.map(|(at, line)| named(*at, cells(line, delimiter), subject, session)).collect()
+}
+
+/// A line below a header that names the columns of subjects and, if there is one, of sessions.
+fn named(line: usize, cells: Vec<String>, subject: usize, session: Option<usize>) -> Participant {
+    let cell = |index: usize| cells.get(index).filter(|cell| !cell.is_empty()).cloned();
+    match cell(subject) {
+        Some(code) => Participant::new(line, code, session.and_then(cell)),
+        None => unnamed(line, cells, subject),
+    }
 }
 
 /// A line without a header, or without a subject in the header's column.
@@ -51,14 +53,15 @@ fn column(names: &[&str], header: &[String]) -> Option<usize> {
 
 /// The delimiter of a line: the first comma or tab, or a semicolon if it has neither.
 fn delimiter(line: &str) -> Option<char> {
-    let first = |wanted: &[char]| {
-        let mut is_quoted = false;
-        line.chars().find(|c| {
-            is_quoted ^= *c == '"';
-            !is_quoted && wanted.contains(c)
-        })
-    };
-    first(&[',', '\t']).or_else(|| first(&[';']))
+    first_outside_quotes(line, &[',', '\t']).or_else(|| first_outside_quotes(line, &[';']))
+}
+
+fn first_outside_quotes(line: &str, wanted: &[char]) -> Option<char> {
+    let mut is_quoted = false;
+    line.chars().find(|c| {
+        is_quoted ^= *c == '"';
+        !is_quoted && wanted.contains(c)
+    })
 }
 
 /// The cells of a line, without quotes; missing-value words are empty. A quote that is never closed affects its own

@@ -148,14 +148,8 @@ impl<'s> Subjects<'s> {
             let id = SessionId::clean(form).ok().flatten()?;
             visits.iter().find(|session| session.id.as_ref() == Some(&id)).copied()
         };
-        let by_number = |form: &str| {
-            let wanted = number(form)?;
-            let is_equal = |session: &&&Session| session.id_str().and_then(number).as_ref() == Some(&wanted);
-            let mut equal = visits.iter().filter(is_equal);
-            equal.next().copied().filter(|_| equal.next().is_none())
-        };
         let forms = || [Some(bare.as_str()), without_decimal_zeros(&bare)].into_iter().flatten();
-        forms().find_map(by_id).or_else(|| forms().find_map(by_number))
+        forms().find_map(by_id).or_else(|| forms().find_map(|form| only_with_number(visits, form)))
     }
 
     /// Whether a code has the letters and digits of a known subject.
@@ -163,4 +157,12 @@ impl<'s> Subjects<'s> {
         let letters = code_letters(&visible(written, IdKind::Subject.prefix()));
         !letters.is_empty() && self.letters.contains(&letters)
     }
+}
+
+/// The one visit that equals a form as a number. `None` if none or several do.
+fn only_with_number<'s>(visits: &[&'s Session], form: &str) -> Option<&'s Session> {
+    let wanted = number(form)?;
+    let mut equal =
+        visits.iter().filter(|session| session.id_str().and_then(number).as_ref() == Some(&wanted));
+    equal.next().copied().filter(|_| equal.next().is_none())
 }

@@ -106,14 +106,16 @@ impl Header<'_> {
     fn subject(&self, options: &SessionListOptions, notes: &mut Vec<String>) -> Result<usize, PipelineError> {
         let found =
             self.identifier(options.subject_column.as_deref(), SUBJECT_COLUMNS, "--subject-column", notes)?;
-        found.ok_or_else(|| {
-            let problem = format!(
-                "no column of subjects among its columns {}; expected one of {}, or name it with --subject-column",
-                self.header.join(", "),
-                SUBJECT_COLUMNS.join(", ")
-            );
-            form(self.path, problem)
-        })
+        found.ok_or_else(|| self.no_subject())
+    }
+
+    fn no_subject(&self) -> PipelineError {
+        let problem = format!(
+            "no column of subjects among its columns {}; expected one of {}, or name it with --subject-column",
+            self.header.join(", "),
+            SUBJECT_COLUMNS.join(", ")
+        );
+        form(self.path, problem)
     }
 
     fn session(

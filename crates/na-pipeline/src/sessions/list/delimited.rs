@@ -210,18 +210,10 @@ fn check_bytes(path: &Path, bytes: &[u8]) -> Result<(), PipelineError> {
 fn delimiter(path: &Path, ending: Ending, bytes: &[u8]) -> Result<u8, PipelineError> {
     let header =
         bytes.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    let has = |delimiter: u8| {
-        let mut quoted = false;
-        header.iter().any(|byte| {
-            quoted ^= *byte == b'"';
-            *byte == delimiter && !quoted
-        })
-    };
+    let has = |delimiter: u8| has_outside_quotes(header, delimiter);
     let renamed = |what: &str, expected: &str, other: &str| {
-        Err(form(
-            path,
-            format!("its cells are between {what}, {expected} are expected: rename it to {other}"),
-        ))
+        let problem = format!("its cells are between {what}, {expected} are expected: rename it to {other}");
+        Err(form(path, problem))
     };
     match (ending, has(b','), has(b'\t'), has(b';')) {
         (_, false, false, true) => Ok(b';'),
@@ -230,6 +222,14 @@ fn delimiter(path: &Path, ending: Ending, bytes: &[u8]) -> Result<u8, PipelineEr
         (Ending::Tsv, ..) | (Ending::Unknown, _, true, _) => Ok(b'\t'),
         (Ending::Csv | Ending::Unknown, ..) => Ok(b','),
     }
+}
+
+fn has_outside_quotes(line: &[u8], delimiter: u8) -> bool {
+    let mut quoted = false;
+    line.iter().any(|byte| {
+        quoted ^= *byte == b'"';
+        *byte == delimiter && !quoted
+    })
 }
 
 fn split(path: &Path, bytes: &[u8], delimiter: u8) -> Result<Vec<Row>, PipelineError> {
