@@ -217,6 +217,7 @@ impl Options {
             tissues: Tissue::ALL.into_iter().filter(|tissue| !self.no_anatomical && wanted(tissue)).collect(),
             diffusion: !self.no_diffusion,
             workflows: self.workflows.clone(),
+            further_inputs: Vec::new(),
             atlas_name: settings
                 .text(self.atlas_name.as_deref(), "ATLAS_NAME")
                 .unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),

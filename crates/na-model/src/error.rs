@@ -15,6 +15,9 @@ pub enum ModelError {
         "{0:?} is not a table name: expected anatomical_gm, anatomical_wm, anatomical_ct or diffusion_WORKFLOW"
     )]
     UnknownTable(String),
+    /// A text that no setting is called by.
+    #[error("{0:?} is not the name of a setting: expected a capital, then capitals, digits and _")]
+    NotASetting(String),
     /// A word outside a fixed list.
     #[error("{found:?} is not one of {expected}")]
     NotOneOf {

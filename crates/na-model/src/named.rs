@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::session::{Session, SessionId, SubjectCode, code_letters, code_number};
-use crate::source_file::{Sidecar, SourceFile, SourceRoot};
+use crate::source_file::{Sidecar, SourceFile};
+use crate::source_root::SourceRoot;
 
 /// What stands instead of a reason that named somebody.
 const UNTOLD: &str = "not told: it named a participant who withdrew";
@@ -369,7 +370,7 @@ mod tests {
         let expected = Sidecar { space: Some("MNI".to_owned()), ..Sidecar::default() };
         assert_eq!((source.path.as_str(), source.sidecar.clone()), ("sub-8/anat/a_parc.tsv", Some(expected)));
         assert!(!names.take_out_of(&mut source));
-        let mut roots = BTreeMap::from([(SourceRoot::Cat12, PathBuf::from("/raw/sub-7/cat12"))]);
+        let mut roots = BTreeMap::from([(SourceRoot::CAT12, PathBuf::from("/raw/sub-7/cat12"))]);
         assert!(names.take_out_of_roots(&mut roots) && roots.is_empty());
     }
 }

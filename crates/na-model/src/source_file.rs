@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::read_at::ReadAt;
+use crate::source_root::SourceRoot;
 use crate::table::{MapSource, TableName};
 use crate::unit::Modality;
 
@@ -53,60 +54,6 @@ impl FromStr for SourceKind {
             .into_iter()
             .find(|k| k.as_str() == word)
             .ok_or_else(|| ModelError::NotOneOf { found: word.to_owned(), expected: "table, sidecar, tiv" })
-    }
-}
-
-/// The setting that a file's path is under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum SourceRoot {
-    /// CAT12's own output.
-    #[serde(rename = "CAT12_ROOT")]
-    Cat12,
-    /// `parcellate`'s tables of CAT12's segmentations.
-    #[serde(rename = "CAT12_PARCELLATED_ROOT")]
-    Cat12Parcellated,
-    /// `parcellate`'s tables of QSIRecon's maps.
-    #[serde(rename = "QSIPARC_PATH")]
-    Qsiparc,
-}
-
-impl SourceRoot {
-    const ALL: [Self; 3] = [Self::Cat12, Self::Cat12Parcellated, Self::Qsiparc];
-
-    /// Where the tables of a modality lie.
-    #[must_use]
-    pub fn of_tables(modality: Modality) -> Self {
-        match modality {
-            Modality::Anatomical => Self::Cat12Parcellated,
-            Modality::Diffusion => Self::Qsiparc,
-        }
-    }
-
-    /// The setting's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cat12 => "CAT12_ROOT",
-            Self::Cat12Parcellated => "CAT12_PARCELLATED_ROOT",
-            Self::Qsiparc => "QSIPARC_PATH",
-        }
-    }
-}
-
-impl fmt::Display for SourceRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for SourceRoot {
-    type Err = ModelError;
-
-    fn from_str(word: &str) -> Result<Self, ModelError> {
-        Self::ALL.into_iter().find(|root| root.as_str() == word).ok_or_else(|| ModelError::NotOneOf {
-            found: word.to_owned(),
-            expected: "CAT12_ROOT, CAT12_PARCELLATED_ROOT, QSIPARC_PATH",
-        })
     }
 }
 
@@ -184,6 +131,17 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// The root that its path is under; `modality` is its unit's. Where a version before this one read it, it is where
+    /// such files lay then.
+    #[must_use]
+    pub fn root_in(&self, modality: Modality) -> SourceRoot {
+        match (&self.root, self.kind) {
+            (Some(root), _) => root.clone(),
+            (None, SourceKind::Tiv) => SourceRoot::CAT12,
+            (None, SourceKind::Table | SourceKind::Sidecar) => SourceRoot::of_parcellate(modality),
+        }
+    }
+
     /// The table it feeds, where it feeds one.
     #[must_use]
     pub fn table_name(&self) -> Option<TableName> {

@@ -22,6 +22,15 @@ impl Modality {
     /// Both, in the store's order.
     pub const ALL: [Self; 2] = [Self::Anatomical, Self::Diffusion];
 
+    /// Whether its units have a total intracranial volume.
+    #[must_use]
+    pub fn has_volume(self) -> bool {
+        match self {
+            Self::Anatomical => true,
+            Self::Diffusion => false,
+        }
+    }
+
     /// The word in files.
     #[must_use]
     pub fn as_str(self) -> &'static str {

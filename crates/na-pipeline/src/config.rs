@@ -1,11 +1,15 @@
 //! Everything a run depends on, validated once. Nothing below looks at a command line or an environment.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use na_cache::HolderName;
-use na_model::{Choices, Compression, DEFAULT_ATLAS, TableName, Tissue, WideMetrics};
+use na_model::{Choices, Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 
+use crate::inputs::cat12::Cat12;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::input::Input;
+use crate::inputs::qsiparc::Qsiparc;
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
 use crate::withdrawals::withdrawal_list::Withdrawn;
@@ -18,15 +22,6 @@ pub enum SessionSource {
     List { path: PathBuf, options: SessionListOptions },
     /// Every session's folder under the roots.
     Discover,
-}
-
-/// Which file to take if several answer to one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntityPick {
-    /// Entities with the value that a file must have; `None` is a file without the entity.
-    pub wanted: Vec<(String, Option<String>)>,
-    /// The choices that each table of the store was made with.
-    pub remembered: BTreeMap<TableName, Choices>,
 }
 
 /// What to load, from where, and into which store.
@@ -46,6 +41,8 @@ pub struct Config {
     pub diffusion: bool,
     /// `None` for every workflow on disk.
     pub workflows: Option<Vec<String>>,
+    /// Inputs of the embedding program, beside those of CAT12 and QSIRecon.
+    pub further_inputs: Vec<Arc<dyn Input>>,
     pub atlas_name: String,
     /// The metrics that become features; `None` for those that the store was made with, or the defaults.
     pub wide_metrics: Option<WideMetrics>,
@@ -85,6 +82,7 @@ impl Config {
             tissues: Tissue::ALL.to_vec(),
             diffusion: true,
             workflows: None,
+            further_inputs: Vec::new(),
             atlas_name: DEFAULT_ATLAS.to_owned(),
             wide_metrics: None,
             compression: Compression::default(),
@@ -102,8 +100,121 @@ impl Config {
         }
     }
 
+    /// The inputs of the run: an entry for each kind, with the settings that it needs. Tables and roots are in this order.
+    pub(crate) fn inputs(&self) -> Vec<Arc<dyn Input>> {
+        let mut inputs: Vec<Arc<dyn Input>> = vec![
+            Arc::new(Cat12 {
+                reports: self.cat12_root.clone(),
+                tables: self.cat12_parcellated_root.clone(),
+                tissues: self.tissues.clone(),
+                atlas: self.atlas_name.clone(),
+            }),
+            Arc::new(Qsiparc {
+                root: self.qsiparc.clone(),
+                is_wanted: self.diffusion,
+                workflows: self.workflows.clone(),
+                atlas: self.atlas_name.clone(),
+            }),
+        ];
+        inputs.extend(self.further_inputs.iter().map(Arc::clone));
+        inputs
+    }
+
     /// The entities that choose between the files of one table.
     pub(crate) fn choices(&self) -> Choices {
         self.pick.wanted.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use na_model::{Modality, SourceRoot, TableName};
+
+    use super::*;
+    use crate::error::PipelineError;
+    use crate::inputs::listed_inputs::ListedInputs;
+    use crate::inputs::searched_folder::SearchedFolder;
+    use crate::inputs::unit_files::FoundUnit;
+
+    const TABLE: &str = "index\tlabel\tmean\n1\tleft\t0.5\n";
+
+    /// A run of both inputs, whose one subject has a table of grey matter and one of workflow A.
+    fn config() -> (tempfile::TempDir, Config) {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            "cat12/sub-1/anat/x",
+            "tables/sub-1/anat/atlas-X/sub-1_tissue-GM_parc.tsv",
+            "diffusion/qsirecon-A/sub-1/dwi/atlas-X/sub-1_model-m_param-p_parc.tsv",
+            "diffusion/qsirecon-B/sub-1/dwi/atlas-X/sub-1_model-m_param-p_parc.tsv",
+        ] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, TABLE).unwrap();
+        }
+        let path = |name: &str| Some(folder.path().join(name));
+        let config = Config {
+            cat12_root: path("cat12"),
+            cat12_parcellated_root: path("tables"),
+            qsiparc: path("diffusion"),
+            tissues: vec![Tissue::Gm, Tissue::Ct],
+            workflows: Some(vec!["A".to_owned()]),
+            atlas_name: "X".to_owned(),
+            ..Config::new(SessionSource::Discover, folder.path().join("store"))
+        };
+        (folder, config)
+    }
+
+    #[test]
+    fn what_an_input_lists_finds_and_parses_is_what_it_says_that_it_looks_for() {
+        let (_folder, config) = config();
+        let inputs = ListedInputs::list(config.inputs()).unwrap();
+        let settings: Vec<SourceRoot> = inputs.settings().map(|(setting, _)| setting).collect();
+        let (mut found_tables, pick) = (Vec::new(), EntityPick::default());
+        for root in &inputs.roots.all {
+            let input = inputs.of(root).unwrap();
+            assert_eq!(root.modality, input.modality());
+            assert!(settings.contains(&root.setting), "{}", root.setting);
+            for table in &root.tables {
+                assert!(input.looks_for(table) && table.modality() == input.modality(), "{table}");
+                let kind = input.kind(table);
+                let mut defaults = kind.default_metrics.iter();
+                assert!(defaults.all(|metric| kind.metric_kind(metric).is_some()), "{table}");
+            }
+            let mut found = FoundUnit::default();
+            let folder = root.path().join("sub-1");
+            if root.is_searched() {
+                input.find(&SearchedFolder::new(root, &folder, &pick), &mut found).unwrap();
+            }
+            for table in found.found.tables {
+                assert!(root.tables.contains(table.table()), "{table:?}");
+                assert!(table.relative.starts_with(&format!("{}sub-1/", root.prefix)), "{table:?}");
+                let parsed = input.parse(&table, TABLE.as_bytes(), &|| false).unwrap().batch;
+                let columns: Vec<String> =
+                    parsed.schema().fields().iter().map(|field| field.name().clone()).collect();
+                assert_eq!(input.columns(&table), columns);
+                found_tables.push(table.table().to_string());
+            }
+            let has_atlas = input.atlases(&folder) == ["X"];
+            assert_eq!(has_atlas, root.has_tables, "{}", root.setting);
+        }
+        assert_eq!(found_tables, ["anatomical_gm", "diffusion_A"]);
+        let looked_for = |name: &str| inputs.looks_for(&TableName::parse(name).unwrap());
+        assert!(looked_for("anatomical_ct") && !looked_for("anatomical_wm") && !looked_for("diffusion_B"));
+        assert_eq!(inputs.modalities(), Modality::ALL);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_lists_nothing_and_its_roots_are_remembered() {
+        let (_folder, config) = config();
+        let config = Config { tissues: Vec::new(), ..config };
+        let inputs = ListedInputs::list(config.inputs()).unwrap();
+        assert_eq!(inputs.modalities(), [Modality::Diffusion]);
+        assert!(inputs.roots.all.iter().all(|root| root.setting == SourceRoot::QSIPARC));
+        assert!(!inputs.looks_for(&TableName::from(Tissue::Gm)));
+        assert_eq!(inputs.settings().count(), 3);
+        let nothing = Config { diffusion: false, ..config };
+        assert!(matches!(ListedInputs::list(nothing.inputs()), Err(PipelineError::NothingToLoad)));
     }
 }

@@ -56,16 +56,22 @@ pub enum PipelineError {
     NoSuchAtlas { asked: String, there: String },
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
-    Root { setting: &'static str, path: PathBuf, problem: String },
+    Root { setting: SourceRoot, path: PathBuf, problem: String },
     /// A folder under a root cannot be listed.
     #[error("{}, which {setting} leads to, cannot be listed: {source}", path.display())]
-    RootUnreadable { setting: &'static str, path: PathBuf, source: io::Error },
+    RootUnreadable { setting: SourceRoot, path: PathBuf, source: io::Error },
     /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
          --qsiparc (QSIPARC_PATH) for diffusion tables"
     )]
     NothingToLoad,
+    /// Two inputs bring the same.
+    #[error("two inputs of this run have {what}: each setting and each table is one input's")]
+    SharedByInputs {
+        /// The setting or table that both have.
+        what: String,
+    },
     /// A workflow that is asked for does not exist.
     #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
     UnknownWorkflow {

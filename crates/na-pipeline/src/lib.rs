@@ -40,8 +40,8 @@
 //! | [`parse`] | one file's bytes to values |
 //! | `sessions` | the session list, discovery, who a session is, and which folder is its own |
 //! | `withdrawals` | who withdrew, and taking them out |
-//! | `config` | everything a run depends on |
-//! | `inputs` | what can be loaded: one file for each input, and the files of a unit |
+//! | `inputs` | what can be loaded: [`Input`], one file for each, and the files of a unit |
+//! | `config` | everything a run depends on, and the list of inputs |
 //! | `plan` | what a run has to do, and what leaves the store |
 //! | `load` | units are read, admitted in order, and committed |
 //! | `run` | all of it, in order |
@@ -64,9 +64,16 @@ mod sessions;
 mod unit_error;
 mod withdrawals;
 
-pub use config::{Config, EntityPick, SessionSource};
+pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
+pub use inputs::entity_pick::EntityPick;
+pub use inputs::found_tables::FoundTable;
+pub use inputs::input::Input;
+pub use inputs::input_root::{RootList, TableRoot};
+pub use inputs::searched_folder::SearchedFolder;
+pub use inputs::unit_files::FoundUnit;
+pub use parse::regional_tsv::ParsedTable;
 pub use plan::fresh_load::LetGo;
 pub use run::dry_run::dry_run;
 pub use run::report::RunReport;

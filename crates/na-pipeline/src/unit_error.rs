@@ -113,6 +113,9 @@ pub enum UnitError {
         path.display()
     )]
     OtherAtlas { path: PathBuf, named: String, asked: String },
+    /// A table that its input did not announce.
+    #[error("{}: its input found {table} there, which it did not list among the tables of that root", path.display())]
+    UnlistedTable { path: PathBuf, table: String },
     /// A table that the cache cannot hold.
     #[error("{}: {source}", path.display())]
     NotCacheable { path: PathBuf, source: Box<CacheError> },

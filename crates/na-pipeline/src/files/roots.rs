@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use na_model::{Modality, SourceRoot, Workflow};
+use na_model::{Modality, SourceRoot, TableName};
 
 use crate::files::session_folders::Folders;
 use crate::files::source_folder::RootKey;
@@ -10,16 +10,18 @@ use crate::files::source_folder::RootKey;
 /// A folder that holds folders of subjects.
 #[derive(Debug)]
 pub(crate) struct Root {
-    /// The setting that leads to it.
-    pub(crate) setting: SourceRoot,
-    /// The workflow, under `QSIPARC_PATH`.
-    pub(crate) workflow: Option<Workflow>,
+    /// The input that reads it, by its index among the run's.
+    pub(crate) input: usize,
     /// Of the units that have files here.
     pub(crate) modality: Modality,
-    /// The folder of scans in a session's folder: `anat` or `dwi`.
-    pub(crate) scans: &'static str,
+    /// The setting that leads to it.
+    pub(crate) setting: SourceRoot,
+    /// What stands before `sub-` in the store's paths of its files: nothing, or the folder below the setting's with `/`.
+    pub(crate) prefix: String,
     /// Whether tables of regions lie here, and sessions are listed from here: else total intracranial volume alone.
     pub(crate) has_tables: bool,
+    /// The tables that the run looks for here.
+    pub(crate) tables: Vec<TableName>,
     pub(crate) subjects: Folders,
 }
 
@@ -29,7 +31,23 @@ impl Root {
     }
 
     pub(crate) fn key(&self) -> RootKey {
-        (self.setting, self.workflow.clone())
+        (self.setting.clone(), self.prefix.clone())
+    }
+
+    /// Whether the run asks for what lies here.
+    pub(crate) fn is_searched(&self) -> bool {
+        !(self.has_tables && self.tables.is_empty())
+    }
+}
+
+#[cfg(test)]
+impl Root {
+    /// A root of anatomical tables that was not listed.
+    pub(crate) fn unlisted(setting: SourceRoot, path: &Path, tables: Vec<TableName>) -> Self {
+        let listed = crate::files::session_folders::FolderListing::default();
+        let subjects = Folders::new(path, crate::identifiers::name_match::IdKind::Subject, listed);
+        let (modality, prefix) = (Modality::Anatomical, String::new());
+        Self { input: 0, modality, setting, prefix, has_tables: true, tables, subjects }
     }
 }
 
@@ -54,7 +72,7 @@ impl Roots {
     }
 
     /// The root of a path in the store; `None` if this run does not look there.
-    pub(crate) fn get(&self, (setting, workflow): &RootKey) -> Option<&Root> {
-        self.all.iter().find(|root| root.setting == *setting && root.workflow == *workflow)
+    pub(crate) fn get(&self, (setting, prefix): &RootKey) -> Option<&Root> {
+        self.all.iter().find(|root| root.setting == *setting && root.prefix == *prefix)
     }
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use na_model::SourceRoot;
+
 use crate::error::PipelineError;
 use crate::identifiers::name_index::NameIndex;
 use crate::identifiers::name_match::{IdKind, MatchKeys};
@@ -56,13 +58,19 @@ pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<FolderListin
 
 /// The same for the root that a setting names.
 pub(crate) fn list_root(
-    setting: &'static str,
+    setting: &SourceRoot,
     root: &Path,
     prefix: &str,
 ) -> Result<FolderListing, PipelineError> {
-    let problem =
-        |problem: &str| PipelineError::Root { setting, path: root.to_owned(), problem: problem.to_owned() };
-    let unreadable = |source| PipelineError::RootUnreadable { setting, path: root.to_owned(), source };
+    let at = || (setting.clone(), root.to_owned());
+    let problem = |problem: &str| {
+        let (setting, path) = at();
+        PipelineError::Root { setting, path, problem: problem.to_owned() }
+    };
+    let unreadable = |source| {
+        let (setting, path) = at();
+        PipelineError::RootUnreadable { setting, path, source }
+    };
     match fs::metadata(root) {
         Ok(metadata) if metadata.is_dir() => folders_in(root, prefix).map_err(unreadable),
         Ok(_) => Err(problem("that is not a folder")),
@@ -195,17 +203,17 @@ mod tests {
     fn a_root_that_is_none_is_named_with_its_setting() {
         let root = tempfile::tempdir().unwrap();
         let missing = root.path().join("missing");
-        let error = list_root("CAT12_ROOT", &missing, "sub-").unwrap_err().to_string();
+        let error = list_root(&SourceRoot::CAT12, &missing, "sub-").unwrap_err().to_string();
         assert!(error.contains("CAT12_ROOT") && error.contains("no such folder"), "{error}");
         fs::write(&missing, "").unwrap();
-        let error = list_root("CAT12_ROOT", &missing, "sub-").unwrap_err().to_string();
+        let error = list_root(&SourceRoot::CAT12, &missing, "sub-").unwrap_err().to_string();
         assert!(error.contains("not a folder"), "{error}");
         // One that is there and cannot be reached is not missing: nobody looks for a slip of the pen.
         #[cfg(unix)]
         {
             let circle = root.path().join("circle");
             std::os::unix::fs::symlink("circle", &circle).unwrap();
-            let error = list_root("CAT12_ROOT", &circle, "sub-").unwrap_err();
+            let error = list_root(&SourceRoot::CAT12, &circle, "sub-").unwrap_err();
             assert!(matches!(error, PipelineError::RootUnreadable { .. }), "{error}");
         }
     }

@@ -13,9 +13,6 @@ use crate::files::session_folders::names_in;
 use crate::files::tiv_rank::{Rank, rank_of_file};
 use crate::unit_error::UnitError;
 
-/// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.
-const REPORT: &str = "report";
-
 /// A file that may hold the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TivFile {
@@ -40,40 +37,9 @@ pub(crate) struct TivFiles {
 }
 
 impl TivFiles {
-    /// Looks under `CAT12_ROOT` for reports, and for tables of volumes beside them.
-    pub(crate) fn look_for_reports(&mut self, root: &Path, session_folder: &Path) {
-        let anat = session_folder.join("anat");
-        let report = anat.join(REPORT);
-        match names_in(&anat) {
-            // A folder that the listing does not have need not be opened.
-            Ok(names) => {
-                let has_report = names.iter().any(|name| name.eq_ignore_ascii_case(REPORT));
-                let folders = if has_report { vec![report, anat.clone()] } else { vec![anat.clone()] };
-                self.look(SourceRoot::Cat12, root, &folders, &[(anat, names)], |_| true);
-            }
-            Err(_) => self.look(SourceRoot::Cat12, root, &[report, anat], &[], |_| true),
-        }
-    }
-
-    /// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed`
-    /// are not listed again.
-    pub(crate) fn look_beside_tables(
-        &mut self,
-        root: &Path,
-        session_folder: &Path,
-        atlas: &str,
-        listed: &[(PathBuf, BTreeSet<String>)],
-    ) {
-        let anat = session_folder.join("anat");
-        let folders = [anat.join(format!("atlas-{atlas}")), anat];
-        self.look(SourceRoot::Cat12Parcellated, root, &folders, listed, |rank| {
-            matches!(rank, Rank::Table(_))
-        });
-    }
-
     /// Notes that a root was searched and has no folder of the session.
-    pub(crate) fn has_no_folder(&mut self, root: SourceRoot) {
-        self.looked.push(root);
+    pub(crate) fn has_no_folder(&mut self, root: &SourceRoot) {
+        self.looked.push(root.clone());
     }
 
     /// Leaves out files that name another visit than the tables, if no folder names one.
@@ -103,9 +69,10 @@ impl TivFiles {
         &self.looked
     }
 
-    fn look(
+    /// Looks into folders under a root for files of the ranks that are wanted. Folders in `listed` are not listed again.
+    pub(crate) fn look(
         &mut self,
-        root: SourceRoot,
+        root: &SourceRoot,
         root_path: &Path,
         folders: &[PathBuf],
         listed: &[(PathBuf, BTreeSet<String>)],
@@ -128,14 +95,14 @@ impl TivFiles {
             }
         }
         if is_whole {
-            self.looked.push(root);
+            self.looked.push(root.clone());
         }
-        self.files.sort_by(|a, b| (a.rank, &a.relative, a.root).cmp(&(b.rank, &b.relative, b.root)));
+        self.files.sort_by(|a, b| (a.rank, &a.relative, &a.root).cmp(&(b.rank, &b.relative, &b.root)));
     }
 
     fn take(
         &mut self,
-        root: SourceRoot,
+        root: &SourceRoot,
         root_path: &Path,
         folder: &Path,
         names: &BTreeSet<String>,
@@ -151,7 +118,7 @@ impl TivFiles {
                     "{}: its name says that it is of {named}; total intracranial volume is not taken from it",
                     path.display()
                 )),
-                None => found.push(TivFile { rank, root, path, relative }),
+                None => found.push(TivFile { rank, root: root.clone(), path, relative }),
             }
         }
         if found.is_empty() {
@@ -170,107 +137,5 @@ impl TivFiles {
             self.files.append(&mut found);
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cohort(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        root
-    }
-
-    fn found(files: &TivFiles) -> Vec<&str> {
-        files.iter().map(|file| file.relative.as_str()).collect()
-    }
-
-    #[test]
-    fn reports_come_in_order_of_trust() {
-        let root = cohort(&[
-            "sub-1/anat/sub-1_tiv.tsv",
-            "sub-1/anat/cat_b.xml",
-            "sub-1/anat/cat_sub-1_T1w.xml",
-            "sub-1/anat/cat_sub-1_ce-uncorrected_T1w.xml",
-            "sub-1/anat/cat_sub-1_ce-corrected_T1w.xml",
-            "sub-1/anat/report/cat_sub-1_ce-corrected_T1w.xml",
-            "sub-1/anat/report/cat_a.xml",
-            "sub-1/anat/catROI_sub-1_T1w.xml",
-            "sub-1/anat/._cat_sub-1_T1w.xml",
-            "sub-1/anat/._sub-1_tiv.tsv",
-            "sub-1/anat/cat_sub-1_T1w.mat",
-        ]);
-        let mut files = TivFiles::default();
-        files.look_for_reports(root.path(), &root.path().join("sub-1"));
-        assert_eq!(
-            found(&files),
-            [
-                "sub-1/anat/cat_sub-1_ce-corrected_T1w.xml",
-                "sub-1/anat/report/cat_sub-1_ce-corrected_T1w.xml",
-                "sub-1/anat/cat_sub-1_ce-uncorrected_T1w.xml",
-                "sub-1/anat/cat_sub-1_T1w.xml",
-                "sub-1/anat/cat_b.xml",
-                "sub-1/anat/report/cat_a.xml",
-                "sub-1/anat/sub-1_tiv.tsv",
-            ]
-        );
-        assert_eq!((files.looked(), files.notes.len()), (&[SourceRoot::Cat12][..], 0));
-        let mut files = TivFiles::default();
-        files.look_for_reports(root.path(), &root.path().join("sub-2"));
-        assert!(files.is_empty() && files.notes.is_empty());
-    }
-
-    #[test]
-    fn tables_of_volumes_are_found_where_parcellate_writes_them() {
-        let root = cohort(&[
-            "sub-1/anat/sub-1_tiv.tsv",
-            "sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv",
-            "sub-1/anat/atlas-B/sub-1_tiv.tsv",
-            "sub-1/anat/cat_sub-1_T1w.xml",
-        ]);
-        let mut files = TivFiles::default();
-        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A", &[]);
-        let expected = ["sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv", "sub-1/anat/sub-1_tiv.tsv"];
-        assert_eq!(found(&files), expected);
-        assert_eq!(files.looked(), [SourceRoot::Cat12Parcellated]);
-    }
-
-    #[test]
-    fn a_report_of_another_session_is_none_and_is_named() {
-        let root = cohort(&["sub-1/anat/cat_sub-2_T1w.xml", "sub-1/anat/cat_sub-0001_T1w.xml"]);
-        let mut files = TivFiles::default();
-        files.look_for_reports(root.path(), &root.path().join("sub-1"));
-        assert_eq!(found(&files), ["sub-1/anat/cat_sub-0001_T1w.xml"]);
-        assert!(
-            files.notes[0].contains("cat_sub-2_T1w.xml: its name says that it is of sub-2"),
-            "{:?}",
-            files.notes
-        );
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_listed_is_a_note() {
-        let root = cohort(&["sub-1/anat"]);
-        let mut files = TivFiles::default();
-        files.look_for_reports(root.path(), &root.path().join("sub-1"));
-        assert!(files.is_empty() && files.looked().is_empty());
-        assert!(files.notes[0].contains("sub-1/anat"), "{:?}", files.notes);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_that_two_ways_lead_to_is_found_once() {
-        let root = cohort(&["sub-1/anat/cat_a.xml", "sub-1/anat/sub-1_tiv.tsv"]);
-        std::os::unix::fs::symlink(".", root.path().join("sub-1/anat/report")).unwrap();
-        let mut files = TivFiles::default();
-        files.look_for_reports(root.path(), &root.path().join("sub-1"));
-        files.look_beside_tables(root.path(), &root.path().join("sub-1"), "A", &[]);
-        assert_eq!(files.iter().count(), 2, "{files:?}");
     }
 }

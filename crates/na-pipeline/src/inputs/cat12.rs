@@ -1,120 +1,252 @@
 //! CAT12's segmentations: tables as `parcellate` writes them, `anat/atlas-A/*_tissue-GM_parc.tsv`, and reports with
 //! total intracranial volume.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use na_model::{Modality, SourceRoot, TableName, Tissue};
+use na_model::{Modality, SourceRoot, TableKind, TableName, Tissue};
 
-use crate::config::{Config, EntityPick};
 use crate::error::PipelineError;
-use crate::files::roots::{Root, Roots};
-use crate::files::session_folders::{ANAT, Folders, list_root};
-use crate::identifiers::name_match::IdKind;
-use crate::inputs::parcellate_tables::{FoundTables, Search};
+use crate::files::session_folders::{ANAT, names_in};
+use crate::files::tiv_files::TivFiles;
+use crate::files::tiv_rank::Rank;
+use crate::inputs::found_tables::{FoundTable, FoundTables};
+use crate::inputs::input::Input;
+use crate::inputs::input_root::{RootList, TableRoot};
+use crate::inputs::parcellate_tables::{Search, atlases_in, header};
+use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 
-pub(crate) const MODALITY: Modality = Modality::Anatomical;
+/// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.
+const REPORT: &str = "report";
 
-/// Whether the settings ask for tables of this input.
-pub(super) fn is_asked_for(config: &Config) -> bool {
-    config.cat12_parcellated_root.is_some() && !config.tissues.is_empty()
+/// CAT12's tables and reports.
+#[derive(Debug)]
+pub(crate) struct Cat12 {
+    /// CAT12's own output, where its reports are.
+    pub(crate) reports: Option<PathBuf>,
+    pub(crate) tables: Option<PathBuf>,
+    pub(crate) tissues: Vec<Tissue>,
+    pub(crate) atlas: String,
 }
 
-/// The tissues that are asked for, as words.
-pub(super) fn asked(config: &Config) -> Vec<String> {
-    config.tissues.iter().map(ToString::to_string).collect()
-}
-
-/// The settings that lead to this input, each with its root if it is given.
-pub(super) fn settings(config: &Config) -> [Option<(SourceRoot, &Path)>; 2] {
-    let reports = config.cat12_root.as_deref().map(|path| (SourceRoot::Cat12, path));
-    let tables = config.cat12_parcellated_root.as_deref().map(|path| (SourceRoot::Cat12Parcellated, path));
-    [reports, tables]
-}
-
-/// Whether the run looks for a table.
-pub(super) fn looks_for(config: &Config, table: &TableName) -> bool {
-    tables(config).any(|asked| asked == *table)
-}
-
-/// The tables that a run may write.
-pub(super) fn tables(config: &Config) -> impl Iterator<Item = TableName> {
-    config.tissues.iter().filter(|_| is_asked_for(config)).copied().map(TableName::from)
-}
-
-/// Lists the root of tables, and the one of reports if it is given.
-pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), PipelineError> {
-    if !is_asked_for(config) {
-        return Ok(());
+impl Input for Cat12 {
+    fn modality(&self) -> Modality {
+        Modality::Anatomical
     }
-    if let Some(path) = &config.cat12_parcellated_root {
-        list(SourceRoot::Cat12Parcellated, path, Some("cat12"), roots)?;
+
+    fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
+        let reports = self.reports.clone().map(|path| (SourceRoot::CAT12, path));
+        let tables = self.tables.clone().map(|path| (SourceRoot::CAT12_PARCELLATED, path));
+        [reports, tables].into_iter().flatten().collect()
     }
-    match &config.cat12_root {
-        Some(path) => list(SourceRoot::Cat12, path, None, roots)?,
-        None => roots.notes.push(
-            "CAT12_ROOT is not set: total intracranial volume is taken from the tables and the files beside them, where \
-             they have it"
-                .to_owned(),
-        ),
+
+    fn is_asked_for(&self) -> bool {
+        self.tables.is_some() && !self.tissues.is_empty()
     }
-    Ok(())
+
+    fn asked(&self) -> Vec<String> {
+        self.tissues.iter().map(ToString::to_string).collect()
+    }
+
+    fn looks_for(&self, table: &TableName) -> bool {
+        self.tissues.iter().any(|tissue| TableName::from(*tissue) == *table)
+    }
+
+    fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
+        if let Some(path) = &self.tables {
+            let tables = self.tissues.iter().copied().map(TableName::from);
+            roots.add(TableRoot::new(SourceRoot::CAT12_PARCELLATED, path, tables).with_likely("cat12"))?;
+        }
+        match &self.reports {
+            Some(path) => roots.add_of_volumes(SourceRoot::CAT12, path)?,
+            None => roots.note(
+                "CAT12_ROOT is not set: total intracranial volume is taken from the tables and the files beside them, where \
+                 they have it",
+            ),
+        }
+        Ok(())
+    }
+
+    fn kind(&self, table: &TableName) -> TableKind {
+        TableKind::of_parcellate(table)
+    }
+
+    fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
+        if *folder.setting() == SourceRoot::CAT12 {
+            look_for_reports(&mut found.tiv, folder.root(), folder.path());
+            return Ok(());
+        }
+        let tables = find_tables(folder, &self.atlas)?;
+        look_beside_tables(&mut found.tiv, folder.root(), folder.path(), &self.atlas, &tables.listed);
+        found.found.extend(tables);
+        Ok(())
+    }
+
+    fn parse(
+        &self,
+        table: &FoundTable,
+        bytes: &[u8],
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<ParsedTable, UnitError> {
+        parse_table_unless(table.path(), bytes, should_stop)
+    }
+
+    fn columns(&self, table: &FoundTable) -> Vec<String> {
+        header(table.path())
+    }
+
+    fn atlases(&self, session_folder: &Path) -> Vec<String> {
+        atlases_in(&session_folder.join(ANAT))
+    }
 }
 
-/// Lists a root; if it has no subjects, `likely` is the folder in it that may be meant.
-fn list(
-    setting: SourceRoot,
-    path: &Path,
-    likely: Option<&str>,
-    roots: &mut Roots,
-) -> Result<(), PipelineError> {
-    let listed = list_root(setting.as_str(), path, IdKind::Subject.prefix())?;
-    if listed.names.is_empty() {
-        let hint = likely.map(|name| path.join(name)).filter(|path| path.is_dir());
-        let hint = hint.map(|path| format!("; is {} meant?", path.display())).unwrap_or_default();
-        roots.notes.push(format!("{setting} is {}: no sub-* folders are there{hint}", path.display()));
-    }
-    let has_tables = setting == SourceRoot::Cat12Parcellated;
-    let subjects = Folders::new(path, IdKind::Subject, listed);
-    roots.add(Root { setting, workflow: None, modality: MODALITY, scans: ANAT, has_tables, subjects });
-    Ok(())
-}
-
-/// Adds what a session's folder under a root holds.
-pub(super) fn find(
-    config: &Config,
-    pick: &EntityPick,
-    root: &Root,
-    folder: &Path,
-    found: &mut FoundUnit,
-) -> Result<(), UnitError> {
-    if !root.has_tables {
-        found.tiv.look_for_reports(root.path(), folder);
-        return Ok(());
-    }
-    let atlas = &config.atlas_name;
-    let tables = find_tables(root.path(), folder, atlas, &config.tissues, pick)?;
-    found.tiv.look_beside_tables(root.path(), folder, atlas, &tables.listed);
-    found.found.extend(tables);
-    Ok(())
-}
-
-/// The tables of a session's folder, a file for each tissue at most, in the order of tissues. Older versions of
-/// `parcellate` have no folder for the atlas; there the file name must say it.
+/// The tables of a session's folder, a file for each of the root's tissues at most, in the order of tissues. Older
+/// versions of `parcellate` have no folder for the atlas; there the file name must say it.
 ///
 /// # Errors
 /// Several files for one tissue; a compressed file; a folder that cannot be listed.
-pub(crate) fn find_tables(
+fn find_tables(folder: &SearchedFolder<'_>, atlas: &str) -> Result<FoundTables, UnitError> {
+    Search { folder, scans: ANAT, atlas }.run(|name| {
+        let entity = name.entity("tissue")?;
+        let tissue = Tissue::ALL.into_iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;
+        let table = TableName::from(tissue);
+        folder.tables().contains(&table).then_some((table, None))
+    })
+}
+
+/// Looks under `CAT12_ROOT` for reports, and for tables of volumes beside them.
+fn look_for_reports(tiv: &mut TivFiles, root: &Path, session_folder: &Path) {
+    let anat = session_folder.join(ANAT);
+    let report = anat.join(REPORT);
+    match names_in(&anat) {
+        // A folder that the listing does not have need not be opened.
+        Ok(names) => {
+            let has_report = names.iter().any(|name| name.eq_ignore_ascii_case(REPORT));
+            let folders = if has_report { vec![report, anat.clone()] } else { vec![anat.clone()] };
+            tiv.look(&SourceRoot::CAT12, root, &folders, &[(anat, names)], |_| true);
+        }
+        Err(_) => tiv.look(&SourceRoot::CAT12, root, &[report, anat], &[], |_| true),
+    }
+}
+
+/// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed` are
+/// not listed again.
+fn look_beside_tables(
+    tiv: &mut TivFiles,
     root: &Path,
     session_folder: &Path,
     atlas: &str,
-    tissues: &[Tissue],
-    pick: &EntityPick,
-) -> Result<FoundTables, UnitError> {
-    Search { root, session_folder, scans: ANAT, atlas, pick }.run("", |name| {
-        let entity = name.entity("tissue")?;
-        let tissue = tissues.iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;
-        Some((TableName::from(*tissue), None))
-    })
+    listed: &[(PathBuf, BTreeSet<String>)],
+) {
+    let anat = session_folder.join(ANAT);
+    let folders = [anat.join(format!("atlas-{atlas}")), anat];
+    let is_table = |rank| matches!(rank, Rank::Table(_));
+    tiv.look(&SourceRoot::CAT12_PARCELLATED, root, &folders, listed, is_table);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn cohort(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        root
+    }
+
+    fn found(files: &TivFiles) -> Vec<&str> {
+        files.iter().map(|file| file.relative.as_str()).collect()
+    }
+
+    #[test]
+    fn reports_come_in_order_of_trust() {
+        let root = cohort(&[
+            "sub-1/anat/sub-1_tiv.tsv",
+            "sub-1/anat/cat_b.xml",
+            "sub-1/anat/cat_sub-1_T1w.xml",
+            "sub-1/anat/cat_sub-1_ce-uncorrected_T1w.xml",
+            "sub-1/anat/cat_sub-1_ce-corrected_T1w.xml",
+            "sub-1/anat/report/cat_sub-1_ce-corrected_T1w.xml",
+            "sub-1/anat/report/cat_a.xml",
+            "sub-1/anat/catROI_sub-1_T1w.xml",
+            "sub-1/anat/._cat_sub-1_T1w.xml",
+            "sub-1/anat/._sub-1_tiv.tsv",
+            "sub-1/anat/cat_sub-1_T1w.mat",
+        ]);
+        let mut files = TivFiles::default();
+        look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
+        assert_eq!(
+            found(&files),
+            [
+                "sub-1/anat/cat_sub-1_ce-corrected_T1w.xml",
+                "sub-1/anat/report/cat_sub-1_ce-corrected_T1w.xml",
+                "sub-1/anat/cat_sub-1_ce-uncorrected_T1w.xml",
+                "sub-1/anat/cat_sub-1_T1w.xml",
+                "sub-1/anat/cat_b.xml",
+                "sub-1/anat/report/cat_a.xml",
+                "sub-1/anat/sub-1_tiv.tsv",
+            ]
+        );
+        assert_eq!((files.looked(), files.notes.len()), (&[SourceRoot::CAT12][..], 0));
+        let mut files = TivFiles::default();
+        look_for_reports(&mut files, root.path(), &root.path().join("sub-2"));
+        assert!(files.is_empty() && files.notes.is_empty());
+    }
+
+    #[test]
+    fn tables_of_volumes_are_found_where_parcellate_writes_them() {
+        let root = cohort(&[
+            "sub-1/anat/sub-1_tiv.tsv",
+            "sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv",
+            "sub-1/anat/atlas-B/sub-1_tiv.tsv",
+            "sub-1/anat/cat_sub-1_T1w.xml",
+        ]);
+        let mut files = TivFiles::default();
+        look_beside_tables(&mut files, root.path(), &root.path().join("sub-1"), "A", &[]);
+        let expected = ["sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv", "sub-1/anat/sub-1_tiv.tsv"];
+        assert_eq!(found(&files), expected);
+        assert_eq!(files.looked(), [SourceRoot::CAT12_PARCELLATED]);
+    }
+
+    #[test]
+    fn a_report_of_another_session_is_none_and_is_named() {
+        let root = cohort(&["sub-1/anat/cat_sub-2_T1w.xml", "sub-1/anat/cat_sub-0001_T1w.xml"]);
+        let mut files = TivFiles::default();
+        look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
+        assert_eq!(found(&files), ["sub-1/anat/cat_sub-0001_T1w.xml"]);
+        assert!(
+            files.notes[0].contains("cat_sub-2_T1w.xml: its name says that it is of sub-2"),
+            "{:?}",
+            files.notes
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_a_note() {
+        let root = cohort(&["sub-1/anat"]);
+        let mut files = TivFiles::default();
+        look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
+        assert!(files.is_empty() && files.looked().is_empty());
+        assert!(files.notes[0].contains("sub-1/anat"), "{:?}", files.notes);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_two_ways_lead_to_is_found_once() {
+        let root = cohort(&["sub-1/anat/cat_a.xml", "sub-1/anat/sub-1_tiv.tsv"]);
+        std::os::unix::fs::symlink(".", root.path().join("sub-1/anat/report")).unwrap();
+        let mut files = TivFiles::default();
+        look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
+        look_beside_tables(&mut files, root.path(), &root.path().join("sub-1"), "A", &[]);
+        assert_eq!(files.iter().count(), 2, "{files:?}");
+    }
 }

@@ -1,13 +1,18 @@
-//! What can be loaded: each input's roots, and the files of one unit.
+//! What can be loaded: each input's roots, the files of one unit, and what stands in a table.
 //!
-//! Knows the configuration, folders and who claims them, and reads no table. Promises that which of several files is
-//! taken never hangs on a folder's order. Begin with [`unit_finder`]; an input is one file, [`cat12`] and [`qsiparc`].
+//! Knows folders and who claims them, and leaves all else to the input. Promises that a new kind of input is one file
+//! here and one entry in the list of [`Config`](crate::config), and that which of several files is taken never hangs on
+//! a folder's order. Begin with [`input`], the trait; an input is one file, [`cat12`] and [`qsiparc`].
 
 pub(crate) mod atlases;
 pub(crate) mod cat12;
-pub(crate) mod parcellate_tables;
+pub(crate) mod entity_pick;
+pub(crate) mod found_tables;
+pub(crate) mod input;
+pub(crate) mod input_root;
+pub(crate) mod listed_inputs;
+mod parcellate_tables;
 pub(crate) mod qsiparc;
-pub(crate) mod roots;
-pub(crate) mod selection;
+pub(crate) mod searched_folder;
 pub(crate) mod unit_files;
 pub(crate) mod unit_finder;

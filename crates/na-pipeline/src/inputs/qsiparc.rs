@@ -3,90 +3,126 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use na_model::{MapSource, Modality, SourceRoot, TableName, UNKNOWN, Workflow};
+use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, Workflow};
 
-use crate::config::{Config, EntityPick};
 use crate::error::PipelineError;
-use crate::files::roots::{Root, Roots};
-use crate::files::session_folders::{DWI, Folders, list_root};
-use crate::files::source_folder::WORKFLOW_PREFIX;
-use crate::identifiers::name_match::IdKind;
-use crate::inputs::parcellate_tables::{FoundTables, Search};
+use crate::files::session_folders::{DWI, list_root};
+use crate::inputs::found_tables::{FoundTable, FoundTables};
+use crate::inputs::input::Input;
+use crate::inputs::input_root::{RootList, TableRoot};
+use crate::inputs::parcellate_tables::{Search, atlases_in, header};
+use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 
-pub(crate) const MODALITY: Modality = Modality::Diffusion;
+/// The prefix of a workflow's folder.
+const WORKFLOW_PREFIX: &str = "qsirecon-";
 
-/// Whether the settings ask for tables of this input.
-pub(super) fn is_asked_for(config: &Config) -> bool {
-    config.qsiparc.is_some() && config.diffusion
+/// The tables of QSIRecon's workflows.
+#[derive(Debug)]
+pub(crate) struct Qsiparc {
+    /// The folder of workflows.
+    pub(crate) root: Option<PathBuf>,
+    /// Whether diffusion tables are asked for.
+    pub(crate) is_wanted: bool,
+    /// `None` for every workflow on disk.
+    pub(crate) workflows: Option<Vec<String>>,
+    pub(crate) atlas: String,
 }
 
-/// The workflows that are asked for, as words.
-pub(super) fn asked(config: &Config) -> Vec<String> {
-    match &config.workflows {
-        _ if !config.diffusion => Vec::new(),
-        None => vec!["every workflow".to_owned()],
-        Some(workflows) => workflows.clone(),
+impl Input for Qsiparc {
+    fn modality(&self) -> Modality {
+        Modality::Diffusion
     }
-}
 
-/// The setting that leads to this input, with its root if it is given.
-pub(super) fn setting(config: &Config) -> Option<(SourceRoot, &Path)> {
-    Some((SourceRoot::Qsiparc, config.qsiparc.as_deref()?))
-}
-
-/// Whether the run looks for the table of a workflow.
-pub(super) fn looks_for(config: &Config, table: &TableName) -> bool {
-    is_asked_for(config) && chooses(config, table.name())
-}
-
-/// Whether a workflow is among those to load.
-pub(super) fn chooses(config: &Config, workflow: &str) -> bool {
-    config.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
-}
-
-/// The tables that a run may write.
-pub(super) fn tables(config: &Config, roots: &Roots) -> impl Iterator<Item = TableName> {
-    let workflows = roots.all.iter().filter_map(|root| root.workflow.as_ref());
-    workflows.filter(|workflow| chooses(config, workflow.as_str())).map(TableName::from)
-}
-
-/// Lists the folders of workflows, a root each. Those that are not chosen are listed, too: their folders tell sessions.
-pub(super) fn list_roots(config: &Config, roots: &mut Roots) -> Result<(), PipelineError> {
-    let Some(path) = config.qsiparc.as_deref().filter(|_| is_asked_for(config)) else { return Ok(()) };
-    let workflows = list_workflows(path, &mut roots.notes)?;
-    if workflows.is_empty() {
-        roots.notes.push(format!("QSIPARC_PATH is {}: no qsirecon-* folders are there", path.display()));
+    fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
+        self.root.iter().map(|path| (SourceRoot::QSIPARC, path.clone())).collect()
     }
-    for asked in config.workflows.iter().flatten() {
-        if !workflows.iter().any(|(workflow, _)| workflow.as_str() == asked) {
-            let known: Vec<&str> = workflows.iter().map(|(workflow, _)| workflow.as_str()).collect();
-            return Err(PipelineError::UnknownWorkflow {
-                asked: asked.clone(),
-                path: path.to_owned(),
-                known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
-            });
+
+    fn is_asked_for(&self) -> bool {
+        self.root.is_some() && self.is_wanted
+    }
+
+    fn asked(&self) -> Vec<String> {
+        match &self.workflows {
+            _ if !self.is_wanted => Vec::new(),
+            None => vec!["every workflow".to_owned()],
+            Some(workflows) => workflows.clone(),
         }
     }
-    let setting = SourceRoot::Qsiparc;
-    for (workflow, folder) in workflows {
-        let listed = list_root(setting.as_str(), &folder, IdKind::Subject.prefix())?;
-        let subjects = Folders::new(&folder, IdKind::Subject, listed);
-        let workflow = Some(workflow);
-        roots.add(Root { setting, workflow, modality: MODALITY, scans: DWI, has_tables: true, subjects });
+
+    fn looks_for(&self, table: &TableName) -> bool {
+        table.modality() == Modality::Diffusion && self.chooses(table.name())
     }
-    Ok(())
+
+    /// A root for each workflow's folder. Those that are not chosen are listed, too: their folders tell sessions.
+    fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
+        let Some(path) = &self.root else { return Ok(()) };
+        let (workflows, notes) = list_workflows(path)?;
+        notes.into_iter().for_each(|note| roots.note(note));
+        if workflows.is_empty() {
+            roots.note(format!("QSIPARC_PATH is {}: no qsirecon-* folders are there", path.display()));
+        }
+        for asked in self.workflows.iter().flatten() {
+            if !workflows.iter().any(|workflow| workflow.as_str() == asked) {
+                let known: Vec<&str> = workflows.iter().map(Workflow::as_str).collect();
+                return Err(PipelineError::UnknownWorkflow {
+                    asked: asked.clone(),
+                    path: path.clone(),
+                    known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+                });
+            }
+        }
+        for workflow in &workflows {
+            let chosen = self.chooses(workflow.as_str()).then(|| TableName::from(workflow));
+            let root = TableRoot::new(SourceRoot::QSIPARC, path, chosen);
+            roots.add(root.below(&format!("{WORKFLOW_PREFIX}{workflow}")))?;
+        }
+        Ok(())
+    }
+
+    fn kind(&self, table: &TableName) -> TableKind {
+        TableKind::of_parcellate(table)
+    }
+
+    fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
+        for table in folder.tables() {
+            found.found.extend(find_tables(folder, table, &self.atlas)?);
+        }
+        Ok(())
+    }
+
+    fn parse(
+        &self,
+        table: &FoundTable,
+        bytes: &[u8],
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<ParsedTable, UnitError> {
+        parse_table_unless(table.path(), bytes, should_stop)
+    }
+
+    fn columns(&self, table: &FoundTable) -> Vec<String> {
+        header(table.path())
+    }
+
+    fn atlases(&self, session_folder: &Path) -> Vec<String> {
+        atlases_in(&session_folder.join(DWI))
+    }
 }
 
-/// The workflows under a root and their folders, sorted by name, with a note for each folder that is left out.
-pub(super) fn list_workflows(
-    root: &Path,
-    notes: &mut Vec<String>,
-) -> Result<Vec<(Workflow, PathBuf)>, PipelineError> {
-    let listed = list_root(SourceRoot::Qsiparc.as_str(), root, WORKFLOW_PREFIX)?;
+impl Qsiparc {
+    /// Whether a workflow is among those to load.
+    fn chooses(&self, workflow: &str) -> bool {
+        self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
+    }
+}
+
+/// The workflows under a root, sorted by name, and a note for each folder that is left out.
+pub(super) fn list_workflows(root: &Path) -> Result<(Vec<Workflow>, Vec<String>), PipelineError> {
+    let listed = list_root(&SourceRoot::QSIPARC, root, WORKFLOW_PREFIX)?;
     let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
-    notes.extend(listed.unreadable.iter().map(no_text));
+    let mut notes: Vec<String> = listed.unreadable.iter().map(no_text).collect();
     let mut workflows = Vec::new();
     for name in listed.names {
         let folder = root.join(format!("{WORKFLOW_PREFIX}{name}"));
@@ -95,44 +131,27 @@ pub(super) fn list_workflows(
             continue;
         }
         match Workflow::new(&name) {
-            Ok(workflow) => workflows.push((workflow, folder)),
+            Ok(workflow) => workflows.push(workflow),
             Err(error) => notes.push(format!("{} is left out: {error}", folder.display())),
         }
     }
-    Ok(workflows)
-}
-
-/// Adds what a session's folder under a root holds, if the root's workflow is chosen.
-pub(super) fn find(
-    config: &Config,
-    pick: &EntityPick,
-    root: &Root,
-    folder: &Path,
-    found: &mut FoundUnit,
-) -> Result<(), UnitError> {
-    if let Some(workflow) = &root.workflow {
-        found.found.extend(find_tables(workflow, root.path(), folder, &config.atlas_name, pick)?);
-    }
-    Ok(())
+    Ok((workflows, notes))
 }
 
 /// The tables of a session's folder, a file for each map at most, sorted. Files that name no parameter are ignored.
 ///
 /// # Errors
 /// Several files for one map; a compressed file; a folder that cannot be listed.
-pub(crate) fn find_tables(
-    workflow: &Workflow,
-    workflow_root: &Path,
-    session_folder: &Path,
+fn find_tables(
+    folder: &SearchedFolder<'_>,
+    workflow: &TableName,
     atlas: &str,
-    pick: &EntityPick,
 ) -> Result<FoundTables, UnitError> {
-    let prefix = format!("{WORKFLOW_PREFIX}{workflow}/");
-    Search { root: workflow_root, session_folder, scans: DWI, atlas, pick }.run(&prefix, |name| {
+    Search { folder, scans: DWI, atlas }.run(|name| {
         let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();
         // `scalar` is what the first versions wrote.
         let param = name.entity("param").or_else(|| name.entity("scalar"))?.to_owned();
         let map = MapSource { model: or_unknown("model"), param, desc: or_unknown("desc") };
-        Some((TableName::from(workflow), Some(map)))
+        Some((workflow.clone(), Some(map)))
     })
 }

@@ -1,19 +1,22 @@
 //! The files of one unit, found without being read.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use na_model::{MapSource, TableName};
 
 use crate::files::session_entities::{names_same, visit_of};
 use crate::files::tiv_files::TivFiles;
-use crate::inputs::parcellate_tables::{FoundTable, FoundTables};
+use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::sessions::claims::SessionFolder;
 use crate::unit_error::UnitError;
 
 /// A table, or one map of it.
 pub(crate) type TableKey = (TableName, Option<MapSource>);
 
-/// What a unit can be read from.
+/// What a unit can be read from: what all inputs of its modality have found.
 #[derive(Debug, Default)]
-pub(crate) struct FoundUnit {
+pub struct FoundUnit {
     pub(crate) found: FoundTables,
     pub(crate) tiv: TivFiles,
     /// The session's folders, one a root.
@@ -23,8 +26,29 @@ pub(crate) struct FoundUnit {
 }
 
 impl FoundUnit {
+    /// Adds a table. Each table and map has one file.
+    pub fn add(&mut self, table: FoundTable) {
+        self.found.tables.push(table);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.found.tables.is_empty() && self.tiv.is_empty()
+    }
+
+    /// Refuses two files of one table or map, whatever input or root they are from.
+    pub(super) fn check_one_file_each(&self) -> Result<(), UnitError> {
+        let mut seen: BTreeMap<(&TableName, Option<&MapSource>), &Path> = BTreeMap::new();
+        for FoundTable { table, map, path, .. } in &self.found.tables {
+            if let Some(first) = seen.insert((table, map.as_ref()), path) {
+                return Err(UnitError::SeveralFiles {
+                    folder: path.parent().unwrap_or(path).to_owned(),
+                    table: table.with_map(map.as_ref()),
+                    files: format!("{}, {}", first.display(), path.display()),
+                    way_out: "keep one of them".to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses the tables of two visits in folders that have no visits; a report of another visit than theirs is no

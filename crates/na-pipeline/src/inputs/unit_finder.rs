@@ -1,13 +1,12 @@
 //! Finds the files of a unit under every root of its modality.
 
-use std::path::Path;
-
 use na_model::{Modality, Unit};
 
-use crate::config::{Config, EntityPick};
-use crate::files::roots::{Root, Roots};
+use crate::files::roots::Root;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::listed_inputs::ListedInputs;
+use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::inputs::{cat12, qsiparc};
 use crate::sessions::claims::Claims;
 use crate::sessions::session_list::WrittenIds;
 use crate::unit_error::UnitError;
@@ -17,29 +16,22 @@ const EXAMPLES: usize = 3;
 
 /// Finds the files of a run's units.
 pub(crate) struct UnitFinder<'a> {
-    config: &'a Config,
-    pub(crate) roots: &'a Roots,
+    pub(crate) inputs: &'a ListedInputs,
     pick: &'a EntityPick,
     pub(crate) claims: Claims<'a>,
 }
 
 impl<'a> UnitFinder<'a> {
-    pub(crate) fn new(
-        config: &'a Config,
-        roots: &'a Roots,
-        claims: Claims<'a>,
-        pick: &'a EntityPick,
-    ) -> Self {
-        Self { config, roots, pick, claims }
+    pub(crate) fn new(inputs: &'a ListedInputs, claims: Claims<'a>, pick: &'a EntityPick) -> Self {
+        Self { inputs, pick, claims }
     }
 
     /// The files of a unit that a run asks for. What it does not ask for stays as it was.
     pub(crate) fn find(&self, unit: &Unit, written: &WrittenIds) -> Result<FoundUnit, UnitError> {
         let mut found = FoundUnit::default();
-        for root in self.roots.all.iter().filter(|root| root.modality == unit.modality) {
-            if !self.asks_for(root) {
-                continue;
-            }
+        let of_unit = |root: &&Root| root.modality == unit.modality && root.is_searched();
+        for root in self.inputs.roots.all.iter().filter(of_unit) {
+            let Some(input) = self.inputs.of(root) else { continue };
             let folder = match self.claims.locate(root, &unit.session, written) {
                 // A root of volumes alone costs no measurement.
                 Err(error @ (UnitError::DeadLink { .. } | UnitError::Unreadable { .. }))
@@ -53,36 +45,25 @@ impl<'a> UnitFinder<'a> {
             };
             match folder {
                 Some(folder) => {
-                    self.find_in(root, &folder.path, &mut found)?;
+                    input.find(&SearchedFolder::new(root, &folder.path, self.pick), &mut found)?;
                     found.has_folder_of_tables |= root.has_tables;
                     found.folders.push(folder);
                 }
-                None if !root.has_tables => found.tiv.has_no_folder(root.setting),
+                None if !root.has_tables => found.tiv.has_no_folder(&root.setting),
                 None => {}
             }
         }
+        found.check_one_file_each()?;
         if unit.session.id.is_none() {
             found.check_one_visit()?;
         }
         Ok(found)
     }
 
-    /// Whether a run asks for what a root holds.
-    fn asks_for(&self, root: &Root) -> bool {
-        root.workflow.as_ref().is_none_or(|workflow| qsiparc::chooses(self.config, workflow.as_str()))
-    }
-
-    fn find_in(&self, root: &Root, folder: &Path, found: &mut FoundUnit) -> Result<(), UnitError> {
-        let find = match root.modality {
-            Modality::Anatomical => cat12::find,
-            Modality::Diffusion => qsiparc::find,
-        };
-        find(self.config, self.pick, root, folder, found)
-    }
-
     /// Where a modality's sessions were looked for, and which folders are there.
     pub(crate) fn looked_in(&self, modality: Modality) -> Vec<String> {
-        self.roots.of_tables().filter(|root| root.modality == modality).map(subjects_of).collect()
+        let roots = self.inputs.roots.of_tables();
+        roots.filter(|root| root.modality == modality).map(subjects_of).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admission;
 mod foreign_images;
+mod parsed_checks;
 mod reorder_buffer;
 mod sidecar_checks;
 mod tiv_choice;

@@ -5,7 +5,7 @@ use std::path::Path;
 use na_model::Sidecar;
 
 use crate::files::session_entities::FolderSession;
-use crate::inputs::parcellate_tables::FoundTable;
+use crate::inputs::found_tables::FoundTable;
 use crate::unit_error::UnitError;
 
 /// Refuses a table that was made with another atlas than its folder names.
@@ -14,11 +14,11 @@ pub(super) fn check_atlas(
     sidecar_path: &Path,
     sidecar: &Sidecar,
 ) -> Result<(), UnitError> {
-    match &sidecar.atlas_name {
-        Some(named) if !is_same_atlas(named, &table.atlas) => Err(UnitError::OtherAtlas {
+    match (&sidecar.atlas_name, &table.atlas) {
+        (Some(named), Some(asked)) if !is_same_atlas(named, asked) => Err(UnitError::OtherAtlas {
             path: sidecar_path.to_owned(),
             named: named.clone(),
-            asked: table.atlas.clone(),
+            asked: asked.clone(),
         }),
         _ => Ok(()),
     }

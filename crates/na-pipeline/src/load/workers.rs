@@ -126,7 +126,7 @@ impl Workers<'_> {
     fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
         let found = self.finder.find(&planned.unit, written)?;
-        load(planned, &found, regions, &|| self.observer.should_stop())
+        load(self.finder.inputs, planned, &found, regions, &|| self.observer.should_stop())
     }
 
     /// Admits a unit and hands it to the writer. False if the load is to end.

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use na_model::{KEPT, SourceFile, SourceKind};
+use na_model::{KEPT, Modality, SourceFile, SourceKind};
 
-use crate::config::Config;
-use crate::files::source_folder::root_of;
-use crate::inputs::cat12;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::{FoundUnit, TableKey};
 
 /// What was looked for and not found. What is not chosen, or cannot be told, is not absent.
@@ -21,7 +19,7 @@ pub(crate) struct AbsentFiles {
 
 impl AbsentFiles {
     pub(crate) fn of(
-        config: &Config,
+        inputs: &ListedInputs,
         found: &FoundUnit,
         known: &[SourceFile],
         tables: &BTreeSet<TableKey>,
@@ -35,7 +33,7 @@ impl AbsentFiles {
                 found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
             if let Some(other) = other {
                 absent.not_chosen.push(other.to_string());
-            } else if config.looks_for(&key.0) {
+            } else if inputs.looks_for(&key.0) {
                 absent.tables.insert(key.clone());
             }
         }
@@ -64,7 +62,7 @@ impl AbsentFiles {
 
 /// Whether a file that may hold the volume is absent, and its root was searched.
 pub(crate) fn is_absent(source: &SourceFile, found: &FoundUnit) -> bool {
-    let root = root_of(source, cat12::MODALITY);
+    let root = source.root_in(Modality::Anatomical);
     source.kind == SourceKind::Tiv
         && found.tiv.looked().contains(&root)
         && !found.tiv.iter().any(|file| file.root == root && file.relative == source.path)

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use na_model::{SourceFile, SourceRoot};
 
-use crate::config::Config;
 use crate::files::fingerprint::{has_state, read_with_fingerprint, stat};
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
 use crate::unit_error::UnitError;
 
@@ -23,27 +23,28 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    pub(crate) fn of(config: &Config) -> Self {
-        let output = config.output.ancestors().find_map(device);
+    pub(crate) fn of(output: &Path, inputs: &ListedInputs) -> Self {
+        let output = output.ancestors().find_map(device);
         let tick = |root: &Path| if device(root) == output { TICK } else { TICK_ELSEWHERE };
-        Self { ticks: config.roots().map(|(setting, root)| (setting, tick(root))).collect() }
+        Self { ticks: inputs.settings().map(|(setting, root)| (setting, tick(&root))).collect() }
     }
 
     /// Whether a unit has files that it was not read from, or one of its files has changed.
     pub(crate) fn any(&self, found: &FoundUnit, known: &[SourceFile]) -> Result<bool, UnitError> {
-        let read: HashMap<&str, &SourceFile> =
-            known.iter().map(|source| (source.path.as_str(), source)).collect();
+        let known = KnownFiles::of(known);
         let tables = &found.found.tables;
         for table in tables {
-            match read.get(table.relative.as_str()) {
+            match known.get(&table.root, &table.relative) {
                 Some(source) if !self.differs(&table.path, source)? => {}
                 _ => return Ok(true),
             }
         }
-        let sidecars =
-            tables.iter().filter_map(|table| Some((table.sidecar.as_deref()?, table.sidecar_relative()?)));
-        let tiv = found.tiv.iter().map(|file| (file.path.as_path(), file.relative.clone()));
-        Ok(sidecars.chain(tiv).any(|(path, relative)| match read.get(relative.as_str()) {
+        let sidecars = tables.iter().filter_map(|table| {
+            let known = known.get(&table.root, &table.sidecar_relative()?);
+            Some((table.sidecar.as_deref()?, known))
+        });
+        let tiv = found.tiv.iter().map(|file| (file.path.as_path(), known.get(&file.root, &file.relative)));
+        Ok(sidecars.chain(tiv).any(|(path, known)| match known {
             // A file that cannot be read has no fingerprint: the unit is not read again before it has one.
             Some(source) => self.differs(path, source).unwrap_or(true) && has_state(path),
             None => has_state(path),
@@ -63,9 +64,23 @@ impl Changes {
 
     /// Whether a file was so young when it was read, or from the future, that a change may not have changed its time.
     fn was_young(&self, source: &SourceFile) -> bool {
-        let tick = source.root.and_then(|root| self.ticks.get(&root)).copied().unwrap_or(TICK);
+        let tick = source.root.as_ref().and_then(|root| self.ticks.get(root)).copied().unwrap_or(TICK);
         let is_told = source.read_at != na_model::ReadAt::UNKNOWN;
         is_told && (source.fingerprint.mtime_ns / 1000).saturating_add(tick) > source.read_at.0
+    }
+}
+
+/// The files that a unit was read from. Two inputs may have one path under roots of their own.
+struct KnownFiles<'a>(HashMap<(Option<&'a SourceRoot>, &'a str), &'a SourceFile>);
+
+impl<'a> KnownFiles<'a> {
+    fn of(files: &'a [SourceFile]) -> Self {
+        Self(files.iter().map(|file| ((file.root.as_ref(), file.path.as_str()), file)).collect())
+    }
+
+    /// The file of a path under a root; stores of older versions do not say the root.
+    fn get<'k>(&'k self, root: &'k SourceRoot, path: &'k str) -> Option<&'a SourceFile> {
+        self.0.get(&(Some(root), path)).or_else(|| self.0.get(&(None, path))).copied()
     }
 }
 

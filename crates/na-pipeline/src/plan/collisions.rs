@@ -7,8 +7,7 @@ use na_store::ExistingStore;
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
-use crate::files::roots::Roots;
-use crate::inputs::selection::tables;
+use crate::inputs::listed_inputs::ListedInputs;
 
 /// Refuses a session list at a path that the store writes.
 pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
@@ -24,10 +23,9 @@ pub(crate) fn check_list(config: &Config) -> Result<(), PipelineError> {
 
 /// Refuses foreign files at the paths of the run's tables and features.
 pub(crate) fn check_tables(
-    config: &Config,
-    roots: &Roots,
+    inputs: &ListedInputs,
     store: &ExistingStore,
     metrics: &WideMetrics,
 ) -> Result<(), PipelineError> {
-    Ok(store.check_tables(&tables(config, roots), metrics)?)
+    Ok(store.check_tables(&inputs.kinds(), metrics)?)
 }

@@ -1,12 +1,13 @@
 //! What there is to do with one unit: its files on disk compared with what the store remembers of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use na_model::{CHOOSE_OTHERS, ReadAt, Session, SourceFile, SourceRoot, Unit};
 
 use crate::config::Config;
 use crate::files::source_folder::folder_of;
-use crate::inputs::parcellate_tables::NotChosen;
+use crate::inputs::found_tables::NotChosen;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
 use crate::inputs::unit_finder::UnitFinder;
 use crate::plan::absent_files::{AbsentFiles, is_absent};
@@ -123,7 +124,7 @@ impl Decider<'_> {
         record: &UnitRecord,
     ) -> Result<UnitDecision, UnitError> {
         let tables = record.tables();
-        let absent = AbsentFiles::of(self.config, found, &record.sources, &tables);
+        let absent = AbsentFiles::of(self.finder.inputs, found, &record.sources, &tables);
         let decision = if !found.is_empty() {
             self.load_or_skip(found, record, &absent)?
         } else if absent.reason().is_some() {
@@ -146,7 +147,7 @@ impl Decider<'_> {
             decided.remains = Remains::Nothing;
         }
         decided.absent = absent;
-        decided.roots = roots_of(unit, found, record);
+        decided.roots = roots_of(self.finder.inputs, unit, found, record);
         Ok(decided)
     }
 
@@ -184,11 +185,17 @@ fn has_folder(found: &FoundUnit) -> bool {
 }
 
 /// The roots that a unit's record has files or rows from, and whether its session has a folder there.
-fn roots_of(unit: &Unit, found: &FoundUnit, record: &UnitRecord) -> BTreeMap<SourceRoot, bool> {
+fn roots_of(
+    inputs: &ListedInputs,
+    unit: &Unit,
+    found: &FoundUnit,
+    record: &UnitRecord,
+) -> BTreeMap<SourceRoot, bool> {
     let of_files = record.sources.iter().filter_map(|source| Some(folder_of(source, unit.modality)?.0.0));
-    let of_rows = record.without_files.iter().map(|_| SourceRoot::of_tables(unit.modality));
-    let has_folder = |root: SourceRoot| found.folders.iter().any(|folder| folder.root.0 == root);
-    of_files.chain(of_rows).map(|root| (root, has_folder(root))).collect()
+    let of_rows = record.without_files.iter().map(|(table, _)| inputs.root_of(table));
+    let has_folder = |root: &SourceRoot| found.folders.iter().any(|folder| folder.root.0 == *root);
+    let roots: BTreeSet<SourceRoot> = of_files.chain(of_rows).collect();
+    roots.into_iter().map(|root| (root.clone(), has_folder(&root))).collect()
 }
 
 fn why_missing(unit: &Unit, found: &FoundUnit) -> String {

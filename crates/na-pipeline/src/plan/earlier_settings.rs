@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{Choices, SourceRoot, TableName, WideMetrics};
+use na_model::{Choices, TableName, WideMetrics};
 use na_store::{ExistingStore, StoreError, StoredSettings};
 
-use crate::config::{Config, EntityPick};
+use crate::config::Config;
 use crate::error::PipelineError;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::plan::unit_plan::UnitPlan;
 
 /// Stored units from which on a run asks whether most of them are another dataset's.
@@ -43,7 +45,7 @@ impl EarlierSettings {
     ///
     /// # Errors
     /// Another atlas, or other choices, than what is there was made with.
-    pub(crate) fn pick(&self, config: &Config) -> Result<EntityPick, PipelineError> {
+    pub(crate) fn pick(&self, config: &Config, inputs: &ListedInputs) -> Result<EntityPick, PipelineError> {
         // A fresh load that was cut short is held against the run by `check_same`.
         let cached = self.cached.as_ref().filter(|record| !record.fresh);
         self.check_atlas(config, cached)?;
@@ -52,7 +54,7 @@ impl EarlierSettings {
             let choices = remembered.entry(table.clone()).or_default();
             choices.extend(cached.into_iter().flat_map(|record| record.choices.clone()));
         }
-        check_choices(config, &remembered)?;
+        check_choices(config, inputs, &remembered)?;
         Ok(EntityPick { remembered, ..config.pick.clone() })
     }
 
@@ -78,14 +80,18 @@ impl EarlierSettings {
     }
 
     /// Refuses other roots than before if most stored units have another content there: they are another dataset.
-    pub(crate) fn check_roots(&self, config: &Config, plan: &UnitPlan) -> Result<(), PipelineError> {
+    pub(crate) fn check_roots(
+        &self,
+        config: &Config,
+        inputs: &ListedInputs,
+        plan: &UnitPlan,
+    ) -> Result<(), PipelineError> {
         let (known, changed) = (plan.n_found_again, plan.n_differing);
         if config.yes || known < ENOUGH_UNITS || changed * 2 <= known {
             return Ok(());
         }
-        let before = |setting: &SourceRoot| self.stored.roots.get(setting);
-        let mut moved = config.roots().filter_map(|(setting, now)| {
-            let (before, now) = (before(&setting)?.clone(), absolute(now));
+        let mut moved = inputs.settings().filter_map(|(setting, now)| {
+            let (before, now) = (self.stored.roots.get(&setting)?.clone(), absolute(&now));
             (before != now).then_some((setting, before, now))
         });
         match moved.next() {
@@ -98,9 +104,13 @@ impl EarlierSettings {
 }
 
 /// Refuses a choice of files that is not the one that a table was made with.
-fn check_choices(config: &Config, remembered: &BTreeMap<TableName, Choices>) -> Result<(), PipelineError> {
+fn check_choices(
+    config: &Config,
+    inputs: &ListedInputs,
+    remembered: &BTreeMap<TableName, Choices>,
+) -> Result<(), PipelineError> {
     let asked = config.choices();
-    for (table, choices) in remembered.iter().filter(|(table, _)| config.looks_for(table)) {
+    for (table, choices) in remembered.iter().filter(|(table, _)| inputs.looks_for(table)) {
         let differs = |(entity, value): &(&String, &Option<String>)| {
             asked.get(*entity).is_some_and(|asked| asked != *value)
         };

@@ -65,7 +65,7 @@ impl WeakClaims {
     ) -> Vec<Eviction> {
         let mut evictions = Vec::new();
         for ((key, folder), claims) in &self.0 {
-            let Some(root) = finder.roots.get(key) else { continue };
+            let Some(root) = finder.inputs.roots.get(key) else { continue };
             for claim in claims {
                 let better =
                     finder.claims.near(folder, claim.rule).into_iter().find_map(|(session, written)| {

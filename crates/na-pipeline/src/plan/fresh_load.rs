@@ -11,6 +11,7 @@ use na_store::{ExistingStore, ExportObserver, StoreError, settle_cache};
 
 use crate::config::Config;
 use crate::error::PipelineError;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::sessions::session_list::SessionList;
 
 /// Units that an error names.
@@ -59,11 +60,12 @@ pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Resu
 /// A fresh load of something else, and no `--force`.
 pub(crate) fn goes_on(
     config: &Config,
+    inputs: &ListedInputs,
     lock: &OwnerLock,
     begun: &RunRecord,
     list: &SessionList,
 ) -> Result<bool, PipelineError> {
-    match check_same(config, begun, list) {
+    match check_same(config, inputs, begun, list) {
         Ok(()) => Ok(true),
         Err(_) if config.force => {
             OwnedCache::open_or_create(lock)?.remove()?;
@@ -79,6 +81,7 @@ pub(crate) fn goes_on(
 /// [`PipelineError::FreshUnfinished`].
 pub(crate) fn check_same(
     config: &Config,
+    inputs: &ListedInputs,
     begun: &RunRecord,
     list: &SessionList,
 ) -> Result<(), PipelineError> {
@@ -88,8 +91,8 @@ pub(crate) fn check_same(
     let differs = [
         ("another atlas", begun.settings.atlas_name != config.atlas_name),
         ("another choice of files", begun.choices != config.choices()),
-        ("other modalities", begun.modalities != config.modalities()),
-        ("other tissues or workflows", begun.asked != config.asked()),
+        ("other modalities", begun.modalities != inputs.modalities()),
+        ("other tissues or workflows", begun.asked != inputs.asked()),
         ("chosen sessions", !config.labels.is_empty()),
         ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
         ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),

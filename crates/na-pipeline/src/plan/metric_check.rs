@@ -1,9 +1,6 @@
 //! Whether any table has one of the metrics asked for.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 
 use na_model::columns::REGION_TEXT_COLUMNS;
 use na_model::{Unit, WideMetrics};
@@ -12,11 +9,7 @@ use na_store::nearest_names;
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::inputs::unit_finder::UnitFinder;
-use crate::parse::cell::unquoted;
 use crate::sessions::session_list::SessionList;
-
-/// The longest header that is read, bytes.
-const LONGEST_HEADER: u64 = 1 << 20;
 
 /// Refuses a list of metrics if no table has any of them, in the store or on disk: every feature would be removed and
 /// none written. Without any table nothing is refused.
@@ -38,7 +31,7 @@ pub(crate) fn check_metrics(
         return Ok(());
     }
     for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
-        for modality in config.modalities() {
+        for modality in finder.inputs.modalities() {
             if should_stop() {
                 return Ok(());
             }
@@ -46,7 +39,7 @@ pub(crate) fn check_metrics(
             // A unit that cannot be found or read fails when it is loaded.
             let found = finder.find(&unit, written).map(|found| found.found.tables);
             let mut tables = found.unwrap_or_default().into_iter();
-            if tables.any(|table| has_any(header(&table.path).unwrap_or_default())) {
+            if tables.any(|table| has_any(finder.inputs.columns(&table))) {
                 return Ok(());
             }
         }
@@ -58,12 +51,4 @@ pub(crate) fn check_metrics(
     let mut nearest: Vec<String> = asked.iter().flat_map(|metric| nearest_names(metric, &there)).collect();
     nearest.dedup();
     Err(PipelineError::UnknownMetrics { asked: asked.join(", "), nearest: nearest.join(", ") })
-}
-
-/// The columns of a table, from its first line.
-fn header(path: &Path) -> io::Result<Vec<String>> {
-    let mut line = String::new();
-    BufReader::new(File::open(path)?.take(LONGEST_HEADER)).read_line(&mut line)?;
-    let line = line.trim_start_matches('\u{feff}').trim_end();
-    Ok(line.split('\t').map(|name| unquoted(name).into_owned()).collect())
 }

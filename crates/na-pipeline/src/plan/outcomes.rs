@@ -49,12 +49,16 @@ impl UnitPlan {
     }
 
     /// Adds listed units that labels leave out and that no run has reported.
-    pub(crate) fn note_not_chosen(&mut self, list: &SessionList, config: &Config, chosen: &HashSet<Session>) {
+    pub(crate) fn note_not_chosen(
+        &mut self,
+        list: &SessionList,
+        modalities: &[Modality],
+        chosen: &HashSet<Session>,
+    ) {
         let told: HashSet<Unit> = self.unlisted.iter().map(|outcome| outcome.unit.clone()).collect();
         let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));
-        let units = others.flat_map(|row| {
-            config.modalities().into_iter().map(|modality| Unit::new(row.session.clone(), modality))
-        });
+        let units = others
+            .flat_map(|row| modalities.iter().map(|modality| Unit::new(row.session.clone(), *modality)));
         let untold = units.filter(|unit| !told.contains(unit) && !self.stored.contains(unit));
         let reason = "not looked for: the labels choose other sessions".to_owned();
         let outcomes: Vec<UnitOutcome> = untold

@@ -58,7 +58,7 @@ impl Planner<'_> {
 
     /// The units of the list, in its order, each with its session's index.
     fn listed_units(&self) -> impl Iterator<Item = (usize, Unit)> {
-        let modalities = self.config.modalities();
+        let modalities = self.finder.inputs.modalities();
         self.list.listing.rows.iter().enumerate().flat_map(move |(index, row)| {
             modalities
                 .clone()
@@ -116,12 +116,12 @@ impl<'a> Decisions<'a> {
             finder: planner.finder,
             list: planner.list,
             indices: rows.map(|(index, row)| (&row.session, index)).collect(),
-            changes: Changes::of(planner.config),
+            changes: Changes::of(&planner.config.output, planner.finder.inputs),
         };
         Self {
             planner,
             decider,
-            modalities: planner.config.modalities(),
+            modalities: planner.finder.inputs.modalities(),
             seen: HashSet::new(),
             batch: Vec::new(),
             made: HashMap::new(),

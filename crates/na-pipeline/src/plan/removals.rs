@@ -2,14 +2,13 @@
 //! (`--prune-unlisted`), and what another session has a better claim to.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode, Unit, UnitOutcome};
 
 use crate::config::Config;
 use crate::error::PipelineError;
-use crate::files::roots::Roots;
 use crate::identifiers::session_key::SessionKey;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::plan::decision::Remains;
 use crate::plan::unit_plan::{Absence, UnitPlan, nothing_found};
 use crate::safeguard::is_over_a_tenth;
@@ -24,13 +23,13 @@ const EXAMPLES: usize = 3;
 /// A root that looks as if it were not mounted; a row of the list that cannot be identified.
 pub(crate) fn pruned(
     config: &Config,
-    roots: &Roots,
+    inputs: &ListedInputs,
     list: &SessionList,
     plan: &UnitPlan,
 ) -> Result<Removals, PipelineError> {
     let mut removals = Removals::default();
     if config.prune {
-        check_mounted(config, roots, plan)?;
+        check_mounted(config, inputs, plan)?;
         let read_again: HashSet<&Unit> = plan.to_load.iter().map(|planned| &planned.unit).collect();
         for Absence { unit, files, remains } in &plan.absences {
             match remains {
@@ -114,17 +113,17 @@ pub(crate) fn leave_listing(
 }
 
 /// Refuses to prune by an empty mount point: everything would be taken for gone.
-fn check_mounted(config: &Config, roots: &Roots, plan: &UnitPlan) -> Result<(), PipelineError> {
-    for (setting, path) in config.roots() {
-        let not_mounted =
-            |problem| Err(PipelineError::NotMounted { setting, path: Path::to_owned(path), problem });
+fn check_mounted(config: &Config, inputs: &ListedInputs, plan: &UnitPlan) -> Result<(), PipelineError> {
+    for (setting, path) in inputs.settings() {
         let Some(mount) = plan.mounts.get(&setting) else { continue };
-        let mut of_setting = roots.all.iter().filter(|root| root.setting == setting);
+        let mut of_setting = inputs.roots.all.iter().filter(|root| root.setting == setting);
         if of_setting.all(|root| root.subjects.index.names().is_empty()) {
-            return not_mounted("no sub-* folders are there");
+            let problem = "no sub-* folders are there";
+            return Err(PipelineError::NotMounted { setting, path, problem });
         }
         if mount.n_stored > 0 && mount.n_with_folder == 0 && !config.yes {
-            return not_mounted("not one session of the store has a folder there");
+            let problem = "not one session of the store has a folder there";
+            return Err(PipelineError::NotMounted { setting, path, problem });
         }
     }
     Ok(())

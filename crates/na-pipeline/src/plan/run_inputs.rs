@@ -1,10 +1,12 @@
-//! What a run reads before it looks into the store: the session list and the roots.
+//! What a run reads before it looks into the store: the session list and the roots of its inputs.
+
+use std::path::Path;
 
 use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::files::roots::Roots;
-use crate::inputs::roots::list_roots;
+use crate::files::roots::Root;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::sessions::discovery::discover;
 use crate::sessions::identity::identify;
 use crate::sessions::list::options::SessionListOptions;
@@ -15,7 +17,7 @@ use crate::sessions::stored_sessions::StoredSessions;
 pub(crate) struct RunInputs {
     /// `None` if sessions are discovered.
     rows: Option<ListedRows>,
-    pub(crate) roots: Roots,
+    pub(crate) listed: ListedInputs,
 }
 
 impl RunInputs {
@@ -24,7 +26,7 @@ impl RunInputs {
             SessionSource::List { path, options } => Some(read_session_list(path, options)?),
             SessionSource::Discover => None,
         };
-        Ok(Self { rows, roots: list_roots(config)? })
+        Ok(Self { rows, listed: ListedInputs::list(config.inputs())? })
     }
 
     /// The sessions of the run, seen together with those that the store has.
@@ -35,9 +37,11 @@ impl RunInputs {
         observer: &dyn Observer,
     ) -> SessionList {
         let should_stop = || observer.should_stop();
+        let has_files = |root: &Root, folder: &Path| self.listed.has_files(root, folder);
+        let roots = &self.listed.roots;
         let mut list = match &self.rows {
-            Some(rows) => identify(rows.clone(), &self.roots, stored, &should_stop),
-            None => discover(&self.roots, &should_stop),
+            Some(rows) => identify(rows.clone(), roots, &has_files, stored, &should_stop),
+            None => discover(roots, &has_files, &should_stop),
         };
         let default = SessionListOptions::default();
         let options = match &config.sessions {
@@ -51,7 +55,7 @@ impl RunInputs {
 
     /// Tells the notes of the roots and the list.
     pub(crate) fn tell_notes(&self, list: &SessionList, observer: &dyn Observer) {
-        let notes = self.roots.notes.iter().chain(&list.notes);
+        let notes = self.listed.roots.notes.iter().chain(&list.notes);
         notes.for_each(|note| observer.event(Event::Note(note.clone())));
     }
 }

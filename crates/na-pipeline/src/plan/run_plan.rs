@@ -8,10 +8,12 @@ use na_cache::{Cache, RunRecord};
 use na_model::{ExportSettings, Names, Session, SourceRoot, WideMetrics};
 use na_store::ExistingStore;
 
-use crate::config::{Config, EntityPick, SessionSource};
+use crate::config::{Config, SessionSource};
 use crate::error::PipelineError;
 use crate::event::Observer;
 use crate::inputs::atlases::check_atlas;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_finder::UnitFinder;
 use crate::plan::earlier_settings::{EarlierSettings, absolute};
 use crate::plan::fresh_load::Base;
@@ -58,9 +60,9 @@ impl RunPlan {
         let mut list = start.inputs.sessions(start.config, &stored, start.observer);
         let names = start.leave_out_withdrawn(&stored, &mut list)?;
         let earlier = EarlierSettings::of(start.store.map(AsRef::as_ref), start.cache)?;
-        let pick = earlier.pick(start.config)?;
-        let claims = Claims::new(&start.inputs.roots, &list, &stored);
-        let finder = UnitFinder::new(start.config, &start.inputs.roots, claims, &pick);
+        let pick = earlier.pick(start.config, &start.inputs.listed)?;
+        let listed = &start.inputs.listed;
+        let finder = UnitFinder::new(listed, Claims::new(&listed.roots, &list, &stored), &pick);
         let Some(mut units) = start.units(&finder, &list, &stored, &earlier)? else { return Ok(None) };
         drop(finder);
         units.leave_untold(&names);
@@ -77,26 +79,26 @@ impl RunPlan {
     }
 
     /// What the cache is told of the run.
-    pub(crate) fn record(&self, config: &Config, base: Base) -> RunRecord {
+    pub(crate) fn record(&self, config: &Config, inputs: &ListedInputs, base: Base) -> RunRecord {
         let settings = ExportSettings {
             atlas_name: config.atlas_name.clone(),
             wide_metrics: self.wide_metrics.clone(),
             compression: config.compression,
         };
-        let mut roots: BTreeMap<SourceRoot, PathBuf> = config
-            .roots()
+        let mut roots: BTreeMap<SourceRoot, PathBuf> = inputs
+            .settings()
             // A run of some sessions says nothing of where the others are.
             .filter(|_| config.labels.is_empty())
-            .map(|(setting, path)| (setting, absolute(path)))
+            .map(|(setting, path)| (setting, absolute(&path)))
             .collect();
         self.names.take_out_of_roots(&mut roots);
         RunRecord {
             choices: config.choices(),
-            asked: config.asked(),
+            asked: inputs.asked(),
             roots,
             fresh: base == Base::Anew,
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
-            ..RunRecord::new(settings, self.list.listing.clone(), config.modalities())
+            ..RunRecord::new(settings, self.list.listing.clone(), inputs.modalities())
         }
     }
 }
@@ -150,12 +152,12 @@ impl Start<'_> {
         }
         check_metrics(config, &earlier.stored.columns, finder, list, &should_stop)?;
         if let Some(store) = self.store {
-            earlier.check_roots(config, &units)?;
+            earlier.check_roots(config, &self.inputs.listed, &units)?;
             let cached = cache.map(Cache::outcomes).transpose()?.unwrap_or_default();
             units.carry_over(store.earlier_outcomes(cached)?, config, list);
         }
         if let Some(chosen) = &planner.chosen {
-            units.note_not_chosen(list, config, chosen);
+            units.note_not_chosen(list, &self.inputs.listed.modalities(), chosen);
         }
         Ok(Some(units))
     }
@@ -168,12 +170,13 @@ impl Start<'_> {
         stored: &StoredSessions,
     ) -> Result<(), PipelineError> {
         if units.lacks_tables() {
-            check_atlas(self.config, &self.inputs.roots)?;
+            check_atlas(&self.config.atlas_name, &self.inputs.listed)?;
         }
         if !units.found_nothing() || !stored.is_empty() {
             return Ok(());
         }
-        let looked_in = self.config.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
+        let looked_in =
+            self.inputs.listed.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
         Err(PipelineError::NothingFound {
             sessions: units.summary.sessions,
             looked_in: looked_in.collect::<Vec<_>>().join("; "),

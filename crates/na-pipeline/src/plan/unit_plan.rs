@@ -175,7 +175,7 @@ impl UnitPlan {
 
     fn count_mounts(&mut self, decided: &UnitDecision) {
         for (root, has_folder) in &decided.roots {
-            let mount = self.mounts.entry(*root).or_default();
+            let mount = self.mounts.entry(root.clone()).or_default();
             mount.n_stored += 1;
             mount.n_with_folder += usize::from(*has_folder);
         }

@@ -1,10 +1,10 @@
 //! What the store and its cache remember of each unit.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use na_cache::{Cache, CachedUnit};
-use na_model::{ReadAt, SourceFile, SourceKind, TableName, TivFinding, Unit};
+use na_model::{ReadAt, SourceFile, SourceKind, SourceRoot, TableName, TivFinding, Unit};
 use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit};
 
 use crate::error::PipelineError;
@@ -114,8 +114,19 @@ fn newest(mut cached: Vec<SourceFile>, unit: &CachedUnit, stored: Vec<SourceFile
             .iter()
             .any(|table| source.table_name().as_ref() == Some(&table.table) && source.map == table.map),
     };
-    let paths: HashSet<String> = cached.iter().map(|source| source.path.clone()).collect();
-    let stays = |source: &SourceFile| !is_read_again(source) && !paths.contains(&source.path);
-    cached.extend(stored.into_iter().filter(stays));
+    let mut roots: HashMap<&str, Vec<Option<&SourceRoot>>> = HashMap::new();
+    for file in &cached {
+        roots.entry(&file.path).or_default().push(file.root.as_ref());
+    }
+    // Two inputs may have one path under roots of their own; stores of older versions do not say the root.
+    let is_cached = |source: &SourceFile| {
+        let same = |root: &Option<&SourceRoot>| {
+            root.is_none_or(|root| source.root.as_ref().is_none_or(|of| of == root))
+        };
+        roots.get(source.path.as_str()).is_some_and(|roots| roots.iter().any(same))
+    };
+    let stored: Vec<SourceFile> =
+        stored.into_iter().filter(|source| !is_read_again(source) && !is_cached(source)).collect();
+    cached.extend(stored);
     cached
 }

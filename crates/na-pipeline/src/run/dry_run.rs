@@ -48,21 +48,21 @@ fn report(
     let config = start.config;
     let begun = start.cache.map(|cache| cache.run_record()).transpose()?.flatten();
     if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force) {
-        check_same(config, &begun, &plan.list)?;
+        check_same(config, &start.inputs.listed, &begun, &plan.list)?;
     }
     if !plan.units.to_load.is_empty() {
         let metrics: WideMetrics = config.wide_metrics.clone().unwrap_or_default();
-        check_tables(config, &start.inputs.roots, store, &metrics)?;
+        check_tables(&start.inputs.listed, store, &metrics)?;
     }
     plan.units.tell(start.observer);
-    let mut removals = pruned(config, &start.inputs.roots, &plan.list, &plan.units)?;
+    let mut removals = pruned(config, &start.inputs.listed, &plan.list, &plan.units)?;
     plan.units.add_evictions(&mut removals, |_| false);
     let cached = start.cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
     let units = plan.units.units().chain(cached.iter().map(units_with_tables)).collect();
     let let_go = match base {
         Base::Stored => LetGo::default(),
         Base::Anew => {
-            let is_loaded = |table: &TableName| config.looks_for(table);
+            let is_loaded = |table: &TableName| start.inputs.listed.looks_for(table);
             LetGo::of(store, &units, is_loaded, &plan.units.outcomes, &plan.list.listing)?
         }
     };

@@ -49,15 +49,15 @@ impl LockedRun<'_> {
         let Self { config, plan, .. } = *self;
         self.inputs.tell_notes(&plan.list, self.observer);
         plan.units.tell(self.observer);
-        let removals = pruned(config, &self.inputs.roots, &plan.list, &plan.units)?;
+        let removals = pruned(config, &self.inputs.listed, &plan.list, &plan.units)?;
         check_share(config, &plan.units, &removals)?;
-        let mut record = plan.record(config, self.base);
+        let mut record = plan.record(config, &self.inputs.listed, self.base);
         let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
         let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
         if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
             return Ok(RunReport::of(plan, LoadOutcome::default()));
         }
-        check_tables(config, &self.inputs.roots, self.store, &plan.wide_metrics)?;
+        check_tables(&self.inputs.listed, self.store, &plan.wide_metrics)?;
         let (cache, loaded) = self.load(existing, &record)?;
         if self.observer.should_stop() {
             return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
@@ -108,8 +108,9 @@ impl LockedRun<'_> {
         record: &RunRecord,
     ) -> Result<(OwnedCache<'_>, LoadOutcome), PipelineError> {
         let Self { config, plan, observer, lock, .. } = *self;
-        let claims = Claims::new(&self.inputs.roots, &plan.list, &plan.stored);
-        let finder = UnitFinder::new(config, &self.inputs.roots, claims, &plan.pick);
+        let listed = &self.inputs.listed;
+        let claims = Claims::new(&listed.roots, &plan.list, &plan.stored);
+        let finder = UnitFinder::new(listed, claims, &plan.pick);
         let workers = Workers {
             config,
             finder: &finder,

@@ -46,7 +46,7 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     let lock = OwnerLock::claim(&config.output, &claim)?;
     let store = open_store(config, observer)?;
     if config.force {
-        check_tables(config, &inputs.roots, &store, &config.wide_metrics.clone().unwrap_or_default())?;
+        check_tables(&inputs.listed, &store, &config.wide_metrics.clone().unwrap_or_default())?;
     }
     let begin = Begin { config, observer, inputs: &inputs, lock: &lock };
     match in_pool(config, || begin.run(plan, store))? {
@@ -83,7 +83,7 @@ impl Begin<'_> {
         drop(existing);
         if let (Some(planned), Some(begun)) = (&plan, begun.filter(|begun| begun.fresh)) {
             planned.stored.close_cache();
-            if goes_on(config, self.lock, &begun, &planned.list)? {
+            if goes_on(config, &self.inputs.listed, self.lock, &begun, &planned.list)? {
                 self.note("going on with the load that --force began");
             } else {
                 self.note("beginning anew: the load that --force began was of something else");

@@ -9,11 +9,15 @@ use crate::files::roots::Roots;
 use crate::identifiers::name_match::IdKind;
 use crate::sessions::lookalikes::{FoldersByCode, lookalikes};
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::visits::Visits;
+use crate::sessions::visits::{HasFiles, Visits};
 
-/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under CAT12's root, which other programs share,
-/// only those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
-pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> SessionList {
+/// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under a root without tables, which other programs
+/// share, only those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
+pub(crate) fn discover(
+    roots: &Roots,
+    has_files: HasFiles<'_>,
+    should_stop: &dyn Fn() -> bool,
+) -> SessionList {
     let mut list = SessionList::default();
     list.listing.found_by_folders = true;
     let mut subjects: FoldersByCode = BTreeMap::new();
@@ -43,7 +47,7 @@ pub(crate) fn discover(roots: &Roots, should_stop: &dyn Fn() -> bool) -> Session
         }
         let Ok(subject) = SubjectCode::clean(code) else { continue };
         let with_root = |(index, folder): (&usize, &PathBuf)| Some((roots.all.get(*index)?, folder.clone()));
-        let mut visits = Visits::of(folders.iter().filter_map(with_root));
+        let mut visits = Visits::of(folders.iter().filter_map(with_root), has_files);
         list.notes.append(&mut visits.notes);
         for (id, name) in visits.ids {
             let session = Session::new(subject.clone(), id);

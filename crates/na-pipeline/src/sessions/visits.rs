@@ -7,7 +7,6 @@ use na_model::{SessionId, visible};
 
 use crate::files::roots::Root;
 use crate::files::session_folders::{ANAT, DWI, list_sessions};
-use crate::files::tiv_files::TivFiles;
 use crate::identifiers::name_match::IdKind;
 use crate::sessions::lookalikes::{FoldersByCode, Lookalikes, lookalikes};
 
@@ -21,6 +20,9 @@ pub(crate) struct Visits {
     pub(crate) notes: Vec<String>,
 }
 
+/// Tells whether a session's folder under a root has files that count.
+pub(crate) type HasFiles<'a> = &'a dyn Fn(&Root, &Path) -> bool;
+
 /// A folder under a root without tables: a visit only if it has a report, and no other root has the visit.
 struct Possible<'r> {
     id: Option<SessionId>,
@@ -31,7 +33,10 @@ struct Possible<'r> {
 
 impl Visits {
     /// The visits in a subject's folders, each with its root.
-    pub(crate) fn of<'r>(folders: impl IntoIterator<Item = (&'r Root, PathBuf)>) -> Self {
+    pub(crate) fn of<'r>(
+        folders: impl IntoIterator<Item = (&'r Root, PathBuf)>,
+        has_files: HasFiles<'_>,
+    ) -> Self {
         let mut visits = Self::default();
         let mut by_id: FoldersByCode = BTreeMap::new();
         let mut possible: Vec<Possible<'_>> = Vec::new();
@@ -65,13 +70,18 @@ impl Visits {
             }
         }
         let lookalikes = lookalikes(IdKind::Session, &by_id);
-        visits.add_with_reports(possible, &lookalikes);
+        visits.add_with_reports(possible, &lookalikes, has_files);
         visits.refuse(&lookalikes);
         visits
     }
 
     /// Adds those that have nothing but reports.
-    fn add_with_reports(&mut self, possible: Vec<Possible<'_>>, lookalikes: &[Lookalikes]) {
+    fn add_with_reports(
+        &mut self,
+        possible: Vec<Possible<'_>>,
+        lookalikes: &[Lookalikes],
+        has_files: HasFiles<'_>,
+    ) {
         for visit in possible.into_iter().rev() {
             let is_told_apart = match &visit.id {
                 Some(id) => !lookalikes.iter().any(|pair| pair.has(id)),
@@ -80,7 +90,7 @@ impl Visits {
             };
             // As a rule a visit has tables, too: then its reports need not be looked for here.
             let is_new = !self.ids.contains_key(&visit.id) && is_told_apart;
-            if is_new && has_report(visit.root, &visit.folder) {
+            if is_new && has_files(visit.root, &visit.folder) {
                 self.ids.insert(visit.id, visit.written);
             }
         }
@@ -92,13 +102,6 @@ impl Visits {
             self.refused.extend(alike.map(|id| (id.clone(), pair.reason())));
         }
     }
-}
-
-/// Whether CAT12 wrote a report into a visit's folder.
-fn has_report(root: &Root, folder: &Path) -> bool {
-    let mut reports = TivFiles::default();
-    reports.look_for_reports(root.path(), folder);
-    !reports.is_empty()
 }
 
 /// Whether a subject's folder holds scans of no session.

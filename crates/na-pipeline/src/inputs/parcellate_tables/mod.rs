@@ -4,150 +4,47 @@
 //! several is taken is said by options, or is an error that names them. Begin with [`Search`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
+use choice_among_files::{TableCandidate, only};
 use na_model::{BidsName, MapSource, TableName};
 
-use crate::config::EntityPick;
 use crate::files::copies;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
-use crate::files::session_folders::names_in;
+use crate::files::session_folders::{folders_in, names_in};
+use crate::inputs::found_tables::{FoundTable, FoundTables, NotChosen};
+use crate::inputs::searched_folder::SearchedFolder;
+use crate::parse::cell::unquoted;
 use crate::unit_error::UnitError;
 
+mod choice_among_files;
 #[cfg(test)]
 mod tests;
 
 /// The endings of a table's name: today's, and that of November 2025.
 const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 
-/// A table on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundTable {
-    pub(crate) table: TableName,
-    pub(crate) map: Option<MapSource>,
-    pub(crate) path: PathBuf,
-    /// Its path under the root that the settings name, with `/` between folders.
-    pub(crate) relative: String,
-    /// The atlas that it was looked for.
-    pub(crate) atlas: String,
-    /// The file with the name of its JSON; it may be a link that leads nowhere.
-    pub(crate) sidecar: Option<PathBuf>,
-    /// The mask entity of its name.
-    pub(crate) mask_entity: Option<String>,
-}
-
-impl FoundTable {
-    /// The sidecar's path under the root that the settings name.
-    #[must_use]
-    pub(crate) fn sidecar_relative(&self) -> Option<String> {
-        let name = self.sidecar.as_ref()?.file_name()?.to_str()?;
-        let folder = self.relative.rsplit_once('/').map_or("", |(folder, _)| folder);
-        Some(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
-    }
-}
-
-/// A table, or a map of it, that has files but none that is chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NotChosen {
-    pub(crate) table: TableName,
-    pub(crate) map: Option<MapSource>,
-    /// The files' values of the entities asked for: `run-2, run-3`.
-    pub(crate) there: String,
-}
-
-impl NotChosen {
-    pub(crate) fn key(&self) -> (TableName, Option<MapSource>) {
-        (self.table.clone(), self.map.clone())
-    }
-}
-
-impl fmt::Display for NotChosen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} has {} only", self.table, self.there)
-    }
-}
-
-/// The tables of a session under a root.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FoundTables {
-    /// One file a table or map, sorted.
-    pub(crate) tables: Vec<FoundTable>,
-    /// Tables and maps that have files but none that is chosen.
-    pub(crate) not_chosen: Vec<NotChosen>,
-    /// The folders that were listed, with the names in them: the search for volumes does not list them again.
-    pub(crate) listed: Vec<(PathBuf, BTreeSet<String>)>,
-}
-
-impl FoundTables {
-    /// Adds what another root has.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.tables.extend(other.tables);
-        self.not_chosen.extend(other.not_chosen);
-        self.listed.extend(other.listed);
-    }
-}
-
-impl EntityPick {
-    /// The files' values of the entities asked for: `run-2, run-3`.
-    fn values_in(&self, table: &TableName, files: &[TableCandidate]) -> String {
-        let remembered = self.remembered.get(table).into_iter().flat_map(BTreeMap::keys);
-        let keys: Vec<&str> =
-            self.wanted.iter().map(|(entity, _)| entity).chain(remembered).map(String::as_str).collect();
-        let entities = files.iter().flat_map(|file| file.bids.entities());
-        let values: BTreeSet<String> = entities
-            .filter(|(key, _)| keys.contains(key))
-            .map(|(key, value)| format!("{key}-{value}"))
-            .collect();
-        values.into_iter().collect::<Vec<_>>().join(", ")
-    }
-
-    /// Keeps those of a table's files that are picked. An entity that none of them has does not choose between them: a
-    /// mask for grey matter says nothing about maps without masks.
-    fn choose(&self, table: &TableName, files: &mut Vec<TableCandidate>) {
-        let remembered = self.remembered.get(table).into_iter().flatten();
-        for (entity, value) in remembered.chain(self.wanted.iter().map(|(entity, value)| (entity, value))) {
-            if files.iter().any(|file| file.bids.entity(entity).is_some()) {
-                files.retain(|file| file.bids.entity(entity) == value.as_deref());
-            }
-        }
-    }
-}
+/// The longest header that is read, bytes.
+const LONGEST_HEADER: u64 = 1 << 20;
 
 /// The table, and the map of it, that a file feeds by its name.
 pub(super) type Feeds = (TableName, Option<MapSource>);
 
-/// A file that could be a table.
-struct TableCandidate {
-    folder: PathBuf,
-    file_name: String,
-    bids: BidsName,
-    sidecar: Option<PathBuf>,
-    compressed: bool,
-    /// Whether a file manager copied it from a table.
-    is_copy: bool,
-}
-
 /// The search for tables in one session's folder.
 pub(super) struct Search<'a> {
-    /// The root that paths are relative to.
-    pub(super) root: &'a Path,
-    pub(super) session_folder: &'a Path,
+    pub(super) folder: &'a SearchedFolder<'a>,
     /// `anat` or `dwi`.
     pub(super) scans: &'static str,
     pub(super) atlas: &'a str,
-    pub(super) pick: &'a EntityPick,
 }
 
 impl Search<'_> {
-    /// The tables that `feeds` recognises, sorted, one file each; `prefix` is put before their paths.
-    pub(super) fn run(
-        &self,
-        prefix: &str,
-        feeds: impl Fn(&BidsName) -> Option<Feeds>,
-    ) -> Result<FoundTables, UnitError> {
-        let scans = self.session_folder.join(self.scans);
+    /// The tables that `feeds` recognises, sorted, one file each.
+    pub(super) fn run(&self, feeds: impl Fn(&BidsName) -> Option<Feeds>) -> Result<FoundTables, UnitError> {
+        let scans = self.folder.path().join(self.scans);
         let of_atlas = scans.join(format!("atlas-{}", self.atlas));
         let mut found: BTreeMap<Feeds, Vec<TableCandidate>> = BTreeMap::new();
         let mut chosen = FoundTables::default();
@@ -167,22 +64,22 @@ impl Search<'_> {
             chosen.listed.push((folder, names));
         }
         for ((table, map), mut files) in found {
-            let there = self.pick.values_in(&table, &files);
-            self.pick.choose(&table, &mut files);
+            let there = self.folder.pick().values_in(&table, &files);
+            self.folder.pick().choose(&table, &mut files);
             if files.is_empty() {
                 chosen.not_chosen.push(NotChosen { table, map, there });
                 continue;
             }
             files.iter().try_for_each(|file| self.check(file))?;
-            let file = only(self.session_folder, &table, map.as_ref(), files)?;
+            let file = only(self.folder.path(), &table, map.as_ref(), files)?;
             let path = file.folder.join(&file.file_name);
             if file.compressed {
                 return Err(UnitError::Compressed { path });
             }
-            let relative = format!("{prefix}{}", relative(self.root, &path));
             let mask_entity = file.bids.entity("mask").map(str::to_owned);
-            let (atlas, sidecar) = (self.atlas.to_owned(), file.sidecar);
-            chosen.tables.push(FoundTable { table, map, path, relative, atlas, sidecar, mask_entity });
+            let (atlas, sidecar) = (Some(self.atlas.to_owned()), file.sidecar);
+            let table = FoundTable::new(self.folder, table, map, path);
+            chosen.tables.push(FoundTable { atlas, sidecar, mask_entity, ..table });
         }
         Ok(chosen)
     }
@@ -193,7 +90,7 @@ impl Search<'_> {
         if file.is_copy {
             return Err(UnitError::Copy { path });
         }
-        let relative = relative(self.root, &path);
+        let relative = relative(self.folder.root(), &path);
         let folder = FolderSession::of(&relative);
         match folder.other_session(&file.file_name) {
             Some(named) => Err(UnitError::OtherSession { path, named, folder: folder.written() }),
@@ -233,52 +130,18 @@ fn candidates(
     found
 }
 
-/// The one file of a table. The choice between several is never left to the folder's order.
-fn only(
-    session_folder: &Path,
-    table: &TableName,
-    map: Option<&MapSource>,
-    files: Vec<TableCandidate>,
-) -> Result<TableCandidate, UnitError> {
-    let mut rest = files.into_iter();
-    match (rest.next(), rest.len()) {
-        (Some(file), 0) => Ok(file),
-        (first, _) => {
-            let files: Vec<TableCandidate> = first.into_iter().chain(rest).collect();
-            let map = map.map(|m| format!(" ({}, {}, {})", m.model, m.param, m.desc)).unwrap_or_default();
-            let paths = files.iter().map(|file| relative(session_folder, &file.folder.join(&file.file_name)));
-            Err(UnitError::SeveralFiles {
-                folder: session_folder.to_owned(),
-                table: format!("{table}{map}"),
-                files: paths.collect::<Vec<_>>().join(", "),
-                way_out: way_out(&files),
-            })
-        }
+/// The columns of a table, from its first line; none if it cannot be read.
+pub(super) fn header(path: &Path) -> Vec<String> {
+    let mut line = String::new();
+    let read = |file: File| BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut line);
+    if File::open(path).and_then(read).is_err() {
+        return Vec::new();
     }
+    let line = line.trim_start_matches('\u{feff}').trim_end();
+    line.split('\t').map(|name| unquoted(name).into_owned()).collect()
 }
 
-/// Entities that tell tables and maps apart: a choice by them would lose the others.
-const OF_TABLES: [&str; 6] = ["tissue", "param", "scalar", "model", "desc", "atlas"];
-
-/// The options that choose between files, by the entities that tell them apart.
-fn way_out(files: &[TableCandidate]) -> String {
-    let keys: BTreeSet<&str> =
-        files.iter().flat_map(|file| file.bids.entities().map(|(key, _)| key)).collect();
-    let mut ways = Vec::new();
-    for key in keys.into_iter().filter(|key| !OF_TABLES.contains(key)) {
-        let values: BTreeSet<&str> = files.iter().map(|f| f.bids.entity(key).unwrap_or("none")).collect();
-        if values.len() > 1 {
-            let option = match key {
-                "mask" => "--mask M".to_owned(),
-                "space" => "--space S".to_owned(),
-                _ => format!("--entity {key}-VALUE"),
-            };
-            let values = values.into_iter().collect::<Vec<_>>().join(", ");
-            ways.push(format!("{option} ({values})"));
-        }
-    }
-    if ways.is_empty() {
-        return "no option chooses between them: keep one of them".to_owned();
-    }
-    format!("choose with {}", ways.join(", "))
+/// The atlases that a folder of scans has tables of.
+pub(super) fn atlases_in(scans: &Path) -> Vec<String> {
+    folders_in(scans, "atlas-").unwrap_or_default().names
 }

@@ -1,9 +1,14 @@
-use na_model::{Tissue, Workflow};
-
 use std::fs;
 
+use na_model::{SourceRoot, Tissue, Workflow};
+
 use super::*;
-use crate::inputs::{cat12, qsiparc};
+use crate::files::roots::Root;
+use crate::inputs::cat12::Cat12;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::input::Input;
+use crate::inputs::qsiparc::{Qsiparc, list_workflows};
+use crate::inputs::unit_files::FoundUnit;
 
 fn tree(files: &[&str]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
@@ -22,11 +27,34 @@ fn pick(wanted: &[(&str, Option<&str>)]) -> EntityPick {
     }
 }
 
+/// What an input finds in a session's folder under a root.
+fn found_by(
+    input: &dyn Input,
+    root: &Root,
+    folder: &Path,
+    pick: &EntityPick,
+) -> Result<FoundTables, UnitError> {
+    let mut found = FoundUnit::default();
+    input.find(&SearchedFolder::new(root, folder, pick), &mut found).map(|()| found.found)
+}
+
+/// Finds tables of tissues, of atlas A, in a session's folder.
+fn find_tissues(
+    root: &Path,
+    folder: &Path,
+    tissues: &[Tissue],
+    pick: &EntityPick,
+) -> Result<FoundTables, UnitError> {
+    let input = Cat12 { reports: None, tables: None, tissues: tissues.to_vec(), atlas: "A".to_owned() };
+    let tables = tissues.iter().copied().map(TableName::from).collect();
+    found_by(&input, &Root::unlisted(SourceRoot::CAT12_PARCELLATED, root, tables), folder, pick)
+}
+
 /// Finds tissue tables of atlas A in `sub-1`, given file names under its folder.
 fn anatomical(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError> {
     let files: Vec<String> = files.iter().map(|file| format!("sub-1/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    cat12::find_tables(root.path(), &root.path().join("sub-1"), "A", &Tissue::ALL, pick)
+    find_tissues(root.path(), &root.path().join("sub-1"), &Tissue::ALL, pick)
 }
 
 fn relatives(found: Result<FoundTables, UnitError>) -> Vec<String> {
@@ -38,8 +66,13 @@ fn diffusion(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError
     let files: Vec<String> =
         files.iter().map(|file| format!("qsirecon-W_x-y/sub-1/ses-2/dwi/atlas-A/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    let (workflow, workflow_root) = qsiparc::list_workflows(root.path(), &mut Vec::new()).unwrap().remove(0);
-    qsiparc::find_tables(&workflow, &workflow_root, &workflow_root.join("sub-1/ses-2"), "A", pick)
+    let workflow = list_workflows(root.path()).unwrap().0.remove(0);
+    let input = Qsiparc { root: None, is_wanted: true, workflows: None, atlas: "A".to_owned() };
+    let folder = format!("qsirecon-{workflow}");
+    let workflow_root = root.path().join(&folder);
+    let root = Root::unlisted(SourceRoot::QSIPARC, &workflow_root, vec![TableName::from(&workflow)]);
+    let root = Root { prefix: format!("{folder}/"), ..root };
+    found_by(&input, &root, &workflow_root.join("sub-1/ses-2"), pick)
 }
 
 fn map(table: &FoundTable) -> (&str, &str, &str) {
@@ -56,8 +89,7 @@ fn tissues_are_found_with_their_sidecars_in_order() {
         "sub-1/anat/atlas-A/sub-1_tissue-ct_parc.tsv",
     ]);
     let folder = root.path().join("sub-1");
-    let found =
-        cat12::find_tables(root.path(), &folder, "A", &Tissue::ALL, &EntityPick::default()).unwrap().tables;
+    let found = find_tissues(root.path(), &folder, &Tissue::ALL, &EntityPick::default()).unwrap().tables;
     let tables: Vec<_> = found.iter().map(|found| found.table.to_string()).collect();
     assert_eq!(tables, ["anatomical_gm", "anatomical_wm", "anatomical_ct"]);
     let gm = "sub-1/anat/atlas-A/sub-1_atlas-A_tissue-GM_mask-gm_maskthr-0p33_parc";
@@ -67,8 +99,7 @@ fn tissues_are_found_with_their_sidecars_in_order() {
     assert_eq!(found[0].mask_entity.as_deref(), Some("gm"));
     assert_eq!(found[0].map, None);
     assert_eq!((&found[1].sidecar, &found[1].mask_entity), (&None, &None));
-    let only =
-        cat12::find_tables(root.path(), &folder, "A", &[Tissue::Wm], &EntityPick::default()).unwrap().tables;
+    let only = find_tissues(root.path(), &folder, &[Tissue::Wm], &EntityPick::default()).unwrap().tables;
     assert_eq!(only, [found[1].clone()]);
 }
 
@@ -223,14 +254,9 @@ fn workflows_are_listed_sorted_and_a_missing_root_is_named() {
         "other/x",
         "qsirecon-file",
     ]);
-    let names: Vec<Workflow> = qsiparc::list_workflows(root.path(), &mut Vec::new())
-        .unwrap()
-        .into_iter()
-        .map(|(workflow, _)| workflow)
-        .collect();
+    let (names, _) = list_workflows(root.path()).unwrap();
     assert_eq!(names.iter().map(Workflow::as_str).collect::<Vec<_>>(), ["MRtrix3_act-HSVS", "a.b c", "b"]);
-    let error =
-        qsiparc::list_workflows(&root.path().join("missing"), &mut Vec::new()).unwrap_err().to_string();
+    let error = list_workflows(&root.path().join("missing")).unwrap_err().to_string();
     assert!(error.contains("QSIPARC_PATH") && error.contains("missing"), "{error}");
 }
 
@@ -241,7 +267,7 @@ fn folders_that_cannot_be_listed_are_errors_with_their_path() {
     std::os::unix::fs::symlink("anat", root.path().join("sub-1/anat")).unwrap();
     for subject in ["sub-1", "sub-2"] {
         let folder = root.path().join(subject);
-        let found = cat12::find_tables(root.path(), &folder, "A", &Tissue::ALL, &EntityPick::default());
+        let found = find_tissues(root.path(), &folder, &Tissue::ALL, &EntityPick::default());
         let error = found.unwrap_err().to_string();
         assert!(error.contains(&folder.join("anat").display().to_string()), "{error}");
     }
@@ -256,7 +282,7 @@ fn a_table_whose_name_is_of_another_session_than_its_folder_is_refused() {
         let root = tree(&[&format!("sub-1/{file}")]);
         let folder = if file.starts_with("ses-2") { "sub-1/ses-2" } else { "sub-1" };
         let path = root.path().join(folder);
-        let found = cat12::find_tables(root.path(), &path, "A", &Tissue::ALL, &EntityPick::default());
+        let found = find_tissues(root.path(), &path, &Tissue::ALL, &EntityPick::default());
         let error = found.unwrap_err().to_string();
         assert!(error.contains(file) && error.contains(&format!("is of {named} by its name")), "{error}");
         assert!(error.contains(&format!("and of {folder} by its folder")), "{error}");

@@ -8,11 +8,9 @@
 
 use std::path::PathBuf;
 
-use na_model::{SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{Modality, SourceFile, SourceKind, SourceRoot, TivFinding};
 
-use crate::files::source_folder::root_of;
 use crate::files::tiv_rank::{Rank, rank_of_file};
-use crate::inputs::cat12;
 use crate::parse::volume::{Volume, is_volume};
 
 /// Volumes that a human head can have, mL.
@@ -97,7 +95,7 @@ pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
     let own = all.iter().find(|found| found.volume.rank == Rank::OwnColumn).map(|own| own.volume.millilitres);
     let mut group: Vec<FoundVolume<'_>> =
         all.iter().filter(|found| found.volume.rank == best).copied().collect();
-    group.sort_by(|a, b| (&a.file.relative, a.file.root).cmp(&(&b.file.relative, b.file.root)));
+    group.sort_by(|a, b| (&a.file.relative, &a.file.root).cmp(&(&b.file.relative, &b.file.root)));
     match the_one(&group, evidence.originals, own.filter(|_| best != Rank::OwnColumn)) {
         Some(found) => measured(found, own),
         None => VolumeChoice::new(TivFinding::Unknown, Some(ambiguity(&group))),
@@ -140,7 +138,7 @@ fn measured(found: FoundVolume<'_>, own: Option<f64>) -> VolumeChoice {
     let ml = found.volume.millilitres;
     let path = found.file.path.display();
     let mut choice = VolumeChoice::new(TivFinding::Measured(ml), None);
-    choice.source = Some((found.file.root, found.file.relative.clone()));
+    choice.source = Some((found.file.root.clone(), found.file.relative.clone()));
     if !PLAUSIBLE.contains(&ml) {
         choice.notes.push(format!("{path}: TIV is {ml} mL, expected 500 to 3000 mL"));
     }
@@ -223,7 +221,7 @@ impl Evidence<'_> {
             Some(file) => ranked(file)?,
             None => self.known.iter().filter_map(ranked).min_by_key(|(rank, file)| (*rank, &file.path))?,
         };
-        let root = root_of(file, cat12::MODALITY);
+        let root = file.root_in(Modality::Anatomical);
         let candidate =
             self.candidates.iter().find(|file_now| file_now.root == root && file_now.relative == file.path);
         let state = match candidate.map(|candidate| &candidate.reading) {

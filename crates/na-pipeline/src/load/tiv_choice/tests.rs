@@ -2,8 +2,9 @@ use na_model::{Fingerprint, ReadAt};
 
 use super::*;
 
-const CAT12: SourceRoot = SourceRoot::Cat12;
-const TABLES: SourceRoot = SourceRoot::Cat12Parcellated;
+const CAT12: SourceRoot = SourceRoot::CAT12;
+const TABLES: SourceRoot = SourceRoot::CAT12_PARCELLATED;
+const BOTH: &[SourceRoot] = &[CAT12, TABLES];
 
 /// A file under `CAT12_ROOT`, or a table, with the volume that it has.
 fn file(name: &str, reading: Option<&[f64]>) -> VolumeCandidate {
@@ -54,7 +55,7 @@ fn case<'a>(name: &'a str, candidates: &[(&str, Option<&[f64]>)], finding: TivFi
         name,
         candidates: candidates.iter().map(|(name, reading)| file(name, *reading)).collect(),
         originals: &[],
-        looked: &[CAT12, TABLES],
+        looked: BOTH,
         known: Vec::new(),
         finding,
         source: None,

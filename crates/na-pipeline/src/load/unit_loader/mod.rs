@@ -3,26 +3,24 @@
 //! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
 //! a note and no measurement. Begin with [`load`].
 
-use std::sync::Arc;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, SourceRoot, TableKind, TivFinding};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
-use crate::files::source_folder::root_of;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
-use crate::inputs::parcellate_tables::FoundTable;
-use crate::inputs::selection::has_volume;
+use crate::inputs::found_tables::FoundTable;
+use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
+use crate::load::parsed_checks::{check_columns, check_regions};
 use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
 use crate::parse::cat12_report::tiv_from_xml;
-use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::parse::regional_tsv::ParsedTable;
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
 use crate::parse::volume::{Volume, is_volume};
@@ -40,18 +38,20 @@ pub(crate) struct LoadedUnit {
 /// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before,
 /// which a table with the same regions shares; they become those of the unit's last table.
 pub(crate) fn load(
+    inputs: &ListedInputs,
     planned: &PlannedUnit,
     found: &FoundUnit,
     regions: &mut RegionSet,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    match (UnitLoader { planned, found, regions, should_stop, volumes: Vec::new() }).run() {
+    match (UnitLoader { inputs, planned, found, regions, should_stop, volumes: Vec::new() }).run() {
         Err(UnitError::Stopped) => Ok(None),
         loaded => loaded.map(Some),
     }
 }
 
 struct UnitLoader<'a> {
+    inputs: &'a ListedInputs,
     planned: &'a PlannedUnit,
     found: &'a FoundUnit,
     regions: &'a mut RegionSet,
@@ -79,7 +79,7 @@ impl UnitLoader<'_> {
             }
             self.add_table(table, &mut loaded)?;
         }
-        if has_volume(self.planned.unit.modality) {
+        if self.planned.unit.modality.has_volume() {
             for file in self.found.tiv.iter() {
                 self.add_tiv_file(file, &mut loaded)?;
             }
@@ -90,15 +90,19 @@ impl UnitLoader<'_> {
 
     fn add_table(&mut self, table: &FoundTable, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
         let (bytes, fingerprint) = read_unless(&table.path, self.should_stop)?;
-        let parsed = parse_table_unless(&table.path, &bytes, self.should_stop)?;
+        let Some(known) = self.inputs.table(&table.table) else {
+            let (path, table) = (table.path.clone(), table.table.to_string());
+            return Err(UnitError::UnlistedTable { path, table });
+        };
+        let parsed = known.input.parse(table, &bytes, self.should_stop)?;
         drop(bytes);
+        check_columns(table, &parsed.batch, &known.kind)?;
         loaded.notes.extend(parsed.notes.iter().cloned());
-        let root = SourceRoot::of_tables(self.planned.unit.modality);
         let mut source = SourceFile {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),
             map: table.map.clone(),
-            root: Some(root),
+            root: Some(table.root.clone()),
             tiv: None,
             read_at: ReadAt::UNKNOWN,
             path: table.relative.clone(),
@@ -108,9 +112,9 @@ impl UnitLoader<'_> {
         };
         let json = self.read_sidecar(table, &source, loaded)?;
         source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
-        if has_volume(self.planned.unit.modality) {
+        if self.planned.unit.modality.has_volume() && known.kind.metrics.contains_key(VOL_TIV) {
             self.volumes.push(VolumeCandidate {
-                root,
+                root: table.root.clone(),
                 path: table.path.clone(),
                 relative: table.relative.clone(),
                 reading: Reading::Volumes(own_volume(&parsed).into_iter().collect()),
@@ -119,9 +123,9 @@ impl UnitLoader<'_> {
         loaded.unit.sources.push(source);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let (name, map) = (table.table.clone(), table.map.clone());
-        let kind = Arc::new(TableKind::of_parcellate(&name));
-        let encoded = EncodedTable::encode_as(&kind, name, map, &parsed.batch, self.regions)
+        let encoded = EncodedTable::encode_as(&known.kind, name, map, &parsed.batch, self.regions)
             .map_err(|error| UnitError::NotCacheable { path: table.path.clone(), source: Box::new(error) })?;
+        check_regions(table, &parsed.batch, &encoded)?;
         self.regions.clone_from(encoded.regions());
         loaded.unit.tables.push(encoded);
         Ok(())
@@ -169,7 +173,7 @@ impl UnitLoader<'_> {
                     kind: SourceKind::Tiv,
                     table: None,
                     map: None,
-                    root: Some(file.root),
+                    root: Some(file.root.clone()),
                     tiv: None,
                     read_at: ReadAt::UNKNOWN,
                     path: file.relative.clone(),
@@ -194,7 +198,7 @@ impl UnitLoader<'_> {
                 Reading::Unreadable
             }
         };
-        let (root, path, relative) = (file.root, file.path.clone(), file.relative.clone());
+        let (root, path, relative) = (file.root.clone(), file.path.clone(), file.relative.clone());
         self.volumes.push(VolumeCandidate { root, path, relative, reading });
         Ok(())
     }
@@ -210,14 +214,17 @@ impl UnitLoader<'_> {
             choice.finding = TivFinding::Unknown;
         }
         loaded.unit.tiv = choice.finding;
+        // Where no input has a volume to give, nobody misses one.
+        if self.volumes.is_empty() && looked.is_empty() {
+            choice.notes.clear();
+        }
         loaded.notes.extend(choice.notes.into_iter().map(|note| format!("{}: {note}", self.planned.unit)));
         match choice.finding {
             TivFinding::Measured(volume) => {
                 let is_chosen = |source: &&mut SourceFile| {
-                    choice
-                        .source
-                        .as_ref()
-                        .is_some_and(|(root, path)| source.root == Some(*root) && source.path == *path)
+                    choice.source.as_ref().is_some_and(|(root, path)| {
+                        source.root.as_ref() == Some(root) && source.path == *path
+                    })
                 };
                 if let Some(source) = loaded.unit.sources.iter_mut().find(is_chosen) {
                     source.tiv = Some(volume);
@@ -242,7 +249,7 @@ impl UnitLoader<'_> {
     }
 
     fn has_looked_for(&self, known: &SourceFile) -> bool {
-        self.found.tiv.looked().contains(&root_of(known, self.planned.unit.modality))
+        self.found.tiv.looked().contains(&known.root_in(self.planned.unit.modality))
     }
 }
 

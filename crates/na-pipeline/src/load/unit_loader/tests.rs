@@ -1,11 +1,13 @@
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use na_model::{Modality, Session, SubjectCode, TableName, Tissue, Unit};
+use na_model::{Modality, Session, SourceRoot, SubjectCode, TableName, Tissue, Unit};
 
 use super::*;
-use crate::config::EntityPick;
-use crate::inputs::cat12;
+use crate::inputs::cat12::Cat12;
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::searched_folder::SearchedFolder;
 
 const TABLE: &str = "label\tmean\tvol_TIV\na\t0.5\t1500.5\nb\t1\t1500.5\n";
 const GM: &str = "t/sub-1/anat/atlas-A/sub-1_tissue-GM_parc.tsv";
@@ -32,22 +34,32 @@ impl Files {
         fs::write(self.path(file), content).unwrap();
     }
 
-    fn found(&self) -> FoundUnit {
-        let (tables, cat12) = (self.path("t"), self.path("c"));
-        let pick = EntityPick::default();
-        let mut found = FoundUnit {
-            found: cat12::find_tables(&tables, &tables.join("sub-1"), "A", &Tissue::ALL, &pick).unwrap(),
-            ..FoundUnit::default()
+    fn inputs(&self) -> ListedInputs {
+        let cat12 = Cat12 {
+            reports: Some(self.path("c")).filter(|path| path.is_dir()),
+            tables: Some(self.path("t")),
+            tissues: Tissue::ALL.to_vec(),
+            atlas: "A".to_owned(),
         };
-        found.tiv.look_beside_tables(&tables, &tables.join("sub-1"), "A", &[]);
-        if cat12.is_dir() {
-            found.tiv.look_for_reports(&cat12, &cat12.join("sub-1"));
+        ListedInputs::list(vec![Arc::new(cat12)]).unwrap()
+    }
+
+    fn read(
+        &self,
+        planned: &PlannedUnit,
+        regions: &mut RegionSet,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Option<LoadedUnit>, UnitError> {
+        let (inputs, pick, mut found) = (self.inputs(), EntityPick::default(), FoundUnit::default());
+        for root in &inputs.roots.all {
+            let folder = root.path().join("sub-1");
+            inputs.of(root).unwrap().find(&SearchedFolder::new(root, &folder, &pick), &mut found).unwrap();
         }
-        found
+        load(&inputs, planned, &found, regions, should_stop)
     }
 
     fn load_knowing(&self, known_tiv: &[SourceFile]) -> Result<LoadedUnit, UnitError> {
-        load(&planned(known_tiv), &self.found(), &mut RegionSet::default(), &|| false)
+        self.read(&planned(known_tiv), &mut RegionSet::default(), &|| false)
             .map(|loaded| loaded.expect("nobody stops"))
     }
 
@@ -173,7 +185,7 @@ fn the_table_of_volumes_that_parcellate_writes_beside_its_tables_is_read() {
     let tiv = ("t/sub-1/anat/sub-1_tiv.tsv", "source_file\tvol_TIV\n/d/cat_sub-1_T1w.xml\t1502.5\n");
     let loaded = Files::new(&[tiv]).load();
     assert_eq!(loaded.unit.tiv, TivFinding::Measured(1502.5));
-    assert!(loaded.unit.sources.iter().all(|source| source.root == Some(SourceRoot::Cat12Parcellated)));
+    assert!(loaded.unit.sources.iter().all(|source| source.root == Some(SourceRoot::CAT12_PARCELLATED)));
     let without = Files::new(&[]).load();
     assert_eq!(without.unit.tiv, TivFinding::Measured(1500.5));
     assert_eq!(paths(&without), [(SourceKind::Table, "sub-1_tissue-GM_parc.tsv", Some(1500.5))]);
@@ -238,7 +250,7 @@ fn a_unit_says_when_its_reading_began() {
     let files = Files::new(&[]);
     let planned = planned(&[]);
     let seen = std::cell::Cell::new(None);
-    let loaded = load(&planned, &files.found(), &mut RegionSet::default(), &|| {
+    let loaded = files.read(&planned, &mut RegionSet::default(), &|| {
         seen.set(seen.get().or(Some(ReadAt::now())));
         false
     });
@@ -252,7 +264,7 @@ fn a_run_that_stops_inside_a_table_leaves_the_unit() {
     let files = Files::new(&[(GM, &format!("label\tmean\textra\n{rows}"))]);
     let asked = std::cell::Cell::new(0);
     let stops_late = || asked.replace(asked.get() + 1) >= 10;
-    assert!(load(&planned(&[]), &files.found(), &mut RegionSet::default(), &stops_late).unwrap().is_none());
+    assert!(files.read(&planned(&[]), &mut RegionSet::default(), &stops_late).unwrap().is_none());
     assert_eq!(asked.get(), 11, "nothing goes on once it was told to stop");
 }
 
@@ -267,7 +279,7 @@ fn a_table_has_its_own_regions_whatever_was_read_before_it() {
     ] {
         let files = Files::new(&[(GM, table)]);
         let read = |regions: &mut RegionSet| {
-            let loaded = load(&planned(&[]), &files.found(), regions, &|| false).unwrap().unwrap();
+            let loaded = files.read(&planned(&[]), regions, &|| false).unwrap().unwrap();
             loaded.unit.tables[0].regions().clone()
         };
         let own = read(&mut RegionSet::default());

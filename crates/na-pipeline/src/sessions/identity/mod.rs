@@ -14,11 +14,13 @@ use crate::sessions::identity::subjects::Identities;
 use crate::sessions::list::ListedRows;
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::StoredSessions;
+use crate::sessions::visits::HasFiles;
 
 /// The sessions of a list. No row stops the run: one that cannot be told from another fails its session.
 pub(crate) fn identify(
     rows: ListedRows,
     roots: &Roots,
+    has_files: HasFiles<'_>,
     stored: &StoredSessions,
     should_stop: &dyn Fn() -> bool,
 ) -> SessionList {
@@ -28,7 +30,7 @@ pub(crate) fn identify(
     list.counts.rows = rows.rows.len();
     let has_sessions = rows.has_sessions && rows.rows.iter().any(|row| !is_missing_in_list(&row.session));
     list.listing.found_by_folders = !has_sessions;
-    let identities = Identities { roots, stored };
+    let identities = Identities { roots, has_files, stored };
     let people = identities.people(rows.rows, &mut list);
     if has_sessions {
         identities.visits(people, &mut list, should_stop)

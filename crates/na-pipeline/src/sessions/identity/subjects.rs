@@ -11,6 +11,7 @@ use crate::identifiers::spreadsheet_numbers::{SpreadsheetColumn, is_scientific};
 use crate::sessions::list::ListedRow;
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::StoredSessions;
+use crate::sessions::visits::HasFiles;
 
 pub(super) const DIGITS_LOST: &str = "it is a number in scientific notation: digits were lost; write the session list again with this column as text";
 
@@ -27,6 +28,7 @@ pub(super) struct Person {
 /// What identifiers are compared with.
 pub(super) struct Identities<'a> {
     pub(super) roots: &'a Roots,
+    pub(super) has_files: HasFiles<'a>,
     pub(super) stored: &'a StoredSessions,
 }
 

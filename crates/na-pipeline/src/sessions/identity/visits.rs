@@ -169,7 +169,7 @@ impl Identities<'_> {
 
     /// The visits of a subject, on disk and in the store; one without an id if there are none.
     fn all_visits(&self, person: &Person, list: &mut SessionList) -> Visits {
-        let mut visits = Visits::of(self.folders(person));
+        let mut visits = Visits::of(self.folders(person), self.has_files);
         list.notes.append(&mut visits.notes);
         for id in self.stored.visits(&person.subject) {
             visits.ids.entry(id.clone()).or_default();

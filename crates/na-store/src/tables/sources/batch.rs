@@ -89,7 +89,7 @@ fn columns(rows: &[SourceRow<'_>], sizes: &[i64]) -> Vec<(Field, ArrayRef)> {
         sidecar(col::SPACE, |sidecar| &sidecar.space),
         sidecar(col::SOFTWARE_VERSION, |sidecar| &sidecar.software_version),
         sidecar(col::TIMESTAMP, |sidecar| &sidecar.timestamp),
-        text(col::ROOT, &|(_, source)| source.root.map(|root| root.to_string())),
+        text(col::ROOT, &|(_, source)| source.root.as_ref().map(ToString::to_string)),
         double(col::TIV, millilitre, &|(_, source)| source.tiv),
         integer(col::READ_AT, "us since 1970", times_of_reading),
     ]

@@ -1,0 +1,132 @@
+//! The inputs of a run with their roots listed: whatever a run asks of all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use na_model::{Modality, SourceRoot, TableKind, TableName};
+
+use crate::error::PipelineError;
+use crate::files::roots::{Root, Roots};
+use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::found_tables::FoundTable;
+use crate::inputs::input::Input;
+use crate::inputs::input_root::RootList;
+use crate::inputs::searched_folder::SearchedFolder;
+use crate::inputs::unit_files::FoundUnit;
+
+/// The inputs of a run.
+#[derive(Debug)]
+pub(crate) struct ListedInputs {
+    all: Vec<Arc<dyn Input>>,
+    pub(crate) roots: Roots,
+    /// The tables that the run may write.
+    tables: BTreeMap<TableName, InputTable>,
+}
+
+/// A table that a run may write.
+#[derive(Debug)]
+pub(crate) struct InputTable {
+    pub(crate) input: Arc<dyn Input>,
+    pub(crate) kind: Arc<TableKind>,
+    /// The setting that leads to its files.
+    root: SourceRoot,
+}
+
+impl ListedInputs {
+    /// Lists the roots of the inputs that are asked for, each input's in turn.
+    ///
+    /// # Errors
+    /// Settings that ask for nothing; a root that is missing or cannot be listed; a workflow that is not there; inputs
+    /// that have a setting or a table in common.
+    pub(crate) fn list(all: Vec<Arc<dyn Input>>) -> Result<Self, PipelineError> {
+        let mut listed = Self { all, roots: Roots::default(), tables: BTreeMap::new() };
+        listed.check_settings()?;
+        if listed.modalities().is_empty() {
+            return Err(PipelineError::NothingToLoad);
+        }
+        for (index, input) in listed.all.iter().enumerate().filter(|(_, input)| input.is_asked_for()) {
+            let roots = &mut listed.roots;
+            let (modality, begin) = (input.modality(), roots.all.len());
+            input.list_roots(&mut RootList { input: index, modality, roots })?;
+            for root in roots.all.iter().skip(begin) {
+                for table in &root.tables {
+                    let known = listed.tables.entry(table.clone()).or_insert_with(|| InputTable {
+                        input: Arc::clone(input),
+                        kind: Arc::new(input.kind(table)),
+                        root: root.setting.clone(),
+                    });
+                    if !Arc::ptr_eq(&known.input, input) {
+                        return Err(PipelineError::SharedByInputs { what: format!("the table {table}") });
+                    }
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    fn check_settings(&self) -> Result<(), PipelineError> {
+        let mut seen = BTreeSet::new();
+        match self.settings().map(|(setting, _)| setting).find(|setting| !seen.insert(setting.clone())) {
+            None => Ok(()),
+            Some(setting) => Err(PipelineError::SharedByInputs { what: format!("the setting {setting}") }),
+        }
+    }
+
+    /// The modalities that the settings ask for, in the store's order.
+    pub(crate) fn modalities(&self) -> Vec<Modality> {
+        let asked = |modality: &Modality| {
+            self.all.iter().any(|input| input.modality() == *modality && input.is_asked_for())
+        };
+        Modality::ALL.into_iter().filter(asked).collect()
+    }
+
+    /// What is asked of the inputs, as words.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.all.iter().flat_map(|input| input.asked()).collect()
+    }
+
+    /// The settings that are given, each with its folder.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (SourceRoot, PathBuf)> {
+        self.all.iter().flat_map(|input| input.settings())
+    }
+
+    /// Whether the run looks for a table: its root is given, and it is chosen.
+    pub(crate) fn looks_for(&self, table: &TableName) -> bool {
+        self.all.iter().any(|input| input.is_asked_for() && input.looks_for(table))
+    }
+
+    /// The tables that the run may write.
+    pub(crate) fn kinds(&self) -> BTreeMap<TableName, TableKind> {
+        let kinds = self.tables.iter();
+        kinds.map(|(table, known)| (table.clone(), TableKind::clone(&known.kind))).collect()
+    }
+
+    /// A table that the run may write; `None` if no input has listed it.
+    pub(crate) fn table(&self, table: &TableName) -> Option<&InputTable> {
+        self.tables.get(table)
+    }
+
+    /// The names of a table's columns; none if it cannot be read.
+    pub(crate) fn columns(&self, table: &FoundTable) -> Vec<String> {
+        self.table(&table.table).map(|known| known.input.columns(table)).unwrap_or_default()
+    }
+
+    /// The setting that leads to the files of a table. Of one that this run does not write, it is `parcellate`'s.
+    pub(crate) fn root_of(&self, table: &TableName) -> SourceRoot {
+        let known = self.tables.get(table).map(|known| known.root.clone());
+        known.unwrap_or_else(|| SourceRoot::of_parcellate(table.modality()))
+    }
+
+    /// The input that reads a root.
+    pub(crate) fn of(&self, root: &Root) -> Option<&Arc<dyn Input>> {
+        self.all.get(root.input)
+    }
+
+    /// Whether an input has files in a session's folder under a root. A folder that cannot be searched has none.
+    pub(crate) fn has_files(&self, root: &Root, folder: &Path) -> bool {
+        let (pick, mut found) = (EntityPick::default(), FoundUnit::default());
+        let folder = SearchedFolder::new(root, folder, &pick);
+        self.of(root).is_some_and(|input| input.find(&folder, &mut found).is_ok()) && !found.is_empty()
+    }
+}

@@ -1,0 +1,67 @@
+//! What an input parsed, held against what a store can hold: a table that breaks it would fail the export for everybody.
+
+use std::collections::HashSet;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use arrow::util::display::array_value_to_string;
+use na_cache::EncodedTable;
+use na_model::columns::ADDED_COLUMNS;
+use na_model::{MetricKind, TableKind};
+
+use crate::inputs::found_tables::FoundTable;
+use crate::unit_error::UnitError;
+
+/// Refuses columns that the store adds itself or that are there twice, and statistics that are no numbers or flags.
+pub(super) fn check_columns(
+    table: &FoundTable,
+    batch: &RecordBatch,
+    kind: &TableKind,
+) -> Result<(), UnitError> {
+    let mut seen = HashSet::new();
+    for field in batch.schema_ref().fields() {
+        let name = field.name().as_str();
+        let is_its_kind = match (kind.metric_kind(name), field.data_type()) {
+            (_, DataType::Null) | (None, _) => true,
+            (Some(MetricKind::Number), data_type) => {
+                matches!(data_type, DataType::Float64 | DataType::Int64)
+            }
+            (Some(MetricKind::Flag), data_type) => matches!(data_type, DataType::Boolean),
+        };
+        let expected = if ADDED_COLUMNS.iter().any(|added| added.contains(&name)) {
+            "another name: the store adds a column of this name"
+        } else if !seen.insert(name) {
+            "a different name for each column"
+        } else if !is_its_kind {
+            "numbers or flags, as the kind of the table says"
+        } else {
+            continue;
+        };
+        let found = format!("a column {name:?} of {}", field.data_type());
+        return Err(UnitError::form(table.path(), found, expected));
+    }
+    Ok(())
+}
+
+/// Refuses a table with two rows that nothing tells apart.
+pub(super) fn check_regions(
+    table: &FoundTable,
+    batch: &RecordBatch,
+    encoded: &EncodedTable,
+) -> Result<(), UnitError> {
+    if encoded.regions().as_slice().len() == batch.num_rows() {
+        return Ok(());
+    }
+    let key = &encoded.kind().region_key;
+    let columns: Vec<_> = key.columns().filter_map(|name| batch.column_by_name(name)).collect();
+    let mut seen = HashSet::new();
+    for row in 0..batch.num_rows() {
+        let words: Vec<_> = columns.iter().map(|column| array_value_to_string(column, row).ok()).collect();
+        if !seen.insert(words.clone()) {
+            let words: Vec<String> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+            let found = format!("the region {:?} twice", words.join(" "));
+            return Err(UnitError::form(table.path(), found, "one row a region"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,402 @@
+//! A third kind of input is one implementation of [`Input`], and nobody below the pipeline knows it: its own root, files
+//! of another form, a table with statistics, units, defaults and a column of regions of its own.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchReader, StringArray};
+use na_model::{
+    MeasurementUnit, Metric, MetricKind, Modality, RegionKey, SourceRoot, TableKind, TableName, UnitStatus,
+};
+use na_pipeline::{
+    Config, Event, FoundTable, FoundUnit, Input, Observer, ParsedTable, PipelineError, RootList, RunReport,
+    SearchedFolder, SessionListOptions, SessionSource, TableRoot, UnitError, run,
+};
+use na_store::{FeatureStore, Origin, ReadOptions};
+use support::files::{Bytes, copy};
+use support::store::{NULL, Table, unit_of};
+use tempfile::TempDir;
+
+// The input: `demo/sub-S[/ses-E]/regions.csv`, cells between semicolons, -99 where there is no value.
+
+const HEADER: &str = "parcel;thickness;folding";
+
+#[derive(Debug)]
+struct Demo {
+    setting: SourceRoot,
+    root: PathBuf,
+    table: TableName,
+}
+
+impl Input for Demo {
+    fn modality(&self) -> Modality {
+        Modality::Anatomical
+    }
+
+    fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
+        vec![(self.setting.clone(), self.root.clone())]
+    }
+
+    fn looks_for(&self, table: &TableName) -> bool {
+        *table == self.table
+    }
+
+    fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
+        roots.add(TableRoot::new(self.setting.clone(), &self.root, [self.table.clone()]))
+    }
+
+    fn kind(&self, _: &TableName) -> TableKind {
+        let metric = |name: &str, unit| (name.to_owned(), Metric { kind: MetricKind::Number, unit });
+        TableKind {
+            producer: "demo".to_owned(),
+            feature_prefix: self.table.name().to_owned(),
+            measured: "cortex".to_owned(),
+            metrics: BTreeMap::from([
+                metric("thickness", MeasurementUnit::Millimetre),
+                metric("folding", MeasurementUnit::Dimensionless),
+            ]),
+            default_metrics: vec!["thickness".to_owned()],
+            region_key: RegionKey { index: None, labels: vec!["parcel".to_owned()], hemispheres: Vec::new() },
+        }
+    }
+
+    fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
+        let path = folder.path().join("regions.csv");
+        if path.is_file() {
+            found.add(FoundTable::new(folder, self.table.clone(), None, path));
+        }
+        Ok(())
+    }
+
+    fn parse(
+        &self,
+        table: &FoundTable,
+        bytes: &[u8],
+        _: &dyn Fn() -> bool,
+    ) -> Result<ParsedTable, UnitError> {
+        let wrong = |line: usize, found: &str, expected: &str| UnitError::Line {
+            path: table.path().to_owned(),
+            line,
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+        };
+        let text = String::from_utf8_lossy(bytes);
+        let mut lines = text.lines().zip(1..);
+        if lines.next().is_none_or(|(header, _)| header != HEADER) {
+            return Err(wrong(1, "another header", HEADER));
+        }
+        let (mut parcels, mut values) = (Vec::new(), [Vec::new(), Vec::new()]);
+        for (text, line) in lines {
+            let cells: Vec<&str> = text.split(';').collect();
+            let [parcel, statistics @ ..] = cells.as_slice() else { continue };
+            if statistics.len() != values.len() {
+                return Err(wrong(line, text, "a parcel and two statistics"));
+            }
+            parcels.push((*parcel).to_owned());
+            for (cell, values) in statistics.iter().zip(&mut values) {
+                let value: f64 = cell.parse().map_err(|_| wrong(line, cell, "a number, or -99"))?;
+                values.push((value != -99.0).then_some(value));
+            }
+        }
+        let columns = values.map(|values| Arc::new(Float64Array::from(values)) as ArrayRef);
+        let columns = [Arc::new(StringArray::from(parcels)) as ArrayRef].into_iter().chain(columns);
+        let named = HEADER.split(';').zip(columns).map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(named)
+            .map_err(|error| wrong(1, &error.to_string(), HEADER))?;
+        Ok(ParsedTable { batch, notes: Vec::new() })
+    }
+}
+
+// The tests.
+
+const SESSIONS: [&str; 3] =
+    ["sub-0475/ses-202507271541", "sub-0475/ses-202601121004", "sub-CLMC_10/ses-202407110849"];
+
+/// The shipped cohort, which a test can change, with tables of the third input beside those of CAT12.
+struct Lab(TempDir);
+
+impl Lab {
+    fn new() -> Self {
+        let lab = Self(tempfile::tempdir().unwrap());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
+        for (session, thickness) in SESSIONS.into_iter().zip([2.5, 2.25, 3.0]) {
+            lab.write(
+                session,
+                &format!("{HEADER}\nprecuneus;{thickness};1.5\ncuneus;-99;0.5\ninsula;2.75;-99\n"),
+            );
+        }
+        lab
+    }
+
+    fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    fn file(&self, session: &str) -> PathBuf {
+        self.path("demo").join(session).join("regions.csv")
+    }
+
+    fn write(&self, session: &str, text: &str) {
+        let path = self.file(session);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn input(&self, setting: &str, folder: &str, table: &str) -> Arc<dyn Input> {
+        let (setting, table) = (setting.parse().unwrap(), TableName::parse(table).unwrap());
+        Arc::new(Demo { setting, root: self.path(folder), table })
+    }
+
+    fn demo(&self) -> Arc<dyn Input> {
+        self.input("DEMO_ROOT", "demo", "anatomical_demo")
+    }
+
+    /// A run of CAT12's tables and of the third input.
+    fn config(&self) -> Config {
+        let list =
+            SessionSource::List { path: self.path("sessions.csv"), options: SessionListOptions::default() };
+        Config {
+            cat12_root: Some(self.path("cat12")),
+            cat12_parcellated_root: Some(self.path("parcellated/cat12")),
+            further_inputs: vec![self.demo()],
+            atlas_name: "AICHA384".to_owned(),
+            ..Config::new(list, self.path("store"))
+        }
+    }
+
+    fn run(&self) -> RunReport {
+        run(&self.config(), &StopsAfter::new(usize::MAX)).unwrap()
+    }
+
+    fn store(&self) -> FeatureStore {
+        FeatureStore::open(self.path("store")).unwrap()
+    }
+
+    fn table(&self, relative: &str) -> Table {
+        Table::read(&self.path("store").join(relative))
+    }
+}
+
+/// Asks to stop once so many units are committed.
+struct StopsAfter {
+    units: usize,
+    committed: AtomicUsize,
+    notes: Mutex<Vec<String>>,
+}
+
+impl StopsAfter {
+    fn new(units: usize) -> Self {
+        Self { units, committed: AtomicUsize::new(0), notes: Mutex::default() }
+    }
+}
+
+impl Observer for StopsAfter {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Committed(_) => drop(self.committed.fetch_add(1, Ordering::SeqCst)),
+            Event::Note(note) => self.notes.lock().unwrap().push(note),
+            _ => {}
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.committed.load(Ordering::SeqCst) >= self.units
+    }
+}
+
+/// Units that were loaded, and units that the store had.
+fn counts(report: &RunReport) -> (usize, usize) {
+    (report.loaded.values().sum(), report.skipped.values().sum())
+}
+
+/// Its long table, and a feature of it with the unit of each region.
+fn read(store: &FeatureStore, origin: Origin) -> (Table, Table, Vec<(String, String)>) {
+    let options = ReadOptions::default().from(origin);
+    let long = store.scan_long_with("anatomical_demo", &options).unwrap();
+    let schema = long.schema();
+    let long = Table::of(&schema, &long.map(Result::unwrap).collect::<Vec<_>>()).without(&[]);
+    let feature = store.feature_batch("demo_thickness", &options.without_metadata()).unwrap();
+    let unit = |name: &str| feature.schema().field_with_name(name).unwrap().metadata()["unit"].clone();
+    let regions = feature.schema().fields()[2..].iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let units = regions.into_iter().map(|region| (region.clone(), unit(&region))).collect();
+    (long, Table::of(&feature.schema(), &[feature]), units)
+}
+
+#[test]
+fn its_tables_are_loaded_beside_those_of_cat12_in_one_unit() {
+    let lab = Lab::new();
+    assert_eq!(counts(&lab.run()), (3, 0));
+    let long = lab.table("long/anatomical_demo.parquet");
+    assert_eq!(
+        long.columns[..8],
+        ["parcel", "thickness", "folding", "modality", "metric", "subject_code", "session_id", "tiv"]
+    );
+    assert_eq!(long.column("metric"), ["cortex"; 9]);
+    let expected = [2.5, 2.25, 3.0].into_iter().flat_map(|x| [Some(x), None, Some(2.75)]);
+    assert_eq!(long.doubles("thickness"), expected.collect::<Vec<_>>());
+    assert!(!long.column("tiv").contains(&NULL), "the volume is its unit's, which CAT12 gives");
+    let store = lab.path("store");
+    let unit = |column| unit_of(&store.join("long/anatomical_demo.parquet"), column);
+    assert_eq!(
+        [unit("thickness"), unit("folding")],
+        [Some("mm".to_owned()), Some("dimensionless".to_owned())]
+    );
+    let features = lab.store().list_features(None).unwrap();
+    assert!(features.contains(&"demo_thickness".to_owned()) && features.contains(&"gm_mean".to_owned()));
+    assert!(!features.contains(&"demo_folding".to_owned()), "it is no default of the table");
+    let sources = lab.table("sources.parquet");
+    assert_eq!(sources.column("root").iter().filter(|root| **root == "DEMO_ROOT").count(), 3);
+    // What CAT12 brings is as it is without the third input.
+    let alone = Config { further_inputs: Vec::new(), output: lab.path("alone"), ..lab.config() };
+    run(&alone, &StopsAfter::new(usize::MAX)).unwrap();
+    for file in ["long/anatomical_gm.parquet", "wide/anatomical/ct_mean.parquet", "tiv.parquet"] {
+        assert_eq!(lab.table(file), Table::read(&lab.path("alone").join(file)), "{file}");
+    }
+}
+
+#[test]
+fn what_did_not_change_is_not_loaded_again_and_what_did_is() {
+    let lab = Lab::new();
+    lab.run();
+    let before = Bytes::of_store(&lab.path("store"));
+    assert_eq!(counts(&lab.run()), (0, 3));
+    assert!(Bytes::of_store(&lab.path("store")) == before);
+    lab.write(SESSIONS[1], &format!("{HEADER}\nprecuneus;4.5;1.5\ncuneus;2;0.5\ninsula;2.75;-99\n"));
+    assert_eq!(counts(&lab.run()), (1, 2));
+    let feature = lab.table("wide/anatomical/demo_thickness.parquet");
+    assert_eq!(feature.doubles("precuneus"), [Some(2.5), Some(4.5), Some(3.0)]);
+    assert_eq!(feature.doubles("cuneus"), [None, Some(2.0), None]);
+}
+
+#[test]
+fn a_malformed_file_fails_its_unit_with_path_and_line() {
+    let text = |rows: &str| format!("{HEADER}\nprecuneus;2.5;1.5\n{rows}");
+    for (rows, says) in [
+        ("cuneus;x;0.5\n", "regions.csv, line 3: found x"),
+        ("cuneus;0.5\n", "regions.csv, line 3: found cuneus;0.5"),
+        ("precuneus;2;1\n", "the region \"precuneus\" twice"),
+    ] {
+        let lab = Lab::new();
+        lab.write(SESSIONS[0], &text(rows));
+        let report = lab.run();
+        assert_eq!(counts(&report), (2, 0));
+        let [failed] = report.outcomes.as_slice() else { panic!("{:?}", report.outcomes) };
+        assert_eq!(failed.status, UnitStatus::Failed);
+        assert!(failed.reason.contains(SESSIONS[0]), "{}", failed.reason);
+        assert!(failed.reason.contains(says), "{}", failed.reason);
+    }
+}
+
+#[test]
+fn it_is_read_from_the_cache_before_an_export_as_from_parquet_after_it() {
+    let lab = Lab::new();
+    let report = run(&lab.config(), &StopsAfter::new(3)).unwrap();
+    assert!(report.interrupted && !lab.path("store/long").exists());
+    let cached = read(&lab.store(), Origin::Newest);
+    let (_, feature, units) = &cached;
+    let of_region = |region: &str| (region.to_owned(), "mm".to_owned());
+    assert_eq!(*units, ["cuneus", "insula", "precuneus"].map(of_region));
+    assert_eq!(feature.doubles("precuneus"), [Some(2.5), Some(2.25), Some(3.0)]);
+    assert_eq!(counts(&lab.run()), (0, 3));
+    assert!(!lab.path("store/.cache.db").exists());
+    assert_eq!(read(&lab.store(), Origin::Parquet), cached);
+}
+
+#[test]
+fn a_store_without_its_manifest_knows_what_the_table_is() {
+    let lab = Lab::new();
+    lab.run();
+    let before = read(&lab.store(), Origin::Parquet);
+    fs::remove_file(lab.path("store/manifest.json")).unwrap();
+    assert_eq!(counts(&lab.run()), (0, 3));
+    assert_eq!(read(&lab.store(), Origin::Parquet), before);
+    fs::remove_file(lab.path("store/manifest.json")).unwrap();
+    lab.write(SESSIONS[0], &format!("{HEADER}\nprecuneus;4.5;1.5\n"));
+    let without = Config { further_inputs: Vec::new(), reload: true, ..lab.config() };
+    assert_eq!(counts(&run(&without, &StopsAfter::new(usize::MAX)).unwrap()), (3, 0));
+    assert_eq!(read(&lab.store(), Origin::Parquet), before, "a run that does not know it leaves it alone");
+}
+
+#[test]
+fn a_run_of_it_alone_leaves_volumes_and_tables_of_cat12() {
+    let lab = Lab::new();
+    lab.run();
+    let files = ["tiv.parquet", "long/anatomical_gm.parquet"];
+    let before = files.map(|file| lab.table(file));
+    lab.write(SESSIONS[2], &format!("{HEADER}\nprecuneus;4.5;1.5\n"));
+    let alone = Config { cat12_root: None, cat12_parcellated_root: None, ..lab.config() };
+    let report = run(&alone, &StopsAfter::new(usize::MAX)).unwrap();
+    assert_eq!(counts(&report), (1, 2));
+    assert_eq!(files.map(|file| lab.table(file)), before);
+    assert_eq!(lab.table("wide/anatomical/demo_thickness.parquet").doubles("precuneus")[2], Some(4.5));
+    let observer = StopsAfter::new(usize::MAX);
+    run(&Config { output: lab.path("fresh"), ..alone }, &observer).unwrap();
+    assert_eq!(*observer.notes.lock().unwrap(), [""; 0], "nobody misses a volume that no input gives");
+    assert_eq!(counts(&lab.run()), (0, 3), "what it read is known to the run of both");
+}
+
+#[test]
+fn a_file_that_is_gone_leaves_with_prune_and_stays_without() {
+    let lab = Lab::new();
+    lab.run();
+    fs::remove_file(lab.file(SESSIONS[2])).unwrap();
+    let sessions = || lab.table("wide/anatomical/demo_thickness.parquet").column("session_id").len();
+    lab.run();
+    assert_eq!(sessions(), 3);
+    let prunes = Config { prune: true, yes: true, ..lab.config() };
+    run(&prunes, &StopsAfter::new(usize::MAX)).unwrap();
+    assert_eq!(sessions(), 2);
+    assert_eq!(lab.table("wide/anatomical/gm_mean.parquet").rows.len(), 3);
+}
+
+#[test]
+fn its_sessions_are_discovered_and_its_statistics_can_be_asked_for() {
+    let lab = Lab::new();
+    lab.write("sub-0009", &format!("{HEADER}\nprecuneus;1;1\n"));
+    let discovers = |metrics: &str| Config {
+        sessions: SessionSource::Discover,
+        wide_metrics: Some(na_model::WideMetrics::parse(metrics)),
+        ..lab.config()
+    };
+    let error = run(&discovers("fold"), &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
+    assert!(error.contains("fold") && error.contains("the nearest that there are, are folding"), "{error}");
+    let report = run(&discovers("folding"), &StopsAfter::new(usize::MAX)).unwrap();
+    assert_eq!(counts(&report), (4, 0));
+    let feature = lab.table("wide/anatomical/demo_folding.parquet");
+    assert_eq!(feature.column("subject_code"), ["0009", "0475", "0475", "CLMC_10"]);
+    assert_eq!(feature.column("session_id")[0], NULL);
+}
+
+#[test]
+fn two_inputs_may_have_one_path_under_roots_of_their_own() {
+    let lab = Lab::new();
+    copy(&lab.path("demo"), &lab.path("twin"));
+    let twin = lab.input("TWIN_ROOT", "twin", "anatomical_twin");
+    let both = Config { further_inputs: vec![lab.demo(), twin], ..lab.config() };
+    let load = |config: &Config| counts(&run(config, &StopsAfter::new(usize::MAX)).unwrap());
+    assert_eq!([load(&both), load(&both)], [(3, 0), (0, 3)]);
+    fs::write(lab.path("twin").join(SESSIONS[0]).join("regions.csv"), format!("{HEADER}\nprecuneus;9;9\n"))
+        .unwrap();
+    assert_eq!([load(&both), load(&both)], [(1, 2), (0, 3)]);
+    let of = |feature: &str| lab.table(&format!("wide/anatomical/{feature}.parquet")).doubles("precuneus")[0];
+    assert_eq!([of("demo_thickness"), of("twin_thickness")], [Some(2.5), Some(9.0)]);
+}
+
+#[test]
+fn two_inputs_with_one_setting_or_table_are_refused() {
+    let lab = Lab::new();
+    for (other, says) in [
+        (lab.input("DEMO_ROOT", "demo", "anatomical_other"), "the setting DEMO_ROOT"),
+        (lab.input("OTHER_ROOT", "demo", "anatomical_demo"), "the table anatomical_demo"),
+    ] {
+        let config = Config { further_inputs: vec![lab.demo(), other], ..lab.config() };
+        let error = run(&config, &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        assert!(!lab.path("store").exists());
+    }
+}
