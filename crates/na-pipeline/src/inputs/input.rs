@@ -23,10 +23,11 @@ use crate::unit_error::UnitError;
 /// committed, skipped and replaced together. All else is the run's: which sessions there are, what has changed, what may
 /// leave the store, and the threads.
 ///
-/// An input is called from many threads, and never for a row or a cell.
+/// An input is called from many threads, and never for a row or a cell. Methods with a default need no code unless the
+/// input has settings that choose, headers that can be read alone, or folders by atlas.
 ///
-/// Where nothing else is right, a method has a default. `tests/third_input.rs` of the repository is an input that is
-/// written with this trait alone, and a run with it; this is its shape:
+/// `tests/third_input.rs` of the repository is an input that is written with this trait alone, and a run with it. This
+/// is its shape:
 ///
 /// ```
 /// use std::path::PathBuf;

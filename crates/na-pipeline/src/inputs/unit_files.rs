@@ -67,3 +67,31 @@ impl FoundUnit {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use na_model::SourceRoot;
+
+    use super::*;
+    use crate::files::roots::Root;
+    use crate::inputs::entity_pick::EntityPick;
+    use crate::inputs::searched_folder::SearchedFolder;
+
+    #[test]
+    fn two_files_of_one_table_are_refused_whoever_found_them() {
+        let (pick, mut found) = (EntityPick::default(), FoundUnit::default());
+        for (root, file) in [("a", "x.tsv"), ("b", "y.tsv")] {
+            let root = Root::unlisted(SourceRoot::CAT12_PARCELLATED, Path::new(root), Vec::new());
+            let path = root.path().join("sub-1");
+            let folder = SearchedFolder::new(&root, &path, &pick);
+            assert!(found.check_one_file_each().is_ok());
+            let table = TableName::parse("anatomical_gm").unwrap();
+            found.add(FoundTable::new(&folder, table, None, path.join(file)));
+        }
+        let error = found.check_one_file_each().unwrap_err().to_string();
+        assert!(
+            error.contains("x.tsv") && error.contains("y.tsv") && error.contains("anatomical_gm"),
+            "{error}"
+        );
+    }
+}

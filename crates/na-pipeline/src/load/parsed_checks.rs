@@ -65,3 +65,54 @@ pub(super) fn check_regions(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, NullArray, StringArray};
+    use na_model::{SourceRoot, TableName};
+
+    use super::*;
+    use crate::files::roots::Root;
+    use crate::inputs::entity_pick::EntityPick;
+    use crate::inputs::searched_folder::SearchedFolder;
+
+    fn table() -> FoundTable {
+        let root = Root::unlisted(SourceRoot::CAT12_PARCELLATED, Path::new("t"), Vec::new());
+        let (folder, pick) = (Path::new("t/sub-1"), EntityPick::default());
+        let folder = SearchedFolder::new(&root, folder, &pick);
+        FoundTable::new(&folder, TableName::parse("anatomical_gm").unwrap(), None, "t/sub-1/x.tsv".into())
+    }
+
+    #[test]
+    fn columns_that_no_store_could_hold_are_refused() {
+        let text = || Arc::new(StringArray::from(vec!["a"])) as ArrayRef;
+        let number = || Arc::new(Float64Array::from(vec![0.5])) as ArrayRef;
+        let flag = || Arc::new(BooleanArray::from(vec![true])) as ArrayRef;
+        let null = || Arc::new(NullArray::new(1)) as ArrayRef;
+        let check = |columns: &[(&str, ArrayRef)]| {
+            let columns = columns.iter().map(|(name, array)| (*name, Arc::clone(array), true));
+            let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+            check_columns(&table(), &batch, &TableKind::of_parcellate(&table().table))
+                .map_err(|error| error.to_string())
+        };
+        for columns in [
+            &[("label", text()), ("mean", number()), ("is_bimodal", flag()), ("remark", text())][..],
+            &[("label", null()), ("mean", null())],
+        ] {
+            assert_eq!(check(columns), Ok(()));
+        }
+        for (columns, says) in [
+            (&[("label", text()), ("tiv", number())][..], "\"tiv\""),
+            (&[("label", text()), ("workflow", text())], "another name"),
+            (&[("mean", number()), ("mean", number())], "a different name"),
+            (&[("label", text()), ("mean", text())], "numbers or flags"),
+            (&[("label", text()), ("is_bimodal", number())], "numbers or flags"),
+        ] {
+            let error = check(columns).unwrap_err();
+            assert!(error.contains("x.tsv") && error.contains(says), "{error}");
+        }
+    }
+}

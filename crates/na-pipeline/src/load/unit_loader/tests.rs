@@ -44,18 +44,22 @@ impl Files {
         ListedInputs::list(vec![Arc::new(cat12)]).unwrap()
     }
 
+    fn found(&self) -> FoundUnit {
+        let (inputs, pick, mut found) = (self.inputs(), EntityPick::default(), FoundUnit::default());
+        for root in &inputs.roots.all {
+            let folder = root.path().join("sub-1");
+            inputs.of(root).unwrap().find(&SearchedFolder::new(root, &folder, &pick), &mut found).unwrap();
+        }
+        found
+    }
+
     fn read(
         &self,
         planned: &PlannedUnit,
         regions: &mut RegionSet,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Option<LoadedUnit>, UnitError> {
-        let (inputs, pick, mut found) = (self.inputs(), EntityPick::default(), FoundUnit::default());
-        for root in &inputs.roots.all {
-            let folder = root.path().join("sub-1");
-            inputs.of(root).unwrap().find(&SearchedFolder::new(root, &folder, &pick), &mut found).unwrap();
-        }
-        load(&inputs, planned, &found, regions, should_stop)
+        load(&self.inputs(), planned, &self.found(), regions, should_stop)
     }
 
     fn load_knowing(&self, known_tiv: &[SourceFile]) -> Result<LoadedUnit, UnitError> {
@@ -286,4 +290,15 @@ fn a_table_has_its_own_regions_whatever_was_read_before_it() {
         assert_eq!(read(&mut regions), own);
         assert_eq!(regions, own);
     }
+}
+
+#[test]
+fn a_table_that_its_input_did_not_list_is_refused() {
+    let files = Files::new(&[]);
+    let tables = Some(files.path("t"));
+    let white = Cat12 { reports: None, tables, tissues: vec![Tissue::Wm], atlas: "A".to_owned() };
+    let inputs = ListedInputs::list(vec![Arc::new(white)]).unwrap();
+    let error = load(&inputs, &planned(&[]), &files.found(), &mut RegionSet::default(), &|| false);
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("GM_parc.tsv") && error.contains("anatomical_gm"), "{error}");
 }
