@@ -44,17 +44,18 @@ impl TivFiles {
 
     /// Leaves out files that name another visit than the tables, if no folder names one.
     pub(crate) fn leave_out_other_visits(&mut self, visit: &str) {
-        let notes = &mut self.notes;
-        self.files.retain(|file| {
+        for file in std::mem::take(&mut self.files) {
             let named = file.path.file_name().and_then(|name| visit_of(name.to_str()?));
-            let Some(other) = named.filter(|named| !names_same(named, visit)) else { return true };
-            notes.push(format!(
+            let Some(other) = named.filter(|named| !names_same(named, visit)) else {
+                self.files.push(file);
+                continue;
+            };
+            self.notes.push(format!(
                 "{}: its name says that it is of ses-{other}, and the tables are of ses-{visit}; total intracranial volume is \
                  not taken from it",
                 file.path.display()
             ));
-            false
-        });
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

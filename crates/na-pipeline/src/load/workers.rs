@@ -1,6 +1,7 @@
 //! Threads read and encode units, each is admitted in the plan's order, and one writer commits.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 
 use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
@@ -22,6 +23,9 @@ use crate::unit_error::UnitError;
 
 /// Units that may wait for an earlier one, for each thread.
 const WINDOW: usize = 4;
+
+/// What comes of reading a unit: `None` if the run was to stop.
+type ReadUnit = Result<Option<LoadedUnit>, UnitError>;
 
 /// What a run loads, and from where.
 pub(crate) struct Workers<'a> {
@@ -69,23 +73,11 @@ impl Workers<'_> {
         admission: Admission,
     ) -> Result<LoadOutcome, PipelineError> {
         let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
-        let (acknowledged, acknowledgements) = std::sync::mpsc::channel::<Unit>();
+        let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
         let mut failed = Vec::new();
         let result = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for unit in acknowledgements {
-                    let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
-                    *committed.entry(unit.modality).or_default() += 1;
-                    drop(committed);
-                    self.observer.event(Event::Committed(unit));
-                }
-            });
-            let (writer, sender) = Writer::start(cache, move |unit| {
-                let _ = acknowledged.send(unit.clone());
-            })?;
-            failed = self.load_all(admission, &sender);
-            drop(sender);
-            writer.finish()
+            scope.spawn(|| self.report_commits(acknowledgements, &committed));
+            self.load_and_commit(cache, admission, acknowledged, &mut failed)
         });
         match result {
             // Cancelled while another program held the cache: what was committed before counts.
@@ -93,6 +85,31 @@ impl Workers<'_> {
             result => result?,
         }
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
+    }
+
+    /// Counts and reports units as they are committed. It ends with the writer.
+    fn report_commits(&self, acknowledgements: Receiver<Unit>, committed: &Mutex<BTreeMap<Modality, usize>>) {
+        for unit in acknowledgements {
+            let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
+            *committed.entry(unit.modality).or_default() += 1;
+            drop(committed);
+            self.observer.event(Event::Committed(unit));
+        }
+    }
+
+    fn load_and_commit(
+        &self,
+        cache: &OwnedCache<'_>,
+        admission: Admission,
+        acknowledged: mpsc::Sender<Unit>,
+        failed: &mut Vec<UnitOutcome>,
+    ) -> Result<(), CacheError> {
+        let (writer, sender) = Writer::start(cache, move |unit| {
+            let _ = acknowledged.send(unit.clone());
+        })?;
+        *failed = self.load_all(admission, &sender);
+        drop(sender);
+        writer.finish()
     }
 
     /// Loads on all threads and hands units to the writer; returns those that failed.
@@ -108,13 +125,7 @@ impl Workers<'_> {
         };
         rayon::scope(|scope| {
             for _ in 0..n_jobs {
-                scope.spawn(|_| {
-                    let mut regions = RegionSet::default();
-                    while let Some(number) = buffer.next(&should_stop) {
-                        let Some(planned) = self.plan.to_load.get(number) else { break };
-                        buffer.hand_over(number, self.read(planned, &mut regions), &take);
-                    }
-                });
+                scope.spawn(|_| self.read_next(&buffer, &should_stop, &take));
             }
         });
         let intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -122,21 +133,29 @@ impl Workers<'_> {
         intake.failed
     }
 
+    /// Reads units until none is left, or the run is to stop. What one thread does.
+    fn read_next(
+        &self,
+        buffer: &ReorderBuffer<ReadUnit>,
+        should_stop: &dyn Fn() -> bool,
+        take: &dyn Fn(usize, ReadUnit) -> bool,
+    ) {
+        let mut regions = RegionSet::default();
+        while let Some(number) = buffer.next(should_stop) {
+            let Some(planned) = self.plan.to_load.get(number) else { break };
+            buffer.hand_over(number, self.read(planned, &mut regions), take);
+        }
+    }
+
     /// Reads a unit; `None` if the run is to stop.
-    fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> Result<Option<LoadedUnit>, UnitError> {
+    fn read(&self, planned: &PlannedUnit, regions: &mut RegionSet) -> ReadUnit {
         let Some(written) = self.list.as_written.get(planned.index) else { return Ok(None) };
         let found = self.finder.find(&planned.unit, written)?;
         load(self.finder.inputs, planned, &found, regions, &|| self.observer.should_stop())
     }
 
     /// Admits a unit and hands it to the writer. False if the load is to end.
-    fn take(
-        &self,
-        planned: &PlannedUnit,
-        read: Result<Option<LoadedUnit>, UnitError>,
-        intake: &mut Intake,
-        sender: &UnitSender,
-    ) -> bool {
+    fn take(&self, planned: &PlannedUnit, read: ReadUnit, intake: &mut Intake, sender: &UnitSender) -> bool {
         let mut loaded = match read {
             Ok(None) => return false,
             Ok(Some(loaded)) => loaded,

@@ -1,9 +1,11 @@
 //! What the store has of one session from a folder that another session has a better claim to.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
+use crate::files::roots::Root;
 use crate::files::source_folder::{FolderName, RootKey, folder_of};
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::inputs::unit_finder::UnitFinder;
@@ -67,16 +69,7 @@ impl WeakClaims {
         for ((key, folder), claims) in &self.0 {
             let Some(root) = finder.inputs.roots.get(key) else { continue };
             for claim in claims {
-                let better =
-                    finder.claims.near(folder, claim.rule).into_iter().find_map(|(session, written)| {
-                        let unit = Unit::new(session.clone(), root.modality);
-                        if *session == claim.unit.session || !comes_in(&unit) {
-                            return None;
-                        }
-                        let located = finder.claims.locate(root, session, written).ok().flatten()?;
-                        (located.name == *folder && located.rule < claim.rule).then_some((unit, located.path))
-                    });
-                let Some((by, path)) = better else { continue };
+                let Some((by, path)) = claim.better(finder, root, folder, &comes_in) else { continue };
                 let note = format!(
                     "{}: what the store had from {} leaves it: the folder is {}'s",
                     claim.unit,
@@ -88,6 +81,29 @@ impl WeakClaims {
         }
         evictions.sort_by(|first, second| (&first.unit, &first.note).cmp(&(&second.unit, &second.note)));
         evictions
+    }
+}
+
+impl WeakClaim {
+    /// The unit that comes in and finds the folder by a surer rule, and the folder's path.
+    fn better(
+        &self,
+        finder: &UnitFinder<'_>,
+        root: &Root,
+        folder: &FolderName,
+        comes_in: &dyn Fn(&Unit) -> bool,
+    ) -> Option<(Unit, PathBuf)> {
+        for (session, written) in finder.claims.near(folder, self.rule) {
+            let unit = Unit::new(session.clone(), root.modality);
+            if *session == self.unit.session || !comes_in(&unit) {
+                continue;
+            }
+            let Some(located) = finder.claims.locate(root, session, written).ok().flatten() else { continue };
+            if located.name == *folder && located.rule < self.rule {
+                return Some((unit, located.path));
+            }
+        }
+        None
     }
 }
 

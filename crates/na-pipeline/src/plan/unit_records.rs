@@ -56,11 +56,8 @@ pub(crate) fn for_each_record(
     if let Some(store) = store {
         let mut files = TableFiles { store: store.output(), are_there: HashMap::new() };
         store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
-            let mut sources = stored.sources;
-            sources.retain(|source| files.have(source));
-            if let Some((cache, unit)) = cache.zip(not_stored.remove(&stored.unit)) {
-                sources = newest(cache.sources(unit)?, unit, sources);
-            }
+            let cached = cache.zip(not_stored.remove(&stored.unit));
+            let sources = newest_sources(stored.sources, &mut files, cached)?;
             let without_files = without_files.remove(&stored.unit).unwrap_or_default();
             take(stored.unit, UnitRecord { sources, without_files });
             Ok(())
@@ -76,6 +73,19 @@ pub(crate) fn for_each_record(
         take(unit, UnitRecord { sources: Vec::new(), without_files });
     }
     Ok(())
+}
+
+/// The files of a stored unit: those whose tables the store has, and what its cache has read of them since.
+fn newest_sources(
+    mut stored: Vec<SourceFile>,
+    files: &mut TableFiles<'_>,
+    cached: Option<(&Cache, &CachedUnit)>,
+) -> Result<Vec<SourceFile>, StoreError> {
+    stored.retain(|source| files.have(source));
+    match cached {
+        None => Ok(stored),
+        Some((cache, unit)) => Ok(newest(cache.sources(unit)?, unit, stored)),
+    }
 }
 
 /// Tables of which the store has rows although it does not know their files, except those that the cache has newer.

@@ -259,15 +259,15 @@ fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<V
         let (volumes, of_others): (Vec<Volume>, Vec<Volume>) = tiv_from_tsv(&file.path, bytes)?
             .into_iter()
             .partition(|volume| folder.other_session(&volume.image).is_none());
-        notes.extend(of_others.first().map(|other| {
-            format!(
+        if let Some(other) = of_others.first() {
+            notes.push(format!(
                 "{}: {} rows are of other sessions by their source_file, such as {}; total intracranial volume is not taken \
                  from them",
                 file.path.display(),
                 of_others.len(),
                 other.image
-            )
-        }));
+            ));
+        }
         return Ok(volumes);
     }
     let name = file.relative.rsplit('/').next().unwrap_or_default();

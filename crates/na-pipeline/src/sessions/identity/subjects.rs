@@ -79,16 +79,7 @@ impl Identities<'_> {
         let mut spelled: HashMap<SubjectCode, Option<SubjectCode>> = HashMap::new();
         for person in people.iter_mut() {
             let other = spelled.entry(person.subject.clone()).or_insert_with(|| {
-                let n = number(person.subject.as_str())?;
-                if self.stored.has_subject(&person.subject) {
-                    return None;
-                }
-                let stored = self.stored.subject_of_number(&person.subject).cloned();
-                let is_alone = by_number.get(&n) == Some(&1);
-                let other = stored.or_else(|| {
-                    self.subject_of_folder(&person.subject, &person.written).filter(|_| is_alone)
-                });
-                other.filter(|other| !listed.contains(other))
+                self.spelling_elsewhere(person, &by_number).filter(|other| !listed.contains(other))
             });
             if let Some(other) = other {
                 person.subject = other.clone();
@@ -104,6 +95,18 @@ impl Identities<'_> {
                 changed.len()
             ));
         }
+    }
+
+    /// The spelling that the store has of a person's number, or, if nobody else listed has that number, the folders.
+    fn spelling_elsewhere(&self, person: &Person, by_number: &HashMap<String, usize>) -> Option<SubjectCode> {
+        let n = number(person.subject.as_str())?;
+        if self.stored.has_subject(&person.subject) {
+            return None;
+        }
+        let stored = self.stored.subject_of_number(&person.subject).cloned();
+        let is_alone = by_number.get(&n) == Some(&1);
+        let of_folder = || self.subject_of_folder(&person.subject, &person.written).filter(|_| is_alone);
+        stored.or_else(of_folder)
     }
 
     /// The one spelling that all roots' folders have of a number; `None` if a root has the code as it is.
