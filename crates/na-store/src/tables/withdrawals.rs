@@ -105,3 +105,21 @@ impl WithdrawalsTold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_a_version_that_counted_no_lines_asks_for_as_many_as_were_taken_out() {
+        let mark = |text: &str| serde_json::from_str::<WithdrawalMark>(text).unwrap();
+        let mut old = mark(r#"{"n_subjects": 3, "n_sessions": 5, "at": "2026-01-01T00:00:00Z"}"#);
+        assert_eq!(old.n_listed(), 3);
+        old.add(Withdrawal::default(), 4);
+        assert_eq!(
+            serde_json::to_string(&old).unwrap(),
+            r#"{"n_subjects":3,"n_sessions":5,"n_listed":4,"at":"2026-01-01T00:00:00Z"}"#
+        );
+        assert_eq!(mark("{}").n_listed(), 0);
+    }
+}
