@@ -45,7 +45,7 @@ impl Holdings {
     ) -> Result<Self, StoreError> {
         let mut units = cache.units()?;
         let mut holdings = Self {
-            manifest: store.written_manifest().cloned(),
+            manifest: store.written_manifest().map(|manifest| (**manifest).clone()),
             record: store.record().cloned().unwrap_or_default(),
             ..Self::default()
         };

@@ -30,7 +30,7 @@ use crate::tables::tiv::TivTable;
 pub(crate) struct Snapshot {
     pub(crate) store: ExistingStore,
     version: StoreVersion,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) cached: Option<Cached>,
     /// Whether exported files are read.
     exported: bool,

@@ -1,6 +1,7 @@
 //! The manifest of a store, made again from its files if it is missing or broken.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use na_model::Manifest;
 
@@ -18,8 +19,11 @@ impl ExistingStore {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn manifest(&self) -> Result<Manifest, StoreError> {
-        self.written_manifest().cloned().map_or_else(|| self.rebuilt_manifest(), Ok)
+    pub fn manifest(&self) -> Result<Arc<Manifest>, StoreError> {
+        match self.written_manifest() {
+            Some(written) => Ok(Arc::clone(written)),
+            None => self.rebuilt_manifest().map(Arc::new),
+        }
     }
 
     fn rebuilt_manifest(&self) -> Result<Manifest, StoreError> {

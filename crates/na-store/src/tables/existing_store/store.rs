@@ -26,7 +26,7 @@ use crate::tables::withdrawals::{WithdrawalMark, WithdrawalsTold};
 pub struct ExistingStore {
     output: PathBuf,
     version: StoreVersion,
-    manifest: Option<Manifest>,
+    manifest: Option<Arc<Manifest>>,
     record: Option<StoreRecord>,
     own_files: OwnFiles,
     long_files: LongFiles,
@@ -39,9 +39,9 @@ impl ExistingStore {
     /// [`StoreError::OtherVersion`]; a file that cannot be read.
     pub fn open(output: &Path) -> Result<Self, StoreError> {
         let version = StoreVersion::of(output)?;
-        let manifest = read_manifest(output)?;
-        let record = StoreRecord::read(output, manifest.as_ref())?;
-        let own_files = OwnFiles::named_by(output, manifest.as_ref());
+        let manifest = read_manifest(output)?.map(Arc::new);
+        let record = StoreRecord::read(output, manifest.as_deref())?;
+        let own_files = OwnFiles::named_by(output, manifest.as_deref());
         let long_files = LongFiles::of(output);
         Ok(Self { output: output.to_owned(), version, manifest, record, own_files, long_files })
     }
@@ -61,7 +61,7 @@ impl ExistingStore {
     }
 
     /// The manifest's file. `None` if it is missing or cannot be understood.
-    pub(crate) fn written_manifest(&self) -> Option<&Manifest> {
+    pub(crate) fn written_manifest(&self) -> Option<&Arc<Manifest>> {
         self.manifest.as_ref()
     }
 

@@ -39,7 +39,7 @@ impl ExistingStore {
     /// A store that cannot be read.
     pub fn rows_without_files(&self) -> Result<TablesByUnit, StoreError> {
         let mut tables = TablesByUnit::new();
-        let record = self.written_manifest().and_then(ManifestRecord::of);
+        let record = self.written_manifest().and_then(|manifest| ManifestRecord::of(manifest));
         if record.is_some_and(|record| record.rows_without_files == Some(false)) {
             return Ok(tables);
         }
