@@ -165,14 +165,14 @@ pub enum PipelineError {
     },
     /// A fresh load of something else was cut short.
     #[error(
-        "a load with --force has not come to its end in {}, and it is of {differs} than this run: run it again with --force, \
+        "a load with --force has not come to its end in {}, and {difference}: run it again with --force, \
          which begins anew, or let go of it with neuroalign-export-cache {} --discard; the store is as it was before it",
         output.display(), output.display()
     )]
     FreshUnfinished {
         output: PathBuf,
-        /// What the two loads differ in.
-        differs: &'static str,
+        /// What the two loads differ in, as a sentence.
+        difference: &'static str,
     },
     /// A fresh load would lose what it did not load again.
     #[error(

@@ -89,17 +89,19 @@ pub(crate) fn check_same(
         rows.iter().map(|row| row.session.clone()).collect()
     };
     let differs = [
-        ("another atlas", begun.settings.atlas_name != config.atlas_name),
-        ("another choice of files", begun.choices != config.choices()),
-        ("other modalities", begun.modalities != inputs.modalities()),
-        ("other tissues or workflows", begun.asked != inputs.asked()),
-        ("chosen sessions", !config.labels.is_empty()),
-        ("what is to be pruned or read again", config.prune || config.prune_unlisted || config.reload),
-        ("other sessions", codes(&begun.listing.rows) != codes(&list.listing.rows)),
+        ("it is of another atlas than this run", begun.settings.atlas_name != config.atlas_name),
+        ("it is of another choice of files than this run", begun.choices != config.choices()),
+        ("it is of other modalities than this run", begun.modalities != inputs.modalities()),
+        ("it is of other tissues or workflows than this run", begun.asked != inputs.asked()),
+        ("this run is of chosen sessions alone", !config.labels.is_empty()),
+        ("this run prunes or reads again", config.prune || config.prune_unlisted || config.reload),
+        ("it is of other sessions than this run", codes(&begun.listing.rows) != codes(&list.listing.rows)),
     ];
     match differs.into_iter().find(|(_, differs)| *differs) {
         None => Ok(()),
-        Some((differs, _)) => Err(PipelineError::FreshUnfinished { output: config.output.clone(), differs }),
+        Some((difference, _)) => {
+            Err(PipelineError::FreshUnfinished { output: config.output.clone(), difference })
+        }
     }
 }
 
