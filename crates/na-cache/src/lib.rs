@@ -53,7 +53,7 @@
 //!   other.
 //! - `db`: the SQLite database, its files and schema, and how it is opened and recovered.
 //! - `read`: everything that a cache can be asked, in `read/cache.rs`.
-//! - `write`: everything that its owner may do; the commit point of a unit is in `write/writer.rs`.
+//! - `write`: everything that its owner may do; the commit point of a unit is in `write/unit_writer.rs`.
 //! - `legacy`: caches that the pandas package left.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]

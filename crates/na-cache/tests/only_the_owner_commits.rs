@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use na_cache::{
     Cache, CacheError, Cancel, Claim, EncodedUnit, LOCK_FILE, OwnedCache, OwnerLock, RunRecord, Writer,
+    cache_status,
 };
 use na_model::{
     Compression, ExportSettings, Listing, Modality, ReadAt, Session, SubjectCode, TivFinding, Unit,
@@ -55,6 +56,26 @@ fn an_owner_whose_lock_was_taken_over_commits_nothing_and_deletes_nothing() {
     assert_eq!(reader.outcomes().unwrap(), []);
     assert!(matches!(cache.remove(), Err(CacheError::LockLost { .. })));
     assert!(Cache::open_existing(output.path()).unwrap().is_some());
+}
+
+#[test]
+fn an_owner_whose_lock_was_taken_over_makes_no_cache() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    fs::write(output.path().join(LOCK_FILE), "17 other boot=b0 fs=nfs\n").unwrap();
+    let made = OwnedCache::open_or_create(&lock);
+    assert!(matches!(made, Err(CacheError::LockLost { .. })), "{made:?}");
+    assert!(Cache::open_existing(output.path()).unwrap().is_none(), "it has tables");
+}
+
+#[test]
+fn a_status_does_not_wait_for_a_program_that_holds_the_cache_when_asked_to_stop() {
+    let output = tempfile::tempdir().unwrap();
+    let other = rusqlite::Connection::open(Cache::path_in(output.path())).unwrap();
+    other.execute_batch("CREATE TABLE completed_sessions (subject_code TEXT); BEGIN EXCLUSIVE").unwrap();
+    let asked = Arc::new(AtomicBool::new(true));
+    let status = cache_status(output.path(), &Cancel::from(asked));
+    assert!(matches!(status, Err(CacheError::Stopped)), "{status:?}");
 }
 
 #[test]

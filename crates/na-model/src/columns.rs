@@ -1,7 +1,7 @@
 //! Every column name that the store gives a meaning, each once.
 //!
-//! A table has two kinds of them: those that say which row is which, in the table as it was written
-//! ([`REGION_COLUMNS`]), and those that the store adds behind them ([`KEY_COLUMNS`], [`MAP_COLUMNS`], …). All other
+//! A table has two kinds of them: those that say which row is which, in the table as it was written ([`INDEX`],
+//! [`LABEL_COLUMNS`], [`HEMISPHERE_COLUMNS`]), and those that the store adds behind them ([`ADDED_COLUMNS`]). All other
 //! columns are the tables' own.
 
 /// The participant's code.
@@ -13,10 +13,10 @@ pub const SESSION: &str = "session_id";
 /// What a row of every table is keyed by, in this order.
 pub const KEY_COLUMNS: [&str; 2] = [SUBJECT, SESSION];
 
-/// The modality of the unit that a row was read with.
+/// In an anatomical table the table's name, `gm`; in `sources.parquet` and `sessions.tsv` the unit's modality.
 pub const MODALITY: &str = "modality";
 
-/// What a tissue's map measures, [`Tissue::measured`](crate::table::Tissue::measured).
+/// What the maps of an anatomical table measure, [`TableKind::measured`](crate::TableKind::measured).
 pub const METRIC: &str = "metric";
 
 /// Total intracranial volume in mL, as the store adds it.
@@ -25,7 +25,7 @@ pub const TIV: &str = "tiv";
 /// Total intracranial volume in mL, as CAT12 and `parcellate` call it.
 pub const VOL_TIV: &str = "vol_TIV";
 
-/// The QSIRecon workflow of a diffusion table.
+/// The name of a diffusion table: its QSIRecon workflow, or what another input calls it.
 pub const WORKFLOW: &str = "workflow";
 
 /// The model fitted.
@@ -37,15 +37,21 @@ pub const PARAM: &str = "param";
 /// The description entity.
 pub const DESC: &str = "desc";
 
-/// What tells the maps of a table apart, in this order; [`MapSource`](crate::table::MapSource) is a row's value of them.
-pub const MAP_COLUMNS: [&str; 3] = [MODEL, PARAM, DESC];
-
 /// The columns that the store adds behind a table's own, in order, by [`Modality`](crate::Modality).
 pub const ADDED_COLUMNS: [&[&str]; 2] =
     [&[MODALITY, METRIC, SUBJECT, SESSION, TIV], &[WORKFLOW, MODEL, PARAM, DESC, SUBJECT, SESSION]];
 
-/// The age in years, whatever a session list calls it.
+/// Whether the store adds a column of this name to a table.
+#[must_use]
+pub fn is_added(name: &str) -> bool {
+    ADDED_COLUMNS.iter().any(|added| added.contains(&name))
+}
+
+/// The age, whatever a session list calls it: in years, unless the list has it in a unit that nobody knows.
 pub const AGE: &str = "AGE";
+
+/// The columns of a session list that may be the age: the first that it has counts.
+pub const AGE_COLUMNS: [&str; 4] = [AGE, "Age@Scan", "age", "Age"];
 
 /// A region's number in the atlas image.
 pub const INDEX: &str = "index";
@@ -53,29 +59,35 @@ pub const INDEX: &str = "index";
 /// A region's name.
 pub const LABEL: &str = "label";
 
+/// What a region's name is called in tables without a label.
+pub const NAME: &str = "name";
+
 /// The columns with a region's name: the first that has one in a row counts.
-pub const LABEL_COLUMNS: [&str; 2] = [LABEL, "name"];
+pub const LABEL_COLUMNS: [&str; 2] = [LABEL, NAME];
 
 /// The column that may name a structure with a side, `CORTEX_LEFT`, or one without, `BRAIN_STEM`.
 pub const STRUCTURE: &str = "structure";
 
-/// The columns with a region's hemisphere: the first that has one in a row counts.
-pub const HEMISPHERE_COLUMNS: [&str; 3] = ["hemisphere", "hemi", STRUCTURE];
+/// A region's hemisphere.
+pub const HEMISPHERE: &str = "hemisphere";
 
-/// Every column that tells a region from another.
-pub const REGION_COLUMNS: [&str; 6] = [INDEX, LABEL, "name", "hemisphere", "hemi", STRUCTURE];
+/// A region's hemisphere, as some tables call it.
+pub const HEMI: &str = "hemi";
+
+/// The columns with a region's hemisphere: the first that has one in a row counts.
+pub const HEMISPHERE_COLUMNS: [&str; 3] = [HEMISPHERE, HEMI, STRUCTURE];
 
 /// Columns that describe a region in words, whatever their cells look like.
 pub const REGION_TEXT_COLUMNS: [&str; 10] = [
     LABEL,
-    "name",
+    NAME,
     "network_label",
     "label_7network",
     "label_17network",
     "network_label_17network",
     "atlas_name",
-    "hemisphere",
-    "hemi",
+    HEMISPHERE,
+    HEMI,
     STRUCTURE,
 ];
 

@@ -10,9 +10,9 @@ pub enum ModelError {
     /// An identifier longer than a folder name can be.
     #[error("the identifier {0:?}… is longer than a name can be")]
     TooLong(String),
-    /// A table name that is neither `anatomical_{gm,wm,ct}` nor `diffusion_WORKFLOW`.
+    /// A table name that is neither `anatomical_NAME` nor `diffusion_NAME`, or whose name no file can have.
     #[error(
-        "{0:?} is not a table name: expected anatomical_gm, anatomical_wm, anatomical_ct or diffusion_WORKFLOW"
+        "{0:?} is not a table name: expected anatomical_NAME or diffusion_NAME, with a NAME that a file can have"
     )]
     UnknownTable(String),
     /// A text that no setting is called by.

@@ -63,6 +63,6 @@ pub use source_file::{Fingerprint, Sidecar, SourceFile, SourceKind, mtime_ns};
 pub use source_root::SourceRoot;
 pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
 pub use table_kind::{Metric, RegionKey, TableKind};
-pub use tiv::TivFinding;
+pub use tiv::{TivFinding, is_volume};
 pub use unit::{CHOOSE_OTHERS, KEPT, Modality, Unit, UnitOutcome, UnitStatus};
 pub use wide_metrics::WideMetrics;

@@ -78,7 +78,7 @@ impl Workflow {
     /// A name that no folder has: empty, with `/` or a control character, or over 255 bytes; one with a `.` in front,
     /// whose file nobody would see.
     pub fn new(name: &str) -> Result<Self, ModelError> {
-        check_name("diffusion_", name)?;
+        check_name(Modality::Diffusion, name)?;
         Ok(Self(name.to_owned()))
     }
 
@@ -121,14 +121,14 @@ impl TableName {
     /// # Errors
     /// A name that no file can have.
     pub fn new(modality: Modality, name: &str) -> Result<Self, ModelError> {
-        check_name(&format!("{modality}_"), name)?;
+        check_name(modality, name)?;
         Ok(Self { modality, name: name.to_owned() })
     }
 
     /// The table of a name.
     ///
     /// # Errors
-    /// A name of neither form.
+    /// A name of neither form, or one that no file can have.
     pub fn parse(name: &str) -> Result<Self, ModelError> {
         let of =
             |modality: Modality| Some((modality, name.strip_prefix(modality.as_str())?.strip_prefix('_')?));
@@ -182,9 +182,16 @@ impl TableName {
     }
 
     /// The position among the tissues; what is no tissue comes after them.
-    fn tissue_rank(&self) -> usize {
-        let rank = Tissue::ALL.iter().position(|tissue| tissue.as_str() == self.name);
-        rank.unwrap_or(Tissue::ALL.len())
+    fn tissue_rank(&self) -> (bool, Option<Tissue>) {
+        let tissue = self.tissue();
+        (tissue.is_none(), tissue)
+    }
+
+    /// The tissue whose table it is. `None` for all others.
+    #[must_use]
+    pub fn tissue(&self) -> Option<Tissue> {
+        let is_it = |tissue: &Tissue| self.modality == Modality::Anatomical && tissue.as_str() == self.name;
+        Tissue::ALL.into_iter().find(is_it)
     }
 }
 
@@ -242,9 +249,9 @@ impl FromStr for TableName {
 
 /// Refuses a name that no folder or file has: empty, with `/` or a control character, or over 255 bytes; one with a `.` in
 /// front, whose file nobody would see.
-fn check_name(prefix: &str, name: &str) -> Result<(), ModelError> {
+fn check_name(modality: Modality, name: &str) -> Result<(), ModelError> {
     if name.is_empty() || name.starts_with('.') || name.contains('/') || name.chars().any(char::is_control) {
-        return Err(ModelError::UnknownTable(format!("{prefix}{name}")));
+        return Err(ModelError::UnknownTable(format!("{modality}_{name}")));
     }
     if name.len() > 255 {
         return Err(ModelError::TooLong(name.chars().take(40).collect()));

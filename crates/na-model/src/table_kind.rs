@@ -25,7 +25,8 @@ pub struct TableKind {
     pub producer: String,
     /// What the names of its features begin with, `gm`.
     pub feature_prefix: String,
-    /// What its maps measure, `volume`: the `metric` column of an anatomical table.
+    /// What its maps measure, `volume`: the `metric` column of an anatomical table. Empty if nobody says it, as for
+    /// workflows.
     pub measured: String,
     /// Its statistics. Columns that are none are kept in the long table, and become no features.
     pub metrics: BTreeMap<String, Metric>,
@@ -59,7 +60,7 @@ impl TableKind {
     /// What `parcellate` writes into a table of this name, which is a tissue's or a workflow's.
     #[must_use]
     pub fn of_parcellate(table: &TableName) -> Self {
-        let tissue = Tissue::ALL.into_iter().find(|tissue| *table == TableName::from(*tissue));
+        let tissue = table.tissue();
         let metric = |(name, kind): &(&str, MetricKind)| {
             ((*name).to_owned(), Metric { kind: *kind, unit: parcellate_unit(tissue, name) })
         };

@@ -15,6 +15,12 @@ pub enum TivFinding {
     Measured(f64),
 }
 
+/// Whether a number can be a volume, mL: it is finite and above 0.
+#[must_use]
+pub fn is_volume(millilitres: f64) -> bool {
+    millilitres.is_finite() && millilitres > 0.0
+}
+
 impl TivFinding {
     /// The volume of a session after this finding, mL.
     ///

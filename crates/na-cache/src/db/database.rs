@@ -78,6 +78,14 @@ impl Database {
         Ok(values.pop())
     }
 
+    /// The value of a setting that is JSON; the default if it is not set.
+    pub(crate) fn json_setting<T: Default + serde::de::DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<T, CacheError> {
+        self.parse_json(self.setting(key)?.as_deref())
+    }
+
     /// JSON of a setting; the default if the setting is absent, as in caches of earlier versions.
     pub(crate) fn parse_json<T: Default + serde::de::DeserializeOwned>(
         &self,

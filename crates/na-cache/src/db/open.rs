@@ -51,11 +51,11 @@ fn change_schema(
     connection: &Connection,
     sql: &str,
 ) -> Result<(), CacheError> {
+    let sqlite = |source| CacheError::sqlite(location, source);
     let transaction = begin(connection, location, lock.cancel())?;
-    transaction
-        .execute_batch(sql)
-        .and_then(|()| commit_marked(transaction))
-        .map_err(|source| CacheError::sqlite(location, source))
+    transaction.execute_batch(sql).map_err(sqlite)?;
+    lock.ownership().check()?;
+    commit_marked(transaction).map_err(sqlite)
 }
 
 /// The owner's first connection, with the journal that the file system allows.
@@ -94,16 +94,23 @@ fn connect_to_write(lock: &OwnerLock, location: &Path) -> Result<(Connection, Jo
 
 fn write_ahead(lock: &OwnerLock, location: &Path) -> Result<Connection, CacheError> {
     let connection = connect(location, READ_WRITE)?;
-    let is_new = until_free(location, lock.cancel(), || is_empty(&connection))?;
-    if is_new {
-        let set = connection.pragma_update(None, "page_size", PAGE_SIZE);
-        set.map_err(|source| CacheError::sqlite(location, source))?;
-    } else {
-        known_version(location, &connection)?;
-    }
+    size_pages_or_check_version(lock, location, &connection)?;
     until_free(location, lock.cancel(), || probe_write_ahead(&connection))?;
     until_free(location, lock.cancel(), || configure_write_ahead(&connection))?;
     Ok(connection)
+}
+
+/// Sets the size of a new database's pages; refuses a database that is no cache of a known version.
+fn size_pages_or_check_version(
+    lock: &OwnerLock,
+    location: &Path,
+    connection: &Connection,
+) -> Result<(), CacheError> {
+    if until_free(location, lock.cancel(), || is_empty(connection))? {
+        let set = connection.pragma_update(None, "page_size", PAGE_SIZE);
+        return set.map_err(|source| CacheError::sqlite(location, source));
+    }
+    known_version(location, connection).map(drop)
 }
 
 /// The only connection to the database: it holds the exclusive lock from here on.
@@ -117,11 +124,7 @@ fn rollback(lock: &OwnerLock, location: &Path, vfs: Option<&CStr>) -> Result<Con
     connection.busy_timeout(STEP).map_err(sqlite)?;
     // Before the first read: an existing log is then read without shared memory.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(sqlite)?;
-    if until_free(location, lock.cancel(), || is_empty(&connection))? {
-        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(sqlite)?;
-    } else {
-        known_version(location, &connection)?;
-    }
+    size_pages_or_check_version(lock, location, &connection)?;
     until_free(location, lock.cancel(), || {
         connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
         configure(&connection)?;

@@ -102,7 +102,7 @@ pub(crate) fn connect_to_read(
                 if !nobody_else_writes(folder) {
                     return Err(CacheError::InUse { path: location.to_owned() });
                 }
-                return connect_at_rest(location);
+                return connect_at_rest(location).map(|(connection, files)| (connection, Some(files)));
             }
             Hindrance::Locks if is_busy(&error) && began.elapsed() < patience => pause(cancel)?,
             Hindrance::Locks if is_busy(&error) && !is_local => {
@@ -110,7 +110,7 @@ pub(crate) fn connect_to_read(
             }
             // No index: nobody has the database open.
             Hindrance::NoIndex if is_index_missing(location) => {
-                return connect_at_rest(location);
+                return connect_at_rest(location).map(|(connection, files)| (connection, Some(files)));
             }
             _ => return Err(CacheError::sqlite(location, error)),
         }
@@ -152,10 +152,10 @@ impl Hindrance {
 
 /// Connects without locks to a database to which nobody writes. A log needs its index, which SQLite then keeps in memory;
 /// without a log, no file may be created. A rollback journal is an error: without locks, only the owner rolls back.
-pub(crate) fn connect_at_rest(location: &Path) -> Result<(Connection, Option<FilesAtRest>), CacheError> {
+pub(crate) fn connect_at_rest(location: &Path) -> Result<(Connection, FilesAtRest), CacheError> {
     let at_rest = FilesAtRest::of(location);
     match connect_without_locks(location) {
-        Ok(connection) => Ok((connection, Some(at_rest))),
+        Ok(connection) => Ok((connection, at_rest)),
         Err(error) if matches!(Hindrance::of(&error), Hindrance::CutShort) => {
             Err(CacheError::CutShort { path: location.to_owned() })
         }

@@ -12,9 +12,9 @@ use crate::read::status::CacheStatus;
 /// exist. `cancel` ends a wait for a program that holds it.
 ///
 /// # Errors
-/// A cache that cannot be read.
+/// [`CacheError::Stopped`]; a cache that cannot be read.
 pub fn cache_status(output: &Path, cancel: &Cancel) -> Result<Option<CacheStatus>, CacheError> {
-    if let Some(pandas) = PandasCache::open_existing(output)? {
+    if let Some(pandas) = PandasCache::open_until(output, cancel)? {
         return Ok(Some(pandas.status()?));
     }
     loop {

@@ -65,21 +65,33 @@ pub struct TakenUnit {
     pub age: Option<f64>,
 }
 
+/// `None` if the pandas package did not leave it.
+fn connect_if_of_pandas(location: &Path, cancel: &Cancel) -> Result<Option<Connection>, CacheError> {
+    if !location.is_file() {
+        return Ok(None);
+    }
+    let (connection, _) = connect_to_read(location, cancel)?;
+    let is_pandas = is_pandas(&connection).map_err(|source| CacheError::sqlite(location, source))?;
+    Ok(is_pandas.then_some(connection))
+}
+
 impl PandasCache {
     /// Opens the cache of an output folder. `None` if the pandas package did not leave it.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn open_existing(output: &Path) -> Result<Option<Self>, CacheError> {
+        Self::open_until(output, &Cancel::never())
+    }
+
+    /// The same. `cancel` ends a wait for a program that holds it.
+    ///
+    /// # Errors
+    /// [`CacheError::Stopped`]; a file that cannot be read.
+    pub fn open_until(output: &Path, cancel: &Cancel) -> Result<Option<Self>, CacheError> {
         let location = cache_path(output);
-        if !location.is_file() {
-            return Ok(None);
-        }
-        let (connection, _) = connect_to_read(&location, &Cancel::never())?;
+        let Some(connection) = connect_if_of_pandas(&location, cancel)? else { return Ok(None) };
         let sqlite = |source| CacheError::sqlite(&location, source);
-        if !is_pandas(&connection).map_err(sqlite)? {
-            return Ok(None);
-        }
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
         let names = rows(&connection, sql, [], |row| row.get::<_, String>(0)).map_err(sqlite)?;
         let mut tables: Vec<TableName> =
@@ -89,6 +101,14 @@ impl PandasCache {
             index_rows(&connection, index, table).map_err(sqlite)?;
         }
         Ok(Some(Self { location, connection, tables }))
+    }
+
+    /// Whether the pandas package left the cache of an output folder. Its tables are not looked into.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn is_in(output: &Path) -> Result<bool, CacheError> {
+        Ok(connect_if_of_pandas(&cache_path(output), &Cancel::never())?.is_some())
     }
 
     /// Counts what is complete.
@@ -205,7 +225,7 @@ impl PandasCache {
     /// Deletes the cache, once everything in it is elsewhere.
     ///
     /// # Errors
-    /// A file that cannot be deleted.
+    /// [`CacheError::LockLost`]; a file that cannot be deleted.
     pub fn remove(self, lock: &OwnerLock) -> Result<(), CacheError> {
         lock.ownership().check()?;
         let location = self.location.clone();

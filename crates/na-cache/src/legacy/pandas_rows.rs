@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use na_model::columns::{
-    AGE, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV, WORKFLOW,
+    AGE_COLUMNS, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV,
+    WORKFLOW,
 };
-use na_model::{MapSource, MetricKind, Modality, Region, TableName, UNKNOWN, metric_kind};
+use na_model::{MapSource, MetricKind, Modality, Region, TableName, UNKNOWN, is_volume, metric_kind};
 use rusqlite::types::Value;
-
-/// The columns from which the package takes age, in its order.
-const AGE_COLUMNS: [&str; 4] = [AGE, "Age@Scan", "age", "Age"];
 
 /// The rows of a unit in one table.
 pub(crate) struct PandasRows {
@@ -37,7 +35,7 @@ impl PandasRows {
     pub(crate) fn volume(&self) -> Option<f64> {
         let index = self.index_of(TIV)?;
         let mut volumes = self.rows.iter().filter_map(|row| number(row.get(index)?));
-        volumes.find(|volume| volume.is_finite() && *volume > 0.0)
+        volumes.find(|volume| is_volume(*volume))
     }
 
     /// The columns of the files themselves, a batch for each map; or why the rows are no such tables. A row that is there

@@ -18,7 +18,7 @@ use crate::lock::owner_lock::OwnerLock;
 /// byte of them is left in its files.
 ///
 /// # Errors
-/// A cache that cannot be read or written.
+/// [`CacheError::LockLost`]; a cache that cannot be read or written.
 pub fn withdraw_from_pandas_cache(lock: &OwnerLock, sessions: &BTreeSet<Session>) -> Result<(), CacheError> {
     let location = cache_path(lock.output());
     let sqlite = |source| CacheError::sqlite(&location, source);
@@ -33,10 +33,10 @@ pub fn withdraw_from_pandas_cache(lock: &OwnerLock, sessions: &BTreeSet<Session>
 
 /// Every table with a column of subjects is one of sessions: the package has one for each tissue and workflow.
 fn withdraw_rows(transaction: &Transaction<'_>, sessions: &BTreeSet<Session>) -> rusqlite::Result<()> {
-    let mut tables = transaction.prepare(
+    let mut tables = transaction.prepare(&format!(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS (
-             SELECT 1 FROM pragma_table_info(sqlite_schema.name) WHERE name = 'subject_code')",
-    )?;
+             SELECT 1 FROM pragma_table_info(sqlite_schema.name) WHERE name = '{SUBJECT}')",
+    ))?;
     let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
     tables.iter().try_for_each(|table| withdraw_from_table(transaction, &quoted(table), sessions))
 }
@@ -47,7 +47,7 @@ fn withdraw_from_table(
     table: &str,
     sessions: &BTreeSet<Session>,
 ) -> rusqlite::Result<()> {
-    let has_sessions = transaction.prepare(&format!("SELECT session_id FROM {table}")).is_ok();
+    let has_sessions = transaction.prepare(&format!("SELECT {SESSION} FROM {table}")).is_ok();
     let subject = as_text(SUBJECT);
     let id = if has_sessions { as_text(SESSION) } else { "NULL".to_owned() };
     let mut written = transaction.prepare(&format!("SELECT DISTINCT {subject}, {id} FROM {table}"))?;

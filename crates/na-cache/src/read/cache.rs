@@ -52,7 +52,8 @@ impl Cache {
     /// or of the pandas package is written to or deleted. Nothing is changed.
     ///
     /// # Errors
-    /// [`CacheError::Link`]; [`CacheError::Foreign`]; a file that is no database or cannot be read.
+    /// [`CacheError::Link`]; [`CacheError::Foreign`]; [`CacheError::UnknownSchema`] for a database that is neither's; a
+    /// file that is no database or cannot be read.
     pub fn check_file(output: &Path) -> Result<(), CacheError> {
         open_to_read::check_file(&cache_path(output))
     }
@@ -143,7 +144,8 @@ impl Cache {
         mentions::sessions(&self.database)
     }
 
-    /// Whether the path of a source file, an outcome or a root contains one of these names.
+    /// Whether anything recorded of a source file (path, mask, sidecar), the reason of an outcome or a root has one of
+    /// these names.
     ///
     /// # Errors
     /// A cache that cannot be read.

@@ -20,5 +20,5 @@ pub struct Commit {
 
 /// `None` if no commit is unfinished.
 pub(crate) fn begun(database: &Database) -> Result<Option<Commit>, CacheError> {
-    database.parse_json(database.setting(setting::COMMITTING)?.as_deref())
+    database.json_setting(setting::COMMITTING)
 }

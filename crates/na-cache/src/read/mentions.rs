@@ -23,10 +23,11 @@ pub(crate) fn sessions(database: &Database) -> Result<BTreeSet<Session>, CacheEr
 
 /// The roots of the run.
 pub(crate) fn roots(database: &Database) -> Result<BTreeMap<SourceRoot, PathBuf>, CacheError> {
-    database.parse_json(database.setting(setting::ROOTS)?.as_deref())
+    database.json_setting(setting::ROOTS)
 }
 
-/// Whether the path of a source file, an outcome or a root contains one of these names.
+/// Whether anything recorded of a source file (path, mask, sidecar), the reason of an outcome or a root has one of these
+/// names.
 pub(crate) fn is_named_in(database: &Database, names: &Names) -> Result<bool, CacheError> {
     let units = database
         .query("SELECT sources FROM units", |row| Ok(names.take_out_of_all(&mut sources(row, 0)?)))?;

@@ -1,6 +1,6 @@
 //! What a run was asked to do, and its outcomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use na_model::{
@@ -54,10 +54,9 @@ impl RunRecord {
 
 /// `None` if the run was killed before it recorded itself.
 pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError> {
-    let rows = database.query("SELECT key, value FROM settings", |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-    })?;
-    let value = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+    let rows = database.query("SELECT key, value FROM settings", |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let settings: HashMap<String, String> = rows.into_iter().collect();
+    let value = |key: &str| settings.get(key).map(String::as_str);
     let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(modalities)) = (
         value(setting::ATLAS_NAME),
         value(setting::WIDE_METRICS),
@@ -75,7 +74,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
             wide_metrics: WideMetrics::parse(wide_metrics),
             compression: compression.parse().map_err(|error| database.damaged(error))?,
         },
-        listing: listing(database)?,
+        listing: listing(database, &settings)?,
         modalities: modalities.map_err(|error| database.damaged(error))?,
         choices: database.parse_json(value(setting::CHOICES))?,
         roots: database.parse_json(value(setting::ROOTS))?,
@@ -90,7 +89,7 @@ fn n_listed(database: &Database, text: &str) -> Result<u64, CacheError> {
     if text == "true" { Ok(0) } else { text.parse().map_err(|error| database.damaged(error)) }
 }
 
-fn listing(database: &Database) -> Result<Listing, CacheError> {
+fn listing(database: &Database, settings: &HashMap<String, String>) -> Result<Listing, CacheError> {
     let columns = database.query("SELECT name FROM metadata_columns ORDER BY position", |row| row.get(0))?;
     let stored = database
         .query("SELECT subject_code, session_id, metadata FROM listed_sessions ORDER BY position", |row| {
@@ -104,9 +103,9 @@ fn listing(database: &Database) -> Result<Listing, CacheError> {
     Ok(Listing {
         columns,
         rows,
-        left_out: database.parse_json(database.setting(setting::LEFT_OUT)?.as_deref())?,
-        unknown_age_unit: database.setting(setting::UNKNOWN_AGE_UNIT)?.is_some(),
-        found_by_folders: database.setting(setting::FOUND_BY_FOLDERS)?.is_some(),
+        left_out: database.parse_json(settings.get(setting::LEFT_OUT).map(String::as_str))?,
+        unknown_age_unit: settings.contains_key(setting::UNKNOWN_AGE_UNIT),
+        found_by_folders: settings.contains_key(setting::FOUND_BY_FOLDERS),
     })
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn forms<'a>(
             keys.push(key);
         }
     }
-    let mut kinds = table_kinds(database)?;
+    // Those of tables that `parcellate` does not write.
+    let mut kinds: BTreeMap<TableName, TableKind> = database.json_setting(setting::TABLE_KINDS)?;
     let connection = database.connection()?;
     let mut forms = Vec::new();
     for (table, keys) in keys {
@@ -53,14 +54,6 @@ pub(crate) fn forms<'a>(
         }
     }
     Ok(forms)
-}
-
-/// The kinds of tables that `parcellate` does not write.
-fn table_kinds(database: &Database) -> Result<BTreeMap<TableName, TableKind>, CacheError> {
-    match database.setting(setting::TABLE_KINDS)? {
-        None => Ok(BTreeMap::new()),
-        Some(text) => serde_json::from_str(&text).map_err(|error| database.damaged(error)),
-    }
 }
 
 /// The regions of each table of a unit.

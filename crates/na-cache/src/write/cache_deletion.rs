@@ -11,7 +11,7 @@ impl OwnedCache<'_> {
     /// log alone is nothing, but a database without its log could be an older state.
     ///
     /// # Errors
-    /// A file that cannot be deleted.
+    /// [`CacheError::LockLost`]; a file that cannot be deleted.
     pub fn remove(self) -> Result<(), CacheError> {
         let location = self.location().to_owned();
         self.lock().ownership().check()?;

@@ -1,4 +1,7 @@
 //! The cache in its owner's hands: everything that only the holder of the output's lock may do.
+//!
+//! Every method that writes fails with [`CacheError::LockLost`] once the lock is no longer its owner's, and with
+//! [`CacheError::Stopped`] if it is cancelled while another program holds the database: nothing is committed then.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -109,11 +112,10 @@ impl<'lock> OwnedCache<'lock> {
     pub fn withdraw(&self, sessions: &BTreeSet<Session>, names: &Names) -> Result<(), CacheError> {
         let database = self.database();
         let withdrawal = Withdrawal::of(database, sessions, names)?;
-        let connection = database.connection()?;
-        overwrite_deleted(&connection).map_err(|source| database.sqlite(source))?;
-        drop(connection);
-        self.write(|transaction| withdrawal.write(transaction))?;
-        self.write_outcomes(withdrawal.outcomes())?;
+        self.write(|transaction| {
+            overwrite_deleted(transaction)?;
+            withdrawal.write(transaction)
+        })?;
         let connection = database.connection()?;
         until_free(self.location(), self.lock.cancel(), || leave_no_trace(&connection))
     }

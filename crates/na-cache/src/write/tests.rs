@@ -79,7 +79,6 @@ fn nothing_an_empty_file_and_a_cache_of_the_pandas_package_are_no_hindrance() {
     assert!(files.first().is_some_and(|first| *first == Cache::path_in(output.path())));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_in_the_cache_s_place_is_not_followed() {
     let (output, elsewhere) = (tempfile::tempdir().unwrap(), with(FOREIGN[0]));
@@ -127,9 +126,9 @@ fn a_cache_at_rest_is_read_whatever_its_folder_is_called_and_noticed_when_it_is_
         let location = Cache::path_in(&output);
         let (connection, at_rest) = connect_at_rest(&location).unwrap();
         assert_eq!(version_if_filled(&location, &connection).unwrap(), Some(SCHEMA_VERSION));
-        assert!(at_rest.as_ref().unwrap().is_undisturbed());
+        assert!(at_rest.is_undisturbed());
         let _owner = OwnedCache::open_or_create(&lock).unwrap().write_outcomes(&[]);
-        assert!(!at_rest.unwrap().is_undisturbed());
+        assert!(!at_rest.is_undisturbed());
     }
 }
 

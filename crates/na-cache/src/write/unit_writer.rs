@@ -207,7 +207,7 @@ impl Committer {
     ) -> rusqlite::Result<()> {
         let column_set = self.columns.key(&table.columns, || store_columns(transaction, &table.columns))?;
         let region_set = self.regions.key(&table.regions, || store_regions(transaction, &table.regions))?;
-        if self.kinds.get(&table.table).is_none_or(|known| **known != *table.kind) {
+        if self.kinds.get(&table.table).is_none_or(|known| *known != table.kind) {
             record_kind(transaction, &table.table, &table.kind)?;
             self.kinds.insert(table.table.clone(), Arc::clone(&table.kind));
         }
@@ -243,8 +243,7 @@ fn record_kind(transaction: &Transaction<'_>, table: &TableName, kind: &TableKin
         Some(text) => serde_json::from_str(text).map_err(not_storable)?,
         None => BTreeMap::new(),
     };
-    let before = kinds.get(table).cloned();
-    match *kind == TableKind::of_parcellate(table) {
+    let before = match *kind == TableKind::of_parcellate(table) {
         true => kinds.remove(table),
         false => kinds.insert(table.clone(), kind.clone()),
     };
@@ -302,8 +301,9 @@ fn stays(source: &SourceFile, unit: &EncodedUnit) -> bool {
     if source.kind == SourceKind::Tiv {
         return unit.tiv == TivFinding::Kept && unit.sources.iter().all(|new| new.path != source.path);
     }
+    let read_before = source.table_name();
     let is_read_again =
-        |table: &EncodedTable| source.table_name().as_ref() == Some(&table.table) && source.map == table.map;
+        |table: &EncodedTable| read_before.as_ref() == Some(&table.table) && source.map == table.map;
     !unit.tables.iter().any(is_read_again)
 }
 

@@ -11,11 +11,13 @@ use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::read::row_conversions::{sources, to_json};
 use crate::read::{mentions, run_record};
+use crate::write::run_record::write_outcomes;
 
 /// The sessions that leave, and what the cache records without them.
 pub(crate) struct Withdrawal<'a> {
     sessions: &'a BTreeSet<Session>,
     names: &'a Names,
+    /// Those of the sessions that stay.
     outcomes: Vec<UnitOutcome>,
     /// `None` if none of the names is in a root.
     roots: Option<BTreeMap<SourceRoot, PathBuf>>,
@@ -37,12 +39,6 @@ impl<'a> Withdrawal<'a> {
         Ok(Self { sessions, names, outcomes, roots })
     }
 
-    /// The outcomes of the sessions that stay.
-    pub(crate) fn outcomes(&self) -> &[UnitOutcome] {
-        &self.outcomes
-    }
-
-    /// Writes everything but the outcomes.
     pub(crate) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         self.delete_from(transaction, "units")?;
         self.delete_from(transaction, "listed_sessions")?;
@@ -50,7 +46,8 @@ impl<'a> Withdrawal<'a> {
             let values = [setting::ROOTS, &to_json(roots)?];
             transaction.execute("UPDATE settings SET value = ?2 WHERE key = ?1", values)?;
         }
-        take_out_names(transaction, self.names)
+        take_out_names(transaction, self.names)?;
+        write_outcomes(transaction, &self.outcomes)
     }
 
     fn delete_from(&self, transaction: &Transaction<'_>, table: &str) -> rusqlite::Result<()> {

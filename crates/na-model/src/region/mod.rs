@@ -1,7 +1,7 @@
 //! The regions of an atlas, as a table lists them.
 //!
-//! Knows the columns' names alone. Open `set` for the regions that a table has, and `matching` for how those of one table
-//! answer to another's.
+//! Knows the columns' names alone. Open `set` for the regions that a table has and whether another's agree with them, and
+//! `matching` for those of one table that are the same region.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use na_cache::EncodedTable;
-use na_model::columns::ADDED_COLUMNS;
+use na_model::columns::is_added;
 use na_model::{MetricKind, TableKind};
 
 use crate::inputs::found_tables::FoundTable;
@@ -28,7 +28,7 @@ pub(super) fn check_columns(
             }
             (Some(MetricKind::Flag), data_type) => matches!(data_type, DataType::Boolean),
         };
-        let expected = if ADDED_COLUMNS.iter().any(|added| added.contains(&name)) {
+        let expected = if is_added(name) {
             "another name: the store adds a column of this name"
         } else if !seen.insert(name) {
             "a different name for each column"

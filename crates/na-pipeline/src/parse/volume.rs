@@ -1,6 +1,6 @@
 //! Total intracranial volume as a file gives it.
 
-use na_model::Number;
+use na_model::{Number, is_volume};
 
 use crate::files::tiv_rank::Rank;
 
@@ -18,9 +18,4 @@ pub struct Volume {
 /// The volume that a text gives, mL: a finite number above 0.
 pub(crate) fn volume(text: &str) -> Option<f64> {
     Number::parse(text.trim_ascii()).map(Number::to_double).filter(|ml| is_volume(*ml))
-}
-
-/// Whether a number can be a volume.
-pub(crate) fn is_volume(millilitres: f64) -> bool {
-    millilitres.is_finite() && millilitres > 0.0
 }

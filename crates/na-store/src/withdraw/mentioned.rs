@@ -46,9 +46,9 @@ impl Mentioned {
         }
         sessions.extend(mentioned_beside_tables(output)?);
         let of_store = store.n_listed_withdrawn();
-        let of_cache = match PandasCache::open_existing(output)? {
-            Some(_) => None,
-            None => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
+        let of_cache = match PandasCache::is_in(output)? {
+            true => None,
+            false => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
         };
         let of_cache = of_cache.and_then(|record| record.n_listed_withdrawn);
         Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache) })
@@ -73,7 +73,7 @@ impl Mentioned {
         let output = store.output();
         let mut outcomes = sessions_tsv::read(output)?;
         is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
-        if !is_named && PandasCache::open_existing(output)?.is_none() {
+        if !is_named && !PandasCache::is_in(output)? {
             let cache = Cache::open_existing(output)?;
             is_named = cache.map(|cache| cache.is_named_in(names)).transpose()?.unwrap_or(false);
         }

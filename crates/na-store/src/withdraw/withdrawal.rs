@@ -42,7 +42,7 @@ pub fn withdraw(
     finish_commit(lock, observer)?;
     remove_temporaries_of_store(output)?;
     let mut has_cache = true;
-    if PandasCache::open_existing(output)?.is_some() {
+    if PandasCache::is_in(output)? {
         withdraw_from_pandas_cache(lock, sessions)?;
     } else if Cache::open_until(output, lock.cancel())?.is_some() {
         OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;

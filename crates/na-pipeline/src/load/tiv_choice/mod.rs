@@ -8,10 +8,10 @@
 
 use std::path::PathBuf;
 
-use na_model::{Modality, SourceFile, SourceKind, SourceRoot, TivFinding};
+use na_model::{Modality, SourceFile, SourceKind, SourceRoot, TivFinding, is_volume};
 
 use crate::files::tiv_rank::{Rank, rank_of_file};
-use crate::parse::volume::{Volume, is_volume};
+use crate::parse::volume::Volume;
 
 /// Volumes that a human head can have, mL.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 500.0..=3000.0;

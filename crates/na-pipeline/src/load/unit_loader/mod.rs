@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding};
+use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, is_volume};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
@@ -23,7 +23,7 @@ use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::regional_tsv::ParsedTable;
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
-use crate::parse::volume::{Volume, is_volume};
+use crate::parse::volume::Volume;
 use crate::plan::unit_plan::PlannedUnit;
 use crate::unit_error::UnitError;
 

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use memchr::memchr_iter;
-use na_model::columns::{
-    DESC, LABEL_COLUMNS, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, WORKFLOW,
-};
+use na_model::columns::{LABEL_COLUMNS, is_added};
 use na_model::metric_kind;
 
 use crate::files::pointer::check_content;
@@ -25,9 +23,6 @@ use crate::unit_error::{UnitError, shorten};
 
 mod body;
 mod repeats;
-
-/// The columns that the store adds to a table.
-const ADDED_BY_STORE: [&str; 9] = [SUBJECT, SESSION, MODALITY, METRIC, TIV, WORKFLOW, MODEL, PARAM, DESC];
 
 /// A table of one session and one map.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +122,7 @@ fn column_names(path: &Path, header: &str) -> Result<Vec<String>, UnitError> {
             format!("no name for column {}", index + 1)
         } else if !seen.insert(name) {
             format!("the column {:?} twice", shorten(name.as_bytes()))
-        } else if ADDED_BY_STORE.contains(&name.as_str()) {
+        } else if is_added(name) {
             let found = format!("a column {name:?}");
             return Err(UnitError::line(
                 path,

@@ -233,7 +233,7 @@ fn a_header_names_regions_and_statistics_once_each() {
     assert!(error("label\textra\na\t1\n").contains("a statistic that parcellate computes"));
     assert!(error("label\tmean\tmean\na\t1\t1\n").contains("line 1: found the column \"mean\" twice"));
     assert!(error("label\tmean\t\na\t1\t1\n").contains("no name for column 3"));
-    for name in ADDED_BY_STORE {
+    for name in na_model::columns::ADDED_COLUMNS.concat() {
         assert!(error(&format!("label\tmean\t{name}\na\t1\t1\n")).contains("the store adds"), "{name}");
     }
 }

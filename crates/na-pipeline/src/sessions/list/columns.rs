@@ -13,7 +13,6 @@ use crate::sessions::list::options::SessionListOptions;
 pub(crate) const SUBJECT_COLUMNS: &[&str] =
     &[columns::SUBJECT, "SubjectCode", "participant_id", "subject", "sub", "id"];
 pub(crate) const SESSION_COLUMNS: &[&str] = &[columns::SESSION, "ScanID", "session", "ses"];
-const AGE: &[&str] = &["AGE", "Age@Scan", "age", "Age"];
 
 /// Words in the names of columns that may hold the visit.
 pub(crate) const LIKE_SESSION: &[&str] =
@@ -170,7 +169,7 @@ impl Header<'_> {
     fn age(&self, options: &SessionListOptions, others: &[usize]) -> Result<Option<usize>, PipelineError> {
         let called = |wanted: &str| others.iter().copied().find(|index| self.name(*index) == wanted);
         match options.age_column.as_deref() {
-            None => Ok(AGE.iter().find_map(|age| called(age))),
+            None => Ok(columns::AGE_COLUMNS.iter().find_map(|age| called(age))),
             Some(wanted) => called(wanted).map(Some).ok_or_else(|| {
                 let there = self.names(others);
                 form(self.path, format!("--age-column {wanted} is not among its columns {there}"))
@@ -282,5 +281,7 @@ fn is_chosen(column: &str, options: &SessionListOptions) -> bool {
     let is_named =
         |column: &str| chosen.iter().chain(&options.keep_columns).any(|name| name.trim() == column);
     let is_age = column == columns::AGE;
-    is_named(column) || (is_age && (options.age_column.is_some() || AGE.iter().any(|name| is_named(name))))
+    is_named(column)
+        || (is_age
+            && (options.age_column.is_some() || columns::AGE_COLUMNS.iter().any(|name| is_named(name))))
 }
