@@ -63,6 +63,18 @@ fn every_item_that_a_page_names_is_defined() {
     assert!(missing.is_empty(), "these are nowhere:\n{}", missing.join("\n"));
 }
 
+#[test]
+fn every_key_in_the_parquet_files_stands_on_the_page_of_formats() {
+    let code = root().join("crates/na-store/src/format/key_value_metadata.rs");
+    let code = fs::read_to_string(code).unwrap();
+    let keys: BTreeSet<&str> =
+        code.split('"').skip(1).step_by(2).filter(|text| text.starts_with("neuroalign.")).collect();
+    assert!(keys.len() > 10, "the keys are {keys:?}: is the file read?");
+    let told: BTreeSet<String> = quoted("docs/format.md").into_iter().collect();
+    let untold: Vec<&&str> = keys.iter().filter(|key| !told.contains(**key)).collect();
+    assert!(untold.is_empty(), "docs/format.md does not tell of {untold:?}");
+}
+
 /// `Type`, `Type::method`, `CONSTANT_NAME` or `function()`.
 fn is_item(quoted: &str) -> bool {
     let is_name = |name: &str| {

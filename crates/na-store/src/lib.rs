@@ -55,8 +55,8 @@
 //!   later. A load may be running, or may have been killed.
 //! - The same through the cache as after an export: rows, their order, columns, types, and every bit of a value.
 //! - The bits that a file's text stands for. What was missing is null, never 0 and never NaN.
-//! - A row a session in features, TIV and metadata, by subject and session; the columns of a feature in the order of
-//!   the atlas's regions.
+//! - A row a session in features, TIV and metadata. Features are sorted by subject and session, their columns by the
+//!   regions' names; TIV and metadata have the session list's order, and who left the list comes behind.
 //! - Nobody who withdrew.
 //!
 //! # Errors
