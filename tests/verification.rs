@@ -11,6 +11,9 @@ use support::files::{all_below, name_under};
 const A: (&str, &str) = ("0001", "1");
 const B: (&str, &str) = ("0002", "1");
 
+const GM: &str = "long/anatomical_gm.parquet";
+const GM_MEAN: &str = "wide/anatomical/gm_mean.parquet";
+
 /// The files of a store, as paths under it.
 fn files(folder: &Path) -> Vec<String> {
     let names = all_below(folder).into_iter().map(|path| name_under(folder, &path));
@@ -87,4 +90,53 @@ fn files_of_other_states_are_told_though_each_is_whole() {
     }
     fs::remove_file(cohort.store().join("manifest.json")).unwrap();
     cohort.export_cache(&["--verify"]).ended(3).says(&["manifest.json"]);
+}
+
+#[test]
+fn files_that_contradict_each_other_are_told_where_the_manifest_has_no_hashes() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.list_of(&[A]);
+    cohort.run(&[]).ended(0);
+    let keep = |file: &str| fs::read(cohort.store().join(file)).unwrap();
+    let (old_long, old_feature) = (keep(GM), keep(GM_MEAN));
+    cohort.list_of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let feature_of_before = keep(GM_MEAN);
+    cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(9.0));
+    cohort.run(&[]).ended(0);
+    without_hashes(&cohort, |_| {});
+    cohort.export_cache(&["--verify"]).ended(0).says(&["no hash"]);
+    let told = |file: &str, content: &[u8], words: &[&str]| {
+        let now = keep(file);
+        fs::write(cohort.store().join(file), content).unwrap();
+        cohort.export_cache(&["--verify"]).ended(3).says(words);
+        fs::write(cohort.store().join(file), now).unwrap();
+    };
+    told(GM_MEAN, &feature_of_before, &[GM_MEAN, "another state of its long table"]);
+    told(GM_MEAN, &old_feature, &[GM_MEAN, "1 rows, the manifest says 2"]);
+    told(GM, &old_long, &[GM, "the manifest says"]);
+    // A table that lost a session, by a program that wrote the manifest, too.
+    without_hashes(&cohort, |manifest| {
+        let entry = &mut manifest["long_formats"]["anatomical_gm"];
+        entry["n_rows"] = (entry["n_rows"].as_u64().unwrap() / 2).into();
+        entry["n_sessions"] = 1.into();
+    });
+    told(GM, &old_long, &["sources.parquet", "1 files of anatomical_gm", "of which it has no rows"]);
+    without_hashes(&cohort, |manifest| {
+        manifest["long_formats"]["anatomical_gm"]["columns"] = serde_json::json!([])
+    });
+    told(GM, &old_long, &[GM, "its columns are not those of the manifest"]);
+    without_hashes(&cohort, |manifest| {
+        manifest["wide_features"]["gm_mean"]["region_names"] = serde_json::json!([])
+    });
+    cohort.export_cache(&["--verify"]).ended(3).says(&["its regions are not those of the manifest"]);
+}
+
+/// Changes a store's manifest, which then no longer remembers its files.
+fn without_hashes(cohort: &Cohort, change: impl Fn(&mut serde_json::Value)) {
+    let path = cohort.store().join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    manifest["neuroalign"]["files"] = serde_json::json!({});
+    change(&mut manifest);
+    fs::write(path, manifest.to_string()).unwrap();
 }

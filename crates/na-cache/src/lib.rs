@@ -70,7 +70,7 @@ mod read;
 mod write;
 
 pub use cancel::Cancel;
-pub use db::files::CACHE_FILE;
+pub use db::files::{CACHE_FILE, TAKEN_OVER_FILE};
 pub use error::CacheError;
 pub use format::region_columns::RegionColumns;
 pub use holder_name::HolderName;

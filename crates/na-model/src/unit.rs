@@ -134,7 +134,7 @@ impl FromStr for UnitStatus {
 }
 
 /// What became of a unit: a row of `sessions.tsv`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnitOutcome {
     /// Which.
     pub unit: Unit,

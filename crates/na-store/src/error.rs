@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 use na_cache::CacheError;
+use na_model::writing_remedy;
 use parquet::errors::ParquetError;
 
 /// Why a store cannot be written or read. Each says what, where and the way out.
@@ -13,7 +14,7 @@ use parquet::errors::ParquetError;
 #[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub enum StoreError {
     /// A file or folder of the store cannot be created, read, renamed or deleted.
-    #[error("cannot {action} {}: {source}{}", path.display(), way_out(source))]
+    #[error("cannot {action} {}: {source}{}", path.display(), writing_remedy(source))]
     Io {
         /// A verb, as in "cannot read".
         action: &'static str,
@@ -158,21 +159,6 @@ impl From<CacheError> for StoreError {
     }
 }
 
-fn way_out(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again, what was committed is safe"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; choose an output folder that you may write to"
-        }
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            "; a file has the name of a folder: choose another output folder"
-        }
-        _ => "",
-    }
-}
-
 fn nearest_and_all(nearest: &[String], all: &[String]) -> String {
     let nearest = match nearest {
         [] => String::new(),
@@ -206,7 +192,7 @@ fn or_leave_out(what: &str) -> &'static str {
 
 fn parquet_way_out(source: &ParquetError) -> &'static str {
     match source {
-        ParquetError::External(error) => error.downcast_ref().map_or("", way_out),
+        ParquetError::External(error) => error.downcast_ref().map_or("", writing_remedy),
         _ => "",
     }
 }

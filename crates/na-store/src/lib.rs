@@ -2,7 +2,7 @@
 //!
 //! [`FeatureStore`] reads long tables (all rows, every column), features (one metric of one source: a row a session, a
 //! column a region), TIV and metadata. [`export`] brings a cache's units into the files and commits them with the
-//! manifest. What this crate is not: it reads no TSV and no session list.
+//! manifest. What this crate is not: it parses no input and no session list.
 //!
 //! # A tour
 //! ```
@@ -72,7 +72,7 @@
 //! | `merge` | a store and its cache as one |
 //! | `export` | writes what that gives |
 //! | `read` | reads what that gives |
-//! | `verification` | compares the files with their hashes |
+//! | `verification` | compares the files with their hashes, the manifest and each other |
 //! | `withdraw` | takes participants out of every file |
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]

@@ -40,8 +40,9 @@ pub struct Verification {
 /// error, but reported.
 pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
     for _ in 0..TRIES {
-        let before = StoreVersion::of(output)?;
-        let verification = Verifier::run(ExistingStore::open(output)?);
+        let store = ExistingStore::open(output)?;
+        let before = store.version().clone();
+        let verification = Verifier::run(store);
         if StoreVersion::of(output)? == before {
             return Ok(verification);
         }
@@ -51,6 +52,8 @@ pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
 
 struct Verifier {
     store: ExistingStore,
+    /// The files as the manifest remembers them.
+    recorded: BTreeMap<String, FileState>,
     found: Verification,
     tables: HashMap<TableName, VerifiedTable>,
 }
@@ -63,7 +66,8 @@ struct VerifiedTable {
 
 impl Verifier {
     fn run(store: ExistingStore) -> Verification {
-        let mut verifier = Self { store, found: Verification::default(), tables: HashMap::new() };
+        let found = Verification::default();
+        let mut verifier = Self { store, recorded: BTreeMap::new(), found, tables: HashMap::new() };
         verifier.verify();
         verifier.found
     }
@@ -75,12 +79,12 @@ impl Verifier {
         };
         let own = ManifestRecord::of(&manifest);
         let is_ours = own.is_some();
-        let own = own.unwrap_or_default();
+        self.recorded = own.map(|own| own.files).unwrap_or_default();
         for entry in manifest.long_formats.values() {
-            self.check(&own, &entry.file_path, |this, file| this.long(entry, file));
+            self.check(&entry.file_path, |this, file| this.long(entry, file));
         }
         for entry in manifest.wide_features.values() {
-            self.check(&own, &entry.file_path, |this, file| this.feature(entry, file));
+            self.check(&entry.file_path, |this, file| this.feature(entry, file));
         }
         let tiv = manifest.has_tiv.then_some(TIV_FILE);
         // The pandas package writes only the files that its manifest names.
@@ -89,10 +93,10 @@ impl Verifier {
             [METADATA_FILE, SOURCES_FILE].into_iter().filter(is_expected).chain(tiv).collect();
         let has_sessions = is_expected(&SESSIONS_FILE);
         for path in tables {
-            self.check(&own, path, |_, file| decode(file));
+            self.check(path, |_, file| decode(file));
         }
         if has_sessions {
-            self.hash(&own, SESSIONS_FILE);
+            self.hash(SESSIONS_FILE);
         }
         if let Err(problem) = self.sources() {
             self.report(SOURCES_FILE, &problem);
@@ -104,13 +108,8 @@ impl Verifier {
     }
 
     /// Verifies a Parquet file: its hash, then its content by `look`.
-    fn check(
-        &mut self,
-        own: &ManifestRecord,
-        path: &str,
-        look: impl FnOnce(&mut Self, &ParquetReader) -> Result<(), String>,
-    ) {
-        self.hash(own, path);
+    fn check(&mut self, path: &str, look: impl FnOnce(&mut Self, &ParquetReader) -> Result<(), String>) {
+        self.hash(path);
         let looked = match ParquetReader::open(&self.store.output().join(path)) {
             Ok(Some(file)) => look(self, &file),
             Ok(None) => Ok(()),
@@ -122,9 +121,9 @@ impl Verifier {
     }
 
     /// Compares the size and hash of a file with those in the manifest.
-    fn hash(&mut self, own: &ManifestRecord, path: &str) {
+    fn hash(&mut self, path: &str) {
         self.found.n_files += 1;
-        match (FileState::read(&self.store.output().join(path)), own.files.get(path)) {
+        match (FileState::read(&self.store.output().join(path)), self.recorded.get(path)) {
             (Err(error), _) => self.report(path, &format!("it cannot be read: {error}")),
             (Ok(_), None) => self.found.n_without_hash += 1,
             (Ok(now), Some(then)) if now.bytes != then.bytes => {

@@ -13,7 +13,7 @@ use crate::lock::lock_file::delete;
 pub const CACHE_FILE: &str = ".cache.db";
 
 /// The name of a cache that is created beside one of the pandas package, to take it over.
-const TAKEN_OVER_FILE: &str = ".cache-taken-over.db";
+pub const TAKEN_OVER_FILE: &str = ".cache-taken-over.db";
 
 /// The cache of an output folder.
 pub(crate) fn cache_path(output: &Path) -> PathBuf {

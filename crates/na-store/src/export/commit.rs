@@ -54,7 +54,7 @@ pub(crate) fn commit(
         cache.begin_commit(&Commit { removals, keep_cache })?;
     }
     to.changes.publish()?;
-    let manifest = manifest(to, holdings.manifest.as_ref(), new)?;
+    let manifest = manifest(to, holdings.manifest.as_deref(), new)?;
     write_manifest(to.output, to.changes, &manifest)?;
     to.changes.sync()?;
     delete_obsolete(to, store, &manifest)?;
@@ -83,13 +83,10 @@ fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> R
         long_formats,
         wide_features: features.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
         has_tiv,
+        withdrawn: record.withdrawn.clone(),
     };
     let damaged = |error| StoreError::damaged(&to.output.join(MANIFEST_FILE), error);
-    let mut manifest = content.into_manifest(old).map_err(damaged)?;
-    if let Some(withdrawn) = &record.withdrawn {
-        withdrawn.put_into(&mut manifest).map_err(damaged)?;
-    }
-    Ok(manifest)
+    content.into_manifest(old).map_err(damaged)
 }
 
 /// The states of the store's files, by path. A file is read only if this export did not write it and it differs from its

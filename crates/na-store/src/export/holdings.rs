@@ -13,7 +13,7 @@ use crate::merge::replaced_maps::Replaced;
 use crate::merge::unit_versions::take_out_older;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
-use crate::tables::manifest::{self, ManifestRecord};
+use crate::tables::manifest::ManifestRecord;
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::paths::MANIFEST_FILE;
 use crate::tables::store_record::StoreRecord;
@@ -25,7 +25,8 @@ pub(crate) struct Holdings {
     /// The cache's units, without what the store read later or loses.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
-    pub(crate) manifest: Option<Manifest>,
+    /// `None` if the store has none, or is loaded anew.
+    pub(crate) manifest: Option<Arc<Manifest>>,
     pub(crate) record: StoreRecord,
     pub(crate) files: BTreeMap<TableName, Arc<LongFile>>,
     pub(crate) metadata: MetadataTable,
@@ -45,12 +46,11 @@ impl Holdings {
     ) -> Result<Self, StoreError> {
         let mut units = cache.units()?;
         let mut holdings = Self {
-            manifest: store.written_manifest().map(|manifest| (**manifest).clone()),
+            manifest: store.written_manifest().filter(|_| !request.record.fresh).cloned(),
             record: store.record().cloned().unwrap_or_default(),
             ..Self::default()
         };
         if request.record.fresh {
-            holdings.manifest = holdings.manifest.map(manifest::begun_anew);
             holdings.record = holdings.record.begun_anew();
         } else {
             holdings.read_store(store, request)?;

@@ -22,10 +22,12 @@ use crate::tables::paths::remove_temporaries_of_store;
 ///
 /// Each file is written under a temporary name, synced and renamed, then opened again and compared with what was to be
 /// written: long tables before features are made from them. The manifest is written last and names the files, and only
-/// then the cache is deleted.
+/// then the cache is deleted, unless the request keeps it.
 ///
 /// # Errors
-/// A store of another atlas; anything that cannot be read or written. The cache is kept, and the next export begins anew.
+/// A store of another atlas; another program's file where the store needs one ([`StoreError::Foreign`]); a file that does
+/// not hold what was written ([`StoreError::NotVerified`]); [`StoreError::Stopped`]; anything that cannot be read or
+/// written. The cache is kept: the next export begins anew, or finishes a commit that has begun.
 pub fn export(
     lock: &OwnerLock,
     store: &ExistingStore,

@@ -1,6 +1,6 @@
 //! Exports the cache into Parquet: merge, write, verify, commit, and only then delete the cache.
 //!
-//! Knows all rooms but `read`. Whenever an export is cut short, the store is the old one or the new one, and the cache
+//! Knows `format`, `tables`, `merge` and the cache. Whenever an export is cut short, the store is the old one or the new one, and the cache
 //! has what Parquet lacks. Open `job` first, then `steps`, and `commit` for the instant.
 
 pub(crate) mod background_commit;

@@ -12,7 +12,8 @@ use crate::tables::withdrawals::Withdrawal;
 pub struct ExportRequest {
     /// Settings, session list and modalities.
     pub record: RunRecord,
-    /// The missing and failed units of the run.
+    /// The units, of this run and of earlier ones, that are missing, failed, kept though files of theirs are gone, or partly
+    /// chosen.
     pub outcomes: Vec<UnitOutcome>,
     pub keep_cache: bool,
     /// What leaves the store.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use na_cache::RunRecord;
-use na_model::{Listing, Manifest, Unit, UnitOutcome, UnitStatus};
+use na_model::{Listing, Manifest, UnitOutcome};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
@@ -15,7 +15,9 @@ use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE}
 use crate::tables::sessions_tsv::{self, cell, or_none};
 
 impl ExistingStore {
-    /// Whether an export without new units would change nothing: settings, metadata and outcomes are as they were.
+    /// Whether an export without new units would change no content: every file is there, and metrics, metadata, listed
+    /// sessions, outcomes and the length of the list of withdrawals are as they were. Compression, choices and roots are
+    /// not compared.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -58,24 +60,11 @@ fn keeps_listed_sessions(output: &Path, listing: &Listing) -> Result<bool, Store
     Ok(!listing.rows.iter().any(|row| found.contains(&row.session)))
 }
 
-/// An outcome as `sessions.tsv` reports it.
-#[derive(PartialEq, Eq, Hash)]
-struct ReportedOutcome {
-    unit: Unit,
-    status: UnitStatus,
-    reason: String,
-}
-
+/// Compares outcomes as `sessions.tsv` reports them.
 fn keeps_outcomes(output: &Path, outcomes: &[UnitOutcome]) -> Result<bool, StoreError> {
-    let reported = sessions_tsv::read(output)?.into_iter().map(|UnitOutcome { unit, status, reason }| {
-        let reason = or_none(&reason).to_owned();
-        ReportedOutcome { unit, status, reason }
-    });
-    let reported: HashSet<ReportedOutcome> = reported.collect();
-    let now = outcomes.iter().map(|UnitOutcome { unit, status, reason }| ReportedOutcome {
-        unit: unit.clone(),
-        status: *status,
-        reason: cell(or_none(reason)),
-    });
-    Ok(reported == now.collect())
+    let told = sessions_tsv::read(output)?.into_iter();
+    let told = told.map(|told| UnitOutcome { reason: or_none(&told.reason).to_owned(), ..told });
+    let now = outcomes.iter();
+    let now = now.map(|now| UnitOutcome { reason: cell(or_none(&now.reason)), ..now.clone() });
+    Ok(told.collect::<HashSet<UnitOutcome>>() == now.collect())
 }

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use na_cache::{OwnerLock, Ownership};
 
 use crate::error::StoreError;
 use crate::format::file_state::FileState;
+use crate::format::locked::locked;
 
 /// The changes of one writer, done and pending. Many threads write through one.
 #[derive(Debug, Default)]
@@ -159,11 +160,6 @@ pub fn create_output(output: &Path) -> Result<(), StoreError> {
     let changes = FileChanges::default();
     changes.create_folder(output)?;
     changes.sync()
-}
-
-/// Locks a value. A thread that panicked while it held the lock left the value whole.
-fn locked<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
-    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

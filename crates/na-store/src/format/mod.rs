@@ -1,7 +1,7 @@
 //! The bytes of one file: atomic replacement, Parquet's pages, the keys of its metadata.
 //!
-//! Knows no session and no feature, only columns and their types. After a power cut a file is whole or absent, and a damaged
-//! file is an error that names it. Open `parquet_reader` first.
+//! Knows columns, their types and whose they are (a table's, the store's, the session list's); no session and no feature.
+//! After a power cut a file is whole or absent, and a damaged file is an error that names it. Open `parquet_reader` first.
 
 pub(crate) mod arrays;
 pub(crate) mod atomic_file;
@@ -16,6 +16,7 @@ pub(crate) mod fields;
 pub(crate) mod file_changes;
 pub(crate) mod file_state;
 pub(crate) mod key_value_metadata;
+pub(crate) mod locked;
 pub(crate) mod open_file_limit;
 pub(crate) mod page_compression;
 pub(crate) mod page_size;

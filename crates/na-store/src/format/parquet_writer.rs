@@ -207,7 +207,7 @@ fn properties(
         .set_compression(of_doubles)
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(None)
-        .set_created_by(concat!("neuroalign ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(format!("neuroalign {}", keys::PROGRAM_VERSION))
         .set_key_value_metadata(Some(key_values.collect()));
     for field in schema.fields().iter().filter(|field| *field.data_type() != DataType::Float64) {
         // Not `from`: a name may hold dots.

@@ -3,7 +3,9 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::format::locked::locked;
 use std::time::SystemTime;
 
 /// A file that was open once. It can be opened again until another file replaces it.
@@ -33,7 +35,7 @@ impl ReopenedFile {
 
     /// The open file; if nobody has it open any more, it is opened again. It stays open as long as the returned value lives.
     pub(crate) fn file(&self) -> io::Result<Arc<File>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = locked(&self.open);
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }

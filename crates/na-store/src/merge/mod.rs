@@ -1,6 +1,6 @@
 //! Merges store and cache: of two versions of a map, the newer counts.
 //!
-//! Knows `tables` and the cache. Export and reading both decide here, so that a read before an export equals what the
+//! Knows `format`, `tables` and the cache. Export and reading both decide here, so that a read before an export equals what the
 //! export writes. Open `long_merge` first, then `pivot`.
 
 pub(crate) mod long_merge;

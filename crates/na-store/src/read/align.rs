@@ -36,11 +36,11 @@ impl FeatureColumns {
         Self { batch, names, has_rows: true }
     }
 
-    /// Columns that are called `other:name` only where something else has their name.
-    pub(crate) fn beside(batch: RecordBatch, other: &str, taken: &[Self]) -> Self {
+    /// Columns that are called `metadata:NAME` where something else has their name.
+    pub(crate) fn beside(batch: RecordBatch, taken: &[Self]) -> Self {
         let is_taken = |name: &String| taken.iter().any(|part| part.names.contains(name));
         let names = columns_of(&batch)
-            .map(|name| if is_taken(&name) { format!("{other}:{name}") } else { name })
+            .map(|name| if is_taken(&name) { format!("metadata:{name}") } else { name })
             .collect();
         Self { batch, names, has_rows: false }
     }

@@ -8,6 +8,7 @@ use na_model::columns::KEY_COLUMNS;
 use na_model::{MeasurementUnit, Modality, SubjectCode, TableKind, TableName, WideFeature};
 
 use crate::error::StoreError;
+use crate::format::fields::unit_of;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::producer_versions::recorded_producers;
@@ -66,7 +67,7 @@ pub struct StoreSummary {
     pub diffusion_features: Vec<String>,
     /// Whether any session has a total intracranial volume.
     pub has_tiv: bool,
-    /// When the store was last exported, ISO 8601. `None` if it never was.
+    /// When the manifest was last written, ISO 8601. `None` if no long table was exported.
     pub updated_at: Option<String>,
     /// `None` if there is no cache.
     pub cache: Option<CacheStatus>,
@@ -93,7 +94,7 @@ impl Snapshot {
             atlas_name: Some(self.atlas_name().to_owned()).filter(|atlas| !atlas.is_empty()),
             n_sessions: sessions.len(),
             n_subjects: subjects.len(),
-            long_formats: self.tables().iter().map(TableName::to_string).collect(),
+            long_formats: self.tables().map(TableName::to_string).collect(),
             anatomical_features: self.feature_names(Some(Modality::Anatomical))?,
             diffusion_features: self.feature_names(Some(Modality::Diffusion))?,
             has_tiv: !self.volumes()?.0.is_empty(),
@@ -165,7 +166,7 @@ impl Snapshot {
 
 fn exported_facts(entry: &WideFeature, file: &ParquetReader) -> Result<FeatureFacts, StoreError> {
     let fields = file.schema().fields();
-    let unit = fields.get(KEY_COLUMNS.len()).and_then(|field| field.metadata().get("unit").cloned());
+    let unit = fields.get(KEY_COLUMNS.len()).and_then(|field| unit_of(field)).map(str::to_owned);
     let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
     let n_sessions =
         usize::try_from(file.n_rows()).map_err(|error| StoreError::damaged(file.path(), error))?;

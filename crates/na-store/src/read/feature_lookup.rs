@@ -34,8 +34,7 @@ impl Snapshot {
         if wanted(Modality::Anatomical) && !self.volumes()?.0.is_empty() {
             names.push(FeatureName::tiv().to_string());
         }
-        let with_rows = self.kinds().iter().filter(|(table, _)| self.has_table(table));
-        for family in families(with_rows.map(|(table, kind)| (table.clone(), &**kind))) {
+        for family in families(self.kinds().iter().map(|(table, kind)| (table.clone(), &**kind))) {
             if !family.iter().any(|table| wanted(table.modality())) {
                 continue;
             }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use na_cache::{Cancel, cache_status};
 use na_model::{Modality, Session, TableName};
 
 use crate::error::StoreError;
+use crate::format::locked::locked;
 use crate::read::align::{FeatureColumns, side_by_side};
 use crate::read::describe::{FeatureInfo, StoreSummary};
 use crate::read::long_scan::LongScan;
@@ -69,7 +70,7 @@ impl FeatureStore {
     /// A store or cache that cannot be read.
     pub fn list_long_formats(&self) -> Result<Vec<String>, StoreError> {
         self.consistently(Origin::Newest, |snapshot| {
-            Ok(snapshot.tables().iter().map(TableName::to_string).collect())
+            Ok(snapshot.tables().map(TableName::to_string).collect())
         })
     }
 
@@ -185,7 +186,7 @@ impl FeatureStore {
     }
 
     /// The session list's columns: `subject_code, session_id`, then metadata, a row a session of the store. Age is
-    /// called `AGE`, years.
+    /// called `AGE`, in years; if a list did not give its unit, the field's `unit` is `unknown`.
     ///
     /// # Errors
     /// A store or cache that cannot be read.
@@ -228,7 +229,7 @@ impl FeatureStore {
         if origin != Origin::Newest {
             return Ok(Arc::new(Snapshot::take(&self.output, origin)?));
         }
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.last);
         if let Some(snapshot) = last.as_ref()
             && snapshot.is_unchanged()?
         {
@@ -247,7 +248,7 @@ fn known_table(snapshot: &Snapshot, name: &str) -> Result<TableName, StoreError>
     {
         return Ok(table);
     }
-    let names: Vec<String> = snapshot.tables().iter().map(TableName::to_string).collect();
+    let names: Vec<String> = snapshot.tables().map(TableName::to_string).collect();
     Err(unknown("long table", name, snapshot.output(), names.iter().map(String::as_str)))
 }
 
@@ -272,11 +273,11 @@ fn with_metadata(
     let arrow = StoreError::arrow(snapshot.output());
     if options.metadata {
         let batch = snapshot.metadata()?.batch().map_err(&arrow)?;
-        parts.push(FeatureColumns::beside(batch, "metadata", &parts));
+        parts.push(FeatureColumns::beside(batch, &parts));
     }
     if options.tiv {
         let batch = snapshot.volumes()?.batch(&[]).map_err(&arrow)?;
-        parts.push(FeatureColumns::beside(batch, "metadata", &parts));
+        parts.push(FeatureColumns::beside(batch, &parts));
     }
     match parts.as_slice() {
         [part] if part.keeps_its_names() => Ok(part.batch.clone()),

@@ -1,6 +1,6 @@
 //! Reads a store: each unit from Parquet, or from the cache if that holds it newer or alone.
 //!
-//! Knows `format`, `tables` and `merge`, and nothing of `export`: a reader writes nothing. Every call sees one state of
+//! Knows `format`, `tables`, `merge` and the cache, and nothing of `export`: a reader writes nothing. Every call sees one state of
 //! the store, whatever is exported meanwhile. Open `feature_store` first, then `snapshot`.
 
 pub(crate) mod align;

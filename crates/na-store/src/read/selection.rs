@@ -73,9 +73,10 @@ impl Snapshot {
 
     /// The labels of a long table's regions, sorted.
     pub(crate) fn labels(&self, table: &TableName) -> Result<Vec<String>, StoreError> {
-        let merge = self.merge(table)?;
-        let old = merge.old.iter().flat_map(|old| &old.index.regions);
-        let cached = merge.forms.iter().flat_map(|form| form.regions.as_slice());
+        let old = self.old(table)?;
+        let old = old.iter().flat_map(|old| &old.index.regions);
+        let forms = self.cached.iter().flat_map(|cached| &cached.forms).filter(|form| form.table == *table);
+        let cached = forms.flat_map(|form| form.regions.as_slice());
         let mut labels: Vec<String> = old.chain(cached).filter_map(|region| region.label.clone()).collect();
         labels.sort_unstable();
         labels.dedup();

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
 use crate::error::StoreError;
+use crate::format::locked::locked;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::{LongMerge, SessionFacts};
 use crate::merge::producer_versions::{cached_producers, recorded_producers};
@@ -29,7 +30,6 @@ use crate::tables::tiv::TivTable;
 /// whether any of them has changed by then.
 pub(crate) struct Snapshot {
     pub(crate) store: ExistingStore,
-    version: StoreVersion,
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) cached: Option<Cached>,
     /// Whether exported files are read.
@@ -48,7 +48,7 @@ pub(crate) struct Cached {
     pub(crate) cache: Cache,
     pub(crate) record: RunRecord,
     units: Vec<Arc<CachedUnit>>,
-    forms: Vec<TableForm>,
+    pub(crate) forms: Vec<TableForm>,
     replaced: Replaced,
     /// Whether a commit has begun that takes something out of the store.
     has_begun: bool,
@@ -61,7 +61,6 @@ impl Snapshot {
         if !output.is_dir() {
             return Err(StoreError::NoFolder { output: output.to_owned() });
         }
-        let version = StoreVersion::of(output)?;
         let store = ExistingStore::open(output)?;
         let mut hidden = false;
         let mut cached = match origin {
@@ -90,7 +89,6 @@ impl Snapshot {
         };
         Ok(Self {
             store,
-            version,
             manifest,
             cached,
             exported,
@@ -109,7 +107,7 @@ impl Snapshot {
     /// Whether the store has not changed since.
     pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
         let undisturbed = self.cached.as_ref().is_none_or(|cached| cached.cache.is_undisturbed());
-        Ok(undisturbed && StoreVersion::of(self.output())? == self.version)
+        Ok(undisturbed && StoreVersion::of(self.output())? == *self.store.version())
     }
 
     /// Whether it may be kept for the next read. With a cache, it would pin the write-ahead log; with a hidden cache,
@@ -124,21 +122,13 @@ impl Snapshot {
     }
 
     /// The long tables, with those that will lose all their rows.
-    pub(crate) fn all_tables(&self) -> BTreeSet<TableName> {
-        let cached = self.cached.iter().flat_map(|cached| &cached.forms);
-        self.in_parquet.iter().chain(cached.map(|form| &form.table)).cloned().collect()
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.kinds().keys()
     }
 
-    /// The long tables that have rows.
-    pub(crate) fn tables(&self) -> BTreeSet<TableName> {
-        let mut with_rows = self.all_tables();
-        with_rows.retain(|table| self.has_table(table));
-        with_rows
-    }
-
-    /// Whether a long table has rows.
+    /// Whether there is a long table of this name.
     pub(crate) fn has_table(&self, table: &TableName) -> bool {
-        self.is_touched(table) || self.in_parquet.contains(table)
+        self.kinds().contains_key(table)
     }
 
     /// What each long table is, with those that will lose all their rows.
@@ -285,7 +275,7 @@ impl Cached {
 /// Warns that a cache is not read, once for each store.
 fn say_once(output: &Path, why: &CacheError) {
     static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(output.to_owned()) {
+    if locked(&SAID).insert(output.to_owned()) {
         tracing::warn!("{why}; until then what is exported is read, and nothing that was committed since");
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn unknown<'a>(
     StoreError::UnknownName { what, name: name.to_owned(), output: output.to_owned(), nearest, all }
 }
 
-/// The names that are nearest to one that is not among them, however unlike they are.
+/// The names, three at most and the nearest first, that are nearest to one that is not among them, however unlike they are.
 #[must_use]
 pub fn closest(name: &str, all: &[String]) -> Vec<String> {
     nearest(name, all, 0.0)

@@ -157,7 +157,6 @@ fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: 
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, reason = "a test's helpers may fail it")]
 mod tests {
     use arrow::datatypes::Field;
 

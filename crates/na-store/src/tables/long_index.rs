@@ -246,7 +246,7 @@ pub(crate) fn sessions_of_rows(
     Ok(sessions)
 }
 
-/// The columns with a row's session, map and region. `None` for those that the table does not have.
+/// The columns with a row's session and map. `None` for those that the table does not have.
 struct KeyColumns<'a> {
     subject: DictionaryText<'a>,
     session: Option<DictionaryText<'a>>,

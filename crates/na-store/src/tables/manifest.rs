@@ -17,6 +17,7 @@ use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileState;
 use crate::format::key_value_metadata as keys;
 use crate::tables::paths::MANIFEST_FILE;
+use crate::tables::withdrawals::WithdrawalMark;
 
 /// This program's own key, beside those of the entries.
 const OWN: &str = "neuroalign";
@@ -106,6 +107,8 @@ pub(crate) struct ManifestContent {
     /// The sessions of all long tables.
     pub(crate) sessions: HashSet<Session>,
     pub(crate) has_tiv: bool,
+    /// `None` if the store was never told of withdrawals.
+    pub(crate) withdrawn: Option<WithdrawalMark>,
 }
 
 impl ManifestContent {
@@ -114,12 +117,15 @@ impl ManifestContent {
     /// # Errors
     /// If JSON cannot hold it.
     pub(crate) fn into_manifest(self, old: Option<&Manifest>) -> Result<Manifest, serde_json::Error> {
-        let Self { atlas_name, record, long_formats, wide_features, sessions, has_tiv } = self;
+        let Self { atlas_name, record, long_formats, wide_features, sessions, has_tiv, withdrawn } = self;
         let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
         let now = keys::now();
         let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
         let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), ..record };
         extra.insert(OWN.to_owned(), serde_json::to_value(record)?);
+        if let Some(withdrawn) = &withdrawn {
+            withdrawn.put_into(&mut extra)?;
+        }
         Ok(Manifest {
             version: MANIFEST_VERSION.to_owned(),
             created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
@@ -133,11 +139,6 @@ impl ManifestContent {
             extra,
         })
     }
-}
-
-/// The part of a manifest that stays when its store is loaded anew.
-pub(crate) fn begun_anew(old: Manifest) -> Manifest {
-    Manifest { created_at: keys::now(), extra: BTreeMap::new(), ..old }
 }
 
 pub(crate) fn write_manifest(

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use na_cache::{CACHE_FILE, LOCK_FILE};
+use na_cache::{CACHE_FILE, LOCK_FILE, TAKEN_OVER_FILE};
 use na_model::{Modality, TableName};
 
 use crate::error::StoreError;
@@ -53,7 +53,7 @@ fn is_table_file(name: &str) -> bool {
 }
 
 fn is_of_cache(name: &str) -> bool {
-    name == LOCK_FILE || name.starts_with(CACHE_FILE) || name.starts_with(".cache-taken-over.db")
+    name == LOCK_FILE || name.starts_with(CACHE_FILE) || name.starts_with(TAKEN_OVER_FILE)
 }
 
 /// A path without links and dots, as far as it exists.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::StoreError;
-use crate::format::parquet_writer::{LARGEST_TEXT, ParquetWriter};
+use crate::format::parquet_writer::ParquetWriter;
 use crate::tables::long_schema::LongSchema;
-use crate::tables::session_rows::{ROW_GROUP, SessionRows, column_parts, loses_digits};
+use crate::tables::session_rows::{SessionRows, column_parts, is_over_a_row_group, loses_digits};
 
 /// Sessions that wait until they fill a row group. A session is never split.
 pub(crate) struct RowGroups<'a, 'f> {
@@ -31,7 +31,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
     pub(crate) fn add_session(&mut self, session: Vec<SessionRows>) -> Result<(), StoreError> {
         let n_rows: usize = session.iter().map(|map| map.rows).sum();
         let text: usize = session.iter().map(SessionRows::text_bytes).sum();
-        let is_full = self.n_waiting + n_rows > ROW_GROUP || self.text + text > LARGEST_TEXT;
+        let is_full = is_over_a_row_group(self.n_waiting + n_rows, self.text + text);
         if self.n_waiting > 0 && is_full {
             self.flush()?;
         }

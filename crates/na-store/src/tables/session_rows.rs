@@ -107,13 +107,18 @@ pub(crate) fn row_groups_of<T>(items: &[T], size: impl Fn(&T) -> (usize, usize))
     groups
 }
 
+/// Whether rows with so many bytes of text are more than a row group takes.
+pub(crate) fn is_over_a_row_group(n_rows: usize, text: usize) -> bool {
+    n_rows > ROW_GROUP || text > LARGEST_TEXT
+}
+
 /// How many of the first items fit into one row group, at least one.
 fn length_of_row_group<T>(items: &[T], size: &impl Fn(&T) -> (usize, usize)) -> usize {
     let (mut n_rows, mut n_text) = (0, 0);
     for (index, item) in items.iter().enumerate() {
         let (rows, text) = size(item);
         (n_rows, n_text) = (n_rows + rows, n_text + text);
-        if index > 0 && (n_rows > ROW_GROUP || n_text > LARGEST_TEXT) {
+        if index > 0 && is_over_a_row_group(n_rows, n_text) {
             return index;
         }
     }

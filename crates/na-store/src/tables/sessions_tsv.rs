@@ -12,13 +12,13 @@ use crate::format::file_changes::FileChanges;
 use crate::tables::paths::SESSIONS_FILE;
 
 /// The reason of a listed unit without an outcome: the run ended before it came to the unit.
-pub(crate) const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
+const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
 /// The first line, which marks a file as the store's.
 pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
 
 /// The text of an empty cell, as BIDS writes it.
-pub(crate) const NONE: &str = "n/a";
+const NONE: &str = "n/a";
 
 /// A row of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The version of a store: the identity of each of its files at an instant.
+//! The version of a store: the identities, at an instant, of its files but its features and `sessions.tsv`.
 
 use std::fs::{self, Metadata};
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! What a store records of participants who withdrew: how many, and never who.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use na_model::Manifest;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -57,12 +59,12 @@ impl WithdrawalMark {
         Some(serde_json::from_value(mark.clone()).unwrap_or_default())
     }
 
-    /// Puts the mark into a manifest.
+    /// Puts the mark among a manifest's own keys.
     ///
     /// # Errors
     /// If JSON cannot hold it.
-    pub(crate) fn put_into(&self, manifest: &mut Manifest) -> Result<(), serde_json::Error> {
-        manifest.extra.insert(WITHDRAWN.to_owned(), serde_json::to_value(self)?);
+    pub(super) fn put_into(&self, extra: &mut BTreeMap<String, Value>) -> Result<(), serde_json::Error> {
+        extra.insert(WITHDRAWN.to_owned(), serde_json::to_value(self)?);
         Ok(())
     }
 }

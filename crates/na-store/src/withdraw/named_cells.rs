@@ -13,7 +13,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::count;
 use crate::tables::paths::METADATA_FILE;
 
-/// Counts the rows of other sessions with a text cell that names somebody who withdrew, by file and column. The cells are
+/// Counts the rows of other sessions with a text cell that names somebody who withdrew, by `FILE: COLUMN`. The cells are
 /// measurements and metadata of other people, and stay as they are.
 ///
 /// # Errors

@@ -19,9 +19,7 @@ use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::manifest::{ManifestContent, count, write_manifest};
-use crate::tables::paths::{
-    MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, remove_temporaries_of_store,
-};
+use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
 use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
@@ -40,7 +38,6 @@ pub fn withdraw(
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
     finish_commit(lock, observer)?;
-    remove_temporaries_of_store(output)?;
     let mut has_cache = true;
     if PandasCache::is_in(output)? {
         withdraw_from_pandas_cache(lock, sessions)?;
@@ -73,10 +70,10 @@ struct Withdrawing<'a> {
 /// Writes the manifest of a store that so far has only a cache: it, too, must record the withdrawal.
 fn begin_manifest(lock: &OwnerLock, leaving: &Withdrawing<'_>) -> Result<(), StoreError> {
     let damaged = |error| StoreError::damaged(&lock.output().join(MANIFEST_FILE), error);
-    let mut manifest = ManifestContent::default().into_manifest(None).map_err(damaged)?;
     let mut mark = WithdrawalMark::default();
     mark.add(leaving.taken_out, leaving.n_listed);
-    mark.put_into(&mut manifest).map_err(damaged)?;
+    let content = ManifestContent { withdrawn: Some(mark), ..ManifestContent::default() };
+    let manifest = content.into_manifest(None).map_err(damaged)?;
     let changes = FileChanges::of(lock);
     write_manifest(lock.output(), &changes, &manifest)?;
     changes.sync()

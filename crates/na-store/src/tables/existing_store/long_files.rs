@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use na_model::TableName;
 
 use crate::error::StoreError;
+use crate::format::locked::locked;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_file::LongFile;
 use crate::tables::own_files::OwnFiles;
@@ -56,9 +57,4 @@ impl LongFiles {
         locked(&self.indexed).insert(table.clone(), Arc::clone(&indexed));
         Ok(Some(indexed))
     }
-}
-
-/// Locks a value. A thread that panicked while it held the lock left the value whole.
-fn locked<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
-    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }

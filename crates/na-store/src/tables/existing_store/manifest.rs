@@ -48,11 +48,8 @@ impl ExistingStore {
         let record = self.record().cloned().unwrap_or_default();
         content.record = ManifestRecord { table_kinds: kinds, ..record.to_manifest_record() };
         let damaged = |error| StoreError::damaged(&self.output().join(MANIFEST_FILE), error);
-        let mut manifest = content.into_manifest(None).map_err(damaged)?;
-        if let Some(withdrawn) = &record.withdrawn {
-            withdrawn.put_into(&mut manifest).map_err(damaged)?;
-        }
-        Ok(manifest)
+        content.withdrawn = record.withdrawn;
+        content.into_manifest(None).map_err(damaged)
     }
 
     /// The atlas, from the manifest or the files. `None` if there is no table.

@@ -1,4 +1,5 @@
-//! The store that exists in an output folder: its manifest, and the footers and indexes of its long tables, each read once.
+//! The store that exists in an output folder: its manifest, and the footers and indexes of its long tables, each kept once it is
+//! read.
 //!
 //! Knows every file of `tables`. Whoever plans, exports or reads opens one and hands it on. While its owner holds the lock, its
 //! answers do not change. Open `store` first.

@@ -17,7 +17,7 @@ pub struct StoredSettings {
     pub atlas_name: Option<String>,
     /// The metrics that have features.
     pub wide_metrics: Option<WideMetrics>,
-    /// The columns of all long tables, table by table.
+    /// The columns of all long tables, table by table. Empty if the manifest is missing or broken.
     pub columns: Vec<String>,
     /// Which of several files is a table, by entities of their names.
     pub choices: BTreeMap<TableName, Choices>,

@@ -20,7 +20,8 @@ use crate::tables::store_record::StoreRecord;
 use crate::tables::store_version::StoreVersion;
 use crate::tables::withdrawals::{WithdrawalMark, WithdrawalsTold};
 
-/// The store in an output folder, which may be empty. Manifest, footers and indexes are read once.
+/// The store in an output folder, which may be empty. The manifest is read once, and so are the footers and
+/// indexes of the long tables that are asked for.
 ///
 /// A writer holds the folder's lock, so that the answers stay true.
 pub struct ExistingStore {
@@ -50,6 +51,10 @@ impl ExistingStore {
     #[must_use]
     pub fn output(&self) -> &Path {
         &self.output
+    }
+
+    pub(crate) fn version(&self) -> &StoreVersion {
+        &self.version
     }
 
     /// Whether no file was replaced since [`ExistingStore::open`]. The cache may have changed.

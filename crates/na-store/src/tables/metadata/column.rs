@@ -1,13 +1,11 @@
 //! A column of the session list in the store.
 
 use arrow::datatypes::{DataType, Field};
+use na_model::MeasurementUnit;
 use na_model::columns::AGE;
 
 use crate::format::column_origin::{own_name, with_own_name};
 use crate::format::fields::{double_field, unit_of};
-
-/// The unit of a field if nobody knows it.
-const UNKNOWN_UNIT: &str = "unknown";
 
 /// A column of the session list with the type of all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +26,7 @@ impl MetadataColumn {
             name: field.name().clone(),
             own_name: own_name(field).to_owned(),
             data_type: known_type(field.data_type()),
-            has_unknown_unit: unit_of(field) == Some(UNKNOWN_UNIT),
+            has_unknown_unit: unit_of(field) == Some(MeasurementUnit::Unknown.as_str()),
         }
     }
 
@@ -39,7 +37,7 @@ impl MetadataColumn {
     /// Its field in a table in which it has this name.
     pub(crate) fn field_as(&self, name: &str) -> Field {
         match self.name.as_str() {
-            AGE if self.has_unknown_unit => double_field(name, Some(UNKNOWN_UNIT)),
+            AGE if self.has_unknown_unit => double_field(name, Some(MeasurementUnit::Unknown.as_str())),
             AGE => double_field(name, Some("years")),
             _ => Field::new(name, self.data_type.clone(), true),
         }

@@ -35,7 +35,7 @@ impl MetadataTable {
 
     /// Adds columns of a session list from a long table: those that are not among the first `n_of_file`, which
     /// `metadata.parquet` has. A value that is known already stays.
-    pub(super) fn add_from_rows(&mut self, long: &LongFile, n_of_file: usize) -> Result<(), StoreError> {
+    fn add_from_rows(&mut self, long: &LongFile, n_of_file: usize) -> Result<(), StoreError> {
         let taken = self.take_columns(long, n_of_file);
         let width = self.columns.len();
         self.values.values_mut().for_each(|values| values.resize(width, Scalar::Null));

@@ -6,7 +6,7 @@ pub(crate) use na_model::columns::{DESC, MODALITY, MODEL, PARAM, TIV};
 pub(crate) const STATUS: &str = "status";
 pub(crate) const REASON: &str = "reason";
 
-/// `table`, `sidecar` or `report`, and the long table that the file belongs to.
+/// `table`, `sidecar` or `tiv`, and the long table that the file belongs to.
 pub(crate) const KIND: &str = "kind";
 pub(crate) const TABLE: &str = "table";
 
@@ -33,7 +33,8 @@ pub(crate) const SPACE: &str = "space";
 pub(crate) const SOFTWARE_VERSION: &str = "software_version";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 
-/// The columns that sidecars fill.
+/// The columns that only [`SourceDetail::Sidecars`](super::stored_unit::SourceDetail) reads: what sidecars fill, and the
+/// mask entity.
 pub(crate) const OF_SIDECARS: [&str; 9] = [
     MASK_ENTITY,
     ORIGINAL_FILE,

@@ -28,9 +28,9 @@ pub struct StoredUnit {
 /// How much is read of each source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceDetail {
-    /// Its path and the like, and its state when it was read.
+    /// Its path and the like, and its state when it was read. No sidecar and no mask entity.
     States,
-    /// The content of its sidecar, too.
+    /// The content of its sidecar and the mask entity of its name, too.
     Sidecars,
 }
 
