@@ -175,6 +175,15 @@ fn where_no_locks_are_kept_a_second_run_stops_and_names_the_first() {
 }
 
 #[test]
+fn where_no_locks_are_kept_a_lock_that_names_nobody_is_refused() {
+    let cohort = Cohort::of(&[("1", "1")]);
+    cohort.write(LOCK, "");
+    let mut command = load(&cohort, without_locks(ENOLCK));
+    Ran::of(command.output().unwrap()).ended(1).says(&["does not say by whom"]);
+    assert!(!cohort.path("data/processed/.cache.db").exists());
+}
+
+#[test]
 fn a_load_goes_on_from_a_write_ahead_log_where_there_can_be_none() {
     for with in [without_locks(ENOLCK), on_nfs()] {
         let cohort = cohort();

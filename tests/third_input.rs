@@ -393,10 +393,61 @@ fn two_inputs_with_one_setting_or_table_are_refused() {
     for (other, says) in [
         (lab.input("DEMO_ROOT", "demo", "anatomical_other"), "the setting DEMO_ROOT"),
         (lab.input("OTHER_ROOT", "demo", "anatomical_demo"), "the table anatomical_demo"),
+        (
+            lab.input("OTHER_ROOT", "demo", "diffusion_demo"),
+            "the table diffusion_demo: it is of another modality",
+        ),
     ] {
         let config = Config { further_inputs: vec![lab.demo(), other], ..lab.config() };
         let error = run(&config, &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
         assert!(!lab.path("store").exists());
     }
+}
+
+/// An input that takes its files for a table of CAT12.
+#[derive(Debug)]
+struct Stray(Arc<dyn Input>);
+
+impl Input for Stray {
+    fn modality(&self) -> Modality {
+        self.0.modality()
+    }
+
+    fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
+        self.0.settings()
+    }
+
+    fn looks_for(&self, table: &TableName) -> bool {
+        self.0.looks_for(table)
+    }
+
+    fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
+        self.0.list_roots(roots)
+    }
+
+    fn kind(&self, table: &TableName) -> TableKind {
+        self.0.kind(table)
+    }
+
+    fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
+        let table = TableName::parse("anatomical_wm").unwrap();
+        found.add(FoundTable::new(folder, table, None, folder.path().join("regions.csv")));
+        Ok(())
+    }
+
+    fn parse(&self, _: &FoundTable, _: &[u8], _: &dyn Fn() -> bool) -> Result<ParsedTable, UnitError> {
+        unreachable!("no table that it finds is its own")
+    }
+}
+
+#[test]
+fn an_input_that_finds_a_table_of_another_fails_the_unit() {
+    let lab = Lab::new();
+    let stray = Config { further_inputs: vec![Arc::new(Stray(lab.demo()))], ..lab.config() };
+    let report = run(&stray, &StopsAfter::new(usize::MAX)).unwrap();
+    assert_eq!(counts(&report), (0, 0));
+    let failed: Vec<&str> = report.outcomes.iter().map(|outcome| outcome.reason.as_str()).collect();
+    assert_eq!(failed.len(), 3);
+    assert!(failed.iter().all(|reason| reason.contains("found anatomical_wm there")), "{failed:?}");
 }

@@ -59,6 +59,20 @@ fn an_owner_whose_lock_was_taken_over_commits_nothing_and_deletes_nothing() {
 }
 
 #[test]
+fn whoever_hands_units_to_a_writer_that_failed_is_told() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let cache = OwnedCache::open_or_create(&lock).unwrap();
+    let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
+    fs::write(output.path().join(LOCK_FILE), "17 other boot=b0 fs=nfs\n").unwrap();
+    let refused = (0..10_000).find_map(|_| sender.send(encoded()).err());
+    assert!(matches!(refused, Some(CacheError::WriterStopped)), "{refused:?}");
+    assert!(sender.has_failed());
+    drop(sender);
+    assert!(matches!(writer.finish(), Err(CacheError::LockLost { .. })));
+}
+
+#[test]
 fn an_owner_whose_lock_was_taken_over_makes_no_cache() {
     let output = tempfile::tempdir().unwrap();
     let lock = OwnerLock::acquire(output.path()).unwrap();

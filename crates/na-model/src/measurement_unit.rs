@@ -87,3 +87,22 @@ impl fmt::Display for MeasurementUnit {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_one_word_wherever_it_is_written() {
+        for unit in [
+            MeasurementUnit::CubicMillimetre,
+            MeasurementUnit::Millilitre,
+            MeasurementUnit::Millimetre,
+            MeasurementUnit::Dimensionless,
+            MeasurementUnit::Unknown,
+        ] {
+            assert_eq!(serde_json::to_value(unit).unwrap(), unit.as_str());
+            assert_eq!(unit.to_string(), unit.as_str());
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Everything a run depends on, validated once. Nothing below looks at a command line or an environment.
+//! Everything a run depends on. Nothing below looks at a command line or an environment.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,8 +36,9 @@ pub struct Config {
     /// `parcellate`'s tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
     pub output: PathBuf,
-    /// Empty for no anatomical tables.
+    /// The tissues of CAT12's tables to load; empty for none.
     pub tissues: Vec<Tissue>,
+    /// Whether QSIRecon's tables are loaded.
     pub diffusion: bool,
     /// `None` for every workflow on disk.
     pub workflows: Option<Vec<String>>,

@@ -1,10 +1,10 @@
-//! What stops a run before it loads anything.
+//! What stops a run.
 
 use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
-use na_model::{SourceRoot, reading_remedy};
+use na_model::{Modality, SourceRoot, reading_remedy};
 use na_store::StoreError;
 
 /// Why a run cannot go on.
@@ -72,6 +72,9 @@ pub enum PipelineError {
         /// The setting or table that both have.
         what: String,
     },
+    /// An input lists a table that its units cannot have.
+    #[error("an input of {modality} units lists the table {table}: it is of another modality")]
+    OtherModality { table: String, modality: Modality },
     /// A workflow that is asked for does not exist.
     #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
     UnknownWorkflow {

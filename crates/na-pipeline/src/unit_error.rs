@@ -182,6 +182,11 @@ impl UnitError {
         Self::form(path, found, "lines that end with LF: save it again with the line ends of Unix")
     }
 
+    pub(crate) fn cut_last_line(path: &Path, line: usize) -> Self {
+        let expected = "a newline: the file may be cut; if it is whole, add a newline";
+        Self::line(path, line, "a last line that has no end", expected)
+    }
+
     pub(crate) fn form(path: &Path, found: impl Into<String>, expected: &'static str) -> Self {
         Self::Form { path: path.to_owned(), found: found.into(), expected }
     }

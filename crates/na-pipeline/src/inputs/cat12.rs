@@ -149,19 +149,8 @@ fn look_beside_tables(
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-
-    fn cohort(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        root
-    }
+    use crate::inputs::parcellate_tables::tests::tree;
 
     fn found(files: &TivFiles) -> Vec<&str> {
         files.iter().map(|file| file.relative.as_str()).collect()
@@ -169,7 +158,7 @@ mod tests {
 
     #[test]
     fn reports_come_in_order_of_trust() {
-        let root = cohort(&[
+        let root = tree(&[
             "sub-1/anat/sub-1_tiv.tsv",
             "sub-1/anat/cat_b.xml",
             "sub-1/anat/cat_sub-1_T1w.xml",
@@ -204,7 +193,7 @@ mod tests {
 
     #[test]
     fn tables_of_volumes_are_found_where_parcellate_writes_them() {
-        let root = cohort(&[
+        let root = tree(&[
             "sub-1/anat/sub-1_tiv.tsv",
             "sub-1/anat/atlas-A/sub-1_desc-x_tiv.tsv",
             "sub-1/anat/atlas-B/sub-1_tiv.tsv",
@@ -219,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_report_of_another_session_is_none_and_is_named() {
-        let root = cohort(&["sub-1/anat/cat_sub-2_T1w.xml", "sub-1/anat/cat_sub-0001_T1w.xml"]);
+        let root = tree(&["sub-1/anat/cat_sub-2_T1w.xml", "sub-1/anat/cat_sub-0001_T1w.xml"]);
         let mut files = TivFiles::default();
         look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
         assert_eq!(found(&files), ["sub-1/anat/cat_sub-0001_T1w.xml"]);
@@ -232,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_listed_is_a_note() {
-        let root = cohort(&["sub-1/anat"]);
+        let root = tree(&["sub-1/anat"]);
         let mut files = TivFiles::default();
         look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));
         assert!(files.is_empty() && files.looked().is_empty());
@@ -242,7 +231,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_file_that_two_ways_lead_to_is_found_once() {
-        let root = cohort(&["sub-1/anat/cat_a.xml", "sub-1/anat/sub-1_tiv.tsv"]);
+        let root = tree(&["sub-1/anat/cat_a.xml", "sub-1/anat/sub-1_tiv.tsv"]);
         std::os::unix::fs::symlink(".", root.path().join("sub-1/anat/report")).unwrap();
         let mut files = TivFiles::default();
         look_for_reports(&mut files, root.path(), &root.path().join("sub-1"));

@@ -89,15 +89,15 @@ pub(crate) struct FoundTables {
     pub(crate) tables: Vec<FoundTable>,
     /// Tables and maps that have files but none that is chosen.
     pub(crate) not_chosen: Vec<NotChosen>,
-    /// The folders that were listed, with the names in them: the search for volumes does not list them again.
+    /// The folders that were listed, with the names in them: the search for volumes does not list them again. Of one
+    /// root's search alone.
     pub(crate) listed: Vec<(PathBuf, BTreeSet<String>)>,
 }
 
 impl FoundTables {
-    /// Adds what another root has.
+    /// Adds the tables that another root has.
     pub(crate) fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.not_chosen.extend(other.not_chosen);
-        self.listed.extend(other.listed);
     }
 }

@@ -83,7 +83,7 @@ use crate::unit_error::UnitError;
 /// }
 ///
 /// let table = TableName::parse("anatomical_demo")?;
-/// let kind = TableKind { feature_prefix: "demo".to_owned(), ..TableKind::of_parcellate(&table) };
+/// let kind = TableKind { producer: "demo".to_owned(), ..TableKind::of_parcellate(&table) };
 /// let demo = Demo { root: "demo".into(), table, kind };
 /// let config = Config {
 ///     further_inputs: vec![Arc::new(demo)],
@@ -92,7 +92,7 @@ use crate::unit_error::UnitError;
 /// # Ok::<(), na_model::ModelError>(())
 /// ```
 pub trait Input: Debug + Send + Sync {
-    /// The modality of the units that it feeds. Several inputs may feed one.
+    /// The modality of the units that it feeds, and of its tables' names. Several inputs may feed one.
     fn modality(&self) -> Modality;
 
     /// The settings that lead to its files, each with the folder that the user gave, whether the run asks for what lies
@@ -106,6 +106,7 @@ pub trait Input: Debug + Send + Sync {
     }
 
     /// What is asked of it, as words: a load with `--force` that was cut short goes on only if a run asks for the same.
+    /// With the default, a run with this input and one without it count as the same.
     fn asked(&self) -> Vec<String> {
         Vec::new()
     }
@@ -125,8 +126,8 @@ pub trait Input: Debug + Send + Sync {
     /// which name the regions. Asked once a run for each table. The store keeps it with the table.
     fn kind(&self, table: &TableName) -> TableKind;
 
-    /// Adds the tables that lie in a session's folder, one file a table or map. It is read twice a run, when the run is
-    /// planned and when the unit is loaded.
+    /// Adds the tables that lie in a session's folder, one file a table or map. Called several times a run, when
+    /// sessions are discovered, the run is planned and the unit is loaded: it should open no file.
     ///
     /// # Errors
     /// What fails the unit: several files for one table, or a folder that cannot be listed. Nothing that is there is no

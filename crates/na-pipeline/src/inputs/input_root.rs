@@ -9,7 +9,8 @@ use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::{Folders, list_root};
 use crate::identifiers::name_match::IdKind;
 
-/// A folder of `sub-*` folders with tables of regions, and what is looked for there. Sessions are discovered from it.
+/// A folder of `sub-*` folders with tables of regions, and what is looked for there. Sessions are discovered from it: where
+/// a subject has `ses-*` folders, files outside of them are a visit of their own only if there is `anat` or `dwi`.
 #[derive(Debug, Clone)]
 pub struct TableRoot {
     setting: SourceRoot,

@@ -19,6 +19,7 @@ use crate::inputs::unit_files::FoundUnit;
 #[derive(Debug)]
 pub(crate) struct ListedInputs {
     all: Vec<Arc<dyn Input>>,
+    modalities: Vec<Modality>,
     pub(crate) roots: Roots,
     /// The tables that the run may write.
     tables: BTreeMap<TableName, InputTable>,
@@ -40,9 +41,10 @@ impl ListedInputs {
     /// Settings that ask for nothing; a root that is missing or cannot be listed; a workflow that is not there; inputs
     /// that have a setting or a table in common.
     pub(crate) fn list(all: Vec<Arc<dyn Input>>) -> Result<Self, PipelineError> {
-        let mut listed = Self { all, roots: Roots::default(), tables: BTreeMap::new() };
+        let modalities = modalities_of(&all);
+        let mut listed = Self { all, modalities, roots: Roots::default(), tables: BTreeMap::new() };
         listed.check_settings()?;
-        if listed.modalities().is_empty() {
+        if listed.modalities.is_empty() {
             return Err(PipelineError::NothingToLoad);
         }
         for (index, input) in listed.all.iter().enumerate().filter(|(_, input)| input.is_asked_for()) {
@@ -51,6 +53,9 @@ impl ListedInputs {
             input.list_roots(&mut RootList { input: index, modality, roots })?;
             for root in roots.all.iter().skip(begin) {
                 for table in &root.tables {
+                    if table.modality() != modality {
+                        return Err(PipelineError::OtherModality { table: table.to_string(), modality });
+                    }
                     let known = listed.tables.entry(table.clone()).or_insert_with(|| InputTable {
                         input: Arc::clone(input),
                         kind: Arc::new(input.kind(table)),
@@ -74,11 +79,8 @@ impl ListedInputs {
     }
 
     /// The modalities that the settings ask for, in the store's order.
-    pub(crate) fn modalities(&self) -> Vec<Modality> {
-        let asked = |modality: &Modality| {
-            self.all.iter().any(|input| input.modality() == *modality && input.is_asked_for())
-        };
-        Modality::ALL.into_iter().filter(asked).collect()
+    pub(crate) fn modalities(&self) -> &[Modality] {
+        &self.modalities
     }
 
     /// What is asked of the inputs, as words.
@@ -129,4 +131,10 @@ impl ListedInputs {
         let folder = SearchedFolder::new(root, folder, &pick);
         self.of(root).is_some_and(|input| input.find(&folder, &mut found).is_ok()) && !found.is_empty()
     }
+}
+
+fn modalities_of(all: &[Arc<dyn Input>]) -> Vec<Modality> {
+    let asked =
+        |modality: &Modality| all.iter().any(|input| input.modality() == *modality && input.is_asked_for());
+    Modality::ALL.into_iter().filter(asked).collect()
 }

@@ -4,6 +4,7 @@ use na_model::{Modality, Unit};
 
 use crate::files::roots::Root;
 use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::found_tables::FoundTable;
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
@@ -45,7 +46,9 @@ impl<'a> UnitFinder<'a> {
             };
             match folder {
                 Some(folder) => {
+                    let begin = found.found.tables.len();
                     input.find(&SearchedFolder::new(root, &folder.path, self.pick), &mut found)?;
+                    check_listed(root, found.found.tables.iter().skip(begin))?;
                     found.has_folder_of_tables |= root.has_tables;
                     found.folders.push(folder);
                 }
@@ -64,6 +67,16 @@ impl<'a> UnitFinder<'a> {
     pub(crate) fn looked_in(&self, modality: Modality) -> Vec<String> {
         let roots = self.inputs.roots.of_tables();
         roots.filter(|root| root.modality == modality).map(subjects_of).collect()
+    }
+}
+
+/// Refuses tables that the input did not list with their root: nobody would know what they are, or whose.
+fn check_listed<'f>(root: &Root, mut found: impl Iterator<Item = &'f FoundTable>) -> Result<(), UnitError> {
+    match found.find(|found| !root.tables.contains(&found.table)) {
+        None => Ok(()),
+        Some(FoundTable { table, path, .. }) => {
+            Err(UnitError::UnlistedTable { path: path.clone(), table: table.to_string() })
+        }
     }
 }
 

@@ -33,9 +33,7 @@ pub fn tiv_from_tsv(path: &Path, bytes: &[u8]) -> Result<Vec<Volume>, UnitError>
         return Err(UnitError::old_mac_lines(path));
     }
     if !text.ends_with('\n') {
-        let expected = "a newline: the file may be cut; if it is whole, add a newline";
-        let line = line_of(text.as_bytes(), text.len());
-        return Err(UnitError::line(path, line, "a last line that has no end", expected));
+        return Err(UnitError::cut_last_line(path, line_of(text.as_bytes(), text.len())));
     }
     let mut lines = text.lines();
     let header: Vec<_> = lines.next().unwrap_or_default().split('\t').map(unquoted).collect();

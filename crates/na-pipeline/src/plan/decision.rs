@@ -44,7 +44,8 @@ pub(crate) struct UnitDecision {
     pub(crate) decision: Decision,
     /// Tables on disk of which other files are chosen, in words.
     pub(crate) not_chosen: Option<String>,
-    /// Whether its session has a folder under a root of tables, or nobody looked.
+    /// Whether its session has a folder under a root of tables, or a file that may hold its volume; true if nobody
+    /// looked.
     pub(crate) has_folder: bool,
     pub(crate) is_stored: bool,
     /// What the store remembers of its TIV, if it is loaded.
@@ -198,9 +199,14 @@ fn roots_of(
     roots.into_iter().map(|root| (root.clone(), has_folder(&root))).collect()
 }
 
+/// Why a unit is missing of which there is no file at all.
+pub(super) fn nothing_found_reason(unit: &Unit) -> String {
+    format!("no {} tables were found", unit.modality)
+}
+
 fn why_missing(unit: &Unit, found: &FoundUnit) -> String {
     let not_chosen = in_words(&found.found.not_chosen);
-    not_chosen.unwrap_or_else(|| format!("no {} tables were found", unit.modality))
+    not_chosen.unwrap_or_else(|| nothing_found_reason(unit))
 }
 
 fn why_kept(unit: &Unit, found: &FoundUnit) -> String {

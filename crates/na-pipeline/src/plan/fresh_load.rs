@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
@@ -28,14 +27,14 @@ pub(crate) enum Base {
 
 impl Base {
     /// The store to add to.
-    pub(crate) fn store(self, store: &Arc<ExistingStore>) -> Option<&Arc<ExistingStore>> {
+    pub(crate) fn store<T>(self, store: &T) -> Option<&T> {
         (self == Self::Stored).then_some(store)
     }
 
-    /// A run is fresh with `--force`, or if it goes on with a fresh load.
-    pub(crate) fn of(config: &Config, cache: Option<&Cache>) -> Result<Self, PipelineError> {
-        let is_fresh = cache.map(Cache::run_record).transpose()?.flatten().is_some_and(|record| record.fresh);
-        Ok(if config.force || is_fresh { Self::Anew } else { Self::Stored })
+    /// A run is fresh with `--force`, or if it goes on with a fresh load, as the cache's record says.
+    pub(crate) fn of(config: &Config, begun: Option<&RunRecord>) -> Self {
+        let goes_on = begun.is_some_and(|begun| begun.fresh);
+        if config.force || goes_on { Self::Anew } else { Self::Stored }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn check_metrics(
         return Ok(());
     }
     for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
-        for modality in finder.inputs.modalities() {
+        for &modality in finder.inputs.modalities() {
             if should_stop() {
                 return Ok(());
             }

@@ -30,7 +30,7 @@ impl UnitPlan {
             !listed.contains(session)
                 && SessionKey::is_number(session)
                 && numbers.contains(&SessionKey::of(session))
-                && !self.has_stored(session)
+                && self.stored_units(session).is_empty()
         };
         let stays = |outcome: &UnitOutcome| {
             let is_there = outcome.status == UnitStatus::Missing && self.stored.contains(&outcome.unit);
@@ -41,11 +41,6 @@ impl UnitPlan {
         };
         let carried: Vec<UnitOutcome> = earlier.into_iter().filter(stays).collect();
         self.unlisted.extend(carried);
-    }
-
-    fn has_stored(&self, session: &Session) -> bool {
-        let mut units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
-        units.any(|unit| self.stored.contains(&unit))
     }
 
     /// Adds listed units that labels leave out and that no run has reported.

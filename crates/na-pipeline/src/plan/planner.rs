@@ -60,10 +60,7 @@ impl Planner<'_> {
     fn listed_units(&self) -> impl Iterator<Item = (usize, Unit)> {
         let modalities = self.finder.inputs.modalities();
         self.list.listing.rows.iter().enumerate().flat_map(move |(index, row)| {
-            modalities
-                .clone()
-                .into_iter()
-                .map(move |modality| (index, Unit::new(row.session.clone(), modality)))
+            modalities.iter().map(move |modality| (index, Unit::new(row.session.clone(), *modality)))
         })
     }
 
@@ -121,7 +118,7 @@ impl<'a> Decisions<'a> {
         Self {
             planner,
             decider,
-            modalities: planner.finder.inputs.modalities(),
+            modalities: planner.finder.inputs.modalities().to_vec(),
             seen: HashSet::new(),
             batch: Vec::new(),
             made: HashMap::new(),

@@ -88,9 +88,8 @@ pub(crate) fn leave_listing(
     removals: &Removals,
 ) -> Vec<UnitOutcome> {
     let leaves = |session: &Session| {
-        let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
-        let mut stored = units.filter(|unit| plan.stored.contains(unit)).peekable();
-        stored.peek().is_some() && stored.all(|unit| removals.takes_unit(&unit))
+        let stored = plan.stored_units(session);
+        !stored.is_empty() && stored.iter().all(|unit| removals.takes_unit(unit))
     };
     if !listing.found_by_folders || removals.is_empty() {
         return Vec::new();
@@ -115,13 +114,13 @@ pub(crate) fn leave_listing(
 /// Refuses to prune by an empty mount point: everything would be taken for gone.
 fn check_mounted(config: &Config, inputs: &ListedInputs, plan: &UnitPlan) -> Result<(), PipelineError> {
     for (setting, path) in inputs.settings() {
-        let Some(mount) = plan.mounts.get(&setting) else { continue };
+        let Some(n_with_folder) = plan.mounts.get(&setting) else { continue };
         let mut of_setting = inputs.roots.all.iter().filter(|root| root.setting == setting);
         if of_setting.all(|root| root.subjects.index.names().is_empty()) {
             let problem = "no sub-* folders are there";
             return Err(PipelineError::NotMounted { setting, path, problem });
         }
-        if mount.n_stored > 0 && mount.n_with_folder == 0 && !config.yes {
+        if *n_with_folder == 0 && !config.yes {
             let problem = "not one session of the store has a folder there";
             return Err(PipelineError::NotMounted { setting, path, problem });
         }

@@ -98,7 +98,7 @@ impl RunPlan {
             roots,
             fresh: base == Base::Anew,
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
-            ..RunRecord::new(settings, self.list.listing.clone(), inputs.modalities())
+            ..RunRecord::new(settings, self.list.listing.clone(), inputs.modalities().to_vec())
         }
     }
 }
@@ -157,7 +157,7 @@ impl Start<'_> {
             units.carry_over(store.earlier_outcomes(cached)?, config, list);
         }
         if let Some(chosen) = &planner.chosen {
-            units.note_not_chosen(list, &self.inputs.listed.modalities(), chosen);
+            units.note_not_chosen(list, self.inputs.listed.modalities(), chosen);
         }
         Ok(Some(units))
     }
@@ -176,7 +176,7 @@ impl Start<'_> {
             return Ok(());
         }
         let looked_in =
-            self.inputs.listed.modalities().into_iter().flat_map(|modality| finder.looked_in(modality));
+            self.inputs.listed.modalities().iter().flat_map(|modality| finder.looked_in(*modality));
         Err(PipelineError::NothingFound {
             sessions: units.summary.sessions,
             looked_in: looked_in.collect::<Vec<_>>().join("; "),

@@ -6,7 +6,7 @@ use na_model::{Modality, ReadAt, Session, SourceFile, SourceRoot, Unit, UnitOutc
 
 use crate::event::PlanSummary;
 use crate::plan::absent_files::AbsentFiles;
-use crate::plan::decision::{Decision, Remains, UnitDecision};
+use crate::plan::decision::{Decision, Remains, UnitDecision, nothing_found_reason};
 use crate::plan::evictions::Eviction;
 
 /// What a run has to do with each unit.
@@ -32,7 +32,8 @@ pub(crate) struct UnitPlan {
     pub(crate) n_found_again: usize,
     /// Those of them whose content is another.
     pub(crate) n_differing: usize,
-    pub(crate) mounts: BTreeMap<SourceRoot, Mount>,
+    /// By root with files of stored units: how many of these have a folder there today. An empty mount point has none.
+    pub(crate) mounts: BTreeMap<SourceRoot, usize>,
     /// The units that were looked for.
     pub(crate) looked_for: HashSet<Unit>,
     /// Listed sessions that have a folder.
@@ -68,14 +69,6 @@ pub(crate) struct Absence {
     pub(crate) remains: Remains,
 }
 
-/// Stored units with files from one root: an empty mount point has none of them.
-#[derive(Debug, Default)]
-pub(crate) struct Mount {
-    pub(crate) n_stored: usize,
-    /// Those of them whose session has a folder there.
-    pub(crate) n_with_folder: usize,
-}
-
 impl UnitPlan {
     /// Listed units that cannot be read, or told from others.
     pub(crate) fn failed(&self) -> impl Iterator<Item = &UnitOutcome> {
@@ -85,6 +78,12 @@ impl UnitPlan {
     /// The units that are to be loaded, each with whether it has tables.
     pub(crate) fn units(&self) -> impl Iterator<Item = (Unit, bool)> {
         self.to_load.iter().map(|planned| (planned.unit.clone(), planned.has_tables))
+    }
+
+    /// The units that the store has of a session.
+    pub(crate) fn stored_units(&self, session: &Session) -> Vec<Unit> {
+        let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
+        units.filter(|unit| self.stored.contains(unit)).collect()
     }
 
     /// Whether nothing was found for any session, and nothing is in the store.
@@ -175,9 +174,7 @@ impl UnitPlan {
 
     fn count_mounts(&mut self, decided: &UnitDecision) {
         for (root, has_folder) in &decided.roots {
-            let mount = self.mounts.entry(root.clone()).or_default();
-            mount.n_stored += 1;
-            mount.n_with_folder += usize::from(*has_folder);
+            *self.mounts.entry(root.clone()).or_default() += usize::from(*has_folder);
         }
     }
 
@@ -193,6 +190,5 @@ impl UnitPlan {
 }
 
 pub(crate) fn nothing_found(unit: &Unit) -> UnitOutcome {
-    let reason = format!("no {} tables were found", unit.modality);
-    UnitOutcome { unit: unit.clone(), status: UnitStatus::Missing, reason }
+    UnitOutcome { unit: unit.clone(), status: UnitStatus::Missing, reason: nothing_found_reason(unit) }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use na_cache::Cache;
+use na_cache::{Cache, RunRecord};
 use na_model::{TableName, WideMetrics};
 use na_store::ExistingStore;
 
@@ -27,28 +27,28 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let store = open_store(config, observer)?;
     let inputs = RunInputs::read(config)?;
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
-    let base = Base::of(config, cache.as_deref())?;
-    if base == Base::Anew {
+    let mut begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+    let base = Base::of(config, begun.as_ref());
+    if base == Base::Anew && !begun.as_ref().is_some_and(|begun| begun.fresh) {
         // A fresh load first brings into the store what another load committed.
-        cache = cache.filter(|cache| matches!(cache.run_record(), Ok(Some(record)) if record.fresh));
+        (cache, begun) = (None, None);
     }
     let start = Start { config, inputs: &inputs, store: base.store(&store), cache: cache.as_ref(), observer };
     in_pool(config, || match RunPlan::make(&start)? {
         None => Ok(RunReport::interrupted_early()),
-        Some(plan) => report(&start, &store, base, &plan),
+        Some(plan) => report(&start, &store, begun.as_ref(), &plan),
     })?
 }
 
 fn report(
     start: &Start<'_>,
     store: &ExistingStore,
-    base: Base,
+    begun: Option<&RunRecord>,
     plan: &RunPlan,
 ) -> Result<RunReport, PipelineError> {
     let config = start.config;
-    let begun = start.cache.map(|cache| cache.run_record()).transpose()?.flatten();
     if let Some(begun) = begun.filter(|begun| begun.fresh && !config.force) {
-        check_same(config, &start.inputs.listed, &begun, &plan.list)?;
+        check_same(config, &start.inputs.listed, begun, &plan.list)?;
     }
     if !plan.units.to_load.is_empty() {
         let metrics: WideMetrics = config.wide_metrics.clone().unwrap_or_default();
@@ -59,7 +59,7 @@ fn report(
     plan.units.add_evictions(&mut removals, |_| false);
     let cached = start.cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
     let units = plan.units.units().chain(cached.iter().map(units_with_tables)).collect();
-    let let_go = match base {
+    let let_go = match Base::of(config, begun) {
         Base::Stored => LetGo::default(),
         Base::Anew => {
             let is_loaded = |table: &TableName| start.inputs.listed.looks_for(table);
@@ -67,7 +67,7 @@ fn report(
         }
     };
     // A run takes out those who withdrew before anything else.
-    let withdrawn = config.withdrawn.among_stored(&config.output)?.sessions;
+    let withdrawn = config.withdrawn.among_stored(store)?.sessions;
     removals.retain(|unit| !withdrawn.contains(&unit.session));
     let let_go = let_go.without(&withdrawn);
     let stopped = check_share(config, &plan.units, &removals).and_then(|()| check_let_go(config, &let_go));

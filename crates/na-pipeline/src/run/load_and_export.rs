@@ -96,11 +96,6 @@ impl LockedRun<'_> {
             && self.store.is_up_to_date(record, &units.all_outcomes(&[]))?)
     }
 
-    /// The store to add to. `None` if all is loaded anew.
-    fn added_to(&self) -> Option<&ExistingStore> {
-        (self.base == Base::Stored).then_some(self.store)
-    }
-
     /// Loads into the cache; `existing` is the one that an earlier run left.
     fn load(
         &self,
@@ -120,7 +115,7 @@ impl LockedRun<'_> {
             names: &plan.names,
             observer,
         };
-        let admission = workers.admission(self.added_to(), existing.as_deref())?;
+        let admission = workers.admission(self.base.store(self.store), existing.as_deref())?;
         if let Some(cache) = existing.as_ref().filter(|_| self.base == Base::Stored) {
             na_store::keep_metadata(lock, cache, &record.listing)?;
         }

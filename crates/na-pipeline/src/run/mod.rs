@@ -72,12 +72,12 @@ impl Begin<'_> {
         let config = self.config;
         let store = self.settle(store)?;
         let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
-        let base = Base::of(config, existing.as_deref())?;
+        let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+        let base = Base::of(config, begun.as_ref());
         let mut plan = match plan.filter(|_| existing.is_none()) {
-            Some(plan) if base == Base::Anew || existing.is_none() && store.files()?.is_empty() => Some(plan),
+            Some(plan) if base == Base::Anew || store.files()?.is_empty() => Some(plan),
             _ => self.plan(base.store(&store), existing.as_ref())?,
         };
-        let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
         let n_listed = begun.as_ref().and_then(|record| record.n_listed_withdrawn);
         config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
         drop(existing);

@@ -22,7 +22,8 @@ pub struct RunReport {
     pub loaded: BTreeMap<Modality, usize>,
     /// Units that were in the store already, by modality.
     pub skipped: BTreeMap<Modality, usize>,
-    /// Missing and failed units.
+    /// Missing and failed units; as loaded those that stay although files of them are gone, as partial those with tables that
+    /// are not chosen.
     pub outcomes: Vec<UnitOutcome>,
     /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,

@@ -19,7 +19,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Whether they choose nothing.
+    /// Whether there are none: then every session is chosen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.participants.is_empty() && self.sessions.is_empty()

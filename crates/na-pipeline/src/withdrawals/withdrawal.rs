@@ -61,10 +61,7 @@ pub fn withdraw(
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
-    told.check(output, mentioned.n_listed_withdrawn)?;
-    let meant = withdrawn.among(&mentioned.sessions);
-    let is_known = mentioned.n_listed_withdrawn == Some(n_listed);
-    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+    let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
     let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
     if !yes && taken > FEW && is_over_a_tenth(taken, known) {
         return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
@@ -91,10 +88,7 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
         return Ok(Withdrew::default());
     }
     let mentioned = Mentioned::of(&ExistingStore::open(output)?)?;
-    told.check(output, mentioned.n_listed_withdrawn)?;
-    let is_known = mentioned.n_listed_withdrawn == told.n_listed();
-    let meant = withdrawn.among(&mentioned.sessions);
-    check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+    let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
     Ok(Withdrew::of(meant, is_known))
 }
 
@@ -152,12 +146,28 @@ impl Withdrawn {
         }
     }
 
+    /// What the list means in a store, and whether the store was given a list of this length before.
+    ///
+    /// # Errors
+    /// A list that is shorter than the one before; lines that are not clear.
+    fn checked(
+        &self,
+        mentioned: &Mentioned,
+        output: &Path,
+        yes: bool,
+    ) -> Result<(Meant, bool), PipelineError> {
+        let told = self.told(yes);
+        told.check(output, mentioned.n_listed_withdrawn)?;
+        let is_known = mentioned.n_listed_withdrawn == told.n_listed();
+        let meant = self.among(&mentioned.sessions);
+        check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
+        Ok((meant, is_known))
+    }
+
     /// Which sessions of a store and its cache the list means.
-    pub(crate) fn among_stored(&self, output: &Path) -> Result<Meant, PipelineError> {
+    pub(crate) fn among_stored(&self, store: &ExistingStore) -> Result<Meant, PipelineError> {
         match self {
-            Self::List(_) if output.is_dir() => {
-                Ok(self.among(&Mentioned::of(&ExistingStore::open(output)?)?.sessions))
-            }
+            Self::List(_) if store.output().is_dir() => Ok(self.among(&Mentioned::of(store)?.sessions)),
             _ => Ok(Meant::default()),
         }
     }

@@ -22,7 +22,7 @@ use crate::unit_error::UnitError;
 
 mod choice_among_files;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// The endings of a table's name: today's, and that of November 2025.
 const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];

@@ -10,7 +10,8 @@ use crate::inputs::input::Input;
 use crate::inputs::qsiparc::{Qsiparc, list_workflows};
 use crate::inputs::unit_files::FoundUnit;
 
-fn tree(files: &[&str]) -> tempfile::TempDir {
+/// A root with these files, all empty.
+pub(in crate::inputs) fn tree(files: &[&str]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for file in files {
         let path = root.path().join(file);

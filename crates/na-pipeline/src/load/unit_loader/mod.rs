@@ -3,7 +3,7 @@
 //! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
 //! a note and no measurement. Begin with [`load`].
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
@@ -20,7 +20,6 @@ use crate::load::parsed_checks::{check_columns, check_regions};
 use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
 use crate::parse::cat12_report::tiv_from_xml;
-use crate::parse::regional_tsv::ParsedTable;
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
 use crate::parse::volume::Volume;
@@ -97,7 +96,7 @@ impl UnitLoader<'_> {
         let parsed = known.input.parse(table, &bytes, self.should_stop)?;
         drop(bytes);
         check_columns(table, &parsed.batch, &known.kind)?;
-        loaded.notes.extend(parsed.notes.iter().cloned());
+        loaded.notes.extend(parsed.notes);
         let mut source = SourceFile {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),
@@ -117,7 +116,7 @@ impl UnitLoader<'_> {
                 root: table.root.clone(),
                 path: table.path.clone(),
                 relative: table.relative.clone(),
-                reading: Reading::Volumes(own_volume(&parsed).into_iter().collect()),
+                reading: Reading::Volumes(own_volume(&parsed.batch).into_iter().collect()),
             });
         }
         loaded.unit.sources.push(source);
@@ -280,8 +279,8 @@ fn volumes_in(file: &TivFile, bytes: &[u8], notes: &mut Vec<String>) -> Result<V
 }
 
 /// The volume in a table's `vol_TIV`, which is the same in all rows; a column of whole millilitres is of integers.
-fn own_volume(parsed: &ParsedTable) -> Option<Volume> {
-    let column = parsed.batch.column_by_name(VOL_TIV)?;
+fn own_volume(batch: &RecordBatch) -> Option<Volume> {
+    let column = batch.column_by_name(VOL_TIV)?;
     let first = (0..column.len()).find(|row| column.is_valid(*row))?;
     let millilitres = match column.data_type() {
         DataType::Float64 => column.as_primitive::<Float64Type>().value(first),

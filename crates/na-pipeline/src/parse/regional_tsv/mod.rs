@@ -94,9 +94,7 @@ fn header_and_body<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a str, &'a str
         return Err(header_only(path));
     };
     if !body.is_empty() && !body.ends_with('\n') {
-        let line = line_of(bytes, bytes.len());
-        let expected = "a newline: the file may be cut; if it is whole, add a newline";
-        return Err(UnitError::line(path, line, "a last line that has no end", expected));
+        return Err(UnitError::cut_last_line(path, line_of(bytes, bytes.len())));
     }
     while let Some(shorter) = body.strip_suffix("\r\n").or_else(|| body.strip_suffix('\n')) {
         if !shorter.is_empty() && !shorter.ends_with('\n') {
