@@ -139,6 +139,7 @@ impl Summary<'_> {
         };
         let removed = report.removals.iter().map(|(unit, leaving)| removed_json(unit, leaving));
         let let_go = report.let_go.units.iter().chain(&report.let_go.failed).map(unit_json);
+        let parts = report.let_go.parts.iter().map(|(unit, leaving)| removed_json(unit, leaving));
         let value = json!({
             "output": self.config.output.display().to_string(),
             "dry_run": self.dry_run,
@@ -161,8 +162,8 @@ impl Summary<'_> {
             "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
             "removed": removed.collect::<Vec<_>>(),
             "would_stop": report.would_stop,
-            "let_go": let_go.collect::<Vec<_>>(),
-            "let_go_tables": report.let_go.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "let_go": let_go.chain(parts).collect::<Vec<_>>(),
+            "let_go_columns": report.let_go.columns,
             "outcomes": report.outcomes.iter().map(outcome_json).collect::<Vec<_>>(),
             "store": report.export.as_ref().map(store_json),
             "seconds": self.elapsed.as_secs_f64(),

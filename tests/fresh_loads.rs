@@ -4,7 +4,7 @@
 mod support;
 
 use na_store::{FeatureStore, ReadOptions};
-use support::cohort::{Cohort, anatomical, tsv};
+use support::cohort::{Cohort, anatomical, diffusion, tiv_path, tsv};
 use support::files::Bytes;
 use support::store::Store;
 
@@ -138,13 +138,48 @@ fn a_table_of_which_nothing_is_loaded_again_is_told_too() {
     let cohort = Cohort::of(&[("0001", "1"), ("0002", "1")]);
     cohort.run(&[]).ended(0);
     let told = cohort.run(&["--force", "--no-wm", "--dry-run", "--json"]).ended(0).json();
-    assert_eq!(told["let_go_tables"], serde_json::json!(["anatomical_wm"]));
+    assert_eq!(told["let_go"][0]["tables"][0]["name"], "anatomical_wm");
     let before = Bytes::of_store(&cohort.path("data/processed/long"));
-    cohort.run(&["--force", "--no-wm"]).ended(1).says(&["all of anatomical_wm", "--yes"]);
+    cohort.run(&["--force", "--no-wm"]).ended(1).says(&["anatomical_wm of 2 sessions", "--yes"]);
     assert_eq!(Bytes::of_store(&cohort.path("data/processed/long")), before);
     let ran = cohort.run(&["--force", "--no-wm", "--yes", "--json"]).ended(0);
     assert_eq!(ran.units("loaded"), [0, 0], "nothing is read a second time");
     assert!(!cohort.path("data/processed/long/anatomical_wm.parquet").exists());
+}
+
+#[test]
+fn parts_of_units_and_columns_that_are_not_loaded_again_are_told_too() {
+    let a_map = |cohort: &Cohort| cohort.remove(&diffusion("NODDI", B.0, B.1, "od"));
+    let half_a_table = |cohort: &Cohort| cohort.remove(&anatomical(B.0, B.1, "WM"));
+    let other_reports = |cohort: &Cohort| cohort.write("reports/sub-9/anat/cat_sub-9_T1w.xml", "<S/>");
+    let one_report = |cohort: &Cohort| cohort.remove(&tiv_path(A.0, A.1));
+    let a_column = |cohort: &Cohort| cohort.list("subject_code,session_id,age\n0001,1,20\n0002,1,30\n");
+    type Case<'a> = (&'a dyn Fn(&Cohort), &'a [&'a str], &'a str);
+    let cases: [Case<'_>; 5] = [
+        (&a_map, &[], "diffusion_NODDI (model noddi, param od) of 1 session, such as sub-0002/ses-1"),
+        (&half_a_table, &[], "anatomical_wm of 1 session, such as sub-0002/ses-1"),
+        (&other_reports, &["--cat12-root", "reports"], "total intracranial volume of 2 sessions"),
+        (&one_report, &[], "total intracranial volume of 1 session, such as sub-0001/ses-1"),
+        (&a_column, &[], "the metadata sex"),
+    ];
+    for (change, arguments, words) in cases {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&[]).ended(0);
+        let before = Bytes::of_store(&cohort.store());
+        change(&cohort);
+        let with = |more: &[&'static str]| cohort.run(&[arguments, more].concat());
+        with(&["--force", "--dry-run"]).ended(0).says(&["Would go", words, "would stop"]);
+        with(&["--force"]).ended(1).says(&[words, "--yes"]);
+        assert!(Bytes::of_store(&cohort.store()) == before, "{words}");
+        with(&["--force", "--yes"]).ended(0).says(&["Gone", words]);
+    }
+}
+
+#[test]
+fn a_column_that_the_list_may_not_have_is_no_loss() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.run(&["--force", "--metadata-columns", "AGE"]).ended(0).keeps_quiet_about(&["Gone"]);
 }
 
 #[test]

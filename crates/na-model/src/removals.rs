@@ -55,6 +55,12 @@ impl Parts {
         }
     }
 
+    /// Each part as users read it: `anatomical_gm`, `total intracranial volume`.
+    pub fn words(&self) -> impl Iterator<Item = String> {
+        let tables = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
+        tables.chain(self.volume.then(|| "total intracranial volume".to_owned()))
+    }
+
     fn include(&self, source: &SourceFile) -> bool {
         match source.kind {
             SourceKind::Tiv => self.volume,
@@ -67,9 +73,7 @@ impl Parts {
 
 impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
-        let volume = self.volume.then(|| "total intracranial volume".to_owned());
-        f.write_str(&tables.chain(volume).collect::<Vec<_>>().join(", "))
+        f.write_str(&self.words().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -197,10 +201,7 @@ mod tests {
         removals.add_unit(unit("2", Modality::Diffusion));
         removals.add_table(unit("2", Modality::Diffusion), noddi.clone(), Some(map("od")));
         let lines: Vec<String> = removals.lines().collect();
-        assert_eq!(
-            lines,
-            ["sub-0001 diffusion: diffusion_NODDI (model n, param od, desc )", "sub-0002 diffusion"]
-        );
+        assert_eq!(lines, ["sub-0001 diffusion: diffusion_NODDI (model n, param od)", "sub-0002 diffusion"]);
         assert_eq!(removals.sessions(), HashSet::from([&session("1"), &session("2")]));
         let read: Removals = serde_json::from_str(&serde_json::to_string(&removals).unwrap()).unwrap();
         assert_eq!(read, removals);

@@ -275,7 +275,9 @@ pub struct MapSource {
 
 impl fmt::Display for MapSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "model {}, param {}, desc {}", self.model, self.param, self.desc)
+        let words = [("model", &self.model), ("param", &self.param), ("desc", &self.desc)];
+        let said = words.into_iter().filter(|(_, value)| !value.is_empty() && *value != UNKNOWN);
+        f.write_str(&said.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -24,6 +24,16 @@ pub enum SessionSource {
     Discover,
 }
 
+impl SessionSource {
+    /// Whether a column of the store must not stay in it: it looks like a direct identifier, or others are chosen.
+    pub(crate) fn leaves_out(&self, column: &str) -> bool {
+        match self {
+            Self::List { options, .. } => options.leaves_out(column),
+            Self::Discover => SessionListOptions::default().leaves_out(column),
+        }
+    }
+}
+
 /// What to load, from where, and into which store.
 #[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -179,8 +179,8 @@ pub enum PipelineError {
     },
     /// A fresh load would lose what it did not load again.
     #[error(
-        "{let_go}, which the store in {} has, were not loaded again: the store is as it was. --force --yes lets them go, without \
-         loading again; neuroalign-export-cache {} --discard lets go of what was loaded",
+        "the store in {} is as it was: it has what was not loaded again, {let_go}. --force --yes lets go of that, without loading \
+         again; neuroalign-export-cache {} --discard lets go of what was loaded",
         output.display(), output.display()
     )]
     WouldLetGo {

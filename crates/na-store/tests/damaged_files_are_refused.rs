@@ -5,7 +5,7 @@
 mod files;
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
 use std::ops::Range;
 use std::path::Path;
 
@@ -16,6 +16,8 @@ use na_store::{
     CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, SourceDetail, StoreError,
     Unobserved, export, export_cache,
 };
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::RowGroupMetaData;
 use support::{commit, export_all, record, unit};
 use tempfile::TempDir;
 
@@ -47,10 +49,20 @@ fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
     files.filter(|(name, _)| name != ".cache.lock").collect()
 }
 
-/// Turns bits of each byte of a file, one byte at a time, and reads it.
+/// Where the values of a Parquet file are: all but its footer.
+fn pages_of(path: &Path) -> Range<usize> {
+    let read = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let chunks = read.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let ends = chunks.map(|chunk| chunk.byte_range()).map(|(start, length)| start + length);
+    4..usize::try_from(ends.max().unwrap()).unwrap()
+}
+
+/// Turns bits of each byte of a file, one byte at a time, and reads it. In a page no wrong byte is overlooked: it may decode to
+/// other values.
 fn each_byte(file: &str, read: impl Fn(&Path) -> Vec<Result<(), StoreError>> + Sync) {
     let whole = exported();
     let bytes = fs::read(whole.path().join(file)).unwrap();
+    let pages = pages_of(&whole.path().join(file));
     assert!(read(whole.path()).iter().all(Result::is_ok));
     let refused = |places: Range<usize>| {
         let store = exported();
@@ -60,7 +72,13 @@ fn each_byte(file: &str, read: impl Fn(&Path) -> Vec<Result<(), StoreError>> + S
             let mut damaged = bytes.clone();
             damaged[place] ^= pattern;
             fs::write(&path, damaged).unwrap();
-            for outcome in read(store.path()) {
+            let outcomes = read(store.path());
+            let is_refused = outcomes.iter().any(Result::is_err);
+            assert!(
+                is_refused || !pages.contains(&place),
+                "byte {place} of {file} ^ {pattern:#x} is not noticed"
+            );
+            for outcome in outcomes {
                 if let Err(error) = outcome {
                     let names = error.to_string().contains(path.to_str().unwrap());
                     assert!(names, "byte {place} of {file} ^ {pattern:#x}: {error}");

@@ -13,8 +13,9 @@ use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, String
 use arrow::datatypes::{Float64Type, Int64Type};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{MapSource, Modality, TivFinding, WideMetrics};
-use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions};
+use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions, Unobserved};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ColumnChunkMetaData;
 use support::{commit, export_all, load, noddi, read, record, unit_of};
 
 const REGIONS: u32 = 1000;
@@ -296,6 +297,31 @@ fn sessions_that_are_read_again_or_come_later_leave_the_other_row_groups_as_they
     load(&lock, &list(&cohort), vec![gm(again, &cohort[&again])]);
     check(output.path(), &cohort);
     assert_eq!(row_groups(output.path(), LONG), [16_000, 19_000, 25_000, 18_000, 3_000]);
+}
+
+#[test]
+fn a_damaged_row_group_is_not_copied_into_the_next_file() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut cohort = four_loads(&lock);
+    let whole = fs::read(output.path().join(LONG)).unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(output.path().join(LONG)).unwrap()).unwrap();
+    // No feature is made of this column: only the copy reads it.
+    let is_std = |chunk: &&ColumnChunkMetaData| chunk.column_path().string() == "std";
+    let (start, length) = reader.metadata().row_group(1).columns().iter().find(is_std).unwrap().byte_range();
+    let mut damaged = whole.clone();
+    damaged[usize::try_from(start + length / 2).unwrap()] ^= 1;
+    fs::write(output.path().join(LONG), &damaged).unwrap();
+    cohort.insert(100, told(100));
+    let record = list(&cohort);
+    let cache = commit(&lock, &record, vec![gm(100, &cohort[&100])]);
+    let error = export_all(&lock, cache, &record, false, &Unobserved).unwrap_err().to_string();
+    assert!(error.contains(LONG) && error.contains("std"), "{error}");
+    assert!(fs::read(output.path().join(LONG)).unwrap() == damaged, "the file stays for whoever mends it");
+    fs::write(output.path().join(LONG), whole).unwrap();
+    load(&lock, &record, Vec::new());
+    check(output.path(), &cohort);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use na_model::{MapSource, SourceRoot, TableName};
 
 use crate::inputs::searched_folder::SearchedFolder;
 
+/// A table, or one map of it.
+pub(crate) type TableKey = (TableName, Option<MapSource>);
+
 /// A table on disk, or one map of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundTable {
@@ -52,6 +55,10 @@ impl FoundTable {
         &self.path
     }
 
+    pub(crate) fn key(&self) -> TableKey {
+        (self.table.clone(), self.map.clone())
+    }
+
     /// The sidecar's path under the root that the settings name.
     #[must_use]
     pub(crate) fn sidecar_relative(&self) -> Option<String> {
@@ -71,7 +78,7 @@ pub(crate) struct NotChosen {
 }
 
 impl NotChosen {
-    pub(crate) fn key(&self) -> (TableName, Option<MapSource>) {
+    pub(crate) fn key(&self) -> TableKey {
         (self.table.clone(), self.map.clone())
     }
 }

@@ -11,9 +11,6 @@ use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::sessions::claims::SessionFolder;
 use crate::unit_error::UnitError;
 
-/// A table, or one map of it.
-pub(crate) type TableKey = (TableName, Option<MapSource>);
-
 /// What a unit can be read from: what all inputs of its modality have found.
 #[derive(Debug, Default)]
 pub struct FoundUnit {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use na_model::{KEPT, Modality, SourceFile, SourceKind};
 
+use crate::inputs::found_tables::TableKey;
 use crate::inputs::listed_inputs::ListedInputs;
-use crate::inputs::unit_files::{FoundUnit, TableKey};
+use crate::inputs::unit_files::FoundUnit;
 
 /// What was looked for and not found. What is not chosen, or cannot be told, is not absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

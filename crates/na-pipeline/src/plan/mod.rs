@@ -10,6 +10,7 @@ pub(crate) mod decision;
 mod earlier_settings;
 pub(crate) mod evictions;
 pub(crate) mod fresh_load;
+pub(crate) mod let_go;
 mod metric_check;
 mod outcomes;
 mod planner;

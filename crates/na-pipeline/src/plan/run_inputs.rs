@@ -9,7 +9,6 @@ use crate::files::roots::Root;
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::sessions::discovery::discover;
 use crate::sessions::identity::identify;
-use crate::sessions::list::options::SessionListOptions;
 use crate::sessions::list::{ListedRows, read_session_list};
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::StoredSessions;
@@ -43,13 +42,9 @@ impl RunInputs {
             Some(rows) => identify(rows.clone(), roots, &has_files, stored, &should_stop),
             None => discover(roots, &has_files, &should_stop),
         };
-        let default = SessionListOptions::default();
-        let options = match &config.sessions {
-            SessionSource::List { options, .. } => options,
-            SessionSource::Discover => &default,
-        };
         let columns = stored.metadata_columns.iter();
-        list.listing.left_out = columns.filter(|column| options.leaves_out(column)).cloned().collect();
+        list.listing.left_out =
+            columns.filter(|column| config.sessions.leaves_out(column)).cloned().collect();
         list
     }
 

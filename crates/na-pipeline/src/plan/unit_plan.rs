@@ -50,7 +50,6 @@ pub(crate) struct PlannedUnit {
     /// The session's index in the list.
     pub(crate) index: usize,
     pub(crate) unit: Unit,
-    pub(crate) has_tables: bool,
     /// Whether the store has it, and its files changed.
     pub(crate) is_changed: bool,
     /// The files in which the store's run looked for TIV, and the one that it was taken from.
@@ -73,11 +72,6 @@ impl UnitPlan {
     /// Listed units that cannot be read, or told from others.
     pub(crate) fn failed(&self) -> impl Iterator<Item = &UnitOutcome> {
         self.outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed)
-    }
-
-    /// The units that are to be loaded, each with whether it has tables.
-    pub(crate) fn units(&self) -> impl Iterator<Item = (Unit, bool)> {
-        self.to_load.iter().map(|planned| (planned.unit.clone(), planned.has_tables))
     }
 
     /// The units that the store has of a session.
@@ -137,7 +131,6 @@ impl UnitPlan {
                 self.to_load.push(PlannedUnit {
                     index,
                     unit,
-                    has_tables,
                     is_changed: decided.is_stored,
                     known_tiv: decided.tiv,
                     loses_volume,

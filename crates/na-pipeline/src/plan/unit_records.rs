@@ -8,7 +8,7 @@ use na_model::{ReadAt, SourceFile, SourceKind, SourceRoot, TableName, TivFinding
 use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit};
 
 use crate::error::PipelineError;
-use crate::inputs::unit_files::TableKey;
+use crate::inputs::found_tables::TableKey;
 
 /// What the store and its cache remember of a unit.
 #[derive(Debug, Default)]

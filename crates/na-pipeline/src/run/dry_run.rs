@@ -1,22 +1,28 @@
 //! What a run would do, seen without a lock and without a write.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{TableName, WideMetrics};
-use na_store::ExistingStore;
+use na_model::{Session, SourceKind, Unit, WideMetrics};
+use na_store::{ExistingStore, SourceDetail, StoreError};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::Observer;
+use crate::inputs::found_tables::{FoundTable, TableKey};
+use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::LoadOutcome;
 use crate::plan::collisions::{check_list, check_tables};
-use crate::plan::fresh_load::{Base, LetGo, check_same};
+use crate::plan::fresh_load::{Base, check_same};
+use crate::plan::let_go::{LetGo, LoadedParts};
 use crate::plan::removals::{check_share, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{check_let_go, in_pool, open_store, units_with_tables};
+use crate::run::steps::{check_let_go, in_pool, open_store};
+use crate::sessions::claims::Claims;
 
 /// Looks what there is to do, and does nothing.
 ///
@@ -57,14 +63,9 @@ fn report(
     plan.units.tell(start.observer);
     let mut removals = pruned(config, &start.inputs.listed, &plan.list, &plan.units)?;
     plan.units.add_evictions(&mut removals, |_| false);
-    let cached = start.cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
-    let units = plan.units.units().chain(cached.iter().map(units_with_tables)).collect();
     let let_go = match Base::of(config, begun) {
         Base::Stored => LetGo::default(),
-        Base::Anew => {
-            let is_loaded = |table: &TableName| start.inputs.listed.looks_for(table);
-            LetGo::of(store, &units, is_loaded, &plan.units.outcomes, &plan.list.listing)?
-        }
+        Base::Anew => let_go(start, store, plan)?,
     };
     // A run takes out those who withdrew before anything else.
     let withdrawn = config.withdrawn.among_stored(store)?.sessions;
@@ -73,4 +74,54 @@ fn report(
     let stopped = check_share(config, &plan.units, &removals).and_then(|()| check_let_go(config, &let_go));
     let would_stop = stopped.err().map(|error| error.to_string());
     Ok(RunReport { removals, let_go, would_stop, ..RunReport::of(plan, LoadOutcome::default()) })
+}
+
+/// What a fresh load would let go, as far as it can be told before files are read.
+fn let_go(start: &Start<'_>, store: &ExistingStore, plan: &RunPlan) -> Result<LetGo, PipelineError> {
+    let cached = start.cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
+    let found = found_parts(start, store, plan)?;
+    let of_found =
+        found.iter().map(|found| (found.unit, LoadedParts::of_found(&found.tables, found.may_have_volume)));
+    let of_cached = cached.iter().map(|unit| (&unit.unit, LoadedParts::of_cached(unit)));
+    let loaded: HashMap<&Unit, LoadedParts<'_>> = of_found.chain(of_cached).collect();
+    Ok(LetGo::of(store, &loaded, &plan.units.outcomes, &plan.list, &start.config.sessions)?)
+}
+
+/// What is on disk of a unit to load.
+struct FoundParts<'p> {
+    unit: &'p Unit,
+    tables: Vec<TableKey>,
+    may_have_volume: bool,
+}
+
+/// The units to load.
+fn found_parts<'p>(
+    start: &Start<'_>,
+    store: &ExistingStore,
+    plan: &'p RunPlan,
+) -> Result<Vec<FoundParts<'p>>, PipelineError> {
+    let listed = &start.inputs.listed;
+    let claims = Claims::new(&listed.roots, &plan.list, &plan.stored);
+    let finder = UnitFinder::new(listed, claims, &plan.pick);
+    let of_reports = volumes_of_reports(store)?;
+    let find = |unit: &'p Unit, index: usize| {
+        // What cannot be told any more was told a moment ago: the next look says what became of it.
+        let found = finder.find(unit, plan.list.as_written.get(index)?).ok()?;
+        let tables: Vec<TableKey> = found.found.tables.iter().map(FoundTable::key).collect();
+        let in_tables = !tables.is_empty() && !of_reports.contains(&unit.session);
+        Some(FoundParts { unit, tables, may_have_volume: !found.tiv.is_empty() || in_tables })
+    };
+    Ok(plan.units.to_load.par_iter().filter_map(|planned| find(&planned.unit, planned.index)).collect())
+}
+
+/// The sessions whose total intracranial volume is known to be of a report, and not of a table's column.
+fn volumes_of_reports(store: &ExistingStore) -> Result<HashSet<Session>, StoreError> {
+    let mut sessions = HashSet::new();
+    store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+        if stored.sources.iter().any(|source| source.kind == SourceKind::Tiv && source.tiv.is_some()) {
+            sessions.insert(stored.unit.session);
+        }
+        Ok(())
+    })?;
+    Ok(sessions)
 }

@@ -5,11 +5,11 @@
 //! 3. The outcomes go to the cache, and a fresh load is held against the store that it replaces.
 //! 4. The export replaces the store's files and clears the cache: `na_store::export` says what a kill leaves.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Removals, TableName, Unit, UnitOutcome};
+use na_model::{Removals, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportRequest, StoreError};
 
 use crate::config::Config;
@@ -18,12 +18,13 @@ use crate::event::{Event, Observer};
 use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
-use crate::plan::fresh_load::{Base, LetGo};
+use crate::plan::fresh_load::Base;
+use crate::plan::let_go::{LetGo, LoadedParts};
 use crate::plan::removals::{check_share, leave_listing, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::RunPlan;
 use crate::run::report::RunReport;
-use crate::run::steps::{ExportEvents, check_let_go, units_with_tables};
+use crate::run::steps::{ExportEvents, check_let_go};
 use crate::sessions::claims::Claims;
 
 /// A run that holds the lock and has a plan.
@@ -141,13 +142,10 @@ impl LockedRun<'_> {
             return Ok(Replacement::default());
         }
         let cached = cache.units()?;
-        let units: HashMap<Unit, bool> = cached.iter().map(units_with_tables).collect();
-        let tables: HashSet<&TableName> =
-            cached.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
-        let is_loaded = |table: &TableName| tables.contains(table);
-        let let_go = LetGo::of(self.store, &units, is_loaded, outcomes, &self.plan.list.listing)?;
+        let loaded = cached.iter().map(|unit| (&unit.unit, LoadedParts::of_cached(unit))).collect();
+        let let_go = LetGo::of(self.store, &loaded, outcomes, &self.plan.list, &self.config.sessions)?;
         check_let_go(self.config, &let_go)?;
-        let loads_nothing = units.is_empty() && !let_go.is_empty();
+        let loads_nothing = cached.is_empty() && !let_go.is_empty();
         let is_refused = loads_nothing || (!self.config.yes && !let_go.failed.is_empty());
         Ok(Replacement { let_go, is_refused })
     }

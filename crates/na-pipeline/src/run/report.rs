@@ -7,7 +7,7 @@ use na_store::ExportReport;
 
 use crate::event::PlanSummary;
 use crate::load::workers::LoadOutcome;
-use crate::plan::fresh_load::LetGo;
+use crate::plan::let_go::LetGo;
 use crate::plan::run_plan::RunPlan;
 use crate::sessions::session_list::RowCounts;
 

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use na_cache::{Cache, CachedUnit};
-use na_model::Unit;
+use na_cache::Cache;
 use na_store::{ExistingStore, ExportObserver, ExportStep};
 
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::plan::fresh_load::LetGo;
+use crate::plan::let_go::LetGo;
 
 /// Runs on a pool of the run's own threads, Rayon's work included.
 pub(super) fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<T, PipelineError> {
@@ -40,11 +39,6 @@ pub(super) fn check_let_go(config: &Config, let_go: &LetGo) -> Result<(), Pipeli
     }
     let (output, let_go) = (config.output.clone(), let_go.to_string());
     Err(PipelineError::WouldLetGo { output, let_go })
-}
-
-/// A unit with whether it has tables.
-pub(super) fn units_with_tables(cached: &CachedUnit) -> (Unit, bool) {
-    (cached.unit.clone(), !cached.tables.is_empty())
 }
 
 /// An export's steps as events of the run.

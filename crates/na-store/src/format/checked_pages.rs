@@ -13,6 +13,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use parquet::file::reader::Length;
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use crate::format::chunk_hashes::ChunkHashes;
+use crate::format::file_window::FileWindow;
 use crate::format::positioned_file::PositionedFile;
 
 fn wrong(problem: impl Into<String>) -> ParquetError {
@@ -100,6 +102,9 @@ pub(crate) struct OneGroup<'a> {
     pub(crate) metadata: &'a ParquetMetaData,
     pub(crate) group: &'a RowGroupMetaData,
     pub(crate) n_rows: usize,
+    /// Its place in the file, and the hashes that the file has of its chunks.
+    pub(crate) index: usize,
+    pub(crate) hashes: Option<&'a Arc<ChunkHashes>>,
 }
 
 impl RowGroups for OneGroup<'_> {
@@ -109,8 +114,13 @@ impl RowGroups for OneGroup<'_> {
 
     fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
         let chunk = self.group.columns().get(column).ok_or_else(|| wrong("a column is missing"))?;
-        let pages = SerializedPageReader::new(Arc::clone(self.file), chunk, self.n_rows, None)?;
-        Ok(Box::new(OneChunk(Some(Box::new(CheckedPages::new(chunk, pages)?)))))
+        let hash = self.hashes.and_then(|hashes| hashes.get(self.index, column));
+        Ok(Box::new(OneChunk(Some(UnreadChunk {
+            file: Arc::clone(self.file),
+            chunk: chunk.clone(),
+            n_rows: self.n_rows,
+            hash,
+        }))))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -122,13 +132,30 @@ impl RowGroups for OneGroup<'_> {
     }
 }
 
-struct OneChunk(Option<Box<dyn PageReader>>);
+/// A column chunk that is read when its pages are asked for: those of all columns need not be in memory together.
+struct UnreadChunk {
+    file: Arc<PositionedFile>,
+    chunk: ColumnChunkMetaData,
+    n_rows: usize,
+    hash: Option<u32>,
+}
+
+impl UnreadChunk {
+    fn read(&self) -> Result<Box<dyn PageReader>> {
+        let window = FileWindow::read(&self.file, &[&self.chunk])?;
+        window.check(&self.chunk, self.hash)?;
+        let pages = SerializedPageReader::new(Arc::new(window), &self.chunk, self.n_rows, None)?;
+        Ok(Box::new(CheckedPages::new(&self.chunk, pages)?))
+    }
+}
+
+struct OneChunk(Option<UnreadChunk>);
 
 impl Iterator for OneChunk {
     type Item = Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.take().map(Ok)
+        self.0.take().map(|chunk| chunk.read())
     }
 }
 

@@ -3,66 +3,22 @@
 //! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`super::column_chunk_writer`]). Here
 //! one context a thread decompresses the pages.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, StringBuilder};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType};
-use bytes::{Buf, Bytes};
 use parquet::basic::{Compression as Codec, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::checked_pages::CheckedPages;
 use crate::format::column_chunk::with_bytes;
+use crate::format::file_window::FileWindow;
 use crate::format::page_compression::decompress;
-use crate::format::page_size::check_size;
-
-/// A part of a file, in memory.
-#[derive(Debug, Clone)]
-pub(crate) struct Window {
-    pub(crate) bytes: Bytes,
-    /// The offset in the file of its first byte.
-    pub(crate) start: u64,
-    /// Bytes that a page of it decompresses to at most.
-    pub(crate) largest_page: u64,
-}
-
-impl Window {
-    fn slice(&self, start: u64, length: Option<usize>) -> Result<Bytes> {
-        let outside = || ParquetError::General("a column is not where the file says".to_owned());
-        let from = start.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let from = from.filter(|from| *from <= self.bytes.len()).ok_or_else(outside)?;
-        let end = length.map_or(Some(self.bytes.len()), |length| from.checked_add(length));
-        let end = end.filter(|end| *end <= self.bytes.len()).ok_or_else(outside)?;
-        Ok(self.bytes.slice(from..end))
-    }
-}
-
-impl Length for Window {
-    fn len(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
-
-impl ChunkReader for Window {
-    type T = Box<dyn Read + Send>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T> {
-        let bytes = self.slice(start, None)?;
-        check_size(&bytes, self.largest_page)?;
-        Ok(Box::new(bytes.reader()))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        self.slice(start, Some(length))
-    }
-}
 
 /// Whether [`decode`] can read a column chunk as this type.
 pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
@@ -81,7 +37,7 @@ pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> b
 
 /// Decodes a nullable column of `rows` values.
 pub(crate) fn decode(
-    window: &Arc<Window>,
+    window: &Arc<FileWindow>,
     chunk: &ColumnChunkMetaData,
     data_type: &DataType,
     rows: usize,
@@ -147,7 +103,7 @@ fn spread_flags(levels: &[i16], values: Vec<bool>) -> Option<BooleanArray> {
 }
 
 /// Pages of zstd, decompressed.
-struct DecompressedPages(SerializedPageReader<Window>);
+struct DecompressedPages(SerializedPageReader<FileWindow>);
 
 impl Iterator for DecompressedPages {
     type Item = Result<Page>;

@@ -11,6 +11,8 @@ pub(crate) const VERSION: &str = "neuroalign.version";
 pub(crate) const FILE: &str = "neuroalign.file";
 /// When the file was written.
 pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
+/// The hashes of the file's column chunks.
+pub(crate) const CHUNKS: &str = "neuroalign.chunk_hashes";
 /// A name for this state of a long table, new with each write.
 pub(crate) const STATE: &str = "neuroalign.state";
 /// The regions of a long table, as JSON.

@@ -11,15 +11,16 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::format::checked_pages::{OneGroup, fault};
-use crate::format::column_chunk_reader::{Window, can_decode, decode};
+use crate::format::chunk_hashes::ChunkHashes;
+use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::decoder_panic::caught;
+use crate::format::file_window::FileWindow;
+use crate::format::key_value_metadata as keys;
 use crate::format::page_compression::compression_of;
-use crate::format::page_size::largest_page;
 use crate::format::positioned_file::PositionedFile;
 use crate::format::shown_types::{as_shown, shown_schema};
 
@@ -36,6 +37,8 @@ pub(crate) struct ParquetReader {
     metadata: Arc<ParquetMetaData>,
     schema: SchemaRef,
     n_rows: u64,
+    /// `None` for a file of an earlier version, and for one that somebody else wrote.
+    hashes: Option<Arc<ChunkHashes>>,
 }
 
 impl ParquetReader {
@@ -58,10 +61,13 @@ impl ParquetReader {
         }
         let n_rows = metadata.file_metadata().num_rows();
         let n_rows = u64::try_from(n_rows).map_err(|error| StoreError::damaged(path, error))?;
-        let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-        let file = Arc::new(file.with_pages(largest_page(chunks)));
         let schema = Arc::new(shown_schema(read.schema()));
-        Ok(Self { path: path.to_owned(), file, metadata, schema, n_rows })
+        let (path, file) = (path.to_owned(), Arc::new(file));
+        let mut opened = Self { path, file, metadata, schema, n_rows, hashes: None };
+        let hashes = opened.key_value(keys::CHUNKS);
+        let hashes = hashes.and_then(|note| ChunkHashes::of_note(note, opened.row_groups()));
+        opened.hashes = hashes.map(Arc::new);
+        Ok(opened)
     }
 
     /// The same file, open only while it is read. Once another file has replaced it, reading is an error.
@@ -84,9 +90,19 @@ impl ParquetReader {
         &self.schema
     }
 
-    /// The bytes of the file, from which a row group is copied.
-    pub(crate) fn bytes(&self) -> &PositionedFile {
-        &self.file
+    /// The bytes of a column chunk, to be copied.
+    pub(crate) fn chunk(&self, row_group: usize, column: usize) -> Result<FileWindow, StoreError> {
+        let chunk = self.row_groups().get(row_group).and_then(|group| group.columns().get(column));
+        let chunk =
+            chunk.ok_or_else(|| self.damaged(format!("no column {column} in row group {row_group}")))?;
+        let window = FileWindow::read(&self.file, &[chunk]).map_err(|error| self.damaged(error))?;
+        window.check(chunk, self.hash(row_group, column)).map_err(|error| self.damaged(error))?;
+        Ok(window)
+    }
+
+    /// The hash that the file has of a column chunk.
+    fn hash(&self, row_group: usize, column: usize) -> Option<u32> {
+        self.hashes.as_ref()?.get(row_group, column)
     }
 
     pub(crate) fn n_rows(&self) -> u64 {
@@ -180,30 +196,21 @@ impl ParquetReader {
         let (Some(group), Some(chunks)) = (group, chunks) else {
             return self.read_columns(self.schema.fields(), row_group, indices);
         };
-        let window = Arc::new(self.window(&chunks)?);
+        let window = Arc::new(FileWindow::read(&self.file, &chunks).map_err(|error| self.damaged(error))?);
         let rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
-        let decoded = |chunk: &ColumnChunkMetaData, data_type: &DataType| {
-            decode(&window, chunk, data_type, rows).map_err(|error| self.damaged(error))
+        let decoded = |column: usize, chunk: &ColumnChunkMetaData, data_type: &DataType| {
+            let checked = window.check(chunk, self.hash(row_group, column));
+            checked
+                .and_then(|()| decode(&window, chunk, data_type, rows))
+                .map_err(|error| self.damaged(error))
         };
-        let columns = chunks
+        let columns = indices
             .par_iter()
-            .zip(schema.fields().par_iter())
+            .zip(chunks.par_iter().zip(schema.fields().par_iter()))
             .with_min_len(32)
-            .map(|(chunk, field)| caught(&self.path, || decoded(chunk, field.data_type())))
+            .map(|(column, (chunk, field))| caught(&self.path, || decoded(*column, chunk, field.data_type())))
             .collect::<Result<Vec<ArrayRef>, StoreError>>()?;
         RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| self.damaged(error))
-    }
-
-    /// Reads the bytes from the first of these column chunks to the last at once.
-    fn window(&self, chunks: &[&ColumnChunkMetaData]) -> Result<Window, StoreError> {
-        let (mut start, mut end) = (u64::MAX, 0);
-        for (first, length) in chunks.iter().map(|chunk| chunk.byte_range()) {
-            start = start.min(first);
-            end = end.max(first + length);
-        }
-        let length = usize::try_from(end.saturating_sub(start)).map_err(|error| self.damaged(error))?;
-        let bytes = self.file.get_bytes(start.min(end), length).map_err(|error| self.damaged(error))?;
-        Ok(Window { bytes, start: start.min(end), largest_page: largest_page(chunks.iter().copied()) })
     }
 
     /// Reads the columns with these indices, in the file's order. `fields` has a field for each column of the file.
@@ -219,7 +226,8 @@ impl ParquetReader {
         let field = |index: &usize| fields.get(*index).cloned();
         let shown: Option<Fields> = indices.iter().map(field).collect();
         let shown = shown.ok_or_else(|| self.damaged("a column is missing"))?;
-        let group = OneGroup { file: &self.file, metadata: &self.metadata, group, n_rows };
+        let (file, metadata, hashes) = (&self.file, &self.metadata, self.hashes.as_ref());
+        let group = OneGroup { file, metadata, group, n_rows, index: row_group, hashes };
         caught(&self.path, || {
             let batch = decode_group(&group, fields, indices).map_err(|error| self.damaged(error))?;
             if batch.num_rows() != n_rows {

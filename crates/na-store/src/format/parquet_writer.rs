@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use crate::error::StoreError;
 use crate::format::atomic_file::AtomicFile;
 use crate::format::byte_stream_split::encode_doubles;
+use crate::format::chunk_hashes::{ChunkHasher, HashedChunks};
 use crate::format::column_chunk::{ColumnChunk, closed};
 use crate::format::column_chunk_writer::encode;
 use crate::format::file_changes::FileChanges;
@@ -43,7 +44,8 @@ enum Encoded {
 /// A Parquet file that is being written.
 pub(crate) struct ParquetWriter<'a> {
     atomic: AtomicFile<'a>,
-    writer: SerializedFileWriter<BufWriter<HashedFile>>,
+    writer: SerializedFileWriter<HashedChunks<BufWriter<HashedFile>>>,
+    hasher: ChunkHasher,
     row_groups: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     /// Properties of columns whose pages are compressed here. `None` unless the compression is zstd.
@@ -62,6 +64,8 @@ impl<'a> ParquetWriter<'a> {
     ) -> Result<Self, StoreError> {
         let failed = StoreError::parquet(path);
         let (atomic, file) = AtomicFile::create(path, changes)?;
+        let hasher = ChunkHasher::new();
+        let file = HashedChunks { file, hasher: hasher.clone() };
         let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
         let name = file_name.to_string_lossy().into_owned();
         let key_values = &[key_values, &[(keys::FILE, name)]].concat();
@@ -76,7 +80,8 @@ impl<'a> ParquetWriter<'a> {
         let (writer, row_groups) = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
             .and_then(ArrowWriter::into_serialized_writer)
             .map_err(&failed)?;
-        Ok(Self { atomic, writer, row_groups, schema: Arc::clone(schema), uncompressed, n_groups: 0 })
+        let schema = Arc::clone(schema);
+        Ok(Self { atomic, writer, hasher, row_groups, schema, uncompressed, n_groups: 0 })
     }
 
     /// Writes a row group. `column` gives the parts of the column with an index. Columns are encoded in parallel.
@@ -131,8 +136,14 @@ impl<'a> ParquetWriter<'a> {
         let mut group = self.writer.next_row_group()?;
         for chunk in chunks {
             match chunk {
-                Encoded::Here(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
-                Encoded::ByParquet(chunk) => chunk.append_to_row_group(&mut group)?,
+                Encoded::Here(chunk) => {
+                    self.hasher.expect(chunk.bytes.len());
+                    group.append_column(&chunk.bytes, chunk.close)?;
+                }
+                Encoded::ByParquet(chunk) => {
+                    self.hasher.expect(usize::try_from(chunk.close().bytes_written)?);
+                    chunk.append_to_row_group(&mut group)?;
+                }
             }
         }
         group.close()?;
@@ -156,9 +167,11 @@ impl<'a> ParquetWriter<'a> {
             return Err(StoreError::damaged(from.path(), format!("no row group {row_group}")));
         };
         let mut group = self.writer.next_row_group().map_err(&failed)?;
-        for column in metadata.columns() {
+        for (index, column) in metadata.columns().iter().enumerate() {
             let close = closed(column.clone()).map_err(&failed)?;
-            group.append_column(from.bytes(), close).map_err(&failed)?;
+            let bytes = from.chunk(row_group, index)?;
+            self.hasher.expect(usize::try_from(close.bytes_written).map_err(|error| failed(error.into()))?);
+            group.append_column(&bytes, close).map_err(&failed)?;
         }
         group.close().map_err(&failed)?;
         self.n_groups += 1;
@@ -166,9 +179,14 @@ impl<'a> ParquetWriter<'a> {
     }
 
     /// Writes the footer and commits the file.
-    pub(crate) fn commit(self) -> Result<(), StoreError> {
-        let file = self.writer.into_inner().map_err(StoreError::parquet(self.atomic.path()))?;
-        self.atomic.commit(file)
+    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+        let failed = StoreError::parquet(self.atomic.path());
+        // The hasher has all chunks only now.
+        self.writer.flush().map_err(|error| failed(error.into()))?;
+        let note = self.hasher.note(self.writer.flushed_row_groups().iter());
+        self.writer.append_key_value_metadata(KeyValue::new(keys::CHUNKS.to_owned(), note));
+        let file = self.writer.into_inner().map_err(&failed)?;
+        self.atomic.commit(file.file)
     }
 }
 

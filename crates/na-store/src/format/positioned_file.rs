@@ -1,7 +1,7 @@
 //! A file that many threads read at once, each from a position of its own.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::format::page_size::check_size;
 use crate::format::reopened_file::ReopenedFile;
 
 /// A file without a shared position. Parquet's own reader of [`File`] seeks, and all handles of one open file share their
@@ -20,20 +19,13 @@ pub(crate) struct PositionedFile {
     /// Keeps the file open. `None` if it is open only while it is read.
     _open: Option<Arc<File>>,
     length: u64,
-    /// Bytes that pages decompress to at most. `None` until the footer is read.
-    largest_page: Option<u64>,
 }
 
 impl PositionedFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let (handle, file) = ReopenedFile::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { handle: Arc::new(handle), _open: Some(file), length, largest_page: None })
-    }
-
-    /// The same file after its footer is read: from here on pages are read, and their sizes checked.
-    pub(crate) fn with_pages(self, largest_page: u64) -> Self {
-        Self { largest_page: Some(largest_page), ..self }
+        Ok(Self { handle: Arc::new(handle), _open: Some(file), length })
     }
 
     /// The same file, open only while it is read.
@@ -56,14 +48,8 @@ impl Length for PositionedFile {
 impl ChunkReader for PositionedFile {
     type T = BufReader<ReadFrom>;
 
-    /// Reads from the beginning of a page; before [`PositionedFile::with_pages`], from anywhere.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        let from = ReadFrom { file: self.handle.file()?, position: start };
-        let mut reader = BufReader::with_capacity(1 << 18, from);
-        if let Some(largest) = self.largest_page {
-            check_size(reader.fill_buf()?, largest)?;
-        }
-        Ok(reader)
+        Ok(BufReader::new(ReadFrom { file: self.handle.file()?, position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {

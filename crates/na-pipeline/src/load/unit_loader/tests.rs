@@ -82,7 +82,6 @@ fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
         index: 0,
         is_changed: false,
         known_read_at: na_model::ReadAt::UNKNOWN,
-        has_tables: true,
         loses_volume: false,
         unit: Unit::new(session, Modality::Anatomical),
         known_tiv: known_tiv.to_vec(),

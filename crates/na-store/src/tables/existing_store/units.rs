@@ -1,8 +1,8 @@
 //! The units of a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use na_model::{MapSource, Modality, SourceKind, TableName, Unit};
+use na_model::{MapSource, Modality, Session, SourceKind, TableName, Unit};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
@@ -19,7 +19,7 @@ impl ExistingStore {
     /// # Errors
     /// A store that cannot be read.
     pub fn units(&self) -> Result<BTreeMap<Unit, BTreeSet<TableName>>, StoreError> {
-        let volumes = TivTable::read(self.output())?.0.into_keys();
+        let volumes = self.sessions_with_volume()?.into_iter();
         let mut units: BTreeMap<Unit, BTreeSet<TableName>> =
             volumes.map(|session| (Unit::new(session, Modality::Anatomical), BTreeSet::new())).collect();
         for table in self.long_tables()? {
@@ -30,6 +30,29 @@ impl ExistingStore {
             }
         }
         Ok(units)
+    }
+
+    /// The sessions with total intracranial volume.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn sessions_with_volume(&self) -> Result<HashSet<Session>, StoreError> {
+        Ok(TivTable::read(self.output())?.0.into_keys().collect())
+    }
+
+    /// Calls `each` for every session, table and map that has rows, table by table.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn for_each_map(
+        &self,
+        mut each: impl FnMut(&Session, &TableName, Option<&MapSource>),
+    ) -> Result<(), StoreError> {
+        for table in self.long_tables()? {
+            let Some(long) = self.long_file(table)? else { continue };
+            long.index.rows().into_keys().for_each(|(session, map)| each(session, table, map.as_ref()));
+        }
+        Ok(())
     }
 
     /// The rows for which the store does not know the file: the pandas package does not record it. Tables are read only if the
@@ -43,13 +66,10 @@ impl ExistingStore {
         if record.is_some_and(|record| record.rows_without_files == Some(false)) {
             return Ok(tables);
         }
-        for table in self.long_tables()? {
-            let Some(long) = self.long_file(table)? else { continue };
-            for (session, map) in long.index.rows().into_keys() {
-                let unit = Unit::new(session.clone(), table.modality());
-                tables.entry(unit).or_default().insert((table.clone(), map.clone()));
-            }
-        }
+        self.for_each_map(|session, table, map| {
+            let unit = Unit::new(session.clone(), table.modality());
+            tables.entry(unit).or_default().insert((table.clone(), map.cloned()));
+        })?;
         self.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
             remove_known(&mut tables, stored);
             Ok(())
