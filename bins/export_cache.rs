@@ -22,7 +22,7 @@ use crate::options::withdrawn;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::summary::{tell_withdrawn, withdrawn_json};
+use crate::withdrawn::{tell_withdrawn, withdrawn_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -229,10 +229,11 @@ fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, no_export: 
         });
         return format!("{value:#}\n");
     }
-    let mut text = format!(
-        "{n_sessions} sessions of {n_subjects} subjects who withdrew were in {}.\n",
-        output.display()
-    );
+    let output = output.display();
+    let mut text = match n_sessions {
+        0 => format!("Nobody who withdrew is in {output}: nothing was taken out.\n"),
+        _ => format!("{n_sessions} sessions of {n_subjects} subjects who withdrew were in {output}.\n"),
+    };
     if beside_fresh_load {
         text.push_str("The load with --force that has not come to its end is kept without them: nothing was exported.\n");
     }

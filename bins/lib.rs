@@ -40,5 +40,6 @@ mod progress;
 mod settings;
 mod signals;
 mod summary;
+mod withdrawn;
 
 pub use panics::keep_quiet_about_caught_panics;

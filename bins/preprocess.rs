@@ -11,7 +11,8 @@ use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::summary::{Summary, tell_withdrawn};
+use crate::summary::Summary;
+use crate::withdrawn::tell_withdrawn;
 use crate::{collisions, logging};
 
 /// Runs the command with these arguments, the program's name first, and returns its exit status.

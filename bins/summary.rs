@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use na_model::{KEPT, Leaving, Modality, Session, Unit, UnitOutcome, UnitStatus};
-use na_pipeline::{Config, RunReport, Withdrew};
+use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
+use na_pipeline::{Config, PlanSummary, RunReport, Withdrew};
 use na_store::ExportReport;
 use serde_json::{Value, json};
+
+use crate::withdrawn::withdrawn_json;
 
 /// Units that are listed of each kind; `sessions.tsv` has all.
 const LISTED: usize = 20;
@@ -26,7 +28,7 @@ impl Summary<'_> {
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "{name:<10}{value}");
         };
-        line("Sessions", &number(plan.sessions));
+        line("Sessions", &sessions_of(plan));
         if let Some(rows) = rows(report) {
             line("Rows", &rows);
         }
@@ -68,7 +70,8 @@ impl Summary<'_> {
         let _ = writeln!(text, "{:<10}{:.1} s", "Time", self.elapsed.as_secs_f64());
         list(&mut text, "Missing", &report.outcomes, UnitStatus::Missing);
         list(&mut text, "Failed", &report.outcomes, UnitStatus::Failed);
-        lines(&mut text, if self.dry_run { "Would go" } else { "Gone" }, report.removals.lines());
+        let title = if self.dry_run { "Would go" } else { "Gone" };
+        lines(&mut text, title, report.removals.lines(), "--json");
         if count(UnitStatus::Failed) > 0 && !self.dry_run {
             text.push_str("\nFix these files and run the same command again: it loads what is missing.\n");
         }
@@ -127,6 +130,9 @@ impl Summary<'_> {
                 Some(why) => format!("Nothing was done: --dry-run. The run would stop: {why}"),
             },
             (Some(_), false) => format!("The store is in {output}."),
+            (None, false) if self.withdrew.taken_out.n_sessions > 0 => {
+                format!("Nothing else to do: the store in {output} has all that is left.")
+            }
             (None, false) => format!("Nothing to do: the store in {output} has it all."),
         }
     }
@@ -169,6 +175,13 @@ impl Summary<'_> {
             "seconds": self.elapsed.as_secs_f64(),
         });
         format!("{value:#}\n")
+    }
+}
+
+fn sessions_of(plan: &PlanSummary) -> String {
+    match plan.chosen {
+        Some(chosen) => format!("{}, {} of them chosen", number(plan.sessions), number(chosen)),
+        None => number(plan.sessions),
     }
 }
 
@@ -230,66 +243,6 @@ fn store_json(export: &ExportReport) -> Value {
     })
 }
 
-/// A withdrawal as JSON. A dry run also lists the sessions that it would take out.
-pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> Value {
-    let mut value = json!({
-        "n_subjects": withdrew.taken_out.n_subjects,
-        "n_sessions": withdrew.taken_out.n_sessions,
-        "lines": withdrew.n_lines,
-        "lines_of_nobody": withdrew.of_nobody,
-        "near_misses": withdrew.near_misses,
-        "named_in_cells": withdrew.named_in_cells,
-        "unclear_lines": withdrew.unclear.iter().map(|unclear| unclear.line).collect::<Vec<_>>(),
-    });
-    if let (true, Some(value)) = (dry_run, value.as_object_mut()) {
-        let session = |session: &Session| json!({ "subject_code": session.subject.as_str(), "session_id": session.id_str() });
-        value.insert("sessions".to_owned(), withdrew.sessions.iter().map(session).collect());
-    }
-    value
-}
-
-/// Logs what the user should know of a withdrawal.
-pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
-    if withdrew.taken_out.n_sessions > 0 && !dry_run {
-        tracing::warn!(
-            "{} sessions of {} subjects who withdrew were taken out of the store; logs, copies and backups are not reached",
-            withdrew.taken_out.n_sessions,
-            withdrew.taken_out.n_subjects
-        );
-    }
-    if withdrew.of_nobody > 0 {
-        let (of_nobody, lines) = (withdrew.of_nobody, withdrew.n_lines);
-        let note = format!(
-            "{of_nobody} of {lines} lines of the list of withdrawals mean nobody whom the store has: taken out before, or never in \
-             it"
-        );
-        // Users give the same list with every run: only a new one is worth a warning.
-        if withdrew.is_known { tracing::info!("{note}") } else { tracing::warn!("{note}") }
-    }
-    if !withdrew.unclear.is_empty() {
-        let lines: Vec<String> = withdrew.unclear.iter().map(|unclear| unclear.line.to_string()).collect();
-        tracing::warn!(
-            "lines of the list of withdrawals have somebody whom the store has, and took nobody out, as the session is not there \
-             or the line is not clear: {}",
-            lines.join(", ")
-        );
-    }
-    if !withdrew.named_in_cells.is_empty() {
-        let cells = withdrew.named_in_cells.iter().map(|(column, n)| format!("{column} ({n} rows)"));
-        tracing::warn!(
-            "text of other sessions names somebody who withdrew, and was not changed: {}",
-            cells.collect::<Vec<_>>().join(", ")
-        );
-    }
-    if withdrew.near_misses > 0 {
-        tracing::warn!(
-            "{} lines of the list of withdrawals have the letters and digits of a subject and not its code: they mean nobody; \
-             write the codes as the store has them if they are meant",
-            withdrew.near_misses
-        );
-    }
-}
-
 /// Counts the session list's rows by what became of them. `None` if each is a session.
 fn rows(report: &RunReport) -> Option<String> {
     let counts = &report.rows;
@@ -321,11 +274,12 @@ fn list(text: &mut String, title: &str, outcomes: &[UnitOutcome], status: UnitSt
     if outcomes.is_empty() {
         return;
     }
-    lines(text, title, outcomes.into_iter().map(|outcome| format!("{}: {}", outcome.unit, outcome.reason)));
+    let outcomes = outcomes.into_iter().map(|outcome| format!("{}: {}", outcome.unit, outcome.reason));
+    lines(text, title, outcomes, "sessions.tsv in the store, or --json");
 }
 
-/// Some lines below a title, and how many more there are.
-fn lines(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+/// Some lines below a title, and how many more there are, with what has all of them.
+fn lines(text: &mut String, title: &str, lines: impl Iterator<Item = String>, all: &str) {
     let mut lines = lines.peekable();
     if lines.peek().is_none() {
         return;
@@ -336,11 +290,11 @@ fn lines(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
     }
     match lines.count() {
         0 => {}
-        more => drop(writeln!(text, "  and {} more: see sessions.tsv in the store, or --json", number(more))),
+        more => drop(writeln!(text, "  and {} more: see {all}", number(more))),
     }
 }
 
-fn number(n: usize) -> String {
+pub(crate) fn number(n: usize) -> String {
     thousands(u64::try_from(n).unwrap_or(u64::MAX))
 }
 

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use na_store::{FeatureStore, ReadOptions};
 use support::cohort::{Cohort, anatomical, diffusion, tiv_path, tsv};
 use support::store::Store;
@@ -211,6 +213,17 @@ fn sessions_that_are_not_listed_stay_until_they_are_pruned() {
 }
 
 #[test]
+fn where_more_left_than_are_shown_it_says_where_all_of_them_are() {
+    let sessions: Vec<String> = (1..=12).map(|n| format!("{n:04}")).collect();
+    let sessions: Vec<(&str, &str)> = sessions.iter().map(|code| (code.as_str(), "1")).collect();
+    let cohort = Cohort::of(&sessions);
+    cohort.run(&[]).ended(0);
+    cohort.list_of(&sessions[..1]);
+    let ran = cohort.run(&["--prune-unlisted", "--yes"]).ended(0).says(&["and 2 more: see --json"]);
+    ran.keeps_quiet_about(&["sessions.tsv"]);
+}
+
+#[test]
 fn a_row_of_nobody_keeps_the_unlisted_where_they_are() {
     let cohort = Cohort::of(&[("20250727", "1"), B]);
     cohort.run(&[]).ended(0);
@@ -233,7 +246,7 @@ fn labels_choose_what_is_read_again_and_all_else_stays() {
     cohort.run(&["--participant-label", "9"]).ended(1).says(&["--participant-label 9"]);
     cohort.add("0004", "1");
     cohort.list_of(&[A, B, C, ("0004", "1"), ("0005", "1")]);
-    cohort.run(&["--participant-label", "1"]).ended(0);
+    cohort.run(&["--participant-label", "1"]).ended(0).says(&["1 of them chosen"]);
     let reason = cohort.standing("0004", "1", "anatomical").1;
     assert!(reason.contains("labels"), "{reason}");
     cohort.run(&[]).ended(0);
@@ -332,4 +345,26 @@ fn whoever_may_be_meant_by_a_row_is_not_unlisted() {
     let rows = cohort.session_rows();
     let of_last: Vec<_> = rows.iter().filter(|row| row[0] == "WXQ77Z").collect();
     assert!(of_last.iter().all(|row| row[1] == "1" && row[3] == "loaded"), "{of_last:?}");
+}
+
+#[test]
+fn what_a_gone_file_was_looked_into_for_is_forgotten_though_the_session_has_another() {
+    let cohort = Cohort::of(&[A, B]);
+    let table = anatomical(A.0, A.1, "GM");
+    let beside = format!("{}/sub-{}_ses-{}_tiv.tsv", Path::new(&table).parent().unwrap().display(), A.0, A.1);
+    cohort.write(&beside, "vol_TIV\n1500.5\n");
+    cohort.run(&[]).ended(0);
+    let paths = || {
+        let sources = Store::read(&cohort.store());
+        let paths = sources.table("sources.parquet").column("path").into_iter().map(str::to_owned);
+        paths.filter(|path| path.contains("sub-0001") && path.contains("anat")).collect::<Vec<_>>()
+    };
+    assert!(paths().iter().any(|path| path.ends_with("_tiv.tsv")));
+    cohort.remove(&beside);
+    for tissue in ["GM", "WM", "CT"] {
+        cohort.remove(&anatomical(A.0, A.1, tissue));
+    }
+    cohort.run(&["--prune", "--yes"]).ended(0);
+    assert_eq!(paths(), [tiv_path(A.0, A.1).strip_prefix("cat12/").unwrap()]);
+    cohort.run(&["--prune"]).ended(0).says(&["Nothing to do"]);
 }

@@ -129,6 +129,35 @@ fn a_list_that_would_take_much_of_the_store_is_taken_for_the_wrong_file() {
 }
 
 #[test]
+fn a_code_that_a_spreadsheet_took_the_digits_of_ends_with_its_line() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "subject\n1.02E+02\n0002\n");
+    for ran in [cohort.run(&WITHDRAWN), cohort.export_cache(&WITHDRAWN)] {
+        ran.ended(1).says(&["line 2", "scientific notation"]).keeps_quiet_about(&["1.02E"]);
+    }
+    assert_eq!(n_sessions(&cohort), 2);
+    cohort.run(&with(&["--yes"])).ended(0);
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn files_of_others_beside_the_store_are_told_as_nobody_looks_into_them() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    for file in ["notes.txt", "long/mine.csv", "backup/old.parquet"] {
+        cohort.write(&format!("data/processed/{file}"), "sub-0002");
+    }
+    let copy = cohort.store().join("long/anatomical_xx.parquet");
+    fs::copy(cohort.store().join("long/anatomical_gm.parquet"), copy).unwrap();
+    cohort.write("withdrawn.csv", "0002\n");
+    let told = cohort.export_cache(&WITHDRAWN).ended(0);
+    told.says(&["nobody looked into", "backup/, long/anatomical_xx.parquet, long/mine.csv, notes.txt"]);
+    let again = cohort.export_cache(&WITHDRAWN).ended(0).says(&["Nobody who withdrew is in"]);
+    again.keeps_quiet_about(&["notes.txt"]);
+}
+
+#[test]
 fn lines_that_mean_nobody_are_counted_and_not_repeated() {
     let cohort = Cohort::of(&[A, B, C]);
     cohort.run(&[]).ended(0);

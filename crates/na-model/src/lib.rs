@@ -29,6 +29,7 @@ mod measurement_unit;
 mod metric;
 mod missing;
 mod named;
+mod named_in_cells;
 mod number;
 mod read_at;
 mod region;

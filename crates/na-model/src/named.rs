@@ -33,11 +33,13 @@ const FEWEST_DIGITS: usize = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
     /// Who withdrew, each with the visits that did; all of them where there are none.
-    gone: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
+    pub(crate) gone: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
     by_letters: BTreeMap<String, SubjectCode>,
     by_number: BTreeMap<String, SubjectCode>,
     /// Who stays, each with the visits that do: their codes name nobody else.
-    staying: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
+    pub(crate) staying: BTreeMap<SubjectCode, BTreeSet<SessionId>>,
+    /// See [`Names::are_in_cell`].
+    pub(crate) letters_in_words: BTreeSet<String>,
 }
 
 impl Names {
@@ -69,6 +71,7 @@ impl Names {
             let number = code_number(subject.as_str());
             names.by_number.extend(number.map(|number| (number, subject.clone())));
         }
+        names.letters_in_words = names.to_letters_in_words();
         names
     }
 
@@ -96,10 +99,14 @@ impl Names {
 
     /// Whether a word is the number of one who withdrew whole, and the code of nobody who stays.
     fn have_number(&self, word: &str) -> bool {
-        let number = code_number(word).filter(|_| word.len() >= FEWEST_DIGITS);
-        let Some(code) = number.and_then(|number| self.by_number.get(&number)) else { return false };
         let stays = SubjectCode::clean(word).is_ok_and(|written| self.staying.contains_key(&written));
-        !stays && self.gone.get(code).is_some_and(BTreeSet::is_empty)
+        word.len() >= FEWEST_DIGITS && !stays && self.is_number_gone(word)
+    }
+
+    /// Whether a word equals the number of one who withdrew whole.
+    pub(crate) fn is_number_gone(&self, word: &str) -> bool {
+        let code = code_number(word).and_then(|number| self.by_number.get(&number));
+        code.and_then(|code| self.gone.get(code)).is_some_and(BTreeSet::is_empty)
     }
 
     /// Replaces a reason that names one of them; whether it did.

@@ -63,7 +63,7 @@ pub enum PipelineError {
     /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
-         --qsiparc (QSIPARC_PATH) for diffusion tables"
+         --qsiparc (QSIPARC_PATH) for diffusion tables, and not --no-anatomical or --no-diffusion for both"
     )]
     NothingToLoad,
     /// Two inputs bring the same.

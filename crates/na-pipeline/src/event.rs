@@ -25,6 +25,8 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PlanSummary {
     pub sessions: usize,
+    /// Those of them that labels choose. `None` without labels.
+    pub chosen: Option<usize>,
     pub to_load: usize,
     /// Those of them that the store has and whose files changed.
     pub changed: usize,

@@ -1,6 +1,7 @@
 //! Verifies a whole store: every file is as it was written, and the files agree with each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, WideFeature};
@@ -29,7 +30,7 @@ pub struct Verification {
     pub n_files: usize,
     /// The number of files without a hash in the manifest: an earlier version wrote them.
     pub n_without_hash: usize,
-    /// The files that have a problem, each with a line that says which.
+    /// The files that have a problem, each once, with a line that says which.
     pub problems: Vec<(PathBuf, String)>,
 }
 
@@ -74,6 +75,7 @@ impl Verifier {
 
     fn verify(&mut self) {
         let Some(manifest) = self.store.written_manifest().cloned() else {
+            self.found.n_files += 1;
             self.report(MANIFEST_FILE, "there is none that can be understood: a run makes it again");
             return;
         };
@@ -104,7 +106,13 @@ impl Verifier {
     }
 
     fn report(&mut self, path: &str, problem: &str) {
-        self.found.problems.push((self.store.output().join(path), problem.to_owned()));
+        let path = self.store.output().join(path);
+        match self.found.problems.iter_mut().find(|(known, _)| *known == path) {
+            // The first says what the others follow from.
+            Some((_, known)) if known.contains(problem) => {}
+            Some((_, known)) => drop(write!(known, "; {problem}")),
+            None => self.found.problems.push((path, problem.to_owned())),
+        }
     }
 
     /// Verifies a Parquet file: its hash, then its content by `look`.

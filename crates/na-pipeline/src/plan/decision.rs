@@ -159,8 +159,9 @@ impl Decider<'_> {
         absent: &AbsentFiles,
     ) -> Result<Decision, UnitError> {
         let has_changed = self.changes.any(found, &record.sources)?;
-        let loses_volume = self.config.prune && absent.volume;
-        if !(has_changed || self.config.reload || loses_volume) {
+        let mut candidates = record.sources.iter();
+        let forgets = absent.volume || candidates.any(|source| is_absent(source, found));
+        if !(has_changed || self.config.reload || (self.config.prune && forgets)) {
             return Ok(Decision::Skip);
         }
         // Without a record of its files nobody can say whether its content is another.

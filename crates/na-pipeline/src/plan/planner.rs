@@ -67,6 +67,7 @@ impl Planner<'_> {
     /// Adds the decisions in the list's order, then those of units that are not listed.
     fn fill(&self, mut plan: UnitPlan, mut made: HashMap<Unit, UnitDecision>) -> UnitPlan {
         plan.summary.sessions = self.list.listing.rows.len();
+        plan.summary.chosen = self.chosen.as_ref().map(HashSet::len);
         for (index, unit) in self.listed_units() {
             if let Some(decided) = made.remove(&unit) {
                 plan.add(index, unit, decided);

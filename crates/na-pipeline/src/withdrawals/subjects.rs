@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use na_model::{Session, SessionId, SubjectCode, code_letters, visible};
 
 use crate::identifiers::name_match::{IdKind, number};
-use crate::identifiers::spreadsheet_numbers::without_decimal_zeros;
+use crate::identifiers::spreadsheet_numbers::{is_scientific, without_decimal_zeros};
 use crate::withdrawals::participant::{Beside, Participant, keyed};
 
 /// What separates codes that were written into one cell.
@@ -18,6 +18,8 @@ pub enum Doubt {
     NoSuchSession,
     /// The line has a known subject among other words or codes.
     MoreThanACode,
+    /// The code is a number in scientific notation: a spreadsheet took its digits.
+    DigitsLost,
 }
 
 /// Known subjects, looked up by what lines of a list say.
@@ -59,8 +61,12 @@ impl<'s> Subjects<'s> {
             Beside::Session(_) => &[][..],
             Beside::Unnamed(cells) => cells,
         };
-        let Some(subject) = self.meant_by(keyed(&participant.subject).0) else {
-            return self.meaning_of_words(&participant.subject, unnamed);
+        let written = keyed(&participant.subject).0;
+        let Some(subject) = self.meant_by(written) else {
+            return match is_scientific(&visible(written, IdKind::Subject.prefix())) {
+                true => Meaning::Unclear(Doubt::DigitsLost, None),
+                false => self.meaning_of_words(&participant.subject, unnamed),
+            };
         };
         let is_of_others = |cell: &String| self.code(cell).is_some_and(|code| code != subject);
         let Some(written) = participant.session() else {

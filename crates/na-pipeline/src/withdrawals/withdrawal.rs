@@ -37,6 +37,8 @@ pub struct Withdrew {
     pub unclear: Vec<Unclear>,
     /// Rows of other sessions with a text that names one of them, by file and column: they stay.
     pub named_in_cells: BTreeMap<String, u64>,
+    /// Files and folders in the output that are not the store's: nobody looked into them.
+    pub files_of_others: BTreeSet<String>,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
 }
@@ -67,15 +69,18 @@ pub fn withdraw(
         return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
     }
     let mut taken_out = Withdrawal::default();
-    let mut named_in_cells = BTreeMap::new();
+    let (mut named_in_cells, mut files_of_others) = (BTreeMap::new(), BTreeSet::new());
     if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(&store, &meant.names)? {
         taken_out = na_store::withdraw(&lock, &meant.sessions, &meant.names, n_listed, observer)?;
-        named_in_cells = na_store::named_in_cells(&ExistingStore::open(output)?, &meant.names)?;
+        let store = ExistingStore::open(output)?;
+        named_in_cells = na_store::named_in_cells(&store, &meant.names)?;
+        files_of_others = store.files_of_others()?;
     } else {
         // Half-written files of a killed run may hold somebody who withdrew.
         na_store::finish_commit(&lock, observer)?;
     }
-    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, ..Withdrew::of(meant, is_known) })
+    let withdrew = Withdrew::of(meant, is_known);
+    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, files_of_others, ..withdrew })
 }
 
 /// What [`withdraw`] would take out.
@@ -121,6 +126,9 @@ impl Unclear {
                 )
             }
             Doubt::MoreThanACode => format!("line {line} has a known subject among other words or codes"),
+            Doubt::DigitsLost => {
+                format!("line {line} has a number in scientific notation, whose digits were lost")
+            }
         }
     }
 }

@@ -227,9 +227,11 @@ mod tests {
 
     #[test]
     fn a_known_subject_in_a_line_that_is_not_clear_is_told_by_its_line_and_stays() {
-        use Doubt::{MoreThanACode, NoSuchSession};
+        use Doubt::{DigitsLost, MoreThanACode, NoSuchSession};
         let known = sessions(&[("7", "1"), ("8", "1"), ("3", "1"), ("WXQ77Z", "1")]);
         for (list, doubt) in [
+            ("1.02E+02\n", DigitsLost),
+            ("subject\nsub-7e+10\n", DigitsLost),
             ("WXQ77Z,moved\n", NoSuchSession),
             ("7,9\n", NoSuchSession),
             ("subject,session\n7,moved abroad\n", NoSuchSession),

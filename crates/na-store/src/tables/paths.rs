@@ -21,7 +21,7 @@ pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
 const TOP_FILES: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
 
 /// The folders of tables and features.
-const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
+pub(crate) const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
 
 /// Whether the store in `output` may write a file at this path, however the path is spelled and through whichever links. The
 /// content of a file there does not matter.
@@ -44,7 +44,8 @@ fn has_name(path: &Path, is_it: impl Fn(&str) -> bool) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(is_it)
 }
 
-fn is_top_file(name: &str) -> bool {
+/// Whether a file in the output folder itself is the store's or the cache's, by its name.
+pub(crate) fn is_top_file(name: &str) -> bool {
     TOP_FILES.contains(&name) || is_temporary(name) || is_of_cache(name)
 }
 
@@ -105,6 +106,14 @@ pub(crate) fn wide_files_by_name(output: &Path) -> Result<Vec<String>, StoreErro
     Ok(files)
 }
 
+/// The entries of a folder. None if it does not exist.
+pub(crate) fn entries(folder: &Path) -> Result<impl Iterator<Item = io::Result<fs::DirEntry>>, StoreError> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        entries => Ok(Some(entries.map_err(StoreError::io("list", folder))?).into_iter().flatten()),
+    }
+}
+
 /// Deletes the temporary files of interrupted exports.
 pub(crate) fn remove_temporaries_of_store(output: &Path) -> Result<(), StoreError> {
     remove_temporaries(output)?;
@@ -113,12 +122,8 @@ pub(crate) fn remove_temporaries_of_store(output: &Path) -> Result<(), StoreErro
 
 /// The stems of a folder's Parquet files, in name order. None if the folder does not exist.
 fn parquet_stems(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io("list", folder))?,
-    };
     let mut stems = Vec::new();
-    for entry in entries {
+    for entry in entries(folder)? {
         let path: PathBuf = entry.map_err(StoreError::io("list", folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         match name.and_then(|name| name.strip_suffix(".parquet")) {

@@ -37,7 +37,7 @@ pub fn named_in_cells(store: &ExistingStore, names: &Names) -> Result<BTreeMap<S
                 let cells = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
                 // Many rows have the same text.
                 let mut seen: HashMap<&str, bool> = HashMap::new();
-                let is_named = |text| *seen.entry(text).or_insert_with(|| names.are_in_path(text));
+                let is_named = |text| *seen.entry(text).or_insert_with(|| names.are_in_cell(text));
                 let n =
                     cells.into_iter().flatten().flatten().map(is_named).filter(|is_named| *is_named).count();
                 if n > 0 {

@@ -1,6 +1,6 @@
 //! The store in an output folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +100,14 @@ impl ExistingStore {
     /// [`StoreError::Foreign`]; a file that cannot be read.
     pub fn check(&self) -> Result<(), StoreError> {
         self.own_files.check()
+    }
+
+    /// Files and folders in the output folder that are not the store's, as paths under it. Folders end in `/`.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be read.
+    pub fn files_of_others(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.own_files.others()
     }
 
     /// Refuses other programs' files at the paths of some tables, and of the features that these may give.

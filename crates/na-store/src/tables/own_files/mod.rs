@@ -268,5 +268,6 @@ fn is_session_table(path: &Path) -> Result<bool, StoreError> {
     Ok(line == HEADER || fs::metadata(path).is_ok_and(|file| file.len() == 0))
 }
 
+mod others;
 #[cfg(test)]
 mod tests;
