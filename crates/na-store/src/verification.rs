@@ -13,7 +13,7 @@ use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::table_of;
 use crate::tables::long_file::kind_of;
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_index::file_index::{decoded, index_of};
 use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
@@ -150,7 +150,12 @@ impl Verifier {
         decode(file)?;
         let name = TableName::parse(&entry.name).map_err(|error| error.to_string())?;
         let kind = kind_of(&name, file).map_err(|error| error.to_string())?;
-        let index = LongIndex::read(file, &kind.region_key).map_err(|error| error.to_string())?;
+        let groups = 0..file.row_groups().len();
+        let index = decoded(file, &kind.region_key, groups).map_err(|error| error.to_string())?;
+        let in_footer = index_of(file, &kind.region_key).map_err(|error| error.to_string())?;
+        if in_footer != index {
+            return Err("its index is not of its rows".to_owned());
+        }
         check_count("rows", file.n_rows(), entry.n_rows)?;
         check_count("sessions", count(index.sessions.len()), entry.n_sessions)?;
         let columns: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();

@@ -13,7 +13,7 @@ use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, String
 use arrow::datatypes::{Float64Type, Int64Type};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{MapSource, Modality, TivFinding, WideMetrics};
-use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions, Unobserved};
+use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions, Unobserved, verify_store};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ColumnChunkMetaData;
 use support::{commit, export_all, load, noddi, read, record, unit_of};
@@ -166,6 +166,8 @@ fn check_feature(
 
 fn check(output: &Path, cohort: &Cohort) {
     check_long(output, cohort);
+    // Among others: the index in the footer, of copied and written row groups, is that of the rows.
+    assert_eq!(verify_store(output).unwrap().problems, []);
     let subjects: Vec<u32> = cohort.keys().copied().collect();
     check_feature(output, "wide/anatomical/gm_mean.parquet", &subjects, REGIONS, |subject, region| {
         value(subject, cohort[&subject].version, 0, region)

@@ -8,10 +8,15 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use na_cache::{EncodedUnit, OwnerLock};
-use na_model::{MapSource, Modality, ReadAt, SourceFile, SourceKind, TivFinding};
-use na_store::{ExistingStore, FeatureStore, ReadOptions, SourceDetail};
+use na_model::{
+    MapSource, Modality, ReadAt, SourceFile, SourceKind, TivFinding, Unit, UnitOutcome, UnitStatus,
+};
+use na_store::{
+    CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, SourceDetail, Unobserved, export,
+    export_cache,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use support::{batch, cells, commit, export_all, load, noddi, read, record, unit_of};
+use support::{batch, cells, commit, export_all, load, noddi, read, record, session, unit_of};
 
 fn gm(subject: &str, value: f64, tiv: TivFinding) -> EncodedUnit {
     unit_of(subject, Modality::Anatomical, vec![("anatomical_gm", None, batch(value))], tiv)
@@ -191,6 +196,36 @@ fn a_cohort_that_grows_session_by_session_has_one_row_group() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.metadata().num_row_groups(), 1);
     assert_eq!(reader.metadata().file_metadata().num_rows(), 90);
+}
+
+#[test]
+fn what_the_store_tells_of_units_stays_where_a_run_was_cut_short_before_it_told_of_any() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let list = record(&["1", "2", "3"]);
+    let outcome = |subject: &str, status: UnitStatus, reason: &str| UnitOutcome {
+        unit: Unit::new(session(subject), Modality::Anatomical),
+        status,
+        reason: reason.to_owned(),
+    };
+    let kept = "kept: anatomical_wm: its file is gone";
+    let outcomes = vec![
+        outcome("1", UnitStatus::Loaded, kept),
+        outcome("2", UnitStatus::Loaded, kept),
+        outcome("3", UnitStatus::Missing, "none was found"),
+    ];
+    let units = ["1", "2"].map(|subject| gm(subject, 1.0, TivFinding::Kept));
+    let cache = commit(&lock, &list, units.into());
+    let request = ExportRequest { outcomes, ..ExportRequest::new(list.clone()) };
+    export(&lock, &ExistingStore::open(output.path()).unwrap(), cache, &request, &Unobserved).unwrap();
+    drop(commit(&lock, &list, vec![gm("2", 2.0, TivFinding::Kept)]));
+    drop(lock);
+    export_cache(output.path(), &CacheExport::default(), &Unobserved).unwrap();
+    let told = std::fs::read_to_string(output.path().join("sessions.tsv")).unwrap();
+    let of = |subject: &str| told.lines().find(|line| line.starts_with(subject)).unwrap().to_owned();
+    assert!(of("0001").ends_with(kept), "{told}");
+    assert!(of("0002").ends_with("\tn/a"), "it was read again: {told}");
+    assert!(of("0003").ends_with("missing\tn/a\tnone was found"), "{told}");
 }
 
 #[test]

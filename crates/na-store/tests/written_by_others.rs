@@ -20,6 +20,7 @@ use na_store::{
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::properties::WriterProperties;
 use support::{commit, export_all, record, unit};
 use tempfile::TempDir;
 
@@ -172,4 +173,35 @@ fn metadata_of_other_types_are_text_and_no_null() {
     let metadata = FeatureStore::open(output.path()).unwrap().metadata_batch().unwrap();
     let smokers: Vec<_> = metadata["smoker"].as_string::<i32>().iter().collect();
     assert_eq!(smokers, [Some("True"), Some("False")]);
+}
+
+/// pyarrow copies all notes of a file into one of other rows: an index of the rows that were there before must not be believed.
+#[test]
+fn the_notes_of_a_file_in_one_of_other_rows_are_not_believed() {
+    let output = exported();
+    let path = output.path().join("long/anatomical_gm.parquet");
+    let read = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let notes = read.metadata().file_metadata().key_value_metadata().cloned();
+    assert!(notes.iter().flatten().any(|note| note.key == "neuroalign.index"));
+    let schema = read.schema().clone();
+    let batches: Vec<RecordBatch> = read.build().unwrap().map(Result::unwrap).collect();
+    let rows = concat_batches(&schema, &batches).unwrap();
+    let of_one = rows.slice(3, 3);
+    let properties = WriterProperties::builder().set_key_value_metadata(notes).build();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, Some(properties)).unwrap();
+    writer.write(&of_one).unwrap();
+    writer.close().unwrap();
+    let store = FeatureStore::open(output.path()).unwrap();
+    let (_, batches) = store.scan_long("anatomical_gm").unwrap().read_all().unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::columns).collect::<Vec<_>>(), [of_one.columns()]);
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1", "2", "3"]);
+    let third = vec![unit("3", Modality::Anatomical, 3.0)];
+    export_all(&lock, commit(&lock, &record, third), &record, false, &Unobserved).unwrap();
+    let store = FeatureStore::open(output.path()).unwrap();
+    let feature = store.feature_batch("gm_mean", &ReadOptions::default().without_metadata()).unwrap();
+    assert_eq!(
+        feature["subject_code"].as_string::<i32>().iter().flatten().collect::<Vec<_>>(),
+        ["0002", "0003"]
+    );
 }

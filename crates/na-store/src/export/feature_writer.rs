@@ -20,7 +20,7 @@ use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::pivot::{MapPivot, RowPicks, feature_schema};
 use crate::tables::features::PlannedFeature;
 use crate::tables::key_columns::key_arrays;
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_index::index::LongIndex;
 
 /// About how many rows of the long table are in memory at once.
 const ROWS_AT_ONCE: usize = 2 << 20;

@@ -45,8 +45,8 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     if cache.units()?.is_empty() {
         return Ok(cache.remove()?);
     }
-    let outcomes = cache.outcomes()?;
     let store = ExistingStore::open(lock.output())?;
     let record = run_record(&cache, &store, None)?;
-    export(lock, &store, cache, &ExportRequest { outcomes, ..ExportRequest::new(record) }, observer).map(drop)
+    let request = ExportRequest::of_cache(&store, &cache, record)?;
+    export(lock, &store, cache, &request, observer).map(drop)
 }

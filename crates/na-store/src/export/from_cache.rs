@@ -66,8 +66,8 @@ pub fn export_cache(
     if record.fresh {
         return Err(StoreError::FreshLoad { output: output.to_owned() });
     }
-    let outcomes = cache.outcomes()?;
-    let request = ExportRequest { outcomes, keep_cache: how.keep_cache, ..ExportRequest::new(record) };
+    let request = ExportRequest::of_cache(&store, &cache, record)?;
+    let request = ExportRequest { keep_cache: how.keep_cache, ..request };
     let mut report = export(&lock, &store, cache, &request, observer)?;
     report.notes.extend(lost);
     Ok(report)

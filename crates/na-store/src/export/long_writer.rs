@@ -16,20 +16,30 @@ use crate::error::StoreError;
 use crate::export::destination::Destination;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_writer::{LARGEST_TEXT, ParquetWriter};
-use crate::merge::long_merge::{LongMerge, MapRows, in_map_order, without_maps};
+use crate::merge::long_merge::LongMerge;
 use crate::merge::producer_versions::recorded_producers;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::RowRange;
+use crate::tables::long_index::index::RowRange;
+use crate::tables::long_index::note::to_text;
 use crate::tables::long_schema::LongSchema;
-use crate::tables::row_groups::RowGroups;
+use crate::tables::row_groups::{RowGroups, WrittenGroups};
 use crate::tables::scalar::{Scalar, scalar_at};
-use crate::tables::session_rows::{Column, ROW_GROUP, SessionRows};
+use crate::tables::session_rows::{Column, MapRows, ROW_GROUP, SessionRows, in_map_order};
 
 /// What is done with a row group of the existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowGroupAction {
     Copy,
     Rewrite,
+}
+
+/// A table's file, whole and not in its place yet.
+pub(crate) struct WrittenTable<'f> {
+    pub(crate) file: ParquetWriter<'f>,
+    /// The row groups that are not copies.
+    pub(crate) written: Vec<usize>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A table's merge, with an action for each row group of the existing file.
@@ -56,12 +66,12 @@ impl<'a> LongWriter<'a> {
             && self.actions.iter().all(|action| *action == RowGroupAction::Copy)
     }
 
-    /// Writes the whole file without committing it. Returns it with what the user should know.
+    /// Writes the whole file without committing it.
     pub(crate) fn write<'f>(
         &self,
         to: Destination<'f>,
         cache: &Cache,
-    ) -> Result<(ParquetWriter<'f>, Vec<String>), StoreError> {
+    ) -> Result<WrittenTable<'f>, StoreError> {
         let path = to.output.join(self.merge.table.file_path());
         let key_values = self.key_values(to)?;
         let writer = ParquetWriter::create(
@@ -71,24 +81,23 @@ impl<'a> LongWriter<'a> {
             to.settings.compression,
             &key_values,
         )?;
-        let mut rows = RowGroups::new(writer, self.schema, &path);
+        let mut rows = RowGroups::new(writer, self.schema, &self.merge.kind.region_key, &path);
         let (beside, apart) = self.merge.units_apart();
         if let Some(old) = &self.merge.old {
             for (group, action) in self.actions.iter().enumerate() {
                 to.check_stopped()?;
                 match action {
-                    RowGroupAction::Copy => {
-                        rows.flush()?;
-                        rows.writer.copy_group(&old.file, group)?;
-                    }
+                    RowGroupAction::Copy => rows.copy(old, group)?,
                     RowGroupAction::Rewrite => self.rewrite(old, group, cache, &beside, &mut rows)?,
                 }
             }
         }
         self.add_units(to, cache, &apart, &mut rows)?;
-        let (writer, rounded) = rows.finish()?;
-        let notes = rounded.into_iter().map(|column| self.note_of_rounded(column));
-        Ok((writer, notes.collect()))
+        let WrittenGroups { writer: mut file, index, written, rounded } = rows.finish()?;
+        let text = to_text(&index, file.layout()).map_err(|error| StoreError::damaged(&path, error))?;
+        file.add_key_value(keys::INDEX, text);
+        let notes = rounded.into_iter().map(|column| self.note_of_rounded(column)).collect();
+        Ok(WrittenTable { file, written, notes })
     }
 
     fn note_of_rounded(&self, column: &str) -> String {
@@ -120,7 +129,7 @@ impl<'a> LongWriter<'a> {
                 maps.extend(self.merge.cached_rows(cache, unit, self.schema)?);
                 maps = in_map_order(maps);
             }
-            rows.add_session(without_maps(maps))?;
+            rows.add_session(kept.session, maps)?;
         }
         Ok(())
     }
@@ -139,14 +148,15 @@ impl<'a> LongWriter<'a> {
         while !rest.is_empty() {
             to.check_stopped()?;
             let (now, later) = rest.split_at(at_once.clamp(1, rest.len()));
-            let sessions: Vec<Vec<SessionRows>> = now
+            let sessions: Vec<Vec<MapRows>> = now
                 .par_iter()
-                .map(|unit| Ok(without_maps(self.merge.cached_rows(cache, unit, self.schema)?)))
+                .map(|unit| self.merge.cached_rows(cache, unit, self.schema))
                 .collect::<Result<_, StoreError>>()?;
             let (n_rows, n_text) =
                 (largest(&sessions, |rows| rows.rows), largest(&sessions, SessionRows::text_bytes));
             at_once = (ROW_GROUP / n_rows).min(LARGEST_TEXT / n_text);
-            sessions.into_iter().try_for_each(|session| rows.add_session(session))?;
+            let mut sessions = now.iter().zip(sessions);
+            sessions.try_for_each(|(unit, maps)| rows.add_session(&unit.unit.session, maps))?;
             rest = later;
         }
         Ok(())
@@ -184,8 +194,8 @@ fn rows_in(read: &[Option<ArrayRef>], facts: &[Option<Column>], rows: &Range<usi
 }
 
 /// The size of the largest session, at least 1.
-fn largest(sessions: &[Vec<SessionRows>], size: impl Fn(&SessionRows) -> usize) -> usize {
-    sessions.iter().map(|session| session.iter().map(&size).sum()).fold(1, usize::max)
+fn largest(sessions: &[Vec<MapRows>], size: impl Fn(&SessionRows) -> usize) -> usize {
+    sessions.iter().map(|session| session.iter().map(|map| size(&map.rows)).sum()).fold(1, usize::max)
 }
 
 fn actions(merge: &LongMerge, schema: &LongSchema) -> Result<Vec<RowGroupAction>, StoreError> {

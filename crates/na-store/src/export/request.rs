@@ -1,8 +1,12 @@
 //! The request for an export, and its report.
 
-use na_cache::RunRecord;
-use na_model::{Manifest, Names, Removals, UnitOutcome};
+use std::collections::HashSet;
 
+use na_cache::{Cache, RunRecord};
+use na_model::{Manifest, Names, Removals, Unit, UnitOutcome};
+
+use crate::error::StoreError;
+use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::sessions_tsv::SessionRow;
 use crate::tables::withdrawals::Withdrawal;
 
@@ -36,6 +40,25 @@ impl ExportRequest {
             withdrawal: Withdrawal::default(),
             names: Names::default(),
         }
+    }
+
+    /// An export of a cache whose run did not come to its end: what that run says of units, and of all others what the store
+    /// said. What the store said of a unit that the cache has is of files that were read again.
+    ///
+    /// # Errors
+    /// A cache or store that cannot be read.
+    pub(crate) fn of_cache(
+        store: &ExistingStore,
+        cache: &Cache,
+        record: RunRecord,
+    ) -> Result<Self, StoreError> {
+        let cached = cache.outcomes()?;
+        let told: HashSet<Unit> = cached.iter().map(|outcome| outcome.unit.clone()).collect();
+        let read_again = cache.units()?.into_iter().map(|unit| unit.unit);
+        let silent: HashSet<Unit> = read_again.filter(|unit| !told.contains(unit)).collect();
+        let mut outcomes = store.earlier_outcomes(cached)?;
+        outcomes.retain(|outcome| !silent.contains(&outcome.unit));
+        Ok(Self { outcomes, ..Self::new(record) })
     }
 
     /// Whether anything leaves the store: the files are then held back until all are verified.

@@ -12,7 +12,7 @@ use crate::export::destination::Destination;
 use crate::export::feature_writer::FeatureWriter;
 use crate::export::holdings::Holdings;
 use crate::export::listed_sessions::{listed_sessions, unlisted_sessions};
-use crate::export::long_writer::LongWriter;
+use crate::export::long_writer::{LongWriter, WrittenTable};
 use crate::export::observer::ExportStep;
 use crate::export::plan::{ExportPlan, PlannedTable};
 use crate::export::request::{ExportReport, ExportRequest};
@@ -26,6 +26,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, PlannedFeature, is_up_to_date};
 use crate::tables::found_by_folder;
 use crate::tables::long_file::LongFile;
+use crate::tables::long_index::file_index::decoded;
 use crate::tables::manifest::count;
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
@@ -59,8 +60,8 @@ impl<'a> ExportSteps<'a> {
         let mut notes = self.plan.notes.clone();
         let expected = self.expected_tables()?;
         self.delete_empty_tables(&expected);
-        notes.extend(self.write_long_tables(&expected)?);
-        let tables = self.open_tables(&expected)?;
+        let written = self.write_long_tables(&expected, &mut notes)?;
+        let tables = self.open_tables(&expected, &written)?;
         self.write_features(&tables)?;
         volumes.write(self.to.output, self.to.changes, self.to.settings, &metadata.sessions)?;
         metadata.write(self.to.output, self.to.changes, self.to.settings.compression)?;
@@ -113,8 +114,13 @@ impl<'a> ExportSteps<'a> {
         }
     }
 
-    /// Writes the long tables that are not up to date. Returns what the user should know.
-    fn write_long_tables(&self, expected: &BTreeMap<TableName, Expected>) -> Result<Vec<String>, StoreError> {
+    /// Writes the long tables that are not up to date, and adds what the user should know. Returns the row groups of each that
+    /// are not copies.
+    fn write_long_tables(
+        &self,
+        expected: &BTreeMap<TableName, Expected>,
+        notes: &mut Vec<String>,
+    ) -> Result<BTreeMap<TableName, Vec<usize>>, StoreError> {
         let mut to_write = Vec::new();
         for planned in self.plan.tables.iter().filter(|planned| expected.contains_key(&planned.merge.table)) {
             let writer = LongWriter::new(&planned.merge, &planned.schema)?;
@@ -122,35 +128,40 @@ impl<'a> ExportSteps<'a> {
                 to_write.push(writer);
             }
         }
-        std::thread::scope(|scope| self.write_long_files(to_write, BackgroundCommit::new(scope)))
+        std::thread::scope(|scope| self.write_long_files(to_write, BackgroundCommit::new(scope), notes))
     }
 
     fn write_long_files(
         &self,
         writers: Vec<LongWriter<'_>>,
         mut commits: BackgroundCommit<'_, 'a>,
-    ) -> Result<Vec<String>, StoreError> {
-        let (total, mut notes) = (writers.len(), Vec::new());
+        notes: &mut Vec<String>,
+    ) -> Result<BTreeMap<TableName, Vec<usize>>, StoreError> {
+        let (total, mut row_groups) = (writers.len(), BTreeMap::new());
         for (index, writer) in (1..).zip(writers) {
             let table = writer.merge().table.clone();
-            self.to.observer.step(&ExportStep::LongTable { table, index, total });
+            self.to.observer.step(&ExportStep::LongTable { table: table.clone(), index, total });
             let _open = writer.merge().old.as_ref().map(|old| old.file.opened()).transpose()?;
-            let (file, of_table) = writer.write(self.to, self.cache)?;
+            let WrittenTable { file, written, notes: of_table } = writer.write(self.to, self.cache)?;
             notes.extend(of_table);
+            row_groups.insert(table, written);
             commits.add(vec![file])?;
         }
         commits.wait()?;
-        Ok(notes)
+        Ok(row_groups)
     }
 
     /// Opens and verifies the long tables: features are made from what was read back and found complete.
     fn open_tables(
         &self,
         expected: &BTreeMap<TableName, Expected>,
+        written: &BTreeMap<TableName, Vec<usize>>,
     ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
         self.to.observer.step(&ExportStep::Verification);
         let expected: Vec<(&TableName, &Expected)> = expected.iter().collect();
-        let opened = each_file(&expected, |(table, expected)| self.open_table(table, expected))?;
+        let opened = each_file(&expected, |(table, expected)| {
+            self.open_table(table, expected, written.get(table).map(Vec::as_slice).unwrap_or_default())
+        })?;
         Ok(opened.into_iter().collect())
     }
 
@@ -158,11 +169,13 @@ impl<'a> ExportSteps<'a> {
         &self,
         table: &TableName,
         expected: &Expected,
+        written: &[usize],
     ) -> Result<(TableName, LongFile), StoreError> {
         let path = self.to.current_path(table.file_path());
         let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
-        let long = LongFile::read(table, file)?;
-        verify_long(&path, expected, &long.index)?;
+        let long = LongFile::read(table, file.clone())?;
+        let decoded = decoded(&file, &long.kind.region_key, written.iter().copied())?;
+        verify_long(&path, expected, &long.index, &decoded, written)?;
         Ok((table.clone(), long))
     }
 

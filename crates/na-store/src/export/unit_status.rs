@@ -8,7 +8,7 @@ use na_model::{
     MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus, matched_regions,
 };
 
-use crate::tables::long_index::{LongIndex, RowRange};
+use crate::tables::long_index::index::{LongIndex, RowRange};
 
 /// What each unit has of the store's tables.
 pub(crate) struct UnitStatuses<'a> {

@@ -7,7 +7,7 @@ use na_model::{MapSource, Session, WideFeature};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_index::index::LongIndex;
 
 /// What a long table and its features must hold after the export.
 pub(crate) struct Expected {
@@ -26,11 +26,21 @@ impl Expected {
     }
 }
 
-/// Checks that a long table holds every session and map with every row.
+/// Checks that a long table holds every session and map with every row. Its index came with its footer: the row groups that were
+/// written are decoded, too. The others are copies, of which every column chunk has the hash that it had.
 ///
 /// # Errors
 /// [`StoreError::NotVerified`].
-pub(crate) fn verify_long(path: &Path, expected: &Expected, index: &LongIndex) -> Result<(), StoreError> {
+pub(crate) fn verify_long(
+    path: &Path,
+    expected: &Expected,
+    index: &LongIndex,
+    decoded: &LongIndex,
+    written: &[usize],
+) -> Result<(), StoreError> {
+    if !written.iter().all(|row_group| index.has_rows_of(decoded, *row_group)) {
+        return Err(not_verified(path, "its index is not of its rows".to_owned()));
+    }
     let found = index.rows();
     let wrong = expected.rows.iter().find_map(|((session, map), rows)| {
         let n_found = found.get(&(session, map)).copied().unwrap_or(0);

@@ -54,7 +54,7 @@ impl ChunkHashes {
 }
 
 /// Tells a file's chunks from those of any other: the places and sizes of all of them.
-fn layout_of<'g>(groups: impl Iterator<Item = &'g RowGroupMetaData>) -> u64 {
+pub(crate) fn layout_of<'g>(groups: impl Iterator<Item = &'g RowGroupMetaData>) -> u64 {
     let mut hash = Xxh3::new();
     for (start, length) in groups.flat_map(RowGroupMetaData::columns).map(ColumnChunkMetaData::byte_range) {
         hash.update(&start.to_le_bytes());

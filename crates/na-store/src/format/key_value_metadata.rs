@@ -11,6 +11,8 @@ pub(crate) const VERSION: &str = "neuroalign.version";
 pub(crate) const FILE: &str = "neuroalign.file";
 /// When the file was written.
 pub(crate) const CREATED_AT: &str = "neuroalign.created_at";
+/// On a long table: the index of its rows.
+pub(crate) const INDEX: &str = "neuroalign.index";
 /// The hashes of the file's column chunks.
 pub(crate) const CHUNKS: &str = "neuroalign.chunk_hashes";
 /// A name for this state of a long table, new with each write.

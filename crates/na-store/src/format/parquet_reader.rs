@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::format::checked_pages::{OneGroup, fault};
-use crate::format::chunk_hashes::ChunkHashes;
+use crate::format::chunk_hashes::{ChunkHashes, layout_of};
 use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::decoder_panic::caught;
 use crate::format::file_window::FileWindow;
@@ -111,6 +111,11 @@ impl ParquetReader {
 
     pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
         self.metadata.row_groups()
+    }
+
+    /// Tells the file's column chunks from those of any other. See [`layout_of`].
+    pub(crate) fn layout(&self) -> u64 {
+        layout_of(self.row_groups().iter())
     }
 
     /// The value of a key in the file's key-value metadata. `None` if it has none.

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use crate::error::StoreError;
 use crate::format::atomic_file::AtomicFile;
 use crate::format::byte_stream_split::encode_doubles;
-use crate::format::chunk_hashes::{ChunkHasher, HashedChunks};
+use crate::format::chunk_hashes::{ChunkHasher, HashedChunks, layout_of};
 use crate::format::column_chunk::{ColumnChunk, closed};
 use crate::format::column_chunk_writer::encode;
 use crate::format::file_changes::FileChanges;
@@ -178,13 +178,28 @@ impl<'a> ParquetWriter<'a> {
         Ok(())
     }
 
+    /// The number of row groups so far.
+    pub(crate) fn n_groups(&self) -> usize {
+        self.n_groups
+    }
+
+    /// Tells the column chunks so far from those of any other file. See [`layout_of`].
+    pub(crate) fn layout(&self) -> u64 {
+        layout_of(self.writer.flushed_row_groups().iter())
+    }
+
+    /// Adds an entry to the key-value metadata.
+    pub(crate) fn add_key_value(&mut self, key: &str, value: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+    }
+
     /// Writes the footer and commits the file.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         let failed = StoreError::parquet(self.atomic.path());
         // The hasher has all chunks only now.
         self.writer.flush().map_err(|error| failed(error.into()))?;
         let note = self.hasher.note(self.writer.flushed_row_groups().iter());
-        self.writer.append_key_value_metadata(KeyValue::new(keys::CHUNKS.to_owned(), note));
+        self.add_key_value(keys::CHUNKS, note);
         let file = self.writer.into_inner().map_err(&failed)?;
         self.atomic.commit(file.file)
     }

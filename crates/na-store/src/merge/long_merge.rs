@@ -16,11 +16,11 @@ use crate::error::StoreError;
 use crate::merge::replaced_maps::{Replaced, ReplacedMaps};
 use crate::tables::features::FeatureOrigin;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::{LongIndex, RowRange};
+use crate::tables::long_index::index::{LongIndex, RowRange};
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::scalar::Scalar;
-use crate::tables::session_rows::{Column, SessionRows};
+use crate::tables::session_rows::{Column, MapRows, SessionRows};
 use crate::tables::tiv::TivTable;
 
 /// A long table as it will be: the cache's rows of a map of a session replace those of the file, and all other rows stay.
@@ -261,22 +261,6 @@ impl SessionFacts {
 pub(crate) struct KeptSession<'a> {
     pub(crate) session: &'a Session,
     pub(crate) maps: Vec<(&'a Option<MapSource>, Range<usize>)>,
-}
-
-/// The rows of a map of a session.
-pub(crate) struct MapRows {
-    pub(crate) map: Option<MapSource>,
-    pub(crate) rows: SessionRows,
-}
-
-/// Sorts maps as a file has them: by model, param and description.
-pub(crate) fn in_map_order(mut maps: Vec<MapRows>) -> Vec<MapRows> {
-    maps.sort_by(|first, second| first.map.cmp(&second.map));
-    maps
-}
-
-pub(crate) fn without_maps(maps: Vec<MapRows>) -> Vec<SessionRows> {
-    maps.into_iter().map(|map| map.rows).collect()
 }
 
 /// The values of the store's own columns, in the order of [`TableName::added_columns`]. Null for the volume, which is a

@@ -13,7 +13,7 @@ use na_model::{MapSource, MeasurementUnit, Session, TableKind};
 
 use crate::format::fields::with_unit;
 use crate::tables::key_columns::key_fields;
-use crate::tables::long_index::{LongIndex, RowRange};
+use crate::tables::long_index::index::{LongIndex, RowRange};
 use crate::tables::region_columns::{SourceRegions, column_names};
 
 /// Marks a session that has no row of a region.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use na_cache::CachedUnit;
 use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
-use crate::tables::long_index::{LongIndex, RowRange};
+use crate::tables::long_index::index::{LongIndex, RowRange};
 
 /// The maps that do not stay, by long table.
 #[derive(Default)]

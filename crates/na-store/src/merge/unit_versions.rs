@@ -12,7 +12,7 @@ use na_model::{MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
-use crate::tables::long_index::sessions_of_rows;
+use crate::tables::long_index::key_columns::sessions_of_rows;
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sources::columns as col;
 

@@ -17,7 +17,8 @@ use crate::format::arrays::as_type;
 use crate::merge::long_merge::LongMerge;
 use crate::read::snapshot::Snapshot;
 use crate::tables::features::PlannedFeature;
-use crate::tables::long_index::{IndexBuilder, LongIndex};
+use crate::tables::long_index::builder::IndexBuilder;
+use crate::tables::long_index::index::LongIndex;
 use crate::tables::long_schema::LongSchema;
 
 /// Units that a thread reads from the cache before it returns its connection, and decodes.
@@ -97,7 +98,9 @@ impl RowGroupBatches {
     ) -> Result<(), StoreError> {
         let Some(old) = &merge.old else { return Ok(()) };
         let mut ranges = merge.kept_row_ranges();
-        ranges.try_for_each(|range| self.index.add_row_range(&old.index, range, old.file.path()))?;
+        ranges.try_for_each(|range| {
+            self.index.add_row_range(&old.index, range, range.row_group, old.file.path())
+        })?;
         let mut groups: Vec<usize> =
             self.index.index.row_ranges.iter().map(|range| range.row_group).collect();
         groups.dedup();

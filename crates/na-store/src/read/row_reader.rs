@@ -14,13 +14,13 @@ use na_model::{MapSource, RegionKey, Session};
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::LARGEST_TEXT;
-use crate::merge::long_merge::{KeptSession, LongMerge, MapRows, in_map_order, without_maps};
+use crate::merge::long_merge::{KeptSession, LongMerge};
 use crate::read::options::ReadOptions;
 use crate::read::scan_columns::{CellSource, ScanColumns};
-use crate::tables::long_index::{key_indices, sessions_of_rows};
+use crate::tables::long_index::key_columns::{key_indices, sessions_of_rows};
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::scalar::Scalar;
-use crate::tables::session_rows::{Column, SessionRows, column};
+use crate::tables::session_rows::{Column, MapRows, SessionRows, column, in_map_order, without_maps};
 use crate::tables::tiv::TivTable;
 
 /// Bytes of text in a batch above which even a session is split: no array holds twice as much.

@@ -11,7 +11,8 @@ use na_model::{TableKind, TableName};
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_index::file_index::index_of;
+use crate::tables::long_index::index::LongIndex;
 use crate::tables::long_schema::LongSchema;
 
 /// The file of a long table on disk, with its index.
@@ -44,7 +45,7 @@ impl LongFile {
     /// Reads the index of an open file, and closes it.
     pub(crate) fn read(table: &TableName, file: ParquetReader) -> Result<Self, StoreError> {
         let kind = Arc::new(kind_of(table, &file)?);
-        let index = LongIndex::read(&file, &kind.region_key)?;
+        let index = index_of(&file, &kind.region_key)?;
         Ok(Self { file: file.closed(), kind, index })
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use na_model::columns::KEY_COLUMNS;
 use na_model::{Region, matched_regions};
 
-use crate::tables::long_index::LongIndex;
+use crate::tables::long_index::index::LongIndex;
 
 /// Names a table's regions as columns, one name for each of [`LongIndex::regions`]. Regions that match have one name.
 ///

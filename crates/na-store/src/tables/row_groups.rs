@@ -2,48 +2,108 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
+use arrow::error::ArrowError;
+use na_cache::RegionColumns;
+use na_model::{MapSource, RegionKey, Session};
 
 use crate::error::StoreError;
 use crate::format::parquet_writer::ParquetWriter;
+use crate::tables::long_file::LongFile;
+use crate::tables::long_index::builder::IndexBuilder;
+use crate::tables::long_index::index::LongIndex;
+use crate::tables::long_index::key_columns::region_indices;
 use crate::tables::long_schema::LongSchema;
-use crate::tables::session_rows::{SessionRows, column_parts, is_over_a_row_group, loses_digits};
+use crate::tables::session_rows::{
+    MapRows, SessionRows, column, column_parts, is_over_a_row_group, loses_digits,
+};
 
 /// Sessions that wait until they fill a row group. A session is never split.
 pub(crate) struct RowGroups<'a, 'f> {
     pub(crate) writer: ParquetWriter<'f>,
     columns: &'a LongSchema,
     path: &'a Path,
+    /// The columns that tell regions apart, and their indices.
+    region_key: &'a RegionKey,
+    region_columns: Vec<usize>,
     waiting: Vec<SessionRows>,
+    /// The session and map of each of them.
+    keys: Vec<(Session, Option<MapSource>)>,
     n_waiting: usize,
     /// Bytes.
     text: usize,
     /// Indices of columns, in the order of the columns.
     rounded: BTreeSet<usize>,
+    index: IndexBuilder,
+    /// The row groups that are not copies.
+    written: Vec<usize>,
+}
+
+/// A table's file without its footer.
+pub(crate) struct WrittenGroups<'a, 'f> {
+    pub(crate) writer: ParquetWriter<'f>,
+    pub(crate) index: LongIndex,
+    /// The row groups that are not copies.
+    pub(crate) written: Vec<usize>,
+    /// The columns with integers that lost digits.
+    pub(crate) rounded: Vec<&'a str>,
 }
 
 impl<'a, 'f> RowGroups<'a, 'f> {
-    pub(crate) fn new(writer: ParquetWriter<'f>, columns: &'a LongSchema, path: &'a Path) -> Self {
-        let (waiting, rounded) = (Vec::new(), BTreeSet::new());
-        Self { writer, columns, path, waiting, n_waiting: 0, text: 0, rounded }
+    pub(crate) fn new(
+        writer: ParquetWriter<'f>,
+        columns: &'a LongSchema,
+        region_key: &'a RegionKey,
+        path: &'a Path,
+    ) -> Self {
+        Self {
+            writer,
+            columns,
+            path,
+            region_key,
+            region_columns: region_indices(&columns.schema, region_key),
+            waiting: Vec::new(),
+            keys: Vec::new(),
+            n_waiting: 0,
+            text: 0,
+            rounded: BTreeSet::new(),
+            index: IndexBuilder::default(),
+            written: Vec::new(),
+        }
     }
 
     /// Adds a session, map by map.
-    pub(crate) fn add_session(&mut self, session: Vec<SessionRows>) -> Result<(), StoreError> {
-        let n_rows: usize = session.iter().map(|map| map.rows).sum();
-        let text: usize = session.iter().map(SessionRows::text_bytes).sum();
+    pub(crate) fn add_session(&mut self, session: &Session, maps: Vec<MapRows>) -> Result<(), StoreError> {
+        let n_rows: usize = maps.iter().map(|map| map.rows.rows).sum();
+        let text: usize = maps.iter().map(|map| map.rows.text_bytes()).sum();
         let is_full = is_over_a_row_group(self.n_waiting + n_rows, self.text + text);
         if self.n_waiting > 0 && is_full {
             self.flush()?;
         }
         self.n_waiting += n_rows;
         self.text += text;
-        self.waiting.extend(session);
+        for MapRows { map, rows } in maps.into_iter().filter(|map| map.rows.rows > 0) {
+            self.keys.push((session.clone(), map));
+            self.waiting.push(rows);
+        }
         Ok(())
+    }
+
+    /// Copies a row group of another file, which has this index.
+    pub(crate) fn copy(&mut self, old: &LongFile, row_group: usize) -> Result<(), StoreError> {
+        self.flush()?;
+        let copy = self.writer.n_groups();
+        self.writer.copy_group(&old.file, row_group)?;
+        let mut ranges = old.index.row_ranges_of(row_group).iter();
+        ranges.try_for_each(|range| self.index.add_row_range(&old.index, range, copy, old.file.path()))
     }
 
     /// Writes the sessions that wait as a row group.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
-        let rows = std::mem::take(&mut self.waiting);
+        let (rows, keys) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.keys));
         self.text = 0;
         if std::mem::take(&mut self.n_waiting) == 0 {
             return Ok(());
@@ -54,6 +114,8 @@ impl<'a, 'f> RowGroups<'a, 'f> {
                 self.rounded.insert(index);
             }
         }
+        self.written.push(self.writer.n_groups());
+        self.add_to_index(&rows, keys)?;
         let arrow = StoreError::arrow(self.path);
         self.writer.write_group(|index| match fields.get(index) {
             Some(field) => column_parts(&rows, index, field.data_type()).map_err(&arrow),
@@ -61,11 +123,57 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         })
     }
 
-    /// Writes the last row group. Returns the file, and the columns with integers that lost digits.
-    pub(crate) fn finish(mut self) -> Result<(ParquetWriter<'f>, Vec<&'a str>), StoreError> {
+    /// Adds the rows of the next row group to the index, with their regions as they are going to be written.
+    fn add_to_index(
+        &mut self,
+        rows: &[SessionRows],
+        keys: Vec<(Session, Option<MapSource>)>,
+    ) -> Result<(), StoreError> {
+        let arrow = StoreError::arrow(self.path);
+        let row_group = self.writer.n_groups();
+        let mut rest = rows;
+        let mut start = 0;
+        // Successive rows of one map are one range.
+        for of_map in keys.chunk_by(PartialEq::eq) {
+            let Some((first, (now, later))) = of_map.first().zip(rest.split_at_checked(of_map.len())) else {
+                return Err(StoreError::damaged(self.path, "rows without a session"));
+            };
+            rest = later;
+            let batch = self.regions_of(now).map_err(&arrow)?;
+            let n_rows: usize = now.iter().map(|rows| rows.rows).sum();
+            let regions = RegionColumns::of(&batch, self.region_key);
+            self.index.add_rows_of(row_group, start..start + n_rows, first.clone(), &regions, 0..n_rows);
+            start += n_rows;
+        }
+        Ok(())
+    }
+
+    /// The columns that tell the regions of some rows apart.
+    fn regions_of(&self, rows: &[SessionRows]) -> Result<RecordBatch, ArrowError> {
+        let fields = self.columns.schema.fields();
+        let fields = self.region_columns.iter().filter_map(|index| Some((*index, fields.get(*index)?)));
+        let columns = fields.map(|(index, field)| {
+            let column = match column_parts(rows, index, field.data_type())?.as_slice() {
+                [one] => Arc::clone(one),
+                _ => column(rows, index, field.data_type())?,
+            };
+            Ok((field.name(), column))
+        });
+        let columns: Vec<(&String, ArrayRef)> = columns.collect::<Result<_, ArrowError>>()?;
+        let named = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
+        let n_rows = rows.iter().map(|rows| rows.rows).sum();
+        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        RecordBatch::try_new_with_options(schema, columns, &options)
+    }
+
+    /// Writes the last row group.
+    pub(crate) fn finish(mut self) -> Result<WrittenGroups<'a, 'f>, StoreError> {
         self.flush()?;
         let fields = self.columns.schema.fields();
         let rounded = self.rounded.iter().filter_map(|index| fields.get(*index));
-        Ok((self.writer, rounded.map(|field| field.name().as_str()).collect()))
+        let rounded = rounded.map(|field| field.name().as_str()).collect();
+        Ok(WrittenGroups { writer: self.writer, index: self.index.index, written: self.written, rounded })
     }
 }

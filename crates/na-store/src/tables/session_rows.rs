@@ -8,6 +8,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
+use na_model::MapSource;
 
 use crate::format::arrays::{as_type, joined};
 use crate::format::parquet_writer::LARGEST_TEXT;
@@ -29,6 +30,22 @@ pub(crate) enum Column {
 pub(crate) struct SessionRows {
     pub(crate) rows: usize,
     pub(crate) columns: Vec<Column>,
+}
+
+/// The rows of a map of a session.
+pub(crate) struct MapRows {
+    pub(crate) map: Option<MapSource>,
+    pub(crate) rows: SessionRows,
+}
+
+/// Sorts maps as a file has them: by model, param and description.
+pub(crate) fn in_map_order(mut maps: Vec<MapRows>) -> Vec<MapRows> {
+    maps.sort_by(|first, second| first.map.cmp(&second.map));
+    maps
+}
+
+pub(crate) fn without_maps(maps: Vec<MapRows>) -> Vec<SessionRows> {
+    maps.into_iter().map(|map| map.rows).collect()
 }
 
 impl Column {
