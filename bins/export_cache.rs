@@ -114,7 +114,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let settings = Settings::read(None)?;
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
-    if !options.status && !withdrawn.is_told() {
+    // Letting go of what was loaded brings nobody back.
+    if !options.status && !options.discard && !withdrawn.is_told() {
         ExistingStore::open(&output)?.check_withdrawals(WithdrawalsTold::Nothing)?;
     }
     let signals = Signals::listen()?;

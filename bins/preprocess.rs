@@ -54,7 +54,8 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
     progress.finish();
-    let report = result?;
+    let mut report = result?;
+    report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
     let summary = Summary {
         config: &config,
         dry_run: options.dry_run,

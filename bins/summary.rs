@@ -133,6 +133,11 @@ impl Summary<'_> {
             (None, false) if self.withdrew.taken_out.n_sessions > 0 => {
                 format!("Nothing else to do: the store in {output} has all that is left.")
             }
+            (None, false) if report.skipped.values().all(|n| *n == 0) => {
+                format!(
+                    "Nothing was loaded: nothing of what is listed and chosen was found. The store in {output} is as it was."
+                )
+            }
             (None, false) => format!("Nothing to do: the store in {output} has it all."),
         }
     }

@@ -176,6 +176,40 @@ fn parts_of_units_and_columns_that_are_not_loaded_again_are_told_too() {
 }
 
 #[test]
+fn a_dry_run_of_what_begins_anew_says_what_that_would_let_go() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.run(&["--force", "--no-wm"]).ended(1).says(&["anatomical_wm of 2 sessions"]);
+    let told = cohort.run(&["--force", "--no-diffusion", "--yes", "--dry-run"]).ended(0);
+    told.says(&["Would go  2 diffusion units of 2 sessions"]).keeps_quiet_about(&["anatomical_wm"]);
+    let ran = cohort.run(&["--force", "--no-diffusion", "--yes"]).ended(0);
+    ran.says(&["beginning anew", "Gone      2 diffusion units of 2 sessions"]);
+}
+
+#[test]
+fn a_damaged_feature_does_not_keep_the_store_from_being_replaced() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let feature = cohort.store().join("wide/anatomical/gm_mean.parquet");
+    let whole = std::fs::read(&feature).unwrap();
+    cohort.write("withdrawn.csv", "0002\n");
+    for arguments in [&["--force"][..], &["--withdrawn", "withdrawn.csv"]] {
+        std::fs::write(&feature, &whole[..whole.len() / 2]).unwrap();
+        cohort.run(arguments).ended(0);
+        cohort.export_cache(&["--verify"]).ended(0);
+    }
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn a_column_that_changes_its_case_alone_is_no_loss() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.list("subject_code,session_id,AGE,Sex\n0001,1,20.5,F\n0002,1,21.5,M\n");
+    cohort.run(&["--force"]).ended(0).keeps_quiet_about(&["Gone"]);
+}
+
+#[test]
 fn a_column_that_the_list_may_not_have_is_no_loss() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);

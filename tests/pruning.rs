@@ -213,6 +213,22 @@ fn sessions_that_are_not_listed_stay_until_they_are_pruned() {
 }
 
 #[test]
+fn a_run_that_does_not_look_for_reports_reads_nothing_again_for_them() {
+    let cohort = Cohort::of(&[A, B]);
+    let table = anatomical(A.0, A.1, "GM");
+    let beside = format!("{}/sub-{}_ses-{}_tiv.tsv", Path::new(&table).parent().unwrap().display(), A.0, A.1);
+    cohort.write(&beside, "vol_TIV\n1500.5\n");
+    cohort.run(&[]).ended(0);
+    cohort.remove(&beside);
+    let roots = "CAT12_PARCELLATED_ROOT=parcellated/cat12\nQSIPARC_PATH=parcellated\n";
+    cohort.write(".env", &format!("SESSIONS_CSV=sessions.csv\n{roots}"));
+    for _ in 0..2 {
+        let ran = cohort.run(&["--prune", "--json"]).ended(0);
+        assert_eq!(ran.units("loaded"), [0, 0]);
+    }
+}
+
+#[test]
 fn where_more_left_than_are_shown_it_says_where_all_of_them_are() {
     let sessions: Vec<String> = (1..=12).map(|n| format!("{n:04}")).collect();
     let sessions: Vec<(&str, &str)> = sessions.iter().map(|code| (code.as_str(), "1")).collect();

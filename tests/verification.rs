@@ -93,6 +93,31 @@ fn files_of_other_states_are_told_though_each_is_whole() {
 }
 
 #[test]
+fn where_there_is_no_folder_there_is_no_store() {
+    let cohort = Cohort::of(&[A]);
+    cohort.export_cache(&["--verify"]).ended(1).keeps_quiet_about(&["a run makes it again"]);
+}
+
+#[test]
+fn a_table_that_was_moved_away_is_told_and_read_again_where_it_can_be() {
+    let cohort = Cohort::of(&[A, B, ("0003", "1")]);
+    cohort.run(&[]).ended(0);
+    for tissue in ["GM", "WM", "CT"] {
+        cohort.remove(&anatomical(A.0, A.1, tissue));
+    }
+    cohort.list_of(&[A, ("0003", "1")]);
+    cohort.run(&[]).ended(0);
+    fs::remove_file(cohort.store().join(GM)).unwrap();
+    // Of two of the three, one is archived and one not listed.
+    cohort.run(&[]).ended(0).says(&["anatomical_gm: it has no rows any more of 2 files", "is read again"]);
+    cohort.export_cache(&["--verify"]).ended(0);
+    cohort.list_of(&[A, B, ("0003", "1")]);
+    let ran = cohort.run(&["--json"]).ended(0);
+    assert_eq!(ran.units("loaded"), [1, 0], "what is listed again is read again");
+    cohort.export_cache(&["--verify"]).ended(0);
+}
+
+#[test]
 fn files_that_contradict_each_other_are_told_where_the_manifest_has_no_hashes() {
     let cohort = Cohort::of(&[A, B]);
     cohort.list_of(&[A]);
@@ -137,6 +162,7 @@ fn without_hashes(cohort: &Cohort, change: impl Fn(&mut serde_json::Value)) {
     let path = cohort.store().join("manifest.json");
     let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     manifest["neuroalign"]["files"] = serde_json::json!({});
+    manifest["neuroalign"].as_object_mut().unwrap().remove("hash");
     change(&mut manifest);
     fs::write(path, manifest.to_string()).unwrap();
 }

@@ -129,6 +129,49 @@ fn a_list_that_would_take_much_of_the_store_is_taken_for_the_wrong_file() {
 }
 
 #[test]
+fn nobody_comes_back_where_a_byte_of_the_manifest_is_wrong() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "0002\n");
+    cohort.export_cache(&WITHDRAWN).ended(0);
+    let path = cohort.store().join("manifest.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    for (written, damaged) in
+        [("\"withdrawn\"", "\"witherawn\""), ("\"neuroalign\"", "\"neuroalihn\""), ("\"files\"", "\"filus\"")]
+    {
+        fs::write(&path, whole.replace(written, damaged)).unwrap();
+        cohort.export_cache(&["--verify"]).ended(3).says(&["manifest.json", "not what was written"]);
+        cohort.run(&[]).ended(2).says(&["--withdrawn"]);
+        assert_eq!(n_sessions(&cohort), 1, "{damaged}");
+    }
+    fs::write(&path, whole).unwrap();
+    cohort.export_cache(&["--verify"]).ended(0);
+}
+
+#[test]
+fn an_unfinished_load_is_let_go_without_a_list() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.csv", "0002\n");
+    cohort.export_cache(&WITHDRAWN).ended(0);
+    cohort.run(&with(&["--force", "--no-wm"])).ended(1).says(&["--discard"]);
+    cohort.export_cache(&["--discard"]).ended(0).says(&["Discarded"]);
+    assert_eq!(n_sessions(&cohort), 1);
+}
+
+#[test]
+fn a_dry_run_says_that_a_wrong_list_would_be_refused() {
+    let codes: Vec<String> = (1..=8).map(|n| format!("{n:04}")).collect();
+    let cohort = Cohort::of(&codes.iter().map(|code| (code.as_str(), "1")).collect::<Vec<_>>());
+    cohort.run(&[]).ended(0);
+    let list = ["--withdrawn", "sessions.csv"];
+    let refused = cohort.run(&list).ended(1).says(&["--yes"]);
+    drop(refused);
+    cohort.run(&[&list[..], &["--dry-run"]].concat()).ended(0).says(&["The run would stop", "--yes"]);
+    assert_eq!(n_sessions(&cohort), 8);
+}
+
+#[test]
 fn a_code_that_a_spreadsheet_took_the_digits_of_ends_with_its_line() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);

@@ -149,7 +149,10 @@ fn other_roots_with_other_people_of_the_same_names_are_not_taken_for_changes() {
         fs::rename(cohort.path(root), cohort.path("other").join(root)).unwrap();
     }
     moved_to("other");
-    cohort.run(&[]).ended(1).says(&["24 of 24", "CAT12_ROOT", "other/cat12", "another dataset", "--yes"]);
+    for how in [&[][..], &["--force"]] {
+        cohort.run(how).ended(1).says(&["24 of 24", "CAT12_ROOT", "other/cat12", "another dataset", "--yes"]);
+    }
+    cohort.export_cache(&["--discard"]).ended(0);
     Store::read(&cohort.store()).assert_same(&before);
     cohort.run(&["--yes"]).ended(0);
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));

@@ -168,8 +168,9 @@ pub enum PipelineError {
     },
     /// A fresh load of something else was cut short.
     #[error(
-        "a load with --force has not come to its end in {}, and {difference}: run it again with --force, \
-         which begins anew, or let go of it with neuroalign-export-cache {} --discard; the store is as it was before it",
+        "a load with --force has not come to its end in {}, and {difference}: give --force too, without labels, --prune and \
+         --reload, which loads what you ask for now, or let go of it with neuroalign-export-cache {} --discard; the store is as it \
+         was before it",
         output.display(), output.display()
     )]
     FreshUnfinished {

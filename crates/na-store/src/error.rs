@@ -31,7 +31,7 @@ pub enum StoreError {
     #[error(transparent)]
     Cache(CacheError),
     /// A file of the store does not hold what the store writes.
-    #[error("{} is damaged ({problem}): move it away, or put a backup in its place, and run the load again", path.display())]
+    #[error("{} is damaged ({problem}): put a backup in its place, or move it away and run the load again, which reads what is listed and on disk", path.display())]
     Damaged { path: PathBuf, problem: String },
     /// A file of somebody else's has the path of a file of the store.
     #[error(

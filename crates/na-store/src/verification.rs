@@ -14,7 +14,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::table_of;
 use crate::tables::long_file::kind_of;
 use crate::tables::long_index::file_index::{decoded, index_of};
-use crate::tables::manifest::{ManifestRecord, count};
+use crate::tables::manifest::{ManifestRecord, count, is_as_written};
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
@@ -40,6 +40,9 @@ pub struct Verification {
 /// [`StoreError::Changing`] if an export runs meanwhile; a manifest of another version. A problem of the store is not an
 /// error, but reported.
 pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
+    if !output.is_dir() {
+        return Err(StoreError::NoFolder { output: output.to_owned() });
+    }
     for _ in 0..TRIES {
         let store = ExistingStore::open(output)?;
         let before = store.version().clone();
@@ -82,6 +85,11 @@ impl Verifier {
         let own = ManifestRecord::of(&manifest);
         let is_ours = own.is_some();
         self.recorded = own.map(|own| own.files).unwrap_or_default();
+        // A store of the pandas package has a record nowhere.
+        if !is_as_written(&manifest) || (!is_ours && self.store.record().is_some()) {
+            self.found.n_files += 1;
+            self.report(MANIFEST_FILE, "its content is not what was written: a run makes it again");
+        }
         for entry in manifest.long_formats.values() {
             self.check(&entry.file_path, |this, file| this.long(entry, file));
         }
@@ -103,6 +111,11 @@ impl Verifier {
         if let Err(problem) = self.sources() {
             self.report(SOURCES_FILE, &problem);
         }
+    }
+
+    fn has_problem(&self, path: &str) -> bool {
+        let path = self.store.output().join(path);
+        self.found.problems.iter().any(|(known, _)| *known == path)
     }
 
     fn report(&mut self, path: &str, problem: &str) {
@@ -215,6 +228,10 @@ impl Verifier {
         let mut tables = Vec::new();
         for source in stored.sources.iter().filter(|source| source.kind == SourceKind::Table) {
             let Some(name) = source.table_name() else { continue };
+            // One that cannot be read is named itself.
+            if self.has_problem(&name.file_path()) {
+                continue;
+            }
             let sessions = self.tables.get(&name).and_then(|table| table.sessions.get(&source.map));
             if !sessions.is_some_and(|sessions| sessions.contains(&stored.unit.session)) {
                 tables.push(name);

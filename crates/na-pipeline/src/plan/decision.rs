@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use na_model::{CHOOSE_OTHERS, ReadAt, Session, SourceFile, SourceRoot, Unit};
+use na_model::{CHOOSE_OTHERS, Modality, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit};
 
 use crate::config::Config;
 use crate::files::source_folder::folder_of;
@@ -159,8 +159,12 @@ impl Decider<'_> {
         absent: &AbsentFiles,
     ) -> Result<Decision, UnitError> {
         let has_changed = self.changes.any(found, &record.sources)?;
-        let mut candidates = record.sources.iter();
-        let forgets = absent.volume || candidates.any(|source| is_absent(source, found));
+        let mut of_tiv = record.sources.iter().filter(|source| source.kind == SourceKind::Tiv);
+        // What else was looked into is only forgotten where the volume is found anew, which needs all of its roots.
+        let is_looked_for =
+            |source: &SourceFile| found.tiv.looked().contains(&source.root_in(Modality::Anatomical));
+        let is_found_anew = of_tiv.clone().all(is_looked_for);
+        let forgets = absent.volume || is_found_anew && of_tiv.any(|source| is_absent(source, found));
         if !(has_changed || self.config.reload || (self.config.prune && forgets)) {
             return Ok(Decision::Skip);
         }

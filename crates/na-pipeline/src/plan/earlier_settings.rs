@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{Choices, TableName, WideMetrics};
+use na_model::{Choices, SourceRoot, TableName, WideMetrics};
 use na_store::{ExistingStore, StoreError, StoredSettings};
 
 use crate::config::Config;
@@ -86,20 +86,36 @@ impl EarlierSettings {
         inputs: &ListedInputs,
         plan: &UnitPlan,
     ) -> Result<(), PipelineError> {
-        let (known, changed) = (plan.n_found_again, plan.n_differing);
-        if config.yes || known < ENOUGH_UNITS || changed * 2 <= known {
+        match moved_root(&self.stored.roots, inputs) {
+            Some(moved) if !config.yes => moved.check(plan.n_found_again, plan.n_differing),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A root that is not the one from which the store was last loaded.
+pub(crate) struct MovedRoot {
+    setting: SourceRoot,
+    before: PathBuf,
+    now: PathBuf,
+}
+
+/// The first root that is not the one of the last run; `None` if all are.
+pub(crate) fn moved_root(stored: &BTreeMap<SourceRoot, PathBuf>, inputs: &ListedInputs) -> Option<MovedRoot> {
+    inputs.settings().find_map(|(setting, now)| {
+        let (before, now) = (stored.get(&setting)?.clone(), absolute(&now));
+        (before != now).then_some(MovedRoot { setting, before, now })
+    })
+}
+
+impl MovedRoot {
+    /// Refuses a root where most known units have another content.
+    pub(crate) fn check(self, known: usize, changed: usize) -> Result<(), PipelineError> {
+        if known < ENOUGH_UNITS || changed * 2 <= known {
             return Ok(());
         }
-        let mut moved = inputs.settings().filter_map(|(setting, now)| {
-            let (before, now) = (self.stored.roots.get(&setting)?.clone(), absolute(&now));
-            (before != now).then_some((setting, before, now))
-        });
-        match moved.next() {
-            None => Ok(()),
-            Some((setting, before, now)) => {
-                Err(PipelineError::OtherRoots { changed, known, setting, before, now })
-            }
-        }
+        let Self { setting, before, now } = self;
+        Err(PipelineError::OtherRoots { changed, known, setting, before, now })
     }
 }
 

@@ -65,7 +65,9 @@ impl LetGo {
         let failed = outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Failed);
         let failed: HashSet<&Unit> = failed.map(|outcome| &outcome.unit).collect();
         let mut let_go = Self::default();
-        let stays = |column: &String| list.listing.columns.contains(column) || source.leaves_out(column);
+        let listed: HashSet<String> =
+            list.listing.columns.iter().map(|column| column.to_lowercase()).collect();
+        let stays = |column: &String| listed.contains(&column.to_lowercase()) || source.leaves_out(column);
         let_go.columns = store.metadata()?.columns.into_iter().filter(|column| !stays(column)).collect();
         let mut again: HashMap<Unit, &LoadedParts<'_>> = HashMap::new();
         for (unit, tables) in store.units()? {

@@ -7,7 +7,7 @@ pub(crate) mod absent_files;
 mod changes;
 pub(crate) mod collisions;
 pub(crate) mod decision;
-mod earlier_settings;
+pub(crate) mod earlier_settings;
 pub(crate) mod evictions;
 pub(crate) mod fresh_load;
 pub(crate) mod let_go;

@@ -40,9 +40,21 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
         (cache, begun) = (None, None);
     }
     let start = Start { config, inputs: &inputs, store: base.store(&store), cache: cache.as_ref(), observer };
-    in_pool(config, || match RunPlan::make(&start)? {
-        None => Ok(RunReport::interrupted_early()),
-        Some(plan) => report(&start, &store, begun.as_ref(), &plan),
+    in_pool(config, || {
+        let Some(plan) = RunPlan::make(&start)? else { return Ok(RunReport::interrupted_early()) };
+        let is_another = |begun: &&RunRecord| {
+            begun.fresh && config.force && check_same(config, &inputs.listed, begun, &plan.list).is_err()
+        };
+        if begun.as_ref().filter(is_another).is_none() {
+            return report(&start, &store, begun.as_ref(), &plan);
+        }
+        // The run begins anew: what was loaded goes.
+        plan.stored.close_cache();
+        let start = Start { cache: None, ..start };
+        match RunPlan::make(&start)? {
+            None => Ok(RunReport::interrupted_early()),
+            Some(plan) => report(&start, &store, None, &plan),
+        }
     })?
 }
 

@@ -5,12 +5,12 @@
 //! 3. The outcomes go to the cache, and a fresh load is held against the store that it replaces.
 //! 4. The export replaces the store's files and clears the cache: `na_store::export` says what a kill leaves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use na_cache::{Cache, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Removals, Unit, UnitOutcome};
-use na_store::{ExistingStore, ExportRequest, StoreError};
+use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord};
+use na_model::{Removals, SourceFile, SourceKind, Unit, UnitOutcome};
+use na_store::{ExistingStore, ExportRequest, SourceDetail, StoreError};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -18,6 +18,7 @@ use crate::event::{Event, Observer};
 use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
+use crate::plan::earlier_settings::moved_root;
 use crate::plan::fresh_load::Base;
 use crate::plan::let_go::{LetGo, LoadedParts};
 use crate::plan::removals::{check_share, leave_listing, pruned};
@@ -142,12 +143,34 @@ impl LockedRun<'_> {
             return Ok(Replacement::default());
         }
         let cached = cache.units()?;
+        self.check_roots(cache, &cached)?;
         let loaded = cached.iter().map(|unit| (&unit.unit, LoadedParts::of_cached(unit))).collect();
         let let_go = LetGo::of(self.store, &loaded, outcomes, &self.plan.list, &self.config.sessions)?;
         check_let_go(self.config, &let_go)?;
         let loads_nothing = cached.is_empty() && !let_go.is_empty();
         let is_refused = loads_nothing || (!self.config.yes && !let_go.failed.is_empty());
         Ok(Replacement { let_go, is_refused })
+    }
+
+    /// Refuses to replace a store by what is another dataset under other roots.
+    ///
+    /// # Errors
+    /// [`PipelineError::OtherRoots`].
+    fn check_roots(&self, cache: &OwnedCache<'_>, cached: &[CachedUnit]) -> Result<(), PipelineError> {
+        let roots = self.store.settings()?.roots;
+        let Some(moved) = moved_root(&roots, &self.inputs.listed).filter(|_| !self.config.yes) else {
+            return Ok(());
+        };
+        let loaded: HashMap<&Unit, &CachedUnit> = cached.iter().map(|unit| (&unit.unit, unit)).collect();
+        let (mut known, mut changed) = (0, 0);
+        self.store.for_each_unit::<PipelineError>(SourceDetail::States, |stored| {
+            if let Some(unit) = loaded.get(&stored.unit) {
+                known += 1;
+                changed += usize::from(has_other_tables(&stored.sources, &cache.sources(unit)?));
+            }
+            Ok(())
+        })?;
+        moved.check(known, changed)
     }
 
     /// What leaves the store once it is known which units failed: what cannot be read is not gone, and takes no folder
@@ -160,4 +183,16 @@ impl LockedRun<'_> {
         notes.into_iter().for_each(|note| self.observer.event(Event::Note(note)));
         removals
     }
+}
+
+/// Whether a table of a unit was read from a file with another content than before.
+fn has_other_tables(before: &[SourceFile], now: &[SourceFile]) -> bool {
+    let of_tables = |source: &&SourceFile| source.kind == SourceKind::Table;
+    let before: HashMap<_, _> = before
+        .iter()
+        .filter(of_tables)
+        .map(|file| ((&file.table, &file.map), &file.fingerprint.hash))
+        .collect();
+    let mut now = now.iter().filter(of_tables);
+    now.any(|file| before.get(&(&file.table, &file.map)).is_some_and(|hash| **hash != file.fingerprint.hash))
 }

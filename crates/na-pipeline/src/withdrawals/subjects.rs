@@ -102,16 +102,14 @@ impl<'s> Subjects<'s> {
                 None => Meaning::Unclear(Doubt::NoSuchSession, Some(subject)),
             };
         }
-        let words: Vec<&str> = cell
-            .split(|c: char| c.is_whitespace() || BETWEEN_CODES.contains(c))
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words: Vec<&str> = words_of(cell).collect();
         let begins_with_one = match words.as_slice() {
             [first, _, ..] => self.meant_by(first).is_some(),
             _ => false,
         };
+        let mut others = unnamed.iter().flat_map(|cell| words_of(cell).chain([cell.as_str()]));
         let has_one = words.iter().any(|word| self.code(word).is_some());
-        match begins_with_one || has_one || unnamed.iter().any(|cell| self.code(cell).is_some()) {
+        match begins_with_one || has_one || others.any(|word| self.code(word).is_some()) {
             true => Meaning::Unclear(Doubt::MoreThanACode, None),
             false => Meaning::Nobody,
         }
@@ -163,6 +161,12 @@ impl<'s> Subjects<'s> {
         let letters = code_letters(&visible(written, IdKind::Subject.prefix()));
         !letters.is_empty() && self.letters.contains(&letters)
     }
+}
+
+/// The words of a cell, in which several codes may have been written.
+fn words_of(cell: &str) -> impl Iterator<Item = &str> {
+    let words = cell.split(|c: char| c.is_whitespace() || BETWEEN_CODES.contains(c));
+    words.filter(|word| !word.is_empty())
 }
 
 /// The one visit that equals a form as a number. `None` if none or several do.

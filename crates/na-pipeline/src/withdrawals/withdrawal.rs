@@ -41,6 +41,8 @@ pub struct Withdrew {
     pub files_of_others: BTreeSet<String>,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
+    /// Why a withdrawal would stop before it does anything, of one that was only planned.
+    pub would_stop: Option<String>,
 }
 
 /// Takes those who withdrew out of a store and its cache. With `yes`, the list may be shorter than the one before, and
@@ -64,10 +66,7 @@ pub fn withdraw(
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
-    let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
-    if !yes && taken > FEW && is_over_a_tenth(taken, known) {
-        return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
-    }
+    check_share(output, &meant, yes)?;
     let mut taken_out = Withdrawal::default();
     let (mut named_in_cells, mut files_of_others) = (BTreeMap::new(), BTreeSet::new());
     if !is_known || !meant.sessions.is_empty() || Mentioned::is_named(&store, &meant.names)? {
@@ -94,7 +93,17 @@ pub fn would_withdraw(output: &Path, withdrawn: &Withdrawn, yes: bool) -> Result
     }
     let mentioned = Mentioned::of(&ExistingStore::open(output)?)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
-    Ok(Withdrew::of(meant, is_known))
+    let would_stop = check_share(output, &meant, yes).err().map(|error| error.to_string());
+    Ok(Withdrew { would_stop, ..Withdrew::of(meant, is_known) })
+}
+
+/// Refuses to take many subjects and over a tenth of the store without `--yes`.
+fn check_share(output: &Path, meant: &Meant, yes: bool) -> Result<(), PipelineError> {
+    let (taken, known) = (meant.subjects().len(), meant.n_subjects_known);
+    if !yes && taken > FEW && is_over_a_tenth(taken, known) {
+        return Err(PipelineError::WouldWithdraw { output: output.to_owned(), taken, known });
+    }
+    Ok(())
 }
 
 /// Refuses lines that are not clear, except those that may have been carried out before: if the list is known, a

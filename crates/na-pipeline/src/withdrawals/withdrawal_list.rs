@@ -232,6 +232,7 @@ mod tests {
         for (list, doubt) in [
             ("1.02E+02\n", DigitsLost),
             ("subject\nsub-7e+10\n", DigitsLost),
+            ("Dear all, 0007 has withdrawn\n", MoreThanACode),
             ("WXQ77Z,moved\n", NoSuchSession),
             ("7,9\n", NoSuchSession),
             ("subject,session\n7,moved abroad\n", NoSuchSession),

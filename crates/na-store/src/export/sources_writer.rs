@@ -1,10 +1,10 @@
 //! Writes `sources.parquet`: the units of the old file that stay, in its order, then the cache's new units.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit};
-use na_model::{Names, SourceFile, Unit, UnitOutcome};
+use na_model::{Names, SourceFile, TableName, Unit, UnitOutcome};
 
 use crate::error::StoreError;
 use crate::export::destination::Destination;
@@ -43,6 +43,20 @@ pub(crate) struct WrittenSources {
     /// Whether the store has rows with unknown files.
     pub(crate) rows_without_files: bool,
     pub(crate) provenance: Provenance,
+    /// How many files of each table were read of which it has no rows any more, with a unit that has one.
+    lost: BTreeMap<TableName, (usize, Unit)>,
+}
+
+impl WrittenSources {
+    /// What the user should know of rows that are gone.
+    pub(crate) fn notes_of_lost(&self) -> impl Iterator<Item = String> {
+        self.lost.iter().map(|(table, (n, unit))| {
+            format!(
+                "{table}: it has no rows any more of {n} files that were read before, such as of {unit}: what is listed and on disk \
+                 is read again by the next run, all else is gone"
+            )
+        })
+    }
 }
 
 impl SourcesWriter<'_> {
@@ -115,6 +129,12 @@ impl<'a> RowsOfUnits<'a> {
 
     fn add(&mut self, unit: &Unit, mut sources: Vec<SourceFile>) -> Result<(), StoreError> {
         self.names.take_out_of_all(&mut sources);
+        for (table, n) in self.statuses.take_out_lost(unit, &mut sources) {
+            self.written.lost.entry(table).or_insert_with(|| (0, unit.clone())).0 += n;
+        }
+        if sources.is_empty() {
+            return Ok(());
+        }
         self.without_files.remove(unit);
         self.written.rows_without_files |= self.statuses.has_rows_beside(unit, &sources);
         self.written.provenance.add(&sources);

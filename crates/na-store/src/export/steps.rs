@@ -69,6 +69,7 @@ impl<'a> ExportSteps<'a> {
         let listed = listed_sessions(self.to.output, &self.request.record)?;
         let sources = self.write_sources(&tables, &record, &listed)?;
         notes.extend(sources.provenance.differences());
+        notes.extend(sources.notes_of_lost());
         let rows = self.session_rows(&sources, &tables, &listed);
         sessions_tsv::write(self.to.output, self.to.changes, &rows)?;
         self.to.changes.sync()?;
@@ -219,7 +220,12 @@ impl<'a> ExportSteps<'a> {
         if !self.store.own_files().has(&path)? {
             return Ok(false);
         }
-        let Some(file) = ParquetReader::open(&self.to.output.join(path))? else { return Ok(false) };
+        let file = match ParquetReader::open(&self.to.output.join(path)) {
+            // It is made again from its table.
+            Err(StoreError::Damaged { .. }) | Ok(None) => return Ok(false),
+            file => file?,
+        };
+        let Some(file) = file else { return Ok(false) };
         Ok(is_up_to_date(&file, long) && FeatureKind::of(&file).as_ref() == Some(&feature.kind))
     }
 

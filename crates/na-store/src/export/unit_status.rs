@@ -1,7 +1,7 @@
 //! Decides whether a unit is loaded or partial: whether it has what other sessions have. Only the tables decide, so
 //! that the order of runs does not matter.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use na_model::{
@@ -70,6 +70,30 @@ impl<'a> UnitStatuses<'a> {
     /// The units that have rows.
     pub(crate) fn units(&self) -> impl Iterator<Item = &Unit> {
         self.held.keys()
+    }
+
+    /// Takes out the files of maps of which a unit has no rows: a table was deleted, or rewritten without them. Returns how many
+    /// there were of each table. While the store knows a file, nobody reads it again.
+    pub(crate) fn take_out_lost(
+        &self,
+        unit: &Unit,
+        sources: &mut Vec<SourceFile>,
+    ) -> BTreeMap<TableName, usize> {
+        let held = self.held.get(unit).into_iter().flatten().filter_map(|(table, range)| {
+            let table = self.tables.get(*table)?;
+            Some((table.name, table.index.maps.get(range.map)?))
+        });
+        let held: HashSet<(&TableName, &Option<MapSource>)> = held.collect();
+        let mut lost = BTreeMap::new();
+        sources.retain(|source| {
+            let Some(table) = source.table_name() else { return true };
+            let has_rows = held.contains(&(&table, &source.map));
+            if !has_rows && source.kind == SourceKind::Table {
+                *lost.entry(table).or_default() += 1;
+            }
+            has_rows
+        });
+        lost
     }
 
     /// Whether a unit has rows of a map that none of these files is the table of.

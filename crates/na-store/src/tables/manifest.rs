@@ -10,6 +10,7 @@ use na_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::StoreError;
 use crate::format::atomic_file::write_atomically;
@@ -21,6 +22,9 @@ use crate::tables::withdrawals::WithdrawalMark;
 
 /// This program's own key, beside those of the entries.
 const OWN: &str = "neuroalign";
+
+/// The key of [`ManifestRecord::hash`].
+const HASH: &str = "hash";
 
 /// The value of [`OWN`]: how the store was made. Maps are sorted by key, so that equal records are equal bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,9 @@ pub(crate) struct ManifestRecord {
     /// looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_without_files: Option<bool>,
+    /// XXH3-128 of the manifest without this, as compact JSON. `None` if an earlier version wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<String>,
 }
 
 impl ManifestRecord {
@@ -49,6 +56,19 @@ impl ManifestRecord {
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
         manifest.extra.get(OWN).cloned().map(serde_json::from_value)?.ok()
     }
+}
+
+/// Whether a manifest is what this program wrote, as far as it can be told: one of an earlier version has no hash.
+pub(crate) fn is_as_written(manifest: &Manifest) -> bool {
+    let written = manifest.extra.get(OWN).and_then(|own| own.get(HASH)).and_then(Value::as_str);
+    written.is_none_or(|written| hash_of(manifest.clone()).is_ok_and(|hash| hash == written))
+}
+
+fn hash_of(mut manifest: Manifest) -> Result<String, serde_json::Error> {
+    if let Some(Value::Object(own)) = manifest.extra.get_mut(OWN) {
+        own.shift_remove(HASH);
+    }
+    Ok(format!("{:032x}", xxh3_128(serde_json::to_string(&manifest)?.as_bytes())))
 }
 
 /// Reads the manifest. `None` if the file does not exist, or cannot be understood.
@@ -121,12 +141,12 @@ impl ManifestContent {
         let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
         let now = keys::now();
         let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
-        let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), ..record };
+        let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), hash: None, ..record };
         extra.insert(OWN.to_owned(), serde_json::to_value(record)?);
         if let Some(withdrawn) = &withdrawn {
             withdrawn.put_into(&mut extra)?;
         }
-        Ok(Manifest {
+        let mut manifest = Manifest {
             version: MANIFEST_VERSION.to_owned(),
             created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
             updated_at: now,
@@ -137,7 +157,12 @@ impl ManifestContent {
             wide_features,
             has_tiv,
             extra,
-        })
+        };
+        let hash = hash_of(manifest.clone())?;
+        if let Some(Value::Object(own)) = manifest.extra.get_mut(OWN) {
+            own.insert(HASH.to_owned(), hash.into());
+        }
+        Ok(manifest)
     }
 }
 

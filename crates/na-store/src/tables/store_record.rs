@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
-use crate::tables::manifest::ManifestRecord;
+use crate::tables::manifest::{ManifestRecord, is_as_written};
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::withdrawals::WithdrawalMark;
 
@@ -28,24 +28,29 @@ pub(crate) struct StoreRecord {
 }
 
 impl StoreRecord {
-    /// Reads the record of the manifest, or else that of `sources.parquet`. `None` if neither has one that can be understood.
+    /// Reads the record of the manifest, or else that of `sources.parquet`; of a manifest that is not as it was written, both. `None` if neither has one that can be understood.
     ///
     /// # Errors
     /// A file that cannot be read. A damaged one counts as without a record.
     pub(crate) fn read(output: &Path, manifest: Option<&Manifest>) -> Result<Option<Self>, StoreError> {
         let withdrawn = manifest.and_then(WithdrawalMark::of);
-        if let Some(ManifestRecord { choices, roots, .. }) = manifest.and_then(ManifestRecord::of) {
-            return Ok(Some(Self { choices, roots, withdrawn }));
+        let of_manifest = manifest.and_then(ManifestRecord::of);
+        let of_manifest = of_manifest.map(|ManifestRecord { choices, roots, .. }| Self {
+            choices,
+            roots,
+            withdrawn: withdrawn.clone(),
+        });
+        if of_manifest.is_some() && manifest.is_some_and(is_as_written) {
+            return Ok(of_manifest);
         }
         let recorded = match Self::of_sources(&output.join(SOURCES_FILE)) {
             Err(StoreError::Damaged { .. }) => None,
             recorded => recorded?,
         };
-        Ok(match (recorded, withdrawn) {
-            (Some(recorded), None) => Some(recorded),
-            (recorded, Some(mark)) => Some(Self { withdrawn: Some(mark), ..recorded.unwrap_or_default() }),
-            (None, None) => None,
-        })
+        // A manifest that somebody changed may have lost what it said of withdrawals.
+        let record = of_manifest.or(recorded.clone()).or_else(|| withdrawn.clone().map(|_| Self::default()));
+        let remembered = recorded.and_then(|recorded| recorded.withdrawn);
+        Ok(record.map(|record| Self { withdrawn: withdrawn.or(remembered), ..record }))
     }
 
     /// `None` if `sources.parquet` does not exist, or has no record.

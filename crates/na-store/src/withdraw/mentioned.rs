@@ -39,9 +39,10 @@ impl Mentioned {
         })?;
         for path in [TIV_FILE.to_owned()].into_iter().chain(store.own_files().wide_files()?) {
             let path = output.join(path);
-            let Some(file) = ParquetReader::open(&path)? else { continue };
-            for group in 0..file.row_groups().len() {
-                sessions.extend(sessions_of(&file.read(group, &KEY_COLUMNS)?, &path)?);
+            match sessions_in(&path) {
+                // It is made again, or the withdrawal ends with an error when it looks what is left.
+                Err(StoreError::Damaged { .. }) => {}
+                found => sessions.extend(found?),
             }
         }
         sessions.extend(mentioned_beside_tables(output)?);
@@ -79,6 +80,16 @@ impl Mentioned {
         }
         Ok(is_named)
     }
+}
+
+/// The sessions of a Parquet file; none if it does not exist.
+fn sessions_in(path: &Path) -> Result<Vec<Session>, StoreError> {
+    let Some(file) = ParquetReader::open(path)? else { return Ok(Vec::new()) };
+    let mut sessions = Vec::new();
+    for group in 0..file.row_groups().len() {
+        sessions.extend(sessions_of(&file.read(group, &KEY_COLUMNS)?, path)?);
+    }
+    Ok(sessions)
 }
 
 /// The sessions that are named outside the store's Parquet files.

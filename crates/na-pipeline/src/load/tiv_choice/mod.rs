@@ -89,7 +89,8 @@ pub(crate) fn choose(evidence: &Evidence<'_>) -> VolumeChoice {
     let Some(best) = all.iter().map(|found| found.volume.rank).min() else {
         return evidence.without_volume(known.as_ref());
     };
-    if let Some(known) = known.as_ref().filter(|known| known.outranks(best)) {
+    let is_new = all.iter().any(|found| found.volume.rank == best && evidence.is_new(found.file));
+    if let Some(known) = known.as_ref().filter(|known| known.outranks(best, is_new)) {
         return VolumeChoice::new(TivFinding::Kept, known.why_kept());
     }
     let own = all.iter().find(|found| found.volume.rank == Rank::OwnColumn).map(|own| own.volume.millilitres);
@@ -177,11 +178,12 @@ enum FileState {
 }
 
 impl KnownVolume<'_> {
-    /// Whether the stored volume stays although a source of this rank has one.
-    fn outranks(&self, found: Rank) -> bool {
+    /// Whether the stored volume stays although a source of this rank has one. A new file says what the volume is now, as if
+    /// one was moved or renamed; one that was there before, and trusted less, does not.
+    fn outranks(&self, found: Rank, is_new: bool) -> bool {
         match self.state {
             FileState::NotLooked | FileState::Unreadable => self.rank <= found,
-            FileState::Gone => self.rank < Rank::OwnColumn && found == Rank::OwnColumn,
+            FileState::Gone => self.rank < found && (found == Rank::OwnColumn || !is_new),
             FileState::Read => false,
         }
     }
@@ -208,6 +210,14 @@ impl Evidence<'_> {
             }
         }
         all
+    }
+
+    /// Whether a file was not examined when the stored volume was taken.
+    fn is_new(&self, file: &VolumeCandidate) -> bool {
+        let is_it = |known: &SourceFile| {
+            known.path == file.relative && known.root_in(Modality::Anatomical) == file.root
+        };
+        !self.known.iter().any(is_it)
     }
 
     /// Where the stored volume was read. Stores of older versions do not say it: they took the most trusted file.

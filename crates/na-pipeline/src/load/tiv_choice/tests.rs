@@ -214,7 +214,7 @@ fn what_is_known_stays_where_its_file_was_not_looked_at_or_cannot_be_read() {
         Case {
             known: of_report(),
             source: Some(TSV),
-            ..case("gone, and another report", &[(TSV, Some(&[1600.0]))], Measured(1600.0))
+            ..case("gone, and a new report", &[(TSV, Some(&[1600.0]))], Measured(1600.0))
         },
         Case {
             known: of_report(),
@@ -241,6 +241,11 @@ fn what_is_known_stays_where_its_file_was_not_looked_at_or_cannot_be_read() {
             known: of_column(),
             notes: &[NO_TIV],
             ..case("without the column", &[(GM, Some(&[]))], Unknown)
+        },
+        Case {
+            known: [of_report(), vec![known(TSV, None)]].concat(),
+            notes: gone,
+            ..case("gone, and one that was there and less trusted", &[(TSV, Some(&[1600.0]))], Kept)
         },
         // A store of the version before knows the files, and not which of them it was.
         Case {
