@@ -42,7 +42,7 @@ fn sources_of_one_name_are_all_written_under_their_long_names() {
         let cohort = cohort(has_a, has_a_b);
         let arguments = ["--wide-metrics", "mean"];
         let ran = cohort.run(&[&arguments[..], &["-j", "1"]].concat()).ended(0);
-        ran.says(&["diffusion_A (model b, param b_c, desc unknown)", "A_b_model-b_param-c_mean"]);
+        ran.says(&["diffusion_A (model b, param b_c)", "A_b_model-b_param-c_mean"]);
         let store = Store::read(&cohort.store());
         let expected = [
             "A_b_model-b_param-c_mean",

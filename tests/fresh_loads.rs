@@ -148,30 +148,45 @@ fn a_table_of_which_nothing_is_loaded_again_is_told_too() {
 }
 
 #[test]
-fn parts_of_units_and_columns_that_are_not_loaded_again_are_told_too() {
+fn parts_of_units_and_columns_that_are_not_loaded_again_are_told_and_where_they_are_much_need_yes() {
+    type Case<'a> = (&'a dyn Fn(&Cohort), &'a [&'a str], &'a str, bool);
+    let codes: Vec<String> = (1..=12).map(|n| format!("{n:04}")).collect();
+    let sessions: Vec<(&str, &str)> = codes.iter().map(|code| (code.as_str(), "1")).collect();
     let a_map = |cohort: &Cohort| cohort.remove(&diffusion("NODDI", B.0, B.1, "od"));
-    let half_a_table = |cohort: &Cohort| cohort.remove(&anatomical(B.0, B.1, "WM"));
+    let a_map_of_six = |cohort: &Cohort| {
+        codes[..6].iter().for_each(|code| cohort.remove(&diffusion("NODDI", code, "1", "od")));
+    };
+    let a_table = |cohort: &Cohort| cohort.remove(&anatomical(B.0, B.1, "WM"));
     let other_reports = |cohort: &Cohort| cohort.write("reports/sub-9/anat/cat_sub-9_T1w.xml", "<S/>");
     let one_report = |cohort: &Cohort| cohort.remove(&tiv_path(A.0, A.1));
-    let a_column = |cohort: &Cohort| cohort.list("subject_code,session_id,age\n0001,1,20\n0002,1,30\n");
-    type Case<'a> = (&'a dyn Fn(&Cohort), &'a [&'a str], &'a str);
-    let cases: [Case<'_>; 5] = [
-        (&a_map, &[], "diffusion_NODDI (model noddi, param od) of 1 session, such as sub-0002/ses-1"),
-        (&half_a_table, &[], "anatomical_wm of 1 session, such as sub-0002/ses-1"),
-        (&other_reports, &["--cat12-root", "reports"], "total intracranial volume of 2 sessions"),
-        (&one_report, &[], "total intracranial volume of 1 session, such as sub-0001/ses-1"),
-        (&a_column, &[], "the metadata sex"),
+    let a_column = |cohort: &Cohort| {
+        let rows: String = codes.iter().map(|code| format!("{code},1,20\n")).collect();
+        cohort.list(&format!("subject_code,session_id,age\n{rows}"));
+    };
+    let cases: [Case<'_>; 6] = [
+        (&a_map, &[], "diffusion_NODDI (model noddi, param od) of 1 session, such as sub-0002/ses-1", false),
+        (&a_map_of_six, &[], "diffusion_NODDI (model noddi, param od) of 6 sessions, such as", true),
+        (&a_table, &[], "anatomical_wm of 1 session, such as sub-0002/ses-1", false),
+        (&other_reports, &["--cat12-root", "reports"], "total intracranial volume of 12 sessions", true),
+        (&one_report, &[], "total intracranial volume of 1 session, such as sub-0001/ses-1", false),
+        (&a_column, &[], "the metadata sex", false),
     ];
-    for (change, arguments, words) in cases {
-        let cohort = Cohort::of(&[A, B]);
+    for (change, arguments, words, is_much) in cases {
+        let cohort = Cohort::of(&sessions);
         cohort.run(&[]).ended(0);
         let before = Bytes::of_store(&cohort.store());
         change(&cohort);
         let with = |more: &[&'static str]| cohort.run(&[arguments, more].concat());
-        with(&["--force", "--dry-run"]).ended(0).says(&["Would go", words, "would stop"]);
-        with(&["--force"]).ended(1).says(&[words, "--yes"]);
-        assert!(Bytes::of_store(&cohort.store()) == before, "{words}");
-        with(&["--force", "--yes"]).ended(0).says(&["Gone", words]);
+        let told = with(&["--force", "--dry-run"]).ended(0).says(&["Would go", words]);
+        if is_much {
+            told.says(&["would stop"]);
+            with(&["--force"]).ended(1).says(&[words, "--yes"]);
+            assert!(Bytes::of_store(&cohort.store()) == before, "{words}");
+            with(&["--force", "--yes"]).ended(0).says(&["Gone", words]);
+        } else {
+            told.keeps_quiet_about(&["would stop"]);
+            with(&["--force"]).ended(0).says(&["Gone", words]);
+        }
     }
 }
 

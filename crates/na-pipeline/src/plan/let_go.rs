@@ -12,12 +12,16 @@ use na_store::{ExistingStore, StoreError};
 
 use crate::config::SessionSource;
 use crate::inputs::found_tables::TableKey;
+use crate::safeguard::is_over_a_tenth;
 use crate::sessions::session_list::SessionList;
 
 /// Sessions that an error names.
 const EXAMPLES: usize = 3;
 
-/// What a store has and a fresh load did not load again.
+/// Units that may always lose parts: one or two are over a tenth of a small cohort.
+const FEW: usize = 5;
+
+/// What a store has and a fresh load did not load again. All of it is told; what is much needs the user's word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LetGo {
     /// Units that were not found today, or not asked for.
@@ -28,6 +32,9 @@ pub struct LetGo {
     pub parts: Removals,
     /// Metadata columns that today's list does not have.
     pub columns: Vec<String>,
+    /// Whether parts or columns need the user's word: nothing is left of a table or of the volumes, many units lose parts, or
+    /// there is no list that could have the columns.
+    is_much: bool,
 }
 
 /// What a fresh load has of one unit, or is going to have.
@@ -70,6 +77,7 @@ impl LetGo {
         let stays = |column: &String| listed.contains(&column.to_lowercase()) || source.leaves_out(column);
         let_go.columns = store.metadata()?.columns.into_iter().filter(|column| !stays(column)).collect();
         let mut again: HashMap<Unit, &LoadedParts<'_>> = HashMap::new();
+        let mut kinds = Kinds::default();
         for (unit, tables) in store.units()? {
             let parts = loaded.get(&unit).filter(|parts| tables.is_empty() || !parts.tables.is_empty());
             if let Some(parts) = parts {
@@ -82,16 +90,22 @@ impl LetGo {
         }
         for session in store.sessions_with_volume()? {
             let unit = Unit::new(session, Modality::Anatomical);
-            if again.get(&unit).is_some_and(|parts| !parts.has_volume) {
+            let Some(parts) = again.get(&unit) else { continue };
+            if kinds.is_lost(None, parts.has_volume) {
                 let_go.parts.add_volume(unit);
             }
         }
         store.for_each_map(|session, table, map| {
             let unit = Unit::new(session.clone(), table.modality());
-            if again.get(&unit).is_some_and(|parts| !parts.tables.contains(&(table, map))) {
+            let Some(parts) = again.get(&unit) else { return };
+            if kinds.is_lost(Some(table), parts.tables.contains(&(table, map))) {
                 let_go.parts.add_table(unit, table.clone(), map.cloned());
             }
         })?;
+        let n_losing = let_go.parts.iter().len();
+        let are_many = n_losing > FEW && is_over_a_tenth(n_losing, again.len());
+        let no_list = list.listing.found_by_folders && list.listing.columns.is_empty();
+        let_go.is_much = are_many || kinds.is_any_wholly_lost() || (no_list && !let_go.columns.is_empty());
         Ok(let_go)
     }
 
@@ -106,13 +120,14 @@ impl LetGo {
 
     /// Whether anything would be lost that is not just unreadable today.
     pub(crate) fn is_unasked(&self) -> bool {
-        !self.units.is_empty() || !self.parts.is_empty() || !self.columns.is_empty()
+        !self.units.is_empty() || (self.is_much && !(self.parts.is_empty() && self.columns.is_empty()))
     }
 
     /// Whether all that the store has was loaded again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.is_unasked() && self.failed.is_empty()
+        let Self { units, failed, parts, columns, .. } = self;
+        units.is_empty() && failed.is_empty() && parts.is_empty() && columns.is_empty()
     }
 
     /// How many sessions lose each part, in words.
@@ -137,6 +152,26 @@ impl LetGo {
         let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
         let sessions: Vec<&Session> = sessions.into_iter().collect();
         (!all.is_empty()).then(|| format!("{} of {}", counts.join(" and "), counted(&sessions)))
+    }
+}
+
+/// The kinds of parts that units lost or kept: a table, or `None` for volumes.
+#[derive(Default)]
+struct Kinds {
+    lost: HashSet<Option<TableName>>,
+    kept: HashSet<Option<TableName>>,
+}
+
+impl Kinds {
+    /// Notes a part of a unit; whether it is lost.
+    fn is_lost(&mut self, kind: Option<&TableName>, is_kept: bool) -> bool {
+        let kinds = if is_kept { &mut self.kept } else { &mut self.lost };
+        kinds.insert(kind.cloned());
+        !is_kept
+    }
+
+    fn is_any_wholly_lost(&self) -> bool {
+        !self.lost.is_subset(&self.kept)
     }
 }
 

@@ -218,7 +218,7 @@ mod tests {
         );
         let notes = named(features.to_vec()).1;
         assert_eq!(notes.len(), 1);
-        for words in ["diffusion_A (model b, param c_d, desc unknown)", "A_b_model-c_param-d_mean"] {
+        for words in ["diffusion_A (model b, param c_d)", "A_b_model-c_param-d_mean"] {
             assert!(notes[0].contains(words), "{notes:?}");
         }
     }
