@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::cohort::{Cohort, diffusion};
+use support::cohort::{Cohort, anatomical, diffusion, tsv};
 use support::store::Store;
 
 const A: (&str, &str) = ("0001", "1");
@@ -123,4 +123,26 @@ fn who_was_missing_under_another_spelling_is_told_of_once() {
     cohort.run(&[]).ended(0);
     assert_eq!(told(&cohort, ("0029", "03")), is(&[]));
     assert_eq!(told(&cohort, ("0029", "3"))[0][1], "loaded");
+}
+
+#[test]
+fn a_subject_that_a_list_of_subjects_named_stays_missing_until_there_is_a_session() {
+    let cohort = Cohort::of(&[("0001", "1"), ("0002", "")]);
+    let list = |codes: &[&str]| cohort.list(&format!("participant_id\n{}\n", codes.join("\n")));
+    list(&["1", "2", "3"]);
+    cohort.run(&[]).ended(0);
+    list(&["1", "2"]);
+    cohort.run(&[]).ended(0);
+    cohort.write(&anatomical("0001", "1", "GM"), &tsv(8.0));
+    cohort.run(&[]).ended(0);
+    assert_eq!(cohort.standing("0003", "n/a", "anatomical").0, "missing");
+    cohort.add("0003", "1");
+    list(&["1", "2", "3"]);
+    cohort.run(&[]).ended(0);
+    assert_eq!(cohort.standing("0003", "1", "anatomical").0, "loaded");
+    assert!(
+        !cohort.session_rows().iter().any(|row| row[..2] == ["0003", "n/a"]),
+        "{:?}",
+        cohort.session_rows()
+    );
 }

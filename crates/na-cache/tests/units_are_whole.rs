@@ -151,6 +151,7 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
             left_out: Vec::new(),
             unknown_age_unit: false,
             found_by_folders: false,
+            is_discovered: false,
             columns: vec!["AGE".into(), "a \"quoted\" column".into()],
             rows: vec![
                 ListedSession { session: session("9", "01"), values: vec![Some("007".into()), None] },

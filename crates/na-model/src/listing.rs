@@ -22,9 +22,20 @@ pub struct Listing {
     /// Whether folders say which sessions there are, because no list does, or because it names subjects alone.
     #[serde(default)]
     pub found_by_folders: bool,
+    /// Whether there is no list at all.
+    #[serde(default)]
+    pub is_discovered: bool,
 }
 
 impl Listing {
+    /// The sessions that a list names: where it names subjects alone, a session without an id is one of whom there is nothing
+    /// else, and all others are the folders'.
+    pub fn named(&self) -> impl Iterator<Item = &Session> {
+        let is_named =
+            |session: &&Session| !self.found_by_folders || (!self.is_discovered && session.id.is_none());
+        self.rows.iter().map(|row| &row.session).filter(is_named)
+    }
+
     /// Takes the columns of another listing, and what it says of the sessions that are listed here.
     pub fn take_words_of(&mut self, other: &Self) {
         self.columns.clone_from(&other.columns);

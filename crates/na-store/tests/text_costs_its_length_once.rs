@@ -46,6 +46,7 @@ fn listing(edition: usize) -> RunRecord {
         left_out: Vec::new(),
         unknown_age_unit: false,
         found_by_folders: false,
+        is_discovered: false,
     };
     RunRecord { listing, ..record(&[]) }
 }

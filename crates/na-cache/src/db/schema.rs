@@ -72,6 +72,8 @@ pub(crate) mod setting {
     /// Present if true.
     pub(crate) const FOUND_BY_FOLDERS: &str = "found_by_folders";
     /// Present if true.
+    pub(crate) const DISCOVERED: &str = "discovered";
+    /// Present if true.
     pub(crate) const UNKNOWN_AGE_UNIT: &str = "unknown_age_unit";
     /// The number of lines in the list; an earlier version wrote `true`.
     pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";

@@ -106,6 +106,7 @@ fn listing(database: &Database, settings: &HashMap<String, String>) -> Result<Li
         left_out: database.parse_json(settings.get(setting::LEFT_OUT).map(String::as_str))?,
         unknown_age_unit: settings.contains_key(setting::UNKNOWN_AGE_UNIT),
         found_by_folders: settings.contains_key(setting::FOUND_BY_FOLDERS),
+        is_discovered: settings.contains_key(setting::DISCOVERED),
     })
 }
 

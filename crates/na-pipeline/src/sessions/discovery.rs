@@ -20,6 +20,7 @@ pub(crate) fn discover(
 ) -> SessionList {
     let mut list = SessionList::default();
     list.listing.found_by_folders = true;
+    list.listing.is_discovered = true;
     let mut subjects: FoldersByCode = BTreeMap::new();
     let mut written: BTreeMap<String, String> = BTreeMap::new();
     for (index, root) in roots.all.iter().enumerate() {

@@ -22,9 +22,7 @@ pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashS
         let reported = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
         named.extend(reported.filter(|session| !found.contains(session)));
     }
-    if !record.listing.found_by_folders {
-        named.extend(record.listing.rows.iter().map(|row| row.session.clone()));
-    }
+    named.extend(record.listing.named().cloned());
     Ok(named)
 }
 

@@ -53,11 +53,12 @@ fn keeps_metadata(output: &Path, listing: &Listing) -> Result<bool, StoreError> 
 
 /// Whether a list names no session that so far was only found by its folder.
 fn keeps_listed_sessions(output: &Path, listing: &Listing) -> Result<bool, StoreError> {
-    if listing.found_by_folders {
+    let mut named = listing.named().peekable();
+    if named.peek().is_none() {
         return Ok(true);
     }
     let found = found_by_folder(output)?;
-    Ok(!listing.rows.iter().any(|row| found.contains(&row.session)))
+    Ok(!named.any(|session| found.contains(session)))
 }
 
 /// Compares outcomes as `sessions.tsv` reports them.

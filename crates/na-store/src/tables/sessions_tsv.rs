@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
-use na_model::{CHOOSE_OTHERS, KEPT, Listing, Modality, Session, TableName, Unit, UnitOutcome, UnitStatus};
+use na_model::{
+    CHOOSE_OTHERS, KEPT, Listing, Modality, Session, SubjectCode, TableName, Unit, UnitOutcome, UnitStatus,
+};
 
 use crate::error::StoreError;
 use crate::format::atomic_file::write_atomically;
@@ -58,7 +60,13 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let is_told =
         |session: &Session| listed.contains(session) || in_store.contains(session) || named.contains(session);
     let others = outcomes.iter().filter(|outcome| !is_in_store(outcome.status));
-    let others = others.filter(|outcome| is_told(&outcome.unit.session)).map(|outcome| outcome.unit.clone());
+    // Of a subject without a session nothing was found: by now there is.
+    let known = listed.iter().chain(&in_store).filter(|session| session.id.is_some());
+    let with_sessions: HashSet<&SubjectCode> = known.map(|session| &session.subject).collect();
+    let is_found = |session: &Session| session.id.is_none() && with_sessions.contains(&session.subject);
+    let others =
+        others.map(|outcome| &outcome.unit).filter(|unit| is_told(&unit.session) && !is_found(&unit.session));
+    let others = others.cloned();
     let by_unit: HashMap<&Unit, &UnitOutcome> =
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let mut seen: HashSet<Unit> = HashSet::new();

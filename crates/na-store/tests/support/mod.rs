@@ -127,6 +127,7 @@ pub fn record(sessions: &[&str]) -> RunRecord {
             left_out: Vec::new(),
             unknown_age_unit: false,
             found_by_folders: false,
+            is_discovered: false,
         },
         Modality::ALL.to_vec(),
     )

@@ -12,6 +12,7 @@ fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
         left_out: Vec::new(),
         unknown_age_unit: false,
         found_by_folders: false,
+        is_discovered: false,
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: rows
             .iter()
