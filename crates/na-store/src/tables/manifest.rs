@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use na_model::{
@@ -10,7 +10,7 @@ use na_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::StoreError;
 use crate::format::atomic_file::write_atomically;
@@ -61,14 +61,71 @@ impl ManifestRecord {
 /// Whether a manifest is what this program wrote, as far as it can be told: one of an earlier version has no hash.
 pub(crate) fn is_as_written(manifest: &Manifest) -> bool {
     let written = manifest.extra.get(OWN).and_then(|own| own.get(HASH)).and_then(Value::as_str);
-    written.is_none_or(|written| hash_of(manifest.clone()).is_ok_and(|hash| hash == written))
+    written.is_none_or(|written| hash_of(manifest).is_ok_and(|hash| hash == written))
 }
 
-fn hash_of(mut manifest: Manifest) -> Result<String, serde_json::Error> {
-    if let Some(Value::Object(own)) = manifest.extra.get_mut(OWN) {
+/// A manifest without [`ManifestRecord::hash`]. A manifest has the regions of every feature, and is not copied for this.
+#[derive(Serialize)]
+struct Unhashed<'a> {
+    version: &'a str,
+    created_at: &'a str,
+    updated_at: &'a str,
+    atlas_name: &'a str,
+    n_sessions: u64,
+    n_subjects: u64,
+    long_formats: &'a BTreeMap<String, LongFormat>,
+    wide_features: &'a BTreeMap<String, WideFeature>,
+    has_tiv: bool,
+    #[serde(flatten)]
+    extra: BTreeMap<String, Value>,
+}
+
+fn hash_of(manifest: &Manifest) -> Result<String, serde_json::Error> {
+    let Manifest {
+        version,
+        created_at,
+        updated_at,
+        atlas_name,
+        n_sessions,
+        n_subjects,
+        long_formats,
+        wide_features,
+        has_tiv,
+        extra,
+    } = manifest;
+    let (n_sessions, n_subjects, has_tiv, mut extra) = (*n_sessions, *n_subjects, *has_tiv, extra.clone());
+    if let Some(Value::Object(own)) = extra.get_mut(OWN) {
         own.shift_remove(HASH);
     }
-    Ok(format!("{:032x}", xxh3_128(serde_json::to_string(&manifest)?.as_bytes())))
+    let unhashed = Unhashed {
+        version,
+        created_at,
+        updated_at,
+        atlas_name,
+        n_sessions,
+        n_subjects,
+        long_formats,
+        wide_features,
+        has_tiv,
+        extra,
+    };
+    let mut hash = HashOfText(Xxh3::new());
+    serde_json::to_writer(&mut hash, &unhashed)?;
+    Ok(format!("{:032x}", hash.0.digest128()))
+}
+
+/// Hashes what is written to it.
+struct HashOfText(Xxh3);
+
+impl io::Write for HashOfText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads the manifest. `None` if the file does not exist, or cannot be understood.
@@ -158,7 +215,7 @@ impl ManifestContent {
             has_tiv,
             extra,
         };
-        let hash = hash_of(manifest.clone())?;
+        let hash = hash_of(&manifest)?;
         if let Some(Value::Object(own)) = manifest.extra.get_mut(OWN) {
             own.insert(HASH.to_owned(), hash.into());
         }
