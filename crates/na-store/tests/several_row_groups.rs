@@ -14,8 +14,8 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{MapSource, Modality, TivFinding, WideMetrics};
 use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions, Unobserved, verify_store};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use support::{commit, export_all, load, noddi, read, record, unit_of};
 
 const REGIONS: u32 = 1000;
@@ -299,6 +299,19 @@ fn sessions_that_are_read_again_or_come_later_leave_the_other_row_groups_as_they
     load(&lock, &list(&cohort), vec![gm(again, &cohort[&again])]);
     check(output.path(), &cohort);
     assert_eq!(row_groups(output.path(), LONG), [16_000, 19_000, 25_000, 18_000, 3_000]);
+}
+
+#[test]
+fn a_copied_row_group_keeps_the_statistics_of_its_pages_encodings() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    four_loads(&lock);
+    let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
+    let file = File::open(output.path().join(LONG)).unwrap();
+    let read = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
+    let chunks = read.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let without = chunks.filter(|chunk| chunk.page_encoding_stats().is_none_or(|stats| stats.is_empty()));
+    assert_eq!(without.map(|chunk| chunk.column_path().string()).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]

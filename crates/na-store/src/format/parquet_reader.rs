@@ -54,7 +54,9 @@ impl ParquetReader {
     /// Reads and checks the footer.
     fn with_footer_of(file: PositionedFile, path: &Path) -> Result<Self, StoreError> {
         let damaged = |error: ParquetError| StoreError::damaged(path, error);
-        let read = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        // As a mask they would not be written again: a copied row group would lose them, by which readers pick dictionaries.
+        let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
+        let read = ArrowReaderMetadata::load(&file, options).map_err(damaged)?;
         let metadata = Arc::clone(read.metadata());
         if let Some(fault) = fault(&metadata, &file) {
             return Err(StoreError::damaged(path, fault));
