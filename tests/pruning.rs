@@ -35,6 +35,17 @@ fn of_one_run(cohort: &Cohort, arguments: &[&str]) -> Store {
     Store::read(&output)
 }
 
+/// A store of two sessions, of which one has also a file of its volume beside its tables.
+fn with_a_volume_beside_the_tables() -> (Cohort, String) {
+    let cohort = Cohort::of(&[A, B]);
+    let table = anatomical(A.0, A.1, "GM");
+    let folder = Path::new(&table).parent().unwrap().display();
+    let beside = format!("{folder}/sub-{}_ses-{}_tiv.tsv", A.0, A.1);
+    cohort.write(&beside, "vol_TIV\n1500.5\n");
+    cohort.run(&[]).ended(0);
+    (cohort, beside)
+}
+
 fn archive(cohort: &Cohort, session: (&str, &str)) {
     for root in ["parcellated/cat12", "parcellated/qsirecon-NODDI", "cat12"] {
         cohort.remove(&format!("{root}/sub-{}", session.0));
@@ -214,11 +225,7 @@ fn sessions_that_are_not_listed_stay_until_they_are_pruned() {
 
 #[test]
 fn a_run_that_does_not_look_for_reports_reads_nothing_again_for_them() {
-    let cohort = Cohort::of(&[A, B]);
-    let table = anatomical(A.0, A.1, "GM");
-    let beside = format!("{}/sub-{}_ses-{}_tiv.tsv", Path::new(&table).parent().unwrap().display(), A.0, A.1);
-    cohort.write(&beside, "vol_TIV\n1500.5\n");
-    cohort.run(&[]).ended(0);
+    let (cohort, beside) = with_a_volume_beside_the_tables();
     cohort.remove(&beside);
     let roots = "CAT12_PARCELLATED_ROOT=parcellated/cat12\nQSIPARC_PATH=parcellated\n";
     cohort.write(".env", &format!("SESSIONS_CSV=sessions.csv\n{roots}"));
@@ -365,11 +372,7 @@ fn whoever_may_be_meant_by_a_row_is_not_unlisted() {
 
 #[test]
 fn what_a_gone_file_was_looked_into_for_is_forgotten_though_the_session_has_another() {
-    let cohort = Cohort::of(&[A, B]);
-    let table = anatomical(A.0, A.1, "GM");
-    let beside = format!("{}/sub-{}_ses-{}_tiv.tsv", Path::new(&table).parent().unwrap().display(), A.0, A.1);
-    cohort.write(&beside, "vol_TIV\n1500.5\n");
-    cohort.run(&[]).ended(0);
+    let (cohort, beside) = with_a_volume_beside_the_tables();
     let paths = || {
         let sources = Store::read(&cohort.store());
         let paths = sources.table("sources.parquet").column("path").into_iter().map(str::to_owned);

@@ -86,7 +86,9 @@ impl Verifier {
         let is_ours = own.is_some();
         self.recorded = own.map(|own| own.files).unwrap_or_default();
         // A store of the pandas package has a record nowhere.
-        if !is_as_written(&manifest) || (!is_ours && self.store.record().is_some()) {
+        let is_whole = is_as_written(self.store.output(), &manifest);
+        let lacks_record = !is_ours && self.store.record().is_ok_and(|record| record.is_some());
+        if lacks_record || !is_whole.is_ok_and(|is_whole| is_whole) {
             self.found.n_files += 1;
             self.report(MANIFEST_FILE, "its content is not what was written: a run makes it again");
         }

@@ -78,6 +78,11 @@ impl RunPlan {
         Ok(Some(Self { stored, list, units, pick, wide_metrics, names }))
     }
 
+    /// Finds the files of the plan's sessions.
+    pub(crate) fn finder<'a>(&'a self, listed: &'a ListedInputs) -> UnitFinder<'a> {
+        UnitFinder::new(listed, Claims::new(&listed.roots, &self.list, &self.stored), &self.pick)
+    }
+
     /// What the cache is told of the run.
     pub(crate) fn record(&self, config: &Config, inputs: &ListedInputs, base: Base) -> RunRecord {
         let settings = ExportSettings {

@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::Observer;
 use crate::inputs::found_tables::{FoundTable, TableKey};
-use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::LoadOutcome;
 use crate::plan::collisions::{check_list, check_tables};
 use crate::plan::fresh_load::{Base, check_same};
@@ -22,7 +21,6 @@ use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
 use crate::run::steps::{check_let_go, in_pool, open_store};
-use crate::sessions::claims::Claims;
 
 /// Looks what there is to do, and does nothing.
 ///
@@ -49,7 +47,6 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
             return report(&start, &store, begun.as_ref(), &plan);
         }
         // The run begins anew: what was loaded goes.
-        plan.stored.close_cache();
         let start = Start { cache: None, ..start };
         match RunPlan::make(&start)? {
             None => Ok(RunReport::interrupted_early()),
@@ -112,9 +109,7 @@ fn found_parts<'p>(
     store: &ExistingStore,
     plan: &'p RunPlan,
 ) -> Result<Vec<FoundParts<'p>>, PipelineError> {
-    let listed = &start.inputs.listed;
-    let claims = Claims::new(&listed.roots, &plan.list, &plan.stored);
-    let finder = UnitFinder::new(listed, claims, &plan.pick);
+    let finder = plan.finder(&start.inputs.listed);
     let of_reports = volumes_of_reports(store)?;
     let find = |unit: &'p Unit, index: usize| {
         // What cannot be told any more was told a moment ago: the next look says what became of it.

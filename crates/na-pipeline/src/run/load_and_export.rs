@@ -15,7 +15,6 @@ use na_store::{ExistingStore, ExportRequest, SourceDetail, StoreError};
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
-use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
 use crate::plan::earlier_settings::moved_root;
@@ -26,7 +25,6 @@ use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::RunPlan;
 use crate::run::report::RunReport;
 use crate::run::steps::{ExportEvents, check_let_go};
-use crate::sessions::claims::Claims;
 
 /// A run that holds the lock and has a plan.
 pub(super) struct LockedRun<'a> {
@@ -105,9 +103,7 @@ impl LockedRun<'_> {
         record: &RunRecord,
     ) -> Result<(OwnedCache<'_>, LoadOutcome), PipelineError> {
         let Self { config, plan, observer, lock, .. } = *self;
-        let listed = &self.inputs.listed;
-        let claims = Claims::new(&listed.roots, &plan.list, &plan.stored);
-        let finder = UnitFinder::new(listed, claims, &plan.pick);
+        let finder = plan.finder(&self.inputs.listed);
         let workers = Workers {
             config,
             finder: &finder,

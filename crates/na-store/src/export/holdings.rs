@@ -47,7 +47,7 @@ impl Holdings {
         let mut units = cache.units()?;
         let mut holdings = Self {
             manifest: store.written_manifest().filter(|_| !request.record.fresh).cloned(),
-            record: store.record().cloned().unwrap_or_default(),
+            record: store.record()?.cloned().unwrap_or_default(),
             ..Self::default()
         };
         if request.record.fresh {

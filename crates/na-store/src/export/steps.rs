@@ -221,11 +221,11 @@ impl<'a> ExportSteps<'a> {
             return Ok(false);
         }
         let file = match ParquetReader::open(&self.to.output.join(path)) {
+            Ok(Some(file)) => file,
             // It is made again from its table.
-            Err(StoreError::Damaged { .. }) | Ok(None) => return Ok(false),
-            file => file?,
+            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        let Some(file) = file else { return Ok(false) };
         Ok(is_up_to_date(&file, long) && FeatureKind::of(&file).as_ref() == Some(&feature.kind))
     }
 

@@ -79,11 +79,7 @@ impl<'a> UnitStatuses<'a> {
         unit: &Unit,
         sources: &mut Vec<SourceFile>,
     ) -> BTreeMap<TableName, usize> {
-        let held = self.held.get(unit).into_iter().flatten().filter_map(|(table, range)| {
-            let table = self.tables.get(*table)?;
-            Some((table.name, table.index.maps.get(range.map)?))
-        });
-        let held: HashSet<(&TableName, &Option<MapSource>)> = held.collect();
+        let held: HashSet<(&TableName, &Option<MapSource>)> = self.maps_of(unit).collect();
         let mut lost = BTreeMap::new();
         sources.retain(|source| {
             let Some(table) = source.table_name() else { return true };
@@ -103,12 +99,15 @@ impl<'a> UnitStatuses<'a> {
             .filter(|source| source.kind == SourceKind::Table)
             .filter_map(|source| Some((source.table_name()?, &source.map)))
             .collect();
-        let is_unknown = |(table, range): &(usize, &RowRange)| {
-            let table = self.tables.get(*table);
-            let key = table.and_then(|table| Some((table.name.clone(), table.index.maps.get(range.map)?)));
-            key.is_some_and(|key| !known.contains(&key))
-        };
-        self.held.get(unit).into_iter().flatten().any(is_unknown)
+        self.maps_of(unit).any(|(table, map)| !known.contains(&(table.clone(), map)))
+    }
+
+    /// The tables, or maps of them, that a unit has rows of.
+    fn maps_of(&self, unit: &Unit) -> impl Iterator<Item = (&TableName, &Option<MapSource>)> {
+        self.held.get(unit).into_iter().flatten().filter_map(|(table, range)| {
+            let table = self.tables.get(*table)?;
+            Some((table.name, table.index.maps.get(range.map)?))
+        })
     }
 
     /// The status of a unit of the store, with the reason if it is partial.

@@ -9,13 +9,13 @@ use na_model::{Listing, Manifest, UnitOutcome};
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder::found_by_folder;
-use crate::tables::manifest::wide_metrics;
+use crate::tables::manifest::{is_as_written, wide_metrics};
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv::{self, cell, or_none};
 
 impl ExistingStore {
-    /// Whether an export without new units would change no content: every file is there, and metrics, metadata, listed
+    /// Whether an export without new units would change no content: the manifest is as it was written, every file is there, and metrics, metadata, listed
     /// sessions, outcomes and the length of the list of withdrawals are as they were. Compression, choices and roots are
     /// not compared.
     ///
@@ -24,11 +24,12 @@ impl ExistingStore {
     pub fn is_up_to_date(&self, record: &RunRecord, outcomes: &[UnitOutcome]) -> Result<bool, StoreError> {
         let Some(manifest) = self.written_manifest() else { return Ok(false) };
         let output = self.output();
-        if record.n_listed_withdrawn.is_some() && record.n_listed_withdrawn != self.n_listed_withdrawn() {
+        if record.n_listed_withdrawn.is_some() && record.n_listed_withdrawn != self.n_listed_withdrawn()? {
             return Ok(false);
         }
         let metrics = record.settings.wide_metrics.to_text();
-        Ok(has_all_files(output, manifest)
+        Ok(is_as_written(output, manifest)?
+            && has_all_files(output, manifest)
             && wide_metrics(manifest) == Some(metrics.as_str())
             && keeps_metadata(output, &record.listing)?
             && keeps_listed_sessions(output, &record.listing)?

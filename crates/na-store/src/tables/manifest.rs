@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use na_model::{
@@ -10,7 +10,7 @@ use na_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::StoreError;
 use crate::format::atomic_file::write_atomically;
@@ -23,8 +23,8 @@ use crate::tables::withdrawals::WithdrawalMark;
 /// This program's own key, beside those of the entries.
 const OWN: &str = "neuroalign";
 
-/// The key of [`ManifestRecord::hash`].
-const HASH: &str = "hash";
+/// An empty [`ManifestRecord::hash`] in a manifest's text. No other value with this key is ever empty.
+const NO_HASH: &str = r#""hash": """#;
 
 /// The value of [`OWN`]: how the store was made. Maps are sorted by key, so that equal records are equal bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(crate) struct ManifestRecord {
     /// looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_without_files: Option<bool>,
-    /// XXH3-128 of the manifest without this, as compact JSON. `None` if an earlier version wrote it.
+    /// XXH3-128 of the file's text without these digits. `None` if an earlier version wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hash: Option<String>,
 }
@@ -58,74 +58,20 @@ impl ManifestRecord {
     }
 }
 
-/// Whether a manifest is what this program wrote, as far as it can be told: one of an earlier version has no hash.
-pub(crate) fn is_as_written(manifest: &Manifest) -> bool {
-    let written = manifest.extra.get(OWN).and_then(|own| own.get(HASH)).and_then(Value::as_str);
-    written.is_none_or(|written| hash_of(manifest).is_ok_and(|hash| hash == written))
+/// Whether the manifest's file is what this program wrote, as far as it can be told: one of an earlier version has no hash.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn is_as_written(output: &Path, manifest: &Manifest) -> Result<bool, StoreError> {
+    let Some(hash) = ManifestRecord::of(manifest).and_then(|record| record.hash) else { return Ok(true) };
+    let path = output.join(MANIFEST_FILE);
+    let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
+    Ok(hash_of(&text.replacen(&hash, "", 1)) == hash)
 }
 
-/// A manifest without [`ManifestRecord::hash`]. A manifest has the regions of every feature, and is not copied for this.
-#[derive(Serialize)]
-struct Unhashed<'a> {
-    version: &'a str,
-    created_at: &'a str,
-    updated_at: &'a str,
-    atlas_name: &'a str,
-    n_sessions: u64,
-    n_subjects: u64,
-    long_formats: &'a BTreeMap<String, LongFormat>,
-    wide_features: &'a BTreeMap<String, WideFeature>,
-    has_tiv: bool,
-    #[serde(flatten)]
-    extra: BTreeMap<String, Value>,
-}
-
-fn hash_of(manifest: &Manifest) -> Result<String, serde_json::Error> {
-    let Manifest {
-        version,
-        created_at,
-        updated_at,
-        atlas_name,
-        n_sessions,
-        n_subjects,
-        long_formats,
-        wide_features,
-        has_tiv,
-        extra,
-    } = manifest;
-    let (n_sessions, n_subjects, has_tiv, mut extra) = (*n_sessions, *n_subjects, *has_tiv, extra.clone());
-    if let Some(Value::Object(own)) = extra.get_mut(OWN) {
-        own.shift_remove(HASH);
-    }
-    let unhashed = Unhashed {
-        version,
-        created_at,
-        updated_at,
-        atlas_name,
-        n_sessions,
-        n_subjects,
-        long_formats,
-        wide_features,
-        has_tiv,
-        extra,
-    };
-    let mut hash = HashOfText(Xxh3::new());
-    serde_json::to_writer(&mut hash, &unhashed)?;
-    Ok(format!("{:032x}", hash.0.digest128()))
-}
-
-/// Hashes what is written to it.
-struct HashOfText(Xxh3);
-
-impl io::Write for HashOfText {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The hash of a manifest's text in which [`ManifestRecord::hash`] is empty.
+fn hash_of(text: &str) -> String {
+    format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
 /// Reads the manifest. `None` if the file does not exist, or cannot be understood.
@@ -198,12 +144,13 @@ impl ManifestContent {
         let subjects: HashSet<_> = sessions.iter().map(|session| &session.subject).collect();
         let now = keys::now();
         let mut extra = old.map(|old| old.extra.clone()).unwrap_or_default();
-        let record = ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), hash: None, ..record };
+        let record =
+            ManifestRecord { version: keys::PROGRAM_VERSION.to_owned(), hash: Some(String::new()), ..record };
         extra.insert(OWN.to_owned(), serde_json::to_value(record)?);
         if let Some(withdrawn) = &withdrawn {
             withdrawn.put_into(&mut extra)?;
         }
-        let mut manifest = Manifest {
+        Ok(Manifest {
             version: MANIFEST_VERSION.to_owned(),
             created_at: old.map_or_else(|| now.clone(), |old| old.created_at.clone()),
             updated_at: now,
@@ -214,12 +161,7 @@ impl ManifestContent {
             wide_features,
             has_tiv,
             extra,
-        };
-        let hash = hash_of(&manifest)?;
-        if let Some(Value::Object(own)) = manifest.extra.get_mut(OWN) {
-            own.insert(HASH.to_owned(), hash.into());
-        }
-        Ok(manifest)
+        })
     }
 }
 
@@ -230,6 +172,7 @@ pub(crate) fn write_manifest(
 ) -> Result<(), StoreError> {
     let path = output.join(MANIFEST_FILE);
     let text = serde_json::to_string_pretty(manifest).map_err(|error| StoreError::damaged(&path, error))?;
+    let text = text.replacen(NO_HASH, &format!(r#""hash": "{}""#, hash_of(&text)), 1);
     write_atomically(&path, changes, text.as_bytes())
 }
 

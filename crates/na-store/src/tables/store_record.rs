@@ -28,7 +28,8 @@ pub(crate) struct StoreRecord {
 }
 
 impl StoreRecord {
-    /// Reads the record of the manifest, or else that of `sources.parquet`; of a manifest that is not as it was written, both. `None` if neither has one that can be understood.
+    /// Reads the record of the manifest, or else that of `sources.parquet`; beside a manifest that is not as it was written, both.
+    /// `None` if neither has one that can be understood.
     ///
     /// # Errors
     /// A file that cannot be read. A damaged one counts as without a record.
@@ -40,7 +41,7 @@ impl StoreRecord {
             roots,
             withdrawn: withdrawn.clone(),
         });
-        if of_manifest.is_some() && manifest.is_some_and(is_as_written) {
+        if of_manifest.is_some() && manifest.map_or(Ok(false), |manifest| is_as_written(output, manifest))? {
             return Ok(of_manifest);
         }
         let recorded = match Self::of_sources(&output.join(SOURCES_FILE)) {

@@ -46,7 +46,7 @@ impl Mentioned {
             }
         }
         sessions.extend(mentioned_beside_tables(output)?);
-        let of_store = store.n_listed_withdrawn();
+        let of_store = store.n_listed_withdrawn()?;
         let of_cache = match PandasCache::is_in(output)? {
             true => None,
             false => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
@@ -68,7 +68,7 @@ impl Mentioned {
             is_named |= names.take_out_of_all(&mut stored.sources);
             Ok(())
         })?;
-        if let Some(record) = store.record() {
+        if let Some(record) = store.record()? {
             is_named |= names.take_out_of_roots(&mut record.roots.clone());
         }
         let output = store.output();

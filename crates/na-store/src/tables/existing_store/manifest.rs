@@ -45,7 +45,7 @@ impl ExistingStore {
         // No table, no atlas.
         content.atlas_name = self.atlas()?.unwrap_or_default();
         content.has_tiv = self.own_files().has(TIV_FILE)?;
-        let record = self.record().cloned().unwrap_or_default();
+        let record = self.record()?.cloned().unwrap_or_default();
         content.record = ManifestRecord { table_kinds: kinds, ..record.to_manifest_record() };
         let damaged = |error| StoreError::damaged(&self.output().join(MANIFEST_FILE), error);
         content.withdrawn = record.withdrawn;

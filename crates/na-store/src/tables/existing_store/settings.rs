@@ -38,7 +38,7 @@ impl ExistingStore {
         };
         let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());
         let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-        let StoreRecord { choices, roots, .. } = self.record().cloned().unwrap_or_default();
+        let StoreRecord { choices, roots, .. } = self.record()?.cloned().unwrap_or_default();
         Ok(StoredSettings { atlas_name: self.atlas()?, wide_metrics, columns, choices, roots })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
 
@@ -28,7 +28,8 @@ pub struct ExistingStore {
     output: PathBuf,
     version: StoreVersion,
     manifest: Option<Arc<Manifest>>,
-    record: Option<StoreRecord>,
+    /// Read when it is first asked for: readers do not need it.
+    record: OnceLock<Option<StoreRecord>>,
     own_files: OwnFiles,
     long_files: LongFiles,
 }
@@ -41,10 +42,10 @@ impl ExistingStore {
     pub fn open(output: &Path) -> Result<Self, StoreError> {
         let version = StoreVersion::of(output)?;
         let manifest = read_manifest(output)?.map(Arc::new);
-        let record = StoreRecord::read(output, manifest.as_deref())?;
         let own_files = OwnFiles::named_by(output, manifest.as_deref());
         let long_files = LongFiles::of(output);
-        Ok(Self { output: output.to_owned(), version, manifest, record, own_files, long_files })
+        let (output, record) = (output.to_owned(), OnceLock::new());
+        Ok(Self { output, version, manifest, record, own_files, long_files })
     }
 
     /// The output folder.
@@ -71,8 +72,15 @@ impl ExistingStore {
     }
 
     /// How the store was made. `None` if neither the manifest nor `sources.parquet` has a record.
-    pub(crate) fn record(&self) -> Option<&StoreRecord> {
-        self.record.as_ref()
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn record(&self) -> Result<Option<&StoreRecord>, StoreError> {
+        if let Some(record) = self.record.get() {
+            return Ok(record.as_ref());
+        }
+        let record = StoreRecord::read(&self.output, self.manifest.as_deref())?;
+        Ok(self.record.get_or_init(|| record).as_ref())
     }
 
     pub(crate) fn own_files(&self) -> &OwnFiles {
@@ -123,9 +131,12 @@ impl ExistingStore {
     }
 
     /// The number of lines of the last list of withdrawals. `None` if the store was never given one.
-    #[must_use]
-    pub fn n_listed_withdrawn(&self) -> Option<u64> {
-        self.record.as_ref()?.withdrawn.as_ref().map(WithdrawalMark::n_listed)
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn n_listed_withdrawn(&self) -> Result<Option<u64>, StoreError> {
+        let mark = self.record()?.and_then(|record| record.withdrawn.as_ref());
+        Ok(mark.map(WithdrawalMark::n_listed))
     }
 
     /// Refuses to go on if somebody who withdrew would come back. Whoever opens the cache makes the same check of it
@@ -134,7 +145,7 @@ impl ExistingStore {
     /// # Errors
     /// As [`WithdrawalsTold::check`].
     pub fn check_withdrawals(&self, told: WithdrawalsTold) -> Result<(), StoreError> {
-        told.check(&self.output, self.n_listed_withdrawn())
+        told.check(&self.output, self.n_listed_withdrawn()?)
     }
 
     /// Tells the user what the store no longer knows if the manifest and `sources.parquet` are both gone. `None` if nothing is lost.
@@ -142,7 +153,7 @@ impl ExistingStore {
     /// # Errors
     /// A file that cannot be read.
     pub fn what_is_lost(&self) -> Result<Option<String>, StoreError> {
-        let is_lost = self.manifest.is_none() && self.record.is_none();
+        let is_lost = self.manifest.is_none() && self.record()?.is_none();
         if !is_lost || self.long_tables()?.is_empty() {
             return Ok(None);
         }
