@@ -231,10 +231,29 @@ fn a_lock_that_is_a_link_is_refused_and_nothing_written_where_it_leads() {
     assert!(fs::read(cohort.path("elsewhere.db")).unwrap() == before);
 }
 
-/// Sends a signal and waits for the end, which comes long before a program that holds the cache is given up on.
-fn interrupted(mut child: Child, signal: &str) -> Ran {
+fn signal(child: &Child, signal: &str) {
     let sent = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
     assert!(sent.success());
+}
+
+/// Takes the cache from a run that loads. The run stands still at each try, or its commits, one behind the other, would
+/// keep everybody else out until it is at its end.
+fn hold_between_two_commits(other: &Connection, run: &Child) {
+    other.busy_timeout(Duration::ZERO).unwrap();
+    loop {
+        signal(run, "STOP");
+        let held = other.execute_batch("BEGIN IMMEDIATE");
+        signal(run, "CONT");
+        match held {
+            Ok(()) => return,
+            Err(error) => assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{error}"),
+        }
+    }
+}
+
+/// Sends a signal and waits for the end, which comes long before a program that holds the cache is given up on.
+fn interrupted(mut child: Child, name: &str) -> Ran {
+    signal(&child, name);
     let asked = Instant::now();
     while child.try_wait().unwrap().is_none() {
         assert!(asked.elapsed() < Duration::from_secs(10), "it goes on waiting");
@@ -274,8 +293,7 @@ fn a_signal_ends_a_load_whose_commits_wait_for_a_program_that_holds_the_cache() 
     let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().contains("is committed")));
     let other = cache(&cohort);
-    other.busy_timeout(Duration::from_secs(30)).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    hold_between_two_commits(&other, &run);
     let reads = std::thread::spawn(move || said.map(Result::unwrap).collect::<Vec<_>>());
     let count = || other.query_row("SELECT count(*) FROM units", [], |row| row.get::<_, u32>(0)).unwrap();
     let held = count();
