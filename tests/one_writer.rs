@@ -246,7 +246,9 @@ fn hold_between_two_commits(other: &Connection, run: &Child) {
         signal(run, "CONT");
         match held {
             Ok(()) => return,
-            Err(error) => assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{error}"),
+            Err(error) => {
+                assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{error}")
+            }
         }
     }
 }

@@ -252,3 +252,28 @@ fn a_store_of_0_1_0_is_verified_and_looked_at_without_a_change_and_replaced_by_f
     assert_same_tables(&Store::read(&store), &fresh(folder.path()));
     look(&["--verify"]).ended(0);
 }
+
+#[test]
+fn a_store_with_hashes_of_whole_files_is_verified_and_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&fixture("cohort/0.1.0"), folder.path());
+    copy(&fixture("store/whole-hashes"), &folder.path().join("store"));
+    let verify =
+        || Ran::of(support::export_cache(folder.path()).args(["store", "--verify"]).output().unwrap());
+    verify().ended(0);
+    let feature = folder.path().join("store/wide/anatomical/gm_mean.parquet");
+    let whole = fs::read(&feature).unwrap();
+    let mut damaged = whole.clone();
+    damaged[10] ^= 1;
+    fs::write(&feature, damaged).unwrap();
+    verify().ended(3).says(&["gm_mean.parquet", "not what was written"]);
+    fs::write(&feature, whole).unwrap();
+    let table = folder.path().join(
+        "parcellated/cat12/sub-7/ses-1/anat/atlas-4S456Parcels/sub-7_ses-1_atlas-4S456Parcels_tissue-GM_parc.tsv",
+    );
+    let text = fs::read_to_string(&table).unwrap();
+    fs::write(&table, text.replace("\t10\t", "\t77\t")).unwrap();
+    run(folder.path(), &["-o", "store", "--keep-column", "DoB"]).ended(0);
+    assert_same_tables(&Store::read(&folder.path().join("store")), &fresh(folder.path()));
+    verify().ended(0);
+}

@@ -146,7 +146,10 @@ impl Verifier {
     /// Compares the size and hash of a file with those in the manifest.
     fn hash(&mut self, path: &str) {
         self.found.n_files += 1;
-        match (FileState::read(&self.store.output().join(path)), self.recorded.get(path)) {
+        let file = self.store.output().join(path);
+        let then = self.recorded.get(path);
+        let now = then.map_or_else(|| FileState::read(&file), |then| then.read_again(&file));
+        match (now, then) {
             (Err(error), _) => self.report(path, &format!("it cannot be read: {error}")),
             (Ok(_), None) => self.found.n_without_hash += 1,
             (Ok(now), Some(then)) if now.bytes != then.bytes => {

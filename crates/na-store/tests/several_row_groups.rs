@@ -3,176 +3,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{Float64Type, Int64Type};
-use na_cache::{EncodedUnit, OwnerLock, RunRecord};
-use na_model::{MapSource, Modality, TivFinding, WideMetrics};
-use na_store::{ExportObserver, ExportStep, FeatureStore, ReadOptions, Unobserved, verify_store};
+use na_cache::OwnerLock;
+use na_model::{MapSource, Modality, TivFinding};
+use na_store::{ExportObserver, ExportStep, Unobserved, verify_store};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::RowGroupMetaData;
+use support::four_loads::{
+    Cohort, LOADS, LONG, REGIONS, ROWS, Told, batch, check, check_feature, check_long, four_loads, gm, list,
+    of_load, row_groups, told, value,
+};
 use support::{commit, export_all, load, noddi, read, record, unit_of};
-
-const REGIONS: u32 = 1000;
-
-/// Sessions of each load, each of them of a row group that is neither filled up nor full: two in a row that are written
-/// again become one, so the rows of row groups tell which were.
-const LOADS: [u32; 4] = [17, 20, 25, 18];
-const ROWS: [i64; 4] = [17_000, 20_000, 25_000, 18_000];
-const SESSIONS: u32 = 80;
-
-const LONG: &str = "long/anatomical_gm.parquet";
-
-/// What a store is to hold of a session.
-#[derive(Debug, Clone, PartialEq)]
-struct Told {
-    version: u32,
-    age: f64,
-    tiv: f64,
-}
-
-type Cohort = BTreeMap<u32, Told>;
-
-/// No two are alike; every eleventh is missing.
-fn value(subject: u32, version: u32, map: u32, region: u32) -> Option<f64> {
-    let whole = ((version * 10 + map) * 1000 + subject) * 1000 + region;
-    (!(subject + region).is_multiple_of(11)).then(|| f64::from(whole) / 3.0)
-}
-
-fn batch(subject: u32, version: u32, map: u32, regions: u32) -> RecordBatch {
-    let values = |sign: f64| {
-        (0..regions)
-            .map(|region| value(subject, version, map, region).map(|value| sign * value))
-            .collect::<Float64Array>()
-    };
-    RecordBatch::try_from_iter([
-        ("index", Arc::new(Int64Array::from_iter_values((0..regions).map(i64::from))) as _),
-        ("label", Arc::new(StringArray::from_iter_values((0..regions).map(|r| format!("r{r:04}")))) as _),
-        ("mean", Arc::new(values(1.0)) as _),
-        ("std", Arc::new(values(-1.0)) as _),
-    ])
-    .unwrap()
-}
-
-/// The sessions of a load: in the order of subjects, those of all loads take turns.
-fn of_load(load: usize) -> Vec<u32> {
-    let before: u32 = LOADS[..load].iter().sum();
-    (before..before + LOADS[load]).map(|place| 1 + place * 37 % SESSIONS).collect()
-}
-
-fn gm(subject: u32, told: &Told) -> EncodedUnit {
-    let tables = vec![("anatomical_gm", None, batch(subject, told.version, 0, REGIONS))];
-    unit_of(&subject.to_string(), Modality::Anatomical, tables, TivFinding::Measured(told.tiv))
-}
-
-/// A list of all of them, each with its age.
-fn list(cohort: &Cohort) -> RunRecord {
-    let names: Vec<String> = cohort.keys().map(u32::to_string).collect();
-    let mut record = record(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    for (row, told) in record.listing.rows.iter_mut().zip(cohort.values()) {
-        row.values = vec![Some(told.age.to_string())];
-    }
-    record.settings.wide_metrics = WideMetrics::Listed(vec!["mean".to_owned()]);
-    record
-}
-
-fn told(subject: u32) -> Told {
-    Told { version: 1, age: f64::from(20 + subject), tiv: 1400.0 + f64::from(subject) }
-}
-
-/// A store of four loads, a row group each.
-fn four_loads(lock: &OwnerLock) -> Cohort {
-    let mut cohort = Cohort::new();
-    for number in 0..LOADS.len() {
-        let subjects = of_load(number);
-        cohort.extend(subjects.iter().map(|subject| (*subject, told(*subject))));
-        let units = subjects.iter().map(|subject| gm(*subject, &cohort[subject])).collect();
-        load(lock, &list(&cohort), units);
-    }
-    assert_eq!(row_groups(lock.output(), LONG), ROWS);
-    cohort
-}
-
-fn row_groups(output: &Path, file: &str) -> Vec<i64> {
-    let file = File::open(output.join(file)).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect()
-}
-
-fn doubles<'a>(batch: &'a RecordBatch, name: &str) -> &'a Float64Array {
-    batch[name].as_primitive::<Float64Type>()
-}
-
-fn optional(column: &Float64Array, row: usize) -> Option<f64> {
-    column.is_valid(row).then(|| column.value(row))
-}
-
-fn subjects(batch: &RecordBatch) -> Vec<u32> {
-    let column = batch["subject_code"].as_string::<i32>();
-    (0..batch.num_rows()).map(|row| column.value(row).parse().unwrap()).collect()
-}
-
-/// Every row of the long table, by value.
-fn check_long(output: &Path, cohort: &Cohort) {
-    let long = read(&output.join(LONG));
-    let index = long["index"].as_primitive::<Int64Type>();
-    let [mean, std, tiv, age] = ["mean", "std", "tiv", "AGE"].map(|name| doubles(&long, name));
-    let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (row, subject) in subjects(&long).into_iter().enumerate() {
-        let (told, region) = (&cohort[&subject], u32::try_from(index.value(row)).unwrap());
-        let expected = value(subject, told.version, 0, region);
-        let found = (optional(mean, row), optional(std, row), tiv.value(row), age.value(row));
-        assert_eq!(
-            found,
-            (expected, expected.map(|value| -value), told.tiv, told.age),
-            "region {region} of {subject}"
-        );
-        rows.entry(subject).or_default().push(region);
-    }
-    assert!(rows.keys().eq(cohort.keys()));
-    let regions: Vec<u32> = (0..REGIONS).collect();
-    rows.iter().for_each(|(subject, found)| assert!(*found == regions, "the regions of {subject}"));
-}
-
-/// Every cell of a feature, by value, read by this program and by another.
-fn check_feature(
-    output: &Path,
-    path: &str,
-    subjects_of: &[u32],
-    regions: u32,
-    cell: impl Fn(u32, u32) -> Option<f64>,
-) {
-    let name = Path::new(path).file_stem().unwrap().to_str().unwrap();
-    let store = FeatureStore::open(output).unwrap();
-    let by_store = store.feature_batch(name, &ReadOptions::default().without_metadata()).unwrap();
-    for batch in [by_store, read(&output.join(path))] {
-        assert_eq!(subjects(&batch), subjects_of, "{name}");
-        let names: Vec<String> = (0..regions).map(|region| format!("r{region:04}")).collect();
-        assert!(batch.schema().fields().iter().skip(2).map(|field| field.name()).eq(&names));
-        for (region, column) in (0..regions).zip(&batch.columns()[2..]) {
-            let column = column.as_primitive::<Float64Type>();
-            for (row, subject) in subjects_of.iter().enumerate() {
-                let found = optional(column, row);
-                assert_eq!(found, cell(*subject, region), "{name}: region {region} of {subject}");
-            }
-        }
-    }
-}
-
-fn check(output: &Path, cohort: &Cohort) {
-    check_long(output, cohort);
-    // Among others: the index in the footer, of copied and written row groups, is that of the rows.
-    assert_eq!(verify_store(output).unwrap().problems, []);
-    let subjects: Vec<u32> = cohort.keys().copied().collect();
-    check_feature(output, "wide/anatomical/gm_mean.parquet", &subjects, REGIONS, |subject, region| {
-        value(subject, cohort[&subject].version, 0, region)
-    });
-}
 
 #[test]
 fn each_value_of_each_map_is_at_its_place() {
@@ -242,7 +85,7 @@ fn changed_metadata_and_volumes_reach_their_rows_and_rewrite_no_other_row_group(
     record.listing.rows.iter_mut().for_each(|row| row.values.push(Some("north".to_owned())));
     load(&lock, &record, Vec::new());
     check(output.path(), &cohort);
-    assert_eq!(row_groups(output.path(), LONG), [32_000, 32_000, 16_000]);
+    assert_eq!(row_groups(output.path(), LONG), ROWS);
     let sites = support::cells(&read(&output.path().join(LONG)), "site");
     assert!(sites.iter().all(|(_, site)| site == "north"));
 }
@@ -315,27 +158,40 @@ fn a_copied_row_group_keeps_the_statistics_of_its_pages_encodings() {
 }
 
 #[test]
-fn a_damaged_row_group_is_not_copied_into_the_next_file() {
+fn damage_that_a_file_brings_along_is_told_wherever_somebody_looks() {
     let output = tempfile::tempdir().unwrap();
     let lock = OwnerLock::acquire(output.path()).unwrap();
     let mut cohort = four_loads(&lock);
     let whole = fs::read(output.path().join(LONG)).unwrap();
     let reader =
         ParquetRecordBatchReaderBuilder::try_new(File::open(output.path().join(LONG)).unwrap()).unwrap();
-    // No feature is made of this column: only the copy reads it.
-    let is_std = |chunk: &&ColumnChunkMetaData| chunk.column_path().string() == "std";
-    let (start, length) = reader.metadata().row_group(1).columns().iter().find(is_std).unwrap().byte_range();
-    let mut damaged = whole.clone();
-    damaged[usize::try_from(start + length / 2).unwrap()] ^= 1;
-    fs::write(output.path().join(LONG), &damaged).unwrap();
+    let damage = |column: &str| {
+        let group = reader.metadata().row_group(1).columns().iter();
+        let (start, length) =
+            group.clone().find(|chunk| chunk.column_path().string() == column).unwrap().byte_range();
+        let mut damaged = whole.clone();
+        damaged[usize::try_from(start + length / 2).unwrap()] ^= 1;
+        fs::write(output.path().join(LONG), &damaged).unwrap();
+        damaged
+    };
     cohort.insert(100, told(100));
     let record = list(&cohort);
+    // Features are made of it.
+    let damaged = damage("mean");
     let cache = commit(&lock, &record, vec![gm(100, &cohort[&100])]);
     let error = export_all(&lock, cache, &record, false, &Unobserved).unwrap_err().to_string();
-    assert!(error.contains(LONG) && error.contains("std"), "{error}");
-    assert!(fs::read(output.path().join(LONG)).unwrap() == damaged, "the file stays for whoever mends it");
-    fs::write(output.path().join(LONG), whole).unwrap();
+    assert!(error.contains(LONG) && error.contains("mean"), "{error}");
+    let grown = fs::read(output.path().join(LONG)).unwrap();
+    assert!(grown.starts_with(&damaged[..1000]) && grown.len() > damaged.len());
+    // No feature is made of this one: the new session is there, and whoever reads the old ones is told.
+    damage("std");
     load(&lock, &record, Vec::new());
+    let problems = verify_store(output.path()).unwrap().problems;
+    let [(path, problem)] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(path.ends_with(LONG) && problem.contains("std"), "{problem}");
+    // Whoever mends the file goes on.
+    fs::write(output.path().join(LONG), whole).unwrap();
+    load(&lock, &record, vec![gm(100, &cohort[&100])]);
     check(output.path(), &cohort);
 }
 

@@ -9,6 +9,7 @@
 //! | the cache is deleted (by the caller) | the new store alone |
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use na_cache::{Commit, OwnedCache};
 use na_model::{LongFormat, Manifest, TableName, WideFeature};
@@ -18,6 +19,7 @@ use crate::export::destination::Destination;
 use crate::export::holdings::Holdings;
 use crate::export::request::ExportRequest;
 use crate::format::file_state::FileState;
+use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::{LongFile, told_kinds};
 use crate::tables::manifest::{ManifestContent, ManifestRecord, write_manifest};
@@ -102,11 +104,20 @@ fn file_states<'p>(
         let known = before.remove(path).filter(|state| state.is_as_it_was(&file));
         let state = match to.changes.state_of(&file).or(known) {
             Some(state) => state,
-            None => FileState::read(&file).map_err(StoreError::io("read", &file))?,
+            None => read_state(&file)?,
         };
         states.insert(path.to_owned(), state);
     }
     Ok(states)
+}
+
+/// The state of a file, of its footer alone if that has the hashes of all column chunks.
+fn read_state(path: &Path) -> Result<FileState, StoreError> {
+    let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+    let file = if is_parquet { ParquetReader::open(path)? } else { None };
+    let has_hashes = file.is_some_and(|file| file.has_hashes());
+    let state = if has_hashes { FileState::read_footer(path) } else { FileState::read(path) };
+    state.map_err(StoreError::io("read", path))
 }
 
 /// Deletes tables that have lost all their rows, and features that no table gives any more. It leaves files alone that

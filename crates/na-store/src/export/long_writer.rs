@@ -1,10 +1,11 @@
 //! Writes the file of a long table.
 //!
-//! Unchanged row groups are copied without being decoded. Those with a replaced session or a changed fact are
-//! rewritten. New sessions follow. A session is never split over row groups.
+//! Row groups stay as they are, column by column: the new file begins as the old one, and what differs follows. Those with a
+//! replaced session are rewritten. New sessions come last. A session is never split over row groups.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -14,29 +15,25 @@ use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::export::destination::Destination;
+use crate::export::row_group_action::{
+    ColumnAction, RowGroupAction, kept_chunks, kept_group, row_group_actions,
+};
+use crate::format::column_encoder::LARGEST_TEXT;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_writer::{LARGEST_TEXT, ParquetWriter};
+use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::long_merge::LongMerge;
 use crate::merge::producer_versions::recorded_producers;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::index::RowRange;
 use crate::tables::long_index::note::to_text;
 use crate::tables::long_schema::LongSchema;
 use crate::tables::row_groups::{RowGroups, WrittenGroups};
-use crate::tables::scalar::{Scalar, scalar_at};
+use crate::tables::scalar::Scalar;
 use crate::tables::session_rows::{Column, MapRows, ROW_GROUP, SessionRows, in_map_order};
-
-/// What is done with a row group of the existing file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RowGroupAction {
-    Copy,
-    Rewrite,
-}
 
 /// A table's file, whole and not in its place yet.
 pub(crate) struct WrittenTable<'f> {
     pub(crate) file: ParquetWriter<'f>,
-    /// The row groups that are not copies.
+    /// The row groups with other keys than in the existing file.
     pub(crate) written: Vec<usize>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
@@ -52,7 +49,7 @@ pub(crate) struct LongWriter<'a> {
 impl<'a> LongWriter<'a> {
     /// Decides on each row group.
     pub(crate) fn new(merge: &'a LongMerge, schema: &'a LongSchema) -> Result<Self, StoreError> {
-        Ok(Self { merge, schema, actions: actions(merge, schema)? })
+        Ok(Self { merge, schema, actions: row_group_actions(merge, schema)? })
     }
 
     pub(crate) fn merge(&self) -> &'a LongMerge {
@@ -61,9 +58,16 @@ impl<'a> LongWriter<'a> {
 
     /// Whether the file is already what it should be.
     pub(crate) fn is_up_to_date(&self) -> bool {
+        let is_same = |column: &ColumnAction| matches!(column, ColumnAction::Same(_));
+        let stays = |action: &RowGroupAction| match action {
+            RowGroupAction::Keep(columns) => columns.iter().all(is_same),
+            RowGroupAction::Rewrite => false,
+        };
+        // Compares fields alone: the schema of a file also has its key-value metadata.
+        let has_same_fields = |old: &Arc<LongFile>| old.file.schema().fields() == self.schema.schema.fields();
         self.merge.units.is_empty()
-            && self.merge.old.is_some()
-            && self.actions.iter().all(|action| *action == RowGroupAction::Copy)
+            && self.merge.old.as_ref().is_some_and(has_same_fields)
+            && self.actions.iter().all(stays)
     }
 
     /// Writes the whole file without committing it.
@@ -73,21 +77,18 @@ impl<'a> LongWriter<'a> {
         cache: &Cache,
     ) -> Result<WrittenTable<'f>, StoreError> {
         let path = to.output.join(self.merge.table.file_path());
-        let key_values = self.key_values(to)?;
-        let writer = ParquetWriter::create(
-            &path,
-            to.changes,
-            &self.schema.schema,
-            to.settings.compression,
-            &key_values,
-        )?;
+        let writer = self.begin(to, &path)?;
         let mut rows = RowGroups::new(writer, self.schema, &self.merge.kind.region_key, &path);
         let (beside, apart) = self.merge.units_apart();
         if let Some(old) = &self.merge.old {
             for (group, action) in self.actions.iter().enumerate() {
                 to.check_stopped()?;
                 match action {
-                    RowGroupAction::Copy => rows.copy(old, group)?,
+                    RowGroupAction::Keep(columns) => {
+                        let kept = kept_group(self.merge, old, self.schema, columns, group)?;
+                        rows.keep(old, group, &kept.columns)?;
+                        rows.rounded.extend(kept.rounded);
+                    }
                     RowGroupAction::Rewrite => self.rewrite(old, group, cache, &beside, &mut rows)?,
                 }
             }
@@ -98,6 +99,19 @@ impl<'a> LongWriter<'a> {
         file.add_key_value(keys::INDEX, text);
         let notes = rounded.into_iter().map(|column| self.note_of_rounded(column)).collect();
         Ok(WrittenTable { file, written, notes })
+    }
+
+    /// Begins the file, as the existing one if most of that stays.
+    fn begin<'f>(&self, to: Destination<'f>, path: &Path) -> Result<ParquetWriter<'f>, StoreError> {
+        let (schema, compression) = (&self.schema.schema, to.settings.compression);
+        let key_values = self.key_values(to)?;
+        let old = self.merge.old.as_deref();
+        match old.and_then(|old| Some((old, kept_chunks(old, &self.actions)?))) {
+            Some((old, kept)) => {
+                ParquetWriter::begin_as(&old.file, &kept, to.changes, schema, compression, &key_values)
+            }
+            None => ParquetWriter::create(path, to.changes, schema, compression, &key_values),
+        }
     }
 
     fn note_of_rounded(&self, column: &str) -> String {
@@ -196,57 +210,4 @@ fn rows_in(read: &[Option<ArrayRef>], facts: &[Option<Column>], rows: &Range<usi
 /// The size of the largest session, at least 1.
 fn largest(sessions: &[Vec<MapRows>], size: impl Fn(&SessionRows) -> usize) -> usize {
     sessions.iter().map(|session| session.iter().map(|map| size(&map.rows)).sum()).fold(1, usize::max)
-}
-
-fn actions(merge: &LongMerge, schema: &LongSchema) -> Result<Vec<RowGroupAction>, StoreError> {
-    let Some(old) = &merge.old else { return Ok(Vec::new()) };
-    let n_groups = old.file.row_groups().len();
-    // Compares fields alone: the schema of a file also has its key-value metadata.
-    let has_same_fields = old.file.schema().fields() == schema.schema.fields();
-    if !has_same_fields || !old.file.is_stored_as(&schema.schema) {
-        return Ok(vec![RowGroupAction::Rewrite; n_groups]);
-    }
-    let mut actions = Vec::with_capacity(n_groups);
-    for group in 0..n_groups {
-        let is_changed = is_changed(merge, old, schema, group)?;
-        actions.push(if is_changed { RowGroupAction::Rewrite } else { RowGroupAction::Copy });
-    }
-    // New sessions fill up a last row group that was left small.
-    if let (Some(last), Some(action)) = (old.file.row_groups().last(), actions.last_mut()) {
-        let is_small = usize::try_from(last.num_rows()).is_ok_and(|rows| rows < ROW_GROUP / 2);
-        if !merge.units.is_empty() && is_small {
-            *action = RowGroupAction::Rewrite;
-        }
-    }
-    Ok(actions)
-}
-
-/// Whether a row group has a session that is replaced, or one with a changed fact. The file must have the columns of
-/// `schema`.
-fn is_changed(
-    merge: &LongMerge,
-    old: &LongFile,
-    schema: &LongSchema,
-    group: usize,
-) -> Result<bool, StoreError> {
-    let row_ranges = old.index.row_ranges_of(group);
-    let session = |range: &RowRange| old.index.sessions.get(range.session);
-    let is_replaced =
-        |range: &RowRange| session(range).is_none_or(|session| merge.replaced.has_session(session));
-    if row_ranges.iter().any(is_replaced) {
-        return Ok(true);
-    }
-    let facts = schema.facts();
-    let indices: Vec<usize> = facts.iter().map(|(index, _)| *index).collect();
-    let written = old.file.read_dictionaries_at(group, &indices)?;
-    let mut last = None;
-    for range in row_ranges.iter().filter(|range| last.replace(range.session) != Some(range.session)) {
-        let Some(session) = session(range) else { return Ok(true) };
-        let columns = written.columns().iter().zip(&facts);
-        let mut columns = columns.map(|(column, (_, fact))| (scalar_at(column, range.rows.start), *fact));
-        if columns.any(|(written, fact)| written != merge.facts.value(session, fact)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

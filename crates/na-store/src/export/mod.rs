@@ -20,6 +20,7 @@ pub(crate) mod pandas_cache;
 pub(crate) mod plan;
 pub(crate) mod provenance;
 pub(crate) mod request;
+pub(crate) mod row_group_action;
 pub(crate) mod sources_writer;
 pub(crate) mod steps;
 pub(crate) mod unit_status;

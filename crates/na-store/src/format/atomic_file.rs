@@ -2,18 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
-use crate::format::file_state::HashedFile;
+use crate::format::file_state::{FileHash, FileState};
 
 /// The start of a temporary name. It never changes, so that the next export removes what a crash left.
 const TEMPORARY: &str = ".partial-";
-
-/// Bytes written at once.
-const BUFFER: usize = 1 << 18;
 
 /// A file that is being written under its temporary name. Dropped before [`AtomicFile::commit`], it is deleted.
 #[derive(Debug)]
@@ -29,10 +26,7 @@ impl<'a> AtomicFile<'a> {
     ///
     /// # Errors
     /// A path without a file name; a folder or file that cannot be created.
-    pub(crate) fn create(
-        path: &Path,
-        changes: &'a FileChanges,
-    ) -> Result<(Self, BufWriter<HashedFile>), StoreError> {
+    pub(crate) fn create(path: &Path, changes: &'a FileChanges) -> Result<(Self, File), StoreError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         changes.create_folder(folder)?;
         let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
@@ -40,8 +34,7 @@ impl<'a> AtomicFile<'a> {
         name.push(file_name);
         let temporary = folder.join(name);
         let file = create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
-        let atomic = Self { path: path.to_owned(), temporary, changes, committed: false };
-        Ok((atomic, BufWriter::with_capacity(BUFFER, HashedFile::new(file))))
+        Ok((Self { path: path.to_owned(), temporary, changes, committed: false }, file))
     }
 
     /// The path that it is renamed to.
@@ -49,12 +42,11 @@ impl<'a> AtomicFile<'a> {
         &self.path
     }
 
-    /// Syncs the file and renames it, or holds it back. Until then readers see the old file, whole; from then on the new one.
-    pub(crate) fn commit(mut self, file: BufWriter<HashedFile>) -> Result<(), StoreError> {
-        let file = file
-            .into_inner()
-            .map_err(|error| StoreError::io("write", &self.temporary)(error.into_error()))?;
-        let state = file.sync().map_err(StoreError::io("sync", &self.temporary))?;
+    /// Syncs the file, which has this hash, and renames it, or holds it back. Until then readers see the old file, whole; from then
+    /// on the new one.
+    pub(crate) fn commit(mut self, file: File, hash: FileHash) -> Result<(), StoreError> {
+        let synced = file.sync_all().and_then(|()| FileState::of(&file, hash));
+        let state = synced.map_err(StoreError::io("sync", &self.temporary))?;
         drop(file);
         self.changes.finish(&self.temporary, &self.path, state)?;
         self.committed = true;
@@ -74,7 +66,7 @@ impl Drop for AtomicFile<'_> {
 pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
     let (atomic, mut file) = AtomicFile::create(path, changes)?;
     file.write_all(content).map_err(StoreError::io("write", path))?;
-    atomic.commit(file)
+    atomic.commit(file, FileHash::of_content(content))
 }
 
 /// Whether a file has a temporary name.

@@ -14,7 +14,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::format::column_chunk::{ColumnChunk, closed};
+use crate::format::column_chunk::ColumnChunk;
 use crate::format::page_compression::{compress, zstd};
 
 /// Encodes a nullable column, given in parts.
@@ -49,7 +49,7 @@ pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Resul
         .set_num_values(i64::try_from(rows)?)
         .set_data_page_offset(0)
         .build()?;
-    Ok(ColumnChunk { bytes: sink.into_inner()?.into(), close: closed(metadata)? })
+    Ok(ColumnChunk { bytes: sink.into_inner()?.into(), metadata })
 }
 
 /// A data page without compression: the length of the levels, the levels, then a stream for each of the eight bytes.

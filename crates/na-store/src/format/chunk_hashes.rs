@@ -3,19 +3,10 @@
 //! A page of doubles has no checksum, and one with a wrong byte decodes to other numbers. The manifest's hash is of a whole file
 //! and says nothing of a file that is read in part, or that is newer than the manifest.
 
-use std::collections::VecDeque;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
-
-use crate::format::locked::locked;
-
-/// The bytes that a Parquet file begins with.
-const MAGIC: usize = 4;
 
 /// The lower half of XXH3-64: four bytes a chunk find all but one damage in four billion.
 fn short(hash: u64) -> u32 {
@@ -63,96 +54,9 @@ pub(crate) fn layout_of<'g>(groups: impl Iterator<Item = &'g RowGroupMetaData>) 
     hash.digest()
 }
 
-/// Hashes the column chunks of a file that is being written. Their bytes come one chunk after the other, in pieces of any size.
-#[derive(Clone)]
-pub(crate) struct ChunkHasher(Arc<Mutex<Hashing>>);
-
-struct Hashing {
-    /// Bytes that are of no chunk.
-    skip: usize,
-    /// Bytes that are still to come of each chunk that was announced.
-    left: VecDeque<usize>,
-    hash: Xxh3,
-    hashes: Vec<u32>,
-}
-
-impl ChunkHasher {
-    pub(crate) fn new() -> Self {
-        let hashing = Hashing { skip: MAGIC, left: VecDeque::new(), hash: Xxh3::new(), hashes: Vec::new() };
-        Self(Arc::new(Mutex::new(hashing)))
-    }
-
-    /// Announces that the next chunk has so many bytes.
-    pub(crate) fn expect(&self, bytes: usize) {
-        locked(&self.0).left.push_back(bytes);
-    }
-
-    /// The note for the footer, once all bytes of these row groups have come.
-    pub(crate) fn note<'g>(&self, groups: impl Iterator<Item = &'g RowGroupMetaData>) -> String {
-        let mut bytes = layout_of(groups).to_le_bytes().to_vec();
-        locked(&self.0).hashes.iter().for_each(|hash| bytes.extend(hash.to_le_bytes()));
-        STANDARD.encode(bytes)
-    }
-}
-
-impl Hashing {
-    fn take(&mut self, bytes: &[u8]) {
-        let skipped = bytes.len().min(self.skip);
-        self.skip -= skipped;
-        let (_, mut bytes) = bytes.split_at(skipped);
-        while let Some(left) = self.left.front_mut() {
-            let (now, later) = bytes.split_at(bytes.len().min(*left));
-            self.hash.update(now);
-            *left -= now.len();
-            if *left > 0 {
-                return;
-            }
-            bytes = later;
-            self.left.pop_front();
-            self.hashes.push(short(self.hash.digest()));
-            self.hash.reset();
-        }
-    }
-}
-
-/// A file whose column chunks are hashed on their way.
-pub(crate) struct HashedChunks<W> {
-    pub(crate) file: W,
-    pub(crate) hasher: ChunkHasher,
-}
-
-impl<W: Write> Write for HashedChunks<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        locked(&self.hasher.0).take(bytes.get(..n).unwrap_or(bytes));
-        Ok(n)
-    }
-
-    /// Leaves the bytes in the file's own buffer, which is emptied when it is committed.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn chunks_have_one_hash_in_whatever_pieces_they_come(
-            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..8),
-            piece in 1_usize..400,
-        ) {
-            let mut file = HashedChunks { file: Vec::new(), hasher: ChunkHasher::new() };
-            chunks.iter().for_each(|chunk| file.hasher.expect(chunk.len()));
-            let all = [b"PAR1".as_slice(), &chunks.concat(), b"a footer"].concat();
-            all.chunks(piece).for_each(|piece| file.write_all(piece).unwrap());
-            let expected: Vec<u32> = chunks.iter().map(|chunk| hash_of(chunk)).collect();
-            prop_assert_eq!(&locked(&file.hasher.0).hashes, &expected);
-            prop_assert_eq!(file.file, all);
-        }
-    }
+/// The note of the hashes of these row groups' chunks, in the order of row groups and columns.
+pub(crate) fn to_text(groups: &[RowGroupMetaData], hashes: &[u32]) -> String {
+    let mut bytes = layout_of(groups.iter()).to_le_bytes().to_vec();
+    hashes.iter().for_each(|hash| bytes.extend(hash.to_le_bytes()));
+    STANDARD.encode(bytes)
 }

@@ -2,29 +2,14 @@
 
 use bytes::Bytes;
 use parquet::column::page::Page;
-use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 /// An encoded column chunk that no file has yet.
 pub(crate) struct ColumnChunk {
     pub(crate) bytes: Bytes,
-    pub(crate) close: ColumnCloseResult,
-}
-
-/// The footer's entry for a column chunk. Columns are flat: a value a row.
-///
-/// # Errors
-/// Sizes below zero.
-pub(crate) fn closed(metadata: ColumnChunkMetaData) -> Result<ColumnCloseResult> {
-    Ok(ColumnCloseResult {
-        bytes_written: u64::try_from(metadata.compressed_size())?,
-        rows_written: u64::try_from(metadata.num_values())?,
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: None,
-    })
+    /// Its entry for the footer, with offsets within `bytes`.
+    pub(crate) metadata: ColumnChunkMetaData,
 }
 
 /// The page with its bytes compressed or decompressed.

@@ -32,9 +32,8 @@ pub(crate) fn encode(
     let pages = CompressingWriter(SerializedPageWriter::new(&mut sink));
     let mut writer = get_column_writer(column, properties, Box::new(pages));
     write(&mut writer, array)?;
-    let mut close = writer.close()?;
-    close.metadata = close.metadata.into_builder().set_compression(zstd()?).build()?;
-    Ok(ColumnChunk { bytes: sink.into_inner()?.into(), close })
+    let metadata = writer.close()?.metadata.into_builder().set_compression(zstd()?).build()?;
+    Ok(ColumnChunk { bytes: sink.into_inner()?.into(), metadata })
 }
 
 fn write(writer: &mut ColumnWriter<'_>, array: &ArrayRef) -> Result<()> {

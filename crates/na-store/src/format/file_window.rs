@@ -48,6 +48,10 @@ impl FileWindow {
         )))
     }
 
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     fn slice(&self, start: u64, length: Option<usize>) -> Result<Bytes> {
         let outside = || ParquetError::General("a column is not where the file says".to_owned());
         let from = start.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());

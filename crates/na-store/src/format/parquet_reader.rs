@@ -1,11 +1,13 @@
 //! Reads a Parquet file by row groups.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use bytes::Bytes;
 use na_model::Compression;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
@@ -92,18 +94,37 @@ impl ParquetReader {
         &self.schema
     }
 
-    /// The bytes of a column chunk, to be copied.
-    pub(crate) fn chunk(&self, row_group: usize, column: usize) -> Result<FileWindow, StoreError> {
+    /// The footer's entry for a column chunk.
+    pub(crate) fn chunk_entry(
+        &self,
+        row_group: usize,
+        column: usize,
+    ) -> Result<&ColumnChunkMetaData, StoreError> {
         let chunk = self.row_groups().get(row_group).and_then(|group| group.columns().get(column));
-        let chunk =
-            chunk.ok_or_else(|| self.damaged(format!("no column {column} in row group {row_group}")))?;
+        chunk.ok_or_else(|| self.damaged(format!("no column {column} in row group {row_group}")))
+    }
+
+    /// The bytes of a column chunk, to be copied.
+    pub(crate) fn chunk(&self, row_group: usize, column: usize) -> Result<Bytes, StoreError> {
+        let chunk = self.chunk_entry(row_group, column)?;
         let window = FileWindow::read(&self.file, &[chunk]).map_err(|error| self.damaged(error))?;
         window.check(chunk, self.hash(row_group, column)).map_err(|error| self.damaged(error))?;
-        Ok(window)
+        Ok(window.into_bytes())
+    }
+
+    /// Copies the first bytes of the file into another, which is empty. Between plain files, the system copies.
+    pub(crate) fn copy_start(&self, bytes: u64, to: &File) -> Result<(), StoreError> {
+        let copied = self.file.copy_start(bytes, to).map_err(StoreError::io("copy", &self.path))?;
+        if copied == bytes { Ok(()) } else { Err(self.damaged("it is shorter than it says")) }
+    }
+
+    /// Whether the file has the hashes of its column chunks.
+    pub(crate) fn has_hashes(&self) -> bool {
+        self.hashes.is_some()
     }
 
     /// The hash that the file has of a column chunk.
-    fn hash(&self, row_group: usize, column: usize) -> Option<u32> {
+    pub(crate) fn hash(&self, row_group: usize, column: usize) -> Option<u32> {
         self.hashes.as_ref()?.get(row_group, column)
     }
 
@@ -131,10 +152,18 @@ impl ParquetReader {
         compression_of(self.row_groups().first()?.columns().first()?.compression())
     }
 
-    /// Whether the file stores these columns as the writer would, so that row groups can be copied.
-    pub(crate) fn is_stored_as(&self, schema: &Schema) -> bool {
-        let stored = self.metadata.file_metadata().schema_descr().columns();
-        ArrowSchemaConverter::new().convert(schema).is_ok_and(|written| written.columns() == stored)
+    /// Whether a column of the file is stored as a writer would store this field, so that its chunks can be kept.
+    pub(crate) fn stores_as(&self, column: usize, field: &FieldRef) -> Result<bool, StoreError> {
+        let schema = Schema::new(vec![Arc::clone(field)]);
+        let written = ArrowSchemaConverter::new().convert(&schema).map_err(|error| self.damaged(error))?;
+        let stored = self.metadata.file_metadata().schema_descr().columns().get(column);
+        Ok(written.columns().first().zip(stored).is_some_and(|(written, stored)| {
+            written.physical_type() == stored.physical_type()
+                && written.converted_type() == stored.converted_type()
+                && written.logical_type_ref() == stored.logical_type_ref()
+                && written.max_def_level() == stored.max_def_level()
+                && written.max_rep_level() == stored.max_rep_level()
+        }))
     }
 
     /// Reads some columns of a row group by name, in the file's order. Names that the file does not have are left out.

@@ -1,56 +1,62 @@
-//! Writes a Parquet file by row groups.
+//! Writes a Parquet file by row groups: new ones, and those of another file.
+//!
+//! A file can begin as another file does. The system copies the bytes up to the last column chunk that stays, or shares them, and
+//! what is new follows. A chunk that does not stay is zeros then: no old value is left in a file that does not show it.
 
-use std::io::BufWriter;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use na_model::Compression;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions,
-    compute_leaves,
-};
-use parquet::basic::{Compression as ParquetCompression, Encoding};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::errors::Result as ParquetResult;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::format::atomic_file::AtomicFile;
-use crate::format::byte_stream_split::encode_doubles;
-use crate::format::chunk_hashes::{ChunkHasher, HashedChunks, layout_of};
-use crate::format::column_chunk::{ColumnChunk, closed};
+use crate::format::chunk_hashes::{self, hash_of, layout_of};
+use crate::format::column_chunk::ColumnChunk;
 use crate::format::column_chunk_writer::encode;
+use crate::format::column_encoder::ColumnEncoder;
 use crate::format::file_changes::FileChanges;
-use crate::format::file_state::HashedFile;
+use crate::format::file_state::FileHash;
+use crate::format::footer::{chunk_entry, footer, group_entry, middle};
+use crate::format::kept_chunks::KeptChunks;
 use crate::format::key_value_metadata as keys;
-use crate::format::page_compression::codec;
 use crate::format::parquet_reader::ParquetReader;
 
-/// Bytes of text in a row group at most, each row counted with all of its own: a reader that knows no dictionaries has so much
-/// in memory. A session is never split: one with more has a row group of its own.
-pub const LARGEST_TEXT: usize = 64 << 20;
+/// The bytes that a Parquet file begins with.
+const MAGIC: &[u8] = b"PAR1";
 
-/// A column chunk on its way into a file.
-enum Encoded {
-    Here(ColumnChunk),
-    ByParquet(ArrowColumnChunk),
+/// Bytes written at once.
+const BUFFER: usize = 1 << 18;
+
+/// A column of a row group that a file has of another.
+pub(crate) enum KeptColumn {
+    /// The other file's column with this index, as it is.
+    Same(usize),
+    /// Other values, in parts.
+    New(Vec<ArrayRef>),
 }
 
 /// A Parquet file that is being written.
 pub(crate) struct ParquetWriter<'a> {
     atomic: AtomicFile<'a>,
-    writer: SerializedFileWriter<HashedChunks<BufWriter<HashedFile>>>,
-    hasher: ChunkHasher,
-    row_groups: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
-    /// Properties of columns whose pages are compressed here. `None` unless the compression is zstd.
-    uncompressed: Option<WriterPropertiesPtr>,
-    n_groups: usize,
+    file: BufWriter<File>,
+    encoder: ColumnEncoder,
+    key_values: Vec<KeyValue>,
+    groups: Vec<RowGroupMetaData>,
+    /// Of all column chunks, in order.
+    hashes: Vec<u32>,
+    /// Bytes so far.
+    position: u64,
+    /// The end of what the file has in common with another. 0 if there is none.
+    shared: u64,
 }
 
 impl<'a> ParquetWriter<'a> {
@@ -62,26 +68,53 @@ impl<'a> ParquetWriter<'a> {
         compression: Compression,
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
-        let failed = StoreError::parquet(path);
-        let (atomic, file) = AtomicFile::create(path, changes)?;
-        let hasher = ChunkHasher::new();
-        let file = HashedChunks { file, hasher: hasher.clone() };
+        let mut writer = Self::empty(path, changes, schema, compression, key_values)?;
+        writer.write(MAGIC)?;
+        Ok(writer)
+    }
+
+    /// Begins a file as another one does.
+    pub(crate) fn begin_as(
+        other: &ParquetReader,
+        kept: &KeptChunks,
+        changes: &'a FileChanges,
+        schema: &SchemaRef,
+        compression: Compression,
+        key_values: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
+        let mut writer = Self::empty(other.path(), changes, schema, compression, key_values)?;
+        other.copy_start(kept.end, writer.file.get_ref())?;
+        blank(writer.file.get_ref(), &kept.dead).map_err(StoreError::io("write", other.path()))?;
+        (writer.position, writer.shared) = (kept.end, kept.end);
+        Ok(writer)
+    }
+
+    fn empty(
+        path: &Path,
+        changes: &'a FileChanges,
+        schema: &SchemaRef,
+        compression: Compression,
+        key_values: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
         let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
         let name = file_name.to_string_lossy().into_owned();
-        let key_values = &[key_values, &[(keys::FILE, name)]].concat();
-        let uncompressed = match compression {
-            Compression::Zstd => {
-                Some(Arc::new(properties(schema, Compression::None, key_values).map_err(&failed)?))
-            }
-            _ => None,
-        };
-        let properties = properties(schema, compression, key_values).map_err(&failed)?;
-        let options = ArrowWriterOptions::new().with_properties(properties);
-        let (writer, row_groups) = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
-            .and_then(ArrowWriter::into_serialized_writer)
-            .map_err(&failed)?;
-        let schema = Arc::clone(schema);
-        Ok(Self { atomic, writer, hasher, row_groups, schema, uncompressed, n_groups: 0 })
+        let mut key_values: Vec<KeyValue> =
+            key_values.iter().map(|(key, value)| entry(key, value.clone())).collect();
+        key_values.push(entry(keys::FILE, name));
+        key_values.push(entry(ARROW_SCHEMA_META_KEY, encode_arrow_schema(schema)));
+        let encoder = ColumnEncoder::new(schema, compression).map_err(StoreError::parquet(path))?;
+        let (atomic, file) = AtomicFile::create(path, changes)?;
+        let file = BufWriter::with_capacity(BUFFER, file);
+        Ok(Self {
+            atomic,
+            file,
+            encoder,
+            key_values,
+            groups: Vec::new(),
+            hashes: Vec::new(),
+            position: 0,
+            shared: 0,
+        })
     }
 
     /// Writes a row group. `column` gives the parts of the column with an index. Columns are encoded in parallel.
@@ -90,23 +123,13 @@ impl<'a> ParquetWriter<'a> {
         column: impl Fn(usize) -> Result<Vec<ArrayRef>, StoreError> + Sync,
     ) -> Result<(), StoreError> {
         let path = self.atomic.path();
-        let failed = StoreError::parquet(path);
-        let writers = self.row_groups.create_column_writers(self.n_groups).map_err(&failed)?;
-        let columns = self.schema.fields().par_iter().zip(self.writer.schema_descr().columns());
-        let compresses_here = self.uncompressed.is_some();
-        let chunks = writers
+        let columns = self.encoder.columns().map_err(StoreError::parquet(path))?;
+        let chunks = columns
             .into_par_iter()
-            .zip(columns)
             .enumerate()
-            .map(|(index, (writer, (field, descriptor)))| {
-                let parts = column(index)?;
-                let is_here = compresses_here && *field.data_type() == DataType::Float64;
-                let here = is_here.then(|| encode_doubles(Arc::clone(descriptor), &parts).map(Encoded::Here));
-                let chunk = here.unwrap_or_else(|| encode_by_parquet(writer, field, &parts));
-                chunk.map_err(StoreError::parquet(path))
-            })
+            .map(|(index, encoder)| encoder.encode(&column(index)?).map_err(StoreError::parquet(path)))
             .collect::<Result<Vec<_>, StoreError>>()?;
-        self.append_group(chunks).map_err(failed)
+        self.append_group(chunks)
     }
 
     /// Writes a row group of many short columns. `column` gives the column with an index.
@@ -114,41 +137,21 @@ impl<'a> ParquetWriter<'a> {
         &mut self,
         column: impl Fn(usize) -> Result<ArrayRef, StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let Some(properties) = self.uncompressed.clone() else {
+        let Some(properties) = self.encoder.of_short_columns() else {
             return self.write_group(|index| column(index).map(|array| vec![array]));
         };
         let path = self.atomic.path();
-        let failed = StoreError::parquet(path);
-        let columns = self.writer.schema_descr().columns();
+        let columns = self.encoder.descriptor().columns();
         let chunks = columns
             .par_iter()
             .with_min_len(32)
             .enumerate()
             .map(|(index, descriptor)| {
-                let chunk = encode(Arc::clone(descriptor), Arc::clone(&properties), &column(index)?);
-                chunk.map(Encoded::Here).map_err(StoreError::parquet(path))
+                encode(Arc::clone(descriptor), Arc::clone(properties), &column(index)?)
+                    .map_err(StoreError::parquet(path))
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        self.append_group(chunks).map_err(failed)
-    }
-
-    fn append_group(&mut self, chunks: Vec<Encoded>) -> ParquetResult<()> {
-        let mut group = self.writer.next_row_group()?;
-        for chunk in chunks {
-            match chunk {
-                Encoded::Here(chunk) => {
-                    self.hasher.expect(chunk.bytes.len());
-                    group.append_column(&chunk.bytes, chunk.close)?;
-                }
-                Encoded::ByParquet(chunk) => {
-                    self.hasher.expect(usize::try_from(chunk.close().bytes_written)?);
-                    chunk.append_to_row_group(&mut group)?;
-                }
-            }
-        }
-        group.close()?;
-        self.n_groups += 1;
-        Ok(())
+        self.append_group(chunks)
     }
 
     /// Writes a batch as a row group.
@@ -160,96 +163,146 @@ impl<'a> ParquetWriter<'a> {
         })
     }
 
-    /// Copies a row group from another file of the same schema, without decoding it.
-    pub(crate) fn copy_group(&mut self, from: &ParquetReader, row_group: usize) -> Result<(), StoreError> {
+    /// Writes a row group of another file, with some columns the same and others new. Those that are the same are where they
+    /// were if this file begins as the other, and are copied otherwise, without being decoded.
+    pub(crate) fn keep_group(
+        &mut self,
+        other: &ParquetReader,
+        row_group: usize,
+        columns: &[KeptColumn],
+    ) -> Result<(), StoreError> {
         let failed = StoreError::parquet(self.atomic.path());
-        let Some(metadata) = from.row_groups().get(row_group) else {
-            return Err(StoreError::damaged(from.path(), format!("no row group {row_group}")));
-        };
-        let mut group = self.writer.next_row_group().map_err(&failed)?;
-        for (index, column) in metadata.columns().iter().enumerate() {
-            let close = closed(column.clone()).map_err(&failed)?;
-            let bytes = from.chunk(row_group, index)?;
-            self.hasher.expect(usize::try_from(close.bytes_written).map_err(|error| failed(error.into()))?);
-            group.append_column(&bytes, close).map_err(&failed)?;
+        let encoders = self.encoder.columns().map_err(&failed)?.into_par_iter();
+        let new = encoders.zip(columns).map(|(encoder, column)| match column {
+            KeptColumn::Same(_) => Ok(None),
+            KeptColumn::New(parts) => encoder.encode(parts).map(Some),
+        });
+        let new = new.collect::<ParquetResult<Vec<_>>>().map_err(&failed)?;
+        let mut entries = Vec::with_capacity(columns.len());
+        for (index, (column, new)) in columns.iter().zip(new).enumerate() {
+            entries.push(match (column, new) {
+                (KeptColumn::Same(in_other), _) => self.keep_chunk(other, row_group, *in_other, index)?,
+                (KeptColumn::New(_), Some(chunk)) => {
+                    self.append_chunk(&chunk.bytes, &chunk.metadata, index)?
+                }
+                (KeptColumn::New(_), None) => return Err(self.lacks(index)),
+            });
         }
-        group.close().map_err(&failed)?;
-        self.n_groups += 1;
+        self.end_group(entries)
+    }
+
+    fn keep_chunk(
+        &mut self,
+        other: &ParquetReader,
+        row_group: usize,
+        in_other: usize,
+        index: usize,
+    ) -> Result<ColumnChunkMetaData, StoreError> {
+        let chunk = other.chunk_entry(row_group, in_other)?;
+        let (start, length) = chunk.byte_range();
+        match other.hash(row_group, in_other).filter(|_| start + length <= self.shared) {
+            Some(hash) => self.enter(chunk, index, start, hash),
+            None => self.append_chunk(&other.chunk(row_group, in_other)?, chunk, index),
+        }
+    }
+
+    fn append_group(&mut self, chunks: Vec<ColumnChunk>) -> Result<(), StoreError> {
+        let chunks = chunks.into_iter().enumerate();
+        let entries = chunks.map(|(index, chunk)| self.append_chunk(&chunk.bytes, &chunk.metadata, index));
+        let entries = entries.collect::<Result<Vec<_>, StoreError>>()?;
+        self.end_group(entries)
+    }
+
+    fn append_chunk(
+        &mut self,
+        bytes: &[u8],
+        metadata: &ColumnChunkMetaData,
+        index: usize,
+    ) -> Result<ColumnChunkMetaData, StoreError> {
+        let start = self.position;
+        self.write(bytes)?;
+        self.enter(metadata, index, start, hash_of(bytes))
+    }
+
+    /// Makes the entry of the chunk of a column, which begins at `start`.
+    fn enter(
+        &mut self,
+        metadata: &ColumnChunkMetaData,
+        index: usize,
+        start: u64,
+        hash: u32,
+    ) -> Result<ColumnChunkMetaData, StoreError> {
+        self.hashes.push(hash);
+        let column = self.encoder.descriptor().columns().get(index).ok_or_else(|| self.lacks(index))?;
+        chunk_entry(metadata, column, start).map_err(StoreError::parquet(self.atomic.path()))
+    }
+
+    fn end_group(&mut self, entries: Vec<ColumnChunkMetaData>) -> Result<(), StoreError> {
+        let group = group_entry(self.encoder.descriptor(), entries, self.groups.len());
+        self.groups.push(group.map_err(StoreError::parquet(self.atomic.path()))?);
+        Ok(())
+    }
+
+    fn lacks(&self, column: usize) -> StoreError {
+        StoreError::damaged(self.atomic.path(), format!("no column {column}"))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).map_err(StoreError::io("write", self.atomic.path()))?;
+        self.position += bytes.len() as u64;
         Ok(())
     }
 
     /// The number of row groups so far.
     pub(crate) fn n_groups(&self) -> usize {
-        self.n_groups
+        self.groups.len()
     }
 
     /// Tells the column chunks so far from those of any other file. See [`layout_of`].
     pub(crate) fn layout(&self) -> u64 {
-        layout_of(self.writer.flushed_row_groups().iter())
+        layout_of(self.groups.iter())
     }
 
     /// Adds an entry to the key-value metadata.
     pub(crate) fn add_key_value(&mut self, key: &str, value: String) {
-        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        self.key_values.push(entry(key, value));
     }
 
     /// Writes the footer and commits the file.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         let failed = StoreError::parquet(self.atomic.path());
-        // The hasher has all chunks only now.
-        self.writer.flush().map_err(|error| failed(error.into()))?;
-        let note = self.hasher.note(self.writer.flushed_row_groups().iter());
-        self.add_key_value(keys::CHUNKS, note);
-        let file = self.writer.into_inner().map_err(&failed)?;
-        self.atomic.commit(file.file)
+        self.pad()?;
+        self.add_key_value(keys::CHUNKS, chunk_hashes::to_text(&self.groups, &self.hashes));
+        // As parquet-java reads it: of a program that it does not understand, it takes no statistics.
+        let created_by = format!("neuroalign version {}", keys::PROGRAM_VERSION);
+        let (groups, key_values) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.key_values));
+        let footer = footer(self.encoder.descriptor(), groups, key_values, created_by).map_err(failed)?;
+        self.write(&footer)?;
+        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
+        let file = file.map_err(StoreError::io("write", self.atomic.path()))?;
+        self.atomic.commit(file, FileHash::of_footer(&footer))
     }
-}
 
-/// Encodes a column by Parquet's own writer. Text may come as dictionaries, which are not expanded.
-fn encode_by_parquet(
-    mut writer: ArrowColumnWriter,
-    field: &FieldRef,
-    parts: &[ArrayRef],
-) -> ParquetResult<Encoded> {
-    for part in parts.iter().filter(|part| !part.is_empty()) {
-        for leaf in compute_leaves(field, part)? {
-            writer.write(&leaf)?;
+    /// Lengthens the file, if need be, until the middle of each row group is within it. See [`middle`].
+    fn pad(&mut self) -> Result<(), StoreError> {
+        let middle = self.groups.iter().map(middle).max().unwrap_or(0);
+        while self.position <= middle {
+            let left = usize::try_from(middle + 1 - self.position).unwrap_or(BUFFER);
+            self.write(&vec![0; left.min(BUFFER)])?;
         }
+        Ok(())
     }
-    writer.close().map(Encoded::ByParquet)
 }
 
-/// How columns are encoded. Of doubles no two are alike: a dictionary would only cost, and their bytes compress better in
-/// streams. Statistics are kept for columns that readers filter by, not for measured values.
-fn properties(
-    schema: &Schema,
-    compression: Compression,
-    key_values: &[(&str, String)],
-) -> ParquetResult<WriterProperties> {
-    let key_values = key_values.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()));
-    // With zstd, doubles are compressed by [`encode_doubles`].
-    let of_doubles =
-        if compression == Compression::Zstd { ParquetCompression::UNCOMPRESSED } else { codec(compression)? };
-    // Doubles are the default: a feature has hundreds of them.
-    let mut builder = WriterProperties::builder()
-        .set_dictionary_enabled(false)
-        // A text that repeats is written once, however long it is.
-        .set_dictionary_page_size_limit(LARGEST_TEXT)
-        .set_encoding(Encoding::BYTE_STREAM_SPLIT)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_compression(of_doubles)
-        .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(None)
-        .set_created_by(format!("neuroalign {}", keys::PROGRAM_VERSION))
-        .set_key_value_metadata(Some(key_values.collect()));
-    for field in schema.fields().iter().filter(|field| *field.data_type() != DataType::Float64) {
-        // Not `from`: a name may hold dots.
-        let column = ColumnPath::new(vec![field.name().clone()]);
-        builder = builder
-            .set_column_dictionary_enabled(column.clone(), true)
-            .set_column_encoding(column.clone(), Encoding::PLAIN)
-            .set_column_statistics_enabled(column.clone(), EnabledStatistics::Chunk)
-            .set_column_compression(column, codec(compression)?);
+fn entry(key: &str, value: String) -> KeyValue {
+    KeyValue::new(key.to_owned(), value)
+}
+
+/// Writes zeros over these bytes of a file, and goes to its end.
+fn blank(mut file: &File, ranges: &[Range<u64>]) -> io::Result<()> {
+    for range in ranges {
+        file.seek(SeekFrom::Start(range.start))?;
+        io::copy(&mut io::repeat(0).take(range.end - range.start), &mut file)?;
     }
-    Ok(builder.build())
+    file.seek(SeekFrom::End(0)).map(drop)
 }

@@ -1,7 +1,7 @@
 //! A file that many threads read at once, each from a position of its own.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +36,14 @@ impl PositionedFile {
     /// The same file, open as long as the returned value lives.
     pub(crate) fn opened(&self) -> io::Result<Self> {
         Ok(Self { _open: Some(self.handle.file()?), ..self.clone() })
+    }
+
+    /// Copies the first bytes into another file, at its position. Returns how many there were. No two threads may copy at once.
+    pub(crate) fn copy_start(&self, bytes: u64, mut to: &File) -> io::Result<u64> {
+        let file = self.handle.file()?;
+        let mut from = file.as_ref();
+        from.rewind()?;
+        io::copy(&mut from.take(bytes), &mut to)
     }
 }
 

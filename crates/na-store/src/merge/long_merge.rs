@@ -106,7 +106,7 @@ impl LongMerge {
         let mut rows = HashMap::new();
         if let Some(old) = &self.old {
             for range in self.kept_row_ranges() {
-                let (session, map) = key_of(old, range)?;
+                let (session, map) = old.key_of(range)?;
                 *rows.entry((session.clone(), map.clone())).or_default() += range.rows.len();
             }
         }
@@ -133,7 +133,7 @@ impl LongMerge {
         let mut sessions: Vec<KeptSession<'_>> = Vec::new();
         let Some(old) = &self.old else { return Ok(sessions) };
         for range in old.index.row_ranges_of(group).iter().filter(|range| self.is_kept(&old.index, range)) {
-            let (session, map) = key_of(old, range)?;
+            let (session, map) = old.key_of(range)?;
             match sessions.last_mut() {
                 Some(last) if last.session == session => last.maps.push((map, range.rows.clone())),
                 _ => sessions.push(KeptSession { session, maps: vec![(map, range.rows.clone())] }),
@@ -142,7 +142,7 @@ impl LongMerge {
         Ok(sessions)
     }
 
-    /// A row range without a session or map counts as kept, so that [`key_of`] refuses it: its rows must not vanish.
+    /// A row range without a session or map counts as kept, so that [`LongFile::key_of`] refuses it: its rows must not vanish.
     fn is_kept(&self, index: &LongIndex, range: &RowRange) -> bool {
         let key = index.sessions.get(range.session).zip(index.maps.get(range.map));
         key.is_none_or(|(session, map)| !self.replaced.contains(session, map))
@@ -169,9 +169,9 @@ impl LongMerge {
         let region_lists: BTreeSet<usize> = self.kept_row_ranges().map(|range| range.region_list).collect();
         let mut regions = Vec::new();
         for region_list in region_lists {
-            let indices = old.index.region_lists.get(region_list).ok_or_else(|| contradicts_itself(old))?;
+            let indices = old.index.region_lists.get(region_list).ok_or_else(|| old.contradicts_itself())?;
             for index in indices {
-                let region = old.index.regions.get(*index).ok_or_else(|| contradicts_itself(old))?;
+                let region = old.index.regions.get(*index).ok_or_else(|| old.contradicts_itself())?;
                 regions.push(region.clone());
             }
         }
@@ -228,22 +228,6 @@ impl LongMerge {
         }
         Ok(cells)
     }
-}
-
-/// The session and map of a row range.
-///
-/// # Errors
-/// An index that contradicts itself.
-fn key_of<'f>(
-    file: &'f LongFile,
-    range: &RowRange,
-) -> Result<(&'f Session, &'f Option<MapSource>), StoreError> {
-    let key = file.index.sessions.get(range.session).zip(file.index.maps.get(range.map));
-    key.ok_or_else(|| contradicts_itself(file))
-}
-
-fn contradicts_itself(file: &LongFile) -> StoreError {
-    StoreError::damaged(file.file.path(), "the index of its rows contradicts itself")
 }
 
 impl SessionFacts {

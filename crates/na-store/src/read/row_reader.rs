@@ -12,8 +12,8 @@ use na_cache::{Cache, CachedUnit};
 use na_model::{MapSource, RegionKey, Session};
 
 use crate::error::StoreError;
+use crate::format::column_encoder::LARGEST_TEXT;
 use crate::format::parquet_reader::ParquetReader;
-use crate::format::parquet_writer::LARGEST_TEXT;
 use crate::merge::long_merge::{KeptSession, LongMerge};
 use crate::read::options::ReadOptions;
 use crate::read::scan_columns::{CellSource, ScanColumns};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 
-use na_model::{TableKind, TableName};
+use na_model::{MapSource, Session, TableKind, TableName};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_index::file_index::index_of;
-use crate::tables::long_index::index::LongIndex;
+use crate::tables::long_index::index::{LongIndex, RowRange};
 use crate::tables::long_schema::LongSchema;
 
 /// The file of a long table on disk, with its index.
@@ -47,6 +47,19 @@ impl LongFile {
         let kind = Arc::new(kind_of(table, &file)?);
         let index = index_of(&file, &kind.region_key)?;
         Ok(Self { file: file.closed(), kind, index })
+    }
+
+    /// The session and map of a row range.
+    ///
+    /// # Errors
+    /// An index that contradicts itself.
+    pub(crate) fn key_of(&self, range: &RowRange) -> Result<(&Session, &Option<MapSource>), StoreError> {
+        let key = self.index.sessions.get(range.session).zip(self.index.maps.get(range.map));
+        key.ok_or_else(|| self.contradicts_itself())
+    }
+
+    pub(crate) fn contradicts_itself(&self) -> StoreError {
+        StoreError::damaged(self.file.path(), "the index of its rows contradicts itself")
     }
 
     /// Reads columns of the table's own files in a row group, by their names in the long table. They come under their own names;

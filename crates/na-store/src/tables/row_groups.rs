@@ -11,7 +11,8 @@ use na_cache::RegionColumns;
 use na_model::{MapSource, RegionKey, Session};
 
 use crate::error::StoreError;
-use crate::format::parquet_writer::ParquetWriter;
+use crate::format::arrays::joined;
+use crate::format::parquet_writer::{KeptColumn, ParquetWriter};
 use crate::tables::long_file::LongFile;
 use crate::tables::long_index::builder::IndexBuilder;
 use crate::tables::long_index::index::LongIndex;
@@ -35,10 +36,10 @@ pub(crate) struct RowGroups<'a, 'f> {
     n_waiting: usize,
     /// Bytes.
     text: usize,
-    /// Indices of columns, in the order of the columns.
-    rounded: BTreeSet<usize>,
+    /// The columns with integers that lost digits, as indices.
+    pub(crate) rounded: BTreeSet<usize>,
     index: IndexBuilder,
-    /// The row groups that are not copies.
+    /// The row groups with other keys than in the existing file.
     written: Vec<usize>,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct RowGroups<'a, 'f> {
 pub(crate) struct WrittenGroups<'a, 'f> {
     pub(crate) writer: ParquetWriter<'f>,
     pub(crate) index: LongIndex,
-    /// The row groups that are not copies.
+    /// The row groups with other keys than in the existing file.
     pub(crate) written: Vec<usize>,
     /// The columns with integers that lost digits.
     pub(crate) rounded: Vec<&'a str>,
@@ -92,13 +93,59 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         Ok(())
     }
 
-    /// Copies a row group of another file, which has this index.
-    pub(crate) fn copy(&mut self, old: &LongFile, row_group: usize) -> Result<(), StoreError> {
+    /// Adds a row group of another file, with some columns new.
+    pub(crate) fn keep(
+        &mut self,
+        old: &LongFile,
+        row_group: usize,
+        columns: &[KeptColumn],
+    ) -> Result<(), StoreError> {
         self.flush()?;
-        let copy = self.writer.n_groups();
-        self.writer.copy_group(&old.file, row_group)?;
-        let mut ranges = old.index.row_ranges_of(row_group).iter();
-        ranges.try_for_each(|range| self.index.add_row_range(&old.index, range, copy, old.file.path()))
+        let here = self.writer.n_groups();
+        let has_same_regions = self
+            .region_columns
+            .iter()
+            .all(|column| matches!(columns.get(*column), Some(KeptColumn::Same(_))));
+        let ranges = old.index.row_ranges_of(row_group);
+        if has_same_regions {
+            for range in ranges {
+                self.index.add_row_range(&old.index, range, here, old.file.path())?;
+            }
+        } else {
+            let batch = self.kept_regions(old, row_group, columns)?;
+            let regions = RegionColumns::of(&batch, self.region_key);
+            for range in ranges {
+                let (session, map) = old.key_of(range)?;
+                let key = (session.clone(), map.clone());
+                self.index.add_rows_of(here, range.rows.clone(), key, &regions, range.rows.clone());
+            }
+            self.written.push(here);
+        }
+        self.writer.keep_group(&old.file, row_group, columns)
+    }
+
+    /// The columns that tell the regions of a row group apart, of which some are new.
+    fn kept_regions(
+        &self,
+        old: &LongFile,
+        row_group: usize,
+        columns: &[KeptColumn],
+    ) -> Result<RecordBatch, StoreError> {
+        let arrow = StoreError::arrow(self.path);
+        let fields = self.columns.schema.fields();
+        let mut named = Vec::new();
+        for index in &self.region_columns {
+            let column = match columns.get(*index) {
+                Some(KeptColumn::Same(in_file)) => {
+                    old.file.read_dictionaries_at(row_group, &[*in_file])?.columns().first().cloned()
+                }
+                Some(KeptColumn::New(parts)) => Some(joined(parts).map_err(&arrow)?),
+                None => None,
+            };
+            named.extend(fields.get(*index).map(|field| field.name().as_str()).zip(column));
+        }
+        let n_rows = old.index.row_ranges_of(row_group).last().map_or(0, |range| range.rows.end);
+        region_batch(named, n_rows).map_err(arrow)
     }
 
     /// Writes the sessions that wait as a row group.
@@ -157,15 +204,10 @@ impl<'a, 'f> RowGroups<'a, 'f> {
                 [one] => Arc::clone(one),
                 _ => column(rows, index, field.data_type())?,
             };
-            Ok((field.name(), column))
+            Ok((field.name().as_str(), column))
         });
-        let columns: Vec<(&String, ArrayRef)> = columns.collect::<Result<_, ArrowError>>()?;
-        let named = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
-        let n_rows = rows.iter().map(|rows| rows.rows).sum();
-        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
-        let columns = columns.into_iter().map(|(_, column)| column).collect();
-        RecordBatch::try_new_with_options(schema, columns, &options)
+        let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+        region_batch(columns, rows.iter().map(|rows| rows.rows).sum())
     }
 
     /// Writes the last row group.
@@ -176,4 +218,13 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         let rounded = rounded.map(|field| field.name().as_str()).collect();
         Ok(WrittenGroups { writer: self.writer, index: self.index.index, written: self.written, rounded })
     }
+}
+
+/// The columns that tell regions apart, as a batch of so many rows.
+fn region_batch(columns: Vec<(&str, ArrayRef)>, n_rows: usize) -> Result<RecordBatch, ArrowError> {
+    let named = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+    let columns = columns.into_iter().map(|(_, column)| column).collect();
+    RecordBatch::try_new_with_options(schema, columns, &options)
 }

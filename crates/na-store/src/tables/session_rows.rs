@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use na_model::MapSource;
 
 use crate::format::arrays::{as_type, joined};
-use crate::format::parquet_writer::LARGEST_TEXT;
+use crate::format::column_encoder::LARGEST_TEXT;
 use crate::tables::scalar::Scalar;
 
 /// About the rows of a row group: enough to compress well, and little memory.

@@ -1,6 +1,8 @@
 //! Units and exports for the store's tests.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod four_loads;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};

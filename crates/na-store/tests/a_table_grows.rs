@@ -1,0 +1,196 @@
+//! The file of a table grows: what stays is where it was, what changed or came follows, and what went is zeros.
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Float64Type};
+use na_cache::OwnerLock;
+use na_model::{Modality, TivFinding};
+use na_store::verify_store;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use support::four_loads::{Cohort, LONG, REGIONS, check, four_loads, gm, list, of_load, row_groups, told};
+use support::{load, read, unit_of};
+
+/// A chunk of a file: its column, where it begins, and its bytes.
+type Chunk = (String, u64, Vec<u8>);
+
+fn metadata(output: &Path) -> Arc<ParquetMetaData> {
+    let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
+    let file = File::open(output.join(LONG)).unwrap();
+    Arc::clone(ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap().metadata())
+}
+
+/// The chunks of each row group.
+fn chunks(output: &Path) -> Vec<Vec<Chunk>> {
+    let bytes = fs::read(output.join(LONG)).unwrap();
+    let chunk = |chunk: &ColumnChunkMetaData| {
+        let (start, length) = chunk.byte_range();
+        let at = usize::try_from(start).unwrap();
+        let bytes = bytes[at..at + usize::try_from(length).unwrap()].to_vec();
+        (chunk.column_path().string(), start, bytes)
+    };
+    let groups = metadata(output);
+    groups.row_groups().iter().map(|group| group.columns().iter().map(chunk).collect()).collect()
+}
+
+/// The columns of each row group that are not what and where they were.
+fn changed(before: &[Vec<Chunk>], now: &[Vec<Chunk>]) -> Vec<Vec<String>> {
+    let of_group = |(before, now): (&Vec<Chunk>, &Vec<Chunk>)| {
+        now.iter().filter(|chunk| !before.contains(chunk)).map(|(column, ..)| column.clone()).collect()
+    };
+    before.iter().zip(now).map(of_group).collect()
+}
+
+/// The bytes before the last chunk that are of no chunk.
+fn dead(output: &Path) -> Vec<u8> {
+    let mut bytes: Vec<Option<u8>> = fs::read(output.join(LONG)).unwrap().into_iter().map(Some).collect();
+    let mut end = 4;
+    for (_, start, chunk) in chunks(output).into_iter().flatten() {
+        let start = usize::try_from(start).unwrap();
+        bytes[start..start + chunk.len()].fill(None);
+        end = end.max(start + chunk.len());
+    }
+    bytes[4..end].iter().flatten().copied().collect()
+}
+
+/// What parquet-java asks of each row group: that the middle of its bytes, counted from its first chunk, is within the file.
+#[track_caller]
+fn check_middles(output: &Path) {
+    let length = fs::metadata(output.join(LONG)).unwrap().len();
+    for group in metadata(output).row_groups() {
+        let (start, _) = group.column(0).byte_range();
+        let middle = start + u64::try_from(group.compressed_size()).unwrap() / 2;
+        assert!(middle < length, "a row group at {start} is lost");
+    }
+}
+
+/// The same with fourteen more loads: a row group is less than a tenth of the file.
+fn eighteen_loads(lock: &OwnerLock) -> Cohort {
+    let mut cohort = four_loads(lock);
+    for number in 0..14 {
+        let subjects: Vec<u32> = (0..17).map(|place| 100 + number * 17 + place).collect();
+        cohort.extend(subjects.iter().map(|subject| (*subject, told(*subject))));
+        let units = subjects.iter().map(|subject| gm(*subject, &cohort[subject]));
+        load(lock, &list(&cohort), units.collect());
+    }
+    cohort
+}
+
+#[test]
+fn new_sessions_follow_what_is_there() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut cohort = four_loads(&lock);
+    let (before, bytes) = (chunks(output.path()), fs::read(output.path().join(LONG)).unwrap());
+    cohort.insert(100, told(100));
+    load(&lock, &list(&cohort), vec![gm(100, &cohort[&100])]);
+    check(output.path(), &cohort);
+    let now = chunks(output.path());
+    assert_eq!(changed(&before, &now), vec![Vec::<String>::new(); 4]);
+    let end = before.iter().flatten().map(|(_, start, bytes)| start + bytes.len() as u64).max().unwrap();
+    assert_eq!(now[4][0].1, end, "nothing is between the old rows and the new ones");
+    let end = usize::try_from(end).unwrap();
+    assert!(fs::read(output.path().join(LONG)).unwrap()[..end] == bytes[..end]);
+    assert_eq!(dead(output.path()).len(), 0);
+    // A row group that was left small is written again with the next sessions, and leaves nothing behind.
+    cohort.insert(101, told(101));
+    load(&lock, &list(&cohort), vec![gm(101, &cohort[&101])]);
+    check(output.path(), &cohort);
+    assert_eq!(row_groups(output.path(), LONG)[4..], [2000]);
+    assert_eq!(chunks(output.path())[4][0].1, now[4][0].1);
+    assert_eq!(dead(output.path()).len(), 0);
+}
+
+#[test]
+fn another_value_of_one_session_makes_one_column_of_its_row_group_new() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut cohort = four_loads(&lock);
+    let before = chunks(output.path());
+    cohort.get_mut(&of_load(1)[7]).unwrap().age += 0.5;
+    load(&lock, &list(&cohort), Vec::new());
+    check(output.path(), &cohort);
+    let expected: Vec<Vec<String>> = vec![vec![], vec!["AGE".to_owned()], vec![], vec![]];
+    assert_eq!(changed(&before, &chunks(output.path())), expected);
+    let (_, _, old) = before[1].iter().find(|(column, ..)| column == "AGE").unwrap();
+    assert_eq!(dead(output.path()), vec![0; old.len()], "the old ages are gone");
+    check_middles(output.path());
+}
+
+#[test]
+fn a_session_that_is_read_again_leaves_zeros_and_too_many_of_them_are_left_out() {
+    let output = tempfile::tempdir().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let mut cohort = eighteen_loads(&lock);
+    let mut again = |subject: u32, version| {
+        cohort.get_mut(&subject).unwrap().version = version;
+        load(&lock, &list(&cohort), vec![gm(subject, &cohort[&subject])]);
+        check(output.path(), &cohort);
+        check_middles(output.path());
+        dead(output.path())
+    };
+    let left = again(120, 2);
+    assert!(left.len() > 10_000 && left.iter().all(|byte| *byte == 0), "{} bytes", left.len());
+    assert_eq!(again(160, 2).len(), 0, "of two row groups there would be too many");
+    assert!(again(200, 2).len() > 10_000);
+}
+
+/// A batch of a session's table in which the first column and the last one are given.
+fn batch_with(subject: u32, first: Option<(&str, ArrayRef)>, index: ArrayRef) -> RecordBatch {
+    let labels = StringArray::from_iter_values((0..REGIONS).map(|region| format!("r{region:04}")));
+    let means = (0..REGIONS).map(|region| f64::from(subject * 1000 + region) / 3.0);
+    let columns = first.into_iter().chain([
+        ("index", index),
+        ("label", Arc::new(labels) as ArrayRef),
+        ("mean", Arc::new(Float64Array::from_iter_values(means)) as ArrayRef),
+    ]);
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
+
+#[test]
+fn a_first_column_that_comes_or_gets_another_type_loses_no_row_group() {
+    let whole = || Arc::new(Int64Array::from_iter_values((0..REGIONS).map(i64::from))) as ArrayRef;
+    let doubles = || Arc::new(Float64Array::from_iter_values((0..REGIONS).map(f64::from))) as ArrayRef;
+    let words = || {
+        Arc::new(StringArray::from_iter_values((0..REGIONS).map(|region| format!("n{region}")))) as ArrayRef
+    };
+    for (is_new, index, data_type) in [
+        (true, whole(), DataType::Int64),
+        (false, doubles(), DataType::Float64),
+        (false, words(), DataType::Utf8),
+    ] {
+        let output = tempfile::tempdir().unwrap();
+        let lock = OwnerLock::acquire(output.path()).unwrap();
+        let cohort = eighteen_loads(&lock);
+        let before = chunks(output.path());
+        let first = is_new.then(|| ("area", doubles()));
+        let tables = vec![("anatomical_gm", None, batch_with(400, first, index))];
+        let new = unit_of("400", Modality::Anatomical, tables, TivFinding::Measured(1.0));
+        load(&lock, &list(&cohort), vec![new]);
+        assert_eq!(verify_store(output.path()).unwrap().problems, []);
+        check_middles(output.path());
+        let long = read(&output.path().join(LONG));
+        assert_eq!(*long["index"].data_type(), data_type);
+        assert_eq!(row_groups(output.path(), LONG).len(), 19);
+        let mean = long["mean"].as_primitive::<Float64Type>();
+        let last = long.num_rows() - 1;
+        assert_eq!(mean.value(last).to_bits(), (f64::from(400_999) / 3.0).to_bits());
+        let subjects = long["subject_code"].as_string::<i32>();
+        let subject = |row| subjects.value(row).parse::<u32>().unwrap();
+        assert_eq!((subject(0), subject(last)), (of_load(0)[0], 400));
+        if is_new {
+            assert_eq!(long["area"].null_count(), long.num_rows() - 1000);
+            let first = |groups: &[Vec<Chunk>]| groups[0][0].0.clone();
+            assert_eq!((first(&before), first(&chunks(output.path()))), ("index".into(), "area".into()));
+            // Its chunks of nulls are a few bytes each.
+            let new = chunks(output.path());
+            assert_eq!(changed(&before, &new), vec![vec!["area".to_owned()]; 18]);
+            assert!(new[..18].iter().all(|group| group[0].2.len() < 100));
+        }
+    }
+}
