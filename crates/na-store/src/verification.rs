@@ -193,7 +193,7 @@ impl Verifier {
         decode(file)?;
         check_count("rows", file.n_rows(), entry.n_sessions)?;
         // The features of the pandas package have no key-value metadata.
-        let Some(found) = wide_entry(&entry.file_path, file) else { return Ok(()) };
+        let Some(found) = wide_entry(&entry.file_path, file.file()) else { return Ok(()) };
         if found.region_names != entry.region_names {
             return Err("its regions are not those of the manifest".to_owned());
         }

@@ -19,7 +19,7 @@ use crate::export::destination::Destination;
 use crate::export::holdings::Holdings;
 use crate::export::request::ExportRequest;
 use crate::format::file_state::FileState;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::{LongFile, told_kinds};
 use crate::tables::manifest::{ManifestContent, ManifestRecord, write_manifest};
@@ -114,7 +114,7 @@ fn file_states<'p>(
 /// The state of a file, of its footer alone if that has the hashes of all column chunks.
 fn read_state(path: &Path) -> Result<FileState, StoreError> {
     let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
-    let file = if is_parquet { ParquetReader::open(path)? } else { None };
+    let file = if is_parquet { ParquetFile::open(path)? } else { None };
     let has_hashes = file.is_some_and(|file| file.has_hashes());
     let state = if has_hashes { FileState::read_footer(path) } else { FileState::read(path) };
     state.map_err(StoreError::io("read", path))

@@ -3,21 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::concat;
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use na_model::{MapSource, Session, TableKind};
+use na_model::{Compression, MapSource, Session, TableKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::export::background_commit::BackgroundCommit;
 use crate::export::destination::Destination;
+use crate::export::feature_splice::{ChangedRows, ChangedSessions, FeatureSplice};
+use crate::export::metric_values::JoinedGroups;
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::written_at_once;
+use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::pivot::{MapPivot, RowPicks, feature_schema};
+use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::PlannedFeature;
 use crate::tables::key_columns::key_arrays;
 use crate::tables::long_index::index::LongIndex;
@@ -34,13 +37,21 @@ pub(crate) struct FeatureWriter<'a> {
     pub(crate) kind: &'a TableKind,
     pub(crate) file: ParquetReader,
     pub(crate) index: &'a LongIndex,
+    pub(crate) store: &'a ExistingStore,
+    /// `None` if the table had no file.
+    pub(crate) changed: Option<ChangedSessions<'a>>,
 }
 
-/// The values of a metric in some row groups.
+/// A feature with the regions and rows of its map.
+type Pivoted<'p> = (&'p PlannedFeature, &'p MapPivot);
+
+/// A feature whose file stays in part.
+type Spliced<'p> = (Pivoted<'p>, FeatureSplice);
+
+/// The values of a metric in some row groups, which are read at once.
 struct MetricValues {
+    groups: JoinedGroups,
     values: ArrayRef,
-    /// At which of the values each row group begins.
-    starts: HashMap<usize, usize>,
 }
 
 impl<'a> FeatureWriter<'a> {
@@ -56,19 +67,91 @@ impl<'a> FeatureWriter<'a> {
             by_metric.entry(&feature.metric).or_default().push(feature);
         }
         let batches = session_batches(&pivots);
+        let changed = self.changed.clone();
+        let changed = changed.map(|changed| ChangedRows::of(changed, &self.file, self.index, &pivots));
+        let changed = changed.transpose()?;
         // If one batch has all sessions, the rows of a map are picked once for all metrics.
         let mut picks: HashMap<&Option<MapSource>, RowPicks> = HashMap::new();
         for (metric, features) in by_metric {
             let pivot_of = |map: &Option<MapSource>| pivots.iter().find(|pivot| pivot.map == *map);
-            let pivoted: Vec<(&PlannedFeature, &MapPivot)> =
+            let pivoted: Vec<Pivoted<'_>> =
                 features.into_iter().filter_map(|feature| Some((feature, pivot_of(&feature.map)?))).collect();
+            let whole = match &changed {
+                Some(changed) => self.splice(metric, pivoted, changed, commits)?,
+                None => pivoted,
+            };
             let mut read = None;
-            for pivoted in pivoted.chunks(written_at_once()) {
+            for pivoted in whole.chunks(written_at_once()) {
                 let files = self.write_some(metric, pivoted, &batches, &mut picks, &mut read)?;
-                commits.add(files)?;
+                files.into_iter().try_for_each(|file| commits.add(|| file.commit()))?;
             }
         }
         Ok(())
+    }
+
+    /// Writes the features of a metric whose files stay in part. Returns the others.
+    fn splice<'p>(
+        &self,
+        metric: &str,
+        features: Vec<Pivoted<'p>>,
+        changed: &ChangedRows<'_>,
+        commits: &mut BackgroundCommit<'_, 'a>,
+    ) -> Result<Vec<Pivoted<'p>>, StoreError> {
+        let data_type = self.data_type(metric)?;
+        let mut values = None;
+        let mut whole = Vec::new();
+        for features in features.chunks(written_at_once()) {
+            self.to.check_stopped()?;
+            let plans = features.par_iter().map(|feature| self.plan_splice(feature, &data_type, changed));
+            let plans = plans.collect::<Result<Vec<_>, StoreError>>()?;
+            let mut spliced: Vec<Spliced<'_>> = Vec::new();
+            for (feature, plan) in features.iter().zip(plans) {
+                match plan {
+                    Some(plan) => spliced.push((*feature, plan)),
+                    None => whole.push(*feature),
+                }
+            }
+            if spliced.is_empty() {
+                continue;
+            }
+            let values = match &values {
+                Some(values) => values,
+                None => values.insert(changed.groups.read(&self.file, metric)?),
+            };
+            let written = spliced.par_iter().map(|((feature, pivot), splice)| {
+                let schema = feature_schema(self.kind, metric, &pivot.regions.names, &data_type);
+                let mut writer = splice.begin(self.to, &schema, &self.key_values(feature)?)?;
+                let picks = changed.picks.get(&pivot.map);
+                picks.map_or(Ok(()), |picks| splice.write(&mut writer, picks, values))?;
+                Ok(writer)
+            });
+            let written = written.collect::<Result<Vec<_>, StoreError>>()?;
+            written.into_iter().try_for_each(|file| commits.add(|| file.commit()))?;
+        }
+        Ok(whole)
+    }
+
+    /// `None` for a feature that is made anew.
+    fn plan_splice(
+        &self,
+        (feature, pivot): &Pivoted<'_>,
+        data_type: &DataType,
+        changed: &ChangedRows<'_>,
+    ) -> Result<Option<FeatureSplice>, StoreError> {
+        let path = feature.name.file_path();
+        if self.to.settings.compression != Compression::Zstd || !self.store.own_files().has(&path)? {
+            return Ok(None);
+        }
+        let old = match ParquetFile::open(&self.to.output.join(path)) {
+            Ok(Some(old)) => old,
+            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_of_old_table = old.key_value(keys::FROM_STATE) == Some(changed.changed.from_state);
+        let picks = changed.picks.get(&pivot.map);
+        let Some(picks) = picks.filter(|_| is_of_old_table) else { return Ok(None) };
+        let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
+        FeatureSplice::plan(old, &schema, &changed.changed, &picks.sessions)
     }
 
     /// Writes some features of a metric, all but the commit. Leaves the metric's values in `read`, and its rows in
@@ -76,7 +159,7 @@ impl<'a> FeatureWriter<'a> {
     fn write_some<'p>(
         &self,
         metric: &str,
-        pivoted: &[(&PlannedFeature, &'p MapPivot)],
+        pivoted: &[Pivoted<'p>],
         batches: &[BTreeSet<Session>],
         picks: &mut HashMap<&'p Option<MapSource>, RowPicks>,
         read: &mut Option<MetricValues>,
@@ -88,13 +171,19 @@ impl<'a> FeatureWriter<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         for sessions in batches {
             self.to.check_stopped()?;
-            let MetricValues { values, starts } = match read {
+            let MetricValues { groups, values } = match read {
                 Some(values) => values,
-                None => read.insert(self.read(metric, sessions)?),
+                None => {
+                    let groups =
+                        JoinedGroups::of(&self.file, self.index, |session| sessions.contains(session))?;
+                    let values = groups.read(&self.file, metric)?;
+                    read.insert(MetricValues { groups, values })
+                }
             };
             // Earlier metrics may have had fewer maps: features that an interrupted export wrote are not written again.
             let new = pivoted.par_iter().filter(|(_, pivot)| !picks.contains_key(&pivot.map));
-            let pick = |pivot: &MapPivot| pivot.pick_rows(|session| sessions.contains(session), starts);
+            let pick =
+                |pivot: &MapPivot| pivot.pick_rows(|session| sessions.contains(session), &groups.starts);
             let picked = new.map(|(_, pivot)| Ok((&pivot.map, pick(pivot)?)));
             let picked: Result<Vec<_>, ArrowError> = picked.collect();
             picks.extend(picked.map_err(StoreError::arrow(self.file.path()))?);
@@ -115,31 +204,6 @@ impl<'a> FeatureWriter<'a> {
         Ok(field.data_type().clone())
     }
 
-    /// Reads a metric's values in the row groups that hold these sessions.
-    fn read(&self, metric: &str, sessions: &BTreeSet<Session>) -> Result<MetricValues, StoreError> {
-        let wanted: Vec<bool> =
-            self.index.sessions.iter().map(|session| sessions.contains(session)).collect();
-        let row_ranges =
-            self.index.row_ranges.iter().filter(|range| wanted.get(range.session) == Some(&true));
-        let groups: BTreeSet<usize> = row_ranges.map(|range| range.row_group).collect();
-        let groups: Vec<usize> = groups.into_iter().collect();
-        let batches = groups
-            .par_iter()
-            .map(|group| self.file.read(*group, &[metric]))
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut starts = HashMap::new();
-        let mut start = 0;
-        for (group, batch) in groups.iter().zip(&batches) {
-            starts.insert(*group, start);
-            start += batch.num_rows();
-        }
-        let missing = || StoreError::damaged(self.file.path(), "a column is missing");
-        let arrays = batches.iter().map(|batch| batch.columns().first().map(AsRef::as_ref));
-        let arrays = arrays.collect::<Option<Vec<&dyn Array>>>().ok_or_else(missing)?;
-        let values = concat(&arrays).map_err(StoreError::arrow(self.file.path()))?;
-        Ok(MetricValues { values, starts })
-    }
-
     fn create(
         &self,
         feature: &PlannedFeature,
@@ -147,6 +211,12 @@ impl<'a> FeatureWriter<'a> {
         data_type: &DataType,
     ) -> Result<ParquetWriter<'a>, StoreError> {
         let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
+        let path = self.to.output.join(feature.name.file_path());
+        let (changes, compression) = (self.to.changes, self.to.settings.compression);
+        ParquetWriter::create(&path, changes, &schema, compression, &self.key_values(feature)?)
+    }
+
+    fn key_values(&self, feature: &PlannedFeature) -> Result<Vec<(&'static str, String)>, StoreError> {
         let path = self.to.output.join(feature.name.file_path());
         let mut key_values = vec![
             (keys::ATLAS, self.to.settings.atlas_name.clone()),
@@ -157,7 +227,7 @@ impl<'a> FeatureWriter<'a> {
             key_values.extend(value);
         }
         key_values.extend(keys::of_writing());
-        ParquetWriter::create(&path, self.to.changes, &schema, self.to.settings.compression, &key_values)
+        Ok(key_values)
     }
 
     fn write_rows(

@@ -20,7 +20,7 @@ use crate::export::row_group_action::{
 };
 use crate::format::column_encoder::LARGEST_TEXT;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_writer::ParquetWriter;
+use crate::format::parquet_writer::{FinishedFile, ParquetWriter};
 use crate::merge::long_merge::LongMerge;
 use crate::merge::producer_versions::recorded_producers;
 use crate::tables::long_file::LongFile;
@@ -32,7 +32,7 @@ use crate::tables::session_rows::{Column, MapRows, ROW_GROUP, SessionRows, in_ma
 
 /// A table's file, whole and not in its place yet.
 pub(crate) struct WrittenTable<'f> {
-    pub(crate) file: ParquetWriter<'f>,
+    pub(crate) file: FinishedFile<'f>,
     /// The row groups with other keys than in the existing file.
     pub(crate) written: Vec<usize>,
     /// What the user should know.
@@ -98,7 +98,7 @@ impl<'a> LongWriter<'a> {
         let text = to_text(&index, file.layout()).map_err(|error| StoreError::damaged(&path, error))?;
         file.add_key_value(keys::INDEX, text);
         let notes = rounded.into_iter().map(|column| self.note_of_rounded(column)).collect();
-        Ok(WrittenTable { file, written, notes })
+        Ok(WrittenTable { file: file.finish()?, written, notes })
     }
 
     /// Begins the file, as the existing one if most of that stays.
@@ -108,7 +108,7 @@ impl<'a> LongWriter<'a> {
         let old = self.merge.old.as_deref();
         match old.and_then(|old| Some((old, kept_chunks(old, &self.actions)?))) {
             Some((old, kept)) => {
-                ParquetWriter::begin_as(&old.file, &kept, to.changes, schema, compression, &key_values)
+                ParquetWriter::begin_as(old.file.file(), &kept, to.changes, schema, compression, &key_values)
             }
             None => ParquetWriter::create(path, to.changes, schema, compression, &key_values),
         }
@@ -176,6 +176,25 @@ impl<'a> LongWriter<'a> {
         Ok(())
     }
 
+    /// The name of the table's new state. It is the old one if all that features are made of stays.
+    fn state(&self) -> String {
+        let facts = self.schema.facts();
+        let is_fact = |index: usize| facts.iter().any(|(fact, _)| *fact == index);
+        let stays = |old: &LongFile, (index, action): (usize, &ColumnAction)| {
+            let field = self.schema.schema.fields().get(index);
+            is_fact(index)
+                || matches!(action, ColumnAction::Same(in_file) if field == old.file.schema().fields().get(*in_file))
+        };
+        let old = self.merge.old.as_deref().filter(|_| self.merge.units.is_empty());
+        let old = old.filter(|old| {
+            self.actions.iter().all(|action| match action {
+                RowGroupAction::Keep(columns) => columns.iter().enumerate().all(|column| stays(old, column)),
+                RowGroupAction::Rewrite => false,
+            })
+        });
+        old.and_then(|old| old.file.key_value(keys::STATE)).map_or_else(keys::new_state, str::to_owned)
+    }
+
     fn key_values(&self, to: Destination<'_>) -> Result<Vec<(&'static str, String)>, StoreError> {
         let mut regions = RegionSet::new(self.merge.kept_regions()?);
         self.merge.forms.iter().for_each(|form| regions.extend(&form.regions));
@@ -187,7 +206,7 @@ impl<'a> LongWriter<'a> {
         let damaged = |error| StoreError::damaged(&path, error);
         let mut key_values = vec![
             (keys::ATLAS, to.settings.atlas_name.clone()),
-            (keys::STATE, keys::new_state()),
+            (keys::STATE, self.state()),
             (keys::TABLE_KIND, serde_json::to_string(&*self.merge.kind).map_err(damaged)?),
             (keys::PRODUCERS, serde_json::to_string(&producers).map_err(damaged)?),
             (keys::REGIONS, serde_json::to_string(&regions).map_err(damaged)?),

@@ -71,7 +71,7 @@ fn column_actions(old: &LongFile, schema: &LongSchema) -> Result<Vec<ColumnActio
     let columns = schema.schema.fields().iter().zip(&schema.in_file).enumerate();
     let action = |(index, (field, in_file)): (usize, (&FieldRef, &Option<usize>))| {
         let fact = facts.iter().find(|(of, _)| *of == index).map(|(_, fact)| *fact);
-        let is_stored = |in_file: &usize| old.file.stores_as(*in_file, field);
+        let is_stored = |in_file: &usize| old.file.file().stores_as(*in_file, field);
         let same = in_file.as_ref().map(is_stored).transpose()?.unwrap_or(false);
         Ok(match (in_file, fact) {
             (Some(in_file), _) if same => ColumnAction::Same(*in_file),
@@ -222,5 +222,5 @@ pub(super) fn kept_chunks(old: &LongFile, actions: &[RowGroupAction]) -> Option<
         });
         stays.push(same.collect());
     }
-    KeptChunks::of(&old.file, &stays, lost)
+    KeptChunks::of(old.file.file(), &stays, lost)
 }

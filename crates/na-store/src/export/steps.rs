@@ -1,14 +1,16 @@
 //! The steps of an export that has decided what it writes: long tables, features, metadata, sources, then the commit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use na_cache::OwnedCache;
 use na_model::{FeatureName, Session, TableName, WideFeature};
+use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::export::background_commit::BackgroundCommit;
 use crate::export::commit::{NewStore, commit};
 use crate::export::destination::Destination;
+use crate::export::feature_splice::ChangedSessions;
 use crate::export::feature_writer::FeatureWriter;
 use crate::export::holdings::Holdings;
 use crate::export::listed_sessions::{listed_sessions, unlisted_sessions};
@@ -20,7 +22,8 @@ use crate::export::sources_writer::{SourcesWriter, WrittenSources};
 use crate::export::unit_status::UnitStatuses;
 use crate::export::verify::{Expected, verify_features, verify_long, verify_rows};
 use crate::format::key_value_metadata as keys;
-use crate::format::open_file_limit::each_file;
+use crate::format::open_file_limit::{each_file, written_at_once};
+use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, PlannedFeature, is_up_to_date};
@@ -32,6 +35,15 @@ use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv::{self, SessionRow, Told};
 use crate::tables::store_record::StoreRecord;
+
+/// Long tables written at once: one is encoded while another is copied.
+const TABLES_AT_ONCE: usize = 2;
+
+/// Long tables that wait for the disk at most.
+const TABLES_WAITING: usize = 4;
+
+/// Features that wait for the disk at most: each has its buffer and its footer in memory.
+const FEATURES_WAITING: usize = 32;
 
 /// An export that has decided what it writes.
 pub(crate) struct ExportSteps<'a> {
@@ -48,6 +60,14 @@ struct TableFeatures<'t> {
     table: &'t TableName,
     long: &'t LongFile,
     features: Vec<PlannedFeature>,
+    changed: Option<ChangedSessions<'t>>,
+}
+
+/// A long table that is written and not in its place yet.
+struct UnsyncedTable {
+    file: ParquetFile,
+    /// The row groups with other keys than in the existing file.
+    written: Vec<usize>,
 }
 
 impl<'a> ExportSteps<'a> {
@@ -60,9 +80,7 @@ impl<'a> ExportSteps<'a> {
         let mut notes = self.plan.notes.clone();
         let expected = self.expected_tables()?;
         self.delete_empty_tables(&expected);
-        let written = self.write_long_tables(&expected, &mut notes)?;
-        let tables = self.open_tables(&expected, &written)?;
-        self.write_features(&tables)?;
+        let tables = self.write_tables_and_features(&expected, &mut notes)?;
         volumes.write(self.to.output, self.to.changes, self.to.settings, &metadata.sessions)?;
         metadata.write(self.to.output, self.to.changes, self.to.settings.compression)?;
         let record = self.record(tables.keys());
@@ -115,13 +133,29 @@ impl<'a> ExportSteps<'a> {
         }
     }
 
-    /// Writes the long tables that are not up to date, and adds what the user should know. Returns the row groups of each that
-    /// are not copies.
-    fn write_long_tables(
+    /// Writes what is not up to date. Long tables are synced while features are made from them.
+    fn write_tables_and_features(
         &self,
         expected: &BTreeMap<TableName, Expected>,
         notes: &mut Vec<String>,
-    ) -> Result<BTreeMap<TableName, Vec<usize>>, StoreError> {
+    ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
+        std::thread::scope(|scope| {
+            let mut commits = BackgroundCommit::new(scope, TABLES_WAITING);
+            let written = self.write_long_tables(expected, &mut commits, notes)?;
+            let tables = self.open_tables(expected, written)?;
+            self.write_features(&tables)?;
+            commits.wait()?;
+            Ok(tables)
+        })
+    }
+
+    /// Writes the long tables that are not up to date, and adds what the user should know.
+    fn write_long_tables(
+        &self,
+        expected: &BTreeMap<TableName, Expected>,
+        commits: &mut BackgroundCommit<'_, 'a>,
+        notes: &mut Vec<String>,
+    ) -> Result<HashMap<TableName, UnsyncedTable>, StoreError> {
         let mut to_write = Vec::new();
         for planned in self.plan.tables.iter().filter(|planned| expected.contains_key(&planned.merge.table)) {
             let writer = LongWriter::new(&planned.merge, &planned.schema)?;
@@ -129,40 +163,40 @@ impl<'a> ExportSteps<'a> {
                 to_write.push(writer);
             }
         }
-        std::thread::scope(|scope| self.write_long_files(to_write, BackgroundCommit::new(scope), notes))
-    }
-
-    fn write_long_files(
-        &self,
-        writers: Vec<LongWriter<'_>>,
-        mut commits: BackgroundCommit<'_, 'a>,
-        notes: &mut Vec<String>,
-    ) -> Result<BTreeMap<TableName, Vec<usize>>, StoreError> {
-        let (total, mut row_groups) = (writers.len(), BTreeMap::new());
-        for (index, writer) in (1..).zip(writers) {
-            let table = writer.merge().table.clone();
-            self.to.observer.step(&ExportStep::LongTable { table: table.clone(), index, total });
-            let _open = writer.merge().old.as_ref().map(|old| old.file.opened()).transpose()?;
-            let WrittenTable { file, written, notes: of_table } = writer.write(self.to, self.cache)?;
-            notes.extend(of_table);
-            row_groups.insert(table, written);
-            commits.add(vec![file])?;
+        let (total, mut unsynced) = (to_write.len(), HashMap::new());
+        for (first, writers) in (1..).step_by(TABLES_AT_ONCE).zip(to_write.chunks(TABLES_AT_ONCE)) {
+            for (index, writer) in (first..).zip(writers) {
+                self.to.observer.step(&ExportStep::LongTable {
+                    table: writer.merge().table.clone(),
+                    index,
+                    total,
+                });
+            }
+            let written = writers.par_iter().map(|writer| {
+                let _open = writer.merge().old.as_ref().map(|old| old.file.opened()).transpose()?;
+                writer.write(self.to, self.cache)
+            });
+            let written = written.collect::<Result<Vec<WrittenTable<'a>>, StoreError>>()?;
+            for (writer, WrittenTable { file, written, notes: of_table }) in writers.iter().zip(written) {
+                notes.extend(of_table);
+                let table = UnsyncedTable { file: file.opened()?.closed(), written };
+                unsynced.insert(writer.merge().table.clone(), table);
+                commits.add(|| file.commit())?;
+            }
         }
-        commits.wait()?;
-        Ok(row_groups)
+        Ok(unsynced)
     }
 
     /// Opens and verifies the long tables: features are made from what was read back and found complete.
     fn open_tables(
         &self,
         expected: &BTreeMap<TableName, Expected>,
-        written: &BTreeMap<TableName, Vec<usize>>,
+        unsynced: HashMap<TableName, UnsyncedTable>,
     ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
         self.to.observer.step(&ExportStep::Verification);
         let expected: Vec<(&TableName, &Expected)> = expected.iter().collect();
-        let opened = each_file(&expected, |(table, expected)| {
-            self.open_table(table, expected, written.get(table).map(Vec::as_slice).unwrap_or_default())
-        })?;
+        let opened =
+            each_file(&expected, |(table, expected)| self.open_table(table, expected, unsynced.get(table)))?;
         Ok(opened.into_iter().collect())
     }
 
@@ -170,10 +204,14 @@ impl<'a> ExportSteps<'a> {
         &self,
         table: &TableName,
         expected: &Expected,
-        written: &[usize],
+        unsynced: Option<&UnsyncedTable>,
     ) -> Result<(TableName, LongFile), StoreError> {
         let path = self.to.current_path(table.file_path());
-        let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
+        let file = match unsynced {
+            Some(unsynced) => ParquetReader::of(unsynced.file.opened()?)?,
+            None => ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?,
+        };
+        let written = unsynced.map(|unsynced| unsynced.written.as_slice()).unwrap_or_default();
         let long = LongFile::read(table, file.clone())?;
         let decoded = decoded(&file, &long.kind.region_key, written.iter().copied())?;
         verify_long(&path, expected, &long.index, &decoded, written)?;
@@ -185,17 +223,23 @@ impl<'a> ExportSteps<'a> {
         let mut to_write = Vec::new();
         for planned in &self.plan.tables {
             let Some(long) = tables.get(&planned.merge.table) else { continue };
+            let changed = ChangedSessions::of(&planned.merge);
+            // No feature is of a state that is new.
+            let is_new = changed.as_ref().is_none_or(|changed| !changed.is_of_state_of(&long.file));
             let mut features = Vec::new();
             for feature in &planned.features {
-                if !self.is_written(feature, &long.file)? {
+                if is_new || !self.is_written(feature, long.file.file())? {
                     features.push(feature.clone());
                 }
             }
             if !features.is_empty() {
-                to_write.push(TableFeatures { table: &planned.merge.table, long, features });
+                to_write.push(TableFeatures { table: &planned.merge.table, long, features, changed });
             }
         }
-        std::thread::scope(|scope| self.write_feature_files(to_write, BackgroundCommit::new(scope)))
+        let features_waiting = written_at_once().min(FEATURES_WAITING);
+        std::thread::scope(|scope| {
+            self.write_feature_files(to_write, BackgroundCommit::new(scope, features_waiting))
+        })
     }
 
     fn write_feature_files<'t>(
@@ -204,23 +248,24 @@ impl<'a> ExportSteps<'a> {
         mut commits: BackgroundCommit<'_, 't>,
     ) -> Result<(), StoreError> {
         let total = tables.len();
-        for (index, TableFeatures { table, long, features }) in (1..).zip(tables) {
+        for (index, TableFeatures { table, long, features, changed }) in (1..).zip(tables) {
             let (name, n_features) = (table.clone(), features.len());
             self.to.observer.step(&ExportStep::Features { table: name, n_features, index, total });
             let file = long.file.opened()?;
-            let writer = FeatureWriter { to: self.to, kind: &long.kind, file, index: &long.index };
+            let (to, store) = (self.to, self.store);
+            let writer = FeatureWriter { to, kind: &long.kind, file, index: &long.index, store, changed };
             writer.write(&features, &mut commits)?;
         }
         commits.wait()
     }
 
     /// Whether the file of a feature is already what it should be.
-    fn is_written(&self, feature: &PlannedFeature, long: &ParquetReader) -> Result<bool, StoreError> {
+    fn is_written(&self, feature: &PlannedFeature, long: &ParquetFile) -> Result<bool, StoreError> {
         let path = feature.name.file_path();
         if !self.store.own_files().has(&path)? {
             return Ok(false);
         }
-        let file = match ParquetReader::open(&self.to.output.join(path)) {
+        let file = match ParquetFile::open(&self.to.output.join(path)) {
             Ok(Some(file)) => file,
             // It is made again from its table.
             Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(false),
@@ -322,7 +367,7 @@ impl<'a> ExportSteps<'a> {
         paths.extend(self.has_tiv().then(|| FeatureName::tiv().file_path()));
         each_file(&paths, |path| {
             let current = self.to.current_path(path);
-            let entry = ParquetReader::open(&current)?.and_then(|file| wide_entry(path, &file));
+            let entry = ParquetFile::open(&current)?.and_then(|file| wide_entry(path, &file));
             entry.ok_or_else(|| StoreError::damaged(&current, "it is gone"))
         })
     }

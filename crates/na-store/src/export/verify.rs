@@ -6,7 +6,7 @@ use std::path::Path;
 use na_model::{MapSource, Session, WideFeature};
 
 use crate::error::StoreError;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 use crate::tables::long_index::index::LongIndex;
 
 /// What a long table and its features must hold after the export.
@@ -78,7 +78,7 @@ pub(crate) fn verify_features<'e>(
 /// # Errors
 /// [`StoreError::NotVerified`]; a file that cannot be read.
 pub(crate) fn verify_rows(path: &Path, rows: u64) -> Result<(), StoreError> {
-    match ParquetReader::open(path)? {
+    match ParquetFile::open(path)? {
         Some(file) => compare(path, file.n_rows(), rows),
         None => Err(not_verified(path, "it is gone".to_owned())),
     }

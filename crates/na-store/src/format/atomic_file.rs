@@ -42,6 +42,11 @@ impl<'a> AtomicFile<'a> {
         &self.path
     }
 
+    /// The path at which it is written.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Syncs the file, which has this hash, and renames it, or holds it back. Until then readers see the old file, whole; from then
     /// on the new one.
     pub(crate) fn commit(mut self, file: File, hash: FileHash) -> Result<(), StoreError> {

@@ -22,10 +22,13 @@ pub(crate) fn encode_doubles(column: ColumnDescPtr, parts: &[ArrayRef]) -> Resul
     let parts: Option<Vec<&Float64Array>> =
         parts.iter().map(|part| part.as_primitive_opt::<Float64Type>()).collect();
     let parts = parts.ok_or_else(|| ParquetError::General("a column is not of doubles".to_owned()))?;
-    let page = page(&parts)?;
-    let rows: usize = parts.iter().map(|part| part.len()).sum();
+    chunk_of_page(column, &page(&parts)?, parts.iter().map(|part| part.len()).sum())
+}
+
+/// The chunk of a column with one page of so many rows, which is not compressed yet.
+pub(crate) fn chunk_of_page(column: ColumnDescPtr, page: &[u8], rows: usize) -> Result<ColumnChunk> {
     let compressed = Page::DataPage {
-        buf: compress(&page)?,
+        buf: compress(page)?,
         num_values: u32::try_from(rows)?,
         encoding: Encoding::BYTE_STREAM_SPLIT,
         def_level_encoding: Encoding::RLE,
@@ -81,7 +84,7 @@ fn page(parts: &[&Float64Array]) -> Result<Vec<u8>> {
 }
 
 /// Levels of rows without a null: one run of the level 1.
-fn all_valid(rows: usize) -> Vec<u8> {
+pub(crate) fn all_valid(rows: usize) -> Vec<u8> {
     let mut levels = varint(rows << 1);
     levels.push(1);
     levels

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 
 /// The bytes of a Parquet file before its first column chunk.
 const MAGIC: u64 = 4;
@@ -22,7 +22,7 @@ impl KeptChunks {
     /// Decides on a file by the chunks that stay: for each row group, the indices of its columns. `lost` is the number of bytes that
     /// are going to be lost for other reasons. `None` if the file is better written anew: too much of it would be dead, or it
     /// cannot tell its chunks apart.
-    pub(crate) fn of(file: &ParquetReader, stays: &[Vec<usize>], lost: u64) -> Option<Self> {
+    pub(crate) fn of(file: &ParquetFile, stays: &[Vec<usize>], lost: u64) -> Option<Self> {
         if !file.has_hashes() {
             return None;
         }

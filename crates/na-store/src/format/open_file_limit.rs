@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-/// Open files left for everything else: standard streams, lock, log, cache, the files that are read.
-const FOR_OTHERS: u64 = 32;
+/// Open files left for everything else: standard streams, lock, log, cache, the long tables that are read and written.
+const FOR_OTHERS: u64 = 40;
 
 /// Files that threads look at in parallel at most, whatever their number.
 const LOOKED_AT: usize = 16;

@@ -1,169 +1,87 @@
 //! Reads a Parquet file by row groups.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
-use bytes::Bytes;
-use na_model::Compression;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
-use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::format::checked_pages::{OneGroup, fault};
-use crate::format::chunk_hashes::{ChunkHashes, layout_of};
+use crate::format::checked_pages::OneGroup;
 use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::decoder_panic::caught;
-use crate::format::file_window::FileWindow;
-use crate::format::key_value_metadata as keys;
-use crate::format::page_compression::compression_of;
-use crate::format::positioned_file::PositionedFile;
+use crate::format::parquet_file::ParquetFile;
 use crate::format::shown_types::{as_shown, shown_schema};
 
 /// Rows decoded at once, of a row group with more: the store writes none.
 const ROWS_AT_ONCE: usize = 1 << 20;
 
-/// An open Parquet file. What is read does not change when another file replaces it.
+/// Decodes the column chunks of an open file.
 ///
-/// All decoding of the store's files happens here, within [`caught`]: a damaged file is an error that names it.
+/// All decoding of the store's files happens here and in [`ParquetFile`], within [`caught`]: a damaged file is an error that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct ParquetReader {
-    path: PathBuf,
-    file: Arc<PositionedFile>,
-    metadata: Arc<ParquetMetaData>,
+    file: ParquetFile,
     schema: SchemaRef,
-    n_rows: u64,
-    /// `None` for a file of an earlier version, and for one that somebody else wrote.
-    hashes: Option<Arc<ChunkHashes>>,
 }
 
 impl ParquetReader {
     /// Opens a file. `None` if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
-        let file = match PositionedFile::open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(StoreError::io("open", path))?,
-        };
-        caught(path, || Self::with_footer_of(file, path)).map(Some)
+        ParquetFile::open(path)?.map(Self::of).transpose()
     }
 
-    /// Reads and checks the footer.
-    fn with_footer_of(file: PositionedFile, path: &Path) -> Result<Self, StoreError> {
-        let damaged = |error: ParquetError| StoreError::damaged(path, error);
-        // As a mask they would not be written again: a copied row group would lose them, by which readers pick dictionaries.
-        let options = ArrowReaderOptions::new().with_encoding_stats_as_mask(false);
-        let read = ArrowReaderMetadata::load(&file, options).map_err(damaged)?;
-        let metadata = Arc::clone(read.metadata());
-        if let Some(fault) = fault(&metadata, &file) {
-            return Err(StoreError::damaged(path, fault));
-        }
-        let n_rows = metadata.file_metadata().num_rows();
-        let n_rows = u64::try_from(n_rows).map_err(|error| StoreError::damaged(path, error))?;
-        let schema = Arc::new(shown_schema(read.schema()));
-        let (path, file) = (path.to_owned(), Arc::new(file));
-        let mut opened = Self { path, file, metadata, schema, n_rows, hashes: None };
-        let hashes = opened.key_value(keys::CHUNKS);
-        let hashes = hashes.and_then(|note| ChunkHashes::of_note(note, opened.row_groups()));
-        opened.hashes = hashes.map(Arc::new);
-        Ok(opened)
+    /// Reads the types of a file's columns.
+    pub(crate) fn of(file: ParquetFile) -> Result<Self, StoreError> {
+        let schema = caught(file.path(), || {
+            let metadata = Arc::clone(file.metadata());
+            let read = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new());
+            Ok(Arc::new(shown_schema(read.map_err(|error| file.damaged(error))?.schema())))
+        })?;
+        Ok(Self { file, schema })
     }
 
     /// The same file, open only while it is read. Once another file has replaced it, reading is an error.
     pub(crate) fn closed(self) -> Self {
-        Self { file: Arc::new(PositionedFile::clone(&self.file).closed()), ..self }
+        Self { file: self.file.closed(), ..self }
     }
 
     /// The same file, open as long as the returned value lives.
     pub(crate) fn opened(&self) -> Result<Self, StoreError> {
-        let file = self.file.opened().map_err(StoreError::io("open", &self.path))?;
-        Ok(Self { file: Arc::new(file), ..self.clone() })
+        Ok(Self { file: self.file.opened()?, schema: Arc::clone(&self.schema) })
+    }
+
+    /// The file, without its types.
+    pub(crate) fn file(&self) -> &ParquetFile {
+        &self.file
+    }
+
+    pub(crate) fn n_rows(&self) -> u64 {
+        self.file.n_rows()
+    }
+
+    pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
+        self.file.row_groups()
+    }
+
+    /// See [`ParquetFile::key_value`].
+    pub(crate) fn key_value(&self, key: &str) -> Option<&str> {
+        self.file.key_value(key)
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// The columns as they are shown: text is `Utf8` in whichever layout the file has it, and numbers have 64 bits.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
-    }
-
-    /// The footer's entry for a column chunk.
-    pub(crate) fn chunk_entry(
-        &self,
-        row_group: usize,
-        column: usize,
-    ) -> Result<&ColumnChunkMetaData, StoreError> {
-        let chunk = self.row_groups().get(row_group).and_then(|group| group.columns().get(column));
-        chunk.ok_or_else(|| self.damaged(format!("no column {column} in row group {row_group}")))
-    }
-
-    /// The bytes of a column chunk, to be copied.
-    pub(crate) fn chunk(&self, row_group: usize, column: usize) -> Result<Bytes, StoreError> {
-        let chunk = self.chunk_entry(row_group, column)?;
-        let window = FileWindow::read(&self.file, &[chunk]).map_err(|error| self.damaged(error))?;
-        window.check(chunk, self.hash(row_group, column)).map_err(|error| self.damaged(error))?;
-        Ok(window.into_bytes())
-    }
-
-    /// Copies the first bytes of the file into another, which is empty. Between plain files, the system copies.
-    pub(crate) fn copy_start(&self, bytes: u64, to: &File) -> Result<(), StoreError> {
-        let copied = self.file.copy_start(bytes, to).map_err(StoreError::io("copy", &self.path))?;
-        if copied == bytes { Ok(()) } else { Err(self.damaged("it is shorter than it says")) }
-    }
-
-    /// Whether the file has the hashes of its column chunks.
-    pub(crate) fn has_hashes(&self) -> bool {
-        self.hashes.is_some()
-    }
-
-    /// The hash that the file has of a column chunk.
-    pub(crate) fn hash(&self, row_group: usize, column: usize) -> Option<u32> {
-        self.hashes.as_ref()?.get(row_group, column)
-    }
-
-    pub(crate) fn n_rows(&self) -> u64 {
-        self.n_rows
-    }
-
-    pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
-        self.metadata.row_groups()
-    }
-
-    /// Tells the file's column chunks from those of any other. See [`layout_of`].
-    pub(crate) fn layout(&self) -> u64 {
-        layout_of(self.row_groups().iter())
-    }
-
-    /// The value of a key in the file's key-value metadata. `None` if it has none.
-    pub(crate) fn key_value(&self, key: &str) -> Option<&str> {
-        let key_values = self.metadata.file_metadata().key_value_metadata()?;
-        key_values.iter().find(|entry| entry.key == key)?.value.as_deref()
-    }
-
-    /// The compression of the pages. `None` if the file has no columns, or a codec that the store never writes.
-    pub(crate) fn compression(&self) -> Option<Compression> {
-        compression_of(self.row_groups().first()?.columns().first()?.compression())
-    }
-
-    /// Whether a column of the file is stored as a writer would store this field, so that its chunks can be kept.
-    pub(crate) fn stores_as(&self, column: usize, field: &FieldRef) -> Result<bool, StoreError> {
-        let schema = Schema::new(vec![Arc::clone(field)]);
-        let written = ArrowSchemaConverter::new().convert(&schema).map_err(|error| self.damaged(error))?;
-        let stored = self.metadata.file_metadata().schema_descr().columns().get(column);
-        Ok(written.columns().first().zip(stored).is_some_and(|(written, stored)| {
-            written.physical_type() == stored.physical_type()
-                && written.converted_type() == stored.converted_type()
-                && written.logical_type_ref() == stored.logical_type_ref()
-                && written.max_def_level() == stored.max_def_level()
-                && written.max_rep_level() == stored.max_rep_level()
-        }))
     }
 
     /// Reads some columns of a row group by name, in the file's order. Names that the file does not have are left out.
@@ -232,10 +150,10 @@ impl ParquetReader {
         let (Some(group), Some(chunks)) = (group, chunks) else {
             return self.read_columns(self.schema.fields(), row_group, indices);
         };
-        let window = Arc::new(FileWindow::read(&self.file, &chunks).map_err(|error| self.damaged(error))?);
+        let window = Arc::new(self.file.window(&chunks)?);
         let rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
         let decoded = |column: usize, chunk: &ColumnChunkMetaData, data_type: &DataType| {
-            let checked = window.check(chunk, self.hash(row_group, column));
+            let checked = window.check(chunk, self.file.hash(row_group, column));
             checked
                 .and_then(|()| decode(&window, chunk, data_type, rows))
                 .map_err(|error| self.damaged(error))
@@ -244,7 +162,9 @@ impl ParquetReader {
             .par_iter()
             .zip(chunks.par_iter().zip(schema.fields().par_iter()))
             .with_min_len(32)
-            .map(|(column, (chunk, field))| caught(&self.path, || decoded(*column, chunk, field.data_type())))
+            .map(|(column, (chunk, field))| {
+                caught(self.path(), || decoded(*column, chunk, field.data_type()))
+            })
             .collect::<Result<Vec<ArrayRef>, StoreError>>()?;
         RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| self.damaged(error))
     }
@@ -262,9 +182,8 @@ impl ParquetReader {
         let field = |index: &usize| fields.get(*index).cloned();
         let shown: Option<Fields> = indices.iter().map(field).collect();
         let shown = shown.ok_or_else(|| self.damaged("a column is missing"))?;
-        let (file, metadata, hashes) = (&self.file, &self.metadata, self.hashes.as_ref());
-        let group = OneGroup { file, metadata, group, n_rows, index: row_group, hashes };
-        caught(&self.path, || {
+        let group = self.file.one_group(row_group, group, n_rows);
+        caught(self.path(), || {
             let batch = decode_group(&group, fields, indices).map_err(|error| self.damaged(error))?;
             if batch.num_rows() != n_rows {
                 return Err(self.damaged("a row group has fewer rows than it says"));
@@ -274,7 +193,7 @@ impl ParquetReader {
     }
 
     fn damaged(&self, problem: impl ToString) -> StoreError {
-        StoreError::damaged(&self.path, problem)
+        self.file.damaged(problem)
     }
 }
 

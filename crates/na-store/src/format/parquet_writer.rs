@@ -15,6 +15,7 @@ use na_model::Compression;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
+use parquet::schema::types::ColumnDescPtr;
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -23,12 +24,13 @@ use crate::format::chunk_hashes::{self, hash_of, layout_of};
 use crate::format::column_chunk::ColumnChunk;
 use crate::format::column_chunk_writer::encode;
 use crate::format::column_encoder::ColumnEncoder;
+use crate::format::column_splice::{ColumnSplice, NewColumn, SplicedRows};
 use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileHash;
 use crate::format::footer::{chunk_entry, footer, group_entry, middle};
 use crate::format::kept_chunks::KeptChunks;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 
 /// The bytes that a Parquet file begins with.
 const MAGIC: &[u8] = b"PAR1";
@@ -75,7 +77,7 @@ impl<'a> ParquetWriter<'a> {
 
     /// Begins a file as another one does.
     pub(crate) fn begin_as(
-        other: &ParquetReader,
+        other: &ParquetFile,
         kept: &KeptChunks,
         changes: &'a FileChanges,
         schema: &SchemaRef,
@@ -140,18 +142,44 @@ impl<'a> ParquetWriter<'a> {
         let Some(properties) = self.encoder.of_short_columns() else {
             return self.write_group(|index| column(index).map(|array| vec![array]));
         };
-        let path = self.atomic.path();
-        let columns = self.encoder.descriptor().columns();
-        let chunks = columns
-            .par_iter()
-            .with_min_len(32)
-            .enumerate()
-            .map(|(index, descriptor)| {
-                encode(Arc::clone(descriptor), Arc::clone(properties), &column(index)?)
-                    .map_err(StoreError::parquet(path))
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let chunks = self.short_chunks(|index, descriptor| {
+            let chunk = encode(Arc::clone(descriptor), Arc::clone(properties), &column(index)?);
+            chunk.map_err(StoreError::parquet(self.atomic.path()))
+        })?;
         self.append_group(chunks)
+    }
+
+    /// Writes a row group of short columns that is like one of another file, with rows inserted and taken out. `column` gives the
+    /// values of the column with an index. The compression must be zstd.
+    pub(crate) fn splice_group(
+        &mut self,
+        other: &ParquetFile,
+        row_group: usize,
+        rows: &[SplicedRows],
+        column: impl Fn(usize) -> Result<NewColumn, StoreError> + Sync,
+    ) -> Result<(), StoreError> {
+        let path = self.atomic.path();
+        let properties = self.encoder.of_short_columns();
+        let properties =
+            properties.ok_or_else(|| StoreError::damaged(path, "it is not compressed with zstd"))?;
+        let old = other.old_group(row_group)?;
+        let chunks = self.short_chunks(|index, descriptor| match column(index)? {
+            NewColumn::Whole(array) => encode(Arc::clone(descriptor), Arc::clone(properties), &array)
+                .map_err(StoreError::parquet(path)),
+            NewColumn::Inserted(array) => {
+                let splice = ColumnSplice { column: descriptor, properties, rows };
+                other.splice((row_group, index), &old, &splice, &array)
+            }
+        })?;
+        self.append_group(chunks)
+    }
+
+    fn short_chunks(
+        &self,
+        chunk: impl Fn(usize, &ColumnDescPtr) -> Result<ColumnChunk, StoreError> + Sync,
+    ) -> Result<Vec<ColumnChunk>, StoreError> {
+        let columns = self.encoder.descriptor().columns().par_iter().with_min_len(32);
+        columns.enumerate().map(|(index, descriptor)| chunk(index, descriptor)).collect()
     }
 
     /// Writes a batch as a row group.
@@ -167,7 +195,7 @@ impl<'a> ParquetWriter<'a> {
     /// were if this file begins as the other, and are copied otherwise, without being decoded.
     pub(crate) fn keep_group(
         &mut self,
-        other: &ParquetReader,
+        other: &ParquetFile,
         row_group: usize,
         columns: &[KeptColumn],
     ) -> Result<(), StoreError> {
@@ -193,7 +221,7 @@ impl<'a> ParquetWriter<'a> {
 
     fn keep_chunk(
         &mut self,
-        other: &ParquetReader,
+        other: &ParquetFile,
         row_group: usize,
         in_other: usize,
         index: usize,
@@ -269,7 +297,12 @@ impl<'a> ParquetWriter<'a> {
     }
 
     /// Writes the footer and commits the file.
-    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        self.finish()?.commit()
+    }
+
+    /// Writes the footer.
+    pub(crate) fn finish(mut self) -> Result<FinishedFile<'a>, StoreError> {
         let failed = StoreError::parquet(self.atomic.path());
         self.pad()?;
         self.add_key_value(keys::CHUNKS, chunk_hashes::to_text(&self.groups, &self.hashes));
@@ -280,7 +313,7 @@ impl<'a> ParquetWriter<'a> {
         self.write(&footer)?;
         let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
         let file = file.map_err(StoreError::io("write", self.atomic.path()))?;
-        self.atomic.commit(file, FileHash::of_footer(&footer))
+        Ok(FinishedFile { atomic: self.atomic, file, hash: FileHash::of_footer(&footer) })
     }
 
     /// Lengthens the file, if need be, until the middle of each row group is within it. See [`middle`].
@@ -291,6 +324,25 @@ impl<'a> ParquetWriter<'a> {
             self.write(&vec![0; left.min(BUFFER)])?;
         }
         Ok(())
+    }
+}
+
+/// A Parquet file that is whole, and neither synced nor in its place.
+pub(crate) struct FinishedFile<'a> {
+    atomic: AtomicFile<'a>,
+    file: File,
+    hash: FileHash,
+}
+
+impl FinishedFile<'_> {
+    /// Opens the file to read it, now and after its commit.
+    pub(crate) fn opened(&self) -> Result<ParquetFile, StoreError> {
+        ParquetFile::open_before_rename(self.atomic.temporary(), self.atomic.path())
+    }
+
+    /// Syncs the file and renames it, or holds it back.
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        self.atomic.commit(self.file, self.hash)
     }
 }
 

@@ -23,7 +23,15 @@ pub(crate) struct PositionedFile {
 
 impl PositionedFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let (handle, file) = ReopenedFile::open(path)?;
+        Self::of(ReopenedFile::open(path)?)
+    }
+
+    /// Opens a file that somebody else is going to rename.
+    pub(crate) fn open_before_rename(temporary: &Path, path: &Path) -> io::Result<Self> {
+        Self::of(ReopenedFile::open_before_rename(temporary, path)?)
+    }
+
+    fn of((handle, file): (ReopenedFile, Arc<File>)) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { handle: Arc::new(handle), _open: Some(file), length })
     }

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 /// A file that was open once. It can be opened again until another file replaces it.
 #[derive(Debug)]
 pub(crate) struct ReopenedFile {
-    path: PathBuf,
+    /// Where it may be, in the order in which it is looked for.
+    paths: Vec<PathBuf>,
     identity: OpenedIdentity,
     open: Mutex<Weak<File>>,
 }
@@ -27,10 +28,21 @@ struct OpenedIdentity {
 impl ReopenedFile {
     /// Opens a file.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Arc<File>)> {
+        Self::open_at(path, vec![path.to_owned()])
+    }
+
+    /// Opens a file that somebody else is going to rename.
+    pub(crate) fn open_before_rename(temporary: &Path, path: &Path) -> io::Result<(Self, Arc<File>)> {
+        // Between the first two looks it may be renamed.
+        let paths = [path, temporary, path].map(Path::to_owned);
+        Self::open_at(temporary, paths.into())
+    }
+
+    fn open_at(path: &Path, paths: Vec<PathBuf>) -> io::Result<(Self, Arc<File>)> {
         let file = Arc::new(File::open(path)?);
         let identity = OpenedIdentity::of(&file.metadata()?);
         let open = Mutex::new(Arc::downgrade(&file));
-        Ok((Self { path: path.to_owned(), identity, open }, file))
+        Ok((Self { paths, identity, open }, file))
     }
 
     /// The open file; if nobody has it open any more, it is opened again. It stays open as long as the returned value lives.
@@ -39,12 +51,21 @@ impl ReopenedFile {
         if let Some(file) = open.upgrade() {
             return Ok(file);
         }
-        let file = Arc::new(File::open(&self.path)?);
-        if OpenedIdentity::of(&file.metadata()?) != self.identity {
-            return Err(io::Error::other("it was replaced while it was read; read it again"));
-        }
+        let file = Arc::new(self.open_again()?);
         *open = Arc::downgrade(&file);
         Ok(file)
+    }
+
+    fn open_again(&self) -> io::Result<File> {
+        let mut failed = io::Error::other("it was replaced while it was read; read it again");
+        for path in &self.paths {
+            match File::open(path) {
+                Ok(file) if OpenedIdentity::of(&file.metadata()?) == self.identity => return Ok(file),
+                Ok(_) => {}
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 }
 
@@ -78,5 +99,21 @@ mod tests {
         assert!(Arc::ptr_eq(&file, &handle.file().unwrap()), "it is open still");
         drop(file);
         assert!(handle.file().unwrap_err().to_string().contains("replaced"));
+    }
+
+    #[test]
+    fn a_file_is_found_before_and_after_its_rename() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, temporary] = ["a", ".partial-a"].map(|name| folder.path().join(name));
+        fs::write(&path, "old").unwrap();
+        fs::write(&temporary, "new").unwrap();
+        let read = |handle: &ReopenedFile| io::read_to_string(handle.file().unwrap().as_ref()).unwrap();
+        let (handle, file) = ReopenedFile::open_before_rename(&temporary, &path).unwrap();
+        drop(file);
+        assert_eq!(read(&handle), "new");
+        fs::rename(&temporary, &path).unwrap();
+        assert_eq!(read(&handle), "new");
+        fs::remove_file(&path).unwrap();
+        assert!(handle.file().is_err());
     }
 }

@@ -65,6 +65,11 @@ impl ReplacedMaps {
         self.maps.is_empty() && self.leaving.is_empty()
     }
 
+    /// The sessions of which any map does not stay.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.maps.keys().chain(&self.leaving)
+    }
+
     /// Whether any map of a session does not stay.
     pub(crate) fn has_session(&self, session: &Session) -> bool {
         self.maps.contains_key(session) || self.leaving.contains(session)

@@ -173,7 +173,7 @@ fn exported_facts(entry: &WideFeature, file: &ParquetReader) -> Result<FeatureFa
     let regions = fields.iter().skip(KEY_COLUMNS.len());
     Ok(FeatureFacts {
         // A file that another program rewrote has no key-value metadata: the manifest says the same.
-        kind: FeatureKind::of(file).unwrap_or_else(|| kind_in_manifest(entry)),
+        kind: FeatureKind::of(file.file()).unwrap_or_else(|| kind_in_manifest(entry)),
         unit: unit.or_else(in_manifest),
         n_sessions,
         regions: regions.map(|field| field.name().clone()).collect(),

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
 
 use crate::error::StoreError;
+use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::LongMerge;
 use crate::read::snapshot::Snapshot;
@@ -120,11 +121,10 @@ impl Snapshot {
         if self.is_any_touched(family) {
             return Ok(false);
         }
-        let (Some(long), Some(wide)) = (self.file(table)?, ParquetReader::open(&self.path_of(entry)?)?)
-        else {
+        let (Some(long), Some(wide)) = (self.file(table)?, ParquetFile::open(&self.path_of(entry)?)?) else {
             return Ok(false);
         };
-        Ok(is_up_to_date(&wide, &long))
+        Ok(is_up_to_date(&wide, long.file()))
     }
 
     fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 use crate::tables::feature_names::{Unnamed, named};
 use crate::tables::long_schema::tsv_columns;
 
@@ -49,7 +49,7 @@ pub(crate) struct FeatureOrigin<'a> {
 
 impl FeatureKind {
     /// Reads what a feature's file says of itself. `None` if this program did not write it.
-    pub(crate) fn of(file: &ParquetReader) -> Option<Self> {
+    pub(crate) fn of(file: &ParquetFile) -> Option<Self> {
         serde_json::from_str(file.key_value(keys::FEATURE)?).ok()
     }
 
@@ -63,7 +63,7 @@ impl FeatureKind {
 }
 
 /// Whether a feature's file was made from the long table as it is now.
-pub(crate) fn is_up_to_date(feature: &ParquetReader, long: &ParquetReader) -> bool {
+pub(crate) fn is_up_to_date(feature: &ParquetFile, long: &ParquetFile) -> bool {
     let state = long.key_value(keys::STATE).filter(|state| !state.is_empty());
     state.is_some() && feature.key_value(keys::FROM_STATE) == state
 }

@@ -121,7 +121,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
             }
             self.written.push(here);
         }
-        self.writer.keep_group(&old.file, row_group, columns)
+        self.writer.keep_group(old.file.file(), row_group, columns)
     }
 
     /// The columns that tell the regions of a row group apart, of which some are new.

@@ -15,6 +15,7 @@ use crate::export::job::{export, finish_commit};
 use crate::export::observer::ExportObserver;
 use crate::export::request::ExportRequest;
 use crate::format::file_changes::FileChanges;
+use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
@@ -123,8 +124,8 @@ fn rewrite(
 
 /// The compression of a store's files; the default if it has no file that shows it.
 fn compression(output: &Path) -> Result<Compression, StoreError> {
-    let file = ParquetReader::open(&output.join(METADATA_FILE))?;
-    Ok(file.as_ref().and_then(ParquetReader::compression).unwrap_or_default())
+    let file = ParquetFile::open(&output.join(METADATA_FILE))?;
+    Ok(file.as_ref().and_then(ParquetFile::compression).unwrap_or_default())
 }
 
 /// Checks every file, row by row: none may have one of these sessions.

@@ -7,7 +7,7 @@ use na_model::Manifest;
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::told_kinds;
 use crate::tables::manifest::{ManifestContent, ManifestRecord};
@@ -38,7 +38,7 @@ impl ExistingStore {
         let mut wide_features = BTreeMap::new();
         for path in self.own_files().wide_files()? {
             let entry =
-                ParquetReader::open(&self.output().join(&path))?.and_then(|file| wide_entry(&path, &file));
+                ParquetFile::open(&self.output().join(&path))?.and_then(|file| wide_entry(&path, &file));
             wide_features.extend(entry.map(|entry| (entry.name.clone(), entry)));
         }
         content.wide_features = wide_features;

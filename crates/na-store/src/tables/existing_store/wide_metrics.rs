@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use na_model::{FeatureName, WideMetrics};
 
 use crate::error::StoreError;
-use crate::format::parquet_reader::ParquetReader;
+use crate::format::parquet_file::ParquetFile;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::features::{FeatureKind, FeatureOrigin, feature_plan};
 
@@ -14,7 +14,7 @@ impl ExistingStore {
     pub(crate) fn metrics_of_features(&self) -> Result<Option<WideMetrics>, StoreError> {
         let (mut names, mut metrics) = (BTreeSet::new(), BTreeSet::new());
         for path in self.own_files().wide_files()? {
-            let file = ParquetReader::open(&self.output().join(path))?;
+            let file = ParquetFile::open(&self.output().join(path))?;
             let Some(kind) = file.as_ref().and_then(FeatureKind::of) else { continue };
             if kind.name != FeatureName::tiv().as_str() {
                 names.insert(kind.name);

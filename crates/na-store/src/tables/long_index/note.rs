@@ -57,7 +57,7 @@ pub(crate) fn to_text(index: &LongIndex, layout: u64) -> Result<String, String> 
 
 /// The index in a file's footer. `None` if there is none, or none of its row groups.
 pub(crate) fn of_file(file: &ParquetReader) -> Option<LongIndex> {
-    let index = of_text(file.key_value(keys::INDEX)?, file.layout())?;
+    let index = of_text(file.key_value(keys::INDEX)?, file.file().layout())?;
     has_all_rows(&index, file).then_some(index)
 }
 
