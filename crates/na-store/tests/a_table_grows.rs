@@ -9,12 +9,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Float64Type};
 use na_cache::OwnerLock;
-use na_model::{Modality, TivFinding};
-use na_store::{LARGEST_TEXT, verify_store};
+use na_model::{Modality, Removals, TivFinding, Unit};
+use na_store::{ExportRequest, LARGEST_TEXT, Unobserved, export, verify_store};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use support::four_loads::{Cohort, LONG, check, four_loads, gm, list, of_load, row_groups, told};
-use support::{load, read, unit_of};
+use support::{commit, load, read, session, stored, unit_of};
 
 /// A chunk of a file: its column, where it begins, and its bytes.
 type Chunk = (String, u64, Vec<u8>);
@@ -141,6 +141,15 @@ fn a_session_that_is_read_again_leaves_zeros_and_too_many_of_them_are_left_out()
     assert!(left.len() > 10_000 && left.iter().all(|byte| *byte == 0), "{} bytes", left.len());
     assert_eq!(again(160, 2).len(), 0, "of two row groups there would be too many");
     assert!(again(200, 2).len() > 10_000);
+    // Whoever leaves leaves no zeros, and takes those of others along.
+    let mut removals = Removals::default();
+    removals.add_unit(Unit::new(session("240"), Modality::Anatomical));
+    cohort.remove(&240);
+    let cache = commit(&lock, &list(&cohort), Vec::new());
+    let request = ExportRequest { removals, ..ExportRequest::new(list(&cohort)) };
+    export(&lock, &stored(&lock), cache, &request, &Unobserved).unwrap();
+    check(output.path(), &cohort);
+    assert_eq!(dead(output.path()).len(), 0);
 }
 
 /// The regions of the session that comes with other columns: few, so that next to nothing follows the old rows.

@@ -33,9 +33,10 @@ pub(crate) struct ChangedSessions<'a> {
 }
 
 impl<'a> ChangedSessions<'a> {
-    /// `None` if the table has no file with a state.
+    /// `None` if the table has no file with a state of its own.
     pub(crate) fn of(merge: &'a LongMerge) -> Option<Self> {
-        let from_state = merge.old.as_ref()?.file.key_value(keys::STATE).filter(|state| !state.is_empty())?;
+        let old = merge.old.as_ref().filter(|old| old.file.file().has_hashes())?;
+        let from_state = old.file.key_value(keys::STATE).filter(|state| !state.is_empty())?;
         let units = merge.units.iter().map(|unit| &unit.unit.session);
         Some(Self { from_state, sessions: units.chain(merge.replaced.sessions()).collect() })
     }
@@ -102,7 +103,7 @@ impl FeatureSplice {
         new: &[Session],
     ) -> Result<Option<Self>, StoreError> {
         let is_of_schema = old.key_value(ARROW_SCHEMA_META_KEY) == Some(encode_arrow_schema(schema).as_str());
-        if !is_of_schema || !old.has_short_columns(schema.fields()) {
+        if !is_of_schema || !old.has_hashes() || !old.has_short_columns(schema.fields()) {
             return Ok(None);
         }
         let n_new = new.len();
@@ -138,7 +139,8 @@ impl FeatureSplice {
             false => Vec::new(),
         });
         let compression = to.settings.compression;
-        match KeptChunks::of(&self.old, &stays.collect::<Vec<_>>(), 0) {
+        let kept = KeptChunks::of(&self.old, &stays.collect::<Vec<_>>(), 0);
+        match kept.filter(|kept| !(kept.leaves_gaps() && to.changes.takes_away())) {
             Some(kept) => {
                 ParquetWriter::begin_as(&self.old, &kept, to.changes, schema, compression, key_values)
             }

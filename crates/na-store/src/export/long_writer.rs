@@ -106,7 +106,8 @@ impl<'a> LongWriter<'a> {
         let (schema, compression) = (&self.schema.schema, to.settings.compression);
         let key_values = self.key_values(to)?;
         let old = self.merge.old.as_deref();
-        match old.and_then(|old| Some((old, kept_chunks(old, &self.actions)?))) {
+        let kept = old.and_then(|old| Some((old, kept_chunks(old, &self.actions)?)));
+        match kept.filter(|(_, kept)| !(kept.leaves_gaps() && to.changes.takes_away())) {
             Some((old, kept)) => {
                 ParquetWriter::begin_as(old.file.file(), &kept, to.changes, schema, compression, &key_values)
             }
@@ -186,6 +187,7 @@ impl<'a> LongWriter<'a> {
                 || matches!(action, ColumnAction::Same(in_file) if field == old.file.schema().fields().get(*in_file))
         };
         let old = self.merge.old.as_deref().filter(|_| self.merge.units.is_empty());
+        let old = old.filter(|old| !old.file.file().has_notes_of_another());
         let old = old.filter(|old| {
             self.actions.iter().all(|action| match action {
                 RowGroupAction::Keep(columns) => columns.iter().enumerate().all(|column| stays(old, column)),

@@ -20,7 +20,7 @@ use crate::export::plan::{ExportPlan, PlannedTable};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::export::sources_writer::{SourcesWriter, WrittenSources};
 use crate::export::unit_status::UnitStatuses;
-use crate::export::verify::{Expected, verify_features, verify_long, verify_rows};
+use crate::export::verify::{Expected, verify_features, verify_long, verify_rows, verify_states};
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::{each_file, written_at_once};
 use crate::format::parquet_file::ParquetFile;
@@ -357,6 +357,8 @@ impl<'a> ExportSteps<'a> {
         if self.has_tiv() {
             verify_rows(&self.to.current_path(TIV_FILE), n_volumes)?;
         }
+        // Long tables were read back before their last step.
+        verify_states(self.to.changes)?;
         Ok(features)
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use na_model::{MapSource, Session, WideFeature};
 
 use crate::error::StoreError;
+use crate::format::file_changes::FileChanges;
 use crate::format::parquet_file::ParquetFile;
 use crate::tables::long_index::index::LongIndex;
 
@@ -84,10 +85,65 @@ pub(crate) fn verify_rows(path: &Path, rows: u64) -> Result<(), StoreError> {
     }
 }
 
+/// Checks that every file is where it belongs and as it was when it was synced.
+///
+/// # Errors
+/// [`StoreError::NotVerified`].
+pub(crate) fn verify_states(changes: &FileChanges) -> Result<(), StoreError> {
+    match changes.first_changed() {
+        Some(path) => Err(not_verified(&path, "it is not what was written".to_owned())),
+        None => Ok(()),
+    }
+}
+
 fn compare(path: &Path, found: u64, rows: u64) -> Result<(), StoreError> {
     if found == rows { Ok(()) } else { Err(not_verified(path, format!("{found} rows instead of {rows}"))) }
 }
 
 fn not_verified(path: &Path, problem: String) -> StoreError {
     StoreError::NotVerified { path: path.to_owned(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use na_model::{Region, SubjectCode};
+
+    use super::*;
+    use crate::tables::long_index::builder::IndexBuilder;
+
+    fn session(subject: &str) -> Session {
+        Session::new(SubjectCode::clean(subject).unwrap(), None)
+    }
+
+    /// An index of sessions with so many regions, in one row group.
+    fn index(sessions: &[(&str, i64)]) -> LongIndex {
+        let mut builder = IndexBuilder::default();
+        let mut start = 0;
+        for (subject, n_regions) in sessions {
+            let region = |index| Region { index: Some(index), label: None, hemisphere: None };
+            let list = builder.region_list((0..*n_regions).map(region));
+            let end = start + usize::try_from(*n_regions).unwrap();
+            builder.add_rows(0, start..end, session(subject), None, list);
+            start = end;
+        }
+        builder.index
+    }
+
+    #[test]
+    fn a_table_without_a_row_or_with_one_too_many_is_not_what_was_to_be_written() {
+        let rows = [("1", 3), ("2", 3)].map(|(subject, rows)| ((session(subject), None), rows));
+        let expected = Expected { rows: rows.into(), features: Vec::new() };
+        let verify = |in_footer: &LongIndex, decoded: &LongIndex| {
+            verify_long(Path::new("gm"), &expected, in_footer, decoded, &[0])
+                .map_err(|error| error.to_string())
+        };
+        let whole = index(&[("1", 3), ("2", 3)]);
+        assert_eq!(verify(&whole, &whole), Ok(()));
+        for wrong in
+            [index(&[("1", 3), ("2", 2)]), index(&[("1", 3)]), index(&[("1", 3), ("2", 3), ("3", 3)])]
+        {
+            assert!(verify(&wrong, &wrong).is_err());
+            assert!(verify(&whole, &wrong).unwrap_err().contains("its index is not of its rows"));
+        }
+    }
 }

@@ -27,6 +27,7 @@ pub(crate) struct FileChanges {
     /// The state of each file written so far, by path.
     states: Mutex<BTreeMap<PathBuf, FileState>>,
     ownership: Option<Ownership>,
+    takes_away: bool,
 }
 
 impl FileChanges {
@@ -37,10 +38,16 @@ impl FileChanges {
         changes
     }
 
-    /// The same, with finished files held back until [`FileChanges::publish`].
+    /// The same for changes that take something away: finished files are held back until [`FileChanges::publish`].
     pub(crate) fn holding_back(mut self) -> Self {
         self.held_back = Mutex::new(Some(BTreeMap::new()));
+        self.takes_away = true;
         self
+    }
+
+    /// Whether the changes take something away.
+    pub(crate) fn takes_away(&self) -> bool {
+        self.takes_away
     }
 
     /// The path of the content of `path`: its temporary name while it is held back.
@@ -81,6 +88,13 @@ impl FileChanges {
     /// The state of a file that was written through these changes. `None` for any other.
     pub(crate) fn state_of(&self, path: &Path) -> Option<FileState> {
         locked(&self.states).get(path).cloned()
+    }
+
+    /// A file that was written through these changes and is not what was written any more. `None` if all are.
+    pub(crate) fn first_changed(&self) -> Option<PathBuf> {
+        let states = locked(&self.states);
+        let changed = states.iter().find(|(path, state)| !state.is_as_it_was(&self.current_path(path)));
+        changed.map(|(path, _)| path.clone())
     }
 
     /// Marks a file for [`FileChanges::delete_marked`].

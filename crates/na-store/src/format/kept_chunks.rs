@@ -16,6 +16,8 @@ pub(crate) struct KeptChunks {
     pub(crate) end: u64,
     /// The bytes before the end that are of chunks which do not stay.
     pub(crate) dead: Vec<Range<u64>>,
+    /// How many bytes before the end are of no chunk that stays.
+    n_dead: u64,
 }
 
 impl KeptChunks {
@@ -44,6 +46,12 @@ impl KeptChunks {
         let n_kept: u64 = kept.iter().map(|(range, _)| range.end - range.start).sum();
         let n_dead = end.checked_sub(MAGIC)?.checked_sub(n_kept)?;
         let is_worth_it = (n_dead + lost).saturating_mul(BYTES_PER_DEAD) <= end;
-        is_worth_it.then(|| Self { end, dead: dead.into_iter().map(|(range, _)| range).collect() })
+        let dead = dead.into_iter().map(|(range, _)| range).collect();
+        is_worth_it.then_some(Self { end, dead, n_dead })
+    }
+
+    /// Whether the new file would have bytes of no chunk. Where somebody leaves a store, no file does.
+    pub(crate) fn leaves_gaps(&self) -> bool {
+        self.n_dead > 0
     }
 }

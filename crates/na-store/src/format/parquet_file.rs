@@ -167,6 +167,12 @@ impl ParquetFile {
         self.hashes.is_some()
     }
 
+    /// Whether the file has the notes of another one: of its column chunks there are hashes, which are of others. pyarrow copies
+    /// notes into files of other rows.
+    pub(crate) fn has_notes_of_another(&self) -> bool {
+        self.hashes.is_none() && self.key_value(keys::CHUNKS).is_some()
+    }
+
     /// The hash that the file has of a column chunk.
     pub(crate) fn hash(&self, row_group: usize, column: usize) -> Option<u32> {
         self.hashes.as_ref()?.get(row_group, column)

@@ -65,7 +65,8 @@ impl FeatureKind {
 /// Whether a feature's file was made from the long table as it is now.
 pub(crate) fn is_up_to_date(feature: &ParquetFile, long: &ParquetFile) -> bool {
     let state = long.key_value(keys::STATE).filter(|state| !state.is_empty());
-    state.is_some() && feature.key_value(keys::FROM_STATE) == state
+    let is_its_own = |file: &ParquetFile| !file.has_notes_of_another();
+    state.is_some() && feature.key_value(keys::FROM_STATE) == state && is_its_own(long) && is_its_own(feature)
 }
 
 /// The long table of a feature in the manifest. `None` for total intracranial volume, and for a table that no store has.
