@@ -29,6 +29,8 @@ pub(crate) struct CheckedPages<P> {
     /// Values that are still to come.
     left: u64,
     has_dictionary: bool,
+    /// The next page, if somebody asked what it is. It is read then: by its header alone it cannot be checked.
+    next: Option<Page>,
 }
 
 impl<P: PageReader> CheckedPages<P> {
@@ -44,7 +46,7 @@ impl<P: PageReader> CheckedPages<P> {
             Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(chunk.column_descr().type_length())?,
         };
         let left = u64::try_from(chunk.num_values())?;
-        Ok(Self { pages, width, left, has_dictionary: false })
+        Ok(Self { pages, width, left, has_dictionary: false, next: None })
     }
 
     fn check(&mut self, page: &Page) -> Result<()> {
@@ -82,17 +84,31 @@ impl<P: PageReader> Iterator for CheckedPages<P> {
 
 impl<P: PageReader> PageReader for CheckedPages<P> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
+        if let Some(page) = self.next.take() {
+            return Ok(Some(page));
+        }
         let page = self.pages.get_next_page()?;
         page.as_ref().map_or(Ok(()), |page| self.check(page))?;
         Ok(page)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.pages.peek_next_page()
+        self.next = self.get_next_page()?;
+        Ok(self.next.as_ref().map(|page| PageMetadata {
+            num_rows: match page {
+                Page::DataPageV2 { num_rows, .. } => usize::try_from(*num_rows).ok(),
+                _ => None,
+            },
+            num_levels: match page {
+                Page::DictionaryPage { .. } => None,
+                page => usize::try_from(page.num_values()).ok(),
+            },
+            is_dict: matches!(page, Page::DictionaryPage { .. }),
+        }))
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        self.pages.skip_next_page()
+        self.get_next_page().map(drop)
     }
 }
 

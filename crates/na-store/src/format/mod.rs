@@ -32,3 +32,4 @@ pub(crate) mod parquet_writer;
 pub(crate) mod positioned_file;
 pub(crate) mod reopened_file;
 pub(crate) mod shown_types;
+pub(crate) mod text_rows;

@@ -1,12 +1,15 @@
 //! Reads a Parquet file by row groups.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
+};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -18,6 +21,9 @@ use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::decoder_panic::caught;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::shown_types::{as_shown, shown_schema};
+
+/// Columns that a thread decodes at least, of a row group of which few rows are wanted.
+const COLUMNS_AT_ONCE: usize = 4;
 
 /// Rows decoded at once, of a row group with more: the store writes none.
 const ROWS_AT_ONCE: usize = 1 << 20;
@@ -127,6 +133,30 @@ impl ParquetReader {
         Ok(indices.iter().map(|index| index.and_then(|_| columns.next().cloned())).collect())
     }
 
+    /// The same for some rows, one behind the other.
+    pub(crate) fn read_rows(
+        &self,
+        row_group: usize,
+        indices: &[Option<usize>],
+        rows: &[Range<usize>],
+    ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
+        let mut in_file: Vec<usize> = indices.iter().flatten().copied().collect();
+        in_file.sort_unstable();
+        in_file.dedup();
+        let fields = with_dictionaries(self.schema.fields());
+        // Of few rows each column costs the decompression of its page.
+        let share = in_file.len().div_ceil(rayon::current_num_threads()).max(COLUMNS_AT_ONCE);
+        let shares = in_file.par_chunks(share);
+        let read = shares.map(|share| self.read_some(&fields, row_group, share, Some(rows)));
+        let read = read.collect::<Result<Vec<_>, StoreError>>()?;
+        let columns: Vec<&ArrayRef> = read.iter().flat_map(RecordBatch::columns).collect();
+        let column = |index: &usize| columns.get(in_file.partition_point(|before| before < index));
+        Ok(indices
+            .iter()
+            .map(|index| index.as_ref().and_then(column).map(|column| Arc::clone(column)))
+            .collect())
+    }
+
     /// Reads all columns of a row group.
     pub(crate) fn read_all(&self, row_group: usize) -> Result<RecordBatch, StoreError> {
         let fields = self.schema.fields();
@@ -176,6 +206,17 @@ impl ParquetReader {
         row_group: usize,
         indices: &[usize],
     ) -> Result<RecordBatch, StoreError> {
+        self.read_some(fields, row_group, indices, None)
+    }
+
+    /// The same for some rows, one behind the other. `None` for all.
+    fn read_some(
+        &self,
+        fields: &Fields,
+        row_group: usize,
+        indices: &[usize],
+        rows: Option<&[Range<usize>]>,
+    ) -> Result<RecordBatch, StoreError> {
         let no_group = || self.damaged(format!("no row group {row_group}"));
         let group = self.row_groups().get(row_group).ok_or_else(no_group)?;
         let n_rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
@@ -184,8 +225,9 @@ impl ParquetReader {
         let shown = shown.ok_or_else(|| self.damaged("a column is missing"))?;
         let group = self.file.one_group(row_group, group, n_rows);
         caught(self.path(), || {
-            let batch = decode_group(&group, fields, indices).map_err(|error| self.damaged(error))?;
-            if batch.num_rows() != n_rows {
+            let batch = decode_group(&group, fields, indices, rows).map_err(|error| self.damaged(error))?;
+            let n_wanted = rows.map_or(n_rows, |rows| rows.iter().map(Range::len).sum());
+            if batch.num_rows() != n_wanted {
                 return Err(self.damaged("a row group has fewer rows than it says"));
             }
             as_shown(batch, &shown).map_err(|error| self.damaged(error))
@@ -197,13 +239,20 @@ impl ParquetReader {
     }
 }
 
-/// Decodes the columns with these indices by Parquet's reader, as one batch.
-fn decode_group(group: &OneGroup<'_>, fields: &Fields, indices: &[usize]) -> ParquetResult<RecordBatch> {
+/// Decodes the columns with these indices by Parquet's reader, as one batch of some rows. `None` for all.
+fn decode_group(
+    group: &OneGroup<'_>,
+    fields: &Fields,
+    indices: &[usize],
+    rows: Option<&[Range<usize>]>,
+) -> ParquetResult<RecordBatch> {
     let stored = group.metadata.file_metadata().schema_descr();
     let mask = ProjectionMask::roots(stored, indices.iter().copied());
     let levels = parquet_to_arrow_field_levels(stored, mask, Some(fields))?;
     let at_once = group.n_rows.clamp(1, ROWS_AT_ONCE);
-    let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, group, at_once, None)?;
+    let selection =
+        rows.map(|rows| RowSelection::from_consecutive_ranges(rows.iter().cloned(), group.n_rows));
+    let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, group, at_once, selection)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     Ok(match <[RecordBatch; 1]>::try_from(batches) {

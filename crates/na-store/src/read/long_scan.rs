@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::CachedUnit;
 use na_model::columns::TIV;
-use na_model::{TableKind, TableName};
+use na_model::{Session, TableKind, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -16,6 +16,7 @@ use crate::read::options::ReadOptions;
 use crate::read::row_reader::{MergedTable, RowReader, ScanPart};
 use crate::read::scan_columns::{ScanColumns, check_metrics};
 use crate::read::snapshot::Snapshot;
+use crate::tables::long_file::LongFile;
 use crate::tables::session_rows::row_groups_of;
 
 /// Batches of a long table, of about 32,000 rows each, or fewer if they hold much text. A session is never split over
@@ -37,7 +38,15 @@ impl LongScan {
     ) -> Result<Self, StoreError> {
         let file = snapshot.file(table)?;
         let n_groups = file.as_ref().map_or(0, |file| file.row_groups().len());
-        let mut parts: VecDeque<ScanPart> = (0..n_groups).map(ScanPart::RowGroup).collect();
+        let has_volumes = table.added_columns().contains(&TIV);
+        let adds_volumes = options.tiv && !has_volumes;
+        let needs_sessions = adds_volumes || !options.wants_all_sessions();
+        let indexed = if needs_sessions { snapshot.old(table)? } else { None };
+        let has_wanted = |group: &usize| {
+            indexed.as_ref().is_none_or(|indexed| has_any(indexed, *group, |session| options.wants(session)))
+        };
+        let groups = (0..n_groups).filter(has_wanted);
+        let mut parts: VecDeque<ScanPart> = groups.map(ScanPart::RowGroup).collect();
         let merged = match &snapshot.cached {
             None => None,
             Some(cached) => {
@@ -56,15 +65,13 @@ impl LongScan {
         };
         let kind = snapshot.kinds().get(table).cloned();
         let kind = kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table)));
-        let has_volumes = table.added_columns().contains(&TIV);
-        let volumes = (options.tiv && !has_volumes).then(|| snapshot.volumes()).transpose()?;
+        let volumes = adds_volumes.then(|| snapshot.volumes()).transpose()?;
         check_metrics(&all, &kind, options, snapshot.output())?;
         let facts = merged.as_ref().map(|merged| merged.columns.facts()).unwrap_or_default();
         let columns = ScanColumns::choose(&all, &kind, &facts, options, volumes.is_some());
         let schema = columns.given_schema();
         let path = snapshot.output().join(table.file_path());
-        let region_key = kind.region_key.clone();
-        let rows = RowReader { path, file, merged, volumes, options: options.clone(), columns, region_key };
+        let rows = RowReader { path, file, indexed, merged, volumes, options: options.clone(), columns };
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
     }
 
@@ -109,6 +116,13 @@ impl RecordBatchReader for LongScan {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
+}
+
+/// Whether a row group has rows of a wanted session. One that an index does not know is looked at.
+fn has_any(indexed: &LongFile, group: usize, is_wanted: impl Fn(&Session) -> bool) -> bool {
+    let sessions = indexed.index.row_ranges_of(group).iter();
+    let mut sessions = sessions.map(|range| indexed.index.sessions.get(range.session));
+    sessions.any(|session| session.is_none_or(&is_wanted))
 }
 
 /// Divides the cache's units into parts of about a row group each.

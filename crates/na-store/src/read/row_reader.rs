@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use na_cache::{Cache, CachedUnit};
-use na_model::{MapSource, RegionKey, Session};
+use na_model::{MapSource, Session};
 
 use crate::error::StoreError;
 use crate::format::column_encoder::LARGEST_TEXT;
@@ -17,7 +17,7 @@ use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::{KeptSession, LongMerge};
 use crate::read::options::ReadOptions;
 use crate::read::scan_columns::{CellSource, ScanColumns};
-use crate::tables::long_index::key_columns::{key_indices, sessions_of_rows};
+use crate::tables::long_file::LongFile;
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::scalar::Scalar;
 use crate::tables::session_rows::{Column, MapRows, SessionRows, column, in_map_order, without_maps};
@@ -25,6 +25,9 @@ use crate::tables::tiv::TivTable;
 
 /// Bytes of text in a batch above which even a session is split: no array holds twice as much.
 const MOST_TEXT_OF_A_SESSION: usize = 1 << 30;
+
+/// Of so many rows, one is few.
+const FEW_OF: usize = 2;
 
 /// What is read at once.
 pub(crate) enum ScanPart {
@@ -46,13 +49,14 @@ pub(crate) struct RowReader {
     /// Where the file is, or would be.
     pub(crate) path: PathBuf,
     pub(crate) file: Option<ParquetReader>,
+    /// The file with the index of its rows. `None` if all of its rows are wanted as they are.
+    pub(crate) indexed: Option<Arc<LongFile>>,
     /// `None` if the file has everything as it should be.
     pub(crate) merged: Option<MergedTable>,
     /// `None` unless a column of volumes is added.
     pub(crate) volumes: Option<Arc<TivTable>>,
     pub(crate) options: ReadOptions,
     pub(crate) columns: ScanColumns,
-    pub(crate) region_key: RegionKey,
 }
 
 impl RowReader {
@@ -65,6 +69,11 @@ impl RowReader {
             ScanPart::RowGroup(group) => self.of_row_group(*group)?,
             ScanPart::Units(units) => self.of_units(units)?,
         };
+        let most: usize = sessions.iter().flatten().map(SessionRows::most_text_bytes).sum();
+        if most <= LARGEST_TEXT {
+            let all: Vec<SessionRows> = sessions.into_iter().flatten().collect();
+            return Ok(self.batch(&all, schema)?.into_iter().collect());
+        }
         let mut batches = Vec::new();
         let (mut waiting, mut text) = (Vec::new(), 0);
         for session in sessions {
@@ -111,12 +120,14 @@ impl RowReader {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
         let Some(merged) = &self.merged else { return self.of_exported(file, group) };
         let kept = merged.merge.kept_sessions(group)?;
-        let kept: Vec<_> = kept.into_iter().filter(|kept| self.options.wants(kept.session)).collect();
+        let mut kept: Vec<_> = kept.into_iter().filter(|kept| self.options.wants(kept.session)).collect();
         if kept.is_empty() {
             return Ok(Vec::new());
         }
         let in_file = |column: usize| merged.columns.in_file.get(column).copied().flatten();
-        let arrays = self.arrays(file, group, in_file)?;
+        let mut ranges: Vec<&mut Range<usize>> = Vec::new();
+        ranges.extend(kept.iter_mut().flat_map(|kept| kept.maps.iter_mut().map(|(_, rows)| rows)));
+        let arrays = self.arrays(file, group, in_file, ranges)?;
         kept.iter().map(|kept| self.of_kept(merged, kept, &arrays)).collect()
     }
 
@@ -141,39 +152,56 @@ impl RowReader {
 
     /// The sessions of a row group of a table that is wholly in its file.
     fn of_exported(&self, file: &ParquetReader, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
-        let mut kept: Vec<(Option<Session>, Range<usize>)> = Vec::new();
-        let needs_sessions = self.volumes.is_some() || !self.options.wants_all_sessions();
-        if needs_sessions {
-            let keys = file.read_dictionaries_at(group, &key_indices(file.schema(), &self.region_key))?;
-            let sessions = sessions_of_rows(&keys, file.path())?.into_iter();
-            let sessions = sessions.filter(|(session, _)| self.options.wants(session));
-            kept.extend(sessions.map(|(session, rows)| (Some(session), rows)));
-            if kept.is_empty() {
-                return Ok(Vec::new());
-            }
-        } else {
+        let Some(indexed) = &self.indexed else {
             let rows = file.row_groups().get(group).map_or(0, |group| group.num_rows());
-            let rows = usize::try_from(rows).map_err(|error| StoreError::damaged(file.path(), error))?;
-            kept.push((None, 0..rows));
+            let mut rows =
+                0..usize::try_from(rows).map_err(|error| StoreError::damaged(file.path(), error))?;
+            let arrays = self.arrays(file, group, Some, vec![&mut rows])?;
+            return Ok(vec![vec![self.rows_in(&arrays, None, &rows)]]);
+        };
+        let mut kept: Vec<(&Session, Range<usize>)> = Vec::new();
+        for of_session in indexed.index.row_ranges_of(group).chunk_by(|one, next| one.session == next.session)
+        {
+            let (Some(first), Some(last)) = (of_session.first(), of_session.last()) else { continue };
+            let (session, _) = indexed.key_of(first)?;
+            if self.options.wants(session) {
+                kept.push((session, first.rows.start..last.rows.end));
+            }
         }
-        let arrays = self.arrays(file, group, Some)?;
-        Ok(kept.iter().map(|(session, rows)| vec![self.rows_in(&arrays, session.as_ref(), rows)]).collect())
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ranges = kept.iter_mut().map(|(_, rows)| rows).collect();
+        let arrays = self.arrays(file, group, Some, ranges)?;
+        Ok(kept.iter().map(|(session, rows)| vec![self.rows_in(&arrays, Some(session), rows)]).collect())
     }
 
     /// Reads the columns to make from a row group. `None` for columns that the file does not have or that differ by
-    /// session.
+    /// session. If few rows are wanted, the others are not decoded, and `rows` are then places in what was.
     fn arrays(
         &self,
         file: &ParquetReader,
         group: usize,
         in_file: impl Fn(usize) -> Option<usize>,
+        rows: Vec<&mut Range<usize>>,
     ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
         let indices = self.columns.made.iter().map(|column| match column.source {
             CellSource::Table(index) => in_file(index),
             CellSource::Fact(_) | CellSource::Volume => None,
         });
         let indices: Vec<Option<usize>> = indices.collect();
-        file.read_optional_columns(group, &indices)
+        let n_wanted: usize = rows.iter().map(|rows| rows.len()).sum();
+        let n_rows = file.row_groups().get(group).map_or(0, |group| group.num_rows());
+        if usize::try_from(n_rows).is_ok_and(|n_rows| n_rows <= FEW_OF * n_wanted) {
+            return file.read_optional_columns(group, &indices);
+        }
+        let wanted: Vec<Range<usize>> = rows.iter().map(|rows| Range::clone(rows)).collect();
+        let mut start = 0;
+        for rows in rows {
+            *rows = start..start + rows.len();
+            start = rows.end;
+        }
+        file.read_rows(group, &indices, &wanted)
     }
 
     /// Some rows of a row group that was read, all of one session. `None` for the session if no column differs by it.

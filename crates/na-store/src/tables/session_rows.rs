@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
-    StringBuilder, new_null_array,
+    new_null_array,
 };
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
@@ -12,6 +12,7 @@ use na_model::MapSource;
 
 use crate::format::arrays::{as_type, joined};
 use crate::format::column_encoder::LARGEST_TEXT;
+use crate::format::text_rows::{is_text, most_text_bytes, row_by_row, text_bytes};
 use crate::tables::scalar::Scalar;
 
 /// About the rows of a row group: enough to compress well, and little memory.
@@ -54,29 +55,31 @@ impl Column {
         match self {
             Self::Constant(Scalar::Text(text)) => text.len().saturating_mul(rows),
             Self::Constant(_) => 0,
-            Self::Array(array) => match array.as_string_opt::<i32>().map(StringArray::value_offsets) {
-                Some([first, .., last]) => last.abs_diff(*first) as usize,
-                Some(_) => 0,
-                None => texts(array).map_or(0, |texts| texts.flatten().map(str::len).sum()),
-            },
+            Self::Array(array) => text_bytes(array),
+        }
+    }
+}
+
+impl Column {
+    /// No fewer than [`Column::text_bytes`], and quicker to know.
+    fn most_text_bytes(&self, rows: usize) -> usize {
+        match self {
+            Self::Constant(_) => self.text_bytes(rows),
+            Self::Array(array) => most_text_bytes(array),
         }
     }
 }
 
 impl SessionRows {
+    /// No fewer than [`SessionRows::text_bytes`], and quicker to know.
+    pub(crate) fn most_text_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.most_text_bytes(self.rows)).sum()
+    }
+
     /// Bytes of text in all columns, each row counted with all of its own.
     pub(crate) fn text_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.text_bytes(self.rows)).sum()
     }
-}
-
-/// The texts of an array, also of a dictionary. `None` if it does not hold text.
-fn texts(array: &ArrayRef) -> Option<Box<dyn Iterator<Item = Option<&str>> + '_>> {
-    if let Some(plain) = array.as_string_opt::<i32>() {
-        return Some(Box::new(plain.iter()));
-    }
-    let words = array.as_dictionary_opt::<Int32Type>()?.downcast_dict::<StringArray>()?;
-    Some(Box::new(words.into_iter()))
 }
 
 /// One column of many sessions as one array, text row by row.
@@ -109,8 +112,8 @@ pub(crate) fn column_parts(
 }
 
 fn as_part(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
-    let is_text = *data_type == DataType::Utf8 && texts(array).is_some();
-    if is_text { Ok(Arc::clone(array)) } else { as_type(array, data_type) }
+    let stays = *data_type == DataType::Utf8 && is_text(array);
+    if stays { Ok(Arc::clone(array)) } else { as_type(array, data_type) }
 }
 
 /// Splits a list into parts of about a row group each. `size` gives the rows of an item, and the bytes of its text.
@@ -165,24 +168,16 @@ pub(crate) fn is_no_double(value: i64) -> bool {
 
 /// Joins parts of text, plain or dictionary-encoded, into one array row by row.
 fn joined_text(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
-    if let [one] = parts
-        && *one.data_type() == DataType::Utf8
-    {
-        return Ok(Arc::clone(one));
+    let most: usize = parts.iter().map(most_text_bytes).sum();
+    if i32::try_from(most).is_err() {
+        let bytes = parts.iter().map(text_bytes).sum();
+        i32::try_from(bytes).map_err(|_| ArrowError::OffsetOverflowError(bytes))?;
     }
-    let rows = parts.iter().map(|part| part.len()).sum();
-    let bytes = parts.iter().filter_map(texts).flatten().flatten().map(str::len).sum();
-    if i32::try_from(bytes).is_err() {
-        return Err(ArrowError::OffsetOverflowError(bytes));
-    }
-    let mut text = StringBuilder::with_capacity(rows, bytes);
-    for part in parts {
-        match texts(part) {
-            Some(words) => words.for_each(|word| text.append_option(word)),
-            None => text.append_nulls(part.len()),
-        }
-    }
-    Ok(Arc::new(text.finish()))
+    let text = |part: &ArrayRef| match is_text(part) {
+        true => row_by_row(part),
+        false => Ok(new_null_array(&DataType::Utf8, part.len())),
+    };
+    joined(&parts.iter().map(text).collect::<Result<Vec<ArrayRef>, ArrowError>>()?)
 }
 
 /// A value in each of some rows; null if the type cannot hold it. Text repeats as a dictionary.
