@@ -7,8 +7,9 @@ use crate::format::parquet_file::ParquetFile;
 /// The bytes of a Parquet file before its first column chunk.
 const MAGIC: u64 = 4;
 
-/// Of so many bytes, one may be of a chunk that does not stay: a file with more is written anew.
-const BYTES_PER_DEAD: u64 = 10;
+/// Of so many bytes, one may be of a chunk that does not stay: a file with more is written anew. No file is over 2% larger than one
+/// that is written at once.
+const BYTES_PER_DEAD: u64 = 50;
 
 /// The column chunks of a file that stay, up to the end of the last one.
 #[derive(Debug, PartialEq, Eq)]

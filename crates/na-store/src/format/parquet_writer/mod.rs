@@ -358,3 +358,6 @@ fn blank(mut file: &File, ranges: &[Range<u64>]) -> io::Result<()> {
     }
     file.seek(SeekFrom::End(0)).map(drop)
 }
+
+#[cfg(test)]
+mod tests;
