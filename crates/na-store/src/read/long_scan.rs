@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::CachedUnit;
 use na_model::columns::TIV;
-use na_model::{Session, TableKind, TableName};
+use na_model::{TableKind, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -16,7 +16,6 @@ use crate::read::options::ReadOptions;
 use crate::read::row_reader::{MergedTable, RowReader, ScanPart};
 use crate::read::scan_columns::{ScanColumns, check_metrics};
 use crate::read::snapshot::Snapshot;
-use crate::tables::long_file::LongFile;
 use crate::tables::session_rows::row_groups_of;
 
 /// Batches of a long table, of about 32,000 rows each, or fewer if they hold much text. A session is never split over
@@ -42,11 +41,7 @@ impl LongScan {
         let adds_volumes = options.tiv && !has_volumes;
         let needs_sessions = adds_volumes || !options.wants_all_sessions();
         let indexed = if needs_sessions { snapshot.old(table)? } else { None };
-        let has_wanted = |group: &usize| {
-            indexed.as_ref().is_none_or(|indexed| has_any(indexed, *group, |session| options.wants(session)))
-        };
-        let groups = (0..n_groups).filter(has_wanted);
-        let mut parts: VecDeque<ScanPart> = groups.map(ScanPart::RowGroup).collect();
+        let mut parts: VecDeque<ScanPart> = (0..n_groups).map(ScanPart::RowGroup).collect();
         let merged = match &snapshot.cached {
             None => None,
             Some(cached) => {
@@ -116,13 +111,6 @@ impl RecordBatchReader for LongScan {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
-}
-
-/// Whether a row group has rows of a wanted session. One that an index does not know is looked at.
-fn has_any(indexed: &LongFile, group: usize, is_wanted: impl Fn(&Session) -> bool) -> bool {
-    let sessions = indexed.index.row_ranges_of(group).iter();
-    let mut sessions = sessions.map(|range| indexed.index.sessions.get(range.session));
-    sessions.any(|session| session.is_none_or(&is_wanted))
 }
 
 /// Divides the cache's units into parts of about a row group each.
