@@ -6,11 +6,12 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use support::Ran;
 use support::cohort::Cohort;
 use support::faults::{self, Fault};
+use support::files::copy;
 use support::store::Store;
 
 const EIO: i32 = 5;
@@ -20,10 +21,10 @@ const ERRORS: [i32; 3] = [ENOSPC, EIO, EINTR];
 
 const ARGUMENTS: [&str; 5] = ["--wide-metrics", "mean", "--no-progress", "-j", "1"];
 
-/// Loads with a fault, then without; tells what was wrong.
-fn check(cohort: &Cohort, out: &Path, expected: &Store, fault: Fault) {
+/// Loads with a fault into a copy of a store, then without; tells what was wrong.
+fn check(cohort: &Cohort, before: &Path, out: &Path, expected: &Store, fault: Fault) {
     let _ = fs::remove_dir_all(out);
-    fs::create_dir(out).unwrap();
+    copy(before, out);
     let mut command = command(cohort, out);
     faults::fail(&mut command, out, fault);
     let failed = Ran::of(command.output().unwrap());
@@ -48,14 +49,36 @@ fn command(cohort: &Cohort, out: &Path) -> std::process::Command {
 #[test]
 fn the_run_after_a_failed_call_ends_in_the_same_store() {
     let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    let before = cohort.path("before");
+    fs::create_dir(&before).unwrap();
+    fail_each_call(&cohort, &before, 50);
+}
+
+/// The list gets a column: each table begins as it was, which the system copies.
+#[test]
+fn the_run_after_a_failed_call_that_lets_tables_grow_ends_in_the_same_store() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1")]);
+    let before = cohort.path("before");
+    fs::create_dir(&before).unwrap();
+    Ran::of(command(&cohort, &before).output().unwrap()).ended(0);
+    cohort.list("subject_code,session_id,AGE,sex,site\n1,1,20.5,F,north\n2,1,21.5,M,south\n");
+    let long = "store/long/anatomical_gm.parquet";
+    let then = fs::read(before.join(long)).unwrap();
+    let now = fail_each_call(&cohort, &before, 50).join(long);
+    // The first column chunks; the footers differ.
+    assert_eq!(fs::read(now).unwrap()[..400], then[..400]);
+}
+
+/// Fails each call of a run over the store in `before`, with at least so many. Returns the folder of a run without a fault.
+fn fail_each_call(cohort: &Cohort, before: &Path, at_least: usize) -> PathBuf {
     let out = cohort.path("out");
-    fs::create_dir(&out).unwrap();
+    copy(before, &out);
     let log = cohort.path("log");
-    let mut command = command(&cohort, &out);
+    let mut command = command(cohort, &out);
     faults::record(&mut command, &out, &log);
     Ran::of(command.output().unwrap()).ended(0);
     let (_, n_calls) = faults::calls(&fs::read(&log).unwrap());
-    assert!(n_calls > 50, "only {n_calls} calls were seen");
+    assert!(n_calls > at_least, "only {n_calls} calls were seen");
     let expected = Store::read(&out.join("store"));
     let every = std::env::var_os("EVERY_CALL").is_some();
     let faults = |at: usize| {
@@ -70,13 +93,14 @@ fn the_run_after_a_failed_call_ends_in_the_same_store() {
     };
     std::thread::scope(|scope| {
         for half in 0..2 {
-            let (cohort, expected) = (&cohort, &expected);
+            let expected = &expected;
             scope.spawn(move || {
                 let out = cohort.path(&format!("out-{half}"));
                 for (_, fault) in (1..=n_calls).filter(|at| at % 2 == half).flat_map(faults) {
-                    check(cohort, &out, expected, fault);
+                    check(cohort, before, &out, expected, fault);
                 }
             });
         }
     });
+    out
 }

@@ -99,6 +99,30 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
     }
 }
 
+/// The list gets a column: each table begins as it was, which the system copies, and the cut comes in between.
+#[test]
+fn a_table_that_grows_is_the_old_one_or_the_new_one_wherever_the_power_is_cut() {
+    let cohort = Cohort::of(&[("1", "1"), ("2", "1"), ("3", "1")]);
+    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap()) / 2;
+    let out = cohort.path("out");
+    fs::create_dir(&out).unwrap();
+    run(&cohort, &out, "store");
+    let long = out.join("store/long/anatomical_gm.parquet");
+    let then = fs::read(&long).unwrap();
+    cohort
+        .list("subject_code,session_id,AGE,sex,site\n1,1,20.5,F,north\n2,1,21.5,M,south\n3,1,22.5,F,north\n");
+    let recorded = run(&cohort, &out, "store");
+    assert_eq!(fs::read(&long).unwrap()[..400], then[..400], "the table begins as it was");
+    let expected = Store::read(&out.join("store"));
+    let mut random = Random(9);
+    for n in 0..cuts {
+        let (left, _) = cut(&cohort, &recorded, &out, &mut random, 0);
+        let recovery = run(&cohort, &left, "store");
+        assert_eq!(skipped(&recovery.ran), 6, "cut {n}");
+        Store::read(&left.join("store")).assert_same(&expected);
+    }
+}
+
 /// From the manifest on, the end of a run is a few calls that nothing may come between: whatever a cut there leaves is
 /// tried. The store had a session before; the cache is of a run that was interrupted, and one of its units changed since.
 #[test]

@@ -182,6 +182,29 @@ static ssize_t pwrite_any(int fd, const void *bytes, size_t size, off64_t place)
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t place) { return pwrite_any(fd, bytes, size, place); }
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t place) { return pwrite_any(fd, bytes, size, place); }
 
+/* What the system copies from one file to another is written all the same. */
+static void record_copy(int from, long there, const char *path, long here, ssize_t copied) {
+    char *bytes = malloc(copied);
+    ssize_t n = 0, read = 1;
+    while (n < copied && read > 0) {
+        read = syscall(SYS_pread64, from, bytes + n, copied - n, there + n);
+        n += read > 0 ? read : 0;
+    }
+    record('W', here, path, bytes, n);
+    free(bytes);
+}
+
+ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *place, size_t size, unsigned flags) {
+    const char *path = path_of(to);
+    if (!path || at || place) return syscall(SYS_copy_file_range, from, at, to, place, size, flags);
+    pthread_mutex_lock(&lock);
+    long there = lseek(from, 0, SEEK_CUR), here = lseek(to, 0, SEEK_CUR);
+    ssize_t copied = fails() ? -1 : syscall(SYS_copy_file_range, from, at, to, place, size, flags);
+    if (copied > 0) record_copy(from, there, path, here, copied);
+    pthread_mutex_unlock(&lock);
+    return copied;
+}
+
 static int truncate_any(int fd, off64_t size) {
     const char *path = path_of(fd);
     if (!path) return syscall(SYS_ftruncate, fd, size);
