@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Fields;
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
-use na_model::{Modality, Removals, TivFinding, Unit, WideMetrics};
+use na_model::{MapSource, Modality, Removals, TivFinding, Unit, WideMetrics};
 use na_store::{ExportRequest, Unobserved, export, verify_store};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -174,4 +174,30 @@ fn a_feature_of_an_older_state_is_made_anew() {
         }
     }
     assert_as_if_made_at_once(output.path(), &cohort);
+}
+
+/// A lone description is not in the names of its features; beside a file without one it is, and that has the names then.
+#[test]
+fn a_name_that_passes_to_another_map_takes_no_rows_along() {
+    let unit_with = |subject: u32, desc: &str| {
+        let map = MapSource { model: "noddi".into(), param: "od".into(), desc: desc.into() };
+        let tables = vec![("diffusion_NODDI", Some(map), batch(subject, 1, 0))];
+        unit_of(&format!("{subject:04}"), Modality::Diffusion, tables, TivFinding::Kept)
+    };
+    let [grown, whole] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let lock = OwnerLock::acquire(grown.path()).unwrap();
+    let modulated = || (1..=20).map(|subject| unit_with(subject, "modulated")).collect::<Vec<_>>();
+    let without = || (21..=24).map(|subject| unit_with(subject, "unknown")).collect::<Vec<_>>();
+    load(&lock, &listed(), modulated());
+    load(&lock, &listed(), without());
+    let lock = OwnerLock::acquire(whole.path()).unwrap();
+    load(&lock, &listed(), modulated().into_iter().chain(without()).collect());
+    let files = |output: &Path| {
+        let files =
+            std::fs::read_dir(output.join("wide/diffusion")).unwrap().map(|entry| entry.unwrap().path());
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.map(|path| (name(&path), read(&path).columns().to_vec())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(files(grown.path()).len(), 2 * METRICS.len());
+    assert_eq!(files(grown.path()), files(whole.path()));
 }

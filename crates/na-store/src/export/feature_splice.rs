@@ -22,7 +22,6 @@ use crate::format::parquet_writer::{KeptColumn, ParquetWriter};
 use crate::merge::long_merge::LongMerge;
 use crate::merge::pivot::{MapPivot, RowPicks};
 use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
-use crate::tables::long_index::index::LongIndex;
 
 /// The sessions of a table that differ from those of its file before.
 #[derive(Clone)]
@@ -61,11 +60,10 @@ impl<'a> ChangedRows<'a> {
     /// An index that contradicts itself.
     pub(super) fn of(
         changed: ChangedSessions<'a>,
+        groups: JoinedGroups,
         file: &ParquetReader,
-        index: &LongIndex,
         pivots: &[MapPivot],
     ) -> Result<Self, StoreError> {
-        let groups = JoinedGroups::of(file, index, |session| changed.sessions.contains(session))?;
         let pick = |pivot: &MapPivot| {
             let picks = pivot.pick_rows(|session| changed.sessions.contains(session), &groups.starts)?;
             Ok((pivot.map.clone(), picks))
@@ -120,67 +118,66 @@ impl FeatureSplice {
         let is_small = |group: &SplicedGroup| group.sessions.len() <= MOST_SESSIONS;
         let is_whole = is_in_order && new.next().is_none() && groups.iter().all(is_small);
         let n_sessions: usize = groups.iter().map(|group| group.sessions.len()).sum();
-        Ok((is_whole && 2 * n_new <= n_sessions).then_some(Self { old, groups }))
+        // Many files are planned before the first is written.
+        Ok((is_whole && 2 * n_new <= n_sessions).then(|| Self { old: old.closed(), groups }))
     }
 
-    /// Begins the new file.
+    /// Writes the new file, all but the commit. `picks` are the rows of the changed sessions among `values`.
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub(crate) fn begin<'f>(
+    pub(crate) fn write<'f>(
         &self,
         to: Destination<'f>,
-        schema: &SchemaRef,
-        key_values: &[(&str, String)],
-    ) -> Result<ParquetWriter<'f>, StoreError> {
-        let stays = self.old.row_groups().iter().zip(&self.groups);
-        let stays = stays.map(|(group, spliced)| match spliced.is_same(group) {
-            true => (0..group.num_columns()).collect(),
-            false => Vec::new(),
-        });
-        let compression = to.settings.compression;
-        let kept = KeptChunks::of(&self.old, &stays.collect::<Vec<_>>(), 0);
-        match kept.filter(|kept| !(kept.leaves_gaps() && to.changes.takes_away())) {
-            Some(kept) => {
-                ParquetWriter::begin_as(&self.old, &kept, to.changes, schema, compression, key_values)
-            }
-            None => ParquetWriter::create(self.old.path(), to.changes, schema, compression, key_values),
-        }
-    }
-
-    /// Writes all row groups. `picks` are the rows of the changed sessions among `values`.
-    ///
-    /// # Errors
-    /// A file that cannot be read or written.
-    pub(crate) fn write(
-        &self,
-        writer: &mut ParquetWriter<'_>,
+        (schema, key_values): (&SchemaRef, &[(&str, String)]),
         picks: &RowPicks,
         values: &ArrayRef,
-    ) -> Result<(), StoreError> {
+    ) -> Result<ParquetWriter<'f>, StoreError> {
+        let old = self.old.opened()?;
+        let mut writer = self.begin(&old, to, schema, key_values)?;
         let rows = picks.rows_for(values);
-        let missing = || StoreError::damaged(self.old.path(), "a column is missing");
-        for (index, (group, spliced)) in self.old.row_groups().iter().zip(&self.groups).enumerate() {
+        let missing = || StoreError::damaged(old.path(), "a column is missing");
+        for (index, (group, spliced)) in old.row_groups().iter().zip(&self.groups).enumerate() {
             if spliced.sessions.is_empty() {
                 continue;
             }
             if spliced.is_same(group) {
                 let columns: Vec<KeptColumn> = (0..group.num_columns()).map(KeptColumn::Same).collect();
-                writer.keep_group(&self.old, index, &columns)?;
+                writer.keep_group(&old, index, &columns)?;
                 continue;
             }
             let keys = key_arrays(spliced.sessions.iter());
-            writer.splice_group(&self.old, index, &spliced.rows, |column| {
+            writer.splice_group(&old, index, &spliced.rows, |column| {
                 match column.checked_sub(keys.len()) {
                     None => keys.get(column).cloned().map(NewColumn::Whole).ok_or_else(missing),
                     Some(region) => picks
                         .region(values, &rows, region)
                         .map(NewColumn::Inserted)
-                        .map_err(StoreError::arrow(self.old.path())),
+                        .map_err(StoreError::arrow(old.path())),
                 }
             })?;
         }
-        Ok(())
+        Ok(writer)
+    }
+
+    fn begin<'f>(
+        &self,
+        old: &ParquetFile,
+        to: Destination<'f>,
+        schema: &SchemaRef,
+        key_values: &[(&str, String)],
+    ) -> Result<ParquetWriter<'f>, StoreError> {
+        let stays = old.row_groups().iter().zip(&self.groups);
+        let stays = stays.map(|(group, spliced)| match spliced.is_same(group) {
+            true => (0..group.num_columns()).collect(),
+            false => Vec::new(),
+        });
+        let compression = to.settings.compression;
+        let kept = KeptChunks::of(old, &stays.collect::<Vec<_>>(), 0);
+        match kept.filter(|kept| !(kept.leaves_gaps() && to.changes.takes_away())) {
+            Some(kept) => ParquetWriter::begin_as(old, &kept, to.changes, schema, compression, key_values),
+            None => ParquetWriter::create(old.path(), to.changes, schema, compression, key_values),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::pivot::{MapPivot, RowPicks, feature_schema};
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::features::PlannedFeature;
+use crate::tables::features::{FeatureKind, PlannedFeature};
 use crate::tables::key_columns::key_arrays;
 use crate::tables::long_index::index::LongIndex;
 
@@ -67,9 +67,7 @@ impl<'a> FeatureWriter<'a> {
             by_metric.entry(&feature.metric).or_default().push(feature);
         }
         let batches = session_batches(&pivots);
-        let changed = self.changed.clone();
-        let changed = changed.map(|changed| ChangedRows::of(changed, &self.file, self.index, &pivots));
-        let changed = changed.transpose()?;
+        let changed = self.changed_rows(&pivots)?;
         // If one batch has all sessions, the rows of a map are picked once for all metrics.
         let mut picks: HashMap<&Option<MapSource>, RowPicks> = HashMap::new();
         for (metric, features) in by_metric {
@@ -87,6 +85,21 @@ impl<'a> FeatureWriter<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The rows of the changed sessions. `None` if all features are made anew: most sessions changed, the rows are more than are in
+    /// memory at once, or pages are not compressed with zstd.
+    fn changed_rows(&self, pivots: &[MapPivot]) -> Result<Option<ChangedRows<'a>>, StoreError> {
+        let is_zstd = self.to.settings.compression == Compression::Zstd;
+        let Some(changed) = self.changed.clone().filter(|_| is_zstd) else { return Ok(None) };
+        if 2 * changed.sessions.len() > self.index.sessions.len() {
+            return Ok(None);
+        }
+        let groups = JoinedGroups::of(&self.file, self.index, |session| changed.sessions.contains(session))?;
+        if groups.n_rows > ROWS_AT_ONCE {
+            return Ok(None);
+        }
+        ChangedRows::of(changed, groups, &self.file, pivots).map(Some)
     }
 
     /// Writes the features of a metric whose files stay in part. Returns the others.
@@ -120,10 +133,9 @@ impl<'a> FeatureWriter<'a> {
             };
             let written = spliced.par_iter().map(|((feature, pivot), splice)| {
                 let schema = feature_schema(self.kind, metric, &pivot.regions.names, &data_type);
-                let mut writer = splice.begin(self.to, &schema, &self.key_values(feature)?)?;
-                let picks = changed.picks.get(&pivot.map);
-                picks.map_or(Ok(()), |picks| splice.write(&mut writer, picks, values))?;
-                Ok(writer)
+                let lacking = || StoreError::damaged(self.file.path(), "a map has no rows");
+                let picks = changed.picks.get(&pivot.map).ok_or_else(lacking)?;
+                splice.write(self.to, (&schema, &self.key_values(feature)?), picks, values)
             });
             let written = written.collect::<Result<Vec<_>, StoreError>>()?;
             written.into_iter().try_for_each(|file| commits.add(|| file.commit()))?;
@@ -139,7 +151,7 @@ impl<'a> FeatureWriter<'a> {
         changed: &ChangedRows<'_>,
     ) -> Result<Option<FeatureSplice>, StoreError> {
         let path = feature.name.file_path();
-        if self.to.settings.compression != Compression::Zstd || !self.store.own_files().has(&path)? {
+        if !self.store.own_files().has(&path)? {
             return Ok(None);
         }
         let old = match ParquetFile::open(&self.to.output.join(path)) {
@@ -147,9 +159,11 @@ impl<'a> FeatureWriter<'a> {
             Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
+        // A name can pass from one map to another.
+        let is_this_feature = FeatureKind::of(&old).as_ref() == Some(&feature.kind);
         let is_of_old_table = old.key_value(keys::FROM_STATE) == Some(changed.changed.from_state);
         let picks = changed.picks.get(&pivot.map);
-        let Some(picks) = picks.filter(|_| is_of_old_table) else { return Ok(None) };
+        let Some(picks) = picks.filter(|_| is_this_feature && is_of_old_table) else { return Ok(None) };
         let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
         FeatureSplice::plan(old, &schema, &changed.changed, &picks.sessions)
     }

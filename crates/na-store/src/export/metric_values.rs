@@ -14,6 +14,7 @@ use crate::tables::long_index::index::LongIndex;
 /// Some row groups of a long table, whose values are read as one array.
 pub(super) struct JoinedGroups {
     groups: Vec<usize>,
+    pub(super) n_rows: usize,
     /// At which of the values each row group begins.
     pub(super) starts: HashMap<usize, usize>,
 }
@@ -37,7 +38,7 @@ impl JoinedGroups {
             let rows = file.row_groups().get(*group).map_or(0, |group| group.num_rows());
             start += usize::try_from(rows).map_err(|error| StoreError::damaged(file.path(), error))?;
         }
-        Ok(Self { groups: groups.into_iter().collect(), starts })
+        Ok(Self { groups: groups.into_iter().collect(), n_rows: start, starts })
     }
 
     /// Reads a metric's values in all of them.

@@ -50,9 +50,11 @@ impl<'a> AtomicFile<'a> {
     /// Syncs the file, which has this hash, and renames it, or holds it back. Until then readers see the old file, whole; from then
     /// on the new one.
     pub(crate) fn commit(mut self, file: File, hash: FileHash) -> Result<(), StoreError> {
-        let synced = file.sync_all().and_then(|()| FileState::of(&file, hash));
-        let state = synced.map_err(StoreError::io("sync", &self.temporary))?;
+        file.sync_all().map_err(StoreError::io("sync", &self.temporary))?;
+        // Some file systems set the time of a file when it is closed.
         drop(file);
+        let state =
+            FileState::of(&self.temporary, hash).map_err(StoreError::io("look at", &self.temporary))?;
         self.changes.finish(&self.temporary, &self.path, state)?;
         self.committed = true;
         Ok(())

@@ -97,7 +97,7 @@ impl ColumnSplice<'_> {
         chunk: &ColumnChunkMetaData,
         new: &Float64Array,
     ) -> Result<Option<Vec<u8>>> {
-        if new.null_count() > 0 {
+        if new.null_count() > 0 || old.rows == 0 {
             return Ok(None);
         }
         let Some(page) = only_page(old, chunk)? else { return Ok(None) };

@@ -79,16 +79,14 @@ fn hexadecimal(hash: u128) -> String {
 impl FileState {
     /// Reads a file whole.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let hash = FileHash::read_whole(&mut file)?;
-        Self::of(&file, hash)
+        let hash = FileHash::read_whole(&mut File::open(path)?)?;
+        Self::of(path, hash)
     }
 
     /// Reads the footer of a Parquet file that has the hashes of its column chunks.
     pub(crate) fn read_footer(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let hash = FileHash::read_footer(&mut file)?;
-        Self::of(&file, hash)
+        let hash = FileHash::read_footer(&mut File::open(path)?)?;
+        Self::of(path, hash)
     }
 
     /// Reads a file as it was read for this state.
@@ -99,9 +97,9 @@ impl FileState {
         }
     }
 
-    /// The state of an open file with this hash.
-    pub(crate) fn of(file: &File, hash: FileHash) -> io::Result<Self> {
-        let metadata = file.metadata()?;
+    /// The state of a file with this hash.
+    pub(crate) fn of(path: &Path, hash: FileHash) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
         Ok(Self { bytes: metadata.len(), hash, mtime_ns: mtime_ns(&metadata)? })
     }
 
@@ -123,7 +121,7 @@ mod tests {
         let path = folder.path().join("file");
         let content: Vec<u8> = (0..700_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
         fs::write(&path, &content).unwrap();
-        let state = FileState::of(&File::open(&path).unwrap(), FileHash::of_content(&content)).unwrap();
+        let state = FileState::of(&path, FileHash::of_content(&content)).unwrap();
         assert_eq!(state, FileState::read(&path).unwrap());
         assert_eq!(state, state.read_again(&path).unwrap());
         assert!(state.is_as_it_was(&path));

@@ -22,6 +22,7 @@ pub(crate) struct ReopenedFile {
 struct OpenedIdentity {
     inode: u64,
     length: u64,
+    /// `None` if it does not tell.
     modified: Option<SystemTime>,
 }
 
@@ -35,7 +36,10 @@ impl ReopenedFile {
     pub(crate) fn open_before_rename(temporary: &Path, path: &Path) -> io::Result<(Self, Arc<File>)> {
         // Between the first two looks it may be renamed.
         let paths = [path, temporary, path].map(Path::to_owned);
-        Self::open_at(temporary, paths.into())
+        let (mut handle, file) = Self::open_at(temporary, paths.into())?;
+        // It is still open to be written: some file systems set its time when it is closed.
+        handle.identity.modified = None;
+        Ok((handle, file))
     }
 
     fn open_at(path: &Path, paths: Vec<PathBuf>) -> io::Result<(Self, Arc<File>)> {
@@ -60,7 +64,7 @@ impl ReopenedFile {
         let mut failed = io::Error::other("it was replaced while it was read; read it again");
         for path in &self.paths {
             match File::open(path) {
-                Ok(file) if OpenedIdentity::of(&file.metadata()?) == self.identity => return Ok(file),
+                Ok(file) if self.identity.is_of(&file.metadata()?) => return Ok(file),
                 Ok(_) => {}
                 Err(error) => failed = error,
             }
@@ -76,6 +80,12 @@ impl OpenedIdentity {
         #[cfg(not(unix))]
         let inode = 0;
         Self { inode, length: metadata.len(), modified: metadata.modified().ok() }
+    }
+
+    fn is_of(&self, metadata: &Metadata) -> bool {
+        let now = Self::of(metadata);
+        let modified = self.modified.and(now.modified);
+        Self { modified, ..now } == *self
     }
 }
 

@@ -34,7 +34,7 @@ impl ExportSteps<'_> {
             let Some(long) = tables.get(&planned.merge.table) else { continue };
             let changed = ChangedSessions::of(&planned.merge);
             // No feature is of a state that is new.
-            let is_new = changed.as_ref().is_none_or(|changed| !changed.is_of_state_of(&long.file));
+            let is_new = changed.as_ref().is_some_and(|changed| !changed.is_of_state_of(&long.file));
             let mut features = Vec::new();
             for feature in &planned.features {
                 if is_new || !self.is_written(feature, long.file.file())? {

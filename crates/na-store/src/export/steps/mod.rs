@@ -98,9 +98,10 @@ impl<'a> ExportSteps<'a> {
             let mut commits = BackgroundCommit::new(scope, tables::TABLES_WAITING);
             let written = self.write_long_tables(expected, &mut commits, notes)?;
             let tables = self.open_tables(expected, written)?;
-            self.write_features(&tables)?;
+            let written = self.write_features(&tables);
+            // A table that did not come into its place is why its features cannot be made.
             commits.wait()?;
-            Ok(tables)
+            written.map(|()| tables)
         })
     }
 
