@@ -205,3 +205,23 @@ fn the_notes_of_a_file_in_one_of_other_rows_are_not_believed() {
         ["0002", "0003"]
     );
 }
+
+#[test]
+fn a_session_whose_rows_another_program_wrote_apart_lacks_nothing() {
+    let output = exported();
+    let path = output.path().join("long/anatomical_gm.parquet");
+    let read = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let schema = read.schema().clone();
+    let batches: Vec<RecordBatch> = read.build().unwrap().map(Result::unwrap).collect();
+    let rows = concat_batches(&schema, &batches).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2)).build();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, Some(properties)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let record = record(&["1", "2", "3"]);
+    let third = vec![unit("3", Modality::Anatomical, 3.0)];
+    export_all(&lock, commit(&lock, &record, third), &record, false, &Unobserved).unwrap();
+    let sessions = std::fs::read_to_string(output.path().join("sessions.tsv")).unwrap();
+    assert!(!sessions.contains("regions"), "{sessions}");
+}

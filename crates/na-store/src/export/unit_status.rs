@@ -21,6 +21,8 @@ pub(crate) struct UnitStatuses<'a> {
 struct TableContent<'a> {
     name: &'a TableName,
     index: &'a LongIndex,
+    /// The region that each of the index's is, in whichever of its spellings.
+    matched: Vec<usize>,
     n_regions: usize,
     /// How many of the table's regions each region list of the index lacks.
     n_lacking: Vec<usize>,
@@ -38,11 +40,17 @@ impl<'a> TableContent<'a> {
     fn of(name: &'a TableName, index: &'a LongIndex) -> Self {
         let matched = matched_regions(&index.regions);
         let n_regions = matched.iter().collect::<HashSet<_>>().len();
-        let n_lacking = index.region_lists.iter().map(|region_list| {
-            let regions = region_list.iter().filter_map(|region| matched.get(*region));
-            n_regions - regions.collect::<HashSet<_>>().len()
-        });
-        Self { name, index, n_regions, n_lacking: n_lacking.collect() }
+        let mut content = Self { name, index, matched, n_regions, n_lacking: Vec::new() };
+        content.n_lacking =
+            (0..index.region_lists.len()).map(|list| content.count_lacking(&[list])).collect();
+        content
+    }
+
+    /// How many of the table's regions some region lists lack together.
+    fn count_lacking(&self, region_lists: &[usize]) -> usize {
+        let lists = region_lists.iter().filter_map(|list| self.index.region_lists.get(*list));
+        let regions = lists.flatten().filter_map(|region| self.matched.get(*region));
+        self.n_regions - regions.collect::<HashSet<_>>().len()
     }
 }
 
@@ -147,10 +155,19 @@ impl<'a> UnitStatuses<'a> {
     }
 
     fn lacking_regions(&self, held: &[(usize, &RowRange)]) -> Vec<String> {
-        let mut lacking = BTreeSet::new();
+        // Other programs write the rows of a map apart.
+        let mut lists: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         for (table, range) in held {
-            let Some(table) = self.tables.get(*table) else { continue };
-            if let Some(&n_lacking) = table.n_lacking.get(range.region_list).filter(|n| **n > 0) {
+            lists.entry((*table, range.map)).or_default().push(range.region_list);
+        }
+        let mut lacking = BTreeSet::new();
+        for ((table, _), lists) in lists {
+            let Some(table) = self.tables.get(table) else { continue };
+            let n_lacking = match lists.as_slice() {
+                [list] => table.n_lacking.get(*list).copied().unwrap_or(0),
+                lists => table.count_lacking(lists),
+            };
+            if n_lacking > 0 {
                 lacking.insert(LackingRegions { table: table.name, n_lacking, n_regions: table.n_regions });
             }
         }
