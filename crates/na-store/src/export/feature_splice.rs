@@ -24,7 +24,6 @@ use crate::merge::pivot::{MapPivot, RowPicks};
 use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
 
 /// The sessions of a table that differ from those of its file before.
-#[derive(Clone)]
 pub(crate) struct ChangedSessions<'a> {
     /// The state of that file.
     pub(crate) from_state: &'a str,
@@ -48,7 +47,7 @@ impl<'a> ChangedSessions<'a> {
 
 /// The rows of the changed sessions in a table's file, by map. They are the same for all metrics.
 pub(super) struct ChangedRows<'a> {
-    pub(super) changed: ChangedSessions<'a>,
+    pub(super) changed: &'a ChangedSessions<'a>,
     pub(super) groups: JoinedGroups,
     pub(super) picks: HashMap<Option<MapSource>, RowPicks>,
 }
@@ -59,7 +58,7 @@ impl<'a> ChangedRows<'a> {
     /// # Errors
     /// An index that contradicts itself.
     pub(super) fn of(
-        changed: ChangedSessions<'a>,
+        changed: &'a ChangedSessions<'a>,
         groups: JoinedGroups,
         file: &ParquetReader,
         pivots: &[MapPivot],
@@ -173,11 +172,8 @@ impl FeatureSplice {
             false => Vec::new(),
         });
         let compression = to.settings.compression;
-        let kept = KeptChunks::of(old, &stays.collect::<Vec<_>>(), 0);
-        match kept.filter(|kept| !(kept.leaves_gaps() && to.changes.takes_away())) {
-            Some(kept) => ParquetWriter::begin_as(old, &kept, to.changes, schema, compression, key_values),
-            None => ParquetWriter::create(old.path(), to.changes, schema, compression, key_values),
-        }
+        let kept = KeptChunks::of(old, &stays.collect::<Vec<_>>(), 0).map(|kept| (old, kept));
+        ParquetWriter::create_from(kept, old.path(), to.changes, schema, compression, key_values)
     }
 }
 

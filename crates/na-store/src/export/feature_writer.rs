@@ -16,12 +16,11 @@ use crate::export::feature_splice::{ChangedRows, ChangedSessions, FeatureSplice}
 use crate::export::metric_values::JoinedGroups;
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::written_at_once;
-use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::format::parquet_writer::ParquetWriter;
 use crate::merge::pivot::{MapPivot, RowPicks, feature_schema};
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::features::{FeatureKind, PlannedFeature};
+use crate::tables::features::PlannedFeature;
 use crate::tables::key_columns::key_arrays;
 use crate::tables::long_index::index::LongIndex;
 
@@ -89,9 +88,9 @@ impl<'a> FeatureWriter<'a> {
 
     /// The rows of the changed sessions. `None` if all features are made anew: most sessions changed, the rows are more than are in
     /// memory at once, or pages are not compressed with zstd.
-    fn changed_rows(&self, pivots: &[MapPivot]) -> Result<Option<ChangedRows<'a>>, StoreError> {
+    fn changed_rows(&self, pivots: &[MapPivot]) -> Result<Option<ChangedRows<'_>>, StoreError> {
         let is_zstd = self.to.settings.compression == Compression::Zstd;
-        let Some(changed) = self.changed.clone().filter(|_| is_zstd) else { return Ok(None) };
+        let Some(changed) = self.changed.as_ref().filter(|_| is_zstd) else { return Ok(None) };
         if 2 * changed.sessions.len() > self.index.sessions.len() {
             return Ok(None);
         }
@@ -150,22 +149,12 @@ impl<'a> FeatureWriter<'a> {
         data_type: &DataType,
         changed: &ChangedRows<'_>,
     ) -> Result<Option<FeatureSplice>, StoreError> {
-        let path = feature.name.file_path();
-        if !self.store.own_files().has(&path)? {
-            return Ok(None);
-        }
-        let old = match ParquetFile::open(&self.to.output.join(path)) {
-            Ok(Some(old)) => old,
-            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // A name can pass from one map to another.
-        let is_this_feature = FeatureKind::of(&old).as_ref() == Some(&feature.kind);
+        let Some(old) = self.store.feature_file(feature)? else { return Ok(None) };
         let is_of_old_table = old.key_value(keys::FROM_STATE) == Some(changed.changed.from_state);
         let picks = changed.picks.get(&pivot.map);
-        let Some(picks) = picks.filter(|_| is_this_feature && is_of_old_table) else { return Ok(None) };
+        let Some(picks) = picks.filter(|_| is_of_old_table) else { return Ok(None) };
         let schema = feature_schema(self.kind, &feature.metric, &pivot.regions.names, data_type);
-        FeatureSplice::plan(old, &schema, &changed.changed, &picks.sessions)
+        FeatureSplice::plan(old, &schema, changed.changed, &picks.sessions)
     }
 
     /// Writes some features of a metric, all but the commit. Leaves the metric's values in `read`, and its rows in

@@ -106,13 +106,8 @@ impl<'a> LongWriter<'a> {
         let (schema, compression) = (&self.schema.schema, to.settings.compression);
         let key_values = self.key_values(to)?;
         let old = self.merge.old.as_deref();
-        let kept = old.and_then(|old| Some((old, kept_chunks(old, &self.actions)?)));
-        match kept.filter(|(_, kept)| !(kept.leaves_gaps() && to.changes.takes_away())) {
-            Some((old, kept)) => {
-                ParquetWriter::begin_as(old.file.file(), &kept, to.changes, schema, compression, &key_values)
-            }
-            None => ParquetWriter::create(path, to.changes, schema, compression, &key_values),
-        }
+        let kept = old.and_then(|old| Some((old.file.file(), kept_chunks(old, &self.actions)?)));
+        ParquetWriter::create_from(kept, path, to.changes, schema, compression, &key_values)
     }
 
     fn note_of_rounded(&self, column: &str) -> String {

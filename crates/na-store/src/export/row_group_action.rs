@@ -171,7 +171,7 @@ pub(super) fn kept_group(
     group: usize,
 ) -> Result<KeptGroup, StoreError> {
     let arrow = StoreError::arrow(old.file.path());
-    let n_rows = old.index.row_ranges_of(group).last().map_or(0, |range| range.rows.end);
+    let n_rows = old.index.n_rows_of(group);
     let cast = actions.iter().map(|action| match action {
         ColumnAction::Cast(in_file) => Some(*in_file),
         _ => None,

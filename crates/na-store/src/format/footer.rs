@@ -9,6 +9,9 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
+/// The bytes that a Parquet file begins with.
+pub(super) const MAGIC: &[u8] = b"PAR1";
+
 /// The version of Parquet's data pages that the store writes.
 const VERSION: i32 = 1;
 

@@ -2,17 +2,15 @@
 
 use std::ops::Range;
 
+use crate::format::footer::MAGIC;
 use crate::format::parquet_file::ParquetFile;
-
-/// The bytes of a Parquet file before its first column chunk.
-const MAGIC: u64 = 4;
 
 /// Of so many bytes, one may be of a chunk that does not stay: a file with more is written anew. No file is over 2% larger than one
 /// that is written at once.
 const BYTES_PER_DEAD: u64 = 50;
 
 /// The column chunks of a file that stay, up to the end of the last one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeptChunks {
     pub(crate) end: u64,
     /// The bytes before the end that are of chunks which do not stay.
@@ -45,7 +43,7 @@ impl KeptChunks {
         let (kept, dead): (Vec<_>, Vec<_>) =
             chunks.into_iter().take_while(|(range, _)| range.end <= end).partition(|(_, stays)| *stays);
         let n_kept: u64 = kept.iter().map(|(range, _)| range.end - range.start).sum();
-        let n_dead = end.checked_sub(MAGIC)?.checked_sub(n_kept)?;
+        let n_dead = end.checked_sub(MAGIC.len() as u64)?.checked_sub(n_kept)?;
         let is_worth_it = (n_dead + lost).saturating_mul(BYTES_PER_DEAD) <= end;
         let dead = dead.into_iter().map(|(range, _)| range).collect();
         is_worth_it.then_some(Self { end, dead, n_dead })

@@ -144,8 +144,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
             };
             named.extend(fields.get(*index).map(|field| field.name().as_str()).zip(column));
         }
-        let n_rows = old.index.row_ranges_of(row_group).last().map_or(0, |range| range.rows.end);
-        region_batch(named, n_rows).map_err(arrow)
+        region_batch(named, old.index.n_rows_of(row_group)).map_err(arrow)
     }
 
     /// Writes the sessions that wait as a row group.

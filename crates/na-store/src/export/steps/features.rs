@@ -12,7 +12,7 @@ use crate::export::observer::ExportStep;
 use crate::export::steps::ExportSteps;
 use crate::format::open_file_limit::written_at_once;
 use crate::format::parquet_file::ParquetFile;
-use crate::tables::features::{FeatureKind, PlannedFeature, is_up_to_date};
+use crate::tables::features::{PlannedFeature, is_up_to_date};
 use crate::tables::long_file::LongFile;
 
 /// Features that wait for the disk at most: each has its buffer and its footer in memory.
@@ -70,16 +70,6 @@ impl ExportSteps<'_> {
 
     /// Whether the file of a feature is already what it should be.
     fn is_written(&self, feature: &PlannedFeature, long: &ParquetFile) -> Result<bool, StoreError> {
-        let path = feature.name.file_path();
-        if !self.store.own_files().has(&path)? {
-            return Ok(false);
-        }
-        let file = match ParquetFile::open(&self.to.output.join(path)) {
-            Ok(Some(file)) => file,
-            // It is made again from its table.
-            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        Ok(is_up_to_date(&file, long) && FeatureKind::of(&file).as_ref() == Some(&feature.kind))
+        Ok(self.store.feature_file(feature)?.is_some_and(|file| is_up_to_date(&file, long)))
     }
 }

@@ -27,13 +27,10 @@ use crate::format::column_encoder::ColumnEncoder;
 use crate::format::column_splice::{ColumnSplice, NewColumn, SplicedRows};
 use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileHash;
-use crate::format::footer::{chunk_entry, footer, group_entry, middle};
+use crate::format::footer::{MAGIC, chunk_entry, footer, group_entry, middle};
 use crate::format::kept_chunks::KeptChunks;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_file::ParquetFile;
-
-/// The bytes that a Parquet file begins with.
-const MAGIC: &[u8] = b"PAR1";
 
 /// Bytes written at once.
 const BUFFER: usize = 1 << 18;
@@ -70,28 +67,13 @@ impl<'a> ParquetWriter<'a> {
         compression: Compression,
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
-        let mut writer = Self::empty(path, changes, schema, compression, key_values)?;
-        writer.write(MAGIC)?;
-        Ok(writer)
+        Self::create_from(None, path, changes, schema, compression, key_values)
     }
 
-    /// Begins a file as another one does.
-    pub(crate) fn begin_as(
-        other: &ParquetFile,
-        kept: &KeptChunks,
-        changes: &'a FileChanges,
-        schema: &SchemaRef,
-        compression: Compression,
-        key_values: &[(&str, String)],
-    ) -> Result<Self, StoreError> {
-        let mut writer = Self::empty(other.path(), changes, schema, compression, key_values)?;
-        other.copy_start(kept.end, writer.file.get_ref())?;
-        blank(writer.file.get_ref(), &kept.dead).map_err(StoreError::io("write", other.path()))?;
-        (writer.position, writer.shared) = (kept.end, kept.end);
-        Ok(writer)
-    }
-
-    fn empty(
+    /// Begins a file that replaces another of the same path, as that one does where most of it stays. Where something leaves the
+    /// store, no file has bytes of a chunk that went.
+    pub(crate) fn create_from(
+        old: Option<(&ParquetFile, KeptChunks)>,
         path: &Path,
         changes: &'a FileChanges,
         schema: &SchemaRef,
@@ -107,16 +89,20 @@ impl<'a> ParquetWriter<'a> {
         let encoder = ColumnEncoder::new(schema, compression).map_err(StoreError::parquet(path))?;
         let (atomic, file) = AtomicFile::create(path, changes)?;
         let file = BufWriter::with_capacity(BUFFER, file);
-        Ok(Self {
-            atomic,
-            file,
-            encoder,
-            key_values,
-            groups: Vec::new(),
-            hashes: Vec::new(),
-            position: 0,
-            shared: 0,
-        })
+        let (groups, hashes) = (Vec::new(), Vec::new());
+        let mut writer = Self { atomic, file, encoder, key_values, groups, hashes, position: 0, shared: 0 };
+        match old.filter(|(_, kept)| !(kept.leaves_gaps() && changes.takes_away())) {
+            Some((old, kept)) => writer.begin_as(old, &kept)?,
+            None => writer.write(MAGIC)?,
+        }
+        Ok(writer)
+    }
+
+    fn begin_as(&mut self, old: &ParquetFile, kept: &KeptChunks) -> Result<(), StoreError> {
+        old.copy_start(kept.end, self.file.get_ref())?;
+        blank(self.file.get_ref(), &kept.dead).map_err(StoreError::io("write", self.atomic.path()))?;
+        (self.position, self.shared) = (kept.end, kept.end);
+        Ok(())
     }
 
     /// Writes a row group. `column` gives the parts of the column with an index. Columns are encoded in parallel.

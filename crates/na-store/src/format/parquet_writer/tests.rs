@@ -62,10 +62,9 @@ impl Files {
         let old = ParquetFile::open(&self.path).unwrap().unwrap();
         let kept = KeptChunks::of(&old, stays, 0);
         let zstd = Compression::Zstd;
-        let mut writer = match &kept {
-            Some(kept) => ParquetWriter::begin_as(&old, kept, &self.changes, schema, zstd, &[]).unwrap(),
-            None => ParquetWriter::create(&self.path, &self.changes, schema, zstd, &[]).unwrap(),
-        };
+        let from = kept.clone().map(|kept| (&old, kept));
+        let mut writer =
+            ParquetWriter::create_from(from, &self.path, &self.changes, schema, zstd, &[]).unwrap();
         let shift = schema.fields().len() - 2;
         for group in 0..GROUPS {
             let columns = (0..schema.fields().len()).map(|index| match column(group, index) {

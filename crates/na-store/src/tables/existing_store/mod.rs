@@ -4,6 +4,7 @@
 //! Knows every file of `tables`. Whoever plans, exports or reads opens one and hands it on. While its owner holds the lock, its
 //! answers do not change. Open `store` first.
 
+pub(crate) mod feature_files;
 pub(crate) mod files;
 pub(crate) mod long_files;
 pub(crate) mod manifest;

@@ -44,6 +44,11 @@ impl LongIndex {
         ranges.get(..ranges.partition_point(|range| range.row_group == row_group)).unwrap_or(&[])
     }
 
+    /// The number of rows of a row group.
+    pub(crate) fn n_rows_of(&self, row_group: usize) -> usize {
+        self.row_ranges_of(row_group).last().map_or(0, |range| range.rows.end)
+    }
+
     /// The number of rows of each map of each session.
     pub(crate) fn rows(&self) -> HashMap<(&Session, &Option<MapSource>), usize> {
         let mut rows = HashMap::new();

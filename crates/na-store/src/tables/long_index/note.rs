@@ -77,10 +77,10 @@ fn of_text(text: &str, layout: u64) -> Option<LongIndex> {
 
 /// Whether the row ranges of each row group are all of its rows.
 fn has_all_rows(index: &LongIndex, file: &ParquetReader) -> bool {
-    file.row_groups().iter().enumerate().all(|(group, metadata)| {
-        let end = index.row_ranges_of(group).last().map_or(0, |range| range.rows.end);
-        usize::try_from(metadata.num_rows()) == Ok(end)
-    })
+    file.row_groups()
+        .iter()
+        .enumerate()
+        .all(|(group, metadata)| usize::try_from(metadata.num_rows()) == Ok(index.n_rows_of(group)))
 }
 
 impl Payload {
