@@ -120,6 +120,9 @@ pub(crate) struct Options {
     /// Keep the cache after the export
     #[arg(long, help_heading = "Store")]
     pub(crate) keep_cache: bool,
+    /// Rows of the largest table that move from the cache's database to parts at once [default: as many as read well]
+    #[arg(long, value_name = "ROWS", hide = true)]
+    pub(crate) sealed_at_once: Option<usize>,
     /// Load everything anew; it replaces the whole store when all of it is loaded, and not before
     #[arg(short, long, conflicts_with_all = ["prune", "prune_unlisted", "reload"], help_heading = "Store")]
     pub(crate) force: bool,
@@ -226,6 +229,7 @@ impl Options {
             pick: self.pick(),
             n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
             keep_cache: self.keep_cache,
+            sealed_at_once: self.sealed_at_once,
             force: self.force,
             prune: self.prune,
             prune_unlisted: self.prune_unlisted,

@@ -43,6 +43,7 @@ const PLANS: [Plan; 4] = [
             &["format"],
             &["tables"],
             &["merge"],
+            &["seal"],
             &["export", "read", "verification"],
             &["withdraw"],
         ],

@@ -110,7 +110,9 @@ fn killed_again_and_again_through_load_and_export_it_ends_in_the_same_store() {
     let whole = u64::try_from(started.elapsed().as_millis()).unwrap().max(20);
     let mut random = Random(7);
     for kill in 1..=kills {
-        let mut child = start(&cohort, &["--no-progress"]);
+        // Every other load seals the rows of two sessions at once.
+        let sealed: &[&str] = if kill % 2 == 0 { &["--sealed-at-once", "8"] } else { &[] };
+        let mut child = start(&cohort, &[&["--no-progress"], sealed].concat());
         sleep(Duration::from_millis(random.below(whole * 2 / 3)));
         child.kill().unwrap();
         child.wait().unwrap();

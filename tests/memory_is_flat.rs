@@ -5,6 +5,7 @@ mod support;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -76,4 +77,27 @@ fn three_times_the_sessions_take_no_more_memory() {
     many.list(&list.replacen("0007,1,30", "0007,1,31", 1));
     let merged = run(&many, &[]);
     assert!(merged < of_many + 20_000, "{merged} kB for a merge");
+}
+
+/// What moved to parts is not in the database, and the log does not keep it.
+#[test]
+fn the_cache_holds_little_more_than_what_waits() {
+    let cohort = cohort(120);
+    let store = cohort.store();
+    // As a kill leaves it: whoever ends otherwise copies the log.
+    let size = |arguments: &[&str]| {
+        let mut command = cohort.command(&["-j", "1", "--no-progress"]);
+        let mut load = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(load.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("writing anatomical_gm")));
+        load.kill().unwrap();
+        load.wait().unwrap();
+        let of = |name: &str| fs::metadata(store.join(name)).map_or(0, |file| file.len());
+        let size = of(".cache.db") + of(".cache.db-wal");
+        fs::remove_dir_all(&store).unwrap();
+        size
+    };
+    let eight_sessions = (8 * REGIONS).to_string();
+    let [all, sealed] = [size(&[]), size(&["--sealed-at-once", &eight_sessions])];
+    assert!(2 * sealed < all, "{sealed} of {all}");
 }

@@ -26,11 +26,15 @@ struct Recorded {
 }
 
 fn run(cohort: &Cohort, out: &Path, store: &str) -> Recorded {
+    run_with(cohort, out, store, &[])
+}
+
+fn run_with(cohort: &Cohort, out: &Path, store: &str, arguments: &[&str]) -> Recorded {
     let log = cohort.path("log");
     let _ = fs::remove_file(&log);
     let before = Disk::of(out);
     let mut command = cohort.command(&ARGUMENTS);
-    command.arg("-o").arg(out.join(store));
+    command.args(arguments).arg("-o").arg(out.join(store));
     faults::record(&mut command, out, &log);
     let ran = Ran::of(command.output().unwrap()).ended(0);
     let (calls, _) = faults::calls(&fs::read(&log).unwrap());
@@ -90,6 +94,49 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
         assert!(kept >= acknowledged.max(before), "cut {n}: {kept} units are left of {acknowledged}");
         Store::read(&left.join("store")).assert_same(&expected);
         // Every third time the power goes again, while the program recovers.
+        if n % 3 == 0 {
+            let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
+            let last = run(&cohort, &again, "store");
+            assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
+            Store::read(&again.join("store")).assert_same(&expected);
+        }
+    }
+}
+
+/// Rows move to parts, and the parts become tables: the log may have what the parts lack, or the parts what the log lacks.
+#[test]
+fn rows_are_in_the_cache_or_in_a_part_wherever_the_power_is_cut() {
+    let subjects = ["1", "2", "3", "4", "5"];
+    let cohort = Cohort::of(&subjects.map(|subject| (subject, "1")));
+    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap());
+    let sealed = ["--sealed-at-once", "8", "-j", "1"];
+    let first = cohort.path("out");
+    fs::create_dir(&first).unwrap();
+    let loaded = run_with(&cohort, &first, "store", &sealed);
+    let is_part =
+        |call: &Call| matches!(call, Call::Create(path) if path.to_str().unwrap().contains(".sealed-"));
+    assert!(loaded.calls.iter().filter(|call| is_part(call)).count() >= 4);
+    let expected = Store::read(&first.join("store"));
+    // The same into a store that has a session of them.
+    let second = cohort.path("merged");
+    fs::create_dir(&second).unwrap();
+    cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
+    let mut one = cohort.command(&["--wide-metrics", "mean"]);
+    one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(second.join("store"));
+    Ran::of(one.output().unwrap()).ended(0);
+    let merged = run_with(&cohort, &second, "store", &sealed);
+    assert!(merged.calls.iter().any(is_part));
+    Store::read(&second.join("store")).assert_same(&expected);
+
+    let mut random = Random(11);
+    for n in 0..cuts {
+        let (recorded, out) = if n % 2 == 0 { (&loaded, &first) } else { (&merged, &second) };
+        let (left, acknowledged) = cut(&cohort, recorded, out, &mut random, 0);
+        let recovery = run_with(&cohort, &left, "store", &sealed);
+        let kept = skipped(&recovery.ran);
+        assert!(kept >= acknowledged, "cut {n}: {kept} units are left of {acknowledged}");
+        assert!(!recovery.ran.stderr.contains("loaded again"), "cut {n}: {:?}", recovery.ran);
+        Store::read(&left.join("store")).assert_same(&expected);
         if n % 3 == 0 {
             let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
             let last = run(&cohort, &again, "store");

@@ -24,7 +24,8 @@ const VALUE: f64 = 12_345.678_912_3;
 const OTHERS: [(&str, &str); 2] = [("0002", "1"), ("0003", "1")];
 
 /// What all commands are told.
-const ALWAYS: [&str; 5] = ["--wide-metrics", "mean", "--compression", "none", "--no-progress"];
+const ALWAYS: [&str; 7] =
+    ["--wide-metrics", "mean", "--compression", "none", "--no-progress", "--sealed-at-once", "4"];
 
 /// A command that takes something out of a store.
 #[derive(Debug, Clone, Copy, PartialEq)]

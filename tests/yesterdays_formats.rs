@@ -32,11 +32,12 @@ fn fresh(folder: &Path) -> Store {
     Store::read(&folder.join("fresh"))
 }
 
-/// In the store's place the cache (schema 2) that the same version left when it was killed before the export.
-fn with_cache(folder: &Path) {
+/// In the store's place the cache that a version left when it was killed before the export.
+fn with_cache(folder: &Path, schema: i64) {
     fs::remove_dir_all(folder.join("store")).unwrap();
     fs::create_dir(folder.join("store")).unwrap();
-    fs::copy(fixture("cache/schema-2").join("cache.db"), folder.join("store/.cache.db")).unwrap();
+    let cache = fixture(&format!("cache/schema-{schema}")).join("cache.db");
+    fs::copy(cache, folder.join("store/.cache.db")).unwrap();
 }
 
 /// Fails the test where tables differ, with the first row that does. Later versions add columns to `sources.parquet`.
@@ -51,8 +52,9 @@ fn assert_same_tables(one: &Store, other: &Store) {
     }
 }
 
-/// The first that left a file.
+/// The first that left a file, and the last before today's.
 const FIRST_SCHEMA: i64 = 2;
+const LAST_SCHEMA: i64 = 3;
 
 #[test]
 fn every_schema_of_the_cache_before_todays_has_its_file() {
@@ -62,7 +64,8 @@ fn every_schema_of_the_cache_before_todays_has_its_file() {
         let cache = Connection::open(path).unwrap();
         cache.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
     };
-    for schema in FIRST_SCHEMA..schema_of(&cohort.store().join(".cache.db")) {
+    assert_eq!(schema_of(&cohort.store().join(".cache.db")), LAST_SCHEMA + 1);
+    for schema in FIRST_SCHEMA..=LAST_SCHEMA {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache.db");
         fs::copy(fixture(&format!("cache/schema-{schema}")).join("cache.db"), &path).unwrap();
@@ -100,31 +103,35 @@ fn a_changed_file_is_merged_into_a_store_of_0_1_0() {
 }
 
 #[test]
-fn a_cache_of_schema_2_is_looked_at_read_resumed_and_exported() {
-    let folder = written_by_0_1_0();
-    with_cache(folder.path());
-    let path = folder.path().join("store");
-    let status =
-        || Ran::of(support::export_cache(folder.path()).args(["store", "--status"]).output().unwrap());
-    status().ended(0).says(&["Anatomical sessions: 3", "Diffusion sessions: 2"]);
-    let batch = FeatureStore::open(&path)
-        .unwrap()
-        .feature_batch("gm_mean", &ReadOptions::default().with_tiv())
-        .unwrap();
-    assert_eq!(batch.num_rows(), 3);
-    let ran = run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--json"]).ended(0);
-    assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [3, 2]));
-    assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+fn a_cache_of_an_earlier_schema_is_looked_at_read_resumed_and_exported() {
+    for schema in FIRST_SCHEMA..=LAST_SCHEMA {
+        let folder = written_by_0_1_0();
+        with_cache(folder.path(), schema);
+        let path = folder.path().join("store");
+        let status =
+            || Ran::of(support::export_cache(folder.path()).args(["store", "--status"]).output().unwrap());
+        status().ended(0).says(&["Anatomical sessions: 3", "Diffusion sessions: 2"]);
+        let batch = FeatureStore::open(&path)
+            .unwrap()
+            .feature_batch("gm_mean", &ReadOptions::default().with_tiv())
+            .unwrap();
+        assert_eq!(batch.num_rows(), 3);
+        let ran = run(folder.path(), &["-o", "store", "--keep-column", "DoB", "--json"]).ended(0);
+        assert_eq!((ran.units("loaded"), ran.units("skipped")), ([0, 0], [3, 2]));
+        assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+    }
 }
 
 #[test]
-fn a_cache_of_schema_2_is_exported_by_itself() {
-    let folder = written_by_0_1_0();
-    with_cache(folder.path());
-    Ran::of(support::export_cache(folder.path()).arg("store").output().unwrap()).ended(0);
-    let path = folder.path().join("store");
-    assert!(!path.join(".cache.db").exists());
-    assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+fn a_cache_of_an_earlier_schema_is_exported_by_itself() {
+    for schema in FIRST_SCHEMA..=LAST_SCHEMA {
+        let folder = written_by_0_1_0();
+        with_cache(folder.path(), schema);
+        Ran::of(support::export_cache(folder.path()).arg("store").output().unwrap()).ended(0);
+        let path = folder.path().join("store");
+        assert!(!path.join(".cache.db").exists());
+        assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+    }
 }
 
 /// A list without the person of 0042, and without the columns that tell who somebody is.
@@ -188,7 +195,7 @@ fn a_column_that_is_not_chosen_leaves_a_store_of_yesterday_with_all_its_values()
 #[test]
 fn a_column_that_tells_who_somebody_is_leaves_with_the_cache_of_yesterday() {
     let folder = written_by_0_1_0();
-    with_cache(folder.path());
+    with_cache(folder.path(), FIRST_SCHEMA);
     list_of_today(folder.path());
     let store = folder.path().join("store");
     run(folder.path(), &["-o", "store", "--compression", "none"]).ended(0);

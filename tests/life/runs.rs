@@ -30,6 +30,9 @@ pub struct Life {
     pub kinds: BTreeSet<&'static str>,
 }
 
+/// How many rows move to parts at once: none of so few sessions, each session by itself, or a few together.
+const WINDOWS: [&[&str]; 3] = [&[], &["--sealed-at-once", "1"], &["--sealed-at-once", "9"]];
+
 /// A run, as somebody asks for it.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
@@ -108,9 +111,10 @@ impl Life {
     pub fn run(&mut self, run: &Run, kill: Option<Kill>) -> bool {
         let verbose: &[&str] = if kill.is_some() { &["--verbose"] } else { &[] };
         let mut command = self.lab.cohort.command(&["--no-progress"]);
-        command.args(&run.arguments).args(verbose);
+        let sealed: &[&str] = WINDOWS[self.random.below(WINDOWS.len())];
+        command.args(&run.arguments).args(verbose).args(sealed);
         let ended = ended(command, kill);
-        self.tell(format!("run {:?} {kill:?} -> {:?}", run.arguments, ended.code));
+        self.tell(format!("run {:?} {sealed:?} {kill:?} -> {:?}", run.arguments, ended.code));
         match ended.code {
             None => {
                 self.model.may_hear(run, &self.lab.files);

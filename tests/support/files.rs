@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// [`Cohort::stop_exports_at`](super::cohort::Cohort::stop_exports_at) stops would pass, and their tests fail.
 pub const PARTIAL: &str = ".partial-";
 
+/// How the name of a part begins: rows of a long table that a cache has.
+pub const PART: &str = ".sealed-";
+
 /// All files below a folder, in the order of their paths.
 pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

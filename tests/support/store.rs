@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::files::PARTIAL;
+use super::files::{PART, PARTIAL};
 
 pub const NULL: &str = "∅";
 
@@ -115,7 +115,8 @@ impl Store {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(store).unwrap().to_str().unwrap().to_owned();
                 assert!(!name.contains(PARTIAL), "{name} is left over");
-                if name.ends_with(".parquet") {
+                let is_part = path.file_name().unwrap().to_str().unwrap().starts_with(PART);
+                if name.ends_with(".parquet") && !is_part {
                     tables.insert(name, Table::read(&path).without(&["mtime_ns", "read_at"]));
                 }
             }

@@ -4,7 +4,11 @@
 //! whatever units wait in one synced transaction; an export reads them back ([`Cache`]). A table is a blob of compressed
 //! columns, never a row a region.
 //!
-//! What this crate is not: it knows no input format and no Parquet, and it decides nothing about what is exported.
+//! Rows can move from the database to *parts*, files beside the long tables ([`SealedPart`]), so that the database stays
+//! small: it then knows where they are.
+//!
+//! What this crate is not: it knows no input format and no Parquet, and it decides nothing about what is exported. The bytes
+//! of a part, and the footers of its row groups, are others' to write and to read.
 //!
 //! # What it promises
 //! - A unit is one transaction: all its tables, the fingerprints of its sources and its completion mark, or nothing. A
@@ -31,7 +35,7 @@
 //!     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
 //! ])?;
 //! let unit = Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
-//! let (writer, sender) = Writer::start(&cache, |unit| println!("{unit} is safe"))?;
+//! let (writer, sender) = Writer::start(&cache, |unit| println!("{} is safe", unit.unit))?;
 //! sender.send(EncodedUnit {
 //!     unit: unit.clone(),
 //!     read_at: ReadAt::now(),
@@ -85,8 +89,10 @@ pub use read::cached_table::CachedTable;
 pub use read::cached_unit::{CachedTableInfo, CachedUnit};
 pub use read::export_commit::Commit;
 pub use read::run_record::RunRecord;
+pub use read::sealed_part::{PartExport, SealKey, SealedPart};
 pub use read::status::CacheStatus;
 pub use read::table_form::TableForm;
 pub use write::encoded_unit::{EncodedTable, EncodedUnit};
+pub use write::new_seal::{NewSeal, ReplacedPart};
 pub use write::owned_cache::OwnedCache;
 pub use write::unit_writer::{UnitSender, Writer};

@@ -276,7 +276,8 @@ fn check_unit(cache: &Cache, unit: &CachedUnit, content: &Content) {
 fn write(cache: &OwnedCache<'_>, units: &[(Key, Content)], is_finished: bool) -> Vec<Unit> {
     let committed = Arc::new(Mutex::new(Vec::new()));
     let note = Arc::clone(&committed);
-    let (writer, sender) = Writer::start(cache, move |unit| note.lock().unwrap().push(unit.clone())).unwrap();
+    let (writer, sender) =
+        Writer::start(cache, move |unit| note.lock().unwrap().push(unit.unit.clone())).unwrap();
     units.iter().for_each(|(key, content)| sender.send(encoded(*key, content)).unwrap());
     drop(sender);
     if is_finished {

@@ -63,7 +63,7 @@ fn commit(cache: &OwnedCache<'_>, units: Vec<EncodedUnit>) -> Vec<String> {
     let committed = Arc::new(Mutex::new(Vec::new()));
     let note = Arc::clone(&committed);
     let (writer, sender) =
-        Writer::start(cache, move |unit| note.lock().unwrap().push(unit.to_string())).unwrap();
+        Writer::start(cache, move |unit| note.lock().unwrap().push(unit.unit.to_string())).unwrap();
     units.into_iter().for_each(|unit| sender.send(unit).unwrap());
     drop(sender);
     writer.finish().unwrap();

@@ -64,6 +64,8 @@ pub struct Config {
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,
+    /// Rows that move from the cache's database to parts at once, of the largest table; `None` for what is best.
+    pub sealed_at_once: Option<usize>,
     /// Whether everything is loaded as if there were no store, and replaces the whole store at the commit.
     pub force: bool,
     /// Whether what the run looks for and does not find on disk leaves the store.
@@ -100,6 +102,7 @@ impl Config {
             pick: EntityPick::default(),
             n_jobs: 1,
             keep_cache: false,
+            sealed_at_once: None,
             force: false,
             prune: false,
             prune_unlisted: false,

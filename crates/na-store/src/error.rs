@@ -58,6 +58,13 @@ pub enum StoreError {
         path.display()
     )]
     NotVerified { path: PathBuf, problem: String },
+    /// Rows that were sealed beside the long tables are gone.
+    #[error(
+        "rows of {n_units} units that were loaded are gone from {}: run the load again, which reads their files again; or export \
+         what is left with neuroalign-export-cache",
+        output.join("long").display()
+    )]
+    SealedRowsLost { output: PathBuf, n_units: usize },
     /// The store has nothing of this name.
     #[error("there is no {what} {name} in {}{}", output.display(), nearest_and_all(nearest, all))]
     UnknownName {

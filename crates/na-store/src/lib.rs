@@ -70,6 +70,7 @@
 //! | `format` | the bytes of one file |
 //! | `tables` | each file of a store, and [`ExistingStore`]: all of them as they are |
 //! | `merge` | a store and its cache as one |
+//! | `seal` | moves what a load commits from the cache's database to parts |
 //! | `export` | writes what that gives |
 //! | `read` | reads what that gives |
 //! | `verification` | compares the files with their hashes, the manifest and each other |
@@ -82,6 +83,7 @@ mod export;
 mod format;
 mod merge;
 mod read;
+mod seal;
 mod tables;
 mod verification;
 mod withdraw;
@@ -103,6 +105,8 @@ pub use read::feature_store::FeatureStore;
 pub use read::long_scan::LongScan;
 pub use read::options::{Origin, ReadOptions};
 pub use read::suggest::closest as nearest_names;
+pub use seal::recovery::recover_parts;
+pub use seal::sealer::{Committed, Sealer};
 pub use tables::existing_store::metadata::StoredMetadata;
 pub use tables::existing_store::settings::StoredSettings;
 pub use tables::existing_store::store::ExistingStore;

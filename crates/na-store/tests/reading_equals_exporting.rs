@@ -18,7 +18,7 @@ use na_store::{
     export,
 };
 use proptest::prelude::*;
-use support::{session, stored};
+use support::{seal, session, stored};
 
 const SUBJECTS: [&str; 4] = ["1", "2", "3", "4"];
 
@@ -86,6 +86,10 @@ enum Step {
         modality: Modality,
         reading: Reading,
     },
+    /// What was committed moves to parts, each unit by itself or all together.
+    Seal {
+        together: bool,
+    },
     /// The session list is another: ages grow by so many years.
     Grow(u32),
     /// An export that is stopped when it looked so often whether to stop.
@@ -119,6 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..SUBJECTS.len(), modality, reading)
             .prop_map(|(subject, modality, reading)| Step::Commit { subject, modality, reading }),
+        3 => any::<bool>().prop_map(|together| Step::Seal { together }),
         1 => (1..5u32).prop_map(Step::Grow),
         2 => (0..8usize).prop_map(|after| Step::StoppedExport { after }),
         2 => any::<bool>().prop_map(|keep_cache| Step::Export { keep_cache }),
@@ -435,6 +440,7 @@ proptest! {
             let request = |keep_cache| ExportRequest { keep_cache, ..ExportRequest::new(record.clone()) };
             match step {
                 Step::Grow(_) => drop(cache),
+                Step::Seal { together } => seal(&cache, &record, if together { usize::MAX } else { 1 }),
                 Step::Commit { subject, modality, reading } => {
                     let read_at = ReadAt(start.0 + 1_000_000 * (i64::try_from(place).unwrap() - reading.ago));
                     let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();

@@ -6,7 +6,7 @@ use rusqlite::Row;
 
 use crate::db::files::FilesAtRest;
 use crate::db::pool::{Connections, InUse};
-use crate::db::schema::SCHEMA_2;
+use crate::db::schema::{SCHEMA_2, SCHEMA_3};
 use crate::error::CacheError;
 
 /// A database that is open. Clones share its connections.
@@ -37,6 +37,11 @@ impl Database {
     /// Whether it has schema 2, which only the owner upgrades.
     pub(crate) fn is_schema_2(&self) -> bool {
         self.version == SCHEMA_2
+    }
+
+    /// Whether it may have rows in parts. A database of an earlier schema has none.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.version > SCHEMA_3
     }
 
     /// Whether nobody wrote to it since it was opened without locks. With locks, always.

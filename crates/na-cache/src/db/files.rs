@@ -86,7 +86,8 @@ pub(crate) fn remove_files(location: &Path) -> Result<(), CacheError> {
     sync_folder(location)
 }
 
-fn sync_folder(location: &Path) -> Result<(), CacheError> {
+/// Syncs the folder of a file.
+pub(crate) fn sync_folder(location: &Path) -> Result<(), CacheError> {
     let folder = folder(location);
     let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| CacheError::io("sync", folder, source))

@@ -12,7 +12,9 @@ use crate::db::files::create_if_missing;
 use crate::db::pool::{
     NO_LOCKS, READ_WRITE, configure, configure_write_ahead, connect, pool_of_one, pool_to_write,
 };
-use crate::db::schema::{CREATE, SCHEMA_2, SCHEMA_VERSION, UPGRADE_2, is_empty};
+use crate::db::schema::{
+    CREATE, SCHEMA_2, SCHEMA_3, SCHEMA_VERSION, UPGRADE_2, UPGRADE_3, is_empty, is_let_go,
+};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::owner_lock::OwnerLock;
@@ -29,31 +31,42 @@ pub(crate) enum Journal {
     Rollback,
 }
 
+/// A database, open for its owner.
+pub(crate) struct Owned {
+    pub(crate) database: Database,
+    pub(crate) journal: Journal,
+    /// Whether its deletion was cut short: it holds nothing any more.
+    pub(crate) is_let_go: bool,
+}
+
 /// Opens the database of a lock's owner, and creates or upgrades it if needed.
-pub(crate) fn open_to_write(lock: &OwnerLock, location: &Path) -> Result<(Database, Journal), CacheError> {
+pub(crate) fn open_to_write(lock: &OwnerLock, location: &Path) -> Result<Owned, CacheError> {
     create_if_missing(location)?;
     let (connection, journal) = connect_to_write(lock, location)?;
     match version_if_filled(location, &connection)? {
-        None => change_schema(lock, location, &connection, CREATE)?,
-        Some(SCHEMA_2) => change_schema(lock, location, &connection, UPGRADE_2)?,
+        None => change_schema(lock, location, &connection, &[CREATE])?,
+        Some(SCHEMA_2) => change_schema(lock, location, &connection, &[UPGRADE_2, UPGRADE_3])?,
+        Some(SCHEMA_3) => change_schema(lock, location, &connection, &[UPGRADE_3])?,
         Some(_) => {}
     }
+    let is_let_go = is_let_go(&connection).map_err(|source| CacheError::sqlite(location, source))?;
     let connections = match journal {
         Journal::WriteAhead => pool_to_write(location)?,
         Journal::Rollback => pool_of_one(location, connection)?,
     };
-    Ok((Database::new(location, connections, SCHEMA_VERSION, None), journal))
+    let database = Database::new(location, connections, SCHEMA_VERSION, None);
+    Ok(Owned { database, journal, is_let_go })
 }
 
 fn change_schema(
     lock: &OwnerLock,
     location: &Path,
     connection: &Connection,
-    sql: &str,
+    steps: &[&str],
 ) -> Result<(), CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);
     let transaction = begin(connection, location, lock.cancel())?;
-    transaction.execute_batch(sql).map_err(sqlite)?;
+    steps.iter().try_for_each(|sql| transaction.execute_batch(sql)).map_err(sqlite)?;
     lock.ownership().check()?;
     commit_marked(transaction).map_err(sqlite)
 }

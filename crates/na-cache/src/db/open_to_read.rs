@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use rustix::fs::Access;
 
 use crate::cancel::Cancel;
-use crate::db::application_id::{is_own, known_version, version_if_filled};
+use crate::db::application_id::{is_own, known_version, version_if_held};
 use crate::db::busy::{PATIENCE, is_busy, pause};
 use crate::db::database::Database;
 use crate::db::files::{FilesAtRest, files, filled, folder};
@@ -34,7 +34,7 @@ const PATIENCE_WITH_LOADS: Duration = Duration::from_secs(1);
 pub(crate) fn open_to_read(location: PathBuf, cancel: &Cancel) -> Result<Option<Database>, CacheError> {
     let Some(location) = filled(location)? else { return Ok(None) };
     let (connection, at_rest) = connect_to_read(&location, cancel)?;
-    let Some(version) = version_if_filled(&location, &connection)? else { return Ok(None) };
+    let Some(version) = version_if_held(&location, &connection)? else { return Ok(None) };
     let connections = match at_rest {
         Some(_) => pool_of_one(&location, connection)?,
         None => pool_to_read(&location)?,
@@ -48,7 +48,7 @@ pub(crate) fn open_snapshot(location: PathBuf) -> Result<Option<Database>, Cache
     let (connection, at_rest) = connect_to_read(&location, &Cancel::never())?;
     connection.execute_batch("BEGIN").map_err(|source| CacheError::sqlite(&location, source))?;
     // The first read fixes the instant.
-    let Some(version) = version_if_filled(&location, &connection)? else { return Ok(None) };
+    let Some(version) = version_if_held(&location, &connection)? else { return Ok(None) };
     Ok(Some(Database::new(&location, pool_of_one(&location, connection)?, version, at_rest)))
 }
 

@@ -4,13 +4,18 @@
 use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes. Raise it for a change of the tables below or of the blobs in
-/// `tables.data`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
-pub(crate) const SCHEMA_VERSION: i64 = 3;
+/// `blobs`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
+pub(crate) const SCHEMA_VERSION: i64 = 4;
 
-/// The version before: without `input`, `tiv_finding` and `read_at`.
+/// A version before: without parts.
+pub(crate) const SCHEMA_3: i64 = 3;
+
+/// A version before: without `input`, `tiv_finding` and `read_at`, too.
 pub(crate) const SCHEMA_2: i64 = 2;
 
 /// The columns and regions of blobs repeat in all sessions: they are stored once, and export knows them without decoding.
+/// Rows with a seal are in a part, a file beside the long table ([`SealedPart`](crate::SealedPart)), and have no blob. Blobs are a
+/// table of their own: a row that gets shorter would keep its page.
 pub(crate) const CREATE: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE metadata_columns (position INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
@@ -33,13 +38,43 @@ CREATE TABLE tables (
     id INTEGER PRIMARY KEY, unit INTEGER NOT NULL REFERENCES units ON DELETE CASCADE, table_name TEXT NOT NULL,
     model TEXT, param TEXT, \"desc\" TEXT, n_rows INTEGER NOT NULL,
     column_set INTEGER NOT NULL REFERENCES column_sets, region_set INTEGER NOT NULL REFERENCES region_sets,
-    data BLOB NOT NULL, read_at INTEGER NOT NULL DEFAULT 0
+    read_at INTEGER NOT NULL DEFAULT 0, seal INTEGER REFERENCES seals
+) STRICT;
+CREATE TABLE blobs (id INTEGER PRIMARY KEY REFERENCES tables ON DELETE CASCADE, data BLOB NOT NULL) STRICT;
+CREATE TABLE parts (part INTEGER PRIMARY KEY, table_name TEXT NOT NULL, length INTEGER NOT NULL) STRICT;
+CREATE TABLE seals (
+    seal INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, footer BLOB NOT NULL
+) STRICT;
+CREATE TABLE exports (
+    part INTEGER NOT NULL REFERENCES parts ON DELETE CASCADE, state TEXT NOT NULL, begins_as_part INTEGER NOT NULL,
+    UNIQUE (part, state)
 ) STRICT;
 CREATE INDEX tables_of_unit
-    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at, seal);
+CREATE INDEX tables_of_seal ON tables (seal, unit);
 ";
 
-/// From schema 2 in place. Its units replaced what was known of TIV, even if they measured none.
+/// From schema 3 in place.
+pub(crate) const UPGRADE_3: &str = "
+CREATE TABLE parts (part INTEGER PRIMARY KEY, table_name TEXT NOT NULL, length INTEGER NOT NULL) STRICT;
+CREATE TABLE seals (
+    seal INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, footer BLOB NOT NULL
+) STRICT;
+CREATE TABLE exports (
+    part INTEGER NOT NULL REFERENCES parts ON DELETE CASCADE, state TEXT NOT NULL, begins_as_part INTEGER NOT NULL,
+    UNIQUE (part, state)
+) STRICT;
+CREATE TABLE blobs (id INTEGER PRIMARY KEY REFERENCES tables ON DELETE CASCADE, data BLOB NOT NULL) STRICT;
+INSERT INTO blobs SELECT id, data FROM tables;
+ALTER TABLE tables DROP COLUMN data;
+ALTER TABLE tables ADD COLUMN seal INTEGER REFERENCES seals;
+DROP INDEX tables_of_unit;
+CREATE INDEX tables_of_unit
+    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at, seal);
+CREATE INDEX tables_of_seal ON tables (seal, unit);
+";
+
+/// From schema 2 to 3 in place. Its units replaced what was known of TIV, even if they measured none.
 pub(crate) const UPGRADE_2: &str = "
 ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
 ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
@@ -50,9 +85,6 @@ DROP INDEX a_unit_once;
 CREATE UNIQUE INDEX a_unit_once ON units (subject_code, ifnull(session_id, ''), modality, input);
 ALTER TABLE tables ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
 UPDATE tables SET read_at = (SELECT read_at FROM units WHERE units.unit = tables.unit);
-DROP INDEX tables_of_unit;
-CREATE INDEX tables_of_unit
-    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at);
 ";
 
 /// The keys of `settings`.
@@ -81,6 +113,14 @@ pub(crate) mod setting {
     pub(crate) const FRESH: &str = "fresh";
     /// JSON; present from before the first rename of an export that takes something away until that export ends.
     pub(crate) const COMMITTING: &str = "committing";
+    /// Present from before the first file of the cache is deleted: it holds nothing any more.
+    pub(crate) const LET_GO: &str = "let_go";
+}
+
+/// Whether a cache of this schema is being deleted.
+pub(crate) fn is_let_go(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .query_row("SELECT count(*) > 0 FROM settings WHERE key = ?1", [setting::LET_GO], |row| row.get(0))
 }
 
 /// Whether a database has no tables.

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_model::{MapSource, Names, RegionSet, Session, SourceFile, TableName, UnitOutcome};
+use arrow::datatypes::SchemaRef;
+use na_model::{MapSource, Modality, Names, RegionSet, Session, SourceFile, TableName, UnitOutcome};
 
 use crate::cancel::Cancel;
 use crate::db::database::Database;
@@ -20,6 +21,7 @@ use crate::read::column_sets::ColumnSets;
 use crate::read::export_commit::{self, Commit};
 use crate::read::mentions;
 use crate::read::run_record::{self, RunRecord};
+use crate::read::sealed_part::{self, SealKey, SealedPart};
 use crate::read::status::{self, CacheStatus};
 use crate::read::table_form::{self, TableForm};
 
@@ -164,6 +166,45 @@ impl Cache {
         cached_unit::by_subject_session_and_modality(&self.database)
     }
 
+    /// Units of a modality that were committed after another one, in the order of their commits, at most so many. `None` for
+    /// the first.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn units_after(
+        &self,
+        after: Option<&CachedUnit>,
+        modality: Modality,
+        at_most: usize,
+    ) -> Result<Vec<CachedUnit>, CacheError> {
+        cached_unit::committed_after(&self.database, modality, after, at_most)
+    }
+
+    /// The columns of a cached table, with their types: [`DataType::Null`](arrow::datatypes::DataType::Null) for one without a
+    /// value.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn columns_of(&self, info: &CachedTableInfo) -> Result<SchemaRef, CacheError> {
+        self.column_sets.get(&self.database, &*self.database.connection()?, info.column_set)
+    }
+
+    /// The parts of long tables, in the order in which they were begun.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn parts(&self) -> Result<Vec<SealedPart>, CacheError> {
+        sealed_part::parts(&self.database)
+    }
+
+    /// The footer that a sealing left of its row groups.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn footer_of(&self, seal: SealKey) -> Result<Vec<u8>, CacheError> {
+        sealed_part::footer(&self.database, seal)
+    }
+
     /// The files that a unit was read from.
     ///
     /// # Errors
@@ -195,7 +236,7 @@ impl Cache {
         table_form::regions_of(&self.database, unit)
     }
 
-    /// The tables that a unit has of a long table, sorted by map. The unit must be from the cache's current list: list
+    /// The tables that a unit has of a long table in the database, sorted by map; those in parts are left out. The unit must be from the cache's current list: list
     /// the units again after a commit.
     ///
     /// # Errors
@@ -204,8 +245,8 @@ impl Cache {
         cached_table::read_table(&self.database, &self.column_sets, unit, table)
     }
 
-    /// Some columns of some maps that units have of a long table: for each unit its maps, sorted, with the columns in the
-    /// order of the table. Nothing else is read. Equal columns of successive units, above all those of regions, are one
+    /// Some columns of some maps that units have of a long table in the database: for each unit its maps, sorted, with the
+    /// columns in the order of the table. Nothing else is read. Equal columns of successive units, above all those of regions, are one
     /// array.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ pub(crate) struct Selection<'a> {
     pub(crate) columns: &'a dyn Fn(&str) -> bool,
 }
 
-/// All columns of all maps that a unit has of a long table, sorted by map.
+/// All columns of all maps that a unit has of a long table in the database, sorted by map.
 pub(crate) fn read_table(
     database: &Database,
     column_sets: &ColumnSets,
@@ -87,8 +87,9 @@ impl<'c> BlobReader<'c> {
         unit: &CachedUnit,
         selection: &Selection<'_>,
     ) -> Result<Vec<PackedTable>, CacheError> {
-        let is_selected =
-            |info: &&CachedTableInfo| info.table == *selection.table && (selection.maps)(info.map.as_ref());
+        let is_selected = |info: &&CachedTableInfo| {
+            info.seal.is_none() && info.table == *selection.table && (selection.maps)(info.map.as_ref())
+        };
         let tables = unit.tables.iter().filter(is_selected);
         tables.map(|info| self.read(info, selection.columns)).collect()
     }
@@ -106,7 +107,8 @@ impl<'c> BlobReader<'c> {
                 blob
             }
             slot => {
-                let opened = self.connection.blob_open("main", "tables", "data", info.id, true);
+                let table = if self.database.has_parts() { "blobs" } else { "tables" };
+                let opened = self.connection.blob_open("main", table, "data", info.id, true);
                 slot.insert(opened.map_err(sqlite)?)
             }
         };

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use na_model::{MapSource, ReadAt, SourceFile, TableName, TivFinding, Unit};
+use na_model::{MapSource, Modality, ReadAt, SourceFile, TableName, TivFinding, Unit};
 use rusqlite::Row;
 
 use crate::db::database::Database;
 use crate::error::CacheError;
 use crate::read::row_conversions::{count, map, session, tiv_finding, word};
+use crate::read::sealed_part::SealKey;
 
 /// A committed unit, without its tables' rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,8 @@ pub struct CachedTableInfo {
     pub n_rows: usize,
     /// When its file was read.
     pub read_at: ReadAt,
+    /// Which rows of a part it has. `None` if its rows are a blob of the database.
+    pub seal: Option<SealKey>,
     /// Its row in `column_sets`.
     pub(crate) column_set: i64,
     /// Its row in `region_sets`.
@@ -51,20 +54,40 @@ const FINDING_AND_TIME_2: &str =
 
 /// All units.
 pub(crate) fn by_subject_session_and_modality(database: &Database) -> Result<Vec<CachedUnit>, CacheError> {
+    some_units(database, "", "subject_code, session_id, modality")
+}
+
+/// Units of a modality that were committed after another, in the order of their commits.
+pub(crate) fn committed_after(
+    database: &Database,
+    modality: Modality,
+    after: Option<&CachedUnit>,
+    at_most: usize,
+) -> Result<Vec<CachedUnit>, CacheError> {
+    let (after, modality) = (after.map_or(i64::MIN, |unit| unit.key), modality.as_str());
+    let which = format!(
+        "WHERE unit IN (SELECT unit FROM units WHERE unit > {after} AND modality = '{modality}'
+                        ORDER BY unit LIMIT {at_most})"
+    );
+    some_units(database, &which, "unit")
+}
+
+fn some_units(database: &Database, which: &str, order: &str) -> Result<Vec<CachedUnit>, CacheError> {
     let is_old = database.is_schema_2();
     let finding_and_time = if is_old { FINDING_AND_TIME_2 } else { FINDING_AND_TIME };
     let mut units = database.query(
         &format!(
-            "SELECT subject_code, session_id, modality, tiv, unit, {finding_and_time} FROM units
-             ORDER BY subject_code, session_id, modality"
+            "SELECT subject_code, session_id, modality, tiv, unit, {finding_and_time} FROM units {which}
+             ORDER BY {order}"
         ),
         unit,
     )?;
     let read_at = if is_old { "0" } else { "read_at" };
+    let seal = if database.has_parts() { "seal" } else { "NULL" };
     let tables = database.query(
         &format!(
-            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id, {read_at}
-             FROM tables INDEXED BY tables_of_unit"
+            "SELECT unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, id, {read_at}, {seal}
+             FROM tables INDEXED BY tables_of_unit {which}"
         ),
         table,
     )?;
@@ -100,6 +123,7 @@ fn table(row: &Row<'_>) -> rusqlite::Result<(i64, CachedTableInfo)> {
         map: map(row, 2)?,
         n_rows: count(row, 5)?,
         read_at: ReadAt(row.get(9)?),
+        seal: row.get::<_, Option<i64>>(10)?.map(SealKey),
         column_set: row.get(6)?,
         region_set: row.get(7)?,
         id: row.get(8)?,

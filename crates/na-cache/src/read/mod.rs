@@ -11,5 +11,6 @@ pub(crate) mod export_commit;
 pub(crate) mod mentions;
 pub(crate) mod row_conversions;
 pub(crate) mod run_record;
+pub(crate) mod sealed_part;
 pub(crate) mod status;
 pub(crate) mod table_form;

@@ -9,13 +9,14 @@ use crate::db::files::size_bytes;
 use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::read::row_conversions::count;
+use crate::read::sealed_part;
 
 /// A cache at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct CacheStatus {
     pub location: PathBuf,
-    /// The database and its write-ahead log, bytes.
+    /// The database, its write-ahead log and its parts, bytes.
     pub size_bytes: u64,
     /// Whether it is of a fresh load, which replaces the store when its whole list is loaded: until then readers see
     /// nothing of it.
@@ -42,9 +43,10 @@ pub(crate) fn of(database: &Database) -> Result<CacheStatus, CacheError> {
     let tables = names.iter().map(|name| TableName::parse(name).map_err(|error| database.damaged(error)));
     let mut tables = tables.collect::<Result<Vec<_>, CacheError>>()?;
     tables.sort_unstable();
+    let of_parts: u64 = sealed_part::parts(database)?.iter().map(|part| part.length).sum();
     Ok(CacheStatus {
         location: database.location().to_owned(),
-        size_bytes: size_bytes(database.location()),
+        size_bytes: size_bytes(database.location()) + of_parts,
         fresh: database.setting(setting::FRESH)?.is_some(),
         anatomical_sessions,
         diffusion_sessions,

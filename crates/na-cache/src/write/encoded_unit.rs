@@ -97,6 +97,12 @@ impl EncodedTable {
         &self.regions
     }
 
+    /// The number of rows.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
     /// The number of columns.
     #[must_use]
     pub fn n_columns(&self) -> usize {

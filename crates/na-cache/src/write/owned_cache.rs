@@ -11,14 +11,15 @@ use na_model::{Names, Removals, Session, UnitOutcome};
 use rusqlite::Transaction;
 
 use crate::db::busy::{begin, until_free};
-use crate::db::files::{cache_path, remove_files, taken_over_path};
-use crate::db::open::{Journal, open_to_write};
+use crate::db::files::{cache_path, filled, remove_files, taken_over_path};
+use crate::db::open::{Journal, Owned, open_to_write};
 use crate::db::secure_delete::{leave_no_trace, overwrite_deleted};
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
 use crate::read::cache::Cache;
 use crate::read::export_commit::Commit;
 use crate::read::run_record::RunRecord;
+use crate::write::new_seal::ReplacedPart;
 use crate::write::withdraw::Withdrawal;
 use crate::write::{export_commit, run_record};
 
@@ -44,7 +45,29 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A file that is no cache or one of another version; a folder that cannot be written to; a full disk.
     pub fn open_or_create(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
-        Self::at(lock, &cache_path(lock.output()))
+        let location = cache_path(lock.output());
+        match Self::at(lock, &location)? {
+            (cache, false) => Ok(cache),
+            (cache, true) => {
+                cache.remove()?;
+                Ok(Self::at(lock, &location)?.0)
+            }
+        }
+    }
+
+    /// Ends the deletion of a cache that was cut short.
+    ///
+    /// # Errors
+    /// As [`open_or_create`](Self::open_or_create).
+    pub fn end_deletion(lock: &'lock OwnerLock) -> Result<(), CacheError> {
+        let location = cache_path(lock.output());
+        if Cache::open_until(lock.output(), lock.cancel())?.is_some() || filled(location.clone())?.is_none() {
+            return Ok(());
+        }
+        match Self::at(lock, &location)? {
+            (cache, true) => cache.remove(),
+            _ => Ok(()),
+        }
     }
 
     /// Creates an empty cache beside that of the output folder, for what is taken over from the latter.
@@ -54,16 +77,25 @@ impl<'lock> OwnedCache<'lock> {
     pub fn create_beside(lock: &'lock OwnerLock) -> Result<Self, CacheError> {
         let location = taken_over_path(lock.output());
         remove_files(&location)?;
-        Self::at(lock, &location)
+        Ok(Self::at(lock, &location)?.0)
     }
 
-    fn at(lock: &'lock OwnerLock, location: &Path) -> Result<Self, CacheError> {
-        let (database, journal) = open_to_write(lock, location)?;
-        Ok(Self { cache: Cache::new(database), journal, lock })
+    /// Opens a cache, and tells whether its deletion was cut short.
+    fn at(lock: &'lock OwnerLock, location: &Path) -> Result<(Self, bool), CacheError> {
+        let Owned { database, journal, is_let_go } = open_to_write(lock, location)?;
+        Ok((Self { cache: Cache::new(database), journal, lock }, is_let_go))
     }
 
-    pub(crate) fn lock(&self) -> &'lock OwnerLock {
+    /// The lock of whoever writes to the cache.
+    #[must_use]
+    pub fn lock(&self) -> &'lock OwnerLock {
         self.lock
+    }
+
+    /// The folder whose cache it is.
+    #[must_use]
+    pub fn output(&self) -> &'lock Path {
+        self.lock.output()
     }
 
     /// Whether readers can open the cache meanwhile. Not on a file system without a write-ahead log.
@@ -105,23 +137,33 @@ impl<'lock> OwnedCache<'lock> {
     }
 
     /// Deletes sessions, their lines in the list and their outcomes, and whatever names them in what is recorded of
-    /// others, so that no byte of it is left in the files.
+    /// others, so that no byte of it is left in the files. `parts` are those that had rows of them.
     ///
     /// # Errors
     /// A cache that cannot be written.
-    pub fn withdraw(&self, sessions: &BTreeSet<Session>, names: &Names) -> Result<(), CacheError> {
+    pub fn withdraw(
+        &self,
+        sessions: &BTreeSet<Session>,
+        names: &Names,
+        parts: &[ReplacedPart<'_>],
+    ) -> Result<(), CacheError> {
         let database = self.database();
         let withdrawal = Withdrawal::of(database, sessions, names)?;
         self.write(|transaction| {
             overwrite_deleted(transaction)?;
-            withdrawal.write(transaction)
+            withdrawal.write(transaction)?;
+            parts.iter().try_for_each(|part| part.write(transaction))
         })?;
+        self.delete_empty_parts()?;
         let connection = database.connection()?;
         until_free(self.location(), self.lock.cancel(), || leave_no_trace(&connection))
     }
 
     /// Writes in one transaction, and commits it if the lock is still its owner's by then.
-    fn write(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), CacheError> {
+    pub(super) fn write(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), CacheError> {
         let database = self.database();
         let connection = database.connection()?;
         let transaction = begin(&connection, self.location(), self.lock.cancel())?;

@@ -26,7 +26,7 @@ use crate::write::owned_cache::OwnedCache;
 use crate::write::unit_row::UnitRow;
 
 /// Units that may wait. More would cost memory without gain: two loading threads fill the queue faster than it empties.
-const QUEUE: usize = 4;
+const QUEUE: usize = 8;
 
 /// The most units of one transaction: more would wait longer and hardly save on syncs.
 const LARGEST_BATCH: usize = 8;
@@ -65,13 +65,13 @@ impl UnitSender {
 }
 
 impl Writer {
-    /// Starts the thread. It calls `on_commit` for each unit that is durable, in order.
+    /// Starts the thread. It calls `on_commit` for each unit that is durable, in order, and commits no other meanwhile.
     ///
     /// # Errors
     /// No connection or no thread can be had.
     pub fn start(
         cache: &OwnedCache<'_>,
-        on_commit: impl FnMut(&Unit) + Send + 'static,
+        on_commit: impl FnMut(&EncodedUnit) + Send + 'static,
     ) -> Result<(Self, UnitSender), CacheError> {
         let (queue, waiting) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
@@ -150,14 +150,14 @@ impl Committer {
         &mut self,
         connection: &Connection,
         waiting: &Receiver<EncodedUnit>,
-        mut on_commit: impl FnMut(&Unit),
+        mut on_commit: impl FnMut(&EncodedUnit),
     ) -> Result<(), CacheError> {
         let mut batch = Vec::with_capacity(LARGEST_BATCH);
         while let Ok(first) = waiting.recv() {
             batch.push(first);
             batch.extend(waiting.try_iter().take(LARGEST_BATCH - 1));
             self.commit(connection, &batch)?;
-            batch.drain(..).for_each(|unit| on_commit(&unit.unit));
+            batch.drain(..).for_each(|unit| on_commit(&unit));
         }
         Ok(())
     }
@@ -212,13 +212,13 @@ impl Committer {
             self.kinds.insert(table.table.clone(), Arc::clone(&table.kind));
         }
         let map = table.map.as_ref();
-        transaction
+        let id = transaction
             .prepare_cached(
                 "INSERT INTO tables
-                     (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, data, read_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![
+            .insert(params![
                 unit,
                 table.table.to_string(),
                 map.map(|map| &map.model),
@@ -227,10 +227,10 @@ impl Committer {
                 i64::try_from(table.n_rows).map_err(not_storable)?,
                 column_set,
                 region_set,
-                table.data,
                 read_at.0,
             ])?;
-        Ok(())
+        let mut insert = transaction.prepare_cached("INSERT INTO blobs VALUES (?1, ?2)")?;
+        insert.execute(params![id, table.data]).map(drop)
     }
 }
 

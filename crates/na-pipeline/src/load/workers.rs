@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
 use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
-use na_store::{ExistingStore, RegionsInUse, regions_in_use};
+use na_store::{Committed, ExistingStore, RegionsInUse, Sealer, StoreError, regions_in_use};
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -67,24 +69,45 @@ impl Workers<'_> {
         changed.filter(is_unreadable).map(|planned| planned.unit.clone()).collect()
     }
 
+    /// Loads into the cache. `sealer` keeps its database small; `None` if it is to keep everything.
     pub(crate) fn run(
         &self,
         cache: &OwnedCache<'_>,
+        sealer: Option<&Sealer<'_>>,
         admission: Admission,
     ) -> Result<LoadOutcome, PipelineError> {
         let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
         let mut failed = Vec::new();
-        let result = std::thread::scope(|scope| {
+        let pool = self.sealing_pool()?;
+        let (result, sealed) = std::thread::scope(|scope| {
             scope.spawn(|| self.report_commits(acknowledgements, &committed));
-            self.load_and_commit(cache, admission, acknowledged, &mut failed)
+            let sealing = sealer.map(|sealer| scope.spawn(|| pool.install(|| sealer.run())));
+            let noted = sealer.map(Sealer::committed);
+            // Also where a thread panics: the sealer must not wait for ever.
+            let ends = EndsSealing(noted.clone());
+            let result = self.load_and_commit(cache, admission, acknowledged, noted, &mut failed);
+            drop(ends);
+            (result, sealing.map(ScopedJoinHandle::join))
         });
         match result {
             // Cancelled while another program held the cache: what was committed before counts.
             Err(CacheError::Stopped) => {}
             result => result?,
         }
+        match sealed {
+            None | Some(Ok(Ok(()) | Err(StoreError::Cache(CacheError::Stopped)))) => {}
+            Some(Ok(Err(error))) => return Err(error.into()),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
+    }
+
+    /// Threads for sealing: those of the run are busy with reading, until they wait for these.
+    fn sealing_pool(&self) -> Result<ThreadPool, PipelineError> {
+        let n_jobs = self.config.n_jobs.max(1);
+        let pool = ThreadPoolBuilder::new().num_threads(n_jobs).thread_name(|n| format!("seal-{n}")).build();
+        pool.map_err(|error| PipelineError::Threads { n_jobs, problem: error.to_string() })
     }
 
     /// Counts and reports units as they are committed. It ends with the writer.
@@ -102,23 +125,32 @@ impl Workers<'_> {
         cache: &OwnedCache<'_>,
         admission: Admission,
         acknowledged: mpsc::Sender<Unit>,
+        noted: Option<Committed>,
         failed: &mut Vec<UnitOutcome>,
     ) -> Result<(), CacheError> {
+        let to_seal = noted.clone();
         let (writer, sender) = Writer::start(cache, move |unit| {
-            let _ = acknowledged.send(unit.clone());
+            let _ = acknowledged.send(unit.unit.clone());
+            to_seal.iter().for_each(|sealer| sealer.unit(unit));
         })?;
-        *failed = self.load_all(admission, &sender);
+        let has_failed = || sender.has_failed() || noted.as_ref().is_some_and(Committed::has_failed);
+        *failed = self.load_all(admission, &sender, &has_failed);
         drop(sender);
         writer.finish()
     }
 
     /// Loads on all threads and hands units to the writer; returns those that failed.
-    fn load_all(&self, admission: Admission, sender: &UnitSender) -> Vec<UnitOutcome> {
+    fn load_all(
+        &self,
+        admission: Admission,
+        sender: &UnitSender,
+        has_failed: &(dyn Fn() -> bool + Sync),
+    ) -> Vec<UnitOutcome> {
         let n_jobs = self.config.n_jobs.max(1);
         let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
         let intake =
             Mutex::new(Intake { admission, failed: Vec::new(), foreign_images: ForeignImages::default() });
-        let should_stop = || self.observer.should_stop() || sender.has_failed();
+        let should_stop = || self.observer.should_stop() || has_failed();
         let take = |number: usize, read| {
             let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
             self.plan.to_load.get(number).is_some_and(|planned| self.take(planned, read, &mut intake, sender))
@@ -182,6 +214,15 @@ impl Workers<'_> {
         intake.failed.push(outcome.clone());
         self.observer.event(Event::Failed(outcome));
         true
+    }
+}
+
+/// Tells the sealer that nothing more is committed.
+struct EndsSealing(Option<Committed>);
+
+impl Drop for EndsSealing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Committed::end);
     }
 }
 

@@ -40,6 +40,7 @@ impl Base {
 /// # Errors
 /// A cache that cannot be read, or brought into the store.
 pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), PipelineError> {
+    na_store::recover_parts(lock)?;
     match Cache::open_until(lock.output(), lock.cancel()) {
         Ok(None) => return Ok(()),
         Ok(Some(cache)) if cache.run_record()?.is_some_and(|record| record.fresh) => return Ok(()),

@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Removals, SourceFile, SourceKind, Unit, UnitOutcome};
-use na_store::{ExistingStore, ExportRequest, SourceDetail, StoreError};
+use na_model::{Removals, Session, SourceFile, SourceKind, Unit, UnitOutcome};
+use na_store::{ExistingStore, ExportRequest, Sealer, SourceDetail, StoreError};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -122,8 +122,27 @@ impl LockedRun<'_> {
         drop(existing);
         let cache = OwnedCache::open_or_create(lock)?;
         cache.write_run_record(record)?;
-        let loaded = workers.run(&cache, admission)?;
+        let sealer = self.sealer(&cache, record)?;
+        let loaded = workers.run(&cache, sealer.as_ref(), admission)?;
+        drop(sealer);
         Ok((cache, loaded))
+    }
+
+    /// What keeps the cache's database small. `None` if it is to have all units in the end, and where the database has one user at
+    /// a time.
+    fn sealer<'c>(
+        &'c self,
+        cache: &'c OwnedCache<'_>,
+        record: &RunRecord,
+    ) -> Result<Option<Sealer<'c>>, PipelineError> {
+        if self.config.keep_cache || !cache.readers_can_join() || self.plan.units.to_load.is_empty() {
+            return Ok(None);
+        }
+        let mut sessions: HashSet<Session> =
+            self.plan.units.to_load.iter().map(|planned| planned.unit.session.clone()).collect();
+        sessions.extend(cache.units()?.into_iter().map(|unit| unit.unit.session));
+        let store = self.base.store(self.store);
+        Ok(Some(Sealer::new(cache, store, record, &sessions, self.config.sealed_at_once)?))
     }
 
     /// Holds a fresh load against the store that it is to replace.

@@ -1,9 +1,9 @@
 //! Takes those who withdrew out of a store, and out of the session list of a run.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 
-use na_cache::{Claim, HolderName, OwnerLock};
+use na_cache::{Cache, CacheError, Claim, HolderName, OwnerLock};
 use na_model::Session;
 use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
@@ -63,6 +63,7 @@ pub fn withdraw(
     // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
     // was given a list.
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    na_store::recover_parts(&lock)?;
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
@@ -74,12 +75,26 @@ pub fn withdraw(
         let store = ExistingStore::open(output)?;
         named_in_cells = na_store::named_in_cells(&store, &meant.names)?;
         files_of_others = store.files_of_others()?;
+        let parts = parts_of_cache(&lock)?;
+        files_of_others.retain(|path| !parts.contains(&output.join(path)));
     } else {
         // Half-written files of a killed run may hold somebody who withdrew.
         na_store::finish_commit(&lock, observer)?;
     }
     let withdrew = Withdrew::of(meant, is_known);
     Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, files_of_others, ..withdrew })
+}
+
+/// The files that belong to the cache and stand among those of the store.
+fn parts_of_cache(lock: &OwnerLock) -> Result<HashSet<PathBuf>, PipelineError> {
+    let output = lock.output();
+    match Cache::open_until(output, lock.cancel()) {
+        Ok(None) | Err(CacheError::OfPandas { .. }) => Ok(HashSet::new()),
+        cache => {
+            let parts = cache?.map(|cache| cache.parts()).transpose()?.unwrap_or_default();
+            Ok(parts.iter().map(|part| part.path_in(output)).collect())
+        }
+    }
 }
 
 /// What [`withdraw`] would take out.

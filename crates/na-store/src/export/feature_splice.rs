@@ -33,7 +33,7 @@ pub(crate) struct ChangedSessions<'a> {
 impl<'a> ChangedSessions<'a> {
     /// `None` if the table has no file with a state of its own.
     pub(crate) fn of(merge: &'a LongMerge) -> Option<Self> {
-        let old = merge.old.as_ref().filter(|old| old.file.file().has_hashes())?;
+        let old = merge.old().filter(|old| old.file.file().has_hashes())?;
         let from_state = old.file.key_value(keys::STATE).filter(|state| !state.is_empty())?;
         let units = merge.units.iter().map(|unit| &unit.unit.session);
         Some(Self { from_state, sessions: units.chain(merge.replaced.sessions()).collect() })

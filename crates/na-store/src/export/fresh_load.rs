@@ -10,6 +10,7 @@ use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::ExportRequest;
 use crate::merge::run_record::run_record;
+use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 
 /// Deletes the cache of an unfinished fresh load: the store stays as it was before that load.
@@ -41,6 +42,7 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     if let Some(pandas) = PandasCache::open_existing(lock.output())? {
         return take_over(lock, pandas, &PandasExport::default(), observer).map(drop);
     }
+    recover_parts(lock)?;
     let cache = OwnedCache::open_or_create(lock)?;
     if cache.units()?.is_empty() {
         return Ok(cache.remove()?);

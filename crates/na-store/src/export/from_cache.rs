@@ -10,6 +10,7 @@ use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::merge::run_record::run_record;
+use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::withdrawals::WithdrawalsTold;
 
@@ -55,6 +56,10 @@ pub fn export_cache(
             n_listed_withdrawn: how.withdrawals.n_listed(),
         };
         return take_over(&lock, pandas, &how, observer);
+    }
+    let forgotten = recover_parts(&lock)?;
+    if !forgotten.is_empty() {
+        return Err(StoreError::SealedRowsLost { output: output.to_owned(), n_units: forgotten.len() });
     }
     if let Some(report) = finish_commit(&lock, observer)? {
         return Ok(report);

@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::export::request::ExportRequest;
 use crate::merge::removals::{brings_nothing, take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
+use crate::merge::sealed_parts::SealedParts;
 use crate::merge::unit_versions::take_out_older;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
@@ -25,6 +26,7 @@ pub(crate) struct Holdings {
     /// The cache's units, without what the store read later or loses.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
+    pub(crate) parts: SealedParts,
     /// `None` if the store has none, or is loaded anew.
     pub(crate) manifest: Option<Arc<Manifest>>,
     pub(crate) record: StoreRecord,
@@ -55,6 +57,15 @@ impl Holdings {
         } else {
             holdings.read_store(store, request)?;
             take_out_older(store.output(), &mut units)?;
+        }
+        let exported = Some(store).filter(|_| !request.record.fresh);
+        holdings.parts = SealedParts::find(cache, store.output(), exported)?;
+        let lost = holdings.parts.take_out_lost(&mut units);
+        if !lost.is_empty() {
+            return Err(StoreError::SealedRowsLost {
+                output: store.output().to_owned(),
+                n_units: lost.len(),
+            });
         }
         take_out_of_cache(&mut units, &request.removals);
         holdings.units = units.into_iter().map(Arc::new).collect();
@@ -93,7 +104,7 @@ impl Holdings {
         let mut sessions: HashSet<Session> = cached.map(|unit| unit.unit.session.clone()).collect();
         // A session with nothing but TIV is in no long table.
         sessions.extend(self.volumes.0.keys().cloned());
-        let replaced = Replaced::of(&[], removals);
+        let replaced = Replaced::leaving(removals);
         for (table, long) in &self.files {
             sessions.extend(replaced.in_table(table).sessions_left(&long.index));
         }

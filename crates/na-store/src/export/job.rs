@@ -15,6 +15,7 @@ use crate::export::plan::{ExportPlan, PlannedTable};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::export::steps::ExportSteps;
 use crate::format::file_changes::FileChanges;
+use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::paths::remove_temporaries_of_store;
 
@@ -45,7 +46,8 @@ pub fn export(
 }
 
 /// Finishes the commit of an export that was cut short after its first rename. `None` if there is none: the temporary
-/// files of an export that was cut short before are then deleted. Whoever writes to a store does this first.
+/// files of an export that was cut short before are then deleted. Units of which sealed rows are lost leave the cache. Whoever
+/// writes to a store does this first.
 ///
 /// # Errors
 /// A cache that cannot be read; everything that [`export`] fails with.
@@ -53,6 +55,7 @@ pub fn finish_commit(
     lock: &OwnerLock,
     observer: &dyn ExportObserver,
 ) -> Result<Option<ExportReport>, StoreError> {
+    recover_parts(lock)?;
     let begun = match Cache::open_until(lock.output(), lock.cancel()) {
         // The pandas package begins no commit.
         Ok(None) | Err(CacheError::OfPandas { .. }) => None,

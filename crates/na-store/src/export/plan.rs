@@ -9,7 +9,7 @@ use na_model::{TableName, WideMetrics};
 use crate::error::StoreError;
 use crate::export::holdings::Holdings;
 use crate::export::request::ExportRequest;
-use crate::merge::long_merge::{LongMerge, SessionFacts};
+use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::producer_versions::cached_producers;
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::unit_sources::volumes_found;
@@ -81,12 +81,14 @@ fn long_tables(
 ) -> Result<Vec<PlannedTable>, StoreError> {
     let cached = holdings.forms.iter().map(|form| &form.table);
     let names: BTreeSet<&TableName> = holdings.files.keys().chain(cached).collect();
-    let replaced = Replaced::of(&holdings.units, &request.removals);
+    let replaced = Replaced::of(&holdings.units, &holdings.parts, &request.removals);
     let mut producers = cached_producers(cache, &holdings.units)?;
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
-        let old = holdings.files.get(name).cloned();
-        let mut merge = LongMerge::new(name, old, &replaced, &holdings.units, &holdings.forms, facts.clone());
+        let exported = holdings.files.get(name).cloned();
+        let files = TableFiles { exported, sealed: holdings.parts.files_of(name, cache)? };
+        let (units, forms) = (&holdings.units, &holdings.forms);
+        let mut merge = LongMerge::new(name, files, &replaced, units, forms, facts.clone());
         merge.producers = producers.remove(&name.to_string()).unwrap_or_default();
         let schema = merge.columns();
         tables.push(PlannedTable { merge, schema, features: Vec::new() });

@@ -1,13 +1,17 @@
 //! What an export does with each row group of a table's file: keeps it, with some columns new, or writes it again.
 
+use std::collections::HashSet;
+
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::FieldRef;
+use na_model::Session;
 
 use crate::error::StoreError;
 use crate::format::column_encoder::LARGEST_TEXT;
 use crate::format::kept_chunks::KeptChunks;
 use crate::format::parquet_writer::KeptColumn;
 use crate::merge::long_merge::LongMerge;
+use crate::merge::merged_file::MergedFile;
 use crate::tables::long_file::LongFile;
 use crate::tables::long_index::index::RowRange;
 use crate::tables::long_schema::{LongSchema, SessionFact};
@@ -42,21 +46,35 @@ pub(super) struct KeptGroup {
     pub(super) rounded: Vec<usize>,
 }
 
-/// Decides on each row group of a table's file.
+/// Decides on each row group of each file of a merge.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn row_group_actions(
     merge: &LongMerge,
     schema: &LongSchema,
-) -> Result<Vec<RowGroupAction>, StoreError> {
-    let Some(old) = &merge.old else { return Ok(Vec::new()) };
-    let of_file = column_actions(old, schema)?;
-    let n_groups = old.file.row_groups().len();
-    let actions = (0..n_groups).map(|group| action(merge, old, schema, &of_file, group));
-    let mut actions = actions.collect::<Result<Vec<_>, StoreError>>()?;
+) -> Result<Vec<Vec<RowGroupAction>>, StoreError> {
+    let with_blobs: HashSet<&Session> = merge.units.iter().map(|unit| &unit.unit.session).collect();
+    let of_file = |file: &MergedFile| {
+        let is_touched = |session: &Session| match file.seal {
+            None => merge.replaced.has_session(session),
+            Some(_) => with_blobs.contains(session),
+        };
+        let of_columns = column_actions(&file.long, schema)?;
+        let n_groups = file.long.file.row_groups().len();
+        let actions = (0..n_groups).map(|group| match stays(file, group, is_touched) {
+            true => action(merge, &file.long, schema, &of_columns, group),
+            false => Ok(RowGroupAction::Rewrite),
+        });
+        actions.collect::<Result<Vec<_>, StoreError>>()
+    };
+    let mut actions = merge.files.iter().map(of_file).collect::<Result<Vec<_>, StoreError>>()?;
     // New sessions fill up a last row group that was left small.
-    if let (Some(last), Some(action)) = (old.file.row_groups().last(), actions.last_mut()) {
+    if let [file] = merge.files.as_slice()
+        && file.seal.is_none()
+        && let (Some(last), Some(action)) =
+            (file.long.file.row_groups().last(), actions.last_mut().and_then(|of_file| of_file.last_mut()))
+    {
         let is_small = usize::try_from(last.num_rows()).is_ok_and(|rows| rows < ROW_GROUP / 2);
         if !merge.units.is_empty() && is_small {
             *action = RowGroupAction::Rewrite;
@@ -65,10 +83,18 @@ pub(super) fn row_group_actions(
     Ok(actions)
 }
 
+/// Whether all rows of a row group stay, and nothing joins its sessions.
+fn stays(file: &MergedFile, group: usize, is_touched: impl Fn(&Session) -> bool) -> bool {
+    let index = &file.long.index;
+    let touches = |range: &RowRange| index.sessions.get(range.session).is_none_or(&is_touched);
+    file.stays_whole(group) && !index.row_ranges_of(group).iter().any(touches)
+}
+
 /// What becomes of each column by its type, whatever its values are.
 fn column_actions(old: &LongFile, schema: &LongSchema) -> Result<Vec<ColumnAction>, StoreError> {
     let facts = schema.facts();
-    let columns = schema.schema.fields().iter().zip(&schema.in_file).enumerate();
+    let in_file = schema.in_file(old.file.schema());
+    let columns = schema.schema.fields().iter().zip(&in_file).enumerate();
     let action = |(index, (field, in_file)): (usize, (&FieldRef, &Option<usize>))| {
         let fact = facts.iter().find(|(of, _)| *of == index).map(|(_, fact)| *fact);
         let is_stored = |in_file: &usize| old.file.file().stores_as(*in_file, field);
@@ -90,13 +116,6 @@ fn action(
     of_file: &[ColumnAction],
     group: usize,
 ) -> Result<RowGroupAction, StoreError> {
-    let is_replaced = |range: &RowRange| {
-        let session = old.index.sessions.get(range.session);
-        session.is_none_or(|session| merge.replaced.has_session(session))
-    };
-    if old.index.row_ranges_of(group).iter().any(is_replaced) {
-        return Ok(RowGroupAction::Rewrite);
-    }
     let mut columns = of_file.to_vec();
     for (index, fact) in changed_facts(merge, old, schema, of_file, group)? {
         if let Some(column) = columns.get_mut(index) {
@@ -201,6 +220,18 @@ pub(super) fn kept_group(
         kept.columns.push(KeptColumn::New(column_parts(&rows, 0, data_type).map_err(&arrow)?));
     }
     Ok(kept)
+}
+
+/// Whether every column chunk of row groups stays as it is, whatever columns they get.
+pub(super) fn all_stays(file: &LongFile, actions: &[RowGroupAction]) -> bool {
+    let stays = |action: &RowGroupAction| match action {
+        RowGroupAction::Keep(columns) => {
+            let same = columns.iter().filter(|column| matches!(column, ColumnAction::Same(_)));
+            same.count() == file.file.schema().fields().len()
+        }
+        RowGroupAction::Rewrite => false,
+    };
+    actions.iter().all(stays)
 }
 
 /// The column chunks of a table's file that stay where they are. `None` if its file is better written anew.

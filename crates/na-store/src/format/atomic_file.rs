@@ -12,13 +12,15 @@ use crate::format::file_state::{FileHash, FileState};
 /// The start of a temporary name. It never changes, so that the next export removes what a crash left.
 const TEMPORARY: &str = ".partial-";
 
-/// A file that is being written under its temporary name. Dropped before [`AtomicFile::commit`], it is deleted.
+/// A file that is being written under its temporary name. Dropped before [`AtomicFile::commit`], it is deleted, unless it was
+/// there before.
 #[derive(Debug)]
 pub(crate) struct AtomicFile<'a> {
     path: PathBuf,
     temporary: PathBuf,
     changes: &'a FileChanges,
-    committed: bool,
+    /// Whether the file at the temporary name is not this value's to delete.
+    stays: bool,
 }
 
 impl<'a> AtomicFile<'a> {
@@ -34,7 +36,30 @@ impl<'a> AtomicFile<'a> {
         name.push(file_name);
         let temporary = folder.join(name);
         let file = create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
-        Ok((Self { path: path.to_owned(), temporary, changes, committed: false }, file))
+        Ok((Self { path: path.to_owned(), temporary, changes, stays: false }, file))
+    }
+
+    /// Goes on with a file that has another name, under which it stays until it is committed. From here on, it may be read by
+    /// whoever may read a new file.
+    ///
+    /// # Errors
+    /// As [`AtomicFile::create`]; a file that cannot be opened.
+    pub(crate) fn go_on(
+        part: &Path,
+        path: &Path,
+        changes: &'a FileChanges,
+    ) -> Result<(Self, File), StoreError> {
+        let (mut new, like) = Self::create(path, changes)?;
+        let permissions = like.metadata().map(|metadata| metadata.permissions());
+        fs::remove_file(&new.temporary).map_err(StoreError::io("delete", &new.temporary))?;
+        new.stays = true;
+        let file = File::options().read(true).write(true).open(part).map_err(StoreError::io("open", part))?;
+        let changed = permissions.and_then(|wanted| match file.metadata()?.permissions() == wanted {
+            true => Ok(()),
+            false => file.set_permissions(wanted),
+        });
+        changed.map_err(StoreError::io("change the permissions of", part))?;
+        Ok((Self { path: path.to_owned(), temporary: part.to_owned(), changes, stays: true }, file))
     }
 
     /// The path that it is renamed to.
@@ -47,23 +72,29 @@ impl<'a> AtomicFile<'a> {
         &self.temporary
     }
 
-    /// Syncs the file, which has this hash, and renames it, or holds it back. Until then readers see the old file, whole; from then
-    /// on the new one.
-    pub(crate) fn commit(mut self, file: File, hash: FileHash) -> Result<(), StoreError> {
+    /// Syncs the file, which has this hash, takes a last step, and renames the file, or holds it back. Until then readers see the
+    /// old file, whole; from then on the new one.
+    pub(crate) fn commit(
+        mut self,
+        file: File,
+        hash: FileHash,
+        step: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         file.sync_all().map_err(StoreError::io("sync", &self.temporary))?;
         // Some file systems set the time of a file when it is closed.
         drop(file);
         let state =
             FileState::of(&self.temporary, hash).map_err(StoreError::io("look at", &self.temporary))?;
+        step()?;
         self.changes.finish(&self.temporary, &self.path, state)?;
-        self.committed = true;
+        self.stays = true;
         Ok(())
     }
 }
 
 impl Drop for AtomicFile<'_> {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.stays {
             let _ = fs::remove_file(&self.temporary);
         }
     }
@@ -73,7 +104,7 @@ impl Drop for AtomicFile<'_> {
 pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
     let (atomic, mut file) = AtomicFile::create(path, changes)?;
     file.write_all(content).map_err(StoreError::io("write", path))?;
-    atomic.commit(file, FileHash::of_content(content))
+    atomic.commit(file, FileHash::of_content(content), || Ok(()))
 }
 
 /// Whether a file has a temporary name.

@@ -118,6 +118,12 @@ impl FileChanges {
         Ok(())
     }
 
+    /// Makes it durable that a file is there.
+    pub(crate) fn sync_folder_of(&self, path: &Path) -> Result<(), StoreError> {
+        self.mark_unsynced(path.parent().unwrap_or(Path::new(".")));
+        self.sync()
+    }
+
     /// Creates a folder and those above it.
     pub(crate) fn create_folder(&self, folder: &Path) -> Result<(), StoreError> {
         if folder.is_dir() {

@@ -8,11 +8,10 @@ use na_model::mtime_ns;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use crate::format::footer::TAIL;
+
 /// Bytes read at once.
 const AT_ONCE: usize = 1 << 18;
-
-/// What a Parquet file ends with: the length of its footer, then a word.
-const TAIL: usize = 8;
 
 /// XXH3-128 in hexadecimal: what `xxh128sum` prints of the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

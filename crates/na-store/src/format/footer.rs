@@ -12,6 +12,9 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 /// The bytes that a Parquet file begins with.
 pub(super) const MAGIC: &[u8] = b"PAR1";
 
+/// What a Parquet file ends with, bytes: the length of its footer, then a word.
+pub(super) const TAIL: usize = 8;
+
 /// The version of Parquet's data pages that the store writes.
 const VERSION: i32 = 1;
 

@@ -1,6 +1,7 @@
 //! An open Parquet file: its footer, and the bytes of its column chunks. No value is decoded here, and no type is asked for.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,8 +23,9 @@ use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::column_splice::{ColumnSplice, OldGroup};
 use crate::format::decoder_panic::caught;
 use crate::format::file_window::FileWindow;
+use crate::format::footer::TAIL;
 use crate::format::key_value_metadata as keys;
-use crate::format::page_compression::compression_of;
+use crate::format::page_compression::{compression_of, decompress};
 use crate::format::positioned_file::PositionedFile;
 
 /// An open Parquet file. What is read does not change when another file replaces it.
@@ -54,13 +56,31 @@ impl ParquetFile {
         caught(path, || Self::with_footer_of(file, path))
     }
 
+    /// Opens row groups of a part, whose footer is elsewhere: what a file of these row groups would end with, compressed.
+    pub(crate) fn of_part(file: PositionedFile, path: &Path, footer: &[u8]) -> Result<Self, StoreError> {
+        caught(path, || {
+            let damaged = |error: ParquetError| StoreError::damaged(path, error);
+            let footer = decompress(footer).map_err(damaged)?;
+            let thrift = footer.get(..footer.len().saturating_sub(TAIL)).unwrap_or_default();
+            let metadata = ParquetMetaDataReader::decode_metadata_with_options(thrift, Some(&options()));
+            Self::with_metadata(file, path, metadata.map_err(damaged)?)
+        })
+    }
+
     /// Reads and checks the footer.
     fn with_footer_of(file: PositionedFile, path: &Path) -> Result<Self, StoreError> {
-        let damaged = |error: ParquetError| StoreError::damaged(path, error);
-        // As a mask they would not be written again: a copied row group would lose them, by which readers pick dictionaries.
-        let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false);
-        let reader = ParquetMetaDataReader::new().with_metadata_options(Some(options));
-        let metadata = Arc::new(reader.parse_and_finish(&file).map_err(damaged)?);
+        let reader = ParquetMetaDataReader::new().with_metadata_options(Some(options()));
+        let metadata = reader.parse_and_finish(&file);
+        let metadata = metadata.map_err(|error: ParquetError| StoreError::damaged(path, error))?;
+        Self::with_metadata(file, path, metadata)
+    }
+
+    fn with_metadata(
+        file: PositionedFile,
+        path: &Path,
+        metadata: ParquetMetaData,
+    ) -> Result<Self, StoreError> {
+        let metadata = Arc::new(metadata);
         if let Some(fault) = fault(&metadata, &file) {
             return Err(StoreError::damaged(path, fault));
         }
@@ -142,7 +162,7 @@ impl ParquetFile {
 
     /// Reads the bytes from the first of these column chunks to the last.
     pub(super) fn window(&self, chunks: &[&ColumnChunkMetaData]) -> Result<FileWindow, StoreError> {
-        FileWindow::read(&self.file, chunks).map_err(|error| self.damaged(error))
+        FileWindow::read(&self.file, chunks).map_err(|error| self.unreadable(error))
     }
 
     /// A row group for Parquet's array reader.
@@ -243,7 +263,38 @@ impl ParquetFile {
         })
     }
 
+    /// Reads every column chunk, and holds it against its hash.
+    ///
+    /// # Errors
+    /// A chunk that is not what was written; a file that cannot be read.
+    pub(crate) fn check_chunks(&self) -> Result<(), StoreError> {
+        let chunks = self.row_groups().iter().enumerate();
+        let mut chunks =
+            chunks.flat_map(|(group, of)| (0..of.num_columns()).map(move |column| (group, column)));
+        chunks.try_for_each(|(group, column)| self.chunk(group, column).map(drop))
+    }
+
+    /// A disk that fails is no damage of the file: what fails now may be read later.
+    fn unreadable(&self, error: ParquetError) -> StoreError {
+        match error {
+            ParquetError::External(source) => match source.downcast::<io::Error>() {
+                Ok(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                    StoreError::io("read", &self.path)(*source)
+                }
+                Ok(source) => self.damaged(source),
+                Err(source) => self.damaged(source),
+            },
+            error => self.damaged(error),
+        }
+    }
+
     pub(super) fn damaged(&self, problem: impl ToString) -> StoreError {
         StoreError::damaged(&self.path, problem)
     }
+}
+
+/// As a mask, encoding statistics would not be written again: a copied row group would lose them, by which readers pick
+/// dictionaries.
+fn options() -> ParquetMetaDataOptions {
+    ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false)
 }

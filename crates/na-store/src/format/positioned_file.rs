@@ -31,6 +31,15 @@ impl PositionedFile {
         Self::of(ReopenedFile::open_before_rename(temporary, path)?)
     }
 
+    /// Opens the first bytes of a file that somebody goes on to write.
+    pub(crate) fn open_start(path: &Path, length: u64) -> io::Result<Self> {
+        let opened = Self::of(ReopenedFile::open_while_it_grows(path)?)?;
+        if opened.length < length {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than it was"));
+        }
+        Ok(Self { length, ..opened })
+    }
+
     fn of((handle, file): (ReopenedFile, Arc<File>)) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { handle: Arc::new(handle), _open: Some(file), length })

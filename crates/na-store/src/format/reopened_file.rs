@@ -21,7 +21,8 @@ pub(crate) struct ReopenedFile {
 #[derive(Debug, PartialEq, Eq)]
 struct OpenedIdentity {
     inode: u64,
-    length: u64,
+    /// `None` if it does not tell.
+    length: Option<u64>,
     /// `None` if it does not tell.
     modified: Option<SystemTime>,
 }
@@ -39,6 +40,13 @@ impl ReopenedFile {
         let (mut handle, file) = Self::open_at(temporary, paths.into())?;
         // It is still open to be written: some file systems set its time when it is closed.
         handle.identity.modified = None;
+        Ok((handle, file))
+    }
+
+    /// Opens a file that somebody goes on to write. It is told from others by its inode alone.
+    pub(crate) fn open_while_it_grows(path: &Path) -> io::Result<(Self, Arc<File>)> {
+        let (mut handle, file) = Self::open(path)?;
+        (handle.identity.length, handle.identity.modified) = (None, None);
         Ok((handle, file))
     }
 
@@ -79,13 +87,13 @@ impl OpenedIdentity {
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
         #[cfg(not(unix))]
         let inode = 0;
-        Self { inode, length: metadata.len(), modified: metadata.modified().ok() }
+        Self { inode, length: Some(metadata.len()), modified: metadata.modified().ok() }
     }
 
     fn is_of(&self, metadata: &Metadata) -> bool {
         let now = Self::of(metadata);
-        let modified = self.modified.and(now.modified);
-        Self { modified, ..now } == *self
+        let (length, modified) = (self.length.and(now.length), self.modified.and(now.modified));
+        Self { length, modified, ..now } == *self
     }
 }
 

@@ -1,22 +1,23 @@
-//! Merges a long table: the rows of its file that stay, with the rows that the cache brings.
+//! Merges a long table: the rows of its file and of the cache's parts that stay, with the rows of the cache's database.
 //!
 //! Of two versions of one map of a session, the merge has one. Export writes the merge, and reading shows it before it is
 //! written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use na_cache::{Cache, CachedTable, CachedUnit, TableForm};
+use na_cache::{Cache, CachedTable, CachedTableInfo, CachedUnit, TableForm};
 use na_model::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, WORKFLOW};
 use na_model::{MapSource, Region, Session, TableKind, TableName};
 
 use crate::error::StoreError;
+use crate::merge::merged_file::MergedFile;
 use crate::merge::replaced_maps::{Replaced, ReplacedMaps};
+use crate::merge::sealed_parts::SealedFile;
 use crate::tables::features::FeatureOrigin;
 use crate::tables::long_file::LongFile;
-use crate::tables::long_index::index::{LongIndex, RowRange};
+use crate::tables::long_index::index::RowRange;
 use crate::tables::long_schema::{LongSchema, SessionFact};
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::scalar::Scalar;
@@ -28,14 +29,23 @@ use crate::tables::tiv::TivTable;
 pub(crate) struct LongMerge {
     pub(crate) table: TableName,
     pub(crate) kind: Arc<TableKind>,
-    pub(crate) old: Option<Arc<LongFile>>,
+    /// The table's file, if there is one, and then the cache's sealings: rows of these stay.
+    pub(crate) files: Vec<MergedFile>,
+    /// What does not stay of the table's file, and what the sealings have.
     pub(crate) replaced: Arc<ReplacedMaps>,
-    /// The cache's units that have this table, in the order in which they are written.
+    /// The cache's units that have this table in its database, in the order in which they are written.
     pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
     pub(crate) facts: SessionFacts,
     /// The versions of `parcellate` that wrote the files of the cached units.
     pub(crate) producers: BTreeSet<String>,
+}
+
+/// The files that have rows of a long table.
+#[derive(Default)]
+pub(crate) struct TableFiles {
+    pub(crate) exported: Option<Arc<LongFile>>,
+    pub(crate) sealed: Vec<SealedFile>,
 }
 
 /// What is the same in all rows of a session, as it will be.
@@ -49,21 +59,24 @@ impl LongMerge {
     /// Picks one table's part from everything that the store and its cache hold.
     pub(crate) fn new(
         table: &TableName,
-        old: Option<Arc<LongFile>>,
+        TableFiles { exported, sealed }: TableFiles,
         replaced: &Replaced,
         units: &[Arc<CachedUnit>],
         forms: &[TableForm],
         facts: SessionFacts,
     ) -> Self {
-        let has_table = |unit: &&Arc<CachedUnit>| unit.tables.iter().any(|info| info.table == *table);
+        let replaced = replaced.in_table(table);
+        let has_table = |unit: &&Arc<CachedUnit>| blobs_of(unit, table).next().is_some();
         let forms: Vec<TableForm> = forms.iter().filter(|form| form.table == *table).cloned().collect();
         let kind = forms.last().map(|form| Arc::clone(&form.kind));
-        let kind = kind.or_else(|| old.as_ref().map(|old| Arc::clone(&old.kind)));
+        let kind = kind.or_else(|| exported.as_ref().map(|old| Arc::clone(&old.kind)));
+        let exported = exported.into_iter().map(|old| MergedFile::exported(old, &replaced));
+        let sealed = MergedFile::sealed(sealed, table, units);
         Self {
             table: table.clone(),
             kind: kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table))),
-            old,
-            replaced: replaced.in_table(table),
+            files: exported.chain(sealed).collect(),
+            replaced,
             units: units.iter().filter(has_table).cloned().collect(),
             forms,
             facts,
@@ -71,11 +84,20 @@ impl LongMerge {
         }
     }
 
+    /// The table's file. `None` if there is none.
+    pub(crate) fn old(&self) -> Option<&Arc<LongFile>> {
+        self.exported().map(|file| &file.long)
+    }
+
+    fn exported(&self) -> Option<&MergedFile> {
+        self.files.first().filter(|file| file.seal.is_none())
+    }
+
     pub(crate) fn columns(&self) -> LongSchema {
-        let file = self.old.as_ref().map(|old| old.file.schema().as_ref());
+        let file = self.old().map(|old| old.file.schema().as_ref());
         let forms = self.forms.iter().map(|form| form.columns.as_ref());
         // A file without rows that stay contributes no columns and no types.
-        let stays = self.kept_row_ranges().next().is_some();
+        let stays = self.exported().is_some_and(|file| file.kept_row_ranges().next().is_some());
         LongSchema::merge(&self.table, &self.kind, file, stays, forms, &self.facts.metadata.columns)
     }
 
@@ -87,10 +109,10 @@ impl LongMerge {
     /// The maps that the table will have rows of, in map order: the names of features hang on it.
     pub(crate) fn maps(&self) -> Vec<Option<MapSource>> {
         let mut maps: HashSet<Option<MapSource>> = HashSet::new();
-        for range in self.kept_row_ranges() {
-            maps.extend(self.old.as_ref().and_then(|old| old.index.maps.get(range.map)).cloned());
+        for (file, range) in self.kept_row_ranges() {
+            maps.extend(file.index.maps.get(range.map).cloned());
         }
-        for info in self.units.iter().flat_map(|unit| &unit.tables).filter(|info| info.table == self.table) {
+        for info in self.units.iter().flat_map(|unit| blobs_of(unit, &self.table)) {
             maps.insert(info.map.clone());
         }
         let mut maps: Vec<_> = maps.into_iter().collect();
@@ -104,69 +126,43 @@ impl LongMerge {
     /// An index of the file that contradicts itself.
     pub(crate) fn rows(&self) -> Result<HashMap<(Session, Option<MapSource>), usize>, StoreError> {
         let mut rows = HashMap::new();
-        if let Some(old) = &self.old {
-            for range in self.kept_row_ranges() {
-                let (session, map) = old.key_of(range)?;
-                *rows.entry((session.clone(), map.clone())).or_default() += range.rows.len();
-            }
+        for (file, range) in self.kept_row_ranges() {
+            let (session, map) = file.key_of(range)?;
+            *rows.entry((session.clone(), map.clone())).or_default() += range.rows.len();
         }
         for unit in &self.units {
-            for info in unit.tables.iter().filter(|info| info.table == self.table) {
+            for info in blobs_of(unit, &self.table) {
                 *rows.entry((unit.unit.session.clone(), info.map.clone())).or_default() += info.n_rows;
             }
         }
         Ok(rows)
     }
 
-    /// The row ranges of the file that stay, in the order of the file.
-    pub(crate) fn kept_row_ranges(&self) -> impl Iterator<Item = &RowRange> {
-        self.old
-            .iter()
-            .flat_map(|old| old.index.row_ranges.iter().filter(|range| self.is_kept(&old.index, range)))
+    /// The row ranges that stay, file by file.
+    fn kept_row_ranges(&self) -> impl Iterator<Item = (&LongFile, &RowRange)> {
+        self.files.iter().flat_map(|file| file.kept_row_ranges().map(|range| (&*file.long, range)))
     }
 
-    /// The sessions of a row group that stay, whole or in part, each with the rows of the maps that stay.
-    ///
-    /// # Errors
-    /// An index of the file that contradicts itself.
-    pub(crate) fn kept_sessions(&self, group: usize) -> Result<Vec<KeptSession<'_>>, StoreError> {
-        let mut sessions: Vec<KeptSession<'_>> = Vec::new();
-        let Some(old) = &self.old else { return Ok(sessions) };
-        for range in old.index.row_ranges_of(group).iter().filter(|range| self.is_kept(&old.index, range)) {
-            let (session, map) = old.key_of(range)?;
-            match sessions.last_mut() {
-                Some(last) if last.session == session => last.maps.push((map, range.rows.clone())),
-                _ => sessions.push(KeptSession { session, maps: vec![(map, range.rows.clone())] }),
-            }
-        }
-        Ok(sessions)
-    }
-
-    /// A row range without a session or map counts as kept, so that [`LongFile::key_of`] refuses it: its rows must not vanish.
-    fn is_kept(&self, index: &LongIndex, range: &RowRange) -> bool {
-        let key = index.sessions.get(range.session).zip(index.maps.get(range.map));
-        key.is_none_or(|(session, map)| !self.replaced.contains(session, map))
-    }
-
-    /// Splits the cache's units: first those of sessions that keep other maps in the file, which are written with them;
+    /// Splits the cache's units: first those of sessions that keep other maps in a file, which are written with them;
     /// then all others, in the order in which they are written.
     pub(crate) fn units_apart(&self) -> (HashMap<&Session, &Arc<CachedUnit>>, Vec<&Arc<CachedUnit>>) {
-        let Some(old) = &self.old else { return (HashMap::new(), self.units.iter().collect()) };
-        let kept: HashSet<usize> = self.kept_row_ranges().map(|range| range.session).collect();
-        let kept: HashSet<&Session> =
-            kept.into_iter().filter_map(|session| old.index.sessions.get(session)).collect();
+        let mut kept: HashSet<&Session> = HashSet::new();
+        for file in &self.files {
+            let of_file: HashSet<usize> = file.kept_row_ranges().map(|range| range.session).collect();
+            kept.extend(of_file.into_iter().filter_map(|session| file.long.index.sessions.get(session)));
+        }
         let (beside, apart): (Vec<_>, Vec<_>) =
             self.units.iter().partition(|unit| kept.contains(&unit.unit.session));
         (beside.into_iter().map(|unit| (&unit.unit.session, unit)).collect(), apart)
     }
 
-    /// The regions of the rows that stay.
+    /// The regions of the rows of the table's file that stay.
     ///
     /// # Errors
     /// An index of the file that contradicts itself.
     pub(crate) fn kept_regions(&self) -> Result<Vec<Region>, StoreError> {
-        let Some(old) = &self.old else { return Ok(Vec::new()) };
-        let region_lists: BTreeSet<usize> = self.kept_row_ranges().map(|range| range.region_list).collect();
+        let Some((file, old)) = self.exported().map(|file| (file, &file.long)) else { return Ok(Vec::new()) };
+        let region_lists: BTreeSet<usize> = file.kept_row_ranges().map(|range| range.region_list).collect();
         let mut regions = Vec::new();
         for region_list in region_lists {
             let indices = old.index.region_lists.get(region_list).ok_or_else(|| old.contradicts_itself())?;
@@ -241,10 +237,9 @@ impl SessionFacts {
     }
 }
 
-/// A session of which rows of a row group stay, with the rows of each map that stays.
-pub(crate) struct KeptSession<'a> {
-    pub(crate) session: &'a Session,
-    pub(crate) maps: Vec<(&'a Option<MapSource>, Range<usize>)>,
+/// The tables of a unit whose rows the cache's database has.
+fn blobs_of<'u>(unit: &'u CachedUnit, table: &TableName) -> impl Iterator<Item = &'u CachedTableInfo> {
+    unit.tables.iter().filter(move |info| info.seal.is_none() && info.table == *table)
 }
 
 /// The values of the store's own columns, in the order of [`TableName::added_columns`]. Null for the volume, which is a

@@ -4,11 +4,13 @@
 //! export writes. Open `long_merge` first, then `pivot`.
 
 pub(crate) mod long_merge;
+pub(crate) mod merged_file;
 pub(crate) mod pivot;
 pub(crate) mod producer_versions;
 pub(crate) mod regions_in_use;
 pub(crate) mod removals;
 pub(crate) mod replaced_maps;
 pub(crate) mod run_record;
+pub(crate) mod sealed_parts;
 pub(crate) mod unit_sources;
 pub(crate) mod unit_versions;

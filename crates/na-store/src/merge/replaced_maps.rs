@@ -6,6 +6,7 @@ use std::sync::Arc;
 use na_cache::CachedUnit;
 use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
+use crate::merge::sealed_parts::SealedParts;
 use crate::tables::long_index::index::{LongIndex, RowRange};
 
 /// The maps that do not stay, by long table.
@@ -25,10 +26,11 @@ pub(crate) struct ReplacedMaps {
 }
 
 impl Replaced {
-    pub(crate) fn of(units: &[Arc<CachedUnit>], removals: &Removals) -> Self {
+    /// `parts` tells which cached rows are in the exported files already: these replace nothing.
+    pub(crate) fn of(units: &[Arc<CachedUnit>], parts: &SealedParts, removals: &Removals) -> Self {
         let mut tables: HashMap<&TableName, ReplacedMaps> = HashMap::new();
         for unit in units {
-            for info in &unit.tables {
+            for info in unit.tables.iter().filter(|info| !parts.is_exported(info)) {
                 tables.entry(&info.table).or_default().add(&unit.unit.session, info.map.clone());
             }
         }
@@ -43,6 +45,11 @@ impl Replaced {
         }
         let tables = tables.into_iter().map(|(table, maps)| (table.clone(), Arc::new(maps))).collect();
         Self { tables, leaving }
+    }
+
+    /// What leaves the store.
+    pub(crate) fn leaving(removals: &Removals) -> Self {
+        Self::of(&[], &SealedParts::default(), removals)
     }
 
     pub(crate) fn in_table(&self, table: &TableName) -> Arc<ReplacedMaps> {

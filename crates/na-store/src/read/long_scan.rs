@@ -36,28 +36,32 @@ impl LongScan {
         options: &ReadOptions,
     ) -> Result<Self, StoreError> {
         let file = snapshot.file(table)?;
-        let n_groups = file.as_ref().map_or(0, |file| file.row_groups().len());
         let has_volumes = table.added_columns().contains(&TIV);
         let adds_volumes = options.tiv && !has_volumes;
         let needs_sessions = adds_volumes || !options.wants_all_sessions();
         let indexed = if needs_sessions { snapshot.old(table)? } else { None };
-        let mut parts: VecDeque<ScanPart> = (0..n_groups).map(ScanPart::RowGroup).collect();
         let merged = match &snapshot.cached {
             None => None,
-            Some(cached) => {
-                let merge = snapshot.merge(table)?;
-                let (beside, apart) = merge.units_apart();
-                parts.extend(parts_of_units(table, &apart));
-                let beside =
-                    beside.into_iter().map(|(session, unit)| (session.clone(), Arc::clone(unit))).collect();
-                Some(MergedTable { columns: merge.columns(), merge, cache: cached.cache.clone(), beside })
-            }
+            Some(cached) => Some(MergedTable::of(snapshot.merge(table)?, cached.cache.clone())),
         };
         let all = match (&merged, &file) {
             (Some(merged), _) => Arc::clone(&merged.columns.schema),
             (None, Some(file)) => Arc::clone(file.schema()),
             (None, None) => Arc::new(Schema::empty()),
         };
+        // They stay open: what is scanned does not change.
+        let files = match &merged {
+            None => file.into_iter().collect(),
+            Some(merged) => merged.open_files()?,
+        };
+        let groups = files.iter().enumerate();
+        let groups = groups.flat_map(|(file, of)| (0..of.row_groups().len()).map(move |group| (file, group)));
+        let mut parts: VecDeque<ScanPart> =
+            groups.map(|(file, group)| ScanPart::RowGroup { file, group }).collect();
+        if let Some(merged) = &merged {
+            let (_, apart) = merged.merge.units_apart();
+            parts.extend(parts_of_units(table, &apart));
+        }
         let kind = snapshot.kinds().get(table).cloned();
         let kind = kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table)));
         let volumes = adds_volumes.then(|| snapshot.volumes()).transpose()?;
@@ -66,7 +70,7 @@ impl LongScan {
         let columns = ScanColumns::choose(&all, &kind, &facts, options, volumes.is_some());
         let schema = columns.given_schema();
         let path = snapshot.output().join(table.file_path());
-        let rows = RowReader { path, file, indexed, merged, volumes, options: options.clone(), columns };
+        let rows = RowReader { path, files, indexed, merged, volumes, options: options.clone(), columns };
         Ok(Self { rows, schema, parts, ready: VecDeque::new() })
     }
 

@@ -1,6 +1,6 @@
-//! Reads some metrics of a long table into memory: the rows of its file that stay, and those of the cache.
+//! Reads some metrics of a long table into memory: the rows of its file and of parts that stay, and those of the cache's database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,12 +32,13 @@ pub(crate) struct LongValues<'m> {
     pub(crate) by_metric: HashMap<&'m str, ArrayRef>,
 }
 
-/// Row groups that were read. Each map of a cached unit counts as one, after those of the file.
+/// Row groups that were read. Each map of a cached unit counts as one, after those of the files.
 #[derive(Default)]
 struct RowGroupBatches {
     index: IndexBuilder,
-    /// With the number of the row group.
+    /// With the number of the row group, counted through all files.
     batches: Vec<(usize, RecordBatch)>,
+    next_group: usize,
 }
 
 /// The maps of a cached unit from which features are made.
@@ -58,7 +59,7 @@ impl Snapshot {
         metrics.sort_unstable();
         metrics.dedup();
         let mut groups = RowGroupBatches::default();
-        groups.read_file(merge, &columns, &metrics)?;
+        groups.read_files(merge, &columns, &metrics)?;
         for form in &merge.forms {
             groups.index.add_regions(form.regions.as_slice());
         }
@@ -89,23 +90,30 @@ impl Snapshot {
 }
 
 impl RowGroupBatches {
-    /// Reads the row groups of the file that have rows that stay.
-    fn read_file(
+    /// Reads the row groups of the merge's files that have rows that stay.
+    fn read_files(
         &mut self,
         merge: &LongMerge,
         columns: &LongSchema,
         metrics: &[&str],
     ) -> Result<(), StoreError> {
-        let Some(old) = &merge.old else { return Ok(()) };
-        let mut ranges = merge.kept_row_ranges();
-        ranges.try_for_each(|range| {
-            self.index.add_row_range(&old.index, range, range.row_group, old.file.path())
-        })?;
-        let mut groups: Vec<usize> =
-            self.index.index.row_ranges.iter().map(|range| range.row_group).collect();
-        groups.dedup();
-        let _open = old.file.opened()?;
-        let read = groups.par_iter().map(|group| Ok((*group, old.read_tsv(*group, columns, metrics)?)));
+        let mut groups = Vec::new();
+        for file in &merge.files {
+            let (long, first) = (&file.long, self.next_group);
+            self.index.turn_to_index();
+            let mut of_file = BTreeSet::new();
+            for range in file.kept_row_ranges() {
+                of_file.insert(range.row_group);
+                self.index.add_row_range(&long.index, range, first + range.row_group, long.file.path())?;
+            }
+            groups.extend(of_file.into_iter().map(|group| (long, group, first + group)));
+            self.next_group += long.file.row_groups().len();
+        }
+        let open = merge.files.iter().map(|file| file.long.file.opened());
+        let _open = open.collect::<Result<Vec<_>, StoreError>>()?;
+        let read = groups
+            .par_iter()
+            .map(|(long, group, number)| Ok((*number, long.read_tsv(*group, columns, metrics)?)));
         self.batches = read.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(())
     }
@@ -113,7 +121,6 @@ impl RowGroupBatches {
     /// Adds what was read from the cache.
     fn add_cached(&mut self, merge: &LongMerge, cached: Vec<CachedMaps>) -> Result<(), ArrowError> {
         let key = &merge.kind.region_key;
-        let mut group = merge.old.as_ref().map_or(0, |old| old.file.row_groups().len());
         // One atlas has the same regions in every session: they come as the same arrays, and are decoded once.
         let mut last: Option<(Vec<ArrayRef>, usize)> = None;
         for CachedMaps { unit, tables } in cached {
@@ -124,9 +131,10 @@ impl RowGroupBatches {
                     _ => self.index.region_list(RegionColumns::of(&regions, key).regions()),
                 };
                 last = Some((regions.columns().to_vec(), region_list));
+                let group = self.next_group;
                 self.index.add_rows(group, 0..batch.num_rows(), unit.unit.session.clone(), map, region_list);
                 self.batches.push((group, batch));
-                group += 1;
+                self.next_group += 1;
             }
         }
         Ok(())

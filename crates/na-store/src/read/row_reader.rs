@@ -14,7 +14,8 @@ use na_model::{MapSource, Session};
 use crate::error::StoreError;
 use crate::format::column_encoder::LARGEST_TEXT;
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::long_merge::{KeptSession, LongMerge};
+use crate::merge::long_merge::LongMerge;
+use crate::merge::merged_file::KeptSession;
 use crate::read::options::ReadOptions;
 use crate::read::scan_columns::{CellSource, ScanColumns};
 use crate::tables::long_file::LongFile;
@@ -31,7 +32,11 @@ const FEW_OF: usize = 2;
 
 /// What is read at once.
 pub(crate) enum ScanPart {
-    RowGroup(usize),
+    /// A row group of one of the files.
+    RowGroup {
+        file: usize,
+        group: usize,
+    },
     Units(Vec<Arc<CachedUnit>>),
 }
 
@@ -40,16 +45,34 @@ pub(crate) struct MergedTable {
     pub(crate) merge: LongMerge,
     pub(crate) columns: LongSchema,
     pub(crate) cache: Cache,
-    /// Units of sessions that keep other maps in the file: they are read with them.
-    pub(crate) beside: HashMap<Session, Arc<CachedUnit>>,
+    /// Where the columns are in each of the merge's files.
+    in_files: Vec<Vec<Option<usize>>>,
+    /// Units of sessions that keep other maps in a file: they are read with them.
+    beside: HashMap<Session, Arc<CachedUnit>>,
+}
+
+impl MergedTable {
+    pub(crate) fn of(merge: LongMerge, cache: Cache) -> Self {
+        let columns = merge.columns();
+        let in_files = merge.files.iter().map(|file| columns.in_file(file.long.file.schema())).collect();
+        let (beside, _) = merge.units_apart();
+        let beside = beside.into_iter().map(|(session, unit)| (session.clone(), Arc::clone(unit))).collect();
+        Self { merge, columns, cache, in_files, beside }
+    }
+
+    /// Opens the merge's files.
+    pub(crate) fn open_files(&self) -> Result<Vec<ParquetReader>, StoreError> {
+        self.merge.files.iter().map(|file| file.long.file.opened()).collect()
+    }
 }
 
 /// Reads the rows of a long table.
 pub(crate) struct RowReader {
-    /// Where the file is, or would be.
+    /// Where the table's file is, or would be.
     pub(crate) path: PathBuf,
-    pub(crate) file: Option<ParquetReader>,
-    /// The file with the index of its rows. `None` if all of its rows are wanted as they are.
+    /// The table's file, or all that are merged.
+    pub(crate) files: Vec<ParquetReader>,
+    /// The table's file with the index of its rows. `None` if all of its rows are wanted as they are.
     pub(crate) indexed: Option<Arc<LongFile>>,
     /// `None` if the file has everything as it should be.
     pub(crate) merged: Option<MergedTable>,
@@ -66,7 +89,7 @@ impl RowReader {
     /// A store that cannot be read.
     pub(crate) fn read(&self, part: &ScanPart, schema: &SchemaRef) -> Result<Vec<RecordBatch>, StoreError> {
         let sessions = match part {
-            ScanPart::RowGroup(group) => self.of_row_group(*group)?,
+            ScanPart::RowGroup { file, group } => self.of_row_group(*file, *group)?,
             ScanPart::Units(units) => self.of_units(units)?,
         };
         let most: usize = sessions.iter().flatten().map(SessionRows::most_text_bytes).sum();
@@ -116,18 +139,21 @@ impl RowReader {
     }
 
     /// The sessions of a row group that stay, with the maps that the cache adds to them.
-    fn of_row_group(&self, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
-        let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let Some(merged) = &self.merged else { return self.of_exported(file, group) };
-        let kept = merged.merge.kept_sessions(group)?;
+    fn of_row_group(&self, file: usize, group: usize) -> Result<Vec<Vec<SessionRows>>, StoreError> {
+        let Some(reader) = self.files.get(file) else { return Ok(Vec::new()) };
+        let Some(merged) = &self.merged else { return self.of_exported(reader, group) };
+        let (Some(of), Some(in_file)) = (merged.merge.files.get(file), merged.in_files.get(file)) else {
+            return Ok(Vec::new());
+        };
+        let kept = of.kept_sessions(group)?;
         let mut kept: Vec<_> = kept.into_iter().filter(|kept| self.options.wants(kept.session)).collect();
         if kept.is_empty() {
             return Ok(Vec::new());
         }
-        let in_file = |column: usize| merged.columns.in_file.get(column).copied().flatten();
+        let in_file = |column: usize| in_file.get(column).copied().flatten();
         let mut ranges: Vec<&mut Range<usize>> = Vec::new();
         ranges.extend(kept.iter_mut().flat_map(|kept| kept.maps.iter_mut().map(|(_, rows)| rows)));
-        let arrays = self.arrays(file, group, in_file, ranges)?;
+        let arrays = self.arrays(reader, group, in_file, ranges)?;
         kept.iter().map(|kept| self.of_kept(merged, kept, &arrays)).collect()
     }
 

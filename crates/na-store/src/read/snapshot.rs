@@ -11,11 +11,12 @@ use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 use crate::error::StoreError;
 use crate::format::locked::locked;
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::long_merge::{LongMerge, SessionFacts};
+use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::producer_versions::{cached_producers, recorded_producers};
 use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
+use crate::merge::sealed_parts::SealedParts;
 use crate::merge::unit_sources::volumes_found;
 use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
@@ -49,6 +50,7 @@ pub(crate) struct Cached {
     pub(crate) record: RunRecord,
     units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
+    parts: SealedParts,
     replaced: Replaced,
     /// Whether a commit has begun that takes something out of the store.
     has_begun: bool,
@@ -177,18 +179,21 @@ impl Snapshot {
 
     /// A long table as an export would merge it now.
     pub(crate) fn merge(&self, table: &TableName) -> Result<LongMerge, StoreError> {
-        let none = Replaced::default();
         let facts = SessionFacts { metadata: self.metadata()?, volumes: self.volumes()? };
-        let (replaced, units, forms) = match &self.cached {
-            Some(cached) => (&cached.replaced, cached.units.as_slice(), cached.forms.as_slice()),
-            None => (&none, [].as_slice(), [].as_slice()),
+        let mut files = TableFiles { exported: self.old(table)?, ..TableFiles::default() };
+        let Some(Cached { cache, units, forms, parts, replaced, .. }) = &self.cached else {
+            return Ok(LongMerge::new(table, files, &Replaced::default(), &[], &[], facts));
         };
-        Ok(LongMerge::new(table, self.old(table)?, replaced, units, forms, facts))
+        files.sealed = parts.files_of(table, cache)?;
+        Ok(LongMerge::new(table, files, replaced, units, forms, facts))
     }
 
-    /// Whether the cache adds, replaces or removes rows of a table.
+    /// Whether the cache adds, replaces or removes rows of a table, or has just brought them into its file.
     pub(crate) fn is_touched(&self, table: &TableName) -> bool {
-        self.cached.as_ref().is_some_and(|cached| !cached.replaced.in_table(table).is_empty())
+        self.cached.as_ref().is_some_and(|cached| {
+            let has_form = cached.forms.iter().any(|form| form.table == *table);
+            has_form || !cached.replaced.in_table(table).is_empty()
+        })
     }
 
     /// The metrics that have features.
@@ -227,7 +232,7 @@ impl Snapshot {
         sessions.extend(cached.units.iter().map(|unit| unit.unit.session.clone()));
         sessions.extend(self.volumes()?.0.keys().cloned());
         if self.exported && (old.sessions.is_empty() || !cached.removals.is_empty()) {
-            let leaving = Replaced::of(&[], &cached.removals);
+            let leaving = Replaced::leaving(&cached.removals);
             for table in &self.in_parquet {
                 let old = self.old(table)?;
                 let stay = old.iter().map(|old| leaving.in_table(table).sessions_left(&old.index));
@@ -261,14 +266,17 @@ impl Cached {
         let has_begun = commit.is_some();
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
-        if with_exported && !record.fresh {
+        let exported = Some(store).filter(|_| with_exported && !record.fresh);
+        if exported.is_some() {
             take_out_older(output, &mut units)?;
         }
+        let parts = SealedParts::find(&cache, output, exported)?;
+        parts.take_out_lost(&mut units);
         take_out_of_cache(&mut units, &removals);
         let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
-        let replaced = Replaced::of(&units, &removals);
-        Ok(Some(Self { cache, record, units, forms, replaced, has_begun, removals }))
+        let replaced = Replaced::of(&units, &parts, &removals);
+        Ok(Some(Self { cache, record, units, forms, parts, replaced, has_begun, removals }))
     }
 }
 

@@ -70,9 +70,10 @@ impl LongFile {
         columns: &LongSchema,
         written: &[&str],
     ) -> Result<RecordBatch, StoreError> {
+        let in_file = columns.in_file(self.file.schema());
         let known = written.iter().filter_map(|name| columns.of_tsv(name));
         let (names, indices): (Vec<&str>, Vec<usize>) =
-            known.filter_map(|(own_name, index)| Some((own_name, index?))).unzip();
+            known.filter_map(|(own_name, index)| Some((own_name, (*in_file.get(index)?)?))).unzip();
         let batch = self.file.read_dictionaries_at(group, &indices)?;
         let fields = batch.schema_ref().fields().iter().zip(names);
         let fields = fields.map(|(field, name)| Field::clone(field).with_name(name)).collect::<Vec<_>>();

@@ -1,5 +1,6 @@
 //! The columns of a long table: those of its TSVs, then the store's own, then the session list's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -40,8 +41,6 @@ pub(crate) struct LongSchema {
     /// Indices of columns of the metadata table.
     pub(crate) metadata: Vec<usize>,
     pub(crate) schema: SchemaRef,
-    /// The index of each column in the existing file. `None` if the file does not have it.
-    pub(crate) in_file: Vec<Option<usize>>,
     /// For the user.
     pub(crate) notes: Vec<String>,
 }
@@ -80,7 +79,6 @@ impl LongSchema {
             tsv,
             added: table.added_columns(),
             metadata: kept.into_iter().map(|(index, _)| index).collect(),
-            in_file: in_file.into_iter().map(|column| column.map(|column| column.index)).collect(),
             notes,
         }
     }
@@ -94,19 +92,37 @@ impl LongSchema {
         volume.into_iter().chain(metadata).collect()
     }
 
-    /// The index of each column in the existing file. `None` for columns with one value in all rows of a session, too.
-    pub(crate) fn of_rows(&self) -> Vec<Option<usize>> {
+    /// Whether the columns of new rows have the types that they have here. A column without a value may have any.
+    pub(crate) fn has_types_of(&self, form: &Schema) -> bool {
+        let has = |field: &Field| {
+            self.tsv
+                .iter()
+                .any(|column| column.name == *field.name() && column.data_type == *field.data_type())
+        };
+        form.fields().iter().all(|field| *field.data_type() == DataType::Null || has(field))
+    }
+
+    /// The index of each column in a file of the table. `None` if the file does not have it.
+    pub(crate) fn in_file(&self, file: &Schema) -> Vec<Option<usize>> {
+        let written = written_columns(file);
+        let indices: HashMap<(ColumnOrigin, &str), usize> =
+            written.iter().rev().map(|column| ((column.origin, column.name), column.index)).collect();
+        let columns = written_columns(&self.schema).into_iter();
+        columns.map(|column| indices.get(&(column.origin, column.name)).copied()).collect()
+    }
+
+    /// The same. `None` for columns with one value in all rows of a session, too.
+    pub(crate) fn of_rows(&self, file: &Schema) -> Vec<Option<usize>> {
         let facts = self.facts();
         let is_fact = |index: usize| facts.iter().any(|(fact, _)| *fact == index);
-        let in_file = self.in_file.iter().enumerate();
+        let in_file = self.in_file(file).into_iter().enumerate();
         in_file.map(|(index, in_file)| in_file.filter(|_| !is_fact(index))).collect()
     }
 
-    /// A column of the TSVs by its name in the long table: its name in the TSVs, and its index in the existing file.
-    pub(crate) fn of_tsv(&self, written: &str) -> Option<(&str, Option<usize>)> {
-        let tsv = self.schema.fields().iter().take(self.tsv.len()).zip(&self.in_file);
-        let mut tsv = tsv.filter(|(field, _)| field.name() == written);
-        tsv.next().map(|(field, in_file)| (own_name(field), *in_file))
+    /// A column of the TSVs by its name in the long table: its name in the TSVs, and its index.
+    pub(crate) fn of_tsv(&self, written: &str) -> Option<(&str, usize)> {
+        let mut tsv = self.schema.fields().iter().take(self.tsv.len()).enumerate();
+        tsv.find(|(_, field)| field.name() == written).map(|(index, field)| (own_name(field), index))
     }
 }
 
@@ -336,12 +352,11 @@ mod tests {
     #[test]
     fn a_lists_column_is_never_taken_for_the_tables() {
         let first = merge(None, &[schema(&[("label", Utf8)])], &["score"]);
-        assert_eq!(first.in_file, [None; 7]);
         let then = merge(Some(&first.schema), &[schema(&[("label", Utf8), ("score", Float64)])], &["score"]);
-        assert_eq!(then.in_file[1], None, "the table's own is new");
+        assert_eq!(then.in_file(&first.schema)[1], None, "the table's own is new");
         assert!(then.metadata.is_empty() && then.notes.iter().any(|note| note.contains("score is left out")));
         let again = merge(Some(&then.schema), &[], &["score"]);
-        assert_eq!(again.in_file, (0..7).map(Some).collect::<Vec<_>>());
+        assert_eq!(again.in_file(&then.schema), (0..7).map(Some).collect::<Vec<_>>());
     }
 
     #[test]
@@ -366,10 +381,10 @@ mod tests {
         ];
         assert_eq!(written(&first), expected);
         assert_eq!(first.notes.len(), 4, "{:?}", first.notes);
-        assert_eq!(first.of_tsv("Mean_2"), Some(("Mean", None)));
+        assert_eq!(first.of_tsv("Mean_2"), Some(("Mean", 2)));
         let then = merge(Some(&first.schema), &[form], &["Sex", "LABEL", "SEX"]);
         assert_eq!(written(&then)[..10], expected[..10]);
         assert_eq!(written(&then)[10..], [("Sex", "Sex"), ("LABEL", "LABEL_2"), ("SEX", "SEX_2")]);
-        assert_eq!(then.of_tsv("Mean_2"), Some(("Mean", Some(2))));
+        assert_eq!(then.of_tsv("Mean_2"), Some(("Mean", 2)));
     }
 }

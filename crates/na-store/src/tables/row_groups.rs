@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use na_cache::RegionColumns;
 use na_model::{MapSource, RegionKey, Session};
@@ -17,7 +17,6 @@ use crate::tables::long_file::LongFile;
 use crate::tables::long_index::builder::IndexBuilder;
 use crate::tables::long_index::index::LongIndex;
 use crate::tables::long_index::key_columns::region_indices;
-use crate::tables::long_schema::LongSchema;
 use crate::tables::session_rows::{
     MapRows, SessionRows, column, column_parts, is_over_a_row_group, loses_digits,
 };
@@ -25,7 +24,7 @@ use crate::tables::session_rows::{
 /// Sessions that wait until they fill a row group. A session is never split.
 pub(crate) struct RowGroups<'a, 'f> {
     pub(crate) writer: ParquetWriter<'f>,
-    columns: &'a LongSchema,
+    schema: &'a SchemaRef,
     path: &'a Path,
     /// The columns that tell regions apart, and their indices.
     region_key: &'a RegionKey,
@@ -56,16 +55,16 @@ pub(crate) struct WrittenGroups<'a, 'f> {
 impl<'a, 'f> RowGroups<'a, 'f> {
     pub(crate) fn new(
         writer: ParquetWriter<'f>,
-        columns: &'a LongSchema,
+        schema: &'a SchemaRef,
         region_key: &'a RegionKey,
         path: &'a Path,
     ) -> Self {
         Self {
             writer,
-            columns,
+            schema,
             path,
             region_key,
-            region_columns: region_indices(&columns.schema, region_key),
+            region_columns: region_indices(schema, region_key),
             waiting: Vec::new(),
             keys: Vec::new(),
             n_waiting: 0,
@@ -93,13 +92,18 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         Ok(())
     }
 
-    /// Adds a row group of another file, with some columns new.
+    /// Turns to another file, of which row groups follow.
+    pub(crate) fn turn_to_file(&mut self) {
+        self.index.turn_to_index();
+    }
+
+    /// Adds a row group of another file, with some columns new, and returns which it is here.
     pub(crate) fn keep(
         &mut self,
         old: &LongFile,
         row_group: usize,
         columns: &[KeptColumn],
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         self.flush()?;
         let here = self.writer.n_groups();
         let has_same_regions = self
@@ -121,7 +125,8 @@ impl<'a, 'f> RowGroups<'a, 'f> {
             }
             self.written.push(here);
         }
-        self.writer.keep_group(old.file.file(), row_group, columns)
+        self.writer.keep_group(old.file.file(), row_group, columns)?;
+        Ok(here)
     }
 
     /// The columns that tell the regions of a row group apart, of which some are new.
@@ -132,7 +137,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         columns: &[KeptColumn],
     ) -> Result<RecordBatch, StoreError> {
         let arrow = StoreError::arrow(self.path);
-        let fields = self.columns.schema.fields();
+        let fields = self.schema.fields();
         let mut named = Vec::new();
         for index in &self.region_columns {
             let column = match columns.get(*index) {
@@ -154,7 +159,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
         if std::mem::take(&mut self.n_waiting) == 0 {
             return Ok(());
         }
-        let fields = self.columns.schema.fields();
+        let fields = self.schema.fields();
         for (index, field) in fields.iter().enumerate() {
             if loses_digits(&rows, index, field.data_type()) {
                 self.rounded.insert(index);
@@ -196,7 +201,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
 
     /// The columns that tell the regions of some rows apart.
     fn regions_of(&self, rows: &[SessionRows]) -> Result<RecordBatch, ArrowError> {
-        let fields = self.columns.schema.fields();
+        let fields = self.schema.fields();
         let fields = self.region_columns.iter().filter_map(|index| Some((*index, fields.get(*index)?)));
         let columns = fields.map(|(index, field)| {
             let column = match column_parts(rows, index, field.data_type())?.as_slice() {
@@ -212,7 +217,7 @@ impl<'a, 'f> RowGroups<'a, 'f> {
     /// Writes the last row group.
     pub(crate) fn finish(mut self) -> Result<WrittenGroups<'a, 'f>, StoreError> {
         self.flush()?;
-        let fields = self.columns.schema.fields();
+        let fields = self.schema.fields();
         let rounded = self.rounded.iter().filter_map(|index| fields.get(*index));
         let rounded = rounded.map(|field| field.name().as_str()).collect();
         Ok(WrittenGroups { writer: self.writer, index: self.index.index, written: self.written, rounded })

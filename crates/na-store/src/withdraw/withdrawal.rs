@@ -11,12 +11,15 @@ use na_model::{
 };
 
 use crate::error::StoreError;
+use crate::export::fresh_load::settle_cache;
 use crate::export::job::{export, finish_commit};
 use crate::export::observer::ExportObserver;
 use crate::export::request::ExportRequest;
 use crate::format::file_changes::FileChanges;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
+use crate::merge::sealed_parts::SealedParts;
+use crate::seal::without_sessions::{Rewritten, parts_without};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::manifest::{ManifestContent, count, write_manifest};
@@ -43,7 +46,7 @@ pub fn withdraw(
     if PandasCache::is_in(output)? {
         withdraw_from_pandas_cache(lock, sessions)?;
     } else if Cache::open_until(output, lock.cancel())?.is_some() {
-        OwnedCache::open_or_create(lock)?.withdraw(sessions, names)?;
+        withdraw_from_cache(lock, sessions, names, observer)?;
     } else {
         has_cache = false;
     }
@@ -58,6 +61,24 @@ pub fn withdraw(
     }
     verify(&ExistingStore::open(output)?, &leaving)?;
     Ok(taken_out)
+}
+
+/// Deletes sessions from the cache and its parts.
+fn withdraw_from_cache(
+    lock: &OwnerLock,
+    sessions: &BTreeSet<Session>,
+    names: &Names,
+    observer: &dyn ExportObserver,
+) -> Result<(), StoreError> {
+    let cache = OwnedCache::open_or_create(lock)?;
+    if SealedParts::find(&cache, lock.output(), None)?.are_renamed(lock.output()) {
+        // The files that they became are about to be replaced: the export that named them so is finished first.
+        drop(cache);
+        return settle_cache(lock, observer);
+    }
+    let rewritten = parts_without(&cache, sessions)?;
+    let replaced: Vec<_> = rewritten.iter().map(Rewritten::replacement).collect();
+    Ok(cache.withdraw(sessions, names, &replaced)?)
 }
 
 /// Who withdraws.

@@ -3,6 +3,7 @@
 
 pub mod four_loads;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -11,7 +12,7 @@ use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
     SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
 };
-use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, StoreError, export};
+use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, Sealer, StoreError, export};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The store in the folder that a lock is for.
@@ -112,6 +113,31 @@ pub fn unit_of(
 /// A map of NODDI.
 pub fn noddi(param: &str) -> Option<MapSource> {
     Some(MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() })
+}
+
+/// Moves what was committed to parts, so many rows at once.
+pub fn seal(cache: &OwnedCache<'_>, record: &RunRecord, at_once: usize) {
+    let store = ExistingStore::open(cache.output()).unwrap();
+    let sessions = cache.units().unwrap().into_iter().map(|unit| unit.unit.session).collect();
+    let at_once = at_once.min(waiting_rows(cache).max(1));
+    let sealer = Sealer::new(cache, Some(&store), record, &sessions, Some(at_once)).unwrap();
+    sealer.committed().end();
+    sealer.run().unwrap();
+}
+
+/// The rows of the units' smallest tables that are not in parts yet.
+fn waiting_rows(cache: &OwnedCache<'_>) -> usize {
+    let units = cache.units().unwrap();
+    let rows = units.iter().map(|unit| {
+        let mut rows: BTreeMap<&TableName, usize> = BTreeMap::new();
+        for info in unit.tables.iter().filter(|info| info.seal.is_none()) {
+            *rows.entry(&info.table).or_default() += info.n_rows;
+        }
+        (unit.unit.modality, rows.into_values().min().unwrap_or(0))
+    });
+    let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
+    rows.for_each(|(modality, rows)| *of_modality.entry(modality).or_default() += rows);
+    of_modality.into_values().filter(|rows| *rows > 0).min().unwrap_or(0)
 }
 
 pub fn record(sessions: &[&str]) -> RunRecord {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use na_cache::SealedPart;
 use na_model::TableName;
 use rayon::prelude::*;
 
@@ -54,7 +55,7 @@ impl<'a> ExportSteps<'a> {
 
     /// Writes the long tables that are not up to date, and adds what the user should know.
     pub(super) fn write_long_tables(
-        &self,
+        &'a self,
         expected: &BTreeMap<TableName, Expected>,
         commits: &mut BackgroundCommit<'_, 'a>,
         notes: &mut Vec<String>,
@@ -75,19 +76,39 @@ impl<'a> ExportSteps<'a> {
                     total,
                 });
             }
+            // Where the cache stays, and where others see the store change at once, parts stay where they are.
+            let stay = self.request.keep_cache || self.request.takes_away();
+            let parts = Some(&self.holdings.parts).filter(|_| !stay);
             let written = writers.par_iter().map(|writer| {
-                let _open = writer.merge().old.as_ref().map(|old| old.file.opened()).transpose()?;
-                writer.write(self.to, self.cache)
+                let open = writer.merge().files.iter().map(|file| file.long.file.opened());
+                let _open = open.collect::<Result<Vec<_>, StoreError>>()?;
+                writer.write(self.to, self.cache, parts)
             });
             let written = written.collect::<Result<Vec<WrittenTable<'a>>, StoreError>>()?;
-            for (writer, WrittenTable { file, written, notes: of_table }) in writers.iter().zip(written) {
+            for (writer, table) in writers.iter().zip(written) {
+                let WrittenTable { file, written, state, renamed, notes: of_table } = table;
                 notes.extend(of_table);
-                let table = UnsyncedTable { file: file.opened()?.closed(), written };
-                unsynced.insert(writer.merge().table.clone(), table);
-                commits.add(|| file.commit())?;
+                let table = writer.merge().table.clone();
+                let unsynced_file = UnsyncedTable { file: file.opened()?.closed(), written };
+                unsynced.insert(table.clone(), unsynced_file);
+                let record = move || self.record_export(&table, &state, renamed.as_ref());
+                commits.add(|| file.commit_after(record))?;
             }
         }
         Ok(unsynced)
+    }
+
+    /// Records which file has the rows of the cache's parts, before it gets its name.
+    fn record_export(
+        &self,
+        table: &TableName,
+        state: &str,
+        renamed: Option<&SealedPart>,
+    ) -> Result<(), StoreError> {
+        if self.holdings.parts.has_table(table) {
+            self.cache.record_export(table, state, renamed)?;
+        }
+        Ok(())
     }
 
     /// Opens and verifies the long tables: features are made from what was read back and found complete.

@@ -6,11 +6,13 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use na_model::Compression;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::errors::Result as ParquetResult;
@@ -30,6 +32,7 @@ use crate::format::file_state::FileHash;
 use crate::format::footer::{MAGIC, chunk_entry, footer, group_entry, middle};
 use crate::format::kept_chunks::KeptChunks;
 use crate::format::key_value_metadata as keys;
+use crate::format::page_compression::compress;
 use crate::format::parquet_file::ParquetFile;
 
 /// Bytes written at once.
@@ -45,7 +48,7 @@ pub(crate) enum KeptColumn {
 
 /// A Parquet file that is being written.
 pub(crate) struct ParquetWriter<'a> {
-    atomic: AtomicFile<'a>,
+    target: Target<'a>,
     file: BufWriter<File>,
     encoder: ColumnEncoder,
     key_values: Vec<KeyValue>,
@@ -54,8 +57,39 @@ pub(crate) struct ParquetWriter<'a> {
     hashes: Vec<u32>,
     /// Bytes so far.
     position: u64,
-    /// The end of what the file has in common with another. 0 if there is none.
-    shared: u64,
+    /// What the file has in common with another, where that is.
+    shared: Option<SharedStart>,
+}
+
+/// Where a writer's bytes go.
+enum Target<'a> {
+    File(AtomicFile<'a>),
+    /// A part: row groups whose footers are elsewhere.
+    Part(PathBuf),
+}
+
+/// The first bytes of a file, which another file has, too.
+struct SharedStart {
+    path: PathBuf,
+    end: u64,
+}
+
+/// What a footer would say of the row groups that were just added to a part.
+pub(crate) struct SealedGroups {
+    /// Compressed with zstd.
+    pub(crate) footer: Bytes,
+    /// The length of the part with them, bytes.
+    pub(crate) length: u64,
+}
+
+impl Target<'_> {
+    /// The path that tells the user which file it is.
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(atomic) => atomic.path(),
+            Self::Part(path) => path,
+        }
+    }
 }
 
 impl<'a> ParquetWriter<'a> {
@@ -80,17 +114,8 @@ impl<'a> ParquetWriter<'a> {
         compression: Compression,
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
-        let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
-        let name = file_name.to_string_lossy().into_owned();
-        let mut key_values: Vec<KeyValue> =
-            key_values.iter().map(|(key, value)| entry(key, value.clone())).collect();
-        key_values.push(entry(keys::FILE, name));
-        key_values.push(entry(ARROW_SCHEMA_META_KEY, encode_arrow_schema(schema)));
-        let encoder = ColumnEncoder::new(schema, compression).map_err(StoreError::parquet(path))?;
         let (atomic, file) = AtomicFile::create(path, changes)?;
-        let file = BufWriter::with_capacity(BUFFER, file);
-        let (groups, hashes) = (Vec::new(), Vec::new());
-        let mut writer = Self { atomic, file, encoder, key_values, groups, hashes, position: 0, shared: 0 };
+        let mut writer = Self::new(Target::File(atomic), path, file, schema, compression, key_values)?;
         match old.filter(|(_, kept)| !(kept.leaves_gaps() && changes.takes_away())) {
             Some((old, kept)) => writer.begin_as(old, &kept)?,
             None => writer.write(MAGIC)?,
@@ -98,11 +123,69 @@ impl<'a> ParquetWriter<'a> {
         Ok(writer)
     }
 
+    /// Begins a part, in a file that does not exist yet.
+    pub(crate) fn create_part(
+        part: &Path,
+        schema: &SchemaRef,
+        compression: Compression,
+        key_values: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
+        let file = File::options().write(true).create_new(true).mode(0o600).open(part);
+        let file = file.map_err(StoreError::io("create", part))?;
+        let target = Target::Part(part.to_owned());
+        let mut writer = Self::new(target, part, file, schema, compression, key_values)?;
+        writer.write(MAGIC)?;
+        Ok(writer)
+    }
+
+    /// Goes on with a part, of which `length` bytes are sealed, until it is the file at `path`. What is sealed stays as it is.
+    pub(crate) fn go_on(
+        (part, length): (&Path, u64),
+        path: &Path,
+        changes: &'a FileChanges,
+        schema: &SchemaRef,
+        compression: Compression,
+        key_values: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
+        let (atomic, mut file) = AtomicFile::go_on(part, path, changes)?;
+        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(StoreError::io("write", part))?;
+        let mut writer = Self::new(Target::File(atomic), path, file, schema, compression, key_values)?;
+        writer.position = length;
+        writer.shared = Some(SharedStart { path: part.to_owned(), end: length });
+        Ok(writer)
+    }
+
+    fn new(
+        target: Target<'a>,
+        path: &Path,
+        file: File,
+        schema: &SchemaRef,
+        compression: Compression,
+        key_values: &[(&str, String)],
+    ) -> Result<Self, StoreError> {
+        let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
+        let name = file_name.to_string_lossy().into_owned();
+        let mut key_values: Vec<KeyValue> =
+            key_values.iter().map(|(key, value)| entry(key, value.clone())).collect();
+        key_values.push(entry(keys::FILE, name));
+        key_values.push(entry(ARROW_SCHEMA_META_KEY, encode_arrow_schema(schema)));
+        let encoder = ColumnEncoder::new(schema, compression).map_err(StoreError::parquet(path))?;
+        let file = BufWriter::with_capacity(BUFFER, file);
+        let (groups, hashes) = (Vec::new(), Vec::new());
+        Ok(Self { target, file, encoder, key_values, groups, hashes, position: 0, shared: None })
+    }
+
     fn begin_as(&mut self, old: &ParquetFile, kept: &KeptChunks) -> Result<(), StoreError> {
         old.copy_start(kept.end, self.file.get_ref())?;
-        blank(self.file.get_ref(), &kept.dead).map_err(StoreError::io("write", self.atomic.path()))?;
-        (self.position, self.shared) = (kept.end, kept.end);
+        blank(self.file.get_ref(), &kept.dead).map_err(StoreError::io("write", self.path()))?;
+        self.position = kept.end;
+        self.shared = Some(SharedStart { path: old.path().to_owned(), end: kept.end });
         Ok(())
+    }
+
+    fn path(&self) -> &Path {
+        self.target.path()
     }
 
     /// Writes a row group. `column` gives the parts of the column with an index. Columns are encoded in parallel.
@@ -110,7 +193,7 @@ impl<'a> ParquetWriter<'a> {
         &mut self,
         column: impl Fn(usize) -> Result<Vec<ArrayRef>, StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let path = self.atomic.path();
+        let path = self.path();
         let columns = self.encoder.columns().map_err(StoreError::parquet(path))?;
         let chunks = columns
             .into_par_iter()
@@ -130,7 +213,7 @@ impl<'a> ParquetWriter<'a> {
         };
         let chunks = self.short_chunks(|index, descriptor| {
             let chunk = encode(Arc::clone(descriptor), Arc::clone(properties), &column(index)?);
-            chunk.map_err(StoreError::parquet(self.atomic.path()))
+            chunk.map_err(StoreError::parquet(self.path()))
         })?;
         self.append_group(chunks)
     }
@@ -144,7 +227,7 @@ impl<'a> ParquetWriter<'a> {
         rows: &[SplicedRows],
         column: impl Fn(usize) -> Result<NewColumn, StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let path = self.atomic.path();
+        let path = self.path();
         let properties = self.encoder.of_short_columns();
         let properties =
             properties.ok_or_else(|| StoreError::damaged(path, "it is not compressed with zstd"))?;
@@ -170,7 +253,7 @@ impl<'a> ParquetWriter<'a> {
 
     /// Writes a batch as a row group.
     pub(crate) fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        let path = self.atomic.path().to_owned();
+        let path = self.path().to_owned();
         let missing = || StoreError::damaged(&path, "a column is missing");
         self.write_group(|index| {
             batch.columns().get(index).map(|column| vec![Arc::clone(column)]).ok_or_else(missing)
@@ -185,7 +268,7 @@ impl<'a> ParquetWriter<'a> {
         row_group: usize,
         columns: &[KeptColumn],
     ) -> Result<(), StoreError> {
-        let failed = StoreError::parquet(self.atomic.path());
+        let failed = StoreError::parquet(self.path());
         let encoders = self.encoder.columns().map_err(&failed)?.into_par_iter();
         let new = encoders.zip(columns).map(|(encoder, column)| match column {
             KeptColumn::Same(_) => Ok(None),
@@ -214,7 +297,8 @@ impl<'a> ParquetWriter<'a> {
     ) -> Result<ColumnChunkMetaData, StoreError> {
         let chunk = other.chunk_entry(row_group, in_other)?;
         let (start, length) = chunk.byte_range();
-        match other.hash(row_group, in_other).filter(|_| start + length <= self.shared) {
+        let is_here = |shared: &SharedStart| shared.path == other.path() && start + length <= shared.end;
+        match other.hash(row_group, in_other).filter(|_| self.shared.as_ref().is_some_and(is_here)) {
             Some(hash) => self.enter(chunk, index, start, hash),
             None => self.append_chunk(&other.chunk(row_group, in_other)?, chunk, index),
         }
@@ -248,21 +332,21 @@ impl<'a> ParquetWriter<'a> {
     ) -> Result<ColumnChunkMetaData, StoreError> {
         self.hashes.push(hash);
         let column = self.encoder.descriptor().columns().get(index).ok_or_else(|| self.lacks(index))?;
-        chunk_entry(metadata, column, start).map_err(StoreError::parquet(self.atomic.path()))
+        chunk_entry(metadata, column, start).map_err(StoreError::parquet(self.path()))
     }
 
     fn end_group(&mut self, entries: Vec<ColumnChunkMetaData>) -> Result<(), StoreError> {
         let group = group_entry(self.encoder.descriptor(), entries, self.groups.len());
-        self.groups.push(group.map_err(StoreError::parquet(self.atomic.path()))?);
+        self.groups.push(group.map_err(StoreError::parquet(self.path()))?);
         Ok(())
     }
 
     fn lacks(&self, column: usize) -> StoreError {
-        StoreError::damaged(self.atomic.path(), format!("no column {column}"))
+        StoreError::damaged(self.path(), format!("no column {column}"))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file.write_all(bytes).map_err(StoreError::io("write", self.atomic.path()))?;
+        self.file.write_all(bytes).map_err(StoreError::io("write", self.path()))?;
         self.position += bytes.len() as u64;
         Ok(())
     }
@@ -282,6 +366,23 @@ impl<'a> ParquetWriter<'a> {
         self.key_values.push(entry(key, value));
     }
 
+    /// Ends the row groups that were added to a part: the next ones have a footer of their own.
+    pub(crate) fn seal(&mut self, index: String) -> Result<SealedGroups, StoreError> {
+        self.file.flush().map_err(StoreError::io("write", self.path()))?;
+        let (groups, hashes) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.hashes));
+        let mut key_values = self.key_values.clone();
+        key_values.push(entry(keys::INDEX, index));
+        key_values.push(entry(keys::CHUNKS, chunk_hashes::to_text(&groups, &hashes)));
+        let footer = footer(self.encoder.descriptor(), groups, key_values, created_by());
+        let footer = footer.and_then(|footer| compress(&footer));
+        Ok(SealedGroups { footer: footer.map_err(StoreError::parquet(self.path()))?, length: self.position })
+    }
+
+    /// Makes durable what was sealed.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.file.get_ref().sync_data().map_err(StoreError::io("sync", self.path()))
+    }
+
     /// Writes the footer and commits the file.
     pub(crate) fn commit(self) -> Result<(), StoreError> {
         self.finish()?.commit()
@@ -289,17 +390,18 @@ impl<'a> ParquetWriter<'a> {
 
     /// Writes the footer.
     pub(crate) fn finish(mut self) -> Result<FinishedFile<'a>, StoreError> {
-        let failed = StoreError::parquet(self.atomic.path());
         self.pad()?;
         self.add_key_value(keys::CHUNKS, chunk_hashes::to_text(&self.groups, &self.hashes));
-        // As parquet-java reads it: of a program that it does not understand, it takes no statistics.
-        let created_by = format!("neuroalign version {}", keys::PROGRAM_VERSION);
         let (groups, key_values) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.key_values));
-        let footer = footer(self.encoder.descriptor(), groups, key_values, created_by).map_err(failed)?;
+        let footer = footer(self.encoder.descriptor(), groups, key_values, created_by());
+        let footer = footer.map_err(StoreError::parquet(self.path()))?;
         self.write(&footer)?;
+        let Target::File(atomic) = self.target else {
+            return Err(StoreError::damaged(self.target.path(), "a part is no file of the store"));
+        };
         let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
-        let file = file.map_err(StoreError::io("write", self.atomic.path()))?;
-        Ok(FinishedFile { atomic: self.atomic, file, hash: FileHash::of_footer(&footer) })
+        let file = file.map_err(StoreError::io("write", atomic.path()))?;
+        Ok(FinishedFile { atomic, file, hash: FileHash::of_footer(&footer) })
     }
 
     /// Lengthens the file, if need be, until the middle of each row group is within it. See [`middle`].
@@ -328,8 +430,21 @@ impl FinishedFile<'_> {
 
     /// Syncs the file and renames it, or holds it back.
     pub(crate) fn commit(self) -> Result<(), StoreError> {
-        self.atomic.commit(self.file, self.hash)
+        self.commit_after(|| Ok(()))
     }
+
+    /// The same, with a step between the sync and the rename.
+    pub(crate) fn commit_after(
+        self,
+        step: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.atomic.commit(self.file, self.hash, step)
+    }
+}
+
+/// As parquet-java reads it: of a program that it does not understand, it takes no statistics.
+fn created_by() -> String {
+    format!("neuroalign version {}", keys::PROGRAM_VERSION)
 }
 
 fn entry(key: &str, value: String) -> KeyValue {

@@ -50,8 +50,13 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Adds a row range of another index, which is of the file at `path`, as one of `row_group`. All ranges that are added so are
-    /// of the same index.
+    /// Turns to another index, of which row ranges follow.
+    pub(crate) fn turn_to_index(&mut self) {
+        self.carried.clear();
+    }
+
+    /// Adds a row range of another index, which is of the file at `path`, as one of `row_group`. Successive ranges are of the same
+    /// index, unless [`IndexBuilder::turn_to_index`] is between them.
     pub(crate) fn add_row_range(
         &mut self,
         of: &LongIndex,

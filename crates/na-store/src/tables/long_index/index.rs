@@ -37,11 +37,15 @@ impl LongIndex {
         RegionSet::new(regions.filter_map(|region| self.regions.get(*region)).cloned())
     }
 
+    /// The row ranges of a row group, as indices in [`LongIndex::row_ranges`].
+    pub(crate) fn row_range_indices_of(&self, row_group: usize) -> Range<usize> {
+        let first = self.row_ranges.partition_point(|range| range.row_group < row_group);
+        first..self.row_ranges.partition_point(|range| range.row_group <= row_group)
+    }
+
     /// The row ranges of a row group.
     pub(crate) fn row_ranges_of(&self, row_group: usize) -> &[RowRange] {
-        let first = self.row_ranges.partition_point(|range| range.row_group < row_group);
-        let ranges = self.row_ranges.get(first..).unwrap_or(&[]);
-        ranges.get(..ranges.partition_point(|range| range.row_group == row_group)).unwrap_or(&[])
+        self.row_ranges.get(self.row_range_indices_of(row_group)).unwrap_or(&[])
     }
 
     /// The number of rows of a row group.

@@ -1,0 +1,204 @@
+//! The parts of a cache: where the rows are that were sealed while others were loaded.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use na_cache::{Cache, CachedTableInfo, CachedUnit, PartExport, SealKey, SealedPart};
+use na_model::{Session, TableName, Unit};
+
+use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
+use crate::format::locked::locked;
+use crate::format::parquet_file::ParquetFile;
+use crate::format::parquet_reader::ParquetReader;
+use crate::format::positioned_file::PositionedFile;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_file::LongFile;
+
+/// The row groups of one sealing, as a file of their own.
+#[derive(Clone)]
+pub(crate) struct SealedFile {
+    pub(crate) seal: SealKey,
+    /// Its path is that of the part.
+    pub(crate) long: Arc<LongFile>,
+}
+
+/// Where the rows of a part are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Whereabouts {
+    /// In the file with this path: its own, or that of the long table, if the part was given its name.
+    At(PathBuf),
+    /// In the exported file of their long table, which counts beside the cache.
+    Exported,
+    Lost,
+}
+
+/// The parts of a cache.
+#[derive(Default)]
+pub(crate) struct SealedParts {
+    parts: Vec<(SealedPart, Whereabouts)>,
+    /// By sealing, as an index of `parts`.
+    of_seals: HashMap<SealKey, usize>,
+    /// What was opened so far.
+    opened: Mutex<BTreeMap<TableName, Vec<SealedFile>>>,
+}
+
+impl SealedParts {
+    /// Looks where the parts of a cache are. `exported` is the store whose files count beside them; `None` if none do.
+    ///
+    /// # Errors
+    /// A cache or store that cannot be read.
+    pub(crate) fn find(
+        cache: &Cache,
+        output: &Path,
+        exported: Option<&ExistingStore>,
+    ) -> Result<Self, StoreError> {
+        let mut parts = Vec::new();
+        for part in cache.parts()? {
+            let whereabouts = whereabouts(&part, output, exported)?;
+            parts.push((part, whereabouts));
+        }
+        let seals = parts
+            .iter()
+            .enumerate()
+            .flat_map(|(index, (part, _))| part.seals.iter().map(move |seal| (*seal, index)));
+        let of_seals = seals.collect();
+        Ok(Self { parts, of_seals, opened: Mutex::default() })
+    }
+
+    fn whereabouts_of(&self, info: &CachedTableInfo) -> Option<&Whereabouts> {
+        let seal = info.seal?;
+        let part = self.of_seals.get(&seal).and_then(|index| self.parts.get(*index));
+        Some(part.map_or(&Whereabouts::Lost, |(_, whereabouts)| whereabouts))
+    }
+
+    /// Whether the rows of a cached table are in the exported file of their long table already.
+    pub(crate) fn is_exported(&self, info: &CachedTableInfo) -> bool {
+        self.whereabouts_of(info) == Some(&Whereabouts::Exported)
+    }
+
+    /// Takes out the units of which rows are lost, and returns them: they are to be loaded again.
+    pub(crate) fn take_out_lost(&self, units: &mut Vec<CachedUnit>) -> Vec<Unit> {
+        let is_lost = |unit: &CachedUnit| {
+            unit.tables.iter().any(|info| self.whereabouts_of(info) == Some(&Whereabouts::Lost))
+        };
+        units.extract_if(.., |unit| is_lost(unit)).map(|unit| unit.unit).collect()
+    }
+
+    /// The sealings whose rows are nowhere.
+    pub(crate) fn lost(&self) -> Vec<SealKey> {
+        let lost = self.parts.iter().filter(|(_, whereabouts)| *whereabouts == Whereabouts::Lost);
+        lost.flat_map(|(part, _)| part.seals.iter().copied()).collect()
+    }
+
+    /// The parts whose rows are not in exported files, with the files that have them.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&SealedPart, &Path)> {
+        self.parts.iter().filter_map(|(part, whereabouts)| match whereabouts {
+            Whereabouts::At(path) => Some((part, path.as_path())),
+            Whereabouts::Exported | Whereabouts::Lost => None,
+        })
+    }
+
+    /// Whether a long table has parts, wherever their rows are.
+    pub(crate) fn has_table(&self, table: &TableName) -> bool {
+        self.parts.iter().any(|(part, _)| part.table == *table)
+    }
+
+    /// Whether a part was given the name of a long table's file.
+    pub(crate) fn are_renamed(&self, output: &Path) -> bool {
+        self.parts().any(|(part, path)| *path != part.path_in(output))
+    }
+
+    /// The sessions that any part has rows of, also those that do not count any more. Whoever writes takes damaged parts out.
+    ///
+    /// # Errors
+    /// A file or cache that cannot be read.
+    pub(crate) fn sessions(&self, cache: &Cache) -> Result<BTreeSet<Session>, StoreError> {
+        let mut sessions = BTreeSet::new();
+        for (part, path) in self.parts() {
+            match open_part(part, path, cache) {
+                Err(StoreError::Damaged { .. }) => {}
+                files => files?.iter().for_each(|of| sessions.extend(of.long.index.sessions.iter().cloned())),
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// The part of which a sealing is, with the file that has its rows.
+    pub(crate) fn part_of(&self, seal: SealKey) -> Option<(&SealedPart, &Path)> {
+        self.parts().find(|(part, _)| part.seals.contains(&seal))
+    }
+
+    /// The sealings of a long table whose rows are in parts, in their order.
+    ///
+    /// # Errors
+    /// A part or cache that cannot be read.
+    pub(crate) fn files_of(&self, table: &TableName, cache: &Cache) -> Result<Vec<SealedFile>, StoreError> {
+        if let Some(known) = locked(&self.opened).get(table) {
+            return Ok(known.clone());
+        }
+        let mut files = Vec::new();
+        for (part, path) in self.parts().filter(|(part, _)| part.table == *table) {
+            files.extend(open_part(part, path, cache)?);
+        }
+        locked(&self.opened).insert(table.clone(), files.clone());
+        Ok(files)
+    }
+}
+
+fn whereabouts(
+    part: &SealedPart,
+    output: &Path,
+    exported: Option<&ExistingStore>,
+) -> Result<Whereabouts, StoreError> {
+    if let Some(store) = exported.filter(|_| !part.exports.is_empty())
+        && let Some(file) = store.long_reader(&part.table)?
+        && is_export(file.file(), part, |_| true)
+    {
+        return Ok(Whereabouts::Exported);
+    }
+    let path = part.path_in(output);
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.len() >= part.length => return Ok(Whereabouts::At(path)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(StoreError::io("look at", &path)(error));
+        }
+        _ => {}
+    }
+    let table = output.join(part.table.file_path());
+    let begins_as_part = |export: &PartExport| export.begins_as_part;
+    if part.exports.iter().any(begins_as_part)
+        && let Some(file) = ParquetFile::open(&table)?
+        && is_export(&file, part, begins_as_part)
+    {
+        return Ok(Whereabouts::At(table));
+    }
+    Ok(Whereabouts::Lost)
+}
+
+/// Whether the file of a long table has the rows of a part, by an export of a kind.
+fn is_export(file: &ParquetFile, part: &SealedPart, is_wanted: impl Fn(&PartExport) -> bool) -> bool {
+    let state = file.key_value(keys::STATE).filter(|_| !file.has_notes_of_another());
+    state.is_some_and(|state| part.exports.iter().any(|export| export.state == state && is_wanted(export)))
+}
+
+/// Opens the sealings of a part, in the file that has them.
+///
+/// # Errors
+/// A file or cache that cannot be read.
+pub(crate) fn open_part(
+    part: &SealedPart,
+    path: &Path,
+    cache: &Cache,
+) -> Result<Vec<SealedFile>, StoreError> {
+    let start = PositionedFile::open_start(path, part.length).map_err(StoreError::io("open", path))?;
+    let open = |seal: &SealKey| {
+        let file = ParquetFile::of_part(start.clone(), path, &cache.footer_of(*seal)?)?;
+        let long = LongFile::read(&part.table, ParquetReader::of(file)?)?;
+        Ok(SealedFile { seal: *seal, long: Arc::new(long) })
+    };
+    part.seals.iter().map(open).collect()
+}

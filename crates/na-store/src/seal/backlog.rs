@@ -1,0 +1,166 @@
+//! How many committed rows wait to be sealed. Who commits more than the sealer keeps up with waits for it.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use na_model::Modality;
+
+use crate::format::locked::locked;
+
+/// Rows that wait, of each modality.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    modalities: [WaitingRows; Modality::ALL.len()],
+    /// Nothing more is committed.
+    has_ended: bool,
+    /// Nothing more is sealed.
+    is_over: bool,
+}
+
+impl Backlog {
+    /// Adds rows of a unit that was committed, and waits while there are too many.
+    pub(crate) fn add(&self, modality: Modality, rows: usize) {
+        let mut waiting = locked(&self.waiting);
+        waiting.of(modality).rows += rows;
+        self.changed.notify_all();
+        while waiting.of(modality).is_too_much() && !waiting.is_over {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes rows away that are sealed, or are not going to be.
+    pub(crate) fn remove(&self, modality: Modality, rows: usize) {
+        let mut waiting = locked(&self.waiting);
+        let of = waiting.of(modality);
+        of.rows = of.rows.saturating_sub(rows);
+        self.changed.notify_all();
+    }
+
+    /// Sets how many rows wait, once they were counted.
+    pub(crate) fn correct(&self, modality: Modality, rows: usize) {
+        locked(&self.waiting).of(modality).rows = rows;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a modality of which enough rows wait, and returns it with what is enough. `None` once nothing more is committed and
+    /// less waits.
+    pub(crate) fn next(
+        &self,
+        enough: impl Iterator<Item = (Modality, usize)> + Clone,
+    ) -> Option<(Modality, usize)> {
+        let mut waiting = locked(&self.waiting);
+        enough.clone().for_each(|(modality, enough)| waiting.of(modality).enough = enough);
+        self.changed.notify_all();
+        loop {
+            if let Some(next) =
+                enough.clone().find(|(modality, enough)| waiting.of(*modality).rows >= *enough)
+            {
+                return Some(next);
+            }
+            if waiting.has_ended {
+                return None;
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing more is committed.
+    pub(crate) fn end(&self) {
+        locked(&self.waiting).has_ended = true;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more is sealed: nobody waits for it.
+    pub(crate) fn give_up(&self) {
+        locked(&self.waiting).is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether nothing more is sealed.
+    pub(crate) fn is_over(&self) -> bool {
+        locked(&self.waiting).is_over
+    }
+}
+
+#[derive(Default)]
+struct WaitingRows {
+    rows: usize,
+    /// How many are sealed at once. 0 before the sealer has begun.
+    enough: usize,
+}
+
+impl WaitingRows {
+    /// More than what is being sealed, and half as much again.
+    fn is_too_much(&self) -> bool {
+        self.rows > self.enough.saturating_add(self.enough / 2)
+    }
+}
+
+impl Waiting {
+    #[expect(clippy::indexing_slicing, reason = "there is a place for each modality")]
+    fn of(&mut self, modality: Modality) -> &mut WaitingRows {
+        &mut self.modalities[modality as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const WINDOW: [(Modality, usize); 2] = [(Modality::Anatomical, 10), (Modality::Diffusion, 20)];
+
+    #[test]
+    fn who_commits_waits_for_the_sealer_and_never_longer() {
+        let backlog = Backlog::default();
+        let committed = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for _ in 0..40 {
+                    committed.fetch_add(1, Ordering::SeqCst);
+                    backlog.add(Modality::Anatomical, 1);
+                }
+                backlog.end();
+            });
+            let mut sealed = 0;
+            while let Some((modality, rows)) = backlog.next(WINDOW.into_iter()) {
+                assert_eq!((modality, rows), WINDOW[0]);
+                assert!(
+                    committed.load(Ordering::SeqCst) <= sealed + 16,
+                    "one and a half windows, and one that waits"
+                );
+                sealed += rows;
+                backlog.remove(modality, rows);
+            }
+            assert_eq!((sealed, committed.load(Ordering::SeqCst)), (40, 40));
+            writer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn nobody_waits_for_a_sealer_that_gave_up() {
+        let backlog = Backlog::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| backlog.add(Modality::Diffusion, 1_000_000));
+            backlog.give_up();
+        });
+        backlog.add(Modality::Diffusion, 1_000_000);
+        assert!(backlog.is_over());
+    }
+
+    #[test]
+    fn less_than_a_window_stays() {
+        let backlog = Backlog::default();
+        backlog.correct(Modality::Diffusion, 39);
+        backlog.end();
+        assert_eq!(backlog.next(WINDOW.into_iter()), Some(WINDOW[1]));
+        backlog.remove(Modality::Diffusion, 20);
+        assert_eq!(backlog.next(WINDOW.into_iter()), None);
+    }
+}

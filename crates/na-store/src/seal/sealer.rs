@@ -1,0 +1,229 @@
+//! Seals what a load commits while it goes on.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use na_cache::{Cache, CacheError, CachedUnit, EncodedUnit, OwnedCache, RunRecord};
+use na_model::{Modality, Session, TableName};
+
+use crate::error::StoreError;
+use crate::format::file_changes::FileChanges;
+use crate::format::locked::locked;
+use crate::seal::backlog::Backlog;
+use crate::seal::sealing::Sealing;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::metadata::table::MetadataTable;
+use crate::tables::session_rows::ROW_GROUP;
+use crate::tables::tiv::TivTable;
+
+/// Rows that are sealed at once, at least: fewer would make row groups that are read slowly.
+const FEWEST_ROWS: usize = ROW_GROUP / 4;
+
+/// For each row that is sealed at once, so many are sealed already: the cache stays a small share of what it becomes.
+const SEALED_BEFORE: usize = 16;
+
+/// Tables of a unit above which more of them count as more rows.
+const MANY_TABLES: usize = 64;
+
+/// Units that are listed at once.
+const UNITS_AT_ONCE: usize = 64;
+
+/// Seals what a load commits, in windows of some sessions, on a thread of its own. The cache's database then has little more than
+/// a window; the rest is in parts.
+pub struct Sealer<'a> {
+    sealing: Mutex<Sealing<'a>>,
+    cache: &'a OwnedCache<'a>,
+    backlog: Arc<Backlog>,
+    /// Rows of a window. `None` for the default.
+    window: Option<usize>,
+}
+
+/// Tells a [`Sealer`] what was committed.
+#[derive(Clone)]
+pub struct Committed(Arc<Backlog>);
+
+impl Committed {
+    /// A unit was committed. Waits while more is committed than the sealer keeps up with.
+    pub fn unit(&self, unit: &EncodedUnit) {
+        self.0
+            .add(unit.unit.modality, weight(unit.tables.iter().map(|table| (table.table(), table.n_rows()))));
+    }
+
+    /// Nothing more is committed.
+    pub fn end(&self) {
+        self.0.end();
+    }
+
+    /// Whether nothing more is sealed: a sealing failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.0.is_over()
+    }
+}
+
+impl<'a> Sealer<'a> {
+    /// A sealer for a load into `cache`. `store` is what the load adds to, `None` if it begins anew; `sessions` are all that it is
+    /// going to have; `window` is the number of rows that are sealed at once, `None` for what is best.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn new(
+        cache: &'a OwnedCache<'a>,
+        store: Option<&'a ExistingStore>,
+        record: &RunRecord,
+        sessions: &HashSet<Session>,
+        window: Option<usize>,
+    ) -> Result<Self, StoreError> {
+        let window = window.map(|rows| rows.max(1));
+        let output = cache.output();
+        let (stored, volumes) = match store {
+            Some(_) => (MetadataTable::read(output)?, TivTable::read(output)?),
+            None => (MetadataTable::default(), TivTable::default()),
+        };
+        let sessions = stored.sessions.iter().chain(sessions).cloned().collect();
+        let metadata = Arc::new(MetadataTable::merge(stored, &record.listing, &sessions));
+        let changes = FileChanges::of(cache.lock());
+        let compression = record.settings.compression;
+        let parts = Vec::new();
+        let sealing = Sealing {
+            cache,
+            store,
+            compression,
+            changes,
+            metadata,
+            volumes,
+            in_store: HashMap::new(),
+            parts,
+        };
+        Ok(Self { sealing: Mutex::new(sealing), cache, backlog: Arc::default(), window })
+    }
+
+    /// What is to be told of commits.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        Committed(Arc::clone(&self.backlog))
+    }
+
+    /// Seals until [`Committed::end`]. Less than a window stays in the database.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read or written. Units are safe, and nothing more is sealed.
+    pub fn run(&self) -> Result<(), StoreError> {
+        // Also where it panics: who commits must not wait for ever.
+        let _over = GivesUp(&self.backlog);
+        self.seal_all()
+    }
+
+    fn seal_all(&self) -> Result<(), StoreError> {
+        let mut windows = Modality::ALL.map(|_| Windows::default());
+        for modality in Modality::ALL {
+            self.backlog.correct(modality, self.unsealed(modality)?);
+        }
+        let enough = |windows: &Windows| {
+            let share = windows.sealed / SEALED_BEFORE;
+            self.window.unwrap_or_else(|| share.clamp(FEWEST_ROWS, ROW_GROUP))
+        };
+        while let Some((modality, rows)) =
+            self.backlog.next(Modality::ALL.into_iter().zip(windows.iter().map(enough)))
+        {
+            if self.cache.lock().cancel().is_asked() {
+                return Err(CacheError::Stopped.into());
+            }
+            let Some(windows) = windows.get_mut(modality as usize) else { break };
+            // A unit that is replaced meanwhile stays readable, and its rows do not count.
+            let Some(snapshot) = Cache::snapshot(self.cache.output())? else { break };
+            let (units, last, n_rows) = next_window(&snapshot, windows.last.as_ref(), modality, rows)?;
+            if n_rows < rows {
+                // Units that were replaced meanwhile had been counted, too.
+                self.backlog.correct(modality, n_rows);
+                continue;
+            }
+            windows.last = last;
+            windows.sealed += n_rows;
+            locked(&self.sealing).seal(&snapshot, units)?;
+            drop(snapshot);
+            self.backlog.remove(modality, n_rows);
+            // While nobody of this program reads.
+            self.cache.empty_log()?;
+        }
+        Ok(())
+    }
+}
+
+impl Sealer<'_> {
+    /// The weight of what an earlier run left in the database.
+    fn unsealed(&self, modality: Modality) -> Result<usize, StoreError> {
+        let (mut last, mut rows): (Option<CachedUnit>, usize) = (None, 0);
+        loop {
+            let units = self.cache.units_after(last.as_ref(), modality, UNITS_AT_ONCE)?;
+            rows += units.iter().map(unsealed_weight).sum::<usize>();
+            match units.into_iter().next_back() {
+                None => return Ok(rows),
+                unit => last = unit,
+            }
+        }
+    }
+}
+
+/// Ends the waiting for a sealer that goes away.
+struct GivesUp<'b>(&'b Backlog);
+
+impl Drop for GivesUp<'_> {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
+/// The windows of a modality so far.
+#[derive(Default)]
+struct Windows {
+    /// The last unit that was in one.
+    last: Option<CachedUnit>,
+    /// The weight of its units.
+    sealed: usize,
+}
+
+/// The next units of a modality with rows in the database, about so many rows; the last unit looked at; and the rows that they have.
+fn next_window(
+    cache: &Cache,
+    after: Option<&CachedUnit>,
+    modality: Modality,
+    rows: usize,
+) -> Result<(Vec<CachedUnit>, Option<CachedUnit>, usize), StoreError> {
+    let (mut units, mut last, mut n_rows) = (Vec::new(), after.cloned(), 0);
+    while n_rows < rows {
+        let next = cache.units_after(last.as_ref(), modality, UNITS_AT_ONCE)?;
+        if next.is_empty() {
+            break;
+        }
+        for unit in next {
+            if n_rows >= rows {
+                break;
+            }
+            let of_unit = unsealed_weight(&unit);
+            last = Some(unit.clone());
+            if of_unit > 0 {
+                n_rows += of_unit;
+                units.push(unit);
+            }
+        }
+    }
+    Ok((units, last, n_rows))
+}
+
+/// The weight of a unit's tables that are in the database.
+fn unsealed_weight(unit: &CachedUnit) -> usize {
+    let in_database = unit.tables.iter().filter(|info| info.seal.is_none());
+    weight(in_database.map(|info| (&info.table, info.n_rows)))
+}
+
+/// How much tables add to a window: the rows of the smallest long table, whose row group is not to be too small; more if there are
+/// very many tables.
+fn weight<'t>(tables: impl Iterator<Item = (&'t TableName, usize)>) -> usize {
+    let mut rows: BTreeMap<&TableName, usize> = BTreeMap::new();
+    for (table, n_rows) in tables {
+        *rows.entry(table).or_default() += n_rows;
+    }
+    let total: usize = rows.values().sum();
+    rows.into_values().min().unwrap_or(0).max(total / MANY_TABLES)
+}

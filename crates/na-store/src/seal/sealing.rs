@@ -1,0 +1,212 @@
+//! Seals a window of units: for each of their long tables, a row group in its part.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
+use na_model::{Compression, Modality, Removals, Session, TableName};
+use rayon::prelude::*;
+
+use crate::error::StoreError;
+use crate::format::file_changes::FileChanges;
+use crate::format::parquet_writer::SealedGroups;
+use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
+use crate::merge::replaced_maps::Replaced;
+use crate::merge::unit_sources::volumes_found;
+use crate::seal::part_writer::{PartWriter, sync_all};
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_schema::LongSchema;
+use crate::tables::metadata::table::MetadataTable;
+use crate::tables::row_groups::RowGroups;
+use crate::tables::tiv::TivTable;
+
+/// What sealed rows are made of, and the parts that they go to.
+pub(crate) struct Sealing<'a> {
+    pub(crate) cache: &'a OwnedCache<'a>,
+    /// `None` for a load that begins anew.
+    pub(crate) store: Option<&'a ExistingStore>,
+    pub(crate) compression: Compression,
+    pub(crate) changes: FileChanges,
+    pub(crate) metadata: Arc<MetadataTable>,
+    /// The store's.
+    pub(crate) volumes: TivTable,
+    /// The sessions that the store has rows of, once they were looked up.
+    pub(crate) in_store: HashMap<Modality, Arc<HashSet<Session>>>,
+    pub(crate) parts: Vec<PartWriter>,
+}
+
+/// Units whose rows of a long table have the same columns.
+struct SameColumns {
+    merge: LongMerge,
+    schema: LongSchema,
+    units: Vec<Arc<CachedUnit>>,
+}
+
+impl Sealing<'_> {
+    /// Seals those of the units that can be. Units of sessions that the store has stay as they are: a session is never split over
+    /// row groups.
+    ///
+    /// # Errors
+    /// A store or cache that cannot be read or written.
+    pub(crate) fn seal(&mut self, snapshot: &Cache, units: Vec<CachedUnit>) -> Result<(), StoreError> {
+        let mut units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
+        units.retain(|unit| unit.tables.iter().all(|info| info.seal.is_none()));
+        let in_store = self.sessions_in_store(&units)?;
+        units.retain(|unit| !in_store.contains(&unit.unit.session));
+        let tables = loop {
+            let tables = self.tables(snapshot, &units)?;
+            let mixed = tables.iter().filter(|same| !same.keep_their_types());
+            let mixed: HashSet<&Session> =
+                mixed.flat_map(|same| &same.units).map(|unit| &unit.unit.session).collect();
+            if mixed.is_empty() {
+                break tables;
+            }
+            units.retain(|unit| !mixed.contains(&unit.unit.session));
+        };
+        if units.is_empty() {
+            return Ok(());
+        }
+        let mut parts =
+            tables.iter().map(|same| self.part_for(same)).collect::<Result<Vec<PartWriter>, StoreError>>()?;
+        let cache = self.cache;
+        let add = |(same, part): (&SameColumns, &mut PartWriter)| {
+            part.add(cache, &same.merge.kind.region_key, |rows| same.add_to(rows, snapshot))
+        };
+        let groups = tables.par_iter().zip(&mut parts).map(add);
+        let groups = groups.collect::<Result<Vec<SealedGroups>, StoreError>>()?;
+        sync_all(&parts)?;
+        let seals = tables.iter().zip(&parts).zip(&groups);
+        let seals = seals.map(|((same, part), groups)| NewSeal {
+            part: &part.part,
+            length: groups.length,
+            footer: &groups.footer,
+            tables: same.infos().collect(),
+        });
+        self.cache.seal(&seals.collect::<Vec<_>>())?;
+        self.parts.extend(parts);
+        Ok(())
+    }
+
+    /// The sessions that the store has rows of, of the modality of these units, which is one.
+    fn sessions_in_store(&mut self, units: &[Arc<CachedUnit>]) -> Result<Arc<HashSet<Session>>, StoreError> {
+        let (Some(store), Some(first)) = (self.store, units.first()) else { return Ok(Arc::default()) };
+        let modality = first.unit.modality;
+        if let Some(known) = self.in_store.get(&modality) {
+            return Ok(Arc::clone(known));
+        }
+        let mut sessions = HashSet::new();
+        for table in store.long_tables()?.iter().filter(|table| table.modality() == modality) {
+            let long = store.long_file(table)?;
+            sessions.extend(long.iter().flat_map(|long| &long.index.sessions).cloned());
+        }
+        Ok(Arc::clone(self.in_store.entry(modality).or_insert(Arc::new(sessions))))
+    }
+
+    /// The long tables of units, each divided by its columns.
+    fn tables(&self, snapshot: &Cache, units: &[Arc<CachedUnit>]) -> Result<Vec<SameColumns>, StoreError> {
+        let mut by_table: BTreeMap<&TableName, Vec<AlikeUnits>> = BTreeMap::new();
+        for unit in units {
+            let names: BTreeSet<&TableName> = unit.tables.iter().map(|info| &info.table).collect();
+            for name in names {
+                let of_table = unit.tables.iter().filter(|info| info.table == *name);
+                let columns = of_table.map(|info| snapshot.columns_of(info));
+                let columns = columns.collect::<Result<Vec<SchemaRef>, CacheError>>()?;
+                let all = by_table.entry(name).or_default();
+                match all.iter_mut().find_map(|alike| Some((alike.joined(&columns)?, alike))) {
+                    Some((joined, alike)) => {
+                        alike.columns = joined;
+                        alike.units.push(Arc::clone(unit));
+                    }
+                    None => all.push(AlikeUnits { columns, units: vec![Arc::clone(unit)] }),
+                }
+            }
+        }
+        let facts = self.facts_of(units);
+        let divided = by_table
+            .into_iter()
+            .flat_map(|(name, all)| all.into_iter().map(move |alike| (name, alike.units)));
+        let same = |(name, units): (&TableName, Vec<Arc<CachedUnit>>)| {
+            let forms = snapshot.table_forms(units.iter().map(AsRef::as_ref))?;
+            let none = Replaced::leaving(&Removals::default());
+            let merge = LongMerge::new(name, TableFiles::default(), &none, &units, &forms, facts.clone());
+            Ok(SameColumns { schema: merge.columns(), merge, units })
+        };
+        divided.map(same).collect()
+    }
+
+    fn facts_of(&self, units: &[Arc<CachedUnit>]) -> SessionFacts {
+        let mut volumes = TivTable::default();
+        for session in units.iter().map(|unit| &unit.unit.session) {
+            if let Some(volume) = self.volumes.0.get(session) {
+                volumes.0.insert(session.clone(), *volume);
+            }
+        }
+        volumes.merge(volumes_found(units));
+        SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
+    }
+
+    /// The part to which rows go: one that is open, or else a new one.
+    fn part_for(&mut self, same: &SameColumns) -> Result<PartWriter, StoreError> {
+        let LongMerge { table, kind, .. } = &same.merge;
+        let schema = &same.schema.schema;
+        match self.parts.iter().position(|part| part.takes(table, schema)) {
+            Some(index) => Ok(self.parts.swap_remove(index)),
+            None => PartWriter::begin(self.cache, &self.changes, (table, kind), schema, self.compression),
+        }
+    }
+}
+
+impl SameColumns {
+    /// Whether no column gets another type than its files have: a whole number that other rows make a double would not be the
+    /// text that it is if later ones make it text.
+    fn keep_their_types(&self) -> bool {
+        self.merge.forms.iter().all(|form| self.schema.has_types_of(&form.columns))
+    }
+
+    fn add_to(&self, rows: &mut RowGroups<'_, '_>, cache: &Cache) -> Result<(), StoreError> {
+        self.units.iter().try_for_each(|unit| {
+            rows.add_session(&unit.unit.session, self.merge.cached_rows(cache, unit, &self.schema)?)
+        })
+    }
+
+    fn infos(&self) -> impl Iterator<Item = &CachedTableInfo> {
+        let tables = self.units.iter().flat_map(|unit| &unit.tables);
+        tables.filter(|info| info.table == self.merge.table)
+    }
+}
+
+/// Units whose rows of a long table have the same columns.
+struct AlikeUnits {
+    /// The columns of each map of the first unit. Where that has no value in one, those of a later unit.
+    columns: Vec<SchemaRef>,
+    units: Vec<Arc<CachedUnit>>,
+}
+
+impl AlikeUnits {
+    /// Their columns with those of another unit, map by map. `None` if these differ. A column without a value is like any other
+    /// of its name.
+    fn joined(&self, columns: &[SchemaRef]) -> Option<Vec<SchemaRef>> {
+        let all = self.columns.iter().zip(columns).filter(|_| self.columns.len() == columns.len());
+        let joined: Option<Vec<SchemaRef>> = all.map(|(own, others)| joined(own, others)).collect();
+        joined.filter(|joined| joined.len() == columns.len())
+    }
+}
+
+/// Columns of the same names and types, of which either may be without a value. `None` if they differ.
+fn joined(own: &SchemaRef, others: &SchemaRef) -> Option<SchemaRef> {
+    if Arc::ptr_eq(own, others) || own == others {
+        return Some(Arc::clone(own));
+    }
+    if own.fields().len() != others.fields().len() {
+        return None;
+    }
+    let field = |(own, other): (&FieldRef, &FieldRef)| match (own.data_type(), other.data_type()) {
+        _ if own.name() != other.name() => None,
+        (DataType::Null, _) => Some(Arc::clone(other)),
+        (of, DataType::Null) => Some(Arc::clone(own)).filter(|_| *of != DataType::Null),
+        (of, also) => Some(Arc::clone(own)).filter(|_| of == also),
+    };
+    let fields: Option<Vec<FieldRef>> = own.fields().iter().zip(others.fields()).map(field).collect();
+    Some(Arc::new(Schema::new(fields?)))
+}

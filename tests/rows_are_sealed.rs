@@ -1,0 +1,386 @@
+//! Rows move from the cache's database to parts beside the long tables while others are loaded. Whatever happens to a load, to
+//! its files or to the people in it, the store is the one that a load without parts makes.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use na_store::{FeatureStore, ReadOptions};
+use rusqlite::Connection;
+use support::Ran;
+use support::cohort::{Cohort, anatomical, diffusion, tsv};
+use support::files::{PART, all_below, copy, holding};
+use support::store::Store;
+
+const SESSIONS: usize = 12;
+
+const MARK: &[u8] = b"bytes behind the sealed ones";
+
+/// The rows of two sessions.
+const SEALED: [&str; 2] = ["--sealed-at-once", "8"];
+
+fn subject(place: usize) -> String {
+    format!("{place:04}")
+}
+
+fn cohort_of(places: impl Iterator<Item = usize>) -> Cohort {
+    let names: Vec<String> = places.map(subject).collect();
+    Cohort::of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>())
+}
+
+fn parts(store: &Path) -> Vec<PathBuf> {
+    let is_part = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(PART);
+    all_below(store).into_iter().filter(is_part).collect()
+}
+
+/// A load that was cut short before its export, when most of its rows were sealed.
+fn cut_short(cohort: &Cohort, arguments: &[&str]) -> PathBuf {
+    let store = cohort.store();
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&[&SEALED[..], arguments].concat()).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    assert!(parts(&store).len() >= 3 && sealed_units(&store) >= SESSIONS - 2);
+    store
+}
+
+fn sealed_units(store: &Path) -> usize {
+    let cache = Connection::open(store.join(".cache.db")).unwrap();
+    let sql = "SELECT count(DISTINCT unit) FROM tables WHERE seal IS NOT NULL";
+    let sealed: i64 = cache.query_row(sql, [], |row| row.get(0)).unwrap();
+    usize::try_from(sealed).unwrap()
+}
+
+fn sealed_subjects(store: &Path) -> BTreeSet<String> {
+    let cache = Connection::open(store.join(".cache.db")).unwrap();
+    let sql = "SELECT subject_code FROM units JOIN tables USING (unit) WHERE seal IS NOT NULL";
+    let mut statement = cache.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// The store of a load that seals nothing.
+fn unsealed(cohort: &Cohort) -> Store {
+    let output = cohort.path("unsealed");
+    let _ = fs::remove_dir_all(&output);
+    cohort.run(&["-o", "unsealed"]).ended(0);
+    Store::read(&output)
+}
+
+fn assert_whole(cohort: &Cohort, expected: &Store) {
+    Store::read(&cohort.store()).assert_same(expected);
+    assert_eq!(parts(&cohort.store()), [""; 0].map(PathBuf::from));
+    assert!(!cohort.store().join(".cache.db").exists());
+}
+
+#[test]
+fn a_load_that_seals_makes_the_same_store_and_leaves_no_part() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+#[test]
+fn what_was_sealed_is_read_counted_and_exported_after_a_load_that_was_cut_short() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    let store = cut_short(&cohort, &[]);
+    let read = FeatureStore::open(&store).unwrap().feature_batch("gm_mean", &ReadOptions::default()).unwrap();
+    let committed = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    assert_eq!(committed["anatomical_sessions"].as_u64().unwrap(), read.num_rows() as u64);
+    let ran = cohort.run(&["--json"]).ended(0).json();
+    assert!(ran["skipped"]["anatomical"].as_u64().unwrap() >= (SESSIONS - 1) as u64, "{ran}");
+    assert_whole(&cohort, &expected);
+    cut_short(cohort_again(&cohort), &[]);
+    for part in parts(&store) {
+        File::options().append(true).open(part).unwrap().write_all(MARK).unwrap();
+    }
+    cohort.export_cache(&["--keep-cache"]).ended(0);
+    assert!(parts(&store).len() >= 4, "a cache that stays keeps its parts");
+    assert_eq!(holding(&store, MARK), [""; 0], "what was never sealed is cut off");
+    let kept = Store::read(&store);
+    cohort.export_cache(&[]).ended(0);
+    kept.assert_same(&Store::read(&store));
+    cohort.run(&[]).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+/// The same cohort without its store.
+fn cohort_again(cohort: &Cohort) -> &Cohort {
+    fs::remove_dir_all(cohort.store()).unwrap();
+    cohort
+}
+
+#[test]
+fn files_that_changed_after_they_were_sealed_are_read_again() {
+    let cohort = cohort_of(0..SESSIONS);
+    cut_short(&cohort, &[]);
+    cohort.write(&anatomical("0002", "1", "GM"), &tsv(77.5));
+    cohort.write(&diffusion("NODDI", "0005", "1", "od"), &tsv(0.123));
+    cohort.remove(&anatomical("0003", "1", "CT"));
+    cohort.run(&SEALED).ended(0);
+    let expected = unsealed(&cohort);
+    let long = Store::read(&cohort.store());
+    for table in ["long/anatomical_gm.parquet", "long/anatomical_wm.parquet", "long/diffusion/NODDI.parquet"]
+    {
+        assert_eq!(sorted(&long, table), sorted(&expected, table), "{table}");
+    }
+    assert_eq!(parts(&cohort.store()).len(), 0);
+}
+
+fn sorted(store: &Store, table: &str) -> Vec<Vec<String>> {
+    let mut rows = store.table(table).rows.clone();
+    rows.sort();
+    rows
+}
+
+/// A column of whole numbers becomes one of fractions, then of words; another column comes and stands first.
+#[test]
+fn columns_that_come_and_change_after_a_sealing_are_as_if_all_was_loaded_at_once() {
+    let cohort = cohort_of(0..SESSIONS);
+    for place in 0..SESSIONS {
+        let cell = match place {
+            0..4 => "5",
+            4..8 => "2.5",
+            _ => "many",
+        };
+        let text = tsv(1.5).lines().enumerate().fold(String::new(), |text, (line, cells)| {
+            let (first, last) = match (line, place) {
+                (0, 6..) => ("first\t", "\tcount"),
+                (0, _) => ("", "\tcount"),
+                (_, 6..) => ("f\t", ""),
+                _ => ("", ""),
+            };
+            let last = if line == 0 { last.to_owned() } else { format!("\t{cell}") };
+            text + first + cells + &last + "\n"
+        });
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &text);
+        // Two maps of one session, of which one has whole numbers where the other has not.
+        for (param, count) in [("icvf", "7"), ("od", if place < 8 { "0.5" } else { "few" })] {
+            let lines = tsv(0.25);
+            let (header, rows) = lines.split_once('\n').unwrap();
+            let rows: String = rows.lines().map(|row| format!("{row}\t{count}\n")).collect();
+            let path = diffusion("NODDI", &subject(place), "1", param);
+            cohort.write(&path, &format!("{header}\tcount\n{rows}"));
+        }
+    }
+    let expected = unsealed(&cohort);
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+    cut_short(cohort_again(&cohort), &[]);
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+/// A column of `n/a` has no type: it goes with the sessions that have numbers in it.
+#[test]
+fn columns_without_values_make_no_parts_of_their_own() {
+    let cohort = cohort_of(0..SESSIONS);
+    for place in 0..SESSIONS {
+        let lines = tsv(2.5);
+        let (header, rows) = lines.split_once('\n').unwrap();
+        let cell = |column: usize| if (place >> column) & 1 == 0 { "n/a" } else { "0.5" };
+        let cells = format!("{}\t{}\t{}", cell(0), cell(1), cell(2));
+        let rows: String = rows.lines().map(|row| format!("{row}\t{cells}\n")).collect();
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &format!("{header}\ta\tb\tc\n{rows}"));
+    }
+    let expected = unsealed(&cohort);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(1);
+    assert_eq!(parts(&cohort.store()).len(), 4, "a part for each table");
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+#[test]
+fn files_that_stand_where_parts_would_are_left_alone() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    let store = cut_short(&cohort, &[]);
+    // As somebody does who was told to move a damaged cache away.
+    for file in [".cache.db", ".cache.db-wal", ".cache.db-shm"] {
+        let _ = fs::rename(store.join(file), cohort.path(file));
+    }
+    let before = parts(&store);
+    cohort.run(&["--sealed-at-once", "1"]).ended(0);
+    assert_eq!(parts(&store), before);
+    Store::read(&store).assert_same(&expected);
+    cohort.write("withdrawn.txt", "0001\n");
+    let ran = cohort.run(&["--withdrawn", "withdrawn.txt"]).ended(0);
+    ran.says(&[".sealed-", "nobody looked"]);
+    assert_eq!(parts(&store), before);
+}
+
+#[test]
+fn a_window_of_no_rows_is_one_of_a_session() {
+    let cohort = cohort_of(0..4);
+    let expected = unsealed(&cohort);
+    cohort.run(&["--sealed-at-once", "0"]).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+#[test]
+fn a_part_that_is_cut_lost_or_damaged_is_told_and_its_sessions_are_loaded_again() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    let spoil: [fn(&Path); 3] = [
+        |part| File::options().write(true).open(part).unwrap().set_len(100).unwrap(),
+        |part| fs::remove_file(part).unwrap(),
+        |part| {
+            let file = File::options().read(true).write(true).open(part).unwrap();
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, 60).unwrap();
+            file.write_all_at(&[!byte[0]], 60).unwrap();
+        },
+    ];
+    for spoil in spoil {
+        let store = cut_short(&cohort, &[]);
+        spoil(parts(&store).first().unwrap());
+        let ran = cohort.run(&["--json"]).ended(0).says(&["these units are loaded again", "sub-0000"]);
+        let [anatomical, _] = ran.units("loaded");
+        assert!(anatomical >= 2, "{ran:?}");
+        assert_whole(&cohort, &expected);
+        fs::remove_dir_all(&store).unwrap();
+    }
+}
+
+#[test]
+fn whoever_withdraws_leaves_the_parts_with_every_byte() {
+    const GONE: &str = "WXQ77Z";
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.add(GONE, "1");
+    cohort.write(&anatomical(GONE, "1", "GM"), &tsv(12_345.678_912_3));
+    let names: Vec<String> = std::iter::once(GONE.to_owned()).chain((0..SESSIONS).map(subject)).collect();
+    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    let store = cut_short(&cohort, &["--compression", "none"]);
+    let value = 12_345.678_912_3_f64.to_le_bytes();
+    assert!(!holding(&store, GONE.as_bytes()).is_empty());
+    cohort.write("withdrawn.txt", &format!("{GONE}\n"));
+    let withdrawn = ["--withdrawn", "withdrawn.txt", "--compression", "none"];
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&withdrawn).ended(1);
+    for left in [GONE.as_bytes(), &value] {
+        assert_eq!(holding(&store, left), [""; 0]);
+    }
+    assert!(!parts(&store).is_empty(), "the others' rows are in parts still");
+    let rows: Vec<String> = (0..SESSIONS).map(subject).collect();
+    cohort.list_of(&rows.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run(&withdrawn).ended(0);
+    assert_eq!(holding(&store, GONE.as_bytes()), [""; 0]);
+    cohort.remove(&format!("parcellated/cat12/sub-{GONE}"));
+    let expected = unsealed(&cohort);
+    let read = Store::read(&store);
+    for table in
+        ["long/anatomical_gm.parquet", "long/diffusion/NODDI.parquet", "wide/anatomical/gm_mean.parquet"]
+    {
+        assert_eq!(read.table(table).rows, expected.table(table).rows, "{table}");
+    }
+}
+
+#[test]
+fn a_fresh_load_never_joins_the_store_that_it_replaces() {
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.run(&[]).ended(0);
+    let before = Store::read(&cohort.store());
+    for place in 0..SESSIONS {
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &tsv(1.25));
+    }
+    let expected = unsealed(&cohort);
+    let store = cohort.store();
+    let run = |arguments: &[&str]| cohort.run(&[&SEALED[..], arguments].concat());
+    for stopped_at in ["long/anatomical_gm.parquet", "wide/anatomical/gm_mean.parquet", "sources.parquet"] {
+        cohort.stop_exports_at(stopped_at);
+        run(&["--force"]).ended(1);
+        assert!(parts(&store).len() >= 4, "{stopped_at}");
+        cohort.let_exports_pass(stopped_at);
+    }
+    let shown =
+        FeatureStore::open(&store).unwrap().feature_batch("gm_mean", &ReadOptions::default()).unwrap();
+    assert_eq!(shown.num_rows(), SESSIONS);
+    let backup = cohort.path("backup");
+    copy(&store, &backup);
+    assert_eq!(run(&["--json"]).ended(0).units("loaded"), [0, 0]);
+    assert_whole(&cohort, &expected);
+    // Somebody thinks better of it.
+    fs::remove_dir_all(&store).unwrap();
+    copy(&backup, &store);
+    cohort.export_cache(&["--discard"]).ended(0);
+    assert_whole(&cohort, &before);
+}
+
+#[test]
+fn sessions_that_the_store_has_are_not_sealed_and_are_replaced_once() {
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.run(&[]).ended(0);
+    for place in 0..4 {
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &tsv(3.25));
+    }
+    cohort.add("new", "1");
+    cohort.add("newer", "1");
+    cohort.add("newest", "1");
+    let names = (0..SESSIONS).map(subject).chain(["new", "newer", "newest"].map(str::to_owned));
+    let names: Vec<String> = names.collect();
+    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(1);
+    let sealed = sealed_subjects(&cohort.store());
+    assert!(sealed.iter().all(|subject| subject.contains("new")) && !sealed.is_empty(), "{sealed:?}");
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(0);
+    let expected = unsealed(&cohort);
+    let read = Store::read(&cohort.store());
+    for table in ["long/anatomical_gm.parquet", "long/diffusion/NODDI.parquet"] {
+        assert_eq!(sorted(&read, table), sorted(&expected, table), "{table}");
+    }
+    assert_eq!(
+        read.table("wide/anatomical/gm_mean.parquet").rows,
+        expected.table("wide/anatomical/gm_mean.parquet").rows
+    );
+    assert_eq!(parts(&cohort.store()).len(), 0);
+}
+
+/// The session list says something else when the load goes on: the facts in sealed rows are not those of the list.
+#[test]
+fn what_the_list_says_after_a_sealing_counts() {
+    let cohort = cohort_of(0..SESSIONS);
+    cut_short(&cohort, &[]);
+    let mut list = "subject_code,session_id,AGE,sex,site\n".to_owned();
+    (0..SESSIONS).for_each(|place| list.push_str(&format!("{},1,{}.25,X,far\n", subject(place), 40 + place)));
+    cohort.list(&list);
+    let expected = unsealed(&cohort);
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+#[test]
+fn with_keep_cache_the_database_has_everything() {
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.run(&[&SEALED[..], &["--keep-cache"]].concat()).ended(0);
+    assert_eq!((parts(&cohort.store()).len(), sealed_units(&cohort.store())), (0, 0));
+}
+
+#[test]
+fn an_export_that_stopped_after_some_tables_had_their_names_goes_on() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    for stopped_at in ["long/diffusion/NODDI.parquet", "wide/anatomical/gm_mean.parquet", "sources.parquet"] {
+        let _ = fs::remove_dir_all(cohort.store());
+        fs::create_dir_all(cohort.store().join(stopped_at).parent().unwrap()).unwrap();
+        cohort.stop_exports_at(stopped_at);
+        cohort.run(&SEALED).ended(1);
+        let store = cohort.store();
+        assert!(store.join("long/anatomical_gm.parquet").exists(), "{stopped_at}");
+        let shown = FeatureStore::open(&store).unwrap();
+        let shown = shown.feature_batch("NODDI_noddi_icvf_mean", &ReadOptions::default());
+        assert_eq!(shown.unwrap().num_rows(), SESSIONS, "{stopped_at}");
+        cohort.let_exports_pass(stopped_at);
+        let again: Ran = cohort.run(&["--json"]).ended(0);
+        assert_eq!(again.units("loaded"), [0, 0], "{stopped_at}");
+        assert_whole(&cohort, &expected);
+    }
+}
