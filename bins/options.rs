@@ -120,7 +120,7 @@ pub(crate) struct Options {
     /// Keep the cache after the export
     #[arg(long, help_heading = "Store")]
     pub(crate) keep_cache: bool,
-    /// Rows of the largest table that move from the cache's database to parts at once [default: as many as read well]
+    /// Rows of the smallest table that move from the cache's database to parts at once [default: as many as read well]
     #[arg(long, value_name = "ROWS", hide = true)]
     pub(crate) sealed_at_once: Option<usize>,
     /// Load everything anew; it replaces the whole store when all of it is loaded, and not before

@@ -44,7 +44,7 @@ fn limited(command: &Command) -> Ran {
 #[test]
 fn a_hundred_maps_and_twenty_workflows_need_no_more_than_64_open_files() {
     let cohort = cohort();
-    let arguments = ["--wide-metrics", "mean,std", "-j", "8"];
+    let arguments = ["--wide-metrics", "mean,std", "-j", "8", "--sealed-at-once", "1"];
     limited(&cohort.command(&arguments)).ended(0);
     let store = Store::read(&cohort.store());
     let n_features = store.manifest["wide_features"].as_object().unwrap().len();

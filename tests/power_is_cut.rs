@@ -14,6 +14,7 @@ use support::Ran;
 use support::cohort::{Cohort, anatomical, tsv};
 use support::disk::{Disk, Left, Random};
 use support::faults::{self, Call};
+use support::files::PART;
 use support::store::Store;
 
 const ARGUMENTS: [&str; 5] = ["--wide-metrics", "mean", "--no-progress", "--verbose", "--json"];
@@ -66,41 +67,62 @@ fn cut(cohort: &Cohort, recorded: &Recorded, out: &Path, random: &mut Random, n:
     (left, acknowledged)
 }
 
+/// How often the power is cut.
+fn cuts() -> usize {
+    std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap())
+}
+
+/// A load of a whole cohort, and one that merges it into a store of its first session. Both end in the same store.
+struct Loads<'c> {
+    cohort: &'c Cohort,
+    arguments: &'c [&'c str],
+    /// With the folder of each, and how many units were in its store before.
+    recorded: [(Recorded, PathBuf, usize); 2],
+    expected: Store,
+}
+
+impl<'c> Loads<'c> {
+    fn of(cohort: &'c Cohort, arguments: &'c [&'c str]) -> Self {
+        let [whole, merged] = ["out", "merged"].map(|folder| cohort.path(folder));
+        fs::create_dir(&whole).unwrap();
+        let first = run_with(cohort, &whole, "store", arguments);
+        let expected = Store::read(&whole.join("store"));
+        fs::create_dir(&merged).unwrap();
+        let mut one = cohort.command(&["--wide-metrics", "mean"]);
+        cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
+        one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(merged.join("store"));
+        Ran::of(one.output().unwrap()).ended(0);
+        let second = run_with(cohort, &merged, "store", arguments);
+        Store::read(&merged.join("store")).assert_same(&expected);
+        Self { cohort, arguments, recorded: [(first, whole, 0), (second, merged, 2)], expected }
+    }
+
+    /// Cuts one and the other: nothing that was acknowledged is lost, and the next run ends in the same store.
+    fn survive(&self, mut random: Random) {
+        let Self { cohort, expected, .. } = self;
+        for n in 0..cuts() {
+            let (recorded, out, before) = &self.recorded[n % 2];
+            let (left, acknowledged) = cut(cohort, recorded, out, &mut random, 0);
+            let recovery = run_with(cohort, &left, "store", self.arguments);
+            let kept = skipped(&recovery.ran);
+            assert!(kept >= acknowledged.max(*before), "cut {n}: {kept} units are left of {acknowledged}");
+            assert!(!recovery.ran.stderr.contains("loaded again"), "cut {n}: {:?}", recovery.ran);
+            Store::read(&left.join("store")).assert_same(expected);
+            // Every third time the power goes again, while the program recovers.
+            if n % 3 == 0 {
+                let (again, _) = cut(cohort, &recovery, &left, &mut random, 1);
+                let last = run(cohort, &again, "store");
+                assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
+                Store::read(&again.join("store")).assert_same(expected);
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
     let cohort = Cohort::of(&[("1", "1"), ("2", "1"), ("3", "1")]);
-    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap());
-    let out = cohort.path("out");
-    fs::create_dir(&out).unwrap();
-    let first = run(&cohort, &out, "store");
-    let expected = Store::read(&out.join("store"));
-    // A store that has a session of three, whose load and merge are cut too.
-    let merged = cohort.path("merged");
-    fs::create_dir(&merged).unwrap();
-    let mut one = cohort.command(&["--wide-metrics", "mean"]);
-    cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
-    one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(merged.join("store"));
-    Ran::of(one.output().unwrap()).ended(0);
-    let second = run(&cohort, &merged, "store");
-    Store::read(&merged.join("store")).assert_same(&expected);
-
-    let mut random = Random(7);
-    for n in 0..cuts {
-        let (recorded, out) = if n % 2 == 0 { (&first, &out) } else { (&second, &merged) };
-        let (left, acknowledged) = cut(&cohort, recorded, out, &mut random, 0);
-        let recovery = run(&cohort, &left, "store");
-        let kept = skipped(&recovery.ran);
-        let before = if n % 2 == 0 { 0 } else { 2 };
-        assert!(kept >= acknowledged.max(before), "cut {n}: {kept} units are left of {acknowledged}");
-        Store::read(&left.join("store")).assert_same(&expected);
-        // Every third time the power goes again, while the program recovers.
-        if n % 3 == 0 {
-            let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
-            let last = run(&cohort, &again, "store");
-            assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
-            Store::read(&again.join("store")).assert_same(&expected);
-        }
-    }
+    Loads::of(&cohort, &[]).survive(Random(7));
 }
 
 /// Rows move to parts, and the parts become tables: the log may have what the parts lack, or the parts what the log lacks.
@@ -108,49 +130,19 @@ fn nothing_that_was_acknowledged_is_lost_wherever_the_power_is_cut() {
 fn rows_are_in_the_cache_or_in_a_part_wherever_the_power_is_cut() {
     let subjects = ["1", "2", "3", "4", "5"];
     let cohort = Cohort::of(&subjects.map(|subject| (subject, "1")));
-    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap());
-    let sealed = ["--sealed-at-once", "8", "-j", "1"];
-    let first = cohort.path("out");
-    fs::create_dir(&first).unwrap();
-    let loaded = run_with(&cohort, &first, "store", &sealed);
-    let is_part =
-        |call: &Call| matches!(call, Call::Create(path) if path.to_str().unwrap().contains(".sealed-"));
-    assert!(loaded.calls.iter().filter(|call| is_part(call)).count() >= 4);
-    let expected = Store::read(&first.join("store"));
-    // The same into a store that has a session of them.
-    let second = cohort.path("merged");
-    fs::create_dir(&second).unwrap();
-    cohort.write("one.csv", "subject_code,session_id,AGE,sex\n1,1,20.5,F\n");
-    let mut one = cohort.command(&["--wide-metrics", "mean"]);
-    one.arg("-s").arg(cohort.path("one.csv")).arg("-o").arg(second.join("store"));
-    Ran::of(one.output().unwrap()).ended(0);
-    let merged = run_with(&cohort, &second, "store", &sealed);
-    assert!(merged.calls.iter().any(is_part));
-    Store::read(&second.join("store")).assert_same(&expected);
-
-    let mut random = Random(11);
-    for n in 0..cuts {
-        let (recorded, out) = if n % 2 == 0 { (&loaded, &first) } else { (&merged, &second) };
-        let (left, acknowledged) = cut(&cohort, recorded, out, &mut random, 0);
-        let recovery = run_with(&cohort, &left, "store", &sealed);
-        let kept = skipped(&recovery.ran);
-        assert!(kept >= acknowledged, "cut {n}: {kept} units are left of {acknowledged}");
-        assert!(!recovery.ran.stderr.contains("loaded again"), "cut {n}: {:?}", recovery.ran);
-        Store::read(&left.join("store")).assert_same(&expected);
-        if n % 3 == 0 {
-            let (again, _) = cut(&cohort, &recovery, &left, &mut random, 1);
-            let last = run(&cohort, &again, "store");
-            assert!(skipped(&last.ran) >= kept.min(acknowledged), "cut {n}, again");
-            Store::read(&again.join("store")).assert_same(&expected);
-        }
+    let loads = Loads::of(&cohort, &["--sealed-at-once", "8", "-j", "1"]);
+    let is_part = |call: &&Call| matches!(call, Call::Create(path) if path.to_str().unwrap().contains(PART));
+    for (recorded, _, _) in &loads.recorded {
+        assert!(recorded.calls.iter().filter(is_part).count() >= 4);
     }
+    loads.survive(Random(11));
 }
 
 /// The list gets a column: each table begins as it was, which the system copies, and the cut comes in between.
 #[test]
 fn a_table_that_grows_is_the_old_one_or_the_new_one_wherever_the_power_is_cut() {
     let cohort = Cohort::of(&[("1", "1"), ("2", "1"), ("3", "1")]);
-    let cuts: usize = std::env::var("CUTS").map_or(60, |cuts| cuts.parse().unwrap()) / 2;
+    let cuts = cuts() / 2;
     let out = cohort.path("out");
     fs::create_dir(&out).unwrap();
     run(&cohort, &out, "store");

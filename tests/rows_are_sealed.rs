@@ -7,72 +7,25 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use na_store::{FeatureStore, ReadOptions};
+use na_store::{FeatureStore, Origin, ReadOptions};
 use rusqlite::Connection;
 use support::Ran;
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
-use support::files::{PART, all_below, copy, holding};
+use support::files::{copy, holding};
+use support::sealing::{
+    SEALED, SESSIONS, assert_whole, cohort_of, cut_short, list, parts, sealed_units, subject, unsealed,
+};
 use support::store::Store;
 
-const SESSIONS: usize = 12;
-
 const MARK: &[u8] = b"bytes behind the sealed ones";
-
-/// The rows of two sessions.
-const SEALED: [&str; 2] = ["--sealed-at-once", "8"];
-
-fn subject(place: usize) -> String {
-    format!("{place:04}")
-}
-
-fn cohort_of(places: impl Iterator<Item = usize>) -> Cohort {
-    let names: Vec<String> = places.map(subject).collect();
-    Cohort::of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>())
-}
-
-fn parts(store: &Path) -> Vec<PathBuf> {
-    let is_part = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(PART);
-    all_below(store).into_iter().filter(is_part).collect()
-}
-
-/// A load that was cut short before its export, when most of its rows were sealed.
-fn cut_short(cohort: &Cohort, arguments: &[&str]) -> PathBuf {
-    let store = cohort.store();
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&[&SEALED[..], arguments].concat()).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
-    assert!(parts(&store).len() >= 3 && sealed_units(&store) >= SESSIONS - 2);
-    store
-}
-
-fn sealed_units(store: &Path) -> usize {
-    let cache = Connection::open(store.join(".cache.db")).unwrap();
-    let sql = "SELECT count(DISTINCT unit) FROM tables WHERE seal IS NOT NULL";
-    let sealed: i64 = cache.query_row(sql, [], |row| row.get(0)).unwrap();
-    usize::try_from(sealed).unwrap()
-}
 
 fn sealed_subjects(store: &Path) -> BTreeSet<String> {
     let cache = Connection::open(store.join(".cache.db")).unwrap();
     let sql = "SELECT subject_code FROM units JOIN tables USING (unit) WHERE seal IS NOT NULL";
     let mut statement = cache.prepare(sql).unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-}
-
-/// The store of a load that seals nothing.
-fn unsealed(cohort: &Cohort) -> Store {
-    let output = cohort.path("unsealed");
-    let _ = fs::remove_dir_all(&output);
-    cohort.run(&["-o", "unsealed"]).ended(0);
-    Store::read(&output)
-}
-
-fn assert_whole(cohort: &Cohort, expected: &Store) {
-    Store::read(&cohort.store()).assert_same(expected);
-    assert_eq!(parts(&cohort.store()), [""; 0].map(PathBuf::from));
-    assert!(!cohort.store().join(".cache.db").exists());
 }
 
 #[test]
@@ -196,23 +149,61 @@ fn columns_without_values_make_no_parts_of_their_own() {
     assert_whole(&cohort, &expected);
 }
 
+/// Columns whose types vary from session to session: whole numbers, fractions, words.
 #[test]
-fn files_that_stand_where_parts_would_are_left_alone() {
-    let cohort = cohort_of(0..SESSIONS);
-    let expected = unsealed(&cohort);
-    let store = cut_short(&cohort, &[]);
-    // As somebody does who was told to move a damaged cache away.
-    for file in [".cache.db", ".cache.db-wal", ".cache.db-shm"] {
-        let _ = fs::rename(store.join(file), cohort.path(file));
+fn columns_that_vary_from_session_to_session_make_few_parts() {
+    let cohort = cohort_of(0..2 * SESSIONS);
+    let text = |place: usize| {
+        let lines = tsv(2.5);
+        let (header, rows) = lines.split_once('\n').unwrap();
+        let cell = |column: usize| ["1", "0.5", "word"][(place / 3_usize.pow(column as u32)) % 3];
+        let cells = format!("{}\t{}\t{}", cell(0), cell(1), cell(2));
+        let rows: String = rows.lines().map(|row| format!("{row}\t{cells}\n")).collect();
+        format!("{header}\ta\tb\tc\n{rows}")
+    };
+    for place in 0..2 * SESSIONS {
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &text(place));
     }
-    let before = parts(&store);
-    cohort.run(&["--sealed-at-once", "1"]).ended(0);
-    assert_eq!(parts(&store), before);
-    Store::read(&store).assert_same(&expected);
-    cohort.write("withdrawn.txt", "0001\n");
-    let ran = cohort.run(&["--withdrawn", "withdrawn.txt"]).ended(0);
-    ran.says(&[".sealed-", "nobody looked"]);
-    assert_eq!(parts(&store), before);
+    let expected = unsealed(&cohort);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(1);
+    let n_parts = parts(&cohort.store()).len();
+    assert!((6..=7).contains(&n_parts), "{n_parts}: four at most of the table whose columns vary");
+    assert!(sealed_units(&cohort.store()) >= 2 * (2 * SESSIONS - 2), "the others go to their parts");
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+/// Two scanners, whose tables have other columns, in turns.
+#[test]
+fn sessions_of_two_layouts_in_turns_are_all_sealed() {
+    let cohort = cohort_of(0..2 * SESSIONS);
+    for place in (0..2 * SESSIONS).filter(|place| place % 5 < 2) {
+        let lines = tsv(2.5);
+        let (header, rows) = lines.split_once('\n').unwrap();
+        let rows: String = rows.lines().map(|row| format!("{row}\tfast\n")).collect();
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &format!("{header}\tscanner\n{rows}"));
+    }
+    let expected = unsealed(&cohort);
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&["--sealed-at-once", "20"]).ended(1);
+    let cache = Connection::open(cohort.store().join(".cache.db")).unwrap();
+    let sql = "SELECT count(*) FROM tables WHERE table_name = 'anatomical_gm' AND seal IS NULL";
+    let left: i64 = cache.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(left < 5 + 5 / 2 + 4, "{left}: no more than wait for a window");
+    drop(cache);
+    assert_eq!(parts(&cohort.store()).len(), 5);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run(&SEALED).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+#[test]
+fn who_reads_a_folder_of_tables_while_it_is_loaded_finds_no_parts_there() {
+    let cohort = cohort_of(0..SESSIONS);
+    let store = cut_short(&cohort, &[]);
+    assert_eq!(parts(&store).iter().filter(|path| path.extension().is_some()).count(), 0);
 }
 
 #[test]
@@ -227,15 +218,17 @@ fn a_window_of_no_rows_is_one_of_a_session() {
 fn a_part_that_is_cut_lost_or_damaged_is_told_and_its_sessions_are_loaded_again() {
     let cohort = cohort_of(0..SESSIONS);
     let expected = unsealed(&cohort);
-    let spoil: [fn(&Path); 3] = [
-        |part| File::options().write(true).open(part).unwrap().set_len(100).unwrap(),
-        |part| fs::remove_file(part).unwrap(),
-        |part| {
-            let file = File::options().read(true).write(true).open(part).unwrap();
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, 60).unwrap();
-            file.write_all_at(&[!byte[0]], 60).unwrap();
-        },
+    let flip = |part: &Path, place: u64| {
+        let file = File::options().read(true).write(true).open(part).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, place).unwrap();
+        file.write_all_at(&[!byte[0]], place).unwrap();
+    };
+    let spoil: [&dyn Fn(&Path); 4] = [
+        &|part| File::options().write(true).open(part).unwrap().set_len(100).unwrap(),
+        &|part| fs::remove_file(part).unwrap(),
+        &|part| flip(part, 60),
+        &|part| flip(part, 3),
     ];
     for spoil in spoil {
         let store = cut_short(&cohort, &[]);
@@ -255,7 +248,7 @@ fn whoever_withdraws_leaves_the_parts_with_every_byte() {
     cohort.add(GONE, "1");
     cohort.write(&anatomical(GONE, "1", "GM"), &tsv(12_345.678_912_3));
     let names: Vec<String> = std::iter::once(GONE.to_owned()).chain((0..SESSIONS).map(subject)).collect();
-    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    list(&cohort, &names);
     let store = cut_short(&cohort, &["--compression", "none"]);
     let value = 12_345.678_912_3_f64.to_le_bytes();
     assert!(!holding(&store, GONE.as_bytes()).is_empty());
@@ -268,7 +261,7 @@ fn whoever_withdraws_leaves_the_parts_with_every_byte() {
     }
     assert!(!parts(&store).is_empty(), "the others' rows are in parts still");
     let rows: Vec<String> = (0..SESSIONS).map(subject).collect();
-    cohort.list_of(&rows.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    list(&cohort, &rows);
     cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&withdrawn).ended(0);
     assert_eq!(holding(&store, GONE.as_bytes()), [""; 0]);
@@ -280,6 +273,48 @@ fn whoever_withdraws_leaves_the_parts_with_every_byte() {
     {
         assert_eq!(read.table(table).rows, expected.table(table).rows, "{table}");
     }
+}
+
+#[test]
+fn an_export_by_hand_refuses_a_cache_that_lost_rows_and_says_how_to_go_on() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    let store = cut_short(&cohort, &[]);
+    fs::remove_file(parts(&store).first().unwrap()).unwrap();
+    cohort.export_cache(&[]).ended(1).says(&["are gone from", "run the load again"]);
+    assert!(!store.join("manifest.json").exists());
+    cohort.run(&[]).ended(0);
+    assert_whole(&cohort, &expected);
+}
+
+/// The manifest does not name them yet.
+#[test]
+fn features_of_a_table_that_just_got_its_name_are_listed() {
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.run(&["--no-diffusion"]).ended(0);
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&SEALED).ended(1);
+    assert!(cohort.store().join("long/diffusion/NODDI.parquet").exists());
+    let listed = FeatureStore::open(cohort.store()).unwrap().list_features(None).unwrap();
+    assert!(listed.contains(&"NODDI_noddi_icvf_mean".to_owned()), "{listed:?}");
+    assert!(listed.contains(&"gm_mean".to_owned()), "{listed:?}");
+}
+
+/// The part that became the table is needed once more when the table is replaced.
+#[test]
+fn a_cache_that_stays_has_the_rows_of_parts_that_got_the_name_of_their_table() {
+    let cohort = cohort_of(0..SESSIONS);
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&SEALED).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.add("new", "1");
+    let names: Vec<String> = (0..SESSIONS).map(subject).chain(["new".to_owned()]).collect();
+    list(&cohort, &names);
+    cohort.run(&["--keep-cache"]).ended(0);
+    let store = FeatureStore::open(cohort.store()).unwrap();
+    let rows = |origin| store.feature_batch("gm_mean", &ReadOptions::default().from(origin)).unwrap();
+    assert_eq!(rows(Origin::Cache).num_rows(), SESSIONS + 1);
+    assert_eq!(rows(Origin::Cache).columns(), rows(Origin::Parquet).columns());
 }
 
 #[test]
@@ -325,7 +360,7 @@ fn sessions_that_the_store_has_are_not_sealed_and_are_replaced_once() {
     cohort.add("newest", "1");
     let names = (0..SESSIONS).map(subject).chain(["new", "newer", "newest"].map(str::to_owned));
     let names: Vec<String> = names.collect();
-    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    list(&cohort, &names);
     cohort.stop_exports_at("long/anatomical_gm.parquet");
     cohort.run(&SEALED).ended(1);
     let sealed = sealed_subjects(&cohort.store());

@@ -117,11 +117,23 @@ impl Lab {
                 let mut export = support::export_cache(self.cohort.root());
                 Some(Ran::of(export.arg(output).output().unwrap()))
             }
+            2 => {
+                // A load of everything that comes to no end either, and one that goes on with it.
+                let mut force = command(&self.cohort, output, &["--force", "--yes", "-j", "1"]);
+                let fault = Fault { at: 20 + n * 29 % 200, errno: 5, on: true };
+                faults::fail(&mut force, output.parent().unwrap(), fault);
+                let _ = force.output().unwrap();
+                Some(Ran::of(command(&self.cohort, output, &["--yes"]).output().unwrap()))
+            }
             _ => None,
         };
         if let Some(other) = other {
             assert!(!other.stderr.contains("panicked"), "{other:?}");
             assert!(matches!(other.code, Some(0..=3)), "{other:?}");
+            if n.is_multiple_of(4) && self.way == Way::Withdrawn && other.code == Some(0) {
+                // Who is not told of a withdrawal that has begun loads nothing.
+                self.store(output).assert_same(&self.before);
+            }
         }
         self.run(output).ended(0);
         self.store(output).assert_same(&self.after);

@@ -166,6 +166,71 @@ fn a_withdrawal_that_was_cut_short_is_done_again_by_either_command() {
     }
 }
 
+/// It is of another atlas and other metrics than those that a load takes when nothing says which.
+#[test]
+fn a_first_export_that_was_cut_short_keeps_its_settings() {
+    let settings = ["--atlas-name", "Other", "--wide-metrics", "std", "--compression", "none"];
+    let cohort = cohort();
+    for (subject, session) in [B, C, GONE] {
+        let rename = |path: String| {
+            let other = path.replace("4S456Parcels", "Other");
+            let text = std::fs::read_to_string(cohort.path(&path)).unwrap();
+            cohort.write(&other, &text);
+        };
+        ["GM", "WM", "CT"].into_iter().for_each(|tissue| rename(anatomical(subject, session, tissue)));
+        ["icvf", "od"].into_iter().for_each(|param| rename(diffusion("NODDI", subject, session, param)));
+    }
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&[&settings[..], &["--keep-cache"]].concat()).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
+    assert_nothing_is_left(&cohort);
+    cohort.run(&[&settings[..], &["--withdrawn", "withdrawn.csv"]].concat()).ended(0);
+    assert_nothing_is_left(&cohort);
+    let store = Store::read(&cohort.store());
+    assert_eq!(store.manifest["atlas_name"], "Other");
+    assert!(store.tables.contains_key("wide/anatomical/gm_std.parquet"), "{:?}", store.tables.keys());
+}
+
+/// The cache alone knows of it.
+#[test]
+fn a_withdrawal_from_a_cache_that_was_cut_short_is_remembered() {
+    let cohort = cohort();
+    cohort.stop_exports_at("long/anatomical_gm.parquet");
+    cohort.run(&["--compression", "none"]).ended(1);
+    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.write("withdrawn.csv", "WXQ77Z\n");
+    cohort.stop_exports_at("manifest.json");
+    cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(1);
+    cohort.let_exports_pass("manifest.json");
+    cohort.run(&[]).ended(2).says(&["--withdrawn FILE"]);
+    cohort.export_cache(&[]).ended(2).says(&["--withdrawn FILE"]);
+    cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
+    assert_nothing_is_left(&cohort);
+    assert_eq!(n_sessions(&cohort), 2);
+}
+
+/// What earlier lists said is not forgotten by one that begins, nor by one that is cut short.
+#[test]
+fn a_longer_list_that_was_cut_short_cannot_be_followed_by_the_old_one() {
+    let cohort = cohort();
+    cohort.run(&["--compression", "none"]).ended(0);
+    cohort.write("one.csv", "0002\n");
+    cohort.run(&["--withdrawn", "one.csv", "--compression", "none"]).ended(0);
+    cohort.write("two.csv", "0002\nWXQ77Z\n");
+    cohort.stop_exports_at("sources.parquet");
+    cohort.run(&["--withdrawn", "two.csv", "--compression", "none"]).ended(1);
+    cohort.let_exports_pass("sources.parquet");
+    cohort.run(&["--withdrawn", "one.csv", "--compression", "none"]).ended(2).says(&["1 lines", "had 2"]);
+    cohort.run(&["--withdrawn", "two.csv", "--compression", "none"]).ended(0);
+    assert_nothing_is_left(&cohort);
+    assert_eq!(n_sessions(&cohort), 1);
+    let manifest = Store::read(&cohort.store()).manifest;
+    assert_eq!(manifest["withdrawn"]["n_subjects"], 2);
+    assert!(manifest["withdrawn"].get("has_begun").is_none());
+}
+
 #[test]
 fn a_store_of_which_nobody_was_taken_out_has_to_be_told_too() {
     let cohort = Cohort::of(&[B, C]);

@@ -6,6 +6,7 @@ pub mod disk;
 pub mod faults;
 pub mod files;
 pub mod own_files;
+pub mod sealing;
 pub mod store;
 
 use std::path::Path;

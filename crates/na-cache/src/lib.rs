@@ -89,7 +89,7 @@ pub use read::cached_table::CachedTable;
 pub use read::cached_unit::{CachedTableInfo, CachedUnit};
 pub use read::export_commit::Commit;
 pub use read::run_record::RunRecord;
-pub use read::sealed_part::{PartExport, SealKey, SealedPart};
+pub use read::sealed_part::{PartExport, SealKey, SealedPart, is_part_name};
 pub use read::status::CacheStatus;
 pub use read::table_form::TableForm;
 pub use write::encoded_unit::{EncodedTable, EncodedUnit};

@@ -1,7 +1,10 @@
 //! Who was scanned, and when: identifiers and the one rule that cleans them.
+//!
+//! A run has each identifier in many places. Up to 24 bytes, a [`CompactString`] holds it without memory of its own.
 
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -14,7 +17,7 @@ const LONGEST: usize = 200;
 /// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SubjectCode(String);
+pub struct SubjectCode(CompactString);
 
 impl SubjectCode {
     /// Cleans a code as a session list or a folder writes it; a BIDS prefix `sub-` is dropped. Cleaning a clean code
@@ -35,7 +38,7 @@ impl SubjectCode {
             return Err(ModelError::EmptySubject);
         }
         let missing = SUBJECT_WIDTH.saturating_sub(clean.chars().count());
-        Ok(Self("0".repeat(missing) + &clean))
+        Ok(Self(("0".repeat(missing) + &clean).into()))
     }
 
     /// The cleaned code.
@@ -48,7 +51,7 @@ impl SubjectCode {
 /// A session's id, cleaned like a subject code but never padded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SessionId(String);
+pub struct SessionId(CompactString);
 
 impl SessionId {
     /// Cleans an id as written; `None` if no visible character is left. A BIDS prefix `ses-` is dropped.
@@ -64,7 +67,7 @@ impl SessionId {
     /// ```
     pub fn clean(written: &str) -> Result<Option<Self>, ModelError> {
         let clean = clean(written, "ses-")?;
-        Ok((!clean.is_empty()).then_some(Self(clean)))
+        Ok((!clean.is_empty()).then(|| Self(clean.into())))
     }
 
     /// The cleaned id.
@@ -159,8 +162,8 @@ impl Session {
         if subject_code.is_empty() {
             return Err(ModelError::EmptySubject);
         }
-        let id = session_id.filter(|id| !id.is_empty()).map(|id| SessionId(id.to_owned()));
-        Ok(Self::new(SubjectCode(subject_code.to_owned()), id))
+        let id = session_id.filter(|id| !id.is_empty()).map(|id| SessionId(id.into()));
+        Ok(Self::new(SubjectCode(subject_code.into()), id))
     }
 
     /// The session id as the store's column holds it.
@@ -196,11 +199,11 @@ mod tests {
     use super::*;
 
     fn subject(written: &str) -> String {
-        SubjectCode::clean(written).unwrap().0
+        SubjectCode::clean(written).unwrap().to_string()
     }
 
     fn session(written: &str) -> Option<String> {
-        SessionId::clean(written).unwrap().map(|id| id.0)
+        SessionId::clean(written).unwrap().map(|id| id.to_string())
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::ADDED_COLUMNS;
@@ -103,7 +104,7 @@ impl fmt::Display for Workflow {
 #[serde(try_from = "String", into = "String")]
 pub struct TableName {
     modality: Modality,
-    name: String,
+    name: CompactString,
 }
 
 impl TableName {
@@ -122,7 +123,7 @@ impl TableName {
     /// A name that no file can have.
     pub fn new(modality: Modality, name: &str) -> Result<Self, ModelError> {
         check_name(modality, name)?;
-        Ok(Self { modality, name: name.to_owned() })
+        Ok(Self { modality, name: name.into() })
     }
 
     /// The table of a name.
@@ -209,13 +210,13 @@ impl PartialOrd for TableName {
 
 impl From<Tissue> for TableName {
     fn from(tissue: Tissue) -> Self {
-        Self { modality: Modality::Anatomical, name: tissue.as_str().to_owned() }
+        Self { modality: Modality::Anatomical, name: tissue.as_str().into() }
     }
 }
 
 impl From<&Workflow> for TableName {
     fn from(workflow: &Workflow) -> Self {
-        Self { modality: Modality::Diffusion, name: workflow.as_str().to_owned() }
+        Self { modality: Modality::Diffusion, name: workflow.as_str().into() }
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Config {
     pub n_jobs: usize,
     /// Whether the cache stays after the export.
     pub keep_cache: bool,
-    /// Rows that move from the cache's database to parts at once, of the largest table; `None` for what is best.
+    /// Rows that move from the cache's database to parts at once, of a unit's smallest table; `None` for what is best.
     pub sealed_at_once: Option<usize>,
     /// Whether everything is loaded as if there were no store, and replaces the whole store at the commit.
     pub force: bool,

@@ -61,10 +61,17 @@ pub enum StoreError {
     /// Rows that were sealed beside the long tables are gone.
     #[error(
         "rows of {n_units} units that were loaded are gone from {}: run the load again, which reads their files again; or export \
-         what is left with neuroalign-export-cache",
+         what is left by running neuroalign-export-cache again",
         output.join("long").display()
     )]
     SealedRowsLost { output: PathBuf, n_units: usize },
+    /// Rows of a fresh load are gone, and some of its files have replaced the store's.
+    #[error(
+        "rows of a load with --force are gone, and {} has some of its files already: run that load again, which reads their \
+         files again and puts all of it in place",
+        output.display()
+    )]
+    FreshLoadLacksUnits { output: PathBuf },
     /// The store has nothing of this name.
     #[error("there is no {what} {name} in {}{}", output.display(), nearest_and_all(nearest, all))]
     UnknownName {

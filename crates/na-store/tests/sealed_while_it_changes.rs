@@ -22,7 +22,7 @@ fn a_unit_that_is_replaced_while_it_is_sealed_has_its_last_rows() {
     let record = record(&SUBJECTS);
     cache.write_run_record(&record).unwrap();
     let sessions: HashSet<_> = SUBJECTS.iter().map(|subject| session(subject)).collect();
-    let sealer = Sealer::new(&cache, None, &record, &sessions, Some(1)).unwrap();
+    let mut sealer = Sealer::new(&cache, None, &record, &sessions, Some(1)).unwrap();
     let committed = sealer.committed();
     std::thread::scope(|scope| {
         let sealing = scope.spawn(|| sealer.run());

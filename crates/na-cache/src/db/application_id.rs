@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction};
 
-use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_VERSION, is_empty, is_let_go, is_pandas};
+use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION, is_empty, is_let_go, is_pandas};
 use crate::error::CacheError;
 
 /// `PRAGMA application_id` of a cache that this program writes: `naca`.
@@ -40,7 +40,7 @@ pub(crate) fn known_version(location: &Path, connection: &Connection) -> Result<
     let path = location.to_owned();
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version.map_err(sqlite)?;
-    if [SCHEMA_2, SCHEMA_3, SCHEMA_VERSION].contains(&found) {
+    if [SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION].contains(&found) {
         return if is_own(connection).map_err(sqlite)? {
             Ok(found)
         } else {
@@ -56,7 +56,7 @@ pub(crate) fn known_version(location: &Path, connection: &Connection) -> Result<
 /// As [`version_if_filled`]. `None` also for a cache that is being deleted.
 pub(crate) fn version_if_held(location: &Path, connection: &Connection) -> Result<Option<i64>, CacheError> {
     let version = version_if_filled(location, connection)?;
-    if version != Some(SCHEMA_VERSION) {
+    if version.is_none_or(|version| version < SCHEMA_4) {
         return Ok(version);
     }
     let is_let_go = is_let_go(connection).map_err(|source| CacheError::sqlite(location, source))?;

@@ -6,7 +6,7 @@ use rusqlite::Row;
 
 use crate::db::files::FilesAtRest;
 use crate::db::pool::{Connections, InUse};
-use crate::db::schema::{SCHEMA_2, SCHEMA_3};
+use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4};
 use crate::error::CacheError;
 
 /// A database that is open. Clones share its connections.
@@ -42,6 +42,11 @@ impl Database {
     /// Whether it may have rows in parts. A database of an earlier schema has none.
     pub(crate) fn has_parts(&self) -> bool {
         self.version > SCHEMA_3
+    }
+
+    /// Whether it names the files of its parts. A database of schema 4 does not.
+    pub(crate) fn names_parts(&self) -> bool {
+        self.version > SCHEMA_4
     }
 
     /// Whether nobody wrote to it since it was opened without locks. With locks, always.

@@ -13,7 +13,8 @@ use crate::db::pool::{
     NO_LOCKS, READ_WRITE, configure, configure_write_ahead, connect, pool_of_one, pool_to_write,
 };
 use crate::db::schema::{
-    CREATE, SCHEMA_2, SCHEMA_3, SCHEMA_VERSION, UPGRADE_2, UPGRADE_3, is_empty, is_let_go,
+    CREATE, MOVE_BLOBS, PART_NAME_4, ROWS, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION, UPGRADE_2,
+    UPGRADE_3, UPGRADE_4, is_empty, is_let_go,
 };
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
@@ -44,9 +45,15 @@ pub(crate) fn open_to_write(lock: &OwnerLock, location: &Path) -> Result<Owned, 
     create_if_missing(location)?;
     let (connection, journal) = connect_to_write(lock, location)?;
     match version_if_filled(location, &connection)? {
-        None => change_schema(lock, location, &connection, &[CREATE])?,
-        Some(SCHEMA_2) => change_schema(lock, location, &connection, &[UPGRADE_2, UPGRADE_3])?,
-        Some(SCHEMA_3) => change_schema(lock, location, &connection, &[UPGRADE_3])?,
+        None => change_schema(lock, location, &connection, &[CREATE, ROWS])?,
+        Some(SCHEMA_2) => {
+            change_schema(lock, location, &connection, &[UPGRADE_2, UPGRADE_3, ROWS, MOVE_BLOBS])?
+        }
+        Some(SCHEMA_3) => change_schema(lock, location, &connection, &[UPGRADE_3, ROWS, MOVE_BLOBS])?,
+        Some(SCHEMA_4) => {
+            let name_parts = format!("UPDATE parts SET file_name = {PART_NAME_4}");
+            change_schema(lock, location, &connection, &[UPGRADE_4, &name_parts])?;
+        }
         Some(_) => {}
     }
     let is_let_go = is_let_go(&connection).map_err(|source| CacheError::sqlite(location, source))?;

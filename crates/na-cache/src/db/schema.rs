@@ -5,9 +5,12 @@ use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes. Raise it for a change of the tables below or of the blobs in
 /// `blobs`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
-pub(crate) const SCHEMA_VERSION: i64 = 4;
+pub(crate) const SCHEMA_VERSION: i64 = 5;
 
-/// A version before: without parts.
+/// A version before: parts have the names that [`PART_NAME_4`] tells.
+pub(crate) const SCHEMA_4: i64 = 4;
+
+/// A version before: without parts, too.
 pub(crate) const SCHEMA_3: i64 = 3;
 
 /// A version before: without `input`, `tiv_finding` and `read_at`, too.
@@ -40,8 +43,14 @@ CREATE TABLE tables (
     column_set INTEGER NOT NULL REFERENCES column_sets, region_set INTEGER NOT NULL REFERENCES region_sets,
     read_at INTEGER NOT NULL DEFAULT 0, seal INTEGER REFERENCES seals
 ) STRICT;
+";
+
+/// Where the rows of `tables` are. Made after [`CREATE`] or [`UPGRADE_3`].
+pub(crate) const ROWS: &str = "
 CREATE TABLE blobs (id INTEGER PRIMARY KEY REFERENCES tables ON DELETE CASCADE, data BLOB NOT NULL) STRICT;
-CREATE TABLE parts (part INTEGER PRIMARY KEY, table_name TEXT NOT NULL, length INTEGER NOT NULL) STRICT;
+CREATE TABLE parts (
+    part INTEGER PRIMARY KEY, table_name TEXT NOT NULL, length INTEGER NOT NULL, file_name TEXT NOT NULL
+) STRICT;
 CREATE TABLE seals (
     seal INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, footer BLOB NOT NULL
 ) STRICT;
@@ -54,24 +63,24 @@ CREATE INDEX tables_of_unit
 CREATE INDEX tables_of_seal ON tables (seal, unit);
 ";
 
-/// From schema 3 in place.
+/// The name of a part's file, of schema 4.
+pub(crate) const PART_NAME_4: &str =
+    "'.sealed-' || iif(substr(table_name, 1, 10) = 'diffusion_', substr(table_name, 11), table_name)
+        || '-' || part || '.parquet'";
+
+/// From schema 4 in place, before each part gets its [`PART_NAME_4`].
+pub(crate) const UPGRADE_4: &str = "ALTER TABLE parts ADD COLUMN file_name TEXT NOT NULL DEFAULT ''";
+
+/// From schema 3 in place, before [`ROWS`] and [`MOVE_BLOBS`].
 pub(crate) const UPGRADE_3: &str = "
-CREATE TABLE parts (part INTEGER PRIMARY KEY, table_name TEXT NOT NULL, length INTEGER NOT NULL) STRICT;
-CREATE TABLE seals (
-    seal INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, footer BLOB NOT NULL
-) STRICT;
-CREATE TABLE exports (
-    part INTEGER NOT NULL REFERENCES parts ON DELETE CASCADE, state TEXT NOT NULL, begins_as_part INTEGER NOT NULL,
-    UNIQUE (part, state)
-) STRICT;
-CREATE TABLE blobs (id INTEGER PRIMARY KEY REFERENCES tables ON DELETE CASCADE, data BLOB NOT NULL) STRICT;
-INSERT INTO blobs SELECT id, data FROM tables;
-ALTER TABLE tables DROP COLUMN data;
 ALTER TABLE tables ADD COLUMN seal INTEGER REFERENCES seals;
 DROP INDEX tables_of_unit;
-CREATE INDEX tables_of_unit
-    ON tables (unit, table_name, model, param, \"desc\", n_rows, column_set, region_set, read_at, seal);
-CREATE INDEX tables_of_seal ON tables (seal, unit);
+";
+
+/// From schema 3 in place, after [`ROWS`].
+pub(crate) const MOVE_BLOBS: &str = "
+INSERT INTO blobs SELECT id, data FROM tables;
+ALTER TABLE tables DROP COLUMN data;
 ";
 
 /// From schema 2 to 3 in place. Its units replaced what was known of TIV, even if they measured none.

@@ -236,8 +236,8 @@ impl Cache {
         table_form::regions_of(&self.database, unit)
     }
 
-    /// The tables that a unit has of a long table in the database, sorted by map; those in parts are left out. The unit must be from the cache's current list: list
-    /// the units again after a commit.
+    /// The tables that a unit has of a long table in the database, sorted by map; those in parts are left out. The unit must
+    /// be from the cache's current list: list the units again after a commit.
     ///
     /// # Errors
     /// A cache that cannot be read.
@@ -246,8 +246,8 @@ impl Cache {
     }
 
     /// Some columns of some maps that units have of a long table in the database: for each unit its maps, sorted, with the
-    /// columns in the order of the table. Nothing else is read. Equal columns of successive units, above all those of regions, are one
-    /// array.
+    /// columns in the order of the table. Nothing else is read. Equal columns of successive units, above all those of
+    /// regions, are one array.
     ///
     /// # Errors
     /// A cache that cannot be read.

@@ -102,6 +102,7 @@ fn some_units(database: &Database, which: &str, order: &str) -> Result<Vec<Cache
             unit.tables.iter_mut().for_each(|info| info.read_at = unit.read_at);
         }
         unit.tables.sort_unstable();
+        unit.tables.shrink_to_fit();
     }
     Ok(units)
 }

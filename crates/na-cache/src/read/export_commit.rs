@@ -16,6 +16,9 @@ pub struct Commit {
     pub removals: Removals,
     /// Whether the cache stays.
     pub keep_cache: bool,
+    /// Whether the cache has lost units since the commit began.
+    #[serde(default)]
+    pub lacks_units: bool,
 }
 
 /// `None` if no commit is unfinished.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use na_model::TableName;
 
 use crate::db::database::Database;
+use crate::db::schema::PART_NAME_4;
 use crate::error::CacheError;
 use crate::read::row_conversions::word;
 
-/// The start of a part's name. It is hidden from those who read the folder of the long tables.
+/// The start of a part's name. It is hidden from those who list a folder, and has no ending that those look for who read all of the
+/// long tables.
 const PART: &str = ".sealed-";
 
 /// Names a sealing: the rows of some units that went to a part together.
@@ -23,6 +25,8 @@ pub struct SealKey(pub(crate) i64);
 pub struct SealedPart {
     /// Its row in `parts`.
     pub(crate) key: i64,
+    /// The name of its file, beside that of its long table.
+    pub(crate) file_name: String,
     /// The long table that its rows are of.
     pub table: TableName,
     /// The bytes that are sealed. The file may have more, which are nobody's.
@@ -46,14 +50,19 @@ impl SealedPart {
     /// The path of its file, of an output folder's cache.
     #[must_use]
     pub fn path_in(&self, output: &Path) -> PathBuf {
-        path_in(output, &self.table, self.key)
+        output.join(self.table.file_path()).with_file_name(&self.file_name)
     }
 }
 
-pub(crate) fn path_in(output: &Path, table: &TableName, key: i64) -> PathBuf {
-    let long = output.join(table.file_path());
-    let stem = long.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    long.with_file_name(format!("{PART}{stem}-{key}.parquet"))
+/// The name of the file of a new part. It is short, since the name of a long table may be as long as a file system allows.
+pub(crate) fn file_name(key: i64) -> String {
+    format!("{PART}{key}")
+}
+
+/// Whether a file beside the long tables is a part, by its name.
+#[must_use]
+pub fn is_part_name(name: &str) -> bool {
+    name.starts_with(PART)
 }
 
 /// The parts, in the order in which they were begun.
@@ -61,10 +70,12 @@ pub(crate) fn parts(database: &Database) -> Result<Vec<SealedPart>, CacheError> 
     if !database.has_parts() {
         return Ok(Vec::new());
     }
-    let mut parts = database.query("SELECT part, table_name, length FROM parts ORDER BY part", |row| {
+    let file_name = if database.names_parts() { "file_name" } else { PART_NAME_4 };
+    let sql = format!("SELECT part, table_name, length, {file_name} FROM parts ORDER BY part");
+    let mut parts = database.query(&sql, |row| {
         let length: i64 = row.get(2)?;
-        let (key, table) = (row.get(0)?, word(row, 1)?);
-        Ok(SealedPart { key, table, length: length.unsigned_abs(), seals: Vec::new(), exports: Vec::new() })
+        let (key, table, length) = (row.get(0)?, word(row, 1)?, length.unsigned_abs());
+        Ok(SealedPart { key, file_name: row.get(3)?, table, length, seals: Vec::new(), exports: Vec::new() })
     })?;
     let seals = database.query("SELECT part, seal FROM seals ORDER BY seal", |row| {
         Ok((row.get::<_, i64>(0)?, SealKey(row.get(1)?)))

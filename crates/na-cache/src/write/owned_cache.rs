@@ -61,7 +61,7 @@ impl<'lock> OwnedCache<'lock> {
     /// As [`open_or_create`](Self::open_or_create).
     pub fn end_deletion(lock: &'lock OwnerLock) -> Result<(), CacheError> {
         let location = cache_path(lock.output());
-        if Cache::open_until(lock.output(), lock.cancel())?.is_some() || filled(location.clone())?.is_none() {
+        if filled(location.clone())?.is_none() {
             return Ok(());
         }
         match Self::at(lock, &location)? {
@@ -137,7 +137,8 @@ impl<'lock> OwnedCache<'lock> {
     }
 
     /// Deletes sessions, their lines in the list and their outcomes, and whatever names them in what is recorded of
-    /// others, so that no byte of it is left in the files. `parts` are those that had rows of them.
+    /// others, so that no byte of it is left in the files. `parts` are those that had rows of them. The cache records the number of
+    /// lines of the list that named them.
     ///
     /// # Errors
     /// A cache that cannot be written.
@@ -145,10 +146,11 @@ impl<'lock> OwnedCache<'lock> {
         &self,
         sessions: &BTreeSet<Session>,
         names: &Names,
+        n_listed: u64,
         parts: &[ReplacedPart<'_>],
     ) -> Result<(), CacheError> {
         let database = self.database();
-        let withdrawal = Withdrawal::of(database, sessions, names)?;
+        let withdrawal = Withdrawal::of(database, sessions, names, n_listed)?;
         self.write(|transaction| {
             overwrite_deleted(transaction)?;
             withdrawal.write(transaction)?;

@@ -7,9 +7,10 @@ use crate::db::schema::setting;
 use crate::read::row_conversions::to_json;
 use crate::read::run_record::RunRecord;
 
-/// Replaces the record and deletes the outcomes of the run before.
+/// Replaces the record and deletes the outcomes of the run before. A commit that has begun stays one.
 pub(crate) fn write(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM settings WHERE key <> ?1", [setting::TABLE_KINDS])?;
+    let stays = [setting::TABLE_KINDS, setting::COMMITTING];
+    transaction.execute("DELETE FROM settings WHERE key NOT IN (?1, ?2)", stays)?;
     transaction
         .execute_batch("DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;")?;
     let modalities: Vec<&str> = record.modalities.iter().copied().map(Modality::as_str).collect();

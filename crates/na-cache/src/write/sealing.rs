@@ -1,7 +1,7 @@
 //! Moves rows of units to parts, in one transaction a sealing: from then on they are in the part, and until then in the
 //! database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use na_model::{TableName, Unit};
@@ -9,10 +9,11 @@ use rusqlite::params;
 
 use crate::db::busy::until_free;
 use crate::db::files::sync_folder;
+use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::lock::lock_file::delete;
 use crate::read::row_conversions::{session, word};
-use crate::read::sealed_part::{SealKey, SealedPart, path_in};
+use crate::read::sealed_part::{SealKey, SealedPart, file_name};
 use crate::write::new_seal::NewSeal;
 use crate::write::owned_cache::OwnedCache;
 
@@ -23,19 +24,19 @@ impl OwnedCache<'_> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn begin_part(&self, table: &TableName) -> Result<SealedPart, CacheError> {
+        let table_file = self.output().join(table.file_path());
         let mut key = 0;
         self.write(|transaction| {
             key =
                 transaction.query_row("SELECT ifnull(max(part), 0) + 1 FROM parts", [], |row| row.get(0))?;
-            while path_in(self.output(), table, key).symlink_metadata().is_ok() {
+            while table_file.with_file_name(file_name(key)).symlink_metadata().is_ok() {
                 key += 1;
             }
-            transaction
-                .execute("INSERT INTO parts VALUES (?1, ?2, 0)", params![key, table.to_string()])
-                .map(drop)
+            let values = params![key, table.to_string(), file_name(key)];
+            transaction.execute("INSERT INTO parts VALUES (?1, ?2, 0, ?3)", values).map(drop)
         })?;
         let (seals, exports) = (Vec::new(), Vec::new());
-        Ok(SealedPart { key, table: table.clone(), length: 0, seals, exports })
+        Ok(SealedPart { key, file_name: file_name(key), table: table.clone(), length: 0, seals, exports })
     }
 
     /// Seals rows: they are taken out of the database. All of it, or nothing.
@@ -67,7 +68,8 @@ impl OwnedCache<'_> {
         })
     }
 
-    /// Deletes the units of which rows are lost, with these sealings, and returns the units: they are to be loaded again.
+    /// Deletes the units of which rows are lost, with these sealings, and returns the units: they are to be loaded again. A commit
+    /// that has begun records that they are lacking.
     ///
     /// # Errors
     /// A cache that cannot be written.
@@ -88,7 +90,9 @@ impl OwnedCache<'_> {
                 )?;
                 transaction.execute("DELETE FROM seals WHERE seal = ?1", [seal.0])?;
             }
-            Ok(())
+            let lacks =
+                "UPDATE settings SET value = json_set(value, '$.lacks_units', json('true')) WHERE key = ?1";
+            transaction.execute(lacks, [setting::COMMITTING]).map(drop)
         })?;
         Ok(units.into_iter().collect())
     }
@@ -112,12 +116,17 @@ impl OwnedCache<'_> {
     /// Deletes the files of parts, durably.
     pub(super) fn delete_part_files(&self, parts: &[SealedPart]) -> Result<(), CacheError> {
         self.lock().ownership().check()?;
-        let paths = parts.iter().map(|part| part.path_in(self.lock().output()));
-        for path in paths.filter(|path| path.parent().is_some_and(Path::is_dir)) {
-            delete(&path)?;
-            sync_folder(&path)?;
+        let mut folders = BTreeMap::new();
+        for part in parts {
+            let path = part.path_in(self.output());
+            // A folder that stands there is somebody else's.
+            if !path.is_dir() {
+                delete(&path)?;
+            }
+            folders.insert(path.parent().map(Path::to_owned), path);
         }
-        Ok(())
+        let there = folders.values().filter(|path| path.parent().is_some_and(Path::is_dir));
+        there.into_iter().try_for_each(|path| sync_folder(path))
     }
 
     /// Copies the write-ahead log into the database and empties it, so that the log does not keep what was taken out. While

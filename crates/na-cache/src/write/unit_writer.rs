@@ -26,7 +26,7 @@ use crate::write::owned_cache::OwnedCache;
 use crate::write::unit_row::UnitRow;
 
 /// Units that may wait. More would cost memory without gain: two loading threads fill the queue faster than it empties.
-const QUEUE: usize = 8;
+const QUEUE: usize = 4;
 
 /// The most units of one transaction: more would wait longer and hardly save on syncs.
 const LARGEST_BATCH: usize = 8;

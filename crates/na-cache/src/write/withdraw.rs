@@ -17,6 +17,8 @@ use crate::write::run_record::write_outcomes;
 pub(crate) struct Withdrawal<'a> {
     sessions: &'a BTreeSet<Session>,
     names: &'a Names,
+    /// Lines of the list that names them.
+    n_listed: u64,
     /// Those of the sessions that stay.
     outcomes: Vec<UnitOutcome>,
     /// `None` if none of the names is in a root.
@@ -28,6 +30,7 @@ impl<'a> Withdrawal<'a> {
         database: &Database,
         sessions: &'a BTreeSet<Session>,
         names: &'a Names,
+        n_listed: u64,
     ) -> Result<Self, CacheError> {
         let mut outcomes = run_record::outcomes(database)?;
         outcomes.retain(|outcome| !sessions.contains(&outcome.unit.session));
@@ -36,7 +39,7 @@ impl<'a> Withdrawal<'a> {
         }
         let mut roots = mentions::roots(database)?;
         let roots = names.take_out_of_roots(&mut roots).then_some(roots);
-        Ok(Self { sessions, names, outcomes, roots })
+        Ok(Self { sessions, names, n_listed, outcomes, roots })
     }
 
     pub(crate) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -46,6 +49,8 @@ impl<'a> Withdrawal<'a> {
             let values = [setting::ROOTS, &to_json(roots)?];
             transaction.execute("UPDATE settings SET value = ?2 WHERE key = ?1", values)?;
         }
+        let known = [setting::KNOWS_WITHDRAWALS, &self.n_listed.to_string()];
+        transaction.execute("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", known)?;
         take_out_names(transaction, self.names)?;
         write_outcomes(transaction, &self.outcomes)
     }

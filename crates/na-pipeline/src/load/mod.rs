@@ -8,6 +8,7 @@ mod foreign_images;
 mod parsed_checks;
 mod reorder_buffer;
 mod sidecar_checks;
+pub(crate) mod thread_pool;
 mod tiv_choice;
 mod unit_loader;
 pub(crate) mod workers;

@@ -9,7 +9,6 @@ use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
 use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{Committed, ExistingStore, RegionsInUse, Sealer, StoreError, regions_in_use};
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -18,6 +17,7 @@ use crate::inputs::unit_finder::UnitFinder;
 use crate::load::admission::Admission;
 use crate::load::foreign_images::ForeignImages;
 use crate::load::reorder_buffer::ReorderBuffer;
+use crate::load::thread_pool::thread_pool;
 use crate::load::unit_loader::{LoadedUnit, load};
 use crate::plan::unit_plan::{PlannedUnit, UnitPlan};
 use crate::sessions::session_list::SessionList;
@@ -73,17 +73,21 @@ impl Workers<'_> {
     pub(crate) fn run(
         &self,
         cache: &OwnedCache<'_>,
-        sealer: Option<&Sealer<'_>>,
+        sealer: Option<Sealer<'_>>,
         admission: Admission,
     ) -> Result<LoadOutcome, PipelineError> {
         let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
         let mut failed = Vec::new();
-        let pool = self.sealing_pool()?;
+        let noted = sealer.as_ref().map(Sealer::committed);
+        // The threads of the run are busy with reading, until they wait for these.
+        let sealer = match sealer {
+            Some(sealer) => Some((sealer, thread_pool(self.config, "seal")?)),
+            None => None,
+        };
         let (result, sealed) = std::thread::scope(|scope| {
             scope.spawn(|| self.report_commits(acknowledgements, &committed));
-            let sealing = sealer.map(|sealer| scope.spawn(|| pool.install(|| sealer.run())));
-            let noted = sealer.map(Sealer::committed);
+            let sealing = sealer.map(|(mut sealer, pool)| scope.spawn(move || pool.install(|| sealer.run())));
             // Also where a thread panics: the sealer must not wait for ever.
             let ends = EndsSealing(noted.clone());
             let result = self.load_and_commit(cache, admission, acknowledged, noted, &mut failed);
@@ -101,13 +105,6 @@ impl Workers<'_> {
             Some(Err(panic)) => std::panic::resume_unwind(panic),
         }
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
-    }
-
-    /// Threads for sealing: those of the run are busy with reading, until they wait for these.
-    fn sealing_pool(&self) -> Result<ThreadPool, PipelineError> {
-        let n_jobs = self.config.n_jobs.max(1);
-        let pool = ThreadPoolBuilder::new().num_threads(n_jobs).thread_name(|n| format!("seal-{n}")).build();
-        pool.map_err(|error| PipelineError::Threads { n_jobs, problem: error.to_string() })
     }
 
     /// Counts and reports units as they are committed. It ends with the writer.

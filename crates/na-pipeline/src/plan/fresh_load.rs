@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::Session;
-use na_store::{ExportObserver, settle_cache};
+use na_store::{ExportObserver, check_fresh_load, finish_commit, settle_cache};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -47,24 +47,33 @@ pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Resu
         Ok(Some(_)) | Err(CacheError::OfPandas { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(settle_cache(lock, observer)?)
+    // What has left a part of the store leaves all of it first.
+    match finish_commit(lock, observer)? {
+        Some(_) if Cache::open_until(lock.output(), lock.cancel())?.is_none() => Ok(()),
+        _ => Ok(settle_cache(lock, observer)?),
+    }
 }
 
 /// Whether a fresh load that was cut short is the one that a run asks for. One that is not is removed with `--force`.
 ///
 /// # Errors
-/// A fresh load of something else, and no `--force`.
+/// A fresh load of something else, and no `--force`; one of something else that has lost units after its commit began.
 pub(crate) fn goes_on(
     config: &Config,
     inputs: &ListedInputs,
     lock: &OwnerLock,
     begun: &RunRecord,
     list: &SessionList,
+    observer: &dyn ExportObserver,
 ) -> Result<bool, PipelineError> {
     match check_same(config, inputs, begun, list) {
         Ok(()) => Ok(true),
         Err(_) if config.force => {
-            OwnedCache::open_or_create(lock)?.remove()?;
+            // What has replaced a part of the store replaces all of it first.
+            if finish_commit(lock, observer)?.is_none() {
+                check_fresh_load(&config.output, lock.cancel())?;
+                OwnedCache::open_or_create(lock)?.remove()?;
+            }
             Ok(false)
         }
         Err(error) => Err(error),

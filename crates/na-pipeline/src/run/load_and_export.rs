@@ -123,8 +123,7 @@ impl LockedRun<'_> {
         let cache = OwnedCache::open_or_create(lock)?;
         cache.write_run_record(record)?;
         let sealer = self.sealer(&cache, record)?;
-        let loaded = workers.run(&cache, sealer.as_ref(), admission)?;
-        drop(sealer);
+        let loaded = workers.run(&cache, sealer, admission)?;
         Ok((cache, loaded))
     }
 

@@ -83,7 +83,8 @@ impl Begin<'_> {
         drop(existing);
         if let (Some(planned), Some(begun)) = (&plan, begun.filter(|begun| begun.fresh)) {
             planned.stored.close_cache();
-            if goes_on(config, &self.inputs.listed, self.lock, &begun, &planned.list)? {
+            let events = ExportEvents(self.observer);
+            if goes_on(config, &self.inputs.listed, self.lock, &begun, &planned.list, &events)? {
                 self.note("going on with the load that --force began");
             } else {
                 self.note("beginning anew: the load that --force began was of something else");

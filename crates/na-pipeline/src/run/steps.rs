@@ -8,15 +8,12 @@ use na_store::{ExistingStore, ExportObserver, ExportStep};
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
+use crate::load::thread_pool::thread_pool;
 use crate::plan::let_go::LetGo;
 
 /// Runs on a pool of the run's own threads, Rayon's work included.
 pub(super) fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> T + Send) -> Result<T, PipelineError> {
-    let n_jobs = config.n_jobs.max(1);
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(n_jobs).thread_name(|n| format!("load-{n}")).build();
-    let pool = pool.map_err(|error| PipelineError::Threads { n_jobs, problem: error.to_string() })?;
-    Ok(pool.install(work))
+    Ok(thread_pool(config, "load")?.install(work))
 }
 
 /// The store as it is, if a run may write to it.

@@ -1,9 +1,9 @@
 //! Takes those who withdrew out of a store, and out of the session list of a run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use na_cache::{Cache, CacheError, Claim, HolderName, OwnerLock};
+use na_cache::{Claim, HolderName, OwnerLock};
 use na_model::Session;
 use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
@@ -75,26 +75,13 @@ pub fn withdraw(
         let store = ExistingStore::open(output)?;
         named_in_cells = na_store::named_in_cells(&store, &meant.names)?;
         files_of_others = store.files_of_others()?;
-        let parts = parts_of_cache(&lock)?;
-        files_of_others.retain(|path| !parts.contains(&output.join(path)));
     } else {
-        // Half-written files of a killed run may hold somebody who withdrew.
+        // Half-written files of a killed run may hold somebody who withdrew, and so may parts without a cache.
+        na_store::delete_orphaned_parts(&lock)?;
         na_store::finish_commit(&lock, observer)?;
     }
     let withdrew = Withdrew::of(meant, is_known);
     Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, files_of_others, ..withdrew })
-}
-
-/// The files that belong to the cache and stand among those of the store.
-fn parts_of_cache(lock: &OwnerLock) -> Result<HashSet<PathBuf>, PipelineError> {
-    let output = lock.output();
-    match Cache::open_until(output, lock.cancel()) {
-        Ok(None) | Err(CacheError::OfPandas { .. }) => Ok(HashSet::new()),
-        cache => {
-            let parts = cache?.map(|cache| cache.parts()).transpose()?.unwrap_or_default();
-            Ok(parts.iter().map(|part| part.path_in(output)).collect())
-        }
-    }
 }
 
 /// What [`withdraw`] would take out.
@@ -190,7 +177,7 @@ impl Withdrawn {
     ) -> Result<(Meant, bool), PipelineError> {
         let told = self.told(yes);
         told.check(output, mentioned.n_listed_withdrawn)?;
-        let is_known = mentioned.n_listed_withdrawn == told.n_listed();
+        let is_known = mentioned.n_listed_withdrawn == told.n_listed() && !mentioned.has_begun;
         let meant = self.among(&mentioned.sessions);
         check_clear(&meant.unclear, yes, |unclear| is_known && unclear.doubt == Doubt::NoSuchSession)?;
         Ok((meant, is_known))

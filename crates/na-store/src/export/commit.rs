@@ -53,7 +53,7 @@ pub(crate) fn commit(
 ) -> Result<Manifest, StoreError> {
     if request.takes_away() {
         let (removals, keep_cache) = (request.removals.clone(), request.keep_cache);
-        cache.begin_commit(&Commit { removals, keep_cache })?;
+        cache.begin_commit(&Commit { removals, keep_cache, lacks_units: false })?;
     }
     to.changes.publish()?;
     let manifest = manifest(to, holdings.manifest.as_deref(), new)?;

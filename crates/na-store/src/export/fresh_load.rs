@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache};
+use na_cache::{Cache, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache};
 
 use crate::error::StoreError;
-use crate::export::job::{export, finish_commit};
+use crate::export::job::{IncompleteFreshLoad, export, finish_if_begun};
 use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::ExportRequest;
@@ -16,8 +16,8 @@ use crate::tables::existing_store::store::ExistingStore;
 /// Deletes the cache of an unfinished fresh load: the store stays as it was before that load.
 ///
 /// # Errors
-/// A cache of another load; one with a commit that has begun, which is finished instead; a load that is running; a file
-/// that cannot be deleted.
+/// A cache of another load; one with a commit that has begun, which is finished instead, or has lost units
+/// ([`StoreError::FreshLoadLacksUnits`]); a load that is running; a file that cannot be deleted.
 pub fn discard_fresh_load(
     output: &Path,
     take_over: Option<HolderName>,
@@ -25,7 +25,9 @@ pub fn discard_fresh_load(
 ) -> Result<(), StoreError> {
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
     let nothing = || StoreError::NothingToDiscard { output: output.to_owned() };
-    if finish_commit(&lock, observer)?.is_some() {
+    recover_parts(&lock)?;
+    check_fresh_load(output, lock.cancel())?;
+    if finish_if_begun(&lock, IncompleteFreshLoad::IsLoadedFirst, observer)?.is_some() {
         return Err(nothing());
     }
     match Cache::open_until(output, lock.cancel())?.map(|cache| cache.run_record()).transpose()?.flatten() {
@@ -34,7 +36,21 @@ pub fn discard_fresh_load(
     }
 }
 
-/// Exports whatever a cache holds, so that a load can begin anew beside the store.
+/// Refuses a fresh load that lost units after its commit began: until they are loaded again, the store has files of both loads.
+///
+/// # Errors
+/// [`StoreError::FreshLoadLacksUnits`]; a cache that cannot be read.
+pub fn check_fresh_load(output: &Path, cancel: &Cancel) -> Result<(), StoreError> {
+    let Some(cache) = Cache::open_until(output, cancel)? else { return Ok(()) };
+    let is_fresh = cache.run_record()?.is_some_and(|record| record.fresh);
+    if is_fresh && cache.commit_begun()?.is_some_and(|commit| commit.lacks_units) {
+        return Err(StoreError::FreshLoadLacksUnits { output: output.to_owned() });
+    }
+    Ok(())
+}
+
+/// Exports whatever a cache holds, so that a load can begin anew beside the store. Its parts were looked at
+/// ([`recover_parts`](crate::recover_parts)).
 ///
 /// # Errors
 /// A cache that cannot be read; all that [`export`] fails with.
@@ -42,7 +58,6 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     if let Some(pandas) = PandasCache::open_existing(lock.output())? {
         return take_over(lock, pandas, &PandasExport::default(), observer).map(drop);
     }
-    recover_parts(lock)?;
     let cache = OwnedCache::open_or_create(lock)?;
     if cache.units()?.is_empty() {
         return Ok(cache.remove()?);

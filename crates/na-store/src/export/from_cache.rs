@@ -5,7 +5,8 @@ use std::path::Path;
 use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, cache_status};
 
 use crate::error::StoreError;
-use crate::export::job::{export, finish_commit};
+use crate::export::fresh_load::check_fresh_load;
+use crate::export::job::{IncompleteFreshLoad, export, finish_if_begun};
 use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::{ExportReport, ExportRequest};
@@ -45,7 +46,7 @@ pub fn export_cache(
         Err(error) if error.leaves_the_export() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
-    let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel })?;
+    let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel: cancel.clone() })?;
     let store = ExistingStore::open(output)?;
     store.check()?;
     Cache::check_file(output)?;
@@ -58,10 +59,11 @@ pub fn export_cache(
         return take_over(&lock, pandas, &how, observer);
     }
     let forgotten = recover_parts(&lock)?;
+    check_fresh_load(output, &cancel)?;
     if !forgotten.is_empty() {
         return Err(StoreError::SealedRowsLost { output: output.to_owned(), n_units: forgotten.len() });
     }
-    if let Some(report) = finish_commit(&lock, observer)? {
+    if let Some(report) = finish_if_begun(&lock, IncompleteFreshLoad::IsLoadedFirst, observer)? {
         return Ok(report);
     }
     let cache = OwnedCache::open_or_create(&lock)?;

@@ -5,7 +5,7 @@
 //! Then the cache records that the commit has begun, and only then the first file is renamed: from here on, the next
 //! writer finishes the commit.
 
-use na_cache::{Cache, CacheError, Commit, OwnedCache, OwnerLock};
+use na_cache::{Cache, CacheError, Commit, OwnedCache, OwnerLock, RunRecord};
 
 use crate::error::StoreError;
 use crate::export::destination::Destination;
@@ -15,7 +15,7 @@ use crate::export::plan::{ExportPlan, PlannedTable};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::export::steps::ExportSteps;
 use crate::format::file_changes::FileChanges;
-use crate::seal::recovery::recover_parts;
+use crate::seal::recovery::{bring_back_parts, recover_parts};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::paths::remove_temporaries_of_store;
 
@@ -46,8 +46,9 @@ pub fn export(
 }
 
 /// Finishes the commit of an export that was cut short after its first rename. `None` if there is none: the temporary
-/// files of an export that was cut short before are then deleted. Units of which sealed rows are lost leave the cache. Whoever
-/// writes to a store does this first.
+/// files of an export that was cut short before are then deleted. Units of which sealed rows are lost leave the cache; a fresh load
+/// that lacks them is not committed before it is loaded to its end again, and `None` is returned. Whoever writes to a store does
+/// this first.
 ///
 /// # Errors
 /// A cache that cannot be read; everything that [`export`] fails with.
@@ -56,17 +57,41 @@ pub fn finish_commit(
     observer: &dyn ExportObserver,
 ) -> Result<Option<ExportReport>, StoreError> {
     recover_parts(lock)?;
+    finish_if_begun(lock, IncompleteFreshLoad::IsLoadedFirst, observer)
+}
+
+/// What becomes of a fresh load that lost units after its commit began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IncompleteFreshLoad {
+    IsLoadedFirst,
+    IsCommitted,
+}
+
+/// The same as [`finish_commit`], of a cache whose parts were just looked at.
+pub(crate) fn finish_if_begun(
+    lock: &OwnerLock,
+    incomplete: IncompleteFreshLoad,
+    observer: &dyn ExportObserver,
+) -> Result<Option<ExportReport>, StoreError> {
     let begun = match Cache::open_until(lock.output(), lock.cancel()) {
         // The pandas package begins no commit.
         Ok(None) | Err(CacheError::OfPandas { .. }) => None,
         Ok(Some(cache)) => cache.commit_begun()?.zip(cache.run_record()?),
         Err(error) => return Err(error.into()),
     };
-    let Some((Commit { removals, keep_cache }, record)) = begun else {
+    let is_committed = |(commit, record): &(Commit, RunRecord)| {
+        !(commit.lacks_units && record.fresh) || incomplete == IncompleteFreshLoad::IsCommitted
+    };
+    let Some((Commit { removals, keep_cache, lacks_units }, record)) = begun.filter(is_committed) else {
         remove_temporaries_of_store(lock.output())?;
         return Ok(None);
     };
     tracing::info!("finishing the commit that an earlier run began");
+    if lacks_units {
+        tracing::warn!(
+            "units whose rows are gone are not in it: a load reads them again, as far as their files are there"
+        );
+    }
     let cache = OwnedCache::open_or_create(lock)?;
     let request =
         ExportRequest { outcomes: cache.outcomes()?, keep_cache, removals, ..ExportRequest::new(record) };
@@ -95,6 +120,9 @@ fn merge_and_commit(
     let changes = if request.takes_away() { changes.holding_back() } else { changes };
     let settings = &request.record.settings;
     let to = Destination { output: store.output(), changes: &changes, settings, observer };
+    if request.keep_cache {
+        bring_back_parts(cache)?;
+    }
     let mut holdings = Holdings::read(store, cache, request)?;
     let plan = ExportPlan::of(&mut holdings, cache, request)?;
     plan.tables

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use na_cache::Cache;
+use na_cache::{Cache, CachedTableInfo};
 use na_model::{TableName, WideMetrics};
 
 use crate::error::StoreError;
@@ -81,7 +81,10 @@ fn long_tables(
 ) -> Result<Vec<PlannedTable>, StoreError> {
     let cached = holdings.forms.iter().map(|form| &form.table);
     let names: BTreeSet<&TableName> = holdings.files.keys().chain(cached).collect();
-    let replaced = Replaced::of(&holdings.units, &holdings.parts, &request.removals);
+    let replaces = |info: &CachedTableInfo| {
+        holdings.files.contains_key(&info.table) && !holdings.parts.is_exported(info)
+    };
+    let replaced = Replaced::of(&holdings.units, replaces, &request.removals);
     let mut producers = cached_producers(cache, &holdings.units)?;
     let mut tables = Vec::with_capacity(names.len());
     for name in names {

@@ -21,8 +21,8 @@ use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sources::batch::{batch_of, schema};
 use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 
-/// Rows of a row group.
-const ROW_GROUP: usize = 32 * 1024;
+/// Rows of a row group. Each has half a kilobyte of text, and is in memory twice before it is written.
+const ROW_GROUP: usize = 8 * 1024;
 
 /// The input of the file.
 pub(crate) struct SourcesWriter<'a> {

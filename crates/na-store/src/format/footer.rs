@@ -10,7 +10,7 @@ use parquet::file::metadata::{
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
 /// The bytes that a Parquet file begins with.
-pub(super) const MAGIC: &[u8] = b"PAR1";
+pub(crate) const MAGIC: &[u8] = b"PAR1";
 
 /// What a Parquet file ends with, bytes: the length of its footer, then a word.
 pub(super) const TAIL: usize = 8;

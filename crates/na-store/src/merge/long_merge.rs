@@ -124,15 +124,14 @@ impl LongMerge {
     ///
     /// # Errors
     /// An index of the file that contradicts itself.
-    pub(crate) fn rows(&self) -> Result<HashMap<(Session, Option<MapSource>), usize>, StoreError> {
+    pub(crate) fn rows(&self) -> Result<HashMap<(&Session, &Option<MapSource>), usize>, StoreError> {
         let mut rows = HashMap::new();
         for (file, range) in self.kept_row_ranges() {
-            let (session, map) = file.key_of(range)?;
-            *rows.entry((session.clone(), map.clone())).or_default() += range.rows.len();
+            *rows.entry(file.key_of(range)?).or_default() += range.rows.len();
         }
         for unit in &self.units {
             for info in blobs_of(unit, &self.table) {
-                *rows.entry((unit.unit.session.clone(), info.map.clone())).or_default() += info.n_rows;
+                *rows.entry((&unit.unit.session, &info.map)).or_default() += info.n_rows;
             }
         }
         Ok(rows)

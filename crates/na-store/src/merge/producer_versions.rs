@@ -10,21 +10,25 @@ use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 
-/// The versions that the sidecars of cached units name, by long table.
-pub(crate) fn cached_producers(
-    cache: &Cache,
-    units: &[Arc<CachedUnit>],
-) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
-    let of_units = units.par_iter().map(|unit| cache.sources(unit));
-    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for source in of_units.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
-        if let (Some(table), Some(version)) =
-            (source.table, source.sidecar.and_then(|sidecar| sidecar.software_version))
-        {
-            versions.entry(table).or_default().insert(version);
+/// Versions by long table.
+type Versions = BTreeMap<String, BTreeSet<String>>;
+
+/// The versions that the sidecars of cached units name.
+pub(crate) fn cached_producers(cache: &Cache, units: &[Arc<CachedUnit>]) -> Result<Versions, StoreError> {
+    let add = |mut versions: Versions, unit: &Arc<CachedUnit>| -> Result<Versions, StoreError> {
+        for source in cache.sources(unit)? {
+            let version = source.sidecar.and_then(|sidecar| sidecar.software_version);
+            if let Some((table, version)) = source.table.zip(version) {
+                versions.entry(table).or_default().insert(version);
+            }
         }
-    }
-    Ok(versions)
+        Ok(versions)
+    };
+    let joined = |mut some: Versions, others: Versions| {
+        others.into_iter().for_each(|(table, versions)| some.entry(table).or_default().extend(versions));
+        Ok(some)
+    };
+    units.par_iter().try_fold(Versions::new, add).try_reduce(Versions::new, joined)
 }
 
 /// The versions that a file records; none in a file of the pandas package.

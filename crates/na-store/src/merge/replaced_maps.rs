@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use na_cache::CachedUnit;
+use na_cache::{CachedTableInfo, CachedUnit};
 use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 
-use crate::merge::sealed_parts::SealedParts;
 use crate::tables::long_index::index::{LongIndex, RowRange};
 
 /// The maps that do not stay, by long table.
@@ -26,11 +25,15 @@ pub(crate) struct ReplacedMaps {
 }
 
 impl Replaced {
-    /// `parts` tells which cached rows are in the exported files already: these replace nothing.
-    pub(crate) fn of(units: &[Arc<CachedUnit>], parts: &SealedParts, removals: &Removals) -> Self {
+    /// `replaces` tells which cached rows replace anything: not those that are in exported files already.
+    pub(crate) fn of(
+        units: &[Arc<CachedUnit>],
+        replaces: impl Fn(&CachedTableInfo) -> bool,
+        removals: &Removals,
+    ) -> Self {
         let mut tables: HashMap<&TableName, ReplacedMaps> = HashMap::new();
         for unit in units {
-            for info in unit.tables.iter().filter(|info| !parts.is_exported(info)) {
+            for info in unit.tables.iter().filter(|info| replaces(info)) {
                 tables.entry(&info.table).or_default().add(&unit.unit.session, info.map.clone());
             }
         }
@@ -49,7 +52,7 @@ impl Replaced {
 
     /// What leaves the store.
     pub(crate) fn leaving(removals: &Removals) -> Self {
-        Self::of(&[], &SealedParts::default(), removals)
+        Self::of(&[], |_| false, removals)
     }
 
     pub(crate) fn in_table(&self, table: &TableName) -> Arc<ReplacedMaps> {

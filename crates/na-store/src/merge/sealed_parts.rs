@@ -69,9 +69,12 @@ impl SealedParts {
         Ok(Self { parts, of_seals, opened: Mutex::default() })
     }
 
+    fn find_seal(&self, seal: SealKey) -> Option<&(SealedPart, Whereabouts)> {
+        self.of_seals.get(&seal).and_then(|index| self.parts.get(*index))
+    }
+
     fn whereabouts_of(&self, info: &CachedTableInfo) -> Option<&Whereabouts> {
-        let seal = info.seal?;
-        let part = self.of_seals.get(&seal).and_then(|index| self.parts.get(*index));
+        let part = self.find_seal(info.seal?);
         Some(part.map_or(&Whereabouts::Lost, |(_, whereabouts)| whereabouts))
     }
 
@@ -96,10 +99,7 @@ impl SealedParts {
 
     /// The parts whose rows are not in exported files, with the files that have them.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&SealedPart, &Path)> {
-        self.parts.iter().filter_map(|(part, whereabouts)| match whereabouts {
-            Whereabouts::At(path) => Some((part, path.as_path())),
-            Whereabouts::Exported | Whereabouts::Lost => None,
-        })
+        self.parts.iter().filter_map(with_path)
     }
 
     /// Whether a long table has parts, wherever their rows are.
@@ -129,7 +129,7 @@ impl SealedParts {
 
     /// The part of which a sealing is, with the file that has its rows.
     pub(crate) fn part_of(&self, seal: SealKey) -> Option<(&SealedPart, &Path)> {
-        self.parts().find(|(part, _)| part.seals.contains(&seal))
+        self.find_seal(seal).and_then(with_path)
     }
 
     /// The sealings of a long table whose rows are in parts, in their order.
@@ -149,6 +149,14 @@ impl SealedParts {
     }
 }
 
+/// A part with the file that has its rows. `None` if they are in exported files, or lost.
+fn with_path((part, whereabouts): &(SealedPart, Whereabouts)) -> Option<(&SealedPart, &Path)> {
+    match whereabouts {
+        Whereabouts::At(path) => Some((part, path)),
+        Whereabouts::Exported | Whereabouts::Lost => None,
+    }
+}
+
 fn whereabouts(
     part: &SealedPart,
     output: &Path,
@@ -162,7 +170,9 @@ fn whereabouts(
     }
     let path = part.path_in(output);
     match fs::metadata(&path) {
-        Ok(metadata) if metadata.len() >= part.length => return Ok(Whereabouts::At(path)),
+        Ok(metadata) if metadata.is_file() && metadata.len() >= part.length => {
+            return Ok(Whereabouts::At(path));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(StoreError::io("look at", &path)(error));
         }
@@ -194,11 +204,30 @@ pub(crate) fn open_part(
     path: &Path,
     cache: &Cache,
 ) -> Result<Vec<SealedFile>, StoreError> {
-    let start = PositionedFile::open_start(path, part.length).map_err(StoreError::io("open", path))?;
-    let open = |seal: &SealKey| {
-        let file = ParquetFile::of_part(start.clone(), path, &cache.footer_of(*seal)?)?;
-        let long = LongFile::read(&part.table, ParquetReader::of(file)?)?;
-        Ok(SealedFile { seal: *seal, long: Arc::new(long) })
-    };
-    part.seals.iter().map(open).collect()
+    let start = open_start(part, path)?;
+    part.seals.iter().map(|seal| open_seal(&part.table, *seal, &start, path, cache)).collect()
+}
+
+/// Opens the sealed bytes of a part, in the file that has them.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn open_start(part: &SealedPart, path: &Path) -> Result<PositionedFile, StoreError> {
+    PositionedFile::open_start(path, part.length).map_err(StoreError::io("open", path))
+}
+
+/// Opens a sealing of a long table, in the part that has it.
+///
+/// # Errors
+/// A file or cache that cannot be read.
+pub(crate) fn open_seal(
+    table: &TableName,
+    seal: SealKey,
+    start: &PositionedFile,
+    path: &Path,
+    cache: &Cache,
+) -> Result<SealedFile, StoreError> {
+    let file = ParquetFile::of_part(start.clone(), path, &cache.footer_of(seal)?)?;
+    let long = LongFile::read(table, ParquetReader::of(file)?)?;
+    Ok(SealedFile { seal, long: Arc::new(long) })
 }

@@ -40,9 +40,12 @@ impl LongScan {
         let adds_volumes = options.tiv && !has_volumes;
         let needs_sessions = adds_volumes || !options.wants_all_sessions();
         let indexed = if needs_sessions { snapshot.old(table)? } else { None };
-        let merged = match &snapshot.cached {
-            None => None,
-            Some(cached) => Some(MergedTable::of(snapshot.merge(table)?, cached.cache.clone())),
+        let (merged, apart) = match &snapshot.cached {
+            None => (None, Vec::new()),
+            Some(cached) => {
+                let (merged, apart) = MergedTable::of(snapshot.merge(table)?, cached.cache.clone());
+                (Some(merged), apart)
+            }
         };
         let all = match (&merged, &file) {
             (Some(merged), _) => Arc::clone(&merged.columns.schema),
@@ -58,10 +61,7 @@ impl LongScan {
         let groups = groups.flat_map(|(file, of)| (0..of.row_groups().len()).map(move |group| (file, group)));
         let mut parts: VecDeque<ScanPart> =
             groups.map(|(file, group)| ScanPart::RowGroup { file, group }).collect();
-        if let Some(merged) = &merged {
-            let (_, apart) = merged.merge.units_apart();
-            parts.extend(parts_of_units(table, &apart));
-        }
+        parts.extend(parts_of_units(table, &apart));
         let kind = snapshot.kinds().get(table).cloned();
         let kind = kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table)));
         let volumes = adds_volumes.then(|| snapshot.volumes()).transpose()?;
@@ -118,12 +118,12 @@ impl RecordBatchReader for LongScan {
 }
 
 /// Divides the cache's units into parts of about a row group each.
-fn parts_of_units(table: &TableName, units: &[&Arc<CachedUnit>]) -> Vec<ScanPart> {
+fn parts_of_units(table: &TableName, units: &[Arc<CachedUnit>]) -> Vec<ScanPart> {
     // The amount of text is only known when the units are read.
-    let size = |unit: &&Arc<CachedUnit>| {
+    let size = |unit: &Arc<CachedUnit>| {
         let of_table = unit.tables.iter().filter(|info| info.table == *table);
         (of_table.map(|info| info.n_rows).sum(), 0)
     };
     let groups = row_groups_of(units, size).into_iter();
-    groups.map(|units| ScanPart::Units(units.iter().map(|unit| Arc::clone(unit)).collect())).collect()
+    groups.map(|units| ScanPart::Units(units.to_vec())).collect()
 }

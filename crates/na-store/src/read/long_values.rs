@@ -106,14 +106,16 @@ impl RowGroupBatches {
                 of_file.insert(range.row_group);
                 self.index.add_row_range(&long.index, range, first + range.row_group, long.file.path())?;
             }
-            groups.extend(of_file.into_iter().map(|group| (long, group, first + group)));
+            let in_file = Arc::new(columns.in_file(long.file.schema()));
+            groups
+                .extend(of_file.into_iter().map(|group| (long, Arc::clone(&in_file), group, first + group)));
             self.next_group += long.file.row_groups().len();
         }
         let open = merge.files.iter().map(|file| file.long.file.opened());
         let _open = open.collect::<Result<Vec<_>, StoreError>>()?;
-        let read = groups
-            .par_iter()
-            .map(|(long, group, number)| Ok((*number, long.read_tsv(*group, columns, metrics)?)));
+        let read = groups.par_iter().map(|(long, in_file, group, number)| {
+            Ok((*number, long.read_tsv(*group, columns, in_file, metrics)?))
+        });
         self.batches = read.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(())
     }

@@ -52,12 +52,14 @@ pub(crate) struct MergedTable {
 }
 
 impl MergedTable {
-    pub(crate) fn of(merge: LongMerge, cache: Cache) -> Self {
+    /// The second value has the units that are read by themselves.
+    pub(crate) fn of(merge: LongMerge, cache: Cache) -> (Self, Vec<Arc<CachedUnit>>) {
         let columns = merge.columns();
         let in_files = merge.files.iter().map(|file| columns.in_file(file.long.file.schema())).collect();
-        let (beside, _) = merge.units_apart();
+        let (beside, apart) = merge.units_apart();
         let beside = beside.into_iter().map(|(session, unit)| (session.clone(), Arc::clone(unit))).collect();
-        Self { merge, columns, cache, in_files, beside }
+        let apart = apart.into_iter().map(Arc::clone).collect();
+        (Self { merge, columns, cache, in_files, beside }, apart)
     }
 
     /// Opens the merge's files.

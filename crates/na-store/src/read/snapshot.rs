@@ -275,7 +275,7 @@ impl Cached {
         take_out_of_cache(&mut units, &removals);
         let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
-        let replaced = Replaced::of(&units, &parts, &removals);
+        let replaced = Replaced::of(&units, |info| !parts.is_exported(info), &removals);
         Ok(Some(Self { cache, record, units, forms, parts, replaced, has_begun, removals }))
     }
 }

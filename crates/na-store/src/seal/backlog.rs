@@ -41,9 +41,16 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Sets how many rows wait, once they were counted.
-    pub(crate) fn correct(&self, modality: Modality, rows: usize) {
-        locked(&self.waiting).of(modality).rows = rows;
+    /// How many rows wait.
+    pub(crate) fn rows(&self, modality: Modality) -> usize {
+        locked(&self.waiting).of(modality).rows
+    }
+
+    /// Corrects how many rows wait: `counted` where there were `believed` when the count began. What was added meanwhile stays.
+    pub(crate) fn correct(&self, modality: Modality, believed: usize, counted: usize) {
+        let mut waiting = locked(&self.waiting);
+        let of = waiting.of(modality);
+        of.rows = (of.rows + counted).saturating_sub(believed);
         self.changed.notify_all();
     }
 
@@ -157,7 +164,7 @@ mod tests {
     #[test]
     fn less_than_a_window_stays() {
         let backlog = Backlog::default();
-        backlog.correct(Modality::Diffusion, 39);
+        backlog.correct(Modality::Diffusion, 0, 39);
         backlog.end();
         assert_eq!(backlog.next(WINDOW.into_iter()), Some(WINDOW[1]));
         backlog.remove(Modality::Diffusion, 20);

@@ -4,6 +4,7 @@
 //! that a part has rows as an export would have written them. Open `sealer` first.
 
 pub(crate) mod backlog;
+pub(crate) mod orphaned_parts;
 pub(crate) mod part_writer;
 pub(crate) mod recovery;
 pub(crate) mod sealer;

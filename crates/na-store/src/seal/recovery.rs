@@ -1,14 +1,19 @@
 //! What a program that ended early, or a disk that lost something, left of parts.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
-use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, SealKey, SealedPart};
+use na_cache::{Cache, OwnedCache, OwnerLock, SealKey, SealedPart};
 use na_model::Unit;
 use rayon::prelude::*;
 
 use crate::error::StoreError;
-use crate::merge::sealed_parts::{SealedParts, open_part};
+use crate::format::atomic_file::AtomicFile;
+use crate::format::file_changes::FileChanges;
+use crate::format::file_state::FileHash;
+use crate::format::footer::MAGIC;
+use crate::merge::sealed_parts::{SealedParts, open_seal, open_start};
+use crate::seal::orphaned_parts::{cached_parts, tell_of_orphaned_parts};
 use crate::tables::existing_store::store::ExistingStore;
 
 /// Units that a warning names.
@@ -20,16 +25,12 @@ const NAMED: usize = 10;
 /// # Errors
 /// A store or cache that cannot be read or written; [`StoreError::Stopped`].
 pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
-    match OwnedCache::end_deletion(lock) {
-        Err(CacheError::OfPandas { .. }) => {}
-        ended => ended?,
+    let parts = cached_parts(lock)?;
+    if parts.is_none() {
+        OwnedCache::end_deletion(lock)?;
     }
-    let cache = match Cache::open_until(lock.output(), lock.cancel()) {
-        // The pandas package has no parts.
-        Ok(None) | Err(CacheError::OfPandas { .. }) => return Ok(Vec::new()),
-        cache => cache?,
-    };
-    if cache.map_or(Ok(true), |cache| cache.parts().map(|parts| parts.is_empty()))? {
+    tell_of_orphaned_parts(lock)?;
+    if parts.is_none_or(|parts| parts.is_empty()) {
         return Ok(Vec::new());
     }
     let cache = OwnedCache::open_or_create(lock)?;
@@ -61,14 +62,35 @@ pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
     Ok(units)
 }
 
+/// Copies parts that were given the name of their table to where they were: a cache that stays has rows of its own, and the table is
+/// about to be replaced.
+///
+/// # Errors
+/// A cache or part that cannot be read; a file that cannot be written.
+pub(crate) fn bring_back_parts(cache: &OwnedCache<'_>) -> Result<(), StoreError> {
+    let changes = FileChanges::of(cache.lock());
+    let parts = SealedParts::find(cache, cache.output(), None)?;
+    for (part, path) in parts.parts() {
+        let own = part.path_in(cache.output());
+        if *path == own {
+            continue;
+        }
+        let (atomic, file) = AtomicFile::create(&own, &changes)?;
+        let copied = open_start(part, path)?.copy_start(part.length, &file);
+        copied.map_err(StoreError::io("copy", path))?;
+        atomic.commit(file, FileHash::Whole(String::new()), || Ok(()))?;
+    }
+    changes.sync()
+}
+
 /// Takes away what was written to a part and never sealed.
 fn cut_to_length(path: &Path, length: u64) -> Result<(), StoreError> {
-    let cut = File::options().write(true).open(path).and_then(|file| {
-        if file.metadata()?.len() > length {
-            file.set_len(length).and_then(|()| file.sync_all())
-        } else {
-            Ok(())
+    let cut = fs::metadata(path).and_then(|metadata| {
+        if metadata.len() == length {
+            return Ok(());
         }
+        let file = File::options().write(true).open(path)?;
+        file.set_len(length).and_then(|()| file.sync_all())
     });
     cut.map_err(StoreError::io("cut to its length", path))
 }
@@ -81,16 +103,17 @@ fn damaged(
     lock: &OwnerLock,
 ) -> Result<Vec<SealKey>, StoreError> {
     let mut damaged = Vec::new();
+    let start = open_start(part, path)?;
+    // Row groups begin behind it, and no hash of theirs tells of it.
+    if !start.begins_with(MAGIC).map_err(StoreError::io("read", path))? {
+        return Ok(part.seals.clone());
+    }
     for seal in &part.seals {
         if lock.cancel().is_asked() {
             return Err(StoreError::Stopped);
         }
-        let mut of_seal = part.clone();
-        of_seal.seals = vec![*seal];
-        let files = open_part(&of_seal, path, cache);
-        let checked =
-            files.and_then(|files| files.iter().try_for_each(|of| of.long.file.file().check_chunks()));
-        match checked {
+        let file = open_seal(&part.table, *seal, &start, path, cache);
+        match file.and_then(|file| file.long.file.file().check_chunks()) {
             Err(StoreError::Damaged { .. }) => damaged.push(*seal),
             checked => checked?,
         }

@@ -1,14 +1,13 @@
 //! Seals what a load commits while it goes on.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use na_cache::{Cache, CacheError, CachedUnit, EncodedUnit, OwnedCache, RunRecord};
 use na_model::{Modality, Session, TableName};
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
-use crate::format::locked::locked;
 use crate::seal::backlog::Backlog;
 use crate::seal::sealing::Sealing;
 use crate::tables::existing_store::store::ExistingStore;
@@ -29,9 +28,9 @@ const MANY_TABLES: usize = 64;
 const UNITS_AT_ONCE: usize = 64;
 
 /// Seals what a load commits, in windows of some sessions, on a thread of its own. The cache's database then has little more than
-/// a window; the rest is in parts.
+/// a window; the rest is in parts. Units of sessions that the store has stay there, and rows whose columns have rare types.
 pub struct Sealer<'a> {
-    sealing: Mutex<Sealing<'a>>,
+    sealing: Sealing<'a>,
     cache: &'a OwnedCache<'a>,
     backlog: Arc<Backlog>,
     /// Rows of a window. `None` for the default.
@@ -95,7 +94,7 @@ impl<'a> Sealer<'a> {
             in_store: HashMap::new(),
             parts,
         };
-        Ok(Self { sealing: Mutex::new(sealing), cache, backlog: Arc::default(), window })
+        Ok(Self { sealing, cache, backlog: Arc::default(), window })
     }
 
     /// What is to be told of commits.
@@ -104,24 +103,28 @@ impl<'a> Sealer<'a> {
         Committed(Arc::clone(&self.backlog))
     }
 
-    /// Seals until [`Committed::end`]. Less than a window stays in the database.
+    /// Seals until [`Committed::end`]. Less than a window stays in the database, with units of sessions that the store has and rows of
+    /// rare types.
     ///
     /// # Errors
     /// A store or cache that cannot be read or written. Units are safe, and nothing more is sealed.
-    pub fn run(&self) -> Result<(), StoreError> {
+    pub fn run(&mut self) -> Result<(), StoreError> {
         // Also where it panics: who commits must not wait for ever.
-        let _over = GivesUp(&self.backlog);
+        let _over = GivesUp(Arc::clone(&self.backlog));
         self.seal_all()
     }
 
-    fn seal_all(&self) -> Result<(), StoreError> {
+    fn seal_all(&mut self) -> Result<(), StoreError> {
         let mut windows = Modality::ALL.map(|_| Windows::default());
         for modality in Modality::ALL {
-            self.backlog.correct(modality, self.unsealed(modality)?);
+            let believed = self.backlog.rows(modality);
+            let in_store = self.sealing.sessions_in_store(modality)?;
+            self.backlog.correct(modality, believed, self.unsealed(modality, &in_store)?);
         }
+        let window = self.window;
         let enough = |windows: &Windows| {
             let share = windows.sealed / SEALED_BEFORE;
-            self.window.unwrap_or_else(|| share.clamp(FEWEST_ROWS, ROW_GROUP))
+            window.unwrap_or_else(|| share.clamp(FEWEST_ROWS, ROW_GROUP))
         };
         while let Some((modality, rows)) =
             self.backlog.next(Modality::ALL.into_iter().zip(windows.iter().map(enough)))
@@ -130,17 +133,23 @@ impl<'a> Sealer<'a> {
                 return Err(CacheError::Stopped.into());
             }
             let Some(windows) = windows.get_mut(modality as usize) else { break };
+            let believed = self.backlog.rows(modality);
             // A unit that is replaced meanwhile stays readable, and its rows do not count.
             let Some(snapshot) = Cache::snapshot(self.cache.output())? else { break };
-            let (units, last, n_rows) = next_window(&snapshot, windows.last.as_ref(), modality, rows)?;
+            let in_store = self.sealing.sessions_in_store(modality)?;
+            let (units, last, n_rows) =
+                next_window(&snapshot, windows.last.as_ref(), modality, rows, &in_store)?;
             if n_rows < rows {
-                // Units that were replaced meanwhile had been counted, too.
-                self.backlog.correct(modality, n_rows);
+                // Units of sessions that the store has, or that were replaced meanwhile, had been counted, too.
+                if n_rows == 0 {
+                    windows.last = last;
+                }
+                self.backlog.correct(modality, believed, n_rows);
                 continue;
             }
             windows.last = last;
             windows.sealed += n_rows;
-            locked(&self.sealing).seal(&snapshot, units)?;
+            self.sealing.seal(&snapshot, units)?;
             drop(snapshot);
             self.backlog.remove(modality, n_rows);
             // While nobody of this program reads.
@@ -152,11 +161,11 @@ impl<'a> Sealer<'a> {
 
 impl Sealer<'_> {
     /// The weight of what an earlier run left in the database.
-    fn unsealed(&self, modality: Modality) -> Result<usize, StoreError> {
+    fn unsealed(&self, modality: Modality, in_store: &HashSet<Session>) -> Result<usize, StoreError> {
         let (mut last, mut rows): (Option<CachedUnit>, usize) = (None, 0);
         loop {
             let units = self.cache.units_after(last.as_ref(), modality, UNITS_AT_ONCE)?;
-            rows += units.iter().map(unsealed_weight).sum::<usize>();
+            rows += units.iter().map(|unit| unsealed_weight(unit, in_store)).sum::<usize>();
             match units.into_iter().next_back() {
                 None => return Ok(rows),
                 unit => last = unit,
@@ -166,9 +175,9 @@ impl Sealer<'_> {
 }
 
 /// Ends the waiting for a sealer that goes away.
-struct GivesUp<'b>(&'b Backlog);
+struct GivesUp(Arc<Backlog>);
 
-impl Drop for GivesUp<'_> {
+impl Drop for GivesUp {
     fn drop(&mut self) {
         self.0.give_up();
     }
@@ -189,6 +198,7 @@ fn next_window(
     after: Option<&CachedUnit>,
     modality: Modality,
     rows: usize,
+    in_store: &HashSet<Session>,
 ) -> Result<(Vec<CachedUnit>, Option<CachedUnit>, usize), StoreError> {
     let (mut units, mut last, mut n_rows) = (Vec::new(), after.cloned(), 0);
     while n_rows < rows {
@@ -200,7 +210,7 @@ fn next_window(
             if n_rows >= rows {
                 break;
             }
-            let of_unit = unsealed_weight(&unit);
+            let of_unit = unsealed_weight(&unit, in_store);
             last = Some(unit.clone());
             if of_unit > 0 {
                 n_rows += of_unit;
@@ -211,8 +221,11 @@ fn next_window(
     Ok((units, last, n_rows))
 }
 
-/// The weight of a unit's tables that are in the database.
-fn unsealed_weight(unit: &CachedUnit) -> usize {
+/// The weight of a unit's tables that are in the database, and are to be sealed.
+fn unsealed_weight(unit: &CachedUnit, in_store: &HashSet<Session>) -> usize {
+    if in_store.contains(&unit.unit.session) {
+        return 0;
+    }
     let in_database = unit.tables.iter().filter(|info| info.seal.is_none());
     weight(in_database.map(|info| (&info.table, info.n_rows)))
 }

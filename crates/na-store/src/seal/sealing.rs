@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
-use na_model::{Compression, Modality, Removals, Session, TableName};
+use na_model::{Compression, Modality, Session, TableName};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
-use crate::format::parquet_writer::SealedGroups;
+use crate::format::open_file_limit::written_at_once;
+use crate::format::parquet_writer::{SealedGroups, UnsyncedGroups};
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::unit_sources::volumes_found;
@@ -20,6 +21,9 @@ use crate::tables::long_schema::LongSchema;
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::row_groups::RowGroups;
 use crate::tables::tiv::TivTable;
+
+/// Parts that a run begins for a long table at most. Columns that vary from session to session would have one each.
+const MOST_PARTS: usize = 4;
 
 /// What sealed rows are made of, and the parts that they go to.
 pub(crate) struct Sealing<'a> {
@@ -33,10 +37,11 @@ pub(crate) struct Sealing<'a> {
     pub(crate) volumes: TivTable,
     /// The sessions that the store has rows of, once they were looked up.
     pub(crate) in_store: HashMap<Modality, Arc<HashSet<Session>>>,
+    /// Those that this run began.
     pub(crate) parts: Vec<PartWriter>,
 }
 
-/// Units whose rows of a long table have the same columns.
+/// A long table of units whose rows have the same columns, as it is written.
 struct SameColumns {
     merge: LongMerge,
     schema: LongSchema,
@@ -44,27 +49,14 @@ struct SameColumns {
 }
 
 impl Sealing<'_> {
-    /// Seals those of the units that can be. Units of sessions that the store has stay as they are: a session is never split over
-    /// row groups.
+    /// Seals those of the units' rows that can be, table by table. None of the sessions may be one that the store has.
     ///
     /// # Errors
     /// A store or cache that cannot be read or written.
     pub(crate) fn seal(&mut self, snapshot: &Cache, units: Vec<CachedUnit>) -> Result<(), StoreError> {
-        let mut units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
-        units.retain(|unit| unit.tables.iter().all(|info| info.seal.is_none()));
-        let in_store = self.sessions_in_store(&units)?;
-        units.retain(|unit| !in_store.contains(&unit.unit.session));
-        let tables = loop {
-            let tables = self.tables(snapshot, &units)?;
-            let mixed = tables.iter().filter(|same| !same.keep_their_types());
-            let mixed: HashSet<&Session> =
-                mixed.flat_map(|same| &same.units).map(|unit| &unit.unit.session).collect();
-            if mixed.is_empty() {
-                break tables;
-            }
-            units.retain(|unit| !mixed.contains(&unit.unit.session));
-        };
-        if units.is_empty() {
+        let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
+        let tables = self.tables(snapshot, &units)?;
+        if tables.is_empty() {
             return Ok(());
         }
         let mut parts =
@@ -73,9 +65,14 @@ impl Sealing<'_> {
         let add = |(same, part): (&SameColumns, &mut PartWriter)| {
             part.add(cache, &same.merge.kind.region_key, |rows| same.add_to(rows, snapshot))
         };
-        let groups = tables.par_iter().zip(&mut parts).map(add);
-        let groups = groups.collect::<Result<Vec<SealedGroups>, StoreError>>()?;
-        sync_all(&parts)?;
+        let mut groups: Vec<SealedGroups> = Vec::with_capacity(tables.len());
+        let at_once = written_at_once();
+        for (tables, parts) in tables.chunks(at_once).zip(parts.chunks_mut(at_once)) {
+            let added = tables.par_iter().zip(parts).map(add);
+            let added = added.collect::<Result<Vec<UnsyncedGroups>, StoreError>>()?;
+            sync_all(&added)?;
+            groups.extend(added.into_iter().map(|added| added.groups));
+        }
         let seals = tables.iter().zip(&parts).zip(&groups);
         let seals = seals.map(|((same, part), groups)| NewSeal {
             part: &part.part,
@@ -88,10 +85,12 @@ impl Sealing<'_> {
         Ok(())
     }
 
-    /// The sessions that the store has rows of, of the modality of these units, which is one.
-    fn sessions_in_store(&mut self, units: &[Arc<CachedUnit>]) -> Result<Arc<HashSet<Session>>, StoreError> {
-        let (Some(store), Some(first)) = (self.store, units.first()) else { return Ok(Arc::default()) };
-        let modality = first.unit.modality;
+    /// The sessions that the store has rows of. Their units are not sealed: a session is never split over row groups.
+    pub(crate) fn sessions_in_store(
+        &mut self,
+        modality: Modality,
+    ) -> Result<Arc<HashSet<Session>>, StoreError> {
+        let Some(store) = self.store else { return Ok(Arc::default()) };
         if let Some(known) = self.in_store.get(&modality) {
             return Ok(Arc::clone(known));
         }
@@ -103,11 +102,13 @@ impl Sealing<'_> {
         Ok(Arc::clone(self.in_store.entry(modality).or_insert(Arc::new(sessions))))
     }
 
-    /// The long tables of units, each divided by its columns.
+    /// The long tables of units, each with the units whose rows have the same columns. Those of other columns stay where they are,
+    /// and so do all where they would make too many parts.
     fn tables(&self, snapshot: &Cache, units: &[Arc<CachedUnit>]) -> Result<Vec<SameColumns>, StoreError> {
         let mut by_table: BTreeMap<&TableName, Vec<AlikeUnits>> = BTreeMap::new();
         for unit in units {
-            let names: BTreeSet<&TableName> = unit.tables.iter().map(|info| &info.table).collect();
+            let unsealed = unit.tables.iter().filter(|info| info.seal.is_none());
+            let names: BTreeSet<&TableName> = unsealed.map(|info| &info.table).collect();
             for name in names {
                 let of_table = unit.tables.iter().filter(|info| info.table == *name);
                 let columns = of_table.map(|info| snapshot.columns_of(info));
@@ -123,16 +124,37 @@ impl Sealing<'_> {
             }
         }
         let facts = self.facts_of(units);
-        let divided = by_table
-            .into_iter()
-            .flat_map(|(name, all)| all.into_iter().map(move |alike| (name, alike.units)));
-        let same = |(name, units): (&TableName, Vec<Arc<CachedUnit>>)| {
+        let same = |name: &TableName, AlikeUnits { units, .. }| -> Result<SameColumns, StoreError> {
             let forms = snapshot.table_forms(units.iter().map(AsRef::as_ref))?;
-            let none = Replaced::leaving(&Removals::default());
-            let merge = LongMerge::new(name, TableFiles::default(), &none, &units, &forms, facts.clone());
+            let (files, none) = (TableFiles::default(), Replaced::default());
+            let merge = LongMerge::new(name, files, &none, &units, &forms, facts.clone());
             Ok(SameColumns { schema: merge.columns(), merge, units })
         };
-        divided.map(same).collect()
+        let mut tables = Vec::new();
+        for (name, all) in by_table {
+            let all = all.into_iter().map(|alike| same(name, alike));
+            tables.extend(self.chosen(all.collect::<Result<Vec<SameColumns>, StoreError>>()?));
+        }
+        Ok(tables)
+    }
+
+    /// Which of the rows of a table are sealed: those of columns that are not rare in the window, if there is a part for them or
+    /// may be one more.
+    fn chosen(&self, mut all: Vec<SameColumns>) -> Vec<SameColumns> {
+        let n_units: usize = all.iter().map(|same| same.units.len()).sum();
+        all.retain(|same| same.keep_their_types() && same.units.len() * MOST_PARTS >= n_units);
+        let of_table = |same: &SameColumns| {
+            let table = &same.merge.table;
+            self.parts.iter().filter(|part| part.part.table == *table).count()
+        };
+        let mut may_begin = all.first().map_or(0, |same| MOST_PARTS.saturating_sub(of_table(same)));
+        all.retain(|same| {
+            let has_part = self.parts.iter().any(|part| part.takes(&same.merge.table, &same.schema.schema));
+            let begins = !has_part && may_begin > 0;
+            may_begin -= usize::from(begins);
+            has_part || begins
+        });
+        all
     }
 
     fn facts_of(&self, units: &[Arc<CachedUnit>]) -> SessionFacts {
@@ -146,7 +168,7 @@ impl Sealing<'_> {
         SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
     }
 
-    /// The part to which rows go: one that is open, or else a new one.
+    /// The part to which rows go: one that is begun, or else a new one.
     fn part_for(&mut self, same: &SameColumns) -> Result<PartWriter, StoreError> {
         let LongMerge { table, kind, .. } = &same.merge;
         let schema = &same.schema.schema;

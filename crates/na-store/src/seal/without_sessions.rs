@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
 use crate::format::parquet_writer::{KeptColumn, SealedGroups};
 use crate::merge::sealed_parts::{SealedFile, SealedParts, open_part};
-use crate::seal::part_writer::{PartWriter, sync_all};
+use crate::seal::part_writer::PartWriter;
 use crate::tables::long_index::index::RowRange;
 use crate::tables::row_groups::RowGroups;
 use crate::tables::session_rows::{Column, MapRows, SessionRows};
@@ -63,7 +63,7 @@ fn rewrite(
     let compression = first.long.file.file().compression().unwrap_or(Compression::default());
     let mut writer = PartWriter::begin(cache, changes, (&part.table, kind), schema, compression)?;
     let mut has_rows = false;
-    let groups = writer.add(cache, &kind.region_key, |rows| {
+    let added = writer.add(cache, &kind.region_key, |rows| {
         for file in files {
             rows.turn_to_file();
             for group in 0..file.long.file.row_groups().len() {
@@ -72,8 +72,8 @@ fn rewrite(
         }
         Ok(())
     })?;
-    sync_all(std::slice::from_ref(&writer))?;
-    Ok(Some(Rewritten { old: part.clone(), new: writer.part, groups, has_rows }))
+    added.sync()?;
+    Ok(Some(Rewritten { old: part.clone(), new: writer.part, groups: added.groups, has_rows }))
 }
 
 /// Adds what stays of a row group. False if nothing does.

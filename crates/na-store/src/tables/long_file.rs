@@ -63,14 +63,14 @@ impl LongFile {
     }
 
     /// Reads columns of the table's own files in a row group, by their names in the long table. They come under their own names;
-    /// those that the file does not have are left out.
+    /// those that the file does not have are left out. `in_file` says where the file has each column ([`LongSchema::in_file`]).
     pub(crate) fn read_tsv(
         &self,
         group: usize,
         columns: &LongSchema,
+        in_file: &[Option<usize>],
         written: &[&str],
     ) -> Result<RecordBatch, StoreError> {
-        let in_file = columns.in_file(self.file.schema());
         let known = written.iter().filter_map(|name| columns.of_tsv(name));
         let (names, indices): (Vec<&str>, Vec<usize>) =
             known.filter_map(|(own_name, index)| Some((own_name, (*in_file.get(index)?)?))).unzip();

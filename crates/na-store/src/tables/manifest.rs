@@ -165,6 +165,25 @@ impl ManifestContent {
     }
 }
 
+/// Writes the manifest once more, with another mark of withdrawals. One that is not as it was written stays so.
+pub(crate) fn write_mark(
+    output: &Path,
+    changes: &FileChanges,
+    manifest: &Manifest,
+    mark: &WithdrawalMark,
+) -> Result<(), StoreError> {
+    let mut marked = manifest.clone();
+    let path = output.join(MANIFEST_FILE);
+    mark.put_into(&mut marked.extra).map_err(|error| StoreError::damaged(&path, error))?;
+    let hash = marked.extra.get_mut(OWN).and_then(|own| own.get_mut("hash"));
+    if let Some(hash) = hash
+        && is_as_written(output, manifest)?
+    {
+        *hash = Value::String(String::new());
+    }
+    write_manifest(output, changes, &marked)
+}
+
 pub(crate) fn write_manifest(
     output: &Path,
     changes: &FileChanges,

@@ -1,14 +1,15 @@
 //! The paths of a store's files.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use na_cache::{CACHE_FILE, LOCK_FILE, TAKEN_OVER_FILE};
+use na_cache::{CACHE_FILE, LOCK_FILE, TAKEN_OVER_FILE, is_part_name};
 use na_model::{Modality, TableName};
 
 use crate::error::StoreError;
 use crate::format::atomic_file::{is_temporary, remove_temporaries};
+use crate::format::footer::MAGIC;
 
 /// The commit point.
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
@@ -22,6 +23,7 @@ const TOP_FILES: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FI
 
 /// The folders of tables and features.
 pub(crate) const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
+const LONG_FOLDERS: [&str; 2] = ["long", "long/diffusion"];
 
 /// Whether the store in `output` may write a file at this path, however the path is spelled and through whichever links. The
 /// content of a file there does not matter.
@@ -50,7 +52,7 @@ pub(crate) fn is_top_file(name: &str) -> bool {
 }
 
 fn is_table_file(name: &str) -> bool {
-    name.ends_with(".parquet") || is_temporary(name)
+    name.ends_with(".parquet") || is_temporary(name) || is_part_name(name)
 }
 
 fn is_of_cache(name: &str) -> bool {
@@ -92,6 +94,32 @@ pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, Store
     }
     tables.sort_unstable();
     Ok(tables)
+}
+
+/// The files beside the long tables that look like parts: by their names, and by their first bytes, which one that was
+/// just begun may lack. Sorted.
+pub(crate) fn likely_parts(output: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut parts = Vec::new();
+    for folder in LONG_FOLDERS.map(|folder| output.join(folder)) {
+        for entry in entries(&folder)? {
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            let path = entry.path();
+            let is_file = entry.file_type().map_err(StoreError::io("look at", &path))?.is_file();
+            if is_file && has_name(&path, is_part_name) && begins_as_part(&path)? {
+                parts.push(path);
+            }
+        }
+    }
+    parts.sort_unstable();
+    Ok(parts)
+}
+
+/// Whether a file is a part by its first bytes.
+pub(crate) fn begins_as_part(path: &Path) -> Result<bool, StoreError> {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.map_err(StoreError::io("read", path))?;
+    Ok(MAGIC.starts_with(&start))
 }
 
 /// The files of features, by their names alone, as paths under the store: by modality, then in name order.

@@ -34,12 +34,25 @@ pub(crate) struct WithdrawalMark {
     /// When somebody was last taken out.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
+    /// Whether a withdrawal has begun that did not end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_begun: bool,
 }
 
 impl WithdrawalMark {
     /// How many lines a list needs so that it is not shorter than the last.
     pub(crate) fn n_listed(&self) -> u64 {
         self.n_listed.unwrap_or(self.taken_out.n_subjects)
+    }
+
+    /// Records that a withdrawal begins, by a list of `n_listed` lines.
+    pub(crate) fn begin(&mut self, n_listed: u64) {
+        self.n_listed = Some(self.n_listed().max(n_listed));
+        self.has_begun = true;
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Adds those who are taken out now, by a list of `n_listed` lines.
@@ -50,6 +63,7 @@ impl WithdrawalMark {
         self.taken_out.n_subjects += now.n_subjects;
         self.taken_out.n_sessions += now.n_sessions;
         self.n_listed = Some(n_listed);
+        self.has_begun = false;
     }
 
     /// Reads the mark of a manifest. `None` if the store was never told of withdrawals.
@@ -63,7 +77,7 @@ impl WithdrawalMark {
     ///
     /// # Errors
     /// If JSON cannot hold it.
-    pub(super) fn put_into(&self, extra: &mut BTreeMap<String, Value>) -> Result<(), serde_json::Error> {
+    pub(crate) fn put_into(&self, extra: &mut BTreeMap<String, Value>) -> Result<(), serde_json::Error> {
         extra.insert(WITHDRAWN.to_owned(), serde_json::to_value(self)?);
         Ok(())
     }

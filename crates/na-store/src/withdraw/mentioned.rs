@@ -15,6 +15,7 @@ use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::TIV_FILE;
 use crate::tables::sessions_tsv;
 use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::withdrawals::WithdrawalMark;
 
 /// The sessions that a store and its cache name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Mentioned {
     pub sessions: BTreeSet<Session>,
     /// Lines of the last list of withdrawals that the store or the cache was given. `None` if neither was given one.
     pub n_listed_withdrawn: Option<u64>,
+    /// Whether a withdrawal was cut short.
+    pub has_begun: bool,
 }
 
 impl Mentioned {
@@ -53,7 +56,9 @@ impl Mentioned {
             false => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
         };
         let of_cache = of_cache.and_then(|record| record.n_listed_withdrawn);
-        Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache) })
+        let mark = store.record()?.and_then(|record| record.withdrawn.as_ref());
+        let has_begun = mark.is_some_and(WithdrawalMark::has_begun);
+        Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache), has_begun })
     }
 
     /// Whether the provenance of other sessions, or the reason why they failed, has one of these names.

@@ -12,17 +12,19 @@ use na_model::{
 
 use crate::error::StoreError;
 use crate::export::fresh_load::settle_cache;
-use crate::export::job::{export, finish_commit};
+use crate::export::job::{IncompleteFreshLoad, export, finish_if_begun};
 use crate::export::observer::ExportObserver;
 use crate::export::request::ExportRequest;
 use crate::format::file_changes::FileChanges;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::sealed_parts::SealedParts;
+use crate::seal::orphaned_parts::delete_orphaned_parts;
+use crate::seal::recovery::recover_parts;
 use crate::seal::without_sessions::{Rewritten, parts_without};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
-use crate::tables::manifest::{ManifestContent, count, write_manifest};
+use crate::tables::manifest::{ManifestContent, count, write_manifest, write_mark};
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
@@ -41,14 +43,21 @@ pub fn withdraw(
     observer: &dyn ExportObserver,
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
-    finish_commit(lock, observer)?;
-    let mut has_cache = true;
-    if PandasCache::is_in(output)? {
+    recover_parts(lock)?;
+    delete_orphaned_parts(lock)?;
+    // Its files that have their names already have people in them whose rows must go.
+    finish_if_begun(lock, IncompleteFreshLoad::IsCommitted, observer)?;
+    let is_pandas = PandasCache::is_in(output)?;
+    if !is_pandas && has_renamed_parts(lock)? {
+        // The files that they became are about to be replaced: the export that named them so is finished first.
+        settle_cache(lock, observer)?;
+    }
+    begin(lock, &ExistingStore::open(output)?, n_listed)?;
+    let has_cache = is_pandas || Cache::open_until(output, lock.cancel())?.is_some();
+    if is_pandas {
         withdraw_from_pandas_cache(lock, sessions)?;
-    } else if Cache::open_until(output, lock.cancel())?.is_some() {
-        withdraw_from_cache(lock, sessions, names, observer)?;
-    } else {
-        has_cache = false;
+    } else if has_cache {
+        withdraw_from_cache(lock, sessions, names, n_listed)?;
     }
     let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
     let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
@@ -63,22 +72,40 @@ pub fn withdraw(
     Ok(taken_out)
 }
 
+/// Records in the manifest that a withdrawal begins, before anything of these people goes: if it is cut short, whoever
+/// comes next has to say who they are, and takes out what is left of them. Without a manifest, the cache records it.
+fn begin(lock: &OwnerLock, store: &ExistingStore, n_listed: u64) -> Result<(), StoreError> {
+    let Some(manifest) = store.written_manifest() else { return Ok(()) };
+    let known = store.record()?.and_then(|record| record.withdrawn.clone()).unwrap_or_default();
+    let mut mark = known.clone();
+    mark.begin(n_listed);
+    if mark == known {
+        return Ok(());
+    }
+    let changes = FileChanges::of(lock);
+    write_mark(store.output(), &changes, manifest, &mark)?;
+    changes.sync()
+}
+
+/// Whether a part was given the name of its table.
+fn has_renamed_parts(lock: &OwnerLock) -> Result<bool, StoreError> {
+    match Cache::open_until(lock.output(), lock.cancel())? {
+        Some(cache) => Ok(SealedParts::find(&cache, lock.output(), None)?.are_renamed(lock.output())),
+        None => Ok(false),
+    }
+}
+
 /// Deletes sessions from the cache and its parts.
 fn withdraw_from_cache(
     lock: &OwnerLock,
     sessions: &BTreeSet<Session>,
     names: &Names,
-    observer: &dyn ExportObserver,
+    n_listed: u64,
 ) -> Result<(), StoreError> {
     let cache = OwnedCache::open_or_create(lock)?;
-    if SealedParts::find(&cache, lock.output(), None)?.are_renamed(lock.output()) {
-        // The files that they became are about to be replaced: the export that named them so is finished first.
-        drop(cache);
-        return settle_cache(lock, observer);
-    }
     let rewritten = parts_without(&cache, sessions)?;
     let replaced: Vec<_> = rewritten.iter().map(Rewritten::replacement).collect();
-    Ok(cache.withdraw(sessions, names, &replaced)?)
+    Ok(cache.withdraw(sessions, names, n_listed, &replaced)?)
 }
 
 /// Who withdraws.

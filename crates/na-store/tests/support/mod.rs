@@ -120,7 +120,7 @@ pub fn seal(cache: &OwnedCache<'_>, record: &RunRecord, at_once: usize) {
     let store = ExistingStore::open(cache.output()).unwrap();
     let sessions = cache.units().unwrap().into_iter().map(|unit| unit.unit.session).collect();
     let at_once = at_once.min(waiting_rows(cache).max(1));
-    let sealer = Sealer::new(cache, Some(&store), record, &sessions, Some(at_once)).unwrap();
+    let mut sealer = Sealer::new(cache, Some(&store), record, &sessions, Some(at_once)).unwrap();
     sealer.committed().end();
     sealer.run().unwrap();
 }

@@ -91,7 +91,7 @@ impl<'a> ExportSteps<'a> {
     /// Writes what is not up to date. Long tables are synced while features are made from them.
     fn write_tables_and_features(
         &self,
-        expected: &BTreeMap<TableName, Expected>,
+        expected: &BTreeMap<TableName, Expected<'_>>,
         notes: &mut Vec<String>,
     ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
         std::thread::scope(|scope| {
@@ -172,7 +172,7 @@ impl<'a> ExportSteps<'a> {
     /// Verifies every other written file. Returns the entries of the features, made from their files.
     fn verify(
         &self,
-        expected: &BTreeMap<TableName, Expected>,
+        expected: &BTreeMap<TableName, Expected<'_>>,
         tables: &BTreeMap<TableName, LongFile>,
         sources: &WrittenSources,
     ) -> Result<Vec<WideFeature>, StoreError> {

@@ -34,7 +34,7 @@ pub(super) struct UnsyncedTable {
 
 impl<'a> ExportSteps<'a> {
     /// What each long table must hold, for the tables that have rows.
-    pub(super) fn expected_tables(&self) -> Result<BTreeMap<TableName, Expected>, StoreError> {
+    pub(super) fn expected_tables(&self) -> Result<BTreeMap<TableName, Expected<'_>>, StoreError> {
         let mut expected = BTreeMap::new();
         for PlannedTable { merge, features, .. } in &self.plan.tables {
             let rows = merge.rows()?;
@@ -46,7 +46,7 @@ impl<'a> ExportSteps<'a> {
         Ok(expected)
     }
 
-    pub(super) fn delete_empty_tables(&self, expected: &BTreeMap<TableName, Expected>) {
+    pub(super) fn delete_empty_tables(&self, expected: &BTreeMap<TableName, Expected<'_>>) {
         let tables = self.plan.tables.iter().map(|planned| &planned.merge.table);
         for table in tables.filter(|table| !expected.contains_key(table)) {
             self.to.changes.delete_later(&self.to.output.join(table.file_path()));
@@ -56,7 +56,7 @@ impl<'a> ExportSteps<'a> {
     /// Writes the long tables that are not up to date, and adds what the user should know.
     pub(super) fn write_long_tables(
         &'a self,
-        expected: &BTreeMap<TableName, Expected>,
+        expected: &BTreeMap<TableName, Expected<'_>>,
         commits: &mut BackgroundCommit<'_, 'a>,
         notes: &mut Vec<String>,
     ) -> Result<HashMap<TableName, UnsyncedTable>, StoreError> {
@@ -114,7 +114,7 @@ impl<'a> ExportSteps<'a> {
     /// Opens and verifies the long tables: features are made from what was read back and found complete.
     pub(super) fn open_tables(
         &self,
-        expected: &BTreeMap<TableName, Expected>,
+        expected: &BTreeMap<TableName, Expected<'_>>,
         unsynced: HashMap<TableName, UnsyncedTable>,
     ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
         self.to.observer.step(&ExportStep::Verification);

@@ -74,12 +74,26 @@ struct SharedStart {
     end: u64,
 }
 
-/// What a footer would say of the row groups that were just added to a part.
+/// What a footer would say of row groups that were added to a part.
 pub(crate) struct SealedGroups {
     /// Compressed with zstd.
     pub(crate) footer: Bytes,
     /// The length of the part with them, bytes.
     pub(crate) length: u64,
+}
+
+/// Row groups that were added to a part, and that a power cut may take away.
+pub(crate) struct UnsyncedGroups {
+    pub(crate) groups: SealedGroups,
+    file: File,
+    path: PathBuf,
+}
+
+impl UnsyncedGroups {
+    /// Makes them durable.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(StoreError::io("sync", &self.path))
+    }
 }
 
 impl Target<'_> {
@@ -123,18 +137,31 @@ impl<'a> ParquetWriter<'a> {
         Ok(writer)
     }
 
-    /// Begins a part, in a file that does not exist yet.
-    pub(crate) fn create_part(
-        part: &Path,
+    /// Creates the file of a part, which does not exist yet. Returns its length.
+    pub(crate) fn create_part(part: &Path) -> Result<u64, StoreError> {
+        let file = File::options().write(true).create_new(true).mode(0o600).open(part);
+        let mut file = file.map_err(StoreError::io("create", part))?;
+        file.write_all(MAGIC).map_err(StoreError::io("write", part))?;
+        Ok(MAGIC.len() as u64)
+    }
+
+    /// Goes on with a part, of which `length` bytes are there, to [`seal`](Self::seal) more row groups.
+    pub(crate) fn add_to_part(
+        (part, length): (&Path, u64),
         schema: &SchemaRef,
         compression: Compression,
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
-        let file = File::options().write(true).create_new(true).mode(0o600).open(part);
-        let file = file.map_err(StoreError::io("create", part))?;
+        let mut file = File::options().write(true).open(part).map_err(StoreError::io("open", part))?;
+        let is_shorter = file.metadata().map_err(StoreError::io("look at", part))?.len() < length;
+        if is_shorter {
+            return Err(StoreError::damaged(part, "it is shorter than it was"));
+        }
+        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(StoreError::io("write", part))?;
         let target = Target::Part(part.to_owned());
         let mut writer = Self::new(target, part, file, schema, compression, key_values)?;
-        writer.write(MAGIC)?;
+        writer.position = length;
         Ok(writer)
     }
 
@@ -351,6 +378,11 @@ impl<'a> ParquetWriter<'a> {
         Ok(())
     }
 
+    /// Bytes so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
     /// The number of row groups so far.
     pub(crate) fn n_groups(&self) -> usize {
         self.groups.len()
@@ -366,21 +398,17 @@ impl<'a> ParquetWriter<'a> {
         self.key_values.push(entry(key, value));
     }
 
-    /// Ends the row groups that were added to a part: the next ones have a footer of their own.
-    pub(crate) fn seal(&mut self, index: String) -> Result<SealedGroups, StoreError> {
-        self.file.flush().map_err(StoreError::io("write", self.path()))?;
-        let (groups, hashes) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.hashes));
-        let mut key_values = self.key_values.clone();
+    /// Ends the row groups that were added to a part. They have a footer of their own.
+    pub(crate) fn seal(self, index: String) -> Result<UnsyncedGroups, StoreError> {
+        let path = self.path().to_owned();
+        let Self { file, encoder, mut key_values, groups, hashes, position: length, .. } = self;
         key_values.push(entry(keys::INDEX, index));
         key_values.push(entry(keys::CHUNKS, chunk_hashes::to_text(&groups, &hashes)));
-        let footer = footer(self.encoder.descriptor(), groups, key_values, created_by());
-        let footer = footer.and_then(|footer| compress(&footer));
-        Ok(SealedGroups { footer: footer.map_err(StoreError::parquet(self.path()))?, length: self.position })
-    }
-
-    /// Makes durable what was sealed.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.file.get_ref().sync_data().map_err(StoreError::io("sync", self.path()))
+        let footer = footer(encoder.descriptor(), groups, key_values, created_by());
+        let footer = footer.and_then(|footer| compress(&footer)).map_err(StoreError::parquet(&path))?;
+        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error);
+        let file = file.map_err(StoreError::io("write", &path))?;
+        Ok(UnsyncedGroups { groups: SealedGroups { footer, length }, file, path })
     }
 
     /// Writes the footer and commits the file.

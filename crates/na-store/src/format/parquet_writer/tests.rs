@@ -152,3 +152,22 @@ fn a_file_of_which_over_a_fiftieth_would_be_zeros_is_written_anew() {
         (0..GROUPS).map(|group| if group < 40 { vec![0, 1] } else { Vec::new() }).collect();
     assert!(KeptChunks::of(&old, &without_end, 0).is_some_and(|kept| !kept.leaves_gaps()));
 }
+
+/// A part whose disk fails for a moment keeps its rows, and one that is damaged does not.
+#[test]
+fn a_file_that_cannot_be_read_is_not_damaged() {
+    let files = Files::new();
+    let file = files.open().closed();
+    std::fs::write(&files.path, "PAR1 another").unwrap();
+    let error = file.file().check_chunks().unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    let bytes = {
+        let files = Files::new();
+        let mut bytes = std::fs::read(&files.path).unwrap();
+        bytes[8] ^= 1;
+        bytes
+    };
+    std::fs::write(&files.path, bytes).unwrap();
+    let error = files.open().file().check_chunks().unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}

@@ -29,6 +29,7 @@ use na_model::{FeatureName, MANIFEST_VERSION, Manifest, TableKind, TableName, Wi
 use serde_json::Value;
 
 use crate::error::StoreError;
+use crate::format::footer::MAGIC;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::feature_names::may_give;
@@ -41,9 +42,6 @@ use crate::tables::sessions_tsv::HEADER;
 
 /// The Parquet files that no manifest names.
 const UNNAMED: [&str; 3] = [METADATA_FILE, TIV_FILE, SOURCES_FILE];
-
-/// The first bytes of a Parquet file.
-const MAGIC: [u8; 4] = *b"PAR1";
 
 /// Whether a table may give a feature whose file has this path.
 fn may_write(table: &TableName, kind: &TableKind, path: &str, metrics: &WideMetrics) -> bool {
@@ -251,7 +249,7 @@ fn cannot_be_read(error: &StoreError) -> bool {
 }
 
 fn begins_as_parquet(path: &Path) -> bool {
-    let mut start = [0; MAGIC.len()];
+    let mut start = vec![0; MAGIC.len()];
     // A file that cannot be opened may be one.
     File::open(path).map_or(true, |mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+
+use na_cache::is_part_name;
 
 use crate::error::StoreError;
 use crate::format::atomic_file::is_temporary;
 use crate::tables::own_files::OwnFiles;
-use crate::tables::paths::{FOLDERS, entries, is_top_file};
+use crate::tables::paths::{FOLDERS, begins_as_part, entries, is_top_file};
 
 impl OwnFiles {
     /// Files and folders in the store's folders that are not the store's, as paths under it. Folders end in `/`.
@@ -20,7 +23,10 @@ impl OwnFiles {
                 if fs::metadata(entry.path()).is_ok_and(|entry| entry.is_dir()) {
                     let is_own = path == "wide" || FOLDERS.contains(&path.as_str());
                     others.extend((!is_own).then(|| format!("{path}/")));
-                } else if !is_own_by_name(folder, &name) && !self.has(&path)? {
+                } else if !is_own_by_name(folder, &name)
+                    && !is_part(folder, &name, &entry.path())?
+                    && !self.has(&path)?
+                {
                     others.insert(path);
                 }
             }
@@ -31,4 +37,8 @@ impl OwnFiles {
 
 fn is_own_by_name(folder: &str, name: &str) -> bool {
     is_temporary(name) || (folder.is_empty() && is_top_file(name))
+}
+
+fn is_part(folder: &str, name: &str, path: &Path) -> Result<bool, StoreError> {
+    Ok(folder.starts_with("long") && is_part_name(name) && begins_as_part(path)?)
 }
