@@ -10,6 +10,20 @@ use rayon::prelude::*;
 
 use crate::table::{ATLAS, Content, REGIONS, Random, text};
 
+/// Regions of a small table.
+const FEW_REGIONS: usize = 100;
+
+/// What a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Two tissues, of 100 regions × 12 columns.
+    Small,
+    /// Three tissues.
+    Anat,
+    /// Three tissues and seventeen diffusion maps.
+    All,
+}
+
 /// Workflow, model and param of the diffusion maps.
 const MAPS: [(&str, &str, &[&str]); 5] = [
     ("AMICONODDI", "noddi", &["icvf", "od", "isovf"]),
@@ -34,8 +48,7 @@ fn session(n: usize) -> (String, String) {
     (format!("{:04}", n / 2 + 1), id)
 }
 
-/// Three tissues of a session, and seventeen diffusion maps where asked for.
-fn tables(n: usize, with_diffusion: bool) -> Vec<Table> {
+fn tables_of(n: usize, of: Tables) -> Vec<Table> {
     let (subject, id) = session(n);
     let name = format!("sub-{subject}_ses-{id}");
     let file = |folder: &str, scan: &str, entities: String| {
@@ -44,7 +57,8 @@ fn tables(n: usize, with_diffusion: bool) -> Vec<Table> {
         Path::new(&folder).join(file)
     };
     let mut tables = Vec::new();
-    for (tissue, scale) in [("GM", 1.0), ("WM", 0.8), ("CT", 2.5)] {
+    let tissues = [("GM", 1.0), ("WM", 0.8), ("CT", 2.5)].into_iter();
+    for (tissue, scale) in tissues.take(if of == Tables::Small { 2 } else { 3 }) {
         tables.push(Table {
             path: file("cat12", "anat", format!("tissue-{tissue}")),
             image: format!("/data/cat12/{name}_{tissue}.nii.gz"),
@@ -52,7 +66,7 @@ fn tables(n: usize, with_diffusion: bool) -> Vec<Table> {
             is_anatomical: true,
         });
     }
-    for (workflow, model, params) in MAPS.into_iter().filter(|_| with_diffusion) {
+    for (workflow, model, params) in MAPS.into_iter().filter(|_| of == Tables::All) {
         for param in params {
             let map = format!("model-{model}_param-{param}");
             tables.push(Table {
@@ -70,7 +84,7 @@ fn tables(n: usize, with_diffusion: bool) -> Vec<Table> {
 ///
 /// # Errors
 /// A folder that cannot be written to.
-pub fn write(folder: &Path, sessions: usize, with_diffusion: bool) -> io::Result<u64> {
+pub fn write(folder: &Path, sessions: usize, tables: Tables) -> io::Result<u64> {
     let mut list = "subject_code,session_id,AGE,sex\n".to_owned();
     for n in 0..sessions {
         let (subject, id) = session(n);
@@ -78,9 +92,9 @@ pub fn write(folder: &Path, sessions: usize, with_diffusion: bool) -> io::Result
         writeln!(list, "{subject},{id},{age:.1},{sex}").unwrap();
     }
     fs::create_dir_all(folder)?;
-    let bytes = (0..sessions).into_par_iter().map(|n| write_session(folder, n, with_diffusion));
+    let bytes = (0..sessions).into_par_iter().map(|n| write_session(folder, n, tables));
     let bytes = bytes.sum::<io::Result<u64>>()?;
-    let qsiparc = if with_diffusion { "QSIPARC_PATH=parcellated\n" } else { "" };
+    let qsiparc = if tables == Tables::All { "QSIPARC_PATH=parcellated\n" } else { "" };
     let settings = format!(
         "SESSIONS_CSV=sessions.csv\nCAT12_ROOT=cat12\nCAT12_PARCELLATED_ROOT=parcellated/cat12\n{qsiparc}\
          ATLAS_NAME={ATLAS}\n"
@@ -90,7 +104,7 @@ pub fn write(folder: &Path, sessions: usize, with_diffusion: bool) -> io::Result
     Ok(bytes)
 }
 
-fn write_session(folder: &Path, n: usize, with_diffusion: bool) -> io::Result<u64> {
+fn write_session(folder: &Path, n: usize, tables: Tables) -> io::Result<u64> {
     let (subject, id) = session(n);
     let tiv = 1300.0 + 400.0 * random(n, 1).fraction();
     let anat = folder.join(format!("cat12/sub-{subject}/ses-{id}/anat"));
@@ -103,10 +117,11 @@ fn write_session(folder: &Path, n: usize, with_diffusion: bool) -> io::Result<u6
         ),
     )?;
     let mut bytes = 0;
-    for (place, table) in (2..).zip(tables(n, with_diffusion)) {
+    for (place, table) in (2..).zip(tables_of(n, tables)) {
         let content = Content {
             seed: random(n, place).bits(),
-            regions: REGIONS,
+            regions: if tables == Tables::Small { FEW_REGIONS } else { REGIONS },
+            is_small: tables == Tables::Small,
             scale: table.scale,
             tiv: table.is_anatomical.then_some(tiv),
         };

@@ -10,7 +10,7 @@ use na_model::{
     TableName, Unit, WideMetrics,
 };
 use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
-use na_store::{ExistingStore, ExportRequest, Unobserved, export};
+use na_store::{ExistingStore, ExportRequest, Sealer, Unobserved, export};
 use table::{Content, REGIONS, text};
 
 pub mod cohort;
@@ -72,6 +72,16 @@ pub fn load(output: &Path, sessions: usize, tissues: &[&str]) {
     (0..sessions).for_each(|n| sender.send(unit(n, tissues, REGIONS)).unwrap());
     drop(sender);
     writer.finish().unwrap();
+}
+
+/// Seals what the cache of a folder holds, as a load does meanwhile.
+pub fn seal(output: &Path, sessions: usize) {
+    let lock = OwnerLock::acquire(output).unwrap();
+    let cache = OwnedCache::open_or_create(&lock).unwrap();
+    let of = (0..sessions).map(session).collect();
+    let mut sealer = Sealer::new(&cache, None, &record(sessions), &of, None).unwrap();
+    sealer.committed().end();
+    sealer.run().unwrap();
 }
 
 /// Exports what the cache of a folder holds.

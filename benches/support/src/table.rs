@@ -1,5 +1,5 @@
 //! Tables of the size that labs have, as `parcellate` writes them: 456 regions × 57 columns, doubles with all their
-//! digits. The same seed gives the same bytes.
+//! digits. Small ones have the first 12 columns. The same seed gives the same bytes.
 
 use std::fmt::Write as _;
 
@@ -19,6 +19,8 @@ const NUMBERS: &str = "volume_mm3 voxel_count z_filtered_mean z_filtered_std iqr
     left_tail_mass right_tail_mass tail_asymmetry excess_tail_mass dagostino_k2 dagostino_p log_dagostino_k2 \
     shapiro_w shapiro_p qq_correlation qq_r_squared histogram_entropy percentile_5 percentile_10 percentile_25 \
     percentile_50 percentile_75 percentile_90 percentile_95";
+/// How many of the numbers a small table has.
+const FEW: usize = 4;
 const FLAGS: &str = "is_strongly_skewed is_heavy_tailed is_bimodal has_outliers fails_normality";
 
 /// A sequence of random numbers: SplitMix64.
@@ -52,6 +54,8 @@ pub struct Content {
     pub seed: u64,
     /// How many rows.
     pub regions: usize,
+    /// Whether it has 12 columns.
+    pub is_small: bool,
     /// How large the values are.
     pub scale: f64,
     /// Anatomical tables have it, in the last column.
@@ -61,23 +65,31 @@ pub struct Content {
 impl Content {
     /// An anatomical table of the whole atlas.
     pub fn anatomical(seed: u64) -> Self {
-        Self { seed, regions: REGIONS, scale: 1.0, tiv: Some(1500.25) }
+        Self { seed, regions: REGIONS, is_small: false, scale: 1.0, tiv: Some(1500.25) }
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = &'static str> {
+        NUMBERS.split(' ').take(if self.is_small { FEW } else { usize::MAX })
+    }
+
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        FLAGS.split(' ').filter(|_| !self.is_small)
     }
 }
 
 /// The text of a table.
 pub fn text(content: &Content) -> String {
     let mut random = Random::new(content.seed);
-    let mut text = header(content.tiv.is_some());
+    let mut text = header(content);
     text.reserve(content.regions * 960);
     for region in 0..content.regions {
         describe(&mut text, region, content.regions);
-        for name in NUMBERS.split(' ') {
+        for name in content.numbers() {
             text.push('\t');
             number(&mut text, name, region, content.scale, &mut random);
         }
         let flags = random.bits();
-        for flag in 0..5 {
+        for flag in 0..content.flags().count() {
             text.push_str(if (flags >> (8 * flag)).is_multiple_of(3) { "\tTrue" } else { "\tFalse" });
         }
         if let Some(tiv) = content.tiv {
@@ -88,8 +100,8 @@ pub fn text(content: &Content) -> String {
     text
 }
 
-fn header(with_tiv: bool) -> String {
-    let words = NUMBERS.split(' ').chain(FLAGS.split(' ')).chain(with_tiv.then_some("vol_TIV"));
+fn header(content: &Content) -> String {
+    let words = content.numbers().chain(content.flags()).chain(content.tiv.map(|_| "vol_TIV"));
     words.fold(DESCRIPTION.to_owned(), |header, word| header + "\t" + word) + "\n"
 }
 
