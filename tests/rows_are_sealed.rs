@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
 use na_store::{FeatureStore, Origin, ReadOptions};
@@ -90,6 +90,14 @@ fn sorted(store: &Store, table: &str) -> Vec<Vec<String>> {
     rows
 }
 
+/// A table with further columns, which have the same cells in every row.
+fn with_columns(value: f64, names: &str, cells: &str) -> String {
+    let lines = tsv(value);
+    let (header, rows) = lines.split_once('\n').unwrap();
+    let rows: String = rows.lines().map(|row| format!("{row}\t{cells}\n")).collect();
+    format!("{header}\t{names}\n{rows}")
+}
+
 /// A column of whole numbers becomes one of fractions, then of words; another column comes and stands first.
 #[test]
 fn columns_that_come_and_change_after_a_sealing_are_as_if_all_was_loaded_at_once() {
@@ -113,11 +121,8 @@ fn columns_that_come_and_change_after_a_sealing_are_as_if_all_was_loaded_at_once
         cohort.write(&anatomical(&subject(place), "1", "GM"), &text);
         // Two maps of one session, of which one has whole numbers where the other has not.
         for (param, count) in [("icvf", "7"), ("od", if place < 8 { "0.5" } else { "few" })] {
-            let lines = tsv(0.25);
-            let (header, rows) = lines.split_once('\n').unwrap();
-            let rows: String = rows.lines().map(|row| format!("{row}\t{count}\n")).collect();
             let path = diffusion("NODDI", &subject(place), "1", param);
-            cohort.write(&path, &format!("{header}\tcount\n{rows}"));
+            cohort.write(&path, &with_columns(0.25, "count", count));
         }
     }
     let expected = unsealed(&cohort);
@@ -133,12 +138,9 @@ fn columns_that_come_and_change_after_a_sealing_are_as_if_all_was_loaded_at_once
 fn columns_without_values_make_no_parts_of_their_own() {
     let cohort = cohort_of(0..SESSIONS);
     for place in 0..SESSIONS {
-        let lines = tsv(2.5);
-        let (header, rows) = lines.split_once('\n').unwrap();
         let cell = |column: usize| if (place >> column) & 1 == 0 { "n/a" } else { "0.5" };
-        let cells = format!("{}\t{}\t{}", cell(0), cell(1), cell(2));
-        let rows: String = rows.lines().map(|row| format!("{row}\t{cells}\n")).collect();
-        cohort.write(&anatomical(&subject(place), "1", "GM"), &format!("{header}\ta\tb\tc\n{rows}"));
+        let cells = [0, 1, 2].map(cell).join("\t");
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "a\tb\tc", &cells));
     }
     let expected = unsealed(&cohort);
     cohort.stop_exports_at("long/anatomical_gm.parquet");
@@ -153,16 +155,9 @@ fn columns_without_values_make_no_parts_of_their_own() {
 #[test]
 fn columns_that_vary_from_session_to_session_make_few_parts() {
     let cohort = cohort_of(0..2 * SESSIONS);
-    let text = |place: usize| {
-        let lines = tsv(2.5);
-        let (header, rows) = lines.split_once('\n').unwrap();
-        let cell = |column: usize| ["1", "0.5", "word"][(place / 3_usize.pow(column as u32)) % 3];
-        let cells = format!("{}\t{}\t{}", cell(0), cell(1), cell(2));
-        let rows: String = rows.lines().map(|row| format!("{row}\t{cells}\n")).collect();
-        format!("{header}\ta\tb\tc\n{rows}")
-    };
     for place in 0..2 * SESSIONS {
-        cohort.write(&anatomical(&subject(place), "1", "GM"), &text(place));
+        let cells = [1, 3, 9].map(|turn| ["1", "0.5", "word"][(place / turn) % 3]).join("\t");
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "a\tb\tc", &cells));
     }
     let expected = unsealed(&cohort);
     cohort.stop_exports_at("long/anatomical_gm.parquet");
@@ -180,10 +175,7 @@ fn columns_that_vary_from_session_to_session_make_few_parts() {
 fn sessions_of_two_layouts_in_turns_are_all_sealed() {
     let cohort = cohort_of(0..2 * SESSIONS);
     for place in (0..2 * SESSIONS).filter(|place| place % 5 < 2) {
-        let lines = tsv(2.5);
-        let (header, rows) = lines.split_once('\n').unwrap();
-        let rows: String = rows.lines().map(|row| format!("{row}\tfast\n")).collect();
-        cohort.write(&anatomical(&subject(place), "1", "GM"), &format!("{header}\tscanner\n{rows}"));
+        cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "scanner", "fast"));
     }
     let expected = unsealed(&cohort);
     cohort.stop_exports_at("long/anatomical_gm.parquet");
@@ -315,6 +307,9 @@ fn a_cache_that_stays_has_the_rows_of_parts_that_got_the_name_of_their_table() {
     let rows = |origin| store.feature_batch("gm_mean", &ReadOptions::default().from(origin)).unwrap();
     assert_eq!(rows(Origin::Cache).num_rows(), SESSIONS + 1);
     assert_eq!(rows(Origin::Cache).columns(), rows(Origin::Parquet).columns());
+    for part in parts(&cohort.store()) {
+        assert_eq!(fs::metadata(&part).unwrap().permissions().mode() & 0o777, 0o600, "{part:?}");
+    }
 }
 
 #[test]

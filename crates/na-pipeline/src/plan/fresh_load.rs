@@ -40,12 +40,17 @@ impl Base {
 /// # Errors
 /// A cache that cannot be read, or brought into the store.
 pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), PipelineError> {
-    na_store::recover_parts(lock)?;
-    match Cache::open_until(lock.output(), lock.cancel()) {
-        Ok(None) => return Ok(()),
-        Ok(Some(cache)) if cache.run_record()?.is_some_and(|record| record.fresh) => return Ok(()),
-        Ok(Some(_)) | Err(CacheError::OfPandas { .. }) => {}
+    let is_of_another = match Cache::open_until(lock.output(), lock.cancel()) {
+        Ok(cache) => cache
+            .map(|cache| cache.run_record())
+            .transpose()?
+            .is_some_and(|record| record.is_none_or(|record| !record.fresh)),
+        Err(CacheError::OfPandas { .. }) => true,
         Err(error) => return Err(error.into()),
+    };
+    if !is_of_another {
+        na_store::recover_parts(lock)?;
+        return Ok(());
     }
     // What has left a part of the store leaves all of it first.
     match finish_commit(lock, observer)? {

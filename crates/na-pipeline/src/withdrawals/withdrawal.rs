@@ -63,7 +63,6 @@ pub fn withdraw(
     // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
     // was given a list.
     let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
-    na_store::recover_parts(&lock)?;
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;

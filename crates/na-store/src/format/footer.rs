@@ -1,5 +1,7 @@
 //! The footer of a Parquet file: its entries for column chunks and row groups, and its bytes.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use parquet::errors::{ParquetError, Result};
@@ -11,6 +13,13 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
 /// The bytes that a Parquet file begins with.
 pub(crate) const MAGIC: &[u8] = b"PAR1";
+
+/// The first bytes of a file, as many as [`MAGIC`] has, or all of a shorter one.
+pub(crate) fn first_bytes(file: File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
 
 /// What a Parquet file ends with, bytes: the length of its footer, then a word.
 pub(super) const TAIL: usize = 8;

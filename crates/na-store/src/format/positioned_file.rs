@@ -55,13 +55,6 @@ impl PositionedFile {
         Ok(Self { _open: Some(self.handle.file()?), ..self.clone() })
     }
 
-    /// Whether its first bytes are these.
-    pub(crate) fn begins_with(&self, expected: &[u8]) -> io::Result<bool> {
-        let mut bytes = vec![0; expected.len()];
-        ReadFrom { file: self.handle.file()?, position: 0 }.read_exact(&mut bytes)?;
-        Ok(bytes == expected)
-    }
-
     /// Copies the first bytes into another file, at its position. Returns how many there were. No two threads may copy at once.
     pub(crate) fn copy_start(&self, bytes: u64, mut to: &File) -> io::Result<u64> {
         let file = self.handle.file()?;

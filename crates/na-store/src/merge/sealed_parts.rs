@@ -109,7 +109,7 @@ impl SealedParts {
 
     /// Whether a part was given the name of a long table's file.
     pub(crate) fn are_renamed(&self, output: &Path) -> bool {
-        self.parts().any(|(part, path)| *path != part.path_in(output))
+        self.parts().any(|of| is_renamed(&of, output))
     }
 
     /// The sessions that any part has rows of, also those that do not count any more. Whoever writes takes damaged parts out.
@@ -147,6 +147,11 @@ impl SealedParts {
         locked(&self.opened).insert(table.clone(), files.clone());
         Ok(files)
     }
+}
+
+/// Whether a part was given the name of its long table's file.
+pub(crate) fn is_renamed((part, path): &(&SealedPart, &Path), output: &Path) -> bool {
+    **path != part.path_in(output)
 }
 
 /// A part with the file that has its rows. `None` if they are in exported files, or lost.

@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_during_a_count_is_not_forgotten() {
+        let backlog = Backlog::default();
+        backlog.correct(Modality::Diffusion, 0, 20);
+        assert_eq!(backlog.next(WINDOW.into_iter()), Some(WINDOW[1]));
+        let believed = backlog.rows(Modality::Diffusion);
+        backlog.add(Modality::Diffusion, 2);
+        backlog.correct(Modality::Diffusion, believed, 3);
+        assert_eq!(backlog.rows(Modality::Diffusion), 5);
+    }
+
+    #[test]
     fn less_than_a_window_stays() {
         let backlog = Backlog::default();
         backlog.correct(Modality::Diffusion, 0, 39);

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
 use crate::tables::paths::likely_parts;
 
-/// Files that a warning names.
+/// What a warning names at most.
 const NAMED: usize = 10;
 
 /// Deletes the parts that no cache names. Whoever takes people out does this: their rows may be there, and nobody can tell.
@@ -70,6 +70,10 @@ fn orphaned_parts(lock: &OwnerLock) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 fn names(paths: &[PathBuf], output: &Path) -> String {
-    let name = |path: &PathBuf| path.strip_prefix(output).unwrap_or(path).display().to_string();
-    paths.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ")
+    first_of(paths.iter().map(|path| path.strip_prefix(output).unwrap_or(path).display().to_string()))
+}
+
+/// The first of many things, as a warning names them.
+pub(crate) fn first_of(things: impl Iterator<Item = String>) -> String {
+    things.take(NAMED).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! What a program that ended early, or a disk that lost something, left of parts.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use na_cache::{Cache, OwnedCache, OwnerLock, SealKey, SealedPart};
@@ -11,25 +12,32 @@ use crate::error::StoreError;
 use crate::format::atomic_file::AtomicFile;
 use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileHash;
-use crate::format::footer::MAGIC;
-use crate::merge::sealed_parts::{SealedParts, open_seal, open_start};
-use crate::seal::orphaned_parts::{cached_parts, tell_of_orphaned_parts};
+use crate::format::footer::{MAGIC, first_bytes};
+use crate::format::parquet_writer::PART_MODE;
+use crate::merge::sealed_parts::{SealedParts, is_renamed, open_seal, open_start};
+use crate::seal::orphaned_parts::{cached_parts, first_of, tell_of_orphaned_parts};
 use crate::tables::existing_store::store::ExistingStore;
 
-/// Units that a warning names.
-const NAMED: usize = 10;
-
 /// Ends the deletion of a cache, deletes parts that nothing refers to, and takes units out of the cache of which a part has lost
-/// rows, which it returns: they are to be loaded again. Whoever loads, exports or withdraws does this first.
+/// rows, which it returns: they are to be loaded again. Tells of parts that no cache names. Whoever loads or exports does this first.
 ///
 /// # Errors
 /// A store or cache that cannot be read or written; [`StoreError::Stopped`].
 pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
+    let units = recover_cached_parts(lock)?;
+    tell_of_orphaned_parts(lock)?;
+    Ok(units)
+}
+
+/// The same, of the parts that a cache names alone.
+///
+/// # Errors
+/// As [`recover_parts`].
+pub(crate) fn recover_cached_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
     let parts = cached_parts(lock)?;
     if parts.is_none() {
         OwnedCache::end_deletion(lock)?;
     }
-    tell_of_orphaned_parts(lock)?;
     if parts.is_none_or(|parts| parts.is_empty()) {
         return Ok(Vec::new());
     }
@@ -39,12 +47,9 @@ pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
     let store = ExistingStore::open(lock.output())?;
     let parts = SealedParts::find(&cache, lock.output(), Some(&store).filter(|_| !is_fresh))?;
     let mut lost = parts.lost();
-    let mut kept = Vec::new();
-    for (part, path) in parts.parts() {
-        if *path == part.path_in(lock.output()) {
-            cut_to_length(path, part.length)?;
-        }
-        kept.push((part, path));
+    let kept: Vec<(&SealedPart, &Path)> = parts.parts().collect();
+    for (part, path) in kept.iter().filter(|of| !is_renamed(of, lock.output())) {
+        cut_to_length(path, part.length)?;
     }
     let damaged = kept.par_iter().map(|(part, path)| damaged(part, path, &cache, lock));
     lost.extend(damaged.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten());
@@ -53,10 +58,9 @@ pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
     }
     let units = cache.forget(&lost)?;
     cache.delete_empty_parts()?;
-    let named: Vec<String> = units.iter().take(NAMED).map(Unit::to_string).collect();
     tracing::warn!(
         units = units.len(),
-        first = named.join(", "),
+        first = first_of(units.iter().map(Unit::to_string)),
         "rows that were sealed beside the long tables are gone or damaged: these units are loaded again"
     );
     Ok(units)
@@ -70,14 +74,13 @@ pub fn recover_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreError> {
 pub(crate) fn bring_back_parts(cache: &OwnedCache<'_>) -> Result<(), StoreError> {
     let changes = FileChanges::of(cache.lock());
     let parts = SealedParts::find(cache, cache.output(), None)?;
-    for (part, path) in parts.parts() {
-        let own = part.path_in(cache.output());
-        if *path == own {
-            continue;
-        }
-        let (atomic, file) = AtomicFile::create(&own, &changes)?;
+    for (part, path) in parts.parts().filter(|of| is_renamed(of, cache.output())) {
+        let (atomic, file) = AtomicFile::create(&part.path_in(cache.output()), &changes)?;
+        let private = file.set_permissions(Permissions::from_mode(PART_MODE));
+        private.map_err(StoreError::io("change the permissions of", atomic.temporary()))?;
         let copied = open_start(part, path)?.copy_start(part.length, &file);
         copied.map_err(StoreError::io("copy", path))?;
+        // Nobody asks for the state of a part.
         atomic.commit(file, FileHash::Whole(String::new()), || Ok(()))?;
     }
     changes.sync()
@@ -105,7 +108,7 @@ fn damaged(
     let mut damaged = Vec::new();
     let start = open_start(part, path)?;
     // Row groups begin behind it, and no hash of theirs tells of it.
-    if !start.begins_with(MAGIC).map_err(StoreError::io("read", path))? {
+    if File::open(path).and_then(first_bytes).map_err(StoreError::io("read", path))? != MAGIC {
         return Ok(part.seals.clone());
     }
     for seal in &part.seals {

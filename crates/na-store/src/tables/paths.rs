@@ -1,7 +1,7 @@
 //! The paths of a store's files.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use na_cache::{CACHE_FILE, LOCK_FILE, TAKEN_OVER_FILE, is_part_name};
@@ -9,7 +9,7 @@ use na_model::{Modality, TableName};
 
 use crate::error::StoreError;
 use crate::format::atomic_file::{is_temporary, remove_temporaries};
-use crate::format::footer::MAGIC;
+use crate::format::footer::{MAGIC, first_bytes};
 
 /// The commit point.
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
@@ -23,7 +23,9 @@ const TOP_FILES: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FI
 
 /// The folders of tables and features.
 pub(crate) const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
-const LONG_FOLDERS: [&str; 2] = ["long", "long/diffusion"];
+
+/// The folders of long tables, each with what the names of its tables begin with beside those of the files.
+const LONG_FOLDERS: [(&str, &str); 2] = [("long", ""), ("long/diffusion", "diffusion_")];
 
 /// Whether the store in `output` may write a file at this path, however the path is spelled and through whichever links. The
 /// content of a file there does not matter.
@@ -86,7 +88,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 /// which tables are planned and written.
 pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, StoreError> {
     let mut tables = Vec::new();
-    for (folder, prefix) in [("long", ""), ("long/diffusion", "diffusion_")] {
+    for (folder, prefix) in LONG_FOLDERS {
         for stem in parquet_stems(&output.join(folder))? {
             let table = TableName::parse(&format!("{prefix}{stem}")).ok();
             tables.extend(table.filter(|table| table.file_path() == format!("{folder}/{stem}.parquet")));
@@ -100,7 +102,7 @@ pub(crate) fn long_tables_by_name(output: &Path) -> Result<Vec<TableName>, Store
 /// just begun may lack. Sorted.
 pub(crate) fn likely_parts(output: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut parts = Vec::new();
-    for folder in LONG_FOLDERS.map(|folder| output.join(folder)) {
+    for folder in LONG_FOLDERS.map(|(folder, _)| output.join(folder)) {
         for entry in entries(&folder)? {
             let entry = entry.map_err(StoreError::io("list", &folder))?;
             let path = entry.path();
@@ -116,9 +118,7 @@ pub(crate) fn likely_parts(output: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Whether a file is a part by its first bytes.
 pub(crate) fn begins_as_part(path: &Path) -> Result<bool, StoreError> {
-    let mut start = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
-    read.map_err(StoreError::io("read", path))?;
+    let start = fs::File::open(path).and_then(first_bytes).map_err(StoreError::io("read", path))?;
     Ok(MAGIC.starts_with(&start))
 }
 

@@ -20,7 +20,7 @@ use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::sealed_parts::SealedParts;
 use crate::seal::orphaned_parts::delete_orphaned_parts;
-use crate::seal::recovery::recover_parts;
+use crate::seal::recovery::recover_cached_parts;
 use crate::seal::without_sessions::{Rewritten, parts_without};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
@@ -43,9 +43,9 @@ pub fn withdraw(
     observer: &dyn ExportObserver,
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
-    recover_parts(lock)?;
+    recover_cached_parts(lock)?;
     delete_orphaned_parts(lock)?;
-    // Its files that have their names already have people in them whose rows must go.
+    // Some of its files are the store's already, with people in them whose rows must go.
     finish_if_begun(lock, IncompleteFreshLoad::IsCommitted, observer)?;
     let is_pandas = PandasCache::is_in(output)?;
     if !is_pandas && has_renamed_parts(lock)? {

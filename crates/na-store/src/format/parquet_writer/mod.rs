@@ -35,6 +35,9 @@ use crate::format::key_value_metadata as keys;
 use crate::format::page_compression::compress;
 use crate::format::parquet_file::ParquetFile;
 
+/// Who may read and write a part: its owner, as the cache's database.
+pub(crate) const PART_MODE: u32 = 0o600;
+
 /// Bytes written at once.
 const BUFFER: usize = 1 << 18;
 
@@ -139,7 +142,7 @@ impl<'a> ParquetWriter<'a> {
 
     /// Creates the file of a part, which does not exist yet. Returns its length.
     pub(crate) fn create_part(part: &Path) -> Result<u64, StoreError> {
-        let file = File::options().write(true).create_new(true).mode(0o600).open(part);
+        let file = File::options().write(true).create_new(true).mode(PART_MODE).open(part);
         let mut file = file.map_err(StoreError::io("create", part))?;
         file.write_all(MAGIC).map_err(StoreError::io("write", part))?;
         Ok(MAGIC.len() as u64)
@@ -153,12 +156,7 @@ impl<'a> ParquetWriter<'a> {
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
         let mut file = File::options().write(true).open(part).map_err(StoreError::io("open", part))?;
-        let is_shorter = file.metadata().map_err(StoreError::io("look at", part))?.len() < length;
-        if is_shorter {
-            return Err(StoreError::damaged(part, "it is shorter than it was"));
-        }
-        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(StoreError::io("write", part))?;
+        go_to_end(&mut file, part, length)?;
         let target = Target::Part(part.to_owned());
         let mut writer = Self::new(target, part, file, schema, compression, key_values)?;
         writer.position = length;
@@ -175,8 +173,7 @@ impl<'a> ParquetWriter<'a> {
         key_values: &[(&str, String)],
     ) -> Result<Self, StoreError> {
         let (atomic, mut file) = AtomicFile::go_on(part, path, changes)?;
-        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(StoreError::io("write", part))?;
+        go_to_end(&mut file, part, length)?;
         let mut writer = Self::new(Target::File(atomic), path, file, schema, compression, key_values)?;
         writer.position = length;
         writer.shared = Some(SharedStart { path: part.to_owned(), end: length });
@@ -468,6 +465,15 @@ impl FinishedFile<'_> {
     ) -> Result<(), StoreError> {
         self.atomic.commit(self.file, self.hash, step)
     }
+}
+
+/// Goes to the end of a part, of which `length` bytes are there, and cuts off what is behind them.
+fn go_to_end(file: &mut File, part: &Path, length: u64) -> Result<(), StoreError> {
+    if file.metadata().map_err(StoreError::io("look at", part))?.len() < length {
+        return Err(StoreError::damaged(part, "it is shorter than it was"));
+    }
+    let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+    cut.map(drop).map_err(StoreError::io("write", part))
 }
 
 /// As parquet-java reads it: of a program that it does not understand, it takes no statistics.

@@ -29,7 +29,7 @@ use na_model::{FeatureName, MANIFEST_VERSION, Manifest, TableKind, TableName, Wi
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::format::footer::MAGIC;
+use crate::format::footer::{MAGIC, first_bytes};
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::feature_names::may_give;
@@ -249,9 +249,8 @@ fn cannot_be_read(error: &StoreError) -> bool {
 }
 
 fn begins_as_parquet(path: &Path) -> bool {
-    let mut start = vec![0; MAGIC.len()];
     // A file that cannot be opened may be one.
-    File::open(path).map_or(true, |mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
+    File::open(path).map_or(true, |file| first_bytes(file).is_ok_and(|start| start == MAGIC))
 }
 
 /// Whether a file begins as `sessions.tsv` does, or is empty.
