@@ -119,8 +119,8 @@ impl Summary<'_> {
         }
         if report.export.is_none() && !report.let_go.is_empty() && !self.dry_run {
             return format!(
-                "The store in {output} is as it was: {} of it could not be loaded again. Run the same command again when \
-                 they can be read, or with --yes to let them go.",
+                "Nothing of the store in {output} was replaced: {} of it could not be loaded again. Run the same command again \
+                 when they can be read, or with --yes to let them go.",
                 report.let_go
             );
         }

@@ -237,7 +237,7 @@ fn what_cannot_be_read_today_is_not_let_go() {
     cohort.run(&[]).ended(0);
     let before = Bytes::of_store(&cohort.store());
     cohort.write(&anatomical(B.0, B.1, "GM"), "index\tlabel\tmean\n1\tx\tnot a number\n");
-    cohort.run(&["--force"]).ended(3).says(&["as it was", "--yes"]);
+    cohort.run(&["--force"]).ended(3).says(&["Nothing of the store", "was replaced", "--yes"]);
     assert!(Bytes::of_store(&cohort.store()) == before);
     cohort.write(&anatomical(B.0, B.1, "GM"), &tsv(5.0));
     let ran = cohort.run(&["--force", "--json"]).ended(0);

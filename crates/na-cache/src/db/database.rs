@@ -1,7 +1,9 @@
 //! An open database: its connections, and queries whose errors name its file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Row;
 
 use crate::db::files::FilesAtRest;
@@ -18,6 +20,8 @@ pub(crate) struct Database {
     version: i64,
     /// Present if it is read without locks.
     at_rest: Option<FilesAtRest>,
+    /// Held by who writes.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Database {
@@ -27,7 +31,7 @@ impl Database {
         version: i64,
         at_rest: Option<FilesAtRest>,
     ) -> Self {
-        Self { location: location.to_owned(), connections, version, at_rest }
+        Self { location: location.to_owned(), connections, version, at_rest, writing: Arc::default() }
     }
 
     pub(crate) fn location(&self) -> &Path {
@@ -57,6 +61,12 @@ impl Database {
     /// A connection of the pool. Who holds one must not ask for another: a snapshot has no second.
     pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
         self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+    }
+
+    /// Waits until no other thread of this program writes. SQLite would let each try again after a pause, and whoever commits most
+    /// would leave no gap for the others.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock()
     }
 
     /// The connections that nobody uses.

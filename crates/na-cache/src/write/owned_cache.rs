@@ -168,6 +168,7 @@ impl<'lock> OwnedCache<'lock> {
     ) -> Result<(), CacheError> {
         let database = self.database();
         let connection = database.connection()?;
+        let _writing = database.writing();
         let transaction = begin(&connection, self.location(), self.lock.cancel())?;
         write(&transaction).map_err(|source| database.sqlite(source))?;
         self.lock.ownership().check()?;

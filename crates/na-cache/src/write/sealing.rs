@@ -142,6 +142,7 @@ impl OwnedCache<'_> {
         };
         // Commits go on meanwhile; then little is left, for which they wait.
         checkpoint("PASSIVE")?;
+        let _writing = self.database().writing();
         checkpoint("TRUNCATE")
     }
 }

@@ -4,7 +4,6 @@
 //! the batch, a crash after leaves it whole.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::cancel::Cancel;
 use crate::db::busy::begin;
+use crate::db::database::Database;
 use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::format::column_set::columns_to_text;
@@ -75,12 +75,11 @@ impl Writer {
     ) -> Result<(Self, UnitSender), CacheError> {
         let (queue, waiting) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let connection = cache.database().connection()?;
-        let path = cache.location().to_owned();
+        let database = cache.database().clone();
+        let connection = database.connection()?;
         let (ownership, cancel) = (cache.lock().ownership().clone(), cache.lock().cancel().clone());
         let sender = UnitSender { queue, failed: Arc::clone(&failed) };
         let mut committer = Committer {
-            path,
             ownership,
             cancel,
             columns: Recent(VecDeque::new()),
@@ -90,7 +89,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("cache-writer".to_owned())
             .spawn(move || {
-                let result = committer.run(&connection, &waiting, on_commit);
+                let result = committer.run((&database, &connection), &waiting, on_commit);
                 failed.store(result.is_err(), Ordering::Relaxed);
                 result
             })
@@ -121,7 +120,6 @@ impl Drop for Writer {
 }
 
 struct Committer {
-    path: PathBuf,
     ownership: Ownership,
     cancel: Cancel,
     columns: Recent<SchemaRef>,
@@ -148,7 +146,7 @@ impl<T: Clone + PartialEq> Recent<T> {
 impl Committer {
     fn run(
         &mut self,
-        connection: &Connection,
+        connection: (&Database, &Connection),
         waiting: &Receiver<EncodedUnit>,
         mut on_commit: impl FnMut(&EncodedUnit),
     ) -> Result<(), CacheError> {
@@ -163,12 +161,17 @@ impl Committer {
     }
 
     /// The commit point: the units of a batch become durable, all or none.
-    fn commit(&mut self, connection: &Connection, batch: &[EncodedUnit]) -> Result<(), CacheError> {
-        let transaction = begin(connection, &self.path, &self.cancel)?;
+    fn commit(
+        &mut self,
+        (database, connection): (&Database, &Connection),
+        batch: &[EncodedUnit],
+    ) -> Result<(), CacheError> {
+        let _writing = database.writing();
+        let transaction = begin(connection, database.location(), &self.cancel)?;
         let written = batch.iter().try_for_each(|unit| self.write_unit(&transaction, unit));
-        written.map_err(|source| CacheError::sqlite(&self.path, source))?;
+        written.map_err(|source| database.sqlite(source))?;
         self.ownership.check()?;
-        transaction.commit().map_err(|source| CacheError::sqlite(&self.path, source))
+        transaction.commit().map_err(|source| database.sqlite(source))
     }
 
     /// Writes a unit. Tables that the cache has of it and that were not read again stay, with what is recorded of their

@@ -15,8 +15,8 @@ use crate::tables::metadata::table::MetadataTable;
 use crate::tables::session_rows::ROW_GROUP;
 use crate::tables::tiv::TivTable;
 
-/// Rows that are sealed at once, at least: fewer would make row groups that are read slowly.
-const FEWEST_ROWS: usize = ROW_GROUP / 4;
+/// Rows that are sealed at once, at least: fewer would make row groups that are read slowly, and more syncs.
+const FEWEST_ROWS: usize = 3 * ROW_GROUP / 8;
 
 /// For each row that is sealed at once, so many are sealed already: the cache stays a small share of what it becomes.
 const SEALED_BEFORE: usize = 16;
