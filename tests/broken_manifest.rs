@@ -81,9 +81,7 @@ fn an_export_by_hand_makes_it_again_from_files_and_cache() {
     cohort.run(&[]).ended(0);
     let whole = manifest(&cohort);
     cohort.list_of(&[A, B]);
-    cohort.stop_exports_at("metadata.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("metadata.parquet");
+    cohort.run_stopped_at("metadata.parquet", &[]);
     for with in damages(&whole) {
         damage(&cohort, with.as_deref());
         cohort.export_cache(&["--keep-cache"]).ended(0);
@@ -216,9 +214,7 @@ fn what_is_lost_with_the_sources_is_said_before_anything_is_loaded() {
     for by_hand in [false, true] {
         if by_hand {
             cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(30.0));
-            cohort.stop_exports_at("metadata.parquet");
-            cohort.run(&[]).ended(1);
-            cohort.let_exports_pass("metadata.parquet");
+            cohort.run_stopped_at("metadata.parquet", &[]);
         }
         damage(&cohort, None);
         fs::remove_file(cohort.store().join("sources.parquet")).unwrap();

@@ -258,9 +258,7 @@ fn sessions_that_left_the_list_after_a_crash_keep_their_metadata_too() {
 #[test]
 fn what_changed_between_a_crash_and_the_next_run_is_loaded_anew() {
     let cohort = Cohort::of(&[A, B]);
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", &[]);
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
     assert_eq!(cohort.run(&["--json"]).ended(0).units("loaded"), [1, 0]);
     Store::read(&cohort.store()).assert_same(&anew(&cohort));

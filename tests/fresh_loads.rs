@@ -25,9 +25,7 @@ fn cut_short() -> Cohort {
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(77.0));
     cohort.list_of(&[A, B, C]);
     let before = Bytes::of_store(&cohort.store());
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&["--force"]).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &["--force"]);
     assert!(Bytes::of_store(&cohort.store()) == before, "files of the store changed before the commit");
     assert_eq!(n_sessions(&cohort), 2);
     cohort
@@ -90,9 +88,7 @@ fn once_its_commit_has_begun_whoever_comes_next_finishes_it() {
         cohort.add(C.0, C.1);
         cohort.list_of(&[A, B, C]);
         let expected = of_one_run(&cohort);
-        cohort.stop_exports_at("manifest.json");
-        cohort.run(&["--force"]).ended(1);
-        cohort.let_exports_pass("manifest.json");
+        cohort.run_stopped_at("manifest.json", &["--force"]);
         assert_eq!(n_sessions(&cohort), 3, "from its commit on, readers see the new store");
         let ran = match finish {
             ["export"] => cohort.export_cache(&[]),
@@ -267,9 +263,7 @@ fn what_another_load_committed_is_in_the_store_while_a_fresh_one_goes_on() {
     cohort.run(&[]).ended(0);
     cohort.add(C.0, C.1);
     cohort.list_of(&[A, B, C]);
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", &[]);
     assert_eq!(n_sessions(&cohort), 3);
     cohort.list_of(&[A]);
     cohort.run(&["--force"]).ended(1).says(&["2 sessions"]);

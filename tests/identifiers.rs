@@ -102,9 +102,7 @@ fn datasets_without_sessions_have_null_sessions() {
     cohort.add("0002", "");
     cohort.add("0002", "x");
     cohort.list("subject_code,session_id,AGE\n0001,,30\n0002,n/a,40\n0002,x,41\n");
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", &[]);
     cohort.run(&["--keep-cache"]).ended(0).says(&["Skipped   3 anatomical, 3 diffusion"]);
     cohort.run(&[]).ended(0);
     cohort.run(&[]).ended(0).says(&["Nothing to do"]);
@@ -156,9 +154,7 @@ fn identifiers_are_the_same_in_list_cache_and_store_after_a_crash() {
     let cohort = Cohort::empty();
     cohort.add("7", "01");
     cohort.list("subject_code,session_id,AGE\n7,01.0,30\n");
-    cohort.stop_exports_at("metadata.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("metadata.parquet");
+    cohort.run_stopped_at("metadata.parquet", &[]);
     cohort.export_cache(&[]).ended(0);
     assert_eq!(ages(&cohort), pairs(&[("0007/01", "30.0")]));
     cohort.run(&[]).ended(0).says(&["Nothing to do"]);

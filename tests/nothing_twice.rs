@@ -120,9 +120,7 @@ fn what_the_cache_alone_holds_joins_what_parquet_holds() {
     cohort.run(&[]).ended(0);
     for file in EXPORTED {
         cohort.list_of(&[A, B]);
-        cohort.stop_exports_at(file);
-        cohort.run(&[]).ended(1);
-        cohort.let_exports_pass(file);
+        cohort.run_stopped_at(file, &[]);
         cohort.list_of(&[A, B, C]);
         cohort.run(&[]).ended(0);
         Store::read(&cohort.store()).assert_same(&expected);
@@ -170,9 +168,7 @@ fn force_after_a_crash_replaces_everything() {
     cohort.run(&[]).ended(0);
     cohort.add(C.0, C.1);
     cohort.list_of(&[A, B, C]);
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &[]);
     cohort.write("data/processed/notes.txt", "mine");
     cohort.list_of(&[A, C]);
     let forced = cohort.run(&["--force", "--yes", "--json"]).ended(0);
@@ -258,9 +254,7 @@ fn files_that_vanish_after_a_crash_leave_a_store_whose_tables_agree() {
     cohort.list_of(&[A]);
     cohort.run(&[]).ended(0);
     cohort.list_of(&[A, B]);
-    cohort.stop_exports_at("metadata.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("metadata.parquet");
+    cohort.run_stopped_at("metadata.parquet", &[]);
     for root in ["cat12", "parcellated/cat12", "parcellated/qsirecon-NODDI"] {
         cohort.remove(&format!("{root}/sub-0002"));
         cohort.remove(&format!("{root}/sub-0003"));

@@ -112,9 +112,7 @@ fn a_region_that_disagrees_fails_its_unit_by_name_and_no_other() {
 fn a_region_that_disagrees_with_the_cache_fails_after_a_crash_too() {
     let cohort = Cohort::of(&[A, B]);
     cohort.list_of(&[A]);
-    cohort.stop_exports_at(GM);
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass(GM);
+    cohort.run_stopped_at(GM, &[]);
     cohort.list_of(&[A, B]);
     cohort.write(&anatomical(B.0, B.1, "GM"), &tsv(2.0).replacen("RH_Vis_1", "RH_Vis_9", 1));
     cohort.run(&[]).ended(3).says(&["\"RH_Vis_9\""]);

@@ -27,9 +27,7 @@ fn cache(cohort: &Cohort) -> Connection {
 fn half_loaded() -> Cohort {
     let cohort = Cohort::of(&[A, B]);
     cohort.list_of(&[A]);
-    cohort.stop_exports_at(GM);
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass(GM);
+    cohort.run_stopped_at(GM, &[]);
     cohort.list_of(&[A, B]);
     cohort
 }
@@ -151,9 +149,7 @@ fn a_commit_that_fails_stops_the_run_and_marks_no_unit_as_done() {
     let cohort = Cohort::of(&sessions);
     cohort.run(&["-o", "expected"]).ended(0);
     cohort.list_of(&sessions[..1]);
-    cohort.stop_exports_at(GM);
-    cohort.run(&["--no-diffusion"]).ended(1);
-    cohort.let_exports_pass(GM);
+    cohort.run_stopped_at(GM, &["--no-diffusion"]);
     cohort.list_of(&sessions);
     // What a full disk or a broken one does in the middle of a unit: two of its tables are written, the third is not.
     let disk = cache(&cohort);

@@ -148,9 +148,7 @@ fn a_withdrawal_after_a_part_became_its_table_lets_nobody_be_read_again() {
     cohort.add("newer", "1");
     let names = (0..SESSIONS).map(subject).chain([GONE, "newer"].map(str::to_owned));
     list(&cohort, &names.collect::<Vec<_>>());
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&SEALED).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &SEALED);
     cohort.write("withdrawn.txt", &format!("{GONE}\n"));
     cohort.export_cache(&["--withdrawn", "withdrawn.txt"]).ended(0);
     let ran = cohort.run(&["--withdrawn", "withdrawn.txt", "--json"]).ended(0);
@@ -172,9 +170,7 @@ fn a_fresh_load_whose_commit_began_is_finished_before_another_begins() {
     for place in 0..SESSIONS {
         cohort.write(&anatomical(&subject(place), "1", "WM"), &tsv(3.25));
     }
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(&["--force"]).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", &["--force"]);
     list(&cohort, &fewer);
     cohort.run(&["--force", "--yes"]).ended(0).says(&["beginning anew"]);
     assert_whole(&cohort, &unsealed(&cohort));
@@ -193,9 +189,7 @@ fn stop_between_renames(cohort: &Cohort, arguments: &[&str]) {
     let (store, before) = (cohort.store(), cohort.path("before"));
     fs::rename(&store, &before).unwrap();
     copy(&before, &store);
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(arguments).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", arguments);
     fs::remove_dir_all(store.join("wide")).unwrap();
     for later in ["long/anatomical_wm.parquet", "long/diffusion/NODDI.parquet", "sources.parquet", "wide"] {
         fs::rename(before.join(later), store.join(later)).unwrap();

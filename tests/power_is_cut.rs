@@ -171,9 +171,7 @@ fn whatever_a_cut_leaves_from_the_manifest_on_ends_in_the_same_store() {
     cohort.list_of(&[("1", "1")]);
     cohort.run(&ARGUMENTS).ended(0);
     cohort.list_of(&[("1", "1"), ("2", "1")]);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&ARGUMENTS).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &ARGUMENTS);
     let size = |file: &str| fs::metadata(cohort.store().join(file)).map_or(0, |metadata| metadata.len());
     assert!(size(".cache.db") > 0 && size(".cache.db-wal") == 0, "older units are in the database itself");
     cohort.list_of(&[("1", "1"), ("2", "1"), ("3", "1")]);

@@ -201,9 +201,7 @@ fn a_prune_that_was_cut_short_is_finished_or_has_not_begun() {
         let cohort = Cohort::of(&ALL);
         cohort.run(&[]).ended(0);
         archive(&cohort, B);
-        cohort.stop_exports_at(file);
-        cohort.run(&["--prune"]).ended(1);
-        cohort.let_exports_pass(file);
+        cohort.run_stopped_at(file, &["--prune"]);
         assert_eq!(sessions_of(&cohort, "gm_mean"), if is_done { 11 } else { 12 }, "{file}");
         cohort.run(&[]).ended(0);
         assert_eq!(sessions_of(&cohort, "gm_mean"), if is_done { 11 } else { 12 }, "{file}");
@@ -332,9 +330,7 @@ fn who_was_left_out_by_labels_and_is_loaded_by_a_run_that_was_cut_short_is_not_m
         let cohort = Cohort::of(&[A, B]);
         cohort.run(&["--participant-label", "1"]).ended(0);
         assert_eq!(cohort.standing(B.0, B.1, "anatomical").0, "missing");
-        cohort.stop_exports_at("sources.parquet");
-        cohort.run(&["--participant-label", "2"]).ended(1);
-        cohort.let_exports_pass("sources.parquet");
+        cohort.run_stopped_at("sources.parquet", &["--participant-label", "2"]);
         match by_hand {
             true => cohort.export_cache(&[]).ended(0),
             false => cohort.run(&["--participant-label", "1"]).ended(0),

@@ -14,9 +14,7 @@ const B: (&str, &str) = ("0002", "1");
 /// A cohort whose cache holds two sessions, and nothing is in Parquet.
 fn crashed() -> Cohort {
     let cohort = Cohort::of(&[A, B]);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &[]);
     cohort
 }
 

@@ -143,10 +143,8 @@ fn columns_without_values_make_no_parts_of_their_own() {
         cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "a\tb\tc", &cells));
     }
     let expected = unsealed(&cohort);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&SEALED).ended(1);
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &SEALED);
     assert_eq!(parts(&cohort.store()).len(), 4, "a part for each table");
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&SEALED).ended(0);
     assert_whole(&cohort, &expected);
 }
@@ -160,12 +158,10 @@ fn columns_that_vary_from_session_to_session_make_few_parts() {
         cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "a\tb\tc", &cells));
     }
     let expected = unsealed(&cohort);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&SEALED).ended(1);
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &SEALED);
     let n_parts = parts(&cohort.store()).len();
     assert!((6..=7).contains(&n_parts), "{n_parts}: four at most of the table whose columns vary");
     assert!(sealed_units(&cohort.store()) >= 2 * (2 * SESSIONS - 2), "the others go to their parts");
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&SEALED).ended(0);
     assert_whole(&cohort, &expected);
 }
@@ -178,15 +174,13 @@ fn sessions_of_two_layouts_in_turns_are_all_sealed() {
         cohort.write(&anatomical(&subject(place), "1", "GM"), &with_columns(2.5, "scanner", "fast"));
     }
     let expected = unsealed(&cohort);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&["--sealed-at-once", "20"]).ended(1);
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &["--sealed-at-once", "20"]);
     let cache = Connection::open(cohort.store().join(".cache.db")).unwrap();
     let sql = "SELECT count(*) FROM tables WHERE table_name = 'anatomical_gm' AND seal IS NULL";
     let left: i64 = cache.query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(left < 5 + 5 / 2 + 4, "{left}: no more than wait for a window");
     drop(cache);
     assert_eq!(parts(&cohort.store()).len(), 5);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&SEALED).ended(0);
     assert_whole(&cohort, &expected);
 }
@@ -246,15 +240,13 @@ fn whoever_withdraws_leaves_the_parts_with_every_byte() {
     assert!(!holding(&store, GONE.as_bytes()).is_empty());
     cohort.write("withdrawn.txt", &format!("{GONE}\n"));
     let withdrawn = ["--withdrawn", "withdrawn.txt", "--compression", "none"];
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&withdrawn).ended(1);
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &withdrawn);
     for left in [GONE.as_bytes(), &value] {
         assert_eq!(holding(&store, left), [""; 0]);
     }
     assert!(!parts(&store).is_empty(), "the others' rows are in parts still");
     let rows: Vec<String> = (0..SESSIONS).map(subject).collect();
     list(&cohort, &rows);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&withdrawn).ended(0);
     assert_eq!(holding(&store, GONE.as_bytes()), [""; 0]);
     cohort.remove(&format!("parcellated/cat12/sub-{GONE}"));
@@ -296,9 +288,7 @@ fn features_of_a_table_that_just_got_its_name_are_listed() {
 #[test]
 fn a_cache_that_stays_has_the_rows_of_parts_that_got_the_name_of_their_table() {
     let cohort = cohort_of(0..SESSIONS);
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&SEALED).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &SEALED);
     cohort.add("new", "1");
     let names: Vec<String> = (0..SESSIONS).map(subject).chain(["new".to_owned()]).collect();
     list(&cohort, &names);
@@ -356,11 +346,9 @@ fn sessions_that_the_store_has_are_not_sealed_and_are_replaced_once() {
     let names = (0..SESSIONS).map(subject).chain(["new", "newer", "newest"].map(str::to_owned));
     let names: Vec<String> = names.collect();
     list(&cohort, &names);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&SEALED).ended(1);
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &SEALED);
     let sealed = sealed_subjects(&cohort.store());
     assert!(sealed.iter().all(|subject| subject.contains("new")) && !sealed.is_empty(), "{sealed:?}");
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
     cohort.run(&SEALED).ended(0);
     let expected = unsealed(&cohort);
     let read = Store::read(&cohort.store());

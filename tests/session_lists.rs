@@ -199,9 +199,7 @@ fn an_age_in_a_unit_that_nobody_knows_is_nowhere_called_years() {
     let units = || [METADATA, GM].map(|file| unit_of(&cohort.store().join(file), "AGE").unwrap_or_default());
     cohort.write("visits.json", "{\"age\": {\"Units\": \"decades\"}}");
     let list = ["-s", "visits.tsv"];
-    cohort.stop_exports_at(METADATA);
-    cohort.run(&list).ended(1);
-    cohort.let_exports_pass(METADATA);
+    cohort.run_stopped_at(METADATA, &list);
     // The cache remembers it.
     cohort.export_cache(&[]).ended(0);
     assert_eq!(units(), ["unknown", "unknown"]);

@@ -20,9 +20,7 @@ fn is_dated(name: &str, command: &str) -> bool {
 /// A cohort whose cache holds its session, and nothing is in Parquet.
 fn crashed() -> Cohort {
     let cohort = Cohort::of(&[A]);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &[]);
     cohort
 }
 

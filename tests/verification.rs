@@ -28,9 +28,7 @@ fn a_store_that_grew_and_changed_is_what_was_written() {
     cohort.list_of(&[A, B]);
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(9.0));
     // An export that is cut short has written some of the files.
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &[]);
     cohort.run(&[]).ended(0);
     let n = files(&cohort.store()).len();
     let words = format!("All {n} files");

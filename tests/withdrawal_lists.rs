@@ -77,9 +77,7 @@ fn a_list_that_is_shorter_than_the_last_brings_nobody_back() {
 fn a_list_may_not_get_shorter_while_the_first_load_is_unfinished_either() {
     let cohort = Cohort::of(&[A, B, C]);
     cohort.write("withdrawn.csv", "1\n2\n");
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&WITHDRAWN).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &WITHDRAWN);
     cohort.write("withdrawn.csv", "1\n");
     cohort.run(&WITHDRAWN).ended(2).says(&["has 1 lines", "had 2"]);
     cohort.export_cache(&WITHDRAWN).ended(2).says(&["has 1 lines", "had 2"]);
@@ -92,9 +90,7 @@ fn a_list_may_not_get_shorter_while_the_first_load_is_unfinished_either() {
 #[test]
 fn a_store_that_is_a_cache_alone_knows_of_the_withdrawal() {
     let cohort = Cohort::of(&[A, B]);
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &[]);
     cohort.write("withdrawn.csv", "1\n");
     cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects"]);
     assert_eq!((n_sessions(&cohort), &withdrawn(&cohort)["n_subjects"]), (1, &1.into()));
@@ -371,9 +367,7 @@ fn a_withdrawal_beside_an_unfinished_fresh_load_is_done_and_that_load_goes_on() 
     cohort.run(&[]).ended(0);
     cohort.add(C.0, C.1);
     cohort.list_of(&[A, B, C]);
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&["--force"]).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &["--force"]);
     cohort.write("withdrawn.csv", "1\n");
     let kept = "The load with --force that has not come to its end is kept without them";
     cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects", kept]);

@@ -96,9 +96,7 @@ fn a_cache_is_cleared_of_them_too_whoever_left_it() {
         if arguments == ["--force"] {
             cohort.run(&["--compression", "none"]).ended(0);
         }
-        cohort.stop_exports_at(file);
-        cohort.run(&[&["--compression", "none"], arguments].concat()).ended(1);
-        cohort.let_exports_pass(file);
+        cohort.run_stopped_at(file, &[&["--compression", "none"], arguments].concat());
         assert!(holding(&cohort.store(), GONE.0.as_bytes()).iter().any(|file| file.starts_with(".cache.db")));
         cohort.write("withdrawn.csv", "WXQ77Z\n");
         let arguments = ["--withdrawn", "../../withdrawn.csv"];
@@ -181,9 +179,7 @@ fn a_first_export_that_was_cut_short_keeps_its_settings() {
         ["icvf", "od"].into_iter().for_each(|param| rename(diffusion("NODDI", subject, session, param)));
     }
     cohort.write("withdrawn.csv", "WXQ77Z\n");
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&[&settings[..], &["--keep-cache"]].concat()).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &[&settings[..], &["--keep-cache"]].concat());
     cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(0);
     assert_nothing_is_left(&cohort);
     cohort.run(&[&settings[..], &["--withdrawn", "withdrawn.csv"]].concat()).ended(0);
@@ -197,9 +193,7 @@ fn a_first_export_that_was_cut_short_keeps_its_settings() {
 #[test]
 fn a_withdrawal_from_a_cache_that_was_cut_short_is_remembered() {
     let cohort = cohort();
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&["--compression", "none"]).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &["--compression", "none"]);
     cohort.write("withdrawn.csv", "WXQ77Z\n");
     cohort.stop_exports_at("manifest.json");
     cohort.export_cache(&["--withdrawn", "withdrawn.csv"]).ended(1);
@@ -219,9 +213,7 @@ fn a_longer_list_that_was_cut_short_cannot_be_followed_by_the_old_one() {
     cohort.write("one.csv", "0002\n");
     cohort.run(&["--withdrawn", "one.csv", "--compression", "none"]).ended(0);
     cohort.write("two.csv", "0002\nWXQ77Z\n");
-    cohort.stop_exports_at("sources.parquet");
-    cohort.run(&["--withdrawn", "two.csv", "--compression", "none"]).ended(1);
-    cohort.let_exports_pass("sources.parquet");
+    cohort.run_stopped_at("sources.parquet", &["--withdrawn", "two.csv", "--compression", "none"]);
     cohort.run(&["--withdrawn", "one.csv", "--compression", "none"]).ended(2).says(&["1 lines", "had 2"]);
     cohort.run(&["--withdrawn", "two.csv", "--compression", "none"]).ended(0);
     assert_nothing_is_left(&cohort);

@@ -61,9 +61,7 @@ fn every_name_has_its_table_and_its_features() {
 #[test]
 fn every_name_survives_a_crash_and_an_export_by_hand() {
     let cohort = cohort();
-    cohort.stop_exports_at("manifest.json");
-    cohort.run(&[]).ended(1);
-    cohort.let_exports_pass("manifest.json");
+    cohort.run_stopped_at("manifest.json", &[]);
     let status = cohort.export_cache(&["--status"]).ended(0);
     for name in NAMES {
         assert!(status.stdout.contains(&format!("  - diffusion_{name}\n")), "{name} in {}", status.stdout);

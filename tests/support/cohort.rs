@@ -112,6 +112,14 @@ impl Cohort {
         fs::remove_dir(self.blockade(file)).unwrap();
     }
 
+    /// A run whose export fails at this file of the store. The next one passes.
+    pub fn run_stopped_at(&self, file: &str, arguments: &[&str]) -> Ran {
+        self.stop_exports_at(file);
+        let ran = self.run(arguments).ended(1);
+        self.let_exports_pass(file);
+        ran
+    }
+
     /// A folder where the export makes its file before it renames it.
     fn blockade(&self, file: &str) -> PathBuf {
         let path = self.store().join(file);

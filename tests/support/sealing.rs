@@ -36,9 +36,7 @@ pub fn parts(store: &Path) -> Vec<PathBuf> {
 /// A load that was cut short before its export, when most of its rows were sealed.
 pub fn cut_short(cohort: &Cohort, arguments: &[&str]) -> PathBuf {
     let store = cohort.store();
-    cohort.stop_exports_at("long/anatomical_gm.parquet");
-    cohort.run(&[&SEALED[..], arguments].concat()).ended(1);
-    cohort.let_exports_pass("long/anatomical_gm.parquet");
+    cohort.run_stopped_at("long/anatomical_gm.parquet", &[&SEALED[..], arguments].concat());
     assert!(parts(&store).len() >= 3 && sealed_units(&store) >= SESSIONS - 2);
     store
 }
