@@ -1,7 +1,6 @@
 //! What the session list says of each session, as text.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::session::Session;

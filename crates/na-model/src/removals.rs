@@ -1,8 +1,9 @@
 //! What leaves a store.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::session::Session;
@@ -202,7 +203,7 @@ mod tests {
         removals.add_table(unit("2", Modality::Diffusion), noddi.clone(), Some(map("od")));
         let lines: Vec<String> = removals.lines().collect();
         assert_eq!(lines, ["sub-0001 diffusion: diffusion_NODDI (model n, param od)", "sub-0002 diffusion"]);
-        assert_eq!(removals.sessions(), HashSet::from([&session("1"), &session("2")]));
+        assert_eq!(removals.sessions(), [&session("1"), &session("2")].into_iter().collect());
         let read: Removals = serde_json::from_str(&serde_json::to_string(&removals).unwrap()).unwrap();
         assert_eq!(read, removals);
         let takes = |code, param| removals.takes_table(&session(code), &noddi, Some(&map(param)));

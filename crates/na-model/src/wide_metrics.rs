@@ -1,6 +1,6 @@
 //! Which metrics become features.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt};
 
 use crate::table_kind::TableKind;
 

@@ -1,9 +1,10 @@
 //! Verifies a whole store: every file is as it was written, and the files agree with each other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::{LongFormat, MapSource, Session, SourceKind, TableName, WideFeature};
 
 use crate::error::StoreError;

@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::collections::HashSet;
-
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use na_cache::{OwnedCache, OwnerLock, Writer};
@@ -21,7 +19,7 @@ fn a_unit_that_is_replaced_while_it_is_sealed_has_its_last_rows() {
     let cache = OwnedCache::open_or_create(&lock).unwrap();
     let record = record(&SUBJECTS);
     cache.write_run_record(&record).unwrap();
-    let sessions: HashSet<_> = SUBJECTS.iter().map(|subject| session(subject)).collect();
+    let sessions = SUBJECTS.iter().map(|subject| session(subject)).collect();
     let mut sealer = Sealer::new(&cache, None, &record, &sessions, Some(1)).unwrap();
     let committed = sealer.committed();
     std::thread::scope(|scope| {

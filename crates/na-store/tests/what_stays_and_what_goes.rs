@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
@@ -255,9 +255,12 @@ fn regions_of_rows_that_are_gone_are_not_the_tables() {
     };
     load(&lock, &record(&["1"]), vec![with("wrong")]);
     load(&lock, &record(&["1"]), vec![with("right")]);
-    let regions =
-        na_store::regions_in_use(Some(&ExistingStore::open(output.path()).unwrap()), None, &HashSet::new())
-            .unwrap();
+    let regions = na_store::regions_in_use(
+        Some(&ExistingStore::open(output.path()).unwrap()),
+        None,
+        &foldhash::HashSet::default(),
+    )
+    .unwrap();
     let labels: Vec<_> =
         regions.others.values().flat_map(|set| set.as_slice()).map(|r| r.label.clone()).collect();
     assert_eq!(labels, [Some("right".to_owned())]);

@@ -3,9 +3,10 @@
 //! Nothing in it is changed. A session that was cut short has rows and no mark; one that was loaded again after a crash
 //! has its rows twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::columns::{KEY_COLUMNS, SESSION, SUBJECT};
 use na_model::{Modality, ReadAt, Session, TableName, TivFinding, Unit};
 use rusqlite::types::Value;

@@ -1,9 +1,10 @@
 //! The rows of a unit in a pandas cache, as the tables of its files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use foldhash::{HashMap, HashMapExt};
 use na_model::columns::{
     AGE_COLUMNS, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV,
     WORKFLOW,

@@ -1,7 +1,6 @@
 //! The units of a cache, without their tables' rows.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use na_model::{MapSource, Modality, ReadAt, SourceFile, TableName, TivFinding, Unit};
 use rusqlite::Row;
 

@@ -1,9 +1,9 @@
 //! The column sets of a cache, each parsed once.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
+use foldhash::HashMap;
 use rusqlite::Connection;
 
 use crate::db::database::Database;

@@ -1,8 +1,9 @@
 //! What a run was asked to do, and its outcomes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use foldhash::HashMap;
 use na_model::{
     Choices, ExportSettings, ListedSession, Listing, Modality, ModelError, SourceRoot, Unit, UnitOutcome,
     WideMetrics,

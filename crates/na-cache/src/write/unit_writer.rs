@@ -3,13 +3,14 @@
 //! The commit point is [`Committer::commit`]: a unit is durable when it returns. A crash before leaves the cache without
 //! the batch, a crash after leaves it whole.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use foldhash::{HashMap, HashMapExt};
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TableKind, TableName, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

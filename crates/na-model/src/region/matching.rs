@@ -1,6 +1,6 @@
 //! Which regions of a table are one, where some of its files tell less of them than others.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::Region;
 

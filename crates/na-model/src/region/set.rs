@@ -1,8 +1,8 @@
 //! The regions of a table, and whether those of another are of the same atlas.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use serde::{Deserialize, Serialize};
 
 use super::Region;

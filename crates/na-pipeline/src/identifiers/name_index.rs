@@ -1,7 +1,8 @@
 //! Looking an identifier up among many spellings.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::identifiers::name_match::{Match, MatchKeys};
 

@@ -3,8 +3,9 @@
 //! Whatever could make an export fail for everybody is checked here, and fails the one unit instead. Units are admitted
 //! in the plan's order, whatever the number of threads: of two units that contradict each other the first is in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
 use na_store::RegionsInUse;

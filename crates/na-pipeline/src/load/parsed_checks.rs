@@ -1,10 +1,9 @@
 //! What an input parsed, held against what a store can hold: a table that breaks it would fail the export for everybody.
 
-use std::collections::HashSet;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
+use foldhash::{HashSet, HashSetExt};
 use na_cache::EncodedTable;
 use na_model::columns::is_added;
 use na_model::{MetricKind, TableKind};

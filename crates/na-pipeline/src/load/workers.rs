@@ -1,10 +1,11 @@
 //! Threads read and encode units, each is admitted in the plan's order, and one writer commits.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 
+use foldhash::{HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
 use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{Committed, ExistingStore, RegionsInUse, Sealer, StoreError, regions_in_use};

@@ -1,8 +1,8 @@
 //! Whether a unit's files have changed since they were read.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use foldhash::HashMap;
 use na_model::{SourceFile, SourceRoot};
 
 use crate::files::fingerprint::{has_state, read_with_fingerprint, stat};

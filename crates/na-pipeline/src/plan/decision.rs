@@ -1,7 +1,8 @@
 //! What there is to do with one unit: its files on disk compared with what the store remembers of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
 use na_model::{CHOOSE_OTHERS, Modality, ReadAt, Session, SourceFile, SourceKind, SourceRoot, Unit};
 
 use crate::config::Config;

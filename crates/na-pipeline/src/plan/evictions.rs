@@ -1,8 +1,8 @@
 //! What the store has of one session from a folder that another session has a better claim to.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
+use foldhash::HashMap;
 use na_model::{Parts, SourceFile, SourceKind, Unit};
 
 use crate::files::roots::Root;

@@ -1,8 +1,7 @@
 //! A fresh load (`--force`): everything is loaded as if there were no store, and replaces the whole store at the
 //! commit. Until then the store stays as it was.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
 use na_model::Session;
 use na_store::{ExportObserver, check_fresh_load, finish_commit, settle_cache};

@@ -1,9 +1,10 @@
 //! What a store has and a fresh load does not load again: it is told before the commit, and nothing goes without the
 //! user's word.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::CachedUnit;
 use na_model::{
     Leaving, MapSource, Modality, Removals, Session, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,

@@ -1,7 +1,6 @@
 //! What `sessions.tsv` is going to say beside what the store holds.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_model::{Modality, Names, Session, Unit, UnitOutcome, UnitStatus};
 
 use crate::config::Config;

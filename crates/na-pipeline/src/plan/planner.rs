@@ -1,7 +1,8 @@
 //! Decides every unit of a run, and puts the decisions together into a plan.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::Cache;
 use na_model::{Modality, Session, Unit, UnitStatus};
 use na_store::ExistingStore;

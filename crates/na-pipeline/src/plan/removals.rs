@@ -1,8 +1,7 @@
 //! What leaves the store in a run: what is gone from disk (`--prune`), sessions that are not listed
 //! (`--prune-unlisted`), and what another session has a better claim to.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode, Unit, UnitOutcome};
 
 use crate::config::Config;

@@ -1,7 +1,8 @@
 //! Which units are to be loaded: new ones, and those whose sources changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use na_model::{Modality, ReadAt, Session, SourceFile, SourceRoot, Unit, UnitOutcome, UnitStatus};
 
 use crate::event::PlanSummary;

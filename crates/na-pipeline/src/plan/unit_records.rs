@@ -1,8 +1,9 @@
 //! What the store and its cache remember of each unit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::{HashMap, HashMapExt};
 use na_cache::{Cache, CachedUnit};
 use na_model::{ReadAt, SourceFile, SourceKind, SourceRoot, TableName, TivFinding, Unit};
 use na_store::{ExistingStore, SourceDetail, StoreError, TablesByUnit};

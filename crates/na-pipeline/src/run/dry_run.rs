@@ -1,8 +1,8 @@
 //! What a run would do, seen without a lock and without a write.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, RunRecord};
 use na_model::{Session, SourceKind, Unit, WideMetrics};
 use na_store::{ExistingStore, SourceDetail, StoreError};

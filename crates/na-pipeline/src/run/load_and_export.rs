@@ -5,9 +5,9 @@
 //! 3. The outcomes go to the cache, and a fresh load is held against the store that it replaces.
 //! 4. The export replaces the store's files and clears the cache: `na_store::export` says what a kill leaves.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Removals, Session, SourceFile, SourceKind, Unit, UnitOutcome};
 use na_store::{ExistingStore, ExportRequest, Sealer, SourceDetail, StoreError};

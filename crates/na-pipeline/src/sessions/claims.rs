@@ -4,10 +4,11 @@
 //! no other has an equal or better claim: a session of the whole list, one that has files from the folder in the store,
 //! or one that has a folder of that very name beside the session's own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::{Session, SubjectCode};
 
 use crate::files::roots::{Root, Roots};

@@ -1,7 +1,8 @@
 //! Which of the listed sessions a run loads: `--participant-label` and `--session-label`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::HashSet;
 use na_model::Session;
 
 use crate::error::PipelineError;

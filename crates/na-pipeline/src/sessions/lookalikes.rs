@@ -1,8 +1,9 @@
 //! Codes of different roots that only their letters or numbers make one: nothing says whether they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::SessionId;
 
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};

@@ -1,8 +1,9 @@
 //! Which sessions the store and its cache hold, and which folders their files are from.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use foldhash::HashMap;
 use na_cache::Cache;
 use na_model::{Modality, Session, SessionId, SourceFile, SubjectCode};
 use na_store::{ExistingStore, SourceDetail, StoreError};

@@ -1,8 +1,7 @@
 //! Keeps the metadata that an earlier session list gave to sessions that only the cache holds, before a new list
 //! replaces it.
 
-use std::collections::HashSet;
-
+use foldhash::{HashSet, HashSetExt};
 use na_cache::{Cache, OwnerLock};
 use na_model::{Listing, Session};
 

@@ -8,9 +8,10 @@
 //! | obsolete files are deleted | the new store |
 //! | the cache is deleted (by the caller) | the new store alone |
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use foldhash::HashSet;
 use na_cache::{Commit, OwnedCache};
 use na_model::{LongFormat, Manifest, TableName, WideFeature};
 

@@ -1,11 +1,11 @@
 //! Inserts sessions into the file of a feature: rows of sessions without a change are not decoded.
 
-use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use foldhash::{HashMap, HashSet};
 use na_model::{MapSource, Session};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::file::metadata::RowGroupMetaData;

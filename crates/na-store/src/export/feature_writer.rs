@@ -1,11 +1,12 @@
 //! Writes the features of a long table: reads one metric column at a time, and picks each region's values out of it by
 //! row.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use foldhash::{HashMap, HashMapExt};
 use na_model::{Compression, MapSource, Session, TableKind};
 use rayon::prelude::*;
 

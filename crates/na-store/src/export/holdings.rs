@@ -1,8 +1,9 @@
 //! Reads what a store and a cache hold before an export.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use na_cache::{Cache, CachedUnit, TableForm};
 use na_model::{Manifest, Session, TableName};
 

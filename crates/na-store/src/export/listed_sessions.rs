@@ -1,8 +1,9 @@
 //! The sessions that a session list named, in this run or an earlier one.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::{HashSet, HashSetExt};
 use na_cache::RunRecord;
 use na_model::Session;
 

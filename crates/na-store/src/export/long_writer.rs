@@ -3,12 +3,12 @@
 //! Row groups stay as they are, column by column: the new file begins as the old one, and what differs follows. Those with a
 //! replaced session are rewritten. New sessions come last. A session is never split over row groups.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use foldhash::HashMap;
 use na_cache::{Cache, CachedUnit, SealedPart};
 use na_model::{MapSource, RegionSet, Session};
 use rayon::prelude::*;

@@ -1,9 +1,10 @@
 //! The values of a metric in some row groups of a long table.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
+use foldhash::{HashMap, HashMapExt};
 use na_model::Session;
 use rayon::prelude::*;
 

@@ -1,7 +1,6 @@
 //! The request for an export, and its report.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_cache::{Cache, RunRecord};
 use na_model::{Manifest, Names, Removals, Unit, UnitOutcome};
 

@@ -1,9 +1,8 @@
 //! What an export does with each row group of a table's file: keeps it, with some columns new, or writes it again.
 
-use std::collections::HashSet;
-
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::FieldRef;
+use foldhash::HashSet;
 use na_model::Session;
 
 use crate::error::StoreError;

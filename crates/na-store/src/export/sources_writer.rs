@@ -1,8 +1,9 @@
 //! Writes `sources.parquet`: the units of the old file that stay, in its order, then the cache's new units.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use na_cache::{Cache, CachedUnit};
 use na_model::{Names, SourceFile, TableName, Unit, UnitOutcome};
 

@@ -1,9 +1,10 @@
 //! Decides whether a unit is loaded or partial: whether it has what other sessions have. Only the tables decide, so
 //! that the order of runs does not matter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{
     MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus, matched_regions,
 };

@@ -1,8 +1,8 @@
 //! Decides whether an export would change anything.
 
-use std::collections::HashSet;
 use std::path::Path;
 
+use foldhash::HashSet;
 use na_cache::RunRecord;
 use na_model::{Listing, Manifest, UnitOutcome};
 

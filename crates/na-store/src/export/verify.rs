@@ -1,8 +1,8 @@
 //! Verifies the written files before the cache is deleted: opened again, they hold every unit with every row.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::{MapSource, Session, WideFeature};
 
 use crate::error::StoreError;
@@ -133,7 +133,7 @@ mod tests {
     fn a_table_without_a_row_or_with_one_too_many_is_not_what_was_to_be_written() {
         let sessions = ["1", "2"].map(session);
         let rows = sessions.each_ref().map(|session| ((session, &None), 3));
-        let expected = Expected { rows: rows.into(), features: Vec::new() };
+        let expected = Expected { rows: rows.into_iter().collect(), features: Vec::new() };
         let verify = |in_footer: &LongIndex, decoded: &LongIndex| {
             verify_long(Path::new("gm"), &expected, in_footer, decoded, &[0])
                 .map_err(|error| error.to_string())

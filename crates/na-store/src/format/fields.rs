@@ -1,6 +1,6 @@
 //! The fields of Parquet files: name, type, and unit of measurement.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field};
 
@@ -19,7 +19,7 @@ const UNIT: &str = "unit";
 
 /// Records the unit of a column; other metadata of the field is dropped. `None` for no unit, or for one that nobody knows.
 pub(crate) fn with_unit(field: Field, unit: Option<&str>) -> Field {
-    let metadata: HashMap<String, String> =
+    let metadata: BTreeMap<String, String> =
         unit.map(|unit| (UNIT.to_owned(), unit.to_owned())).into_iter().collect();
     field.with_metadata(metadata)
 }

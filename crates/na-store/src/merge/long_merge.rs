@@ -3,10 +3,11 @@
 //! Of two versions of one map of a session, the merge has one. Export writes the merge, and reading shows it before it is
 //! written.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::{Cache, CachedTable, CachedTableInfo, CachedUnit, TableForm};
 use na_model::columns::{DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, WORKFLOW};
 use na_model::{MapSource, Region, Session, TableKind, TableName};

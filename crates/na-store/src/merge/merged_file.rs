@@ -1,9 +1,9 @@
 //! A file of a merge, with the rows of it that stay.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::{CachedUnit, SealKey};
 use na_model::{MapSource, Session, TableName};
 

@@ -1,7 +1,7 @@
 //! Pivots a long table to wide: the row to take for each session and region of a feature.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
@@ -9,6 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use foldhash::HashMap;
 use na_model::{MapSource, MeasurementUnit, Session, TableKind};
 
 use crate::format::fields::with_unit;

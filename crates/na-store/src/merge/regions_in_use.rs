@@ -1,7 +1,8 @@
 //! The regions of a store's tables, apart from those that only some units bring.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::Cache;
 use na_model::{MapSource, RegionSet, Session, TableName, Unit};
 

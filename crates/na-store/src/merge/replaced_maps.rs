@@ -1,8 +1,8 @@
 //! The maps of sessions that do not stay in a long table: the cache brings them anew, or they leave the store.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::{CachedTableInfo, CachedUnit};
 use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
 

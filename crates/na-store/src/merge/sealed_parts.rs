@@ -1,13 +1,15 @@
 //! The parts of a cache: where the rows are that were sealed while others were loaded.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use foldhash::HashMap;
 use na_cache::{Cache, CachedTableInfo, CachedUnit, PartExport, SealKey, SealedPart};
 use na_model::{Session, TableName, Unit};
+use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -210,7 +212,8 @@ pub(crate) fn open_part(
     cache: &Cache,
 ) -> Result<Vec<SealedFile>, StoreError> {
     let start = open_start(part, path)?;
-    part.seals.iter().map(|seal| open_seal(&part.table, *seal, &start, path, cache)).collect()
+    let open = |seal: &SealKey| open_seal(&part.table, *seal, &start, path, cache);
+    part.seals.par_iter().map(open).collect()
 }
 
 /// Opens the sealed bytes of a part, in the file that has them.

@@ -1,8 +1,8 @@
 //! Joins what store and cache have of a unit: the files that its values come from, and its volume.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use na_cache::CachedUnit;
 use na_model::{Modality, ReadAt, Session, SourceFile, SourceKind, TivFinding};
 

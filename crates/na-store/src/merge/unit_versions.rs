@@ -1,11 +1,11 @@
 //! Decides between two versions of one table or volume: the one that was read later counts, be it the cache's or
 //! Parquet's.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use foldhash::HashMap;
 use na_cache::CachedUnit;
 use na_model::columns::{SESSION, SUBJECT};
 use na_model::{MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit};

@@ -1,12 +1,13 @@
 //! Aligns features, metadata and TIV by session, side by side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
+use foldhash::HashMap;
 use na_model::Session;
 use na_model::columns::KEY_COLUMNS;
 

@@ -1,8 +1,9 @@
 //! Describes a store and its features.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use foldhash::HashSet;
 use na_cache::CacheStatus;
 use na_model::columns::KEY_COLUMNS;
 use na_model::{MeasurementUnit, Modality, SubjectCode, TableKind, TableName, WideFeature};

@@ -7,7 +7,6 @@ use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
 use crate::error::StoreError;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::long_merge::LongMerge;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
 use crate::tables::feature_names::{families, may_give};
@@ -90,7 +89,7 @@ impl Snapshot {
         metrics: &WideMetrics,
     ) -> Result<Vec<(TableName, PlannedFeature)>, StoreError> {
         let merges = family.iter().map(|table| self.merge(table)).collect::<Result<Vec<_>, StoreError>>()?;
-        let columns: Vec<LongSchema> = merges.iter().map(LongMerge::columns).collect();
+        let columns: Vec<LongSchema> = merges.iter().map(|merge| merge.columns()).collect();
         let origins: Vec<FeatureOrigin<'_>> =
             merges.iter().zip(&columns).map(|(merge, schema)| merge.feature_origin(schema)).collect();
         let planned = feature_plan(&origins, metrics).features.into_iter();

@@ -1,10 +1,10 @@
 //! The store for analysis code.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
+use foldhash::{HashSet, HashSetExt};
 use na_cache::{Cancel, cache_status};
 use na_model::{Modality, Session, TableName};
 
@@ -296,7 +296,7 @@ mod tests {
     use crate::tables::tiv::TivTable;
 
     fn volume(millilitres: f64) -> TivTable {
-        TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into())
+        TivTable([(Session::new(SubjectCode::clean("1").unwrap(), None), millilitres)].into_iter().collect())
     }
 
     /// Replaces the files by files with another volume.

@@ -1,11 +1,12 @@
 //! The values of features: from their files, or computed from a long table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Schema;
+use foldhash::HashMap;
 use na_model::columns::KEY_COLUMNS;
 use na_model::{TableName, WideFeature};
 use rayon::prelude::*;

@@ -1,6 +1,6 @@
 //! Reads some metrics of a long table into memory: the rows of its file and of parts that stay, and those of the cache's database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
 use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
+use foldhash::{HashMap, HashMapExt};
 use na_cache::{CachedTable, CachedUnit, RegionColumns};
 use na_model::{MapSource, RegionKey};
 use rayon::prelude::*;

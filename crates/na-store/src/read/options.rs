@@ -1,7 +1,6 @@
 //! Which rows and columns of a table or feature a reader wants.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_model::{Session, SubjectCode};
 
 /// Where units are read from.

@@ -1,6 +1,5 @@
 //! Reads the rows of a long table, part by part, from its file and from the cache.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
+use foldhash::{HashMap, HashSet};
 use na_cache::{Cache, CachedUnit};
 use na_model::{MapSource, Session};
 
@@ -42,7 +42,7 @@ pub(crate) enum ScanPart {
 
 /// A table with what the cache has of it.
 pub(crate) struct MergedTable {
-    pub(crate) merge: LongMerge,
+    pub(crate) merge: Arc<LongMerge>,
     pub(crate) columns: LongSchema,
     pub(crate) cache: Cache,
     /// Where the columns are in each of the merge's files.
@@ -53,7 +53,7 @@ pub(crate) struct MergedTable {
 
 impl MergedTable {
     /// The second value has the units that are read by themselves.
-    pub(crate) fn of(merge: LongMerge, cache: Cache) -> (Self, Vec<Arc<CachedUnit>>) {
+    pub(crate) fn of(merge: Arc<LongMerge>, cache: Cache) -> (Self, Vec<Arc<CachedUnit>>) {
         let columns = merge.columns();
         let in_files = merge.files.iter().map(|file| columns.in_file(file.long.file.schema())).collect();
         let (beside, apart) = merge.units_apart();

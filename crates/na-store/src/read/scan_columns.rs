@@ -1,10 +1,10 @@
 //! Decides which columns a scan of a long table makes, and which of them it gives.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use foldhash::HashSet;
 use na_model::columns::TIV;
 use na_model::{MeasurementUnit, TableKind};
 

@@ -1,8 +1,9 @@
 //! Checks that what a reader asks for is in the store: an unknown name would silently give no row.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::HashSet;
 use na_model::{Session, SubjectCode, TableName};
 
 use crate::error::StoreError;

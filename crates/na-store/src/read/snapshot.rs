@@ -1,10 +1,11 @@
 //! A store at one instant.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use foldhash::HashSet;
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
 use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
@@ -42,6 +43,8 @@ pub(crate) struct Snapshot {
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
     kinds: OnceLock<BTreeMap<TableName, Arc<TableKind>>>,
+    /// What was merged so far.
+    merges: Mutex<BTreeMap<TableName, Arc<LongMerge>>>,
 }
 
 /// What the cache held at that instant.
@@ -99,6 +102,7 @@ impl Snapshot {
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
             kinds: OnceLock::new(),
+            merges: Mutex::default(),
         })
     }
 
@@ -178,7 +182,16 @@ impl Snapshot {
     }
 
     /// A long table as an export would merge it now.
-    pub(crate) fn merge(&self, table: &TableName) -> Result<LongMerge, StoreError> {
+    pub(crate) fn merge(&self, table: &TableName) -> Result<Arc<LongMerge>, StoreError> {
+        if let Some(known) = locked(&self.merges).get(table) {
+            return Ok(Arc::clone(known));
+        }
+        let merge = Arc::new(self.merge_now(table)?);
+        locked(&self.merges).insert(table.clone(), Arc::clone(&merge));
+        Ok(merge)
+    }
+
+    fn merge_now(&self, table: &TableName) -> Result<LongMerge, StoreError> {
         let facts = SessionFacts { metadata: self.metadata()?, volumes: self.volumes()? };
         let mut files = TableFiles { exported: self.old(table)?, ..TableFiles::default() };
         let Some(Cached { cache, units, forms, parts, replaced, .. }) = &self.cached else {

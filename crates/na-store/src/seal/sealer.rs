@@ -1,8 +1,9 @@
 //! Seals what a load commits while it goes on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::{Cache, CacheError, CachedUnit, EncodedUnit, OwnedCache, RunRecord};
 use na_model::{Modality, Session, TableName};
 

@@ -1,9 +1,10 @@
 //! Seals a window of units: for each of their long tables, a row group in its part.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
 use na_model::{Compression, Modality, Session, TableName};
 use rayon::prelude::*;

@@ -1,6 +1,6 @@
 //! Distinct names of columns, also without regard to case: `DuckDB`, Spark and others do not tell `sex` from `Sex`.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt};
 
 /// A column that wants a name.
 #[derive(Debug, Clone, Copy)]

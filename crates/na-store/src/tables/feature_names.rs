@@ -1,8 +1,9 @@
 //! Names features: by their short names, or by longer ones if short names are equal.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, TableKind, TableName, name_key};
 
 /// A feature before it has a name.

@@ -1,9 +1,10 @@
 //! Plans the features that long tables give.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::datatypes::{DataType, Schema};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{
     FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, Modality, TableKind, TableName, WideFeature,
     WideMetrics,

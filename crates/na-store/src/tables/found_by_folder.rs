@@ -2,9 +2,10 @@
 //!
 //! They stand under a key of `sources.parquet`. In a store without that key, all sessions count as named.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::{HashSet, HashSetExt};
 use na_model::Session;
 
 use crate::error::StoreError;

@@ -1,9 +1,9 @@
 //! The columns of a long table: those of its TSVs, then the store's own, then the session list's.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use foldhash::HashMap;
 use na_model::columns::{AGE, REGION_TEXT_COLUMNS, TIV};
 use na_model::{MeasurementUnit, TableKind, TableName};
 

@@ -1,10 +1,11 @@
 //! The manifest, `manifest.json`: the commit point, and the list of the store's content.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use foldhash::HashSet;
 use na_model::{
     Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableKind, TableName, WideFeature,
 };

@@ -1,8 +1,9 @@
 //! The columns of features: the name of each region, and the column of each row of a long table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::columns::KEY_COLUMNS;
 use na_model::{Region, matched_regions};
 
@@ -21,7 +22,8 @@ pub(crate) fn column_names(regions: &[Region]) -> Vec<String> {
     for region in &distinct {
         groups.entry(Stem::of(region)).or_default().push(region);
     }
-    let mut names = RegionNames { taken: KEY_COLUMNS.map(str::to_owned).into(), of: HashMap::new() };
+    let mut names =
+        RegionNames { taken: KEY_COLUMNS.map(str::to_owned).into_iter().collect(), of: HashMap::new() };
     // A stem of one region comes first: it may look like another stem with an index.
     for (stem, group) in &groups {
         if let [region] = group.as_slice() {

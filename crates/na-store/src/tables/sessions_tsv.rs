@@ -1,9 +1,10 @@
 //! The outcome of each session: `sessions.tsv`, a row a session and modality, for people and for other programs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use foldhash::{HashMap, HashSet, HashSetExt};
 use na_model::{
     CHOOSE_OTHERS, KEPT, Listing, Modality, Session, SubjectCode, TableName, Unit, UnitOutcome, UnitStatus,
 };

@@ -1,12 +1,12 @@
 //! The total intracranial volume of each session, as a table of its own and as a feature.
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::columns::TIV;
 use na_model::{ExportSettings, FeatureName, MeasurementUnit, Modality, Session, TivFinding};
 

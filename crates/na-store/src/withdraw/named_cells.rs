@@ -1,9 +1,10 @@
 //! Counts text cells of other people that name somebody who withdrew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::DataType;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_model::Names;
 use na_model::columns::KEY_COLUMNS;
 

@@ -1,8 +1,9 @@
 //! Removes sessions from a store and its cache.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::HashSet;
 use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache};
 use na_model::columns::KEY_COLUMNS;
 use na_model::{

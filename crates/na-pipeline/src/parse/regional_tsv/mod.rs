@@ -3,12 +3,12 @@
 //! Knows one file. Promises a row a region and the doubles nearest to their text, or an error with line, column and
 //! what was expected there. Begin with [`parse_table`].
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
+use foldhash::{HashSet, HashSetExt};
 use memchr::memchr_iter;
 use na_model::columns::{LABEL_COLUMNS, is_added};
 use na_model::metric_kind;

@@ -1,6 +1,5 @@
 //! One row a region: a row that repeats another is left out, one that contradicts another is an error.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::path::Path;
@@ -9,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::array_value_to_string;
+use foldhash::{HashMap, HashMapExt};
 use na_model::columns::{HEMISPHERE_COLUMNS, INDEX};
 
 use crate::unit_error::{UnitError, shorten};

@@ -1,7 +1,6 @@
 //! Rows of a session list become sessions of a run.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use na_model::{ListedSession, ModelError, Session};
 
 use crate::sessions::list::ListedRow;

@@ -1,8 +1,9 @@
 //! The subject of each row of a session list.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{SubjectCode, is_missing_in_list, visible};
 
 use crate::files::roots::{Root, Roots};

@@ -1,7 +1,8 @@
 //! The visit of each row of a session list.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::columns::AGE;
 use na_model::{Session, SessionId, SubjectCode, is_missing_in_list, visible};
 

@@ -1,8 +1,8 @@
 //! The roles of the session list's columns: identifiers, age, and those that are kept.
 
-use std::collections::HashSet;
 use std::path::Path;
 
+use foldhash::{HashSet, HashSetExt};
 use na_model::columns;
 
 use crate::error::PipelineError;

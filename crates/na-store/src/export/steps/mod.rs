@@ -6,8 +6,9 @@
 mod features;
 mod tables;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
+use foldhash::HashSet;
 use na_cache::OwnedCache;
 use na_model::{FeatureName, Session, TableName, WideFeature};
 

@@ -1,7 +1,8 @@
 //! The long tables of an export: what they must hold, their files, and what is read back of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashMapExt};
 use na_cache::SealedPart;
 use na_model::TableName;
 use rayon::prelude::*;

@@ -1,7 +1,8 @@
 //! The units of a store.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashSet;
 use na_model::{MapSource, Modality, Session, SourceKind, TableName, Unit};
 
 use crate::error::StoreError;

@@ -1,11 +1,11 @@
 //! Builds the index of a long table.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::ops::Range;
 use std::path::Path;
 
+use foldhash::HashMap;
 use na_cache::RegionColumns;
 use na_model::{MapSource, Region, RegionKey, Session};
 

@@ -1,8 +1,8 @@
 //! The keys of a long table, and where the rows of each are.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use foldhash::{HashMap, HashMapExt};
 use na_model::{MapSource, Region, RegionSet, Session};
 
 /// Successive rows of one map of one session.

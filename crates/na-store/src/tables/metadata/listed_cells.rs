@@ -1,7 +1,6 @@
 //! The cells of a session list, for the sessions of a store.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet, HashSetExt};
 use na_model::{Listing, Session};
 
 /// The cells of each session, one a column.
@@ -26,7 +25,7 @@ impl ListedCells {
             .map(|(index, name)| (index, name.clone()))
             .unzip();
         let mut seen = HashSet::new();
-        let mut listed = Self { names, sessions: Vec::new(), cells: CellsBySession::new() };
+        let mut listed = Self { names, sessions: Vec::new(), cells: CellsBySession::default() };
         for row in listing.rows.iter().filter(|row| in_store.contains(&row.session)) {
             if !seen.insert(&row.session) {
                 continue;

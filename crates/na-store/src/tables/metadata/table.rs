@@ -1,12 +1,12 @@
 //! The table of `metadata.parquet`: merges a session list with what the store knows, reads and writes.
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use foldhash::{HashMap, HashSet};
 use na_model::columns::{AGE, KEY_COLUMNS};
 use na_model::{Compression, Listing, Number, Session};
 

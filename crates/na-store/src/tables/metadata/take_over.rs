@@ -1,8 +1,7 @@
 //! Takes over the metadata of the pandas package: its long tables have columns of the session list that `metadata.parquet` may
 //! lack.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use na_model::Session;
 
 use crate::error::StoreError;

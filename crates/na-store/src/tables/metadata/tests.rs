@@ -111,7 +111,7 @@ fn a_column_that_must_not_be_there_leaves_all_sessions() {
 
 #[test]
 fn sessions_that_left_the_list_keep_what_was_known() {
-    let all: HashSet<Session> = ["1", "2", "3"].map(session).into();
+    let all: HashSet<Session> = ["1", "2", "3"].map(session).into_iter().collect();
     let first = MetadataTable::merge(
         MetadataTable::default(),
         &listing(&["AGE", "sex"], &[("2", &["30", "F"]), ("1", &["40.5", ""]), ("9", &["1", "M"])]),
@@ -136,7 +136,7 @@ fn sessions_that_left_the_list_keep_what_was_known() {
 
 #[test]
 fn discovered_sessions_change_no_metadata() {
-    let all: HashSet<Session> = ["1", "2"].map(session).into();
+    let all: HashSet<Session> = ["1", "2"].map(session).into_iter().collect();
     let old = MetadataTable::merge(MetadataTable::default(), &listing(&["AGE"], &[("1", &["30"])]), &all);
     let discovered = listing(&[], &[("1", &[]), ("2", &[])]);
     let new = MetadataTable::merge(old, &discovered, &all);
@@ -158,7 +158,7 @@ fn an_age_in_a_unit_that_nobody_knows_is_not_called_years() {
     first.write(folder.path(), &FileChanges::default(), Compression::Zstd).unwrap();
     let read = || MetadataTable::read(folder.path()).unwrap();
     assert_eq!(unit(&read()), "unknown");
-    let all: HashSet<Session> = ["1", "2"].map(session).into();
+    let all: HashSet<Session> = ["1", "2"].map(session).into_iter().collect();
     // Lists that say nothing of some ages leave them as they are.
     for list in [listing(&[], &[("1", &[])]), listing(&["AGE"], &[("1", &["33"])])] {
         assert_eq!(unit(&MetadataTable::merge(read(), &list, &all)), "unknown");

@@ -18,11 +18,12 @@
 //!
 //! A file that is renamed to the path of a link replaces the link, and not what it leads to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use foldhash::HashSet;
 use na_cache::CACHE_FILE;
 use na_model::columns::KEY_COLUMNS;
 use na_model::{FeatureName, MANIFEST_VERSION, Manifest, TableKind, TableName, WideMetrics};

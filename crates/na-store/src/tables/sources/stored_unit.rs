@@ -1,10 +1,10 @@
 //! Reads the units of `sources.parquet`, each with its source files.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
+use foldhash::HashMap;
 use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitStatus};
 
 use crate::error::StoreError;

@@ -3,9 +3,9 @@
 //! The words, and the marks before them, are those of `words.txt`; this file is the rule. Only the letters of
 //! a name count, in lower case and without accents: how its words are joined cannot change the answer.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use foldhash::{HashSet, HashSetExt};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
