@@ -14,6 +14,7 @@ pub(crate) struct Selection {
     origin: String,
     metadata: bool,
     tiv: bool,
+    text_as_views: bool,
     sessions: Option<Vec<(String, Option<String>)>>,
     subjects: Option<Vec<String>>,
     regions: Option<Vec<String>>,
@@ -33,6 +34,9 @@ impl Selection {
         }
         if self.tiv {
             options = options.with_tiv();
+        }
+        if self.text_as_views {
+            options = options.with_text_as_views();
         }
         let subject = |code: &String| SubjectCode::clean(code).map_err(|error| of_model(&error));
         if let Some(subjects) = self.subjects {

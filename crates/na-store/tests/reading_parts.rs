@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
-use arrow::datatypes::Float64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::error::ArrowError;
 use na_cache::{Cancel, OwnedCache, OwnerLock, cache_status};
 use na_model::{Modality, Session, SessionId, SubjectCode};
 use na_store::{CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved, clear_cache, export_cache};
@@ -99,6 +101,29 @@ fn only_the_sessions_and_regions_asked_for_come() {
         let batches: Vec<_> = store.scan_long_with("diffusion_NODDI", &options).unwrap().collect();
         let rows: Vec<String> = batches.iter().flat_map(|batch| subjects(batch.as_ref().unwrap())).collect();
         assert_eq!(rows, ["0001", "0001", "0003", "0003"]);
+    });
+}
+
+#[test]
+fn text_as_views_is_the_same_text() {
+    both(|store| {
+        for options in [ReadOptions::default(), ReadOptions::default().regions(["c", "a"]).with_tiv()] {
+            for table in ["anatomical_gm", "diffusion_NODDI"] {
+                let read = |options: &ReadOptions| store.scan_long_with(table, options).unwrap();
+                let (text, views) = (read(&options), read(&options.clone().with_text_as_views()));
+                assert_eq!(views.schema().field_with_name("label").unwrap().data_type(), &DataType::Utf8View);
+                let schema = text.schema();
+                let plain = |batch: Result<RecordBatch, ArrowError>| {
+                    let (batch, fields) = (batch.unwrap(), schema.fields().iter());
+                    let columns = batch.columns().iter().zip(fields);
+                    let columns = columns.map(|(column, field)| cast(column, field.data_type()).unwrap());
+                    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
+                };
+                let (text, views): (Vec<_>, Vec<_>) = (text.map(plain).collect(), views.map(plain).collect());
+                assert!(!text.is_empty());
+                assert_eq!(text, views);
+            }
+        }
     });
 }
 

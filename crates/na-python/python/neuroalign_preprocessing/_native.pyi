@@ -5,6 +5,7 @@ class Selection(TypedDict):
     origin: str
     metadata: bool
     tiv: bool
+    text_as_views: bool
     sessions: list[tuple[str, str | None]] | None
     subjects: list[str] | None
     regions: list[str] | None

@@ -124,7 +124,7 @@ class FeatureStore:
         """
         selection = _selection(
             origin="newest" if fallback_to_cache else "parquet",
-            sessions=sessions, subjects=subjects, regions=regions, metrics=metrics,
+            sessions=sessions, subjects=subjects, regions=regions, metrics=metrics, as_=as_,
         )
         return _frame(self._store.load_long(name, selection), as_)
 
@@ -148,7 +148,7 @@ class FeatureStore:
         ValueError
             The cache has no such table.
         """
-        return _frame(self._store.load_long(name, _selection(origin="cache")), as_)
+        return _frame(self._store.load_long(name, _selection(origin="cache", as_=as_)), as_)
 
     def load_feature(
         self,
@@ -362,11 +362,14 @@ def _selection(
     subjects: Iterable[str] | None = None,
     regions: Iterable[str] | None = None,
     metrics: Iterable[str] | None = None,
+    as_: Frame = "pandas",
 ) -> _native.Selection:
     return {
         "origin": origin,
         "metadata": metadata,
         "tiv": tiv,
+        # What Polars holds text as: it is handed over as it is.
+        "text_as_views": as_ == "polars",
         "sessions": _arguments.sessions(sessions),
         "subjects": _arguments.names("subjects", subjects),
         "regions": _arguments.names("regions", regions),

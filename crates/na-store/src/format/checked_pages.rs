@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::RowGroups;
-use parquet::basic::{Encoding, Type};
+use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
@@ -14,7 +14,9 @@ use parquet::file::reader::Length;
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::chunk_hashes::ChunkHashes;
+use crate::format::decompressed_pages::DecompressedPages;
 use crate::format::file_window::FileWindow;
+use crate::format::page_compression::LARGEST_PAGE;
 use crate::format::positioned_file::PositionedFile;
 
 fn wrong(problem: impl Into<String>) -> ParquetError {
@@ -160,8 +162,21 @@ impl UnreadChunk {
     fn read(&self) -> Result<Box<dyn PageReader>> {
         let window = FileWindow::read(&self.file, &[&self.chunk])?;
         window.check(&self.chunk, self.hash)?;
-        let pages = SerializedPageReader::new(Arc::new(window), &self.chunk, self.n_rows, None)?;
+        let window = Arc::new(window);
+        if self.is_own_zstd() {
+            let pages = DecompressedPages::of(&window, &self.chunk, self.n_rows)?;
+            return Ok(Box::new(CheckedPages::new(&self.chunk, pages)?));
+        }
+        let pages = SerializedPageReader::new(window, &self.chunk, self.n_rows, None)?;
         Ok(Box::new(CheckedPages::new(&self.chunk, pages)?))
+    }
+
+    /// Whether its pages are of zstd as this program writes them. Another's may be of version 2, or not say their size.
+    fn is_own_zstd(&self) -> bool {
+        let size = usize::try_from(self.chunk.uncompressed_size());
+        self.hash.is_some()
+            && matches!(self.chunk.compression(), Compression::ZSTD(_))
+            && size.is_ok_and(|size| size <= LARGEST_PAGE)
     }
 }
 

@@ -1,7 +1,4 @@
 //! Reads column chunks of a few hundred values.
-//!
-//! Parquet's own reader makes two zstd contexts for each chunk, as its writer does (see [`super::column_chunk_writer`]). Here
-//! one context a thread decompresses the pages.
 
 use std::sync::Arc;
 
@@ -9,16 +6,13 @@ use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveAr
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType};
 use parquet::basic::{Compression as Codec, Type};
-use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::checked_pages::CheckedPages;
-use crate::format::column_chunk::with_bytes;
+use crate::format::decompressed_pages::DecompressedPages;
 use crate::format::file_window::FileWindow;
-use crate::format::page_compression::decompress;
 
 /// Whether [`decode`] can read a column chunk as this type.
 pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
@@ -42,9 +36,7 @@ pub(crate) fn decode(
     data_type: &DataType,
     rows: usize,
 ) -> Result<ArrayRef> {
-    let bare = chunk.clone().into_builder().set_compression(Codec::UNCOMPRESSED).build()?;
-    let pages = DecompressedPages(SerializedPageReader::new(Arc::clone(window), &bare, rows, None)?);
-    let pages = CheckedPages::new(chunk, pages)?;
+    let pages = CheckedPages::new(chunk, DecompressedPages::of(window, chunk, rows)?)?;
     let mut levels: Vec<i16> = Vec::new();
     let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
     let short = || ParquetError::General("a column has fewer rows than its file says".to_owned());
@@ -100,29 +92,4 @@ fn spread<T: ArrowPrimitiveType>(levels: &[i16], values: Vec<T::Native>) -> Opti
 fn spread_flags(levels: &[i16], values: Vec<bool>) -> Option<BooleanArray> {
     let mut next = values.into_iter();
     levels.iter().map(|level| if *level == 1 { next.next().map(Some) } else { Some(None) }).collect()
-}
-
-/// Pages of zstd, decompressed.
-struct DecompressedPages(SerializedPageReader<FileWindow>);
-
-impl Iterator for DecompressedPages {
-    type Item = Result<Page>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.get_next_page().transpose()
-    }
-}
-
-impl PageReader for DecompressedPages {
-    fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.0.get_next_page()?.map(|page| with_bytes(page, decompress)).transpose()
-    }
-
-    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.0.peek_next_page()
-    }
-
-    fn skip_next_page(&mut self) -> Result<()> {
-        self.0.skip_next_page()
-    }
 }

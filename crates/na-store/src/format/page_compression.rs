@@ -18,7 +18,7 @@ const LEVEL_OF_SMALL: i32 = -1;
 const SMALL: usize = 1 << 16;
 
 /// Bytes that a page decompresses to at most.
-const LARGEST_PAGE: usize = 1 << 26;
+pub(crate) const LARGEST_PAGE: usize = 1 << 26;
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };

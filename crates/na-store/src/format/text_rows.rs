@@ -1,8 +1,9 @@
 //! Text row by row: of a dictionary each row gets its own copy, as readers expect it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Int32Type};
@@ -46,35 +47,92 @@ fn plain_bytes(array: &ArrayRef) -> usize {
 /// # Errors
 /// A dictionary that lacks a word.
 pub(crate) fn row_by_row(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    match words(array) {
-        None => Ok(Arc::clone(array)),
-        // What a table says of all its rows.
-        Some((dictionary, words)) if words.len() == 1 && array.null_count() + words.null_count() == 0 => {
-            repeated(words.value(0), dictionary.len())
-        }
-        Some((dictionary, _)) => take(dictionary.values(), dictionary.keys(), None),
+    let Some((dictionary, words)) = words(array) else { return Ok(Arc::clone(array)) };
+    let text = if words.null_count() == 0 { repeated(dictionary.keys(), words) } else { None };
+    match text {
+        Some(text) => Ok(Arc::new(text?)),
+        None => take(words, dictionary.keys(), None),
     }
 }
 
-fn repeated(word: &str, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let offsets = OffsetBuffer::from_repeated_length(word.len(), rows);
-    let mut bytes = Vec::with_capacity(word.len() * rows);
-    append_repeatedly(&mut bytes, word.as_bytes(), rows);
-    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), None)?))
+/// Words in the order of their keys. `None` if a key has no word, or the text is more than an array holds.
+///
+/// The regions of a session repeat those of the session before, and what a table says of all its rows repeats from row to row: rows
+/// with the keys of earlier rows are copied together.
+fn repeated(keys: &Int32Array, words: &StringArray) -> Option<Result<StringArray, ArrowError>> {
+    // A null has a word of its own, the last.
+    let words: Vec<&str> = words.iter().map(Option::unwrap_or_default).chain([""]).collect();
+    let null = i32::try_from(words.len() - 1).ok()?;
+    let keys_or_null: Cow<'_, [i32]> = match keys.null_count() {
+        0 => keys.values().as_ref().into(),
+        _ => keys.iter().map(|key| key.unwrap_or(null)).collect(),
+    };
+    let keys_or_null = keys_or_null.as_ref();
+    let lengths: Vec<usize> = words.iter().map(|word| word.len()).collect();
+    let length = |key: &i32| lengths.get(usize::try_from(*key).ok()?);
+    let n_bytes = keys_or_null.iter().try_fold(0_usize, |sum, key| sum.checked_add(*length(key)?))?;
+    i32::try_from(n_bytes).ok()?;
+    let mut text = TextRows::new(keys_or_null.len(), n_bytes);
+    let mut met: Vec<Option<usize>> = vec![None; words.len()];
+    while let Some(key) = keys_or_null.get(text.n_rows()) {
+        let row = text.n_rows();
+        let index = usize::try_from(*key).ok()?;
+        match met.get_mut(index)?.replace(row) {
+            None => text.append(words.get(index)?)?,
+            Some(before) => {
+                let pairs = keys_or_null.get(row..)?.iter().zip(keys_or_null.get(before..)?);
+                text.append_again(before, pairs.take_while(|(now, then)| now == then).count())?;
+            }
+        }
+    }
+    let offsets = OffsetBuffer::new(text.offsets.into());
+    Some(StringArray::try_new(offsets, Buffer::from_vec(text.bytes), keys.nulls().cloned()))
 }
 
-/// Appends a word many times: what is there already is doubled.
-fn append_repeatedly(bytes: &mut Vec<u8>, word: &[u8], n: usize) {
-    let end = word.len() * n;
-    bytes.extend_from_slice(if n == 0 { &[] } else { word });
-    while bytes.len() < end {
-        bytes.extend_from_within(..bytes.len().min(end - bytes.len()));
+/// Text row by row, as an array of strings has it.
+struct TextRows {
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl TextRows {
+    fn new(n_rows: usize, n_bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(n_rows + 1);
+        offsets.push(0);
+        Self { offsets, bytes: Vec::with_capacity(n_bytes) }
+    }
+
+    fn n_rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// `None` for more text than an array holds.
+    fn append(&mut self, word: &str) -> Option<()> {
+        self.bytes.extend_from_slice(word.as_bytes());
+        self.offsets.push(i32::try_from(self.bytes.len()).ok()?);
+        Some(())
+    }
+
+    /// Appends so many rows that repeat those from `first` on, themselves among them. `None` for more text than an array holds.
+    fn append_again(&mut self, first: usize, n: usize) -> Option<()> {
+        let end = self.n_rows() + n;
+        while self.n_rows() < end {
+            let here = self.n_rows();
+            // What is there by now repeats as well: the next copy has twice as much.
+            let last = here.min(first + end - here);
+            let (from, shift) =
+                (*self.offsets.get(first)?, self.offsets.get(here)? - self.offsets.get(first)?);
+            let bytes = usize::try_from(from).ok()?..usize::try_from(*self.offsets.get(last)?).ok()?;
+            self.bytes.extend_from_within(bytes);
+            self.offsets.extend_from_within(first + 1..last + 1);
+            self.offsets.get_mut(here + 1..)?.iter_mut().for_each(|offset| *offset += shift);
+        }
+        Some(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Int32Array;
     use arrow::compute::cast;
     use proptest::prelude::*;
 
@@ -85,9 +143,11 @@ mod tests {
         fn each_row_has_its_word(
             words in prop::collection::vec(prop::option::weighted(0.8, "[a-zä]{0,9}"), 1..5),
             keys in prop::collection::vec((prop::option::weighted(0.9, any::<prop::sample::Index>()), 1..9_usize), 0..20),
+            times in 1..4_usize,
             from in any::<prop::sample::Index>(),
         ) {
             let keys = keys.iter().flat_map(|(key, n)| std::iter::repeat_n(key, *n));
+            let keys = std::iter::repeat_n(keys, times).flatten();
             let keys: Int32Array = keys.map(|key| key.map(|key| i32::try_from(key.index(words.len())).unwrap())).collect();
             let array = DictionaryArray::try_new(keys, Arc::new(StringArray::from(words))).unwrap();
             let from = from.index(array.len() + 1);

@@ -37,6 +37,7 @@ pub struct ReadOptions {
     pub(crate) metrics: Option<Vec<String>>,
     pub(crate) metadata: bool,
     pub(crate) tiv: bool,
+    pub(crate) text_as_views: bool,
     pub(crate) origin: Origin,
 }
 
@@ -49,6 +50,7 @@ impl Default for ReadOptions {
             metrics: None,
             metadata: true,
             tiv: false,
+            text_as_views: false,
             origin: Origin::default(),
         }
     }
@@ -94,6 +96,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_tiv(mut self) -> Self {
         self.tiv = true;
+        self
+    }
+
+    /// Text of long tables as Arrow's `Utf8View`: words that repeat are in memory once. Polars and DuckDB take it over as it is.
+    #[must_use]
+    pub fn with_text_as_views(mut self) -> Self {
+        self.text_as_views = true;
         self
     }
 

@@ -40,7 +40,8 @@ impl FeatureStore {
     /// # Errors
     /// As [`FeatureStore::scan_long_with`].
     pub fn load_long_with(&self, name: &str, options: &ReadOptions) -> Result<DataFrame, StoreError> {
-        let (schema, batches) = self.scan_long_with(name, options)?.read_all()?;
+        let (schema, batches) =
+            self.scan_long_with(name, &options.clone().with_text_as_views())?.read_all()?;
         self.frame(&schema, &batches)
     }
 

@@ -290,11 +290,19 @@ impl RowReader {
 /// Whether each row is of one of these regions. The first of some columns with a value names the region.
 fn rows_of_regions(batch: &RecordBatch, columns: &[usize], regions: &[String]) -> BooleanArray {
     let regions: HashSet<&str> = regions.iter().map(String::as_str).collect();
-    let columns = columns.iter().filter_map(|index| batch.columns().get(*index)?.as_string_opt::<i32>());
-    let columns: Vec<_> = columns.collect();
+    let columns: Vec<&ArrayRef> = columns.iter().filter_map(|index| batch.columns().get(*index)).collect();
     let is_wanted = |row: usize| {
-        let named = columns.iter().find(|column| column.is_valid(row));
-        named.is_some_and(|column| regions.contains(column.value(row)))
+        let named = columns.iter().find_map(|column| word(column, row));
+        named.is_some_and(|word| regions.contains(word))
     };
     (0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect()
+}
+
+/// A cell of text. `None` if it is null.
+fn word(column: &ArrayRef, row: usize) -> Option<&str> {
+    if column.is_null(row) {
+        return None;
+    }
+    let plain = column.as_string_opt::<i32>().map(|column| column.value(row));
+    plain.or_else(|| Some(column.as_string_view_opt()?.value(row)))
 }

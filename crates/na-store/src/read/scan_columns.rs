@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use foldhash::HashSet;
 use na_model::columns::TIV;
 use na_model::{MeasurementUnit, TableKind};
@@ -94,7 +94,7 @@ impl ScanColumns {
                 let fact = facts.iter().find(|(index, _)| *index == column.index);
                 let source =
                     fact.map_or(CellSource::Table(column.index), |(_, fact)| CellSource::Fact(*fact));
-                columns.made.push(ScanColumn { field: Field::clone(field), source });
+                columns.made.push(ScanColumn { field: given_field(field, options), source });
             }
         }
         if adds_volumes {
@@ -113,6 +113,13 @@ impl ScanColumns {
     pub(crate) fn given_schema(&self) -> SchemaRef {
         let given = self.given.iter().filter_map(|index| self.made.get(*index));
         Arc::new(Schema::new(given.map(|column| column.field.clone()).collect::<Vec<_>>()))
+    }
+}
+
+fn given_field(field: &Field, options: &ReadOptions) -> Field {
+    match field.data_type() {
+        DataType::Utf8 if options.text_as_views => field.clone().with_data_type(DataType::Utf8View),
+        _ => field.clone(),
     }
 }
 

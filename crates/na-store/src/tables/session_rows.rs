@@ -6,6 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
     new_null_array,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use na_model::MapSource;
@@ -88,11 +89,14 @@ pub(crate) fn column(
     index: usize,
     data_type: &DataType,
 ) -> Result<ArrayRef, ArrowError> {
-    let parts = column_parts(rows, index, data_type)?;
-    match (parts.as_slice(), data_type) {
-        ([], _) => Ok(new_null_array(data_type, 0)),
-        (parts, DataType::Utf8) => joined_text(parts),
-        (parts, _) => joined(parts),
+    if rows.is_empty() {
+        return Ok(new_null_array(data_type, 0));
+    }
+    let parts = |data_type| column_parts(rows, index, data_type);
+    match data_type {
+        DataType::Utf8 => joined_text(&parts(data_type)?),
+        DataType::Utf8View => joined_views(&parts(&DataType::Utf8)?),
+        _ => joined(&parts(data_type)?),
     }
 }
 
@@ -178,6 +182,12 @@ fn joined_text(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
         false => Ok(new_null_array(&DataType::Utf8, part.len())),
     };
     joined(&parts.iter().map(text).collect::<Result<Vec<ArrayRef>, ArrowError>>()?)
+}
+
+/// The same as views: each word is in memory once a part.
+fn joined_views(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    let views = parts.iter().map(|part| cast(part, &DataType::Utf8View));
+    joined(&views.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
 /// A value in each of some rows; null if the type cannot hold it. Text repeats as a dictionary.
