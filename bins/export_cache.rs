@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use na_cache::{Cache, CacheError, CacheStatus, Cancel, HolderName, cache_status};
+use na_cache::{Cache, Cancel, HolderName, cache_status};
 use na_pipeline::{Withdrew, withdraw};
 use na_store::{
     CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, WithdrawalsTold,
@@ -22,12 +22,13 @@ use crate::options::withdrawn;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
+use crate::status::{CacheShown, Status};
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
 
 const EXAMPLES: &str = "\
 Examples:
   neuroalign-export-cache data/processed --status
-      what was committed before a crash, or while a load is running
+      what was committed before a crash, or while a load is running; without a cache, what the store holds
   neuroalign-export-cache data/processed
       what is committed as Parquet, now; the cache goes when all of it is verified
   neuroalign-export-cache data/processed --keep-cache
@@ -39,7 +40,7 @@ Examples:
   neuroalign-export-cache data/processed --discard
       a load with --force that was cut short goes, and the store stays as it was before it
 
-Exit status: 0 done, 1 could not run (also: there is no cache), 2 usage, 3 --verify found something wrong, 130 interrupted (143 by SIGTERM).";
+Exit status: 0 done, 1 could not run (also: there is no cache, or with --status nothing at all), 2 usage, 3 --verify found something wrong, 130 interrupted (143 by SIGTERM).";
 
 /// Looks at a cache, or exports what it holds to Parquet.
 #[derive(Debug, Parser)]
@@ -48,7 +49,7 @@ struct Options {
     /// The store's folder
     #[arg(value_name = "DIR", required_unless_present = "completions")]
     output: Option<PathBuf>,
-    /// Only show what the cache holds
+    /// Only show what the cache holds; if there is none, what the store holds
     #[arg(long)]
     status: bool,
     /// Keep the cache after the export
@@ -132,20 +133,18 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         }
     }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
-    let status = match cache_status(&output, &Cancel::never()) {
-        Err(error) if error.leaves_the_export() => Err(Hidden::of(&output, &error)),
-        status => Ok(status?.ok_or_else(no_cache)?),
-    };
-    let (shown, shown_json) = match &status {
-        Ok(status) => (status_box(status), status_json(status)),
-        Err(hidden) => (hidden.status_box(), hidden.status_json()),
-    };
     if options.status {
-        print(&if options.json { format!("{shown_json:#}\n") } else { shown });
+        let status = Status::of(&output)?;
+        if status.is_empty() {
+            return Err(no_cache().into());
+        }
+        print(&if options.json { format!("{:#}\n", status.json()) } else { status.text() });
         return Ok(Exit::Done);
     }
+    let cache = CacheShown::of(&output)?.ok_or_else(no_cache)?;
+    let shown_json = cache.json();
     if !options.json {
-        print(&shown);
+        print(&cache.text());
     }
     if options.discard {
         discard_fresh_load(&output, options.take_over.clone(), &progress)?;
@@ -275,81 +274,4 @@ fn exported(options: &Options, output: &Path, status: &serde_json::Value, report
             "The cache is deleted: all of it was verified."
         }
     )
-}
-
-fn status_json(status: &CacheStatus) -> serde_json::Value {
-    json!({
-        "location": status.location.display().to_string(),
-        "size_bytes": status.size_bytes,
-        "fresh_load": status.fresh,
-        "anatomical_sessions": status.anatomical_sessions,
-        "diffusion_sessions": status.diffusion_sessions,
-        "tables": status.tables.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
-/// Formats what a cache holds, in the layout that users know. One MB is 1024² bytes.
-fn status_box(status: &CacheStatus) -> String {
-    let rule = "=".repeat(60);
-    let megabytes = megabytes(status.size_bytes);
-    let mut text = format!(
-        "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {megabytes:.2} MB\nAnatomical sessions: {}\nDiffusion \
-         sessions: {}\n\nTables: {}\n",
-        status.location.display(),
-        status.anatomical_sessions,
-        status.diffusion_sessions,
-        status.tables.len()
-    );
-    for table in &status.tables {
-        let _ = writeln!(text, "  - {table}");
-    }
-    if status.fresh {
-        let _ = writeln!(
-            text,
-            "\nIt is of a fresh load (--force): the store is as it was until all of that is loaded."
-        );
-    }
-    let _ = writeln!(text, "{rule}");
-    text
-}
-
-/// A cache that cannot be read from here. Only the size of its file is known.
-struct Hidden {
-    location: PathBuf,
-    size_bytes: u64,
-    why: String,
-}
-
-impl Hidden {
-    fn of(output: &Path, why: &CacheError) -> Self {
-        let location = Cache::path_in(output);
-        let size_bytes = std::fs::metadata(&location).map_or(0, |metadata| metadata.len());
-        Self { location, size_bytes, why: why.to_string() }
-    }
-
-    fn status_json(&self) -> serde_json::Value {
-        json!({
-            "location": self.location.display().to_string(),
-            "size_bytes": self.size_bytes,
-            "anatomical_sessions": null,
-            "diffusion_sessions": null,
-            "tables": null,
-            "problem": self.why,
-        })
-    }
-
-    fn status_box(&self) -> String {
-        let rule = "=".repeat(60);
-        format!(
-            "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {:.2} MB\nSessions: not counted: {}\n{rule}\n",
-            self.location.display(),
-            megabytes(self.size_bytes),
-            self.why
-        )
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / (1024.0 * 1024.0)
 }

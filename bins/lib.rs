@@ -39,7 +39,9 @@ mod panics;
 mod progress;
 mod settings;
 mod signals;
+mod status;
 mod summary;
+mod today;
 mod withdrawn;
 
 pub use panics::keep_quiet_about_caught_panics;

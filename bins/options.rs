@@ -21,6 +21,8 @@ Examples:
       the same from the command line; run it again after a crash, and it goes on where it was
   neuroalign-preprocess --discover --dry-run
       what there would be to do, for every session under the roots
+  neuroalign-preprocess --status
+      what the store holds, and what is new, changed or gone since
   neuroalign-preprocess --no-diffusion --wide-metrics mean,std -j 4
       anatomical tables only, two metrics as features, four threads
   neuroalign-preprocess --prune --dry-run
@@ -159,6 +161,9 @@ pub(crate) struct Options {
     /// Only say what there is to do
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Only show what the store holds, and what is new, changed, gone, missing or failed today
+    #[arg(long, conflicts_with_all = ["dry_run", "force", "reload", "prune", "prune_unlisted"])]
+    pub(crate) status: bool,
     /// The summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -177,6 +182,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Whether nothing is to be written.
+    pub(crate) fn only_looks(&self) -> bool {
+        self.dry_run || self.status
+    }
+
     /// Parses the arguments, and refuses those that contradict each other.
     pub(crate) fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let options = Self::try_parse_from(arguments)?;

@@ -5,13 +5,16 @@ use std::time::Instant;
 
 use clap::CommandFactory;
 use na_pipeline::{RunReport, dry_run, run, withdraw, would_withdraw};
+use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
+use crate::status::Status;
 use crate::summary::Summary;
+use crate::today::Today;
 use crate::withdrawn::tell_withdrawn;
 use crate::{collisions, logging};
 
@@ -36,26 +39,33 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--env-file", options.env_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
-    let bars = bars(!options.no_progress && !options.dry_run);
+    let bars = bars(!options.no_progress && !options.only_looks());
     logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
     let settings = Settings::read(options.env_file.as_deref())?;
     let withdrawn = options.withdrawn(&settings)?;
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
     // First, whatever becomes of the load: a withdrawal needs neither session list nor roots.
-    let withdrew = match options.dry_run {
+    let withdrew = match options.only_looks() {
         true => would_withdraw(&output, &withdrawn, options.yes)?,
         false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?,
     };
-    tell_withdrawn(&withdrew, options.dry_run);
+    tell_withdrawn(&withdrew, options.only_looks());
     let config = options.config(&settings)?;
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }
-    let result = if options.dry_run { dry_run(&config, &progress) } else { run(&config, &progress) };
+    let result = if options.only_looks() { dry_run(&config, &progress) } else { run(&config, &progress) };
     progress.finish();
     let mut report = result?;
     report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
+    if options.status {
+        let (status, today) = (Status::of(&output)?, Today::of(&report));
+        let json =
+            || json!({ "cache": status.cache_json(), "store": status.store_json(), "today": today.json() });
+        print(&if options.json { format!("{:#}\n", json()) } else { status.text() + &today.text() });
+        return Ok(exit(&report, &signals));
+    }
     let summary = Summary {
         config: &config,
         dry_run: options.dry_run,

@@ -87,7 +87,7 @@ impl Halted {
 
 /// Units that a command says are in the cache. None if it says that a commit was cut short: it was killed in one.
 fn counted(status: &Ran) -> Option<u64> {
-    let status = status.json();
+    let status = &status.json()["cache"];
     let count = |key: &&str| status[*key].as_u64();
     let counts: Option<Vec<u64>> = ["anatomical_sessions", "diffusion_sessions"].iter().map(count).collect();
     if counts.is_none() {

@@ -70,7 +70,7 @@ fn cohort() -> Cohort {
 #[test]
 fn complete_sessions_are_exported_once_and_the_others_are_named() {
     let cohort = cohort();
-    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json()["cache"].clone();
     assert_eq!(
         (status["anatomical_sessions"].as_u64(), status["diffusion_sessions"].as_u64()),
         (Some(3), Some(1))

@@ -55,7 +55,7 @@ fn acknowledged(child: &mut Child, enough: usize) -> usize {
 }
 
 fn committed(cohort: &Cohort) -> usize {
-    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json()["cache"].clone();
     let count = |key: &str| usize::try_from(status[key].as_u64().unwrap()).unwrap();
     count("anatomical_sessions") + count("diffusion_sessions")
 }

@@ -21,7 +21,8 @@ fn crashed() -> Cohort {
 #[test]
 fn the_status_of_a_cache_has_the_known_form_to_the_letter() {
     let cohort = crashed();
-    let bytes = cohort.export_cache(&["--status", "--json"]).ended(0).json()["size_bytes"].as_u64().unwrap();
+    let bytes =
+        cohort.export_cache(&["--status", "--json"]).ended(0).json()["cache"]["size_bytes"].as_u64().unwrap();
     let megabytes = format!("{:.2}", f64::from(u32::try_from(bytes).unwrap()) / (1024.0 * 1024.0));
     let rule = "=".repeat(60);
     let expected = format!(
@@ -36,7 +37,7 @@ fn the_status_of_a_cache_has_the_known_form_to_the_letter() {
 #[test]
 fn the_status_as_json_says_the_same() {
     let cohort = crashed();
-    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    let status = cohort.export_cache(&["--status", "--json"]).ended(0).json()["cache"].clone();
     let cache = fs::metadata(cohort.store().join(".cache.db")).unwrap().len();
     assert!(status["size_bytes"].as_u64().unwrap() >= cache);
     assert_eq!(status["location"], "data/processed/.cache.db");

@@ -42,7 +42,7 @@ fn what_was_sealed_is_read_counted_and_exported_after_a_load_that_was_cut_short(
     let expected = unsealed(&cohort);
     let store = cut_short(&cohort, &[]);
     let read = FeatureStore::open(&store).unwrap().feature_batch("gm_mean", &ReadOptions::default()).unwrap();
-    let committed = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+    let committed = cohort.export_cache(&["--status", "--json"]).ended(0).json()["cache"].clone();
     assert_eq!(committed["anatomical_sessions"].as_u64().unwrap(), read.num_rows() as u64);
     let ran = cohort.run(&["--json"]).ended(0).json();
     assert!(ran["skipped"]["anatomical"].as_u64().unwrap() >= (SESSIONS - 1) as u64, "{ran}");

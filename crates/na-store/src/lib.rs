@@ -110,6 +110,7 @@ pub use seal::recovery::recover_parts;
 pub use seal::sealer::{Committed, Sealer};
 pub use tables::existing_store::metadata::StoredMetadata;
 pub use tables::existing_store::settings::StoredSettings;
+pub use tables::existing_store::status::{SessionCounts, StoreStatus};
 pub use tables::existing_store::store::ExistingStore;
 pub use tables::existing_store::units::TablesByUnit;
 pub use tables::paths::is_store_path;

@@ -151,6 +151,12 @@ fn unit_of(line: &str) -> Option<Unit> {
     Some(Unit::new(session, modality.parse().ok()?))
 }
 
+/// What the file says became of each unit. Lines that say it of none are left out.
+pub(crate) fn statuses(output: &Path) -> Result<Vec<(Unit, UnitStatus)>, StoreError> {
+    let status = |line: &str| Some((unit_of(line)?, line.split('\t').nth(3)?.parse().ok()?));
+    Ok(text(output)?.lines().skip(1).filter_map(status).collect())
+}
+
 /// The outcomes that the file tells of: of missing and failed units, of units that stay though files of theirs are gone (as
 /// loaded), and of units with tables that are not chosen (as partial). Lines that tell of none are left out.
 pub(crate) fn read(output: &Path) -> Result<Vec<UnitOutcome>, StoreError> {

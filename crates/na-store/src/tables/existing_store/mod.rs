@@ -10,6 +10,7 @@ pub(crate) mod long_files;
 pub(crate) mod manifest;
 pub(crate) mod metadata;
 pub(crate) mod settings;
+pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod units;
 pub(crate) mod wide_metrics;

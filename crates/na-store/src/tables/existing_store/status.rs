@@ -1,0 +1,98 @@
+//! What a store holds, told without reading a table of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use na_model::{Modality, UnitStatus};
+
+use crate::error::StoreError;
+use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::sessions_tsv;
+
+/// A store at a glance, for whoever operates it; [`StoreSummary`](crate::StoreSummary) is for whoever reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
+pub struct StoreStatus {
+    /// The store's folder.
+    pub location: PathBuf,
+    /// All files of the store, without those of a cache, bytes.
+    pub size_bytes: u64,
+    /// `None` if the manifest is gone.
+    pub atlas_name: Option<String>,
+    /// When the manifest was last written, ISO 8601. `None` if it is gone.
+    pub updated_at: Option<String>,
+    pub anatomical: SessionCounts,
+    pub diffusion: SessionCounts,
+    /// The names of the long tables, in the store's order.
+    pub tables: Vec<String>,
+    pub n_features: usize,
+}
+
+/// The sessions of a modality, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of `sessions.tsv`")]
+pub struct SessionCounts {
+    pub loaded: usize,
+    pub partial: usize,
+    pub missing: usize,
+    pub failed: usize,
+}
+
+impl SessionCounts {
+    fn of(&mut self, status: UnitStatus) -> &mut usize {
+        match status {
+            UnitStatus::Loaded => &mut self.loaded,
+            UnitStatus::Partial => &mut self.partial,
+            UnitStatus::Missing => &mut self.missing,
+            UnitStatus::Failed => &mut self.failed,
+        }
+    }
+}
+
+impl ExistingStore {
+    /// Counts what the store holds, by its manifest and `sessions.tsv`. `None` if there is no store. A cache adds nothing here.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn status(&self) -> Result<Option<StoreStatus>, StoreError> {
+        let tables = self.long_tables()?;
+        let manifest = self.written_manifest();
+        if tables.is_empty() && manifest.is_none() {
+            return Ok(None);
+        }
+        let mut counts: BTreeMap<Modality, SessionCounts> = BTreeMap::new();
+        for (unit, status) in self.unit_statuses()? {
+            *counts.entry(unit).or_default().of(status) += 1;
+        }
+        let mut of = |modality| counts.remove(&modality).unwrap_or_default();
+        Ok(Some(StoreStatus {
+            location: self.output().to_owned(),
+            size_bytes: self.size_bytes()?,
+            atlas_name: manifest.map(|manifest| manifest.atlas_name.clone()),
+            updated_at: manifest.map(|manifest| manifest.updated_at.clone()),
+            anatomical: of(Modality::Anatomical),
+            diffusion: of(Modality::Diffusion),
+            tables: tables.iter().map(ToString::to_string).collect(),
+            n_features: manifest.map_or(0, |manifest| manifest.wide_features.len()),
+        }))
+    }
+
+    /// What became of each unit. In a store of the pandas package, which does not tell, what is there is loaded.
+    fn unit_statuses(&self) -> Result<Vec<(Modality, UnitStatus)>, StoreError> {
+        let told = sessions_tsv::statuses(self.output())?;
+        if !told.is_empty() {
+            return Ok(told.into_iter().map(|(unit, status)| (unit.modality, status)).collect());
+        }
+        Ok(self.units()?.into_keys().map(|unit| (unit.modality, UnitStatus::Loaded)).collect())
+    }
+
+    fn size_bytes(&self) -> Result<u64, StoreError> {
+        let size = |path: PathBuf| match fs::metadata(&path) {
+            // An export may replace it meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            metadata => Ok(metadata.map_err(StoreError::io("look at", &path))?.len()),
+        };
+        self.files()?.into_iter().map(size).sum()
+    }
+}
