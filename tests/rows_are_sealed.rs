@@ -227,6 +227,38 @@ fn a_part_that_is_cut_lost_or_damaged_is_told_and_its_sessions_are_loaded_again(
     }
 }
 
+/// A session is there with all that was loaded of it, or not at all.
+#[test]
+fn who_reads_is_not_told_of_sessions_of_which_rows_are_gone() {
+    let cohort = cohort_of(0..SESSIONS);
+    let store = cut_short(&cohort, &[]);
+    let sessions = |table: &str| {
+        let store = FeatureStore::open(&store).unwrap();
+        if !store.list_long_formats().unwrap().iter().any(|name| name == table) {
+            return BTreeSet::new();
+        }
+        let read = store.load_long(table).unwrap();
+        let codes = read.column("subject_code").unwrap().str().unwrap();
+        codes.iter().map(|code| code.unwrap().to_owned()).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(sessions("anatomical_gm").len(), SESSIONS);
+    fs::remove_file(parts(&store).first().unwrap()).unwrap();
+    let left = sessions("anatomical_gm");
+    assert!(left.len() < SESSIONS, "{left:?}");
+    assert_eq!([sessions("anatomical_wm"), sessions("anatomical_ct")], [left.clone(), left]);
+}
+
+#[test]
+fn a_fresh_load_that_lost_rows_loads_them_again() {
+    let cohort = cohort_of(0..SESSIONS);
+    let expected = unsealed(&cohort);
+    cohort.run(&[]).ended(0);
+    let store = cut_short(&cohort, &["--force"]);
+    fs::remove_file(parts(&store).first().unwrap()).unwrap();
+    cohort.run(&["--force"]).ended(0).says(&["these units are loaded again"]);
+    assert_whole(&cohort, &expected);
+}
+
 #[test]
 fn whoever_withdraws_leaves_the_parts_with_every_byte() {
     const GONE: &str = "WXQ77Z";
