@@ -17,12 +17,13 @@ use signal_hook::consts::SIGINT;
 
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
-use crate::logging;
+use crate::logging::{self, Loudness};
 use crate::options::withdrawn;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
 use crate::status::{CacheShown, Status};
+use crate::version;
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
 
 const EXAMPLES: &str = "\
@@ -44,7 +45,7 @@ Exit status: 0 done, 1 could not run (also: there is no cache, or with --status 
 
 /// Looks at a cache, or exports what it holds to Parquet.
 #[derive(Debug, Parser)]
-#[command(name = "neuroalign-export-cache", version, after_help = EXAMPLES)]
+#[command(name = "neuroalign-export-cache", version, long_version = version::long(), after_help = EXAMPLES)]
 struct Options {
     /// The store's folder
     #[arg(value_name = "DIR", required_unless_present = "completions")]
@@ -107,7 +108,12 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
-    logging::start("neuroalign-export-cache", options.verbose, &bars, options.log_file.as_deref())?;
+    logging::start(
+        "neuroalign-export-cache",
+        if options.verbose { Loudness::Verbose } else { Loudness::Usual },
+        &bars,
+        options.log_file.as_deref(),
+    )?;
     if options.verify {
         let verification = verify_store(&output)?;
         print(&verified(options, &output, &verification));

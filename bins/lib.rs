@@ -42,6 +42,7 @@ mod signals;
 mod status;
 mod summary;
 mod today;
+mod version;
 mod withdrawn;
 
 pub use panics::keep_quiet_about_caught_panics;

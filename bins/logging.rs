@@ -1,7 +1,7 @@
 //! Sends messages to stderr, above the progress bar if there is one, and to a log file if one is asked for.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -13,6 +13,9 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::expand;
+
+/// The variable by which programs in Rust are asked for messages.
+const RUST_LOG: &str = "RUST_LOG";
 
 /// The crates whose messages are the program's own.
 const OWN: [&str; 5] = ["neuroalign", "na_pipeline", "na_store", "na_cache", "na_model"];
@@ -30,63 +33,99 @@ pub(crate) struct LogError {
     source: io::Error,
 }
 
-/// Starts logging for the command of this name. Beside a progress bar only warnings are shown.
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loudness {
+    /// Warnings and errors.
+    Quiet,
+    Usual,
+    Verbose,
+}
+
+/// Starts logging for the command of this name. Beside a progress bar only warnings are shown. Where stderr is no terminal, each line
+/// has its time: it may be all that is left of a job.
 pub(crate) fn start(
     command: &str,
-    verbose: bool,
+    loudness: Loudness,
     bars: &MultiProgress,
     file: Option<&Path>,
 ) -> Result<(), LogError> {
-    let level = match (verbose, bars.is_hidden()) {
-        (true, _) => LevelFilter::DEBUG,
-        (false, true) => LevelFilter::INFO,
-        (false, false) => LevelFilter::WARN,
+    let verbose = loudness == Loudness::Verbose;
+    let level = match (loudness, bars.is_hidden()) {
+        (Loudness::Verbose, _) => LevelFilter::DEBUG,
+        (Loudness::Usual, true) => LevelFilter::INFO,
+        (Loudness::Usual, false) | (Loudness::Quiet, _) => LevelFilter::WARN,
     };
+    let asked = asked();
+    let wrong = asked.as_ref().is_some_and(Result::is_err);
+    let asked = asked.and_then(Result::ok);
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_target(false)
-        .without_time()
         .with_ansi(false)
-        .with_writer(AboveBars(bars.clone()))
-        .with_filter(shown(verbose, level));
+        .with_writer(AboveBars(bars.clone()));
+    let to_stderr = match io::stderr().is_terminal() {
+        true => to_stderr.without_time().boxed(),
+        false => to_stderr.boxed(),
+    };
+    let to_stderr = to_stderr.with_filter(asked.clone().unwrap_or_else(|| shown(verbose, level)));
     let to_file = match file {
         Some(path) => {
-            let layer = tracing_subscriber::fmt::layer()
-                .with_ansi(false)
-                .with_writer(Mutex::new(open(path, command)?));
-            Some(layer.with_filter(own(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO })))
+            let (log, path) = open(path, command)?;
+            if loudness != Loudness::Quiet {
+                // Where the bar hides messages, too.
+                let _ = writeln!(AboveBars(bars.clone()), "Logging to {}", path.display());
+            }
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Mutex::new(log));
+            let usual = own(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO });
+            Some(layer.with_filter(asked.unwrap_or(usual)))
         }
         None => None,
     };
     // A front end that starts several commands in one process has logging already.
     let _ = tracing_subscriber::registry().with(to_stderr).with(to_file).try_init();
+    if wrong {
+        tracing::warn!(
+            "{RUST_LOG} cannot be understood, and does not count: write it as na_pipeline=debug,na_store=info"
+        );
+    }
     Ok(())
 }
 
-fn open(path: &Path, command: &str) -> Result<File, LogError> {
+/// Which messages are asked for, whatever the options say. `None` if nobody asks.
+fn asked() -> Option<Result<Targets, tracing_subscriber::filter::ParseError>> {
+    std::env::var(RUST_LOG).ok().filter(|asked| !asked.is_empty()).map(|asked| asked.parse())
+}
+
+/// Opens a log file, and says which it is.
+fn open(path: &Path, command: &str) -> Result<(File, PathBuf), LogError> {
     let path = expand(path);
     open_in_folder(&path, command).map_err(|source| LogError { path, source })
 }
 
 /// Opens a file at its end, or a new file if the path is a folder. Creates the folders above it.
-fn open_in_folder(path: &Path, command: &str) -> io::Result<File> {
+fn open_in_folder(path: &Path, command: &str) -> io::Result<(File, PathBuf)> {
     let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let folder = if is_folder { Some(path) } else { path.parent() };
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;
     }
-    if is_folder { new_in(path, command) } else { File::options().create(true).append(true).open(path) }
+    if is_folder {
+        return new_in(path, command);
+    }
+    Ok((File::options().create(true).append(true).open(path)?, path.to_owned()))
 }
 
 /// Creates a file with the date and time of day in its name. Jobs that start in the same second get one each.
-fn new_in(folder: &Path, command: &str) -> io::Result<File> {
+fn new_in(folder: &Path, command: &str) -> io::Result<(File, PathBuf)> {
     let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
     let names = std::iter::once(format!("{command}-{now}.log"))
         .chain((2..1000).map(|n| format!("{command}-{now}-{n}.log")));
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
     for name in names {
-        match File::options().create_new(true).append(true).open(folder.join(name)) {
+        let path = folder.join(name);
+        match File::options().create_new(true).append(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
-            other => return other,
+            opened => return Ok((opened?, path)),
         }
     }
     Err(taken)
@@ -139,7 +178,7 @@ mod tests {
     fn jobs_that_start_in_one_second_get_a_log_each() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..5 {
-            writeln!(new_in(folder.path(), "load").unwrap(), "a line").unwrap();
+            writeln!(new_in(folder.path(), "load").unwrap().0, "a line").unwrap();
         }
         let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(files.len(), 5);

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
@@ -11,6 +12,7 @@ use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 use na_pipeline::{Config, EntityPick, Labels, NOBODY, SessionListOptions, SessionSource, Withdrawn};
 
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
+use crate::version;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,13 +35,13 @@ Examples:
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
 CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
 
-Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed, 130 interrupted (143 by SIGTERM).";
+Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed (or with --fail-on-missing are missing), 130 interrupted (143 by SIGTERM).";
 
 /// Gathers parcellate's regional statistics of MRI sessions into a Parquet feature store.
 ///
 /// Each session is committed the moment it is read: after a crash the same command goes on where it was.
 #[derive(Debug, Parser)]
-#[command(name = "neuroalign-preprocess", version, after_help = EXAMPLES)]
+#[command(name = "neuroalign-preprocess", version, long_version = version::long(), after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Session list (.csv or .tsv, also .gz; - is standard input), a row a session [SESSIONS_CSV]
     #[arg(short, long, value_name = "FILE")]
@@ -117,7 +119,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "METRICS", help_heading = "Store")]
     pub(crate) wide_metrics: Option<String>,
     /// Compression of the Parquet files
-    #[arg(long, value_name = "CODEC", default_value = "zstd", value_parser = parse_compression, help_heading = "Store")]
+    #[arg(long, value_name = "CODEC", default_value = "zstd", value_parser = compression(), help_heading = "Store")]
     pub(crate) compression: Compression,
     /// Keep the cache after the export
     #[arg(long, help_heading = "Store")]
@@ -158,6 +160,9 @@ pub(crate) struct Options {
     /// Threads [N_JOBS] [default: all cores]
     #[arg(short = 'j', long, value_name = "N", value_parser = parse_jobs)]
     pub(crate) n_jobs: Option<usize>,
+    /// End with 3 also where a session is missing
+    #[arg(long)]
+    pub(crate) fail_on_missing: bool,
     /// Only say what there is to do
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -173,9 +178,15 @@ pub(crate) struct Options {
     /// Say more
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Only warnings and errors: no progress and no summary (with --json, the summary)
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
     /// Append log messages to this file, or to a new one in this folder
     #[arg(short, long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
+    /// Taken for scripts of the pandas package, where it changes no file's name either
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub(crate) prefix: Option<String>,
     /// Print a completion script for this shell
     #[arg(long, value_name = "SHELL")]
     pub(crate) completions: Option<Shell>,
@@ -299,6 +310,8 @@ fn parse_entity(text: &str) -> Result<(String, Option<String>), String> {
     }
 }
 
-fn parse_compression(text: &str) -> Result<Compression, String> {
-    text.parse().map_err(|error: na_model::ModelError| error.to_string())
+/// Parses a compression; `--help` lists them.
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    PossibleValuesParser::new(Compression::ALL.map(Compression::as_str))
+        .try_map(|text| text.parse::<Compression>())
 }

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use clap::CommandFactory;
+use na_model::UnitStatus;
 use na_pipeline::{RunReport, dry_run, run, withdraw, would_withdraw};
 use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
+use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
@@ -39,8 +41,11 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--env-file", options.env_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
-    let bars = bars(!options.no_progress && !options.only_looks());
-    logging::start("neuroalign-preprocess", options.verbose, &bars, options.log_file.as_deref())?;
+    let bars = bars(!options.no_progress && !options.quiet && !options.only_looks());
+    logging::start("neuroalign-preprocess", loudness(options), &bars, options.log_file.as_deref())?;
+    if options.prefix.is_some() {
+        tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
+    }
     let settings = Settings::read(options.env_file.as_deref())?;
     let withdrawn = options.withdrawn(&settings)?;
     let signals = Signals::listen()?;
@@ -64,7 +69,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         let json =
             || json!({ "cache": status.cache_json(), "store": status.store_json(), "today": today.json() });
         print(&if options.json { format!("{:#}\n", json()) } else { status.text() + &today.text() });
-        return Ok(exit(&report, &signals));
+        return Ok(exit(options, &report, &signals));
     }
     let summary = Summary {
         config: &config,
@@ -72,12 +77,26 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         withdrew: &withdrew,
         elapsed: started.elapsed(),
     };
-    print(&if options.json { summary.json(&report) } else { summary.text(&report) });
-    Ok(exit(&report, &signals))
+    if options.json {
+        print(&summary.json(&report));
+    } else if !options.quiet {
+        print(&summary.text(&report));
+    }
+    Ok(exit(options, &report, &signals))
 }
 
-fn exit(report: &RunReport, signals: &Signals) -> Exit {
-    let failed = report.outcomes.iter().any(|outcome| outcome.status == na_model::UnitStatus::Failed);
+fn loudness(options: &Options) -> Loudness {
+    match (options.verbose, options.quiet) {
+        (true, _) => Loudness::Verbose,
+        (false, true) => Loudness::Quiet,
+        (false, false) => Loudness::Usual,
+    }
+}
+
+fn exit(options: &Options, report: &RunReport, signals: &Signals) -> Exit {
+    let is_failure =
+        |status| status == UnitStatus::Failed || (options.fail_on_missing && status == UnitStatus::Missing);
+    let failed = report.outcomes.iter().any(|outcome| is_failure(outcome.status));
     match signals.came().filter(|_| report.interrupted) {
         Some(signal) => Exit::Interrupted(signal),
         None if failed => Exit::SomeFailed,

@@ -31,8 +31,10 @@ fn help_version_and_completions_go_to_stdout() {
             let ran = ran(command(folder.path()).args(arguments)).ended(0).says(&[name]);
             assert_eq!(ran.stderr, "");
         }
-        let version = ran(command(folder.path()).arg("--version")).stdout;
-        assert_eq!(version, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        let version = format!("{name} {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(ran(command(folder.path()).arg("-V")).stdout, version);
+        let long = ran(command(folder.path()).arg("--version")).says(&["SQLite 3.", "parquet-rs version "]);
+        assert!(long.stdout.starts_with(version.trim_end()), "{long:?}");
         for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
             let script = ran(command(folder.path()).args(["--completions", shell])).ended(0);
             assert!(script.stdout.contains(name) && script.stderr.is_empty(), "{shell}");
@@ -194,6 +196,16 @@ fn paths_of_a_settings_file_are_under_its_folder_and_a_tilde_is_home() {
     assert!(cohort.path("at_home/manifest.json").exists());
 }
 
+/// Messages without the time that each line begins with where stderr is no terminal.
+fn untimed(stderr: &str) -> String {
+    let without = |line: &str| {
+        let (time, message) = line.split_once(' ').unwrap();
+        assert!(time.len() > 20 && time.starts_with("20") && time.ends_with('Z'), "{line}");
+        format!("{message}\n")
+    };
+    stderr.lines().map(without).collect()
+}
+
 /// What was printed, with the time that it took masked.
 fn without_time(text: &str) -> String {
     let masked = |line: &str| match line.strip_prefix("Time      ") {
@@ -227,7 +239,7 @@ The store is in data/processed.
 "
     );
     assert_eq!(
-        ran.stderr,
+        untimed(&ran.stderr),
         " INFO 2 sessions: 4 units to load (0 of them changed), 0 there already, 0 missing, 0 failed
  INFO 4 of 4 units are committed
  INFO writing anatomical_gm
@@ -256,7 +268,7 @@ Nothing to do: the store in data/processed has it all.
 "
     );
     assert_eq!(
-        again.stderr,
+        untimed(&again.stderr),
         " INFO 2 sessions: 0 units to load (0 of them changed), 4 there already, 0 missing, 0 failed\n"
     );
 }
@@ -305,4 +317,30 @@ fn a_second_signal_ends_a_command_at_once_with_its_status() {
         assert_eq!(ended.code(), Some(code), "{signal}");
         drop(list);
     }
+}
+
+#[test]
+fn with_fail_on_missing_a_missing_session_is_a_failure() {
+    let cohort = Cohort::of(&[A]);
+    cohort.list_of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.run(&["--fail-on-missing"]).ended(3);
+    cohort.list_of(&[A]);
+    cohort.run(&["--fail-on-missing"]).ended(0);
+}
+
+#[test]
+fn a_prefix_is_taken_and_said_to_change_nothing() {
+    let cohort = Cohort::of(&[A]);
+    let ran = cohort.run(&["--prefix", "p", "--compression", "snappy", "-v"]).ended(0);
+    assert_eq!(ran.stderr.matches("--prefix changes nothing").count(), 1, "{ran:?}");
+    assert!(cohort.path("data/processed/long/anatomical_gm.parquet").exists());
+}
+
+#[test]
+fn the_compressions_are_in_the_help_and_in_the_refusal_of_another() {
+    let cohort = Cohort::of(&[A]);
+    let all = "[possible values: snappy, zstd, lz4, gzip, brotli, none]";
+    cohort.run(&["--help"]).ended(0).says(&[all]);
+    cohort.run(&["--compression", "lzma"]).ended(2).says(&[all]);
 }

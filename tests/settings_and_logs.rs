@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::cohort::Cohort;
+use support::cohort::{Cohort, anatomical};
 use support::files::names_in;
 use support::{Ran, export_cache, preprocess};
 
@@ -150,4 +150,48 @@ fn a_log_that_cannot_be_written_says_where_and_the_way_out() {
         }
     }
     assert!(!cohort.store().exists());
+}
+
+#[test]
+fn where_a_dated_log_lies_is_said() {
+    let cohort = crashed();
+    fs::create_dir(cohort.path("logs")).unwrap();
+    let ran = cohort.run(&["-l", "logs", "--dry-run"]).ended(0);
+    let [name] = names_in(&cohort.path("logs")).try_into().unwrap();
+    ran.says(&[&format!("Logging to logs/{name}\n")]);
+}
+
+#[test]
+fn a_quiet_run_says_nothing_but_what_is_wrong() {
+    let cohort = Cohort::of(&[A]);
+    let ran = cohort.run(&["--quiet", "-l", "run.log"]).ended(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert!(fs::read_to_string(cohort.path("run.log")).unwrap().contains("are committed"));
+    cohort.write(&anatomical(A.0, A.1, "GM"), "index\n");
+    let ran = cohort.run(&["-q"]).ended(3).says(&["WARN", "sub-0001"]);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(cohort.run(&["-q", "--json"]).ended(3).json()["failed"], 1);
+    cohort.run(&["-q", "-v"]).ended(2);
+}
+
+#[test]
+fn messages_are_those_that_the_variable_of_rust_programs_asks_for() {
+    let cohort = Cohort::of(&[A]);
+    let run = |asked: &str| {
+        Ran::of(
+            cohort
+                .command(&["--dry-run", "--qsirecon", "of_qsirecon"])
+                .env("RUST_LOG", asked)
+                .output()
+                .unwrap(),
+        )
+        .ended(0)
+    };
+    assert!(run("").stderr.contains("units to load"));
+    assert_eq!(run("na_pipeline=warn").stderr, "");
+    assert!(run("neuroalign=debug").stderr.contains("DEBUG QSIRECON_PATH is not read"));
+    let wrong = run("a=b=c");
+    assert!(
+        wrong.stderr.contains("WARN RUST_LOG cannot be understood") && wrong.stderr.contains("units to load")
+    );
 }

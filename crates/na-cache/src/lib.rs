@@ -74,6 +74,7 @@ mod read;
 mod write;
 
 pub use cancel::Cancel;
+pub use db::database::sqlite_version;
 pub use db::files::{CACHE_FILE, TAKEN_OVER_FILE};
 pub use error::CacheError;
 pub use format::region_columns::RegionColumns;

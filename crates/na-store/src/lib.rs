@@ -99,6 +99,7 @@ pub use export::request::{ExportReport, ExportRequest};
 pub use format::column_encoder::LARGEST_TEXT;
 pub use format::decoder_panic::is_decoding;
 pub use format::file_changes::create_output;
+pub use format::key_value_metadata::parquet_version;
 pub use merge::regions_in_use::{RegionsInUse, regions_in_use};
 pub use read::describe::{FeatureInfo, StoreSummary};
 pub use read::feature_store::FeatureStore;

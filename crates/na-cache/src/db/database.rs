@@ -123,3 +123,9 @@ impl Database {
         CacheError::sqlite(&self.location, source)
     }
 }
+
+/// The version of the SQLite that reads and writes caches.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

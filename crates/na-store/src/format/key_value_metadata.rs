@@ -3,6 +3,8 @@
 //! A feature records the [`STATE`] of the long table that it was made from as [`FROM_STATE`]. While the two are equal it is up
 //! to date, and an export does not make it again.
 
+use parquet::file::properties::WriterProperties;
+
 /// The atlas.
 pub(crate) const ATLAS: &str = "neuroalign.atlas_name";
 /// The program's version.
@@ -42,6 +44,12 @@ pub(crate) const EMPTY: &str = "neuroalign.empty";
 
 /// The version of this program.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The name and version of the library that writes Parquet, as files tell it.
+#[must_use]
+pub fn parquet_version() -> String {
+    WriterProperties::default().created_by().to_owned()
+}
 
 /// The keys of every file: when it was written, and by which version.
 pub(crate) fn of_writing() -> [(&'static str, String); 2] {
