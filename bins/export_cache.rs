@@ -110,7 +110,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let bars = bars(!options.status);
     logging::start(
         "neuroalign-export-cache",
-        if options.verbose { Loudness::Verbose } else { Loudness::Usual },
+        Loudness::of(options.verbose, false),
         &bars,
         options.log_file.as_deref(),
     )?;
@@ -144,7 +144,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         if status.is_empty() {
             return Err(no_cache().into());
         }
-        print(&if options.json { format!("{:#}\n", status.json()) } else { status.text() });
+        print(&status.shown(options.json));
         return Ok(Exit::Done);
     }
     let cache = CacheShown::of(&output)?.ok_or_else(no_cache)?;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -42,6 +42,17 @@ pub(crate) enum Loudness {
     Verbose,
 }
 
+impl Loudness {
+    /// The one that `--verbose` or `--quiet` asks for.
+    pub(crate) fn of(verbose: bool, quiet: bool) -> Self {
+        match (verbose, quiet) {
+            (true, _) => Self::Verbose,
+            (false, true) => Self::Quiet,
+            (false, false) => Self::Usual,
+        }
+    }
+}
+
 /// Starts logging for the command of this name. Beside a progress bar only warnings are shown. Where stderr is no terminal, each line
 /// has its time: it may be all that is left of a job.
 pub(crate) fn start(
@@ -57,8 +68,8 @@ pub(crate) fn start(
         (Loudness::Usual, false) | (Loudness::Quiet, _) => LevelFilter::WARN,
     };
     let asked = asked();
-    let wrong = asked.as_ref().is_some_and(Result::is_err);
-    let asked = asked.and_then(Result::ok);
+    let wrong = asked.is_err();
+    let asked = asked.unwrap_or_default();
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(false)
@@ -92,8 +103,9 @@ pub(crate) fn start(
 }
 
 /// Which messages are asked for, whatever the options say. `None` if nobody asks.
-fn asked() -> Option<Result<Targets, tracing_subscriber::filter::ParseError>> {
-    std::env::var(RUST_LOG).ok().filter(|asked| !asked.is_empty()).map(|asked| asked.parse())
+fn asked() -> Result<Option<Targets>, ParseError> {
+    let asked = std::env::var(RUST_LOG).ok().filter(|asked| !asked.is_empty());
+    asked.map(|asked| asked.parse()).transpose()
 }
 
 /// Opens a log file, and says which it is.

@@ -6,7 +6,6 @@ use std::time::Instant;
 use clap::CommandFactory;
 use na_model::UnitStatus;
 use na_pipeline::{RunReport, dry_run, run, withdraw, would_withdraw};
-use serde_json::json;
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::logging::Loudness;
@@ -42,7 +41,12 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--env-file", options.env_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.no_progress && !options.quiet && !options.only_looks());
-    logging::start("neuroalign-preprocess", loudness(options), &bars, options.log_file.as_deref())?;
+    logging::start(
+        "neuroalign-preprocess",
+        Loudness::of(options.verbose, options.quiet),
+        &bars,
+        options.log_file.as_deref(),
+    )?;
     if options.prefix.is_some() {
         tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
     }
@@ -65,10 +69,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     let mut report = result?;
     report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
     if options.status {
-        let (status, today) = (Status::of(&output)?, Today::of(&report));
-        let json =
-            || json!({ "cache": status.cache_json(), "store": status.store_json(), "today": today.json() });
-        print(&if options.json { format!("{:#}\n", json()) } else { status.text() + &today.text() });
+        print(&Status::of(&output)?.with(Today::of(&report)).shown(options.json));
         return Ok(exit(options, &report, &signals));
     }
     let summary = Summary {
@@ -85,18 +86,9 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     Ok(exit(options, &report, &signals))
 }
 
-fn loudness(options: &Options) -> Loudness {
-    match (options.verbose, options.quiet) {
-        (true, _) => Loudness::Verbose,
-        (false, true) => Loudness::Quiet,
-        (false, false) => Loudness::Usual,
-    }
-}
-
 fn exit(options: &Options, report: &RunReport, signals: &Signals) -> Exit {
-    let is_failure =
-        |status| status == UnitStatus::Failed || (options.fail_on_missing && status == UnitStatus::Missing);
-    let failed = report.outcomes.iter().any(|outcome| is_failure(outcome.status));
+    let missing = if options.fail_on_missing { report.n_outcomes(UnitStatus::Missing) } else { 0 };
+    let failed = report.n_outcomes(UnitStatus::Failed) + missing > 0;
     match signals.came().filter(|_| report.interrupted) {
         Some(signal) => Exit::Interrupted(signal),
         None if failed => Exit::SomeFailed,

@@ -1,16 +1,22 @@
 //! Shows what a cache and a store hold.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
 use na_cache::{Cache, CacheError, CacheStatus, Cancel, cache_status};
 use na_store::{ExistingStore, SessionCounts, StoreError, StoreStatus};
 use serde_json::{Value, json};
 
+use crate::today::Today;
+
+const CACHE: &str = "CACHE STATUS";
+
 /// What is in an output folder.
 pub(crate) struct Status {
     cache: Option<CacheShown>,
     store: Option<StoreStatus>,
+    /// `None` if nobody looked.
+    today: Option<Today>,
 }
 
 /// A cache, as far as it can be read.
@@ -32,34 +38,40 @@ impl Status {
     pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
         let cache = CacheShown::of(output)?;
         let store = if output.is_dir() { ExistingStore::open(output)?.status()? } else { None };
-        Ok(Self { cache, store })
+        Ok(Self { cache, store, today: None })
+    }
+
+    /// With what is different today.
+    pub(crate) fn with(self, today: Today) -> Self {
+        Self { today: Some(today), ..self }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.cache.is_none() && self.store.is_none()
     }
 
-    /// The cache's box, or else the store's.
-    pub(crate) fn text(&self) -> String {
-        match (&self.cache, &self.store) {
+    /// For people, the cache's box, or else the store's, and today's.
+    pub(crate) fn shown(&self, as_json: bool) -> String {
+        if as_json {
+            return format!("{:#}\n", self.json());
+        }
+        let held = match (&self.cache, &self.store) {
             (Some(cache), _) => cache.text(),
             (None, Some(store)) => store_box(store),
             (None, None) => String::new(),
+        };
+        let rule = rule();
+        let today = self.today.as_ref().map(|today| format!("TODAY\n{rule}\n{}{rule}\n", today.text()));
+        held + &today.unwrap_or_default()
+    }
+
+    fn json(&self) -> Value {
+        let cache = self.cache.as_ref().map(CacheShown::json);
+        let store = self.store.as_ref().map(store_json);
+        match &self.today {
+            None => json!({ "cache": cache, "store": store }),
+            Some(today) => json!({ "cache": cache, "store": store, "today": today.json() }),
         }
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        json!({ "cache": self.cache_json(), "store": self.store_json() })
-    }
-
-    /// Null if there is none.
-    pub(crate) fn cache_json(&self) -> Value {
-        self.cache.as_ref().map_or(Value::Null, CacheShown::json)
-    }
-
-    /// Null if there is none.
-    pub(crate) fn store_json(&self) -> Value {
-        self.store.as_ref().map_or(Value::Null, store_json)
     }
 }
 
@@ -108,12 +120,7 @@ fn counts_json(SessionCounts { loaded, partial, missing, failed }: SessionCounts
 
 /// Formats what a store holds, as [`cache_box`] does.
 fn store_box(status: &StoreStatus) -> String {
-    let rule = "=".repeat(60);
-    let mut text = format!(
-        "{rule}\nSTORE STATUS\n{rule}\nLocation: {}\nSize: {:.2} MB\n",
-        status.location.display(),
-        megabytes(status.size_bytes)
-    );
+    let mut text = head("STORE STATUS", &status.location, status.size_bytes);
     for (name, value) in [("Atlas", &status.atlas_name), ("Last run", &status.updated_at)] {
         let _ = writeln!(text, "{name}: {}", value.as_deref().unwrap_or("unknown (the manifest is gone)"));
     }
@@ -124,11 +131,9 @@ fn store_box(status: &StoreStatus) -> String {
             "{name} sessions: {loaded} loaded, {partial} partial, {missing} missing, {failed} failed"
         );
     }
-    let _ = writeln!(text, "\nTables: {}", status.tables.len());
-    for table in &status.tables {
-        let _ = writeln!(text, "  - {table}");
-    }
-    let _ = writeln!(text, "Features: {}\n\nThere is no cache: all is exported.\n{rule}", status.n_features);
+    list_tables(&mut text, &status.tables);
+    let n_features = status.n_features;
+    let _ = writeln!(text, "Features: {n_features}\n\nThere is no cache: all is exported.\n{}", rule());
     text
 }
 
@@ -143,28 +148,22 @@ fn cache_json(status: &CacheStatus) -> Value {
     })
 }
 
-/// Formats what a cache holds, in the layout that users know. One MB is 1024² bytes.
+/// Formats what a cache holds, in the layout that users know.
 fn cache_box(status: &CacheStatus) -> String {
-    let rule = "=".repeat(60);
-    let megabytes = megabytes(status.size_bytes);
-    let mut text = format!(
-        "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {megabytes:.2} MB\nAnatomical sessions: {}\nDiffusion \
-         sessions: {}\n\nTables: {}\n",
-        status.location.display(),
-        status.anatomical_sessions,
-        status.diffusion_sessions,
-        status.tables.len()
+    let mut text = head(CACHE, &status.location, status.size_bytes);
+    let _ = writeln!(
+        text,
+        "Anatomical sessions: {}\nDiffusion sessions: {}",
+        status.anatomical_sessions, status.diffusion_sessions
     );
-    for table in &status.tables {
-        let _ = writeln!(text, "  - {table}");
-    }
+    list_tables(&mut text, &status.tables);
     if status.fresh {
         let _ = writeln!(
             text,
             "\nIt is of a fresh load (--force): the store is as it was until all of that is loaded."
         );
     }
-    let _ = writeln!(text, "{rule}");
+    let _ = writeln!(text, "{}", rule());
     text
 }
 
@@ -187,13 +186,26 @@ impl Hidden {
     }
 
     fn text(&self) -> String {
-        let rule = "=".repeat(60);
-        format!(
-            "{rule}\nCACHE STATUS\n{rule}\nLocation: {}\nSize: {:.2} MB\nSessions: not counted: {}\n{rule}\n",
-            self.location.display(),
-            megabytes(self.size_bytes),
-            self.why
-        )
+        let head = head(CACHE, &self.location, self.size_bytes);
+        format!("{head}Sessions: not counted: {}\n{}\n", self.why, rule())
+    }
+}
+
+/// The first lines of a box. One MB is 1024² bytes.
+fn head(title: &str, location: &Path, size_bytes: u64) -> String {
+    let (rule, location, megabytes) = (rule(), location.display(), megabytes(size_bytes));
+    format!("{rule}\n{title}\n{rule}\nLocation: {location}\nSize: {megabytes:.2} MB\n")
+}
+
+/// The line above and below a box.
+fn rule() -> String {
+    "=".repeat(60)
+}
+
+fn list_tables<T: Display>(text: &mut String, tables: &[T]) {
+    let _ = writeln!(text, "\nTables: {}", tables.len());
+    for table in tables {
+        let _ = writeln!(text, "  - {table}");
     }
 }
 

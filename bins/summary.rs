@@ -41,9 +41,8 @@ impl Summary<'_> {
             line("Loaded", &by_modality(&report.loaded));
         }
         line("Skipped", &by_modality(&report.skipped));
-        let count = |status| report.outcomes.iter().filter(|outcome| outcome.status == status).count();
-        line("Missing", &number(count(UnitStatus::Missing)));
-        line("Failed", &number(count(UnitStatus::Failed)));
+        line("Missing", &number(report.n_outcomes(UnitStatus::Missing)));
+        line("Failed", &number(report.n_outcomes(UnitStatus::Failed)));
         let withdrawal = self.withdrew.taken_out;
         if withdrawal.n_sessions > 0 {
             let what = match self.dry_run {
@@ -72,7 +71,7 @@ impl Summary<'_> {
         list(&mut text, "Failed", &report.outcomes, UnitStatus::Failed);
         let title = if self.dry_run { "Would go" } else { "Gone" };
         lines(&mut text, title, report.removals.lines(), "--json");
-        if count(UnitStatus::Failed) > 0 && !self.dry_run {
+        if report.n_outcomes(UnitStatus::Failed) > 0 && !self.dry_run {
             text.push_str("\nFix these files and run the same command again: it loads what is missing.\n");
         }
         text.push('\n');
@@ -143,7 +142,6 @@ impl Summary<'_> {
     }
 
     pub(crate) fn json(&self, report: &RunReport) -> String {
-        let count = |status| report.outcomes.iter().filter(|outcome| outcome.status == status).count();
         let counts = |counts: &BTreeMap<Modality, usize>| {
             let count = |modality| counts.get(&modality).copied().unwrap_or_default();
             json!({ "anatomical": count(Modality::Anatomical), "diffusion": count(Modality::Diffusion) })
@@ -168,8 +166,8 @@ impl Summary<'_> {
             "changed": report.plan.changed,
             "loaded": counts(&report.loaded),
             "skipped": counts(&report.skipped),
-            "missing": count(UnitStatus::Missing),
-            "failed": count(UnitStatus::Failed),
+            "missing": report.n_outcomes(UnitStatus::Missing),
+            "failed": report.n_outcomes(UnitStatus::Failed),
             "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
             "removed": removed.collect::<Vec<_>>(),
             "would_stop": report.would_stop,

@@ -1,6 +1,6 @@
 //! Shows how today's list and files differ from what is loaded.
 
-use na_model::{KEPT, UnitStatus};
+use na_model::{KEPT, UnitOutcome, UnitStatus};
 use na_pipeline::RunReport;
 use serde_json::{Value, json};
 
@@ -18,25 +18,25 @@ pub(crate) struct Today {
 impl Today {
     /// Counts what a run that was only planned tells.
     pub(crate) fn of(report: &RunReport) -> Self {
-        let outcomes = |is: &dyn Fn(UnitStatus, &str) -> bool| {
-            report.outcomes.iter().filter(|outcome| is(outcome.status, &outcome.reason)).count()
-        };
+        // Units whose files are gone count as loaded, and their reason says so.
+        let is_gone =
+            |outcome: &&UnitOutcome| outcome.status == UnitStatus::Loaded && outcome.reason.starts_with(KEPT);
         Self {
             listed: report.plan.sessions,
             new: report.plan.to_load.saturating_sub(report.plan.changed),
             changed: report.plan.changed,
-            gone: outcomes(&|status, reason| status == UnitStatus::Loaded && reason.starts_with(KEPT)),
-            missing: outcomes(&|status, _| status == UnitStatus::Missing),
-            failed: outcomes(&|status, _| status == UnitStatus::Failed),
+            gone: report.outcomes.iter().filter(is_gone).count(),
+            missing: report.n_outcomes(UnitStatus::Missing),
+            failed: report.n_outcomes(UnitStatus::Failed),
         }
     }
 
+    /// A line a number.
     pub(crate) fn text(&self) -> String {
         let Self { listed, new, changed, gone, missing, failed } = self;
-        let rule = "=".repeat(60);
         format!(
-            "TODAY\n{rule}\nListed sessions: {listed}\nNew: {new}\nChanged: {changed}\nGone, and kept: {gone}\nMissing: \
-             {missing}\nFailed: {failed}\n{rule}\n"
+            "Listed sessions: {listed}\nNew: {new}\nChanged: {changed}\nGone, and kept: {gone}\nMissing: {missing}\nFailed: \
+             {failed}\n"
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use na_model::{Modality, Removals, UnitOutcome};
+use na_model::{Modality, Removals, UnitOutcome, UnitStatus};
 use na_store::ExportReport;
 
 use crate::event::PlanSummary;
@@ -39,6 +39,12 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// The number of units with an outcome of this kind.
+    #[must_use]
+    pub fn n_outcomes(&self, status: UnitStatus) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.status == status).count()
+    }
+
     /// A run that was asked to stop before it knew what there is to do.
     pub(super) fn interrupted_early() -> Self {
         Self { interrupted: true, ..Self::default() }

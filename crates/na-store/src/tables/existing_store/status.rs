@@ -1,6 +1,5 @@
 //! What a store holds, told without reading a table of it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -30,7 +29,7 @@ pub struct StoreStatus {
 }
 
 /// The sessions of a modality, by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of `sessions.tsv`")]
 pub struct SessionCounts {
     pub loaded: usize,
@@ -40,12 +39,13 @@ pub struct SessionCounts {
 }
 
 impl SessionCounts {
-    fn of(&mut self, status: UnitStatus) -> &mut usize {
-        match status {
-            UnitStatus::Loaded => &mut self.loaded,
-            UnitStatus::Partial => &mut self.partial,
-            UnitStatus::Missing => &mut self.missing,
-            UnitStatus::Failed => &mut self.failed,
+    fn of(modality: Modality, statuses: &[(Modality, UnitStatus)]) -> Self {
+        let n = |status| statuses.iter().filter(|of| **of == (modality, status)).count();
+        Self {
+            loaded: n(UnitStatus::Loaded),
+            partial: n(UnitStatus::Partial),
+            missing: n(UnitStatus::Missing),
+            failed: n(UnitStatus::Failed),
         }
     }
 }
@@ -61,25 +61,21 @@ impl ExistingStore {
         if tables.is_empty() && manifest.is_none() {
             return Ok(None);
         }
-        let mut counts: BTreeMap<Modality, SessionCounts> = BTreeMap::new();
-        for (unit, status) in self.unit_statuses()? {
-            *counts.entry(unit).or_default().of(status) += 1;
-        }
-        let mut of = |modality| counts.remove(&modality).unwrap_or_default();
+        let statuses = self.statuses()?;
         Ok(Some(StoreStatus {
             location: self.output().to_owned(),
             size_bytes: self.size_bytes()?,
             atlas_name: manifest.map(|manifest| manifest.atlas_name.clone()),
             updated_at: manifest.map(|manifest| manifest.updated_at.clone()),
-            anatomical: of(Modality::Anatomical),
-            diffusion: of(Modality::Diffusion),
+            anatomical: SessionCounts::of(Modality::Anatomical, &statuses),
+            diffusion: SessionCounts::of(Modality::Diffusion, &statuses),
             tables: tables.iter().map(ToString::to_string).collect(),
             n_features: manifest.map_or(0, |manifest| manifest.wide_features.len()),
         }))
     }
 
     /// What became of each unit. In a store of the pandas package, which does not tell, what is there is loaded.
-    fn unit_statuses(&self) -> Result<Vec<(Modality, UnitStatus)>, StoreError> {
+    fn statuses(&self) -> Result<Vec<(Modality, UnitStatus)>, StoreError> {
         let told = sessions_tsv::statuses(self.output())?;
         if !told.is_empty() {
             return Ok(told.into_iter().map(|(unit, status)| (unit.modality, status)).collect());
