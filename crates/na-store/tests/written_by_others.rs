@@ -20,7 +20,8 @@ use na_store::{
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::properties::WriterProperties;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use support::{commit, export_all, record, unit};
 use tempfile::TempDir;
 
@@ -38,6 +39,10 @@ fn exported() -> TempDir {
 
 /// Writes a file anew as other programs do: its columns as they have them, and none of its notes.
 fn write_back(path: &Path, column: impl Fn(&ArrayRef) -> ArrayRef) {
+    write_back_with(path, WriterProperties::default(), column);
+}
+
+fn write_back_with(path: &Path, properties: WriterProperties, column: impl Fn(&ArrayRef) -> ArrayRef) {
     let read = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = Arc::new(Schema::new(read.schema().fields().clone()));
     let batches: Vec<RecordBatch> = read.build().unwrap().map(Result::unwrap).collect();
@@ -49,7 +54,8 @@ fn write_back(path: &Path, column: impl Fn(&ArrayRef) -> ArrayRef) {
         .zip(batch.columns())
         .map(|(field, array)| (field.name().clone(), column(array), true));
     let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    let file = File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
@@ -124,6 +130,22 @@ fn text_is_text_in_whichever_layout() {
         let path = output.path().join("long/anatomical_gm.parquet");
         let written = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         assert_eq!(*written.schema().field_with_name("label").unwrap().data_type(), DataType::Utf8);
+    }
+}
+
+/// The store compresses its pages as other programs do, and no other way of theirs is its own.
+#[test]
+fn pages_of_zstd_are_read_in_both_versions_of_pages() {
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        let output = exported();
+        let before = content(output.path());
+        for path in parquet_below(output.path()) {
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::ZSTD(ZstdLevel::default()))
+                .set_writer_version(version);
+            write_back_with(&path, properties.build(), Arc::clone);
+        }
+        assert_eq!(content(output.path()), before, "{version:?}");
     }
 }
 

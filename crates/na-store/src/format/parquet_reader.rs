@@ -173,9 +173,10 @@ impl ParquetReader {
         let group = self.row_groups().get(row_group);
         let chunks = indices.iter().map(|index| group.and_then(|group| group.columns().get(*index)));
         let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
+        // Another program's pages may be of version 2, or not say their size.
         let chunks = chunks.filter(|chunks| {
             let mut columns = chunks.iter().zip(schema.fields());
-            columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
+            self.file.has_hashes() && columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
         });
         let (Some(group), Some(chunks)) = (group, chunks) else {
             return self.read_columns(self.schema.fields(), row_group, indices);
