@@ -3,15 +3,18 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
-use na_cache::OwnerLock;
+use na_cache::{Cache, OwnerLock};
 use na_model::Modality;
-use na_store::{FeatureStore, ReadOptions, StoreError, Unobserved};
+use na_store::{FeatureStore, Origin, ReadOptions, StoreError, Unobserved};
+use rusqlite::Connection;
 use support::{commit, export_all, record, unit};
+use tempfile::TempDir;
 
 const SUBJECTS: [&str; 3] = ["1", "2", "3"];
 
@@ -85,4 +88,48 @@ fn no_result_mixes_two_versions_of_a_unit() {
         let seen = reader.join().unwrap();
         assert!(seen.len() > 3, "the reader saw {} versions only", seen.len());
     });
+}
+
+/// A store beside which a load has just created its cache, without tables so far.
+fn beside_an_empty_cache() -> TempDir {
+    let output = tempfile::tempdir().unwrap();
+    export_version(output.path(), 1);
+    let cache = Connection::open(Cache::path_in(output.path())).unwrap();
+    cache.pragma_update(None, "journal_mode", "WAL").unwrap();
+    output
+}
+
+/// The version of each session.
+fn versions(store: &FeatureStore, origin: Origin) -> BTreeSet<u64> {
+    let batch = store.features_batch(&FEATURES, &ReadOptions::default().with_tiv().from(origin)).unwrap();
+    (0..batch.num_rows()).map(|row| version(&batch, row, &ANATOMICAL)).collect()
+}
+
+#[test]
+fn who_looked_while_a_cache_was_empty_sees_what_is_committed_to_it() {
+    let output = beside_an_empty_cache();
+    let store = FeatureStore::open(output.path()).unwrap();
+    assert_eq!(versions(&store, Origin::Newest), [1.0_f64.to_bits()].into());
+    let lock = OwnerLock::acquire(output.path()).unwrap();
+    let units = SUBJECTS.map(|subject| unit(subject, Modality::Anatomical, 2.0));
+    let _loading = commit(&lock, &record(&SUBJECTS), units.into());
+    assert_eq!(versions(&store, Origin::Newest), [2.0_f64.to_bits()].into());
+}
+
+/// An export renames features while their tables are still being synced.
+#[test]
+fn features_that_come_before_their_tables_are_not_read() {
+    let output = beside_an_empty_cache();
+    let store = FeatureStore::open(output.path()).unwrap();
+    assert_eq!(versions(&store, Origin::Newest), [1.0_f64.to_bits()].into());
+    let newer = tempfile::tempdir().unwrap();
+    export_version(newer.path(), 2);
+    for feature in ["gm_mean", "ct_mean"] {
+        let name = format!("wide/anatomical/{feature}.parquet");
+        fs::rename(newer.path().join(&name), output.path().join(&name)).unwrap();
+    }
+    for origin in [Origin::Newest, Origin::Parquet] {
+        assert_eq!(versions(&store, origin), [1.0_f64.to_bits()].into());
+    }
+    assert_eq!(store.feature_info("gm_mean").unwrap().n_sessions, SUBJECTS.len());
 }

@@ -343,7 +343,7 @@ fn readers_beside_a_load_see_one_state_each() {
                 let names = ["gm_mean", "ct_mean"];
                 let batch = store.features_batch(&names, &ReadOptions::default().with_tiv()).unwrap();
                 for column in batch.columns() {
-                    assert_eq!(column.null_count(), 0, "a session is there by half");
+                    assert_eq!(column.null_count(), 0, "a session is there by half: {batch:?}");
                 }
                 let [gm, ct] = ["gm_mean:b", "ct_mean:b"].map(|name| doubles(&batch, name));
                 assert_eq!(gm, ct, "two tables of two states");

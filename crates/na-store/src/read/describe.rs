@@ -113,7 +113,7 @@ impl Snapshot {
     pub(crate) fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
         let found = self.find_feature(name)?;
         let facts = match &found {
-            FeatureLocation::File(entry) => exported_facts(entry, &self.feature_file(entry)?)?,
+            FeatureLocation::File(file) => exported_facts(&file.entry, &self.feature_file(file)?)?,
             FeatureLocation::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
                 self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?

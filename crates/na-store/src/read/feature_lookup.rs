@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
 
 use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::read::snapshot::Snapshot;
@@ -20,10 +21,18 @@ use crate::tables::paths::MANIFEST_FILE;
 pub(crate) enum FeatureLocation {
     /// Total intracranial volume.
     Tiv,
-    /// Its file, which is up to date.
-    File(WideFeature),
+    /// Its file.
+    File(FeatureFile),
     /// A long table.
     Computed(TableName, PlannedFeature),
+}
+
+/// The file of a feature, by its entry in the manifest.
+#[derive(Debug, Clone)]
+pub(crate) struct FeatureFile {
+    pub(crate) entry: WideFeature,
+    /// The state of the long table that it is made from. `None` if nobody replaces it meanwhile.
+    of_state: Option<String>,
 }
 
 impl Snapshot {
@@ -59,16 +68,21 @@ impl Snapshot {
             return Ok(FeatureLocation::Tiv);
         }
         let entry = self.manifest.wide_features.get(name).and_then(|entry| Some((entry, table_of(entry)?)));
-        if let Some((entry, _)) = entry.as_ref().filter(|_| self.is_parquet_alone()) {
-            return Ok(FeatureLocation::File(WideFeature::clone(entry)));
+        let unchecked = entry.as_ref().filter(|_| self.is_parquet_alone()).map(|(entry, _)| *entry);
+        let unchecked = unchecked.map(|entry| FeatureFile { entry: entry.clone(), of_state: None });
+        if !self.store.version().has_cache()
+            && let Some(file) = unchecked
+        {
+            return Ok(FeatureLocation::File(file));
         }
         let kinds = self.kinds();
         let families = families(kinds.iter().map(|(table, kind)| (table.clone(), &**kind)));
         if let Some((entry, table)) = entry
             && let Some(family) = families.iter().find(|family| family.contains(&table))
-            && self.has_current_file(&table, family, entry)?
+            && let Some(state) = self.state_of_current_file(&table, family, entry)?
         {
-            return Ok(FeatureLocation::File(entry.clone()));
+            let file = FeatureFile { entry: entry.clone(), of_state: Some(state) };
+            return Ok(FeatureLocation::File(file));
         }
         for metrics in [self.wide_metrics(), WideMetrics::All] {
             let gives = |table: &TableName| kinds.get(table).is_some_and(|kind| may_give(kind, name));
@@ -78,6 +92,10 @@ impl Snapshot {
                     return Ok(FeatureLocation::Computed(table, feature));
                 }
             }
+        }
+        // A name that another program gave.
+        if let Some(file) = unchecked {
+            return Ok(FeatureLocation::File(file));
         }
         Err(unknown("feature", name, self.output(), self.feature_names(None)?.iter().map(String::as_str)))
     }
@@ -110,20 +128,21 @@ impl Snapshot {
     }
 
     /// While there is a cache, an export may be running: a feature's file is then as new as that of its long table only
-    /// if it records the same state. Another table's features may also need its name by then.
-    fn has_current_file(
+    /// if it records the same state, which is returned. Another table's features may also need its name by then.
+    fn state_of_current_file(
         &self,
         table: &TableName,
         family: &[TableName],
         entry: &WideFeature,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         if self.is_any_touched(family) {
-            return Ok(false);
+            return Ok(None);
         }
         let (Some(long), Some(wide)) = (self.file(table)?, ParquetFile::open(&self.path_of(entry)?)?) else {
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(is_up_to_date(&wide, long.file()))
+        let state = long.key_value(keys::STATE).filter(|_| is_up_to_date(&wide, long.file()));
+        Ok(state.map(str::to_owned))
     }
 
     fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
@@ -138,8 +157,20 @@ impl Snapshot {
     }
 
     /// Opens the file of a feature.
-    pub(crate) fn feature_file(&self, entry: &WideFeature) -> Result<ParquetReader, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Changing`] if an export has replaced it since it was found: it is renamed before its long table is.
+    pub(crate) fn feature_file(
+        &self,
+        FeatureFile { entry, of_state }: &FeatureFile,
+    ) -> Result<ParquetReader, StoreError> {
         let path = self.path_of(entry)?;
-        ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))
+        let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
+        match of_state {
+            Some(state) if file.key_value(keys::FROM_STATE) != Some(state) => {
+                Err(StoreError::Changing { output: self.output().to_owned() })
+            }
+            _ => Ok(file),
+        }
     }
 }

@@ -7,14 +7,14 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Schema;
 use foldhash::HashMap;
+use na_model::TableName;
 use na_model::columns::KEY_COLUMNS;
-use na_model::{TableName, WideFeature};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
 use crate::merge::long_merge::LongMerge;
 use crate::merge::pivot::{MapPivot, feature_schema};
-use crate::read::feature_lookup::FeatureLocation;
+use crate::read::feature_lookup::{FeatureFile, FeatureLocation};
 use crate::read::long_values::LongValues;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
@@ -36,7 +36,7 @@ impl Snapshot {
         for (index, found) in found.iter().enumerate() {
             match found {
                 FeatureLocation::Tiv => batches.push((index, self.tiv_feature(options)?)),
-                FeatureLocation::File(entry) => batches.push((index, self.exported(entry, options)?)),
+                FeatureLocation::File(file) => batches.push((index, self.exported(file, options)?)),
                 FeatureLocation::Computed(table, feature) => {
                     by_table.entry(table).or_default().push((index, feature));
                 }
@@ -55,8 +55,8 @@ impl Snapshot {
         volumes.batch(&[]).map_err(StoreError::arrow(&self.output().join(TIV_FILE)))
     }
 
-    fn exported(&self, entry: &WideFeature, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
-        let file = self.feature_file(entry)?;
+    fn exported(&self, file: &FeatureFile, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        let file = self.feature_file(file)?;
         let names: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
         let regions = names.get(KEY_COLUMNS.len()..);
         let regions = regions.ok_or_else(|| StoreError::damaged(file.path(), "no key columns"))?;

@@ -38,8 +38,6 @@ pub(crate) struct Snapshot {
     exported: bool,
     /// The exported long tables; empty if exported files are not read.
     pub(crate) in_parquet: BTreeSet<TableName>,
-    /// Whether there is a cache that could not be read.
-    hidden: bool,
     metadata: OnceLock<Arc<MetadataTable>>,
     volumes: OnceLock<Arc<TivTable>>,
     kinds: OnceLock<BTreeMap<TableName, Arc<TableKind>>>,
@@ -67,14 +65,12 @@ impl Snapshot {
             return Err(StoreError::NoFolder { output: output.to_owned() });
         }
         let store = ExistingStore::open(output)?;
-        let mut hidden = false;
         let mut cached = match origin {
             Origin::Parquet => None,
             Origin::Cache => Cached::read(&store, false)?,
             Origin::Newest => match Cached::read(&store, true) {
                 Err(StoreError::Cache(error)) if error.leaves_the_export() => {
                     say_once(output, &error);
-                    hidden = true;
                     None
                 }
                 cached => cached?,
@@ -98,7 +94,6 @@ impl Snapshot {
             cached,
             exported,
             in_parquet,
-            hidden,
             metadata: OnceLock::new(),
             volumes: OnceLock::new(),
             kinds: OnceLock::new(),
@@ -116,10 +111,10 @@ impl Snapshot {
         Ok(undisturbed && StoreVersion::of(self.output())? == *self.store.version())
     }
 
-    /// Whether it may be kept for the next read. With a cache, it would pin the write-ahead log; with a hidden cache,
-    /// it would miss that the cache can be read again.
+    /// Whether it may be kept for the next read. With a cache, it would pin the write-ahead log. With one that is hidden or
+    /// holds nothing yet, it would miss what can be read by then.
     pub(crate) fn can_be_kept(&self) -> bool {
-        self.is_parquet_alone() && !self.hidden
+        self.is_parquet_alone() && !self.store.version().has_cache()
     }
 
     /// Whether everything that is read is in Parquet.

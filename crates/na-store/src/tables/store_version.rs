@@ -1,4 +1,7 @@
 //! The version of a store: the identities, at an instant, of its files but its features and `sessions.tsv`.
+//!
+//! An export puts features into place before their long tables, which are still being synced: whoever reads a feature while there
+//! is a cache looks at the state that it records.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
@@ -10,7 +13,7 @@ use crate::error::StoreError;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
 
 /// The identities of a store's files at an instant. An export replaces files and never changes one, and the cache exists for as
-/// long as it runs: features need not be looked at one by one.
+/// long as it runs: without one, features need not be looked at one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreVersion {
     files: Vec<(String, FileIdentity)>,
@@ -30,6 +33,11 @@ impl StoreVersion {
     /// Whether the files are the same, whatever happened to the cache.
     pub(crate) fn has_files_of(&self, other: &Self) -> bool {
         self.files == other.files
+    }
+
+    /// Whether there is a cache, which need not hold anything yet.
+    pub(crate) fn has_cache(&self) -> bool {
+        self.cache.is_some()
     }
 
     pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
