@@ -162,22 +162,25 @@ impl UnreadChunk {
     fn read(&self) -> Result<Box<dyn PageReader>> {
         let window = FileWindow::read(&self.file, &[&self.chunk])?;
         window.check(&self.chunk, self.hash)?;
-        let window = Arc::new(window);
-        if self.is_own_zstd() {
-            let pages = DecompressedPages::of(&window, &self.chunk, self.n_rows)?;
-            return Ok(Box::new(CheckedPages::new(&self.chunk, pages)?));
-        }
-        let pages = SerializedPageReader::new(window, &self.chunk, self.n_rows, None)?;
-        Ok(Box::new(CheckedPages::new(&self.chunk, pages)?))
+        checked_pages(&Arc::new(window), &self.chunk, self.n_rows, self.hash.is_some())
     }
+}
 
-    /// Whether its pages are of zstd as this program writes them. Another's may be of version 2, or not say their size.
-    fn is_own_zstd(&self) -> bool {
-        let size = usize::try_from(self.chunk.uncompressed_size());
-        self.hash.is_some()
-            && matches!(self.chunk.compression(), Compression::ZSTD(_))
-            && size.is_ok_and(|size| size <= LARGEST_PAGE)
+/// The pages of a chunk of so many rows. With a hash, they are as this program writes them: another's may be of version 2, or not
+/// say their size.
+pub(crate) fn checked_pages(
+    window: &Arc<FileWindow>,
+    chunk: &ColumnChunkMetaData,
+    rows: usize,
+    has_hash: bool,
+) -> Result<Box<dyn PageReader>> {
+    let size = usize::try_from(chunk.uncompressed_size());
+    let is_of_small_pages = size.is_ok_and(|size| size <= LARGEST_PAGE);
+    if has_hash && is_of_small_pages && matches!(chunk.compression(), Compression::ZSTD(_)) {
+        return Ok(Box::new(CheckedPages::new(chunk, DecompressedPages::of(window, chunk, rows)?)?));
     }
+    let pages = SerializedPageReader::new(Arc::clone(window), chunk, rows, None)?;
+    Ok(Box::new(CheckedPages::new(chunk, pages)?))
 }
 
 struct OneChunk(Option<UnreadChunk>);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, StringBuilder};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType};
-use parquet::basic::{Compression as Codec, Type};
+use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use crate::format::checked_pages::CheckedPages;
-use crate::format::decompressed_pages::DecompressedPages;
+use crate::format::checked_pages::checked_pages;
+use crate::format::doubles_page::DoublesPage;
 use crate::format::file_window::FileWindow;
 
 /// Whether [`decode`] can read a column chunk as this type.
@@ -23,22 +23,25 @@ pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> b
         DataType::Utf8 => chunk.column_type() == Type::BYTE_ARRAY,
         _ => false,
     };
-    is_stored_so
-        && matches!(chunk.compression(), Codec::ZSTD(_))
-        && chunk.column_descr().max_def_level() == 1
-        && chunk.column_descr().max_rep_level() == 0
+    is_stored_so && chunk.column_descr().max_def_level() == 1 && chunk.column_descr().max_rep_level() == 0
 }
 
-/// Decodes a nullable column of `rows` values.
+/// Decodes a nullable column of `rows` values. `has_hash` says whether its file has a hash of it.
 pub(crate) fn decode(
     window: &Arc<FileWindow>,
     chunk: &ColumnChunkMetaData,
+    has_hash: bool,
     data_type: &DataType,
     rows: usize,
 ) -> Result<ArrayRef> {
-    let pages = CheckedPages::new(chunk, DecompressedPages::of(window, chunk, rows)?)?;
+    if *data_type == DataType::Float64
+        && let Some(page) = DoublesPage::of(window, chunk, rows)?
+    {
+        return Ok(Arc::new(page.read()));
+    }
+    let pages = checked_pages(window, chunk, rows, has_hash)?;
     let mut levels: Vec<i16> = Vec::new();
-    let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
+    let reader = get_column_reader(chunk.column_descr_ptr(), pages);
     let short = || ParquetError::General("a column has fewer rows than its file says".to_owned());
     let array: ArrayRef = match (reader, data_type) {
         (ColumnReader::DoubleColumnReader(mut reader), DataType::Float64) => {

@@ -8,13 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::Float64Type;
-use bytes::Bytes;
-use parquet::basic::{Compression as Codec, Encoding};
-use parquet::column::page::{Page, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterPropertiesPtr;
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::format::arrays::joined;
@@ -22,8 +18,8 @@ use crate::format::byte_stream_split::{all_valid, chunk_of_page};
 use crate::format::column_chunk::ColumnChunk;
 use crate::format::column_chunk_reader::decode;
 use crate::format::column_chunk_writer::encode;
+use crate::format::doubles_page::DoublesPage;
 use crate::format::file_window::FileWindow;
-use crate::format::page_compression::decompress;
 
 /// Successive rows of a spliced column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +42,8 @@ pub(crate) enum NewColumn {
 pub(crate) struct OldGroup {
     pub(crate) window: Arc<FileWindow>,
     pub(crate) rows: usize,
+    /// Whether the file has hashes of its column chunks.
+    pub(crate) has_hashes: bool,
 }
 
 /// Inserts rows into a column.
@@ -71,7 +69,7 @@ impl ColumnSplice<'_> {
         {
             return chunk_of_page(Arc::clone(self.column), &page, self.n_rows());
         }
-        let values = decode(&old.window, chunk, new.data_type(), old.rows)?;
+        let values = decode(&old.window, chunk, old.has_hashes, new.data_type(), old.rows)?;
         let part = |rows: &SplicedRows| {
             let (array, range) = match rows {
                 SplicedRows::Old(range) => (&values, range),
@@ -100,8 +98,8 @@ impl ColumnSplice<'_> {
         if new.null_count() > 0 || old.rows == 0 {
             return Ok(None);
         }
-        let Some(page) = only_page(old, chunk)? else { return Ok(None) };
-        let Some(streams) = streams(&page, old.rows) else { return Ok(None) };
+        let page = DoublesPage::of(&old.window, chunk, old.rows)?;
+        let Some(streams) = page.as_ref().and_then(DoublesPage::streams) else { return Ok(None) };
         let levels = all_valid(self.n_rows());
         let mut spliced = Vec::with_capacity(4 + levels.len() + 8 * self.n_rows());
         spliced.extend_from_slice(&u32::try_from(levels.len())?.to_le_bytes());
@@ -134,27 +132,4 @@ impl SplicedRows {
 
 fn outside() -> ParquetError {
     ParquetError::General("a column does not have the rows that are taken from it".to_owned())
-}
-
-/// The page of a chunk, decompressed. `None` if it has several, or a page of another encoding.
-fn only_page(old: &OldGroup, chunk: &ColumnChunkMetaData) -> Result<Option<Bytes>> {
-    let bare = chunk.clone().into_builder().set_compression(Codec::UNCOMPRESSED).build()?;
-    let mut pages = SerializedPageReader::new(Arc::clone(&old.window), &bare, old.rows, None)?;
-    match (pages.get_next_page()?, pages.get_next_page()?) {
-        (Some(Page::DataPage { buf, num_values, encoding: Encoding::BYTE_STREAM_SPLIT, .. }), None)
-            if usize::try_from(num_values) == Ok(old.rows) =>
-        {
-            decompress(&buf).map(Some)
-        }
-        _ => Ok(None),
-    }
-}
-
-/// The streams of a page without nulls, one behind the other.
-fn streams(page: &[u8], rows: usize) -> Option<&[u8]> {
-    let levels = all_valid(rows);
-    let (length, rest) = page.split_first_chunk()?;
-    let streams = rest.strip_prefix(levels.as_slice())?;
-    let is_whole = u32::from_le_bytes(*length) as usize == levels.len() && streams.len() == 8 * rows;
-    is_whole.then_some(streams)
 }

@@ -16,6 +16,7 @@ pub(crate) mod column_origin;
 pub(crate) mod column_splice;
 pub(crate) mod decoder_panic;
 pub(crate) mod decompressed_pages;
+pub(crate) mod doubles_page;
 pub(crate) mod fields;
 pub(crate) mod file_changes;
 pub(crate) mod file_state;

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use na_model::Compression;
 use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::Compression as Codec;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
@@ -22,6 +23,7 @@ use crate::format::column_chunk::ColumnChunk;
 use crate::format::column_chunk_reader::{can_decode, decode};
 use crate::format::column_splice::{ColumnSplice, OldGroup};
 use crate::format::decoder_panic::caught;
+use crate::format::doubles_page::DoublesPage;
 use crate::format::file_window::FileWindow;
 use crate::format::footer::TAIL;
 use crate::format::key_value_metadata as keys;
@@ -219,7 +221,7 @@ impl ParquetFile {
         let chunks: Vec<&ColumnChunkMetaData> = group.columns().iter().collect();
         let window = self.window(&chunks)?;
         let rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
-        Ok(OldGroup { window: Arc::new(window), rows })
+        Ok(OldGroup { window: Arc::new(window), rows, has_hashes: self.has_hashes() })
     }
 
     /// Reads a short column of a row group.
@@ -233,18 +235,35 @@ impl ParquetFile {
         let window = Arc::new(self.window(&[chunk])?);
         let rows = usize::try_from(chunk.num_values()).map_err(|error| self.damaged(error))?;
         caught(&self.path, || {
-            let checked = window.check(chunk, self.hash(row_group, column));
-            let decoded = checked.and_then(|()| decode(&window, chunk, data_type, rows));
+            let hash = self.hash(row_group, column);
+            let checked = window.check(chunk, hash);
+            let decoded = checked.and_then(|()| decode(&window, chunk, hash.is_some(), data_type, rows));
             decoded.map_err(|error| self.damaged(error))
+        })
+    }
+
+    /// The doubles of a column of a row group. `None` if they are stored in another way than the store's own.
+    pub(super) fn doubles(&self, row_group: usize, column: usize) -> Result<Option<DoublesPage>, StoreError> {
+        let chunk = self.chunk_entry(row_group, column)?;
+        if !DoublesPage::may_be_of(chunk) {
+            return Ok(None);
+        }
+        let window = Arc::new(self.window(&[chunk])?);
+        let rows = usize::try_from(chunk.num_values()).map_err(|error| self.damaged(error))?;
+        caught(&self.path, || {
+            let checked = window.check(chunk, self.hash(row_group, column));
+            let page = checked.and_then(|()| DoublesPage::of(&window, chunk, rows));
+            page.map_err(|error| self.damaged(error))
         })
     }
 
     /// Whether [`ParquetFile::old_group`] reads columns of these types.
     pub(crate) fn has_short_columns(&self, fields: &Fields) -> bool {
+        let is_zstd = |chunk: &ColumnChunkMetaData| matches!(chunk.compression(), Codec::ZSTD(_));
         self.row_groups().iter().all(|group| {
             let mut columns = group.columns().iter().zip(fields);
             group.num_columns() == fields.len()
-                && columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
+                && columns.all(|(chunk, field)| is_zstd(chunk) && can_decode(chunk, field.data_type()))
         })
     }
 

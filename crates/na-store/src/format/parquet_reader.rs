@@ -173,10 +173,9 @@ impl ParquetReader {
         let group = self.row_groups().get(row_group);
         let chunks = indices.iter().map(|index| group.and_then(|group| group.columns().get(*index)));
         let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
-        // Another program's pages may be of version 2, or not say their size.
         let chunks = chunks.filter(|chunks| {
             let mut columns = chunks.iter().zip(schema.fields());
-            self.file.has_hashes() && columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
+            columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
         });
         let (Some(group), Some(chunks)) = (group, chunks) else {
             return self.read_columns(self.schema.fields(), row_group, indices);
@@ -184,9 +183,10 @@ impl ParquetReader {
         let window = Arc::new(self.file.window(&chunks)?);
         let rows = usize::try_from(group.num_rows()).map_err(|error| self.damaged(error))?;
         let decoded = |column: usize, chunk: &ColumnChunkMetaData, data_type: &DataType| {
-            let checked = window.check(chunk, self.file.hash(row_group, column));
+            let hash = self.file.hash(row_group, column);
+            let checked = window.check(chunk, hash);
             checked
-                .and_then(|()| decode(&window, chunk, data_type, rows))
+                .and_then(|()| decode(&window, chunk, hash.is_some(), data_type, rows))
                 .map_err(|error| self.damaged(error))
         };
         let columns = indices
@@ -224,15 +224,48 @@ impl ParquetReader {
         let field = |index: &usize| fields.get(*index).cloned();
         let shown: Option<Fields> = indices.iter().map(field).collect();
         let shown = shown.ok_or_else(|| self.damaged("a column is missing"))?;
+        let n_wanted = rows.map_or(n_rows, |rows| rows.iter().map(Range::len).sum());
+        let doubles = self.doubles(fields, row_group, indices, rows)?;
+        let others: Vec<usize> = indices
+            .iter()
+            .zip(&doubles)
+            .filter(|(_, doubles)| doubles.is_none())
+            .map(|(index, _)| *index)
+            .collect();
         let group = self.file.one_group(row_group, group, n_rows);
         caught(self.path(), || {
-            let batch = decode_group(&group, fields, indices, rows).map_err(|error| self.damaged(error))?;
-            let n_wanted = rows.map_or(n_rows, |rows| rows.iter().map(Range::len).sum());
-            if batch.num_rows() != n_wanted {
+            let others = decode_group(&group, fields, &others, rows).map_err(|error| self.damaged(error))?;
+            let mut others = others.into_iter();
+            let columns = doubles.into_iter().map(|doubles| doubles.or_else(|| others.next()));
+            let columns: Option<Vec<ArrayRef>> = columns.collect();
+            let columns = columns.ok_or_else(|| self.damaged("a column is missing"))?;
+            if columns.iter().any(|column| column.len() != n_wanted) {
                 return Err(self.damaged("a row group has fewer rows than it says"));
             }
-            as_shown(batch, &shown).map_err(|error| self.damaged(error))
+            as_shown(columns, &shown, n_wanted).map_err(|error| self.damaged(error))
         })
+    }
+
+    /// The columns of doubles among those with these indices. `None` for one that Parquet's reader reads.
+    fn doubles(
+        &self,
+        fields: &Fields,
+        row_group: usize,
+        indices: &[usize],
+        rows: Option<&[Range<usize>]>,
+    ) -> Result<Vec<Option<ArrayRef>>, StoreError> {
+        let of_column = |index: &usize| {
+            if fields.get(*index).is_none_or(|field| *field.data_type() != DataType::Float64) {
+                return Ok(None);
+            }
+            let Some(page) = self.file.doubles(row_group, *index)? else { return Ok(None) };
+            let Some(rows) = rows else { return Ok(Some(Arc::new(page.read()) as ArrayRef)) };
+            let read = page
+                .read_rows(rows)
+                .ok_or_else(|| self.damaged("a row group has fewer rows than it says"))?;
+            Ok(Some(Arc::new(read) as ArrayRef))
+        };
+        indices.iter().map(of_column).collect()
     }
 
     fn damaged(&self, problem: impl ToString) -> StoreError {
@@ -240,13 +273,16 @@ impl ParquetReader {
     }
 }
 
-/// Decodes the columns with these indices by Parquet's reader, as one batch of some rows. `None` for all.
+/// Decodes some rows of the columns with these indices by Parquet's reader. `None` for all.
 fn decode_group(
     group: &OneGroup<'_>,
     fields: &Fields,
     indices: &[usize],
     rows: Option<&[Range<usize>]>,
-) -> ParquetResult<RecordBatch> {
+) -> ParquetResult<Vec<ArrayRef>> {
+    if indices.is_empty() {
+        return Ok(Vec::new());
+    }
     let stored = group.metadata.file_metadata().schema_descr();
     let mask = ProjectionMask::roots(stored, indices.iter().copied());
     let levels = parquet_to_arrow_field_levels(stored, mask, Some(fields))?;
@@ -256,10 +292,11 @@ fn decode_group(
     let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, group, at_once, selection)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    Ok(match <[RecordBatch; 1]>::try_from(batches) {
+    let batch = match <[RecordBatch; 1]>::try_from(batches) {
         Ok([batch]) => batch,
         Err(batches) => concat_batches(&schema, &batches)?,
-    })
+    };
+    Ok(batch.columns().to_vec())
 }
 
 /// The indices of the fields with these names, in the order of the fields.

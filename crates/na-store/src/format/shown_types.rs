@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Schema};
 use arrow::error::ArrowError;
@@ -59,17 +59,20 @@ fn shown_field(field: &FieldRef, column: &WrittenColumn<'_>) -> FieldRef {
     Arc::new(if is_empty { with_no_values(field) } else { field })
 }
 
-/// Casts the columns of a batch to the types of these fields, which are their shown ones.
-pub(crate) fn as_shown(batch: RecordBatch, fields: &Fields) -> Result<RecordBatch, ArrowError> {
-    let are_shown = |(field, column): (&FieldRef, &ArrayRef)| field.data_type() == column.data_type();
-    if fields.iter().zip(batch.columns()).all(are_shown) {
-        return Ok(batch);
-    }
-    let columns = fields.iter().zip(batch.columns()).map(|(field, column)| match field.data_type() {
-        DataType::Boolean if *column.data_type() != DataType::Boolean => flags(field.name(), column),
-        data_type => cast_with_options(column, data_type, &EXACTLY),
+/// A batch of columns of so many rows, cast to the types of these fields, which are their shown ones.
+pub(crate) fn as_shown(
+    columns: Vec<ArrayRef>,
+    fields: &Fields,
+    rows: usize,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = fields.iter().zip(columns).map(|(field, column)| match field.data_type() {
+        shown if shown == column.data_type() => Ok(column),
+        DataType::Boolean => flags(field.name(), &column),
+        shown => cast_with_options(&column, shown, &EXACTLY),
     });
-    RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns.collect::<Result<_, _>>()?)
+    let (schema, columns) = (Schema::new(fields.clone()), columns.collect::<Result<_, _>>()?);
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
 }
 
 /// Reads flags from numbers or words: a table's own files may have them so.
@@ -123,7 +126,7 @@ mod tests {
     fn read(column: ArrayRef) -> Result<RecordBatch, ArrowError> {
         let batch = RecordBatch::try_from_iter([("x", column)])?;
         let fields = shown_schema(&batch.schema()).fields().clone();
-        as_shown(batch, &fields)
+        as_shown(batch.columns().to_vec(), &fields, batch.num_rows())
     }
 
     #[test]
@@ -141,7 +144,11 @@ mod tests {
         let batch = RecordBatch::try_from_iter(columns)?;
         let schema = shown_schema(&batch.schema());
         assert_eq!(*schema.field(2).data_type(), DataType::Utf8, "the session list's is none of the table's");
-        Ok(as_shown(batch, schema.fields())?.column(0).as_boolean().iter().collect())
+        Ok(as_shown(batch.columns().to_vec(), schema.fields(), batch.num_rows())?
+            .column(0)
+            .as_boolean()
+            .iter()
+            .collect())
     }
 
     #[test]
