@@ -13,7 +13,8 @@ use crate::files::tiv_rank::Rank;
 use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
-use crate::inputs::parcellate_tables::{Search, atlases_in, header};
+use crate::inputs::meant_root::{has_name, has_session};
+use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
@@ -58,10 +59,10 @@ impl Input for Cat12 {
     fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
         if let Some(path) = &self.tables {
             let tables = self.tissues.iter().copied().map(TableName::from);
-            roots.add(TableRoot::new(SourceRoot::CAT12_PARCELLATED, path, tables).with_likely("cat12"))?;
+            roots.add(TableRoot::new(SourceRoot::CAT12_PARCELLATED, path, tables).told_by(has_tables))?;
         }
         match &self.reports {
-            Some(path) => roots.add_of_volumes(SourceRoot::CAT12, path)?,
+            Some(path) => roots.add_of_volumes(TableRoot::new(SourceRoot::CAT12, path, []).told_by(has_reports))?,
             None => roots.note(
                 "CAT12_ROOT is not set: total intracranial volume is taken from the tables and the files beside them, where \
                  they have it",
@@ -101,6 +102,21 @@ impl Input for Cat12 {
     fn atlases(&self, session_folder: &Path) -> Vec<String> {
         atlases_in(&session_folder.join(ANAT))
     }
+}
+
+/// Whether a folder looks like a root of tables.
+fn has_tables(root: &Path) -> bool {
+    has_session(root, |session| {
+        has_name(&session.join(ANAT), |name| name.starts_with(ATLAS_PREFIX) || name.ends_with("_parc.tsv"))
+    })
+}
+
+/// Whether a folder looks like CAT12's own output, or a part of it.
+fn has_reports(root: &Path) -> bool {
+    let is_of_cat12 = |name: &str| {
+        name.eq_ignore_ascii_case(REPORT) || name.starts_with("cat_") || name.ends_with("_tiv.tsv")
+    };
+    has_session(root, |session| has_name(&session.join(ANAT), is_of_cat12))
 }
 
 /// The tables of a session's folder, a file for each of the root's tissues at most, in the order of tissues. Older

@@ -8,6 +8,7 @@ use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::{Folders, list_root};
 use crate::identifiers::name_match::IdKind;
+use crate::inputs::meant_root::question;
 
 /// A folder of `sub-*` folders with tables of regions, and what is looked for there. Sessions are discovered from it: where
 /// a subject has `ses-*` folders, files outside of them are a visit of their own only if there is `anat` or `dwi`.
@@ -17,8 +18,10 @@ pub struct TableRoot {
     path: PathBuf,
     prefix: String,
     tables: Vec<TableName>,
-    /// Told if no `sub-*` folder is there.
-    note_if_empty: Option<String>,
+    /// Whether the user is told if no `sub-*` folder is there.
+    is_told_if_empty: bool,
+    /// Whether a folder looks like such a root. `None` if nothing tells.
+    is_root: Option<fn(&Path) -> bool>,
 }
 
 impl TableRoot {
@@ -26,9 +29,8 @@ impl TableRoot {
     /// and is not searched.
     #[must_use]
     pub fn new(setting: SourceRoot, path: &Path, tables: impl IntoIterator<Item = TableName>) -> Self {
-        let note_if_empty = Some(no_subjects(&setting, path));
         let (path, tables) = (path.to_owned(), tables.into_iter().collect());
-        Self { setting, path, prefix: String::new(), tables, note_if_empty }
+        Self { setting, path, prefix: String::new(), tables, is_told_if_empty: true, is_root: None }
     }
 
     /// A folder in the one that the setting gives: paths in the store begin with its name.
@@ -37,22 +39,33 @@ impl TableRoot {
         self.path.push(folder);
         self.prefix.push_str(folder);
         self.prefix.push('/');
-        self.note_if_empty = None;
+        self.is_told_if_empty = false;
         self
     }
 
-    /// Asks whether a folder in it is meant, if that one is there and `sub-*` folders are not.
-    pub(super) fn with_likely(mut self, folder: &str) -> Self {
-        let likely = self.path.join(folder);
-        if let Some(note) = self.note_if_empty.as_mut().filter(|_| likely.is_dir()) {
-            note.push_str(&format!("; is {} meant?", likely.display()));
+    /// Says by what such a root is told from other folders: if it does not look like one, the nearest that does is named.
+    pub(super) fn told_by(mut self, is_root: fn(&Path) -> bool) -> Self {
+        self.is_root = Some(is_root);
+        self
+    }
+
+    /// What the user should know of where it points to.
+    fn note(&self, n_subjects: usize) -> Option<String> {
+        let (setting, path) = (&self.setting, self.path.display());
+        let question = || self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
+        if n_subjects == 0 {
+            return self
+                .is_told_if_empty
+                .then(|| format!("{setting} is {path}: no sub-* folders are there{}", question()));
         }
-        self
+        if self.is_root.is_none_or(|is_root| is_root(&self.path)) {
+            return None;
+        }
+        let question = Some(question()).filter(|question| !question.is_empty());
+        question.map(|question| {
+            format!("{setting} is {path}: its first sub-* folders have no files of its kind{question}")
+        })
     }
-}
-
-fn no_subjects(setting: &SourceRoot, path: &Path) -> String {
-    format!("{setting} is {}: no sub-* folders are there", path.display())
 }
 
 /// The roots of an input while it lists them.
@@ -78,14 +91,14 @@ impl RootList<'_> {
     }
 
     /// Lists the subjects of a root that holds total intracranial volume and no table.
-    pub(super) fn add_of_volumes(&mut self, setting: SourceRoot, path: &Path) -> Result<(), PipelineError> {
-        self.list(TableRoot::new(setting, path, []), false)
+    pub(super) fn add_of_volumes(&mut self, root: TableRoot) -> Result<(), PipelineError> {
+        self.list(root, false)
     }
 
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
-        let TableRoot { setting, path, prefix, tables, note_if_empty } = root;
-        let listed = list_root(&setting, &path, IdKind::Subject.prefix())?;
-        self.roots.notes.extend(note_if_empty.filter(|_| listed.names.is_empty()));
+        let listed = list_root(&root.setting, &root.path, IdKind::Subject.prefix())?;
+        self.roots.notes.extend(root.note(listed.names.len()));
+        let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);
         let (input, modality) = (self.input, self.modality);
         self.roots.add(Root { input, modality, setting, prefix, has_tables, tables, subjects });

@@ -11,6 +11,7 @@ pub(crate) mod found_tables;
 pub(crate) mod input;
 pub(crate) mod input_root;
 pub(crate) mod listed_inputs;
+mod meant_root;
 mod parcellate_tables;
 pub(crate) mod qsiparc;
 pub(crate) mod searched_folder;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, Workflow};
 
 use crate::error::PipelineError;
-use crate::files::session_folders::{DWI, list_root};
+use crate::files::session_folders::{DWI, folders_in, list_root};
 use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
+use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{Search, atlases_in, header};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
@@ -62,7 +63,11 @@ impl Input for Qsiparc {
         let (workflows, notes) = list_workflows(path)?;
         notes.into_iter().for_each(|note| roots.note(note));
         if workflows.is_empty() {
-            roots.note(format!("QSIPARC_PATH is {}: no qsirecon-* folders are there", path.display()));
+            let question = question(path, has_workflows);
+            roots.note(format!(
+                "QSIPARC_PATH is {}: no qsirecon-* folders are there{question}",
+                path.display()
+            ));
         }
         for asked in self.workflows.iter().flatten() {
             if !workflows.iter().any(|workflow| workflow.as_str() == asked) {
@@ -116,6 +121,11 @@ impl Qsiparc {
     fn chooses(&self, workflow: &str) -> bool {
         self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
     }
+}
+
+/// Whether a folder looks like a root of workflows.
+fn has_workflows(root: &Path) -> bool {
+    folders_in(root, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty())
 }
 
 /// The workflows under a root, sorted by name, and a note for each folder that is left out.

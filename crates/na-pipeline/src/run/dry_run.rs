@@ -69,6 +69,7 @@ fn report(
         let metrics: WideMetrics = config.wide_metrics.clone().unwrap_or_default();
         check_tables(&start.inputs.listed, store, &metrics)?;
     }
+    start.inputs.tell_notes(&plan.list, start.observer);
     plan.units.tell(start.observer);
     let mut removals = pruned(config, &start.inputs.listed, &plan.list, &plan.units)?;
     plan.units.add_evictions(&mut removals, |_| false);

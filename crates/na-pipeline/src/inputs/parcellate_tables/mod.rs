@@ -141,7 +141,10 @@ pub(super) fn header(path: &Path) -> Vec<String> {
     line.split('\t').map(|name| unquoted(name).into_owned()).collect()
 }
 
+/// The prefix of a folder of tables of one atlas.
+pub(super) const ATLAS_PREFIX: &str = "atlas-";
+
 /// The atlases that a folder of scans has tables of.
 pub(super) fn atlases_in(scans: &Path) -> Vec<String> {
-    folders_in(scans, "atlas-").unwrap_or_default().names
+    folders_in(scans, ATLAS_PREFIX).unwrap_or_default().names
 }

@@ -1,0 +1,49 @@
+//! A root that is a level too high or too low, or exchanged, is told with the folder that is meant.
+
+mod support;
+
+use support::cohort::Cohort;
+
+const A: (&str, &str) = ("0001", "1");
+
+/// What a load and a look at it say with a setting of another folder.
+fn said(setting: &str, folder: &str) -> [String; 2] {
+    [&["--no-progress"][..], &["--no-progress", "--dry-run"]].map(|arguments| {
+        let cohort = Cohort::of(&[A]);
+        cohort.write("cat12/sub-0001/ses-1/anat/report/cat_sub-0001_T1w.xml", "<S/>");
+        let output = cohort.command(arguments).env(setting, folder).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    })
+}
+
+#[test]
+fn the_folder_that_is_meant_is_named() {
+    for (setting, folder, meant) in [
+        ("CAT12_PARCELLATED_ROOT", "parcellated", "is parcellated/cat12 meant?"),
+        ("CAT12_PARCELLATED_ROOT", ".", "is ./parcellated/cat12 meant?"),
+        ("CAT12_PARCELLATED_ROOT", "parcellated/cat12/sub-0001", "/parcellated/cat12 meant?"),
+        ("CAT12_PARCELLATED_ROOT", "parcellated/cat12/sub-0001/ses-1", "/parcellated/cat12 meant?"),
+        ("CAT12_PARCELLATED_ROOT", "cat12", "/parcellated/cat12 meant?"),
+        ("CAT12_ROOT", "cat12/sub-0001", "/cat12 meant?"),
+        ("QSIPARC_PATH", "parcellated/qsirecon-NODDI", "/parcellated meant?"),
+        ("QSIPARC_PATH", "parcellated/qsirecon-NODDI/sub-0001", "/parcellated meant?"),
+        ("QSIPARC_PATH", ".", "is ./parcellated meant?"),
+    ] {
+        for said in said(setting, folder) {
+            let line = said.lines().find(|line| line.contains(&format!("{setting} is {folder}:")));
+            assert!(line.is_some_and(|line| line.ends_with(meant)), "{setting}={folder}: {said}");
+        }
+    }
+}
+
+#[test]
+fn where_no_other_folder_is_better_nothing_is_asked() {
+    for said in said("CAT12_ROOT", "cat12") {
+        assert!(!said.contains("meant?"), "{said}");
+    }
+    let cohort = Cohort::of(&[A]);
+    cohort.write("empty/file", "");
+    let output = cohort.command(&["--no-progress"]).env("QSIPARC_PATH", "empty").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("QSIPARC_PATH is empty: no qsirecon-* folders are there"), "{said}");
+}
