@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use na_cache::{Cache, Cancel, HolderName, cache_status};
+use na_model::Invocation;
 use na_pipeline::{Withdrew, withdraw};
 use na_store::{
     CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, WithdrawalsTold,
@@ -17,8 +18,9 @@ use signal_hook::consts::SIGINT;
 
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
+use crate::invocation::{invocation, tell};
 use crate::logging::{self, Loudness};
-use crate::options::withdrawn;
+use crate::options::{WITHDRAWN, withdrawn};
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
@@ -88,19 +90,23 @@ struct Options {
     completions: Option<Shell>,
 }
 
+const COMMAND: &str = "neuroalign-export-cache";
+
 /// Runs the command with these arguments, the program's name first, and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called = invocation(COMMAND, &arguments);
     match Options::try_parse_from(arguments) {
-        Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
+        Ok(options) => execute(&options, called).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),
     }
 }
 
-fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
+fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn std::error::Error>> {
     if let Some(shell) = options.completions {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Options::command(), "neuroalign-export-cache", &mut script);
+        clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);
         print(&String::from_utf8_lossy(&script));
         return Ok(Exit::Done);
     }
@@ -108,18 +114,18 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
-    logging::start(
-        "neuroalign-export-cache",
-        Loudness::of(options.verbose, false),
-        &bars,
-        options.log_file.as_deref(),
-    )?;
+    logging::start(COMMAND, Loudness::of(options.verbose, false), &bars, options.log_file.as_deref())?;
     if options.verify {
+        tell(&called);
         let verification = verify_store(&output)?;
         print(&verified(options, &output, &verification));
         return Ok(if verification.problems.is_empty() { Exit::Done } else { Exit::SomeFailed });
     }
     let settings = Settings::read(None)?;
+    let list = options.withdrawn.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let list = settings.found(list, WITHDRAWN).map(|setting| (WITHDRAWN.to_owned(), setting));
+    called.settings.extend(list);
+    tell(&called);
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
     // Letting go of what was loaded brings nobody back.
     if !options.status && !options.discard && !withdrawn.is_told() {
@@ -130,6 +136,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     if !options.status {
         let withdrew = withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?;
         tell_withdrawn(&withdrew, false);
+        called.leave_untold(&withdrew.names);
         if options.withdrawn.is_some()
             && let Some(no_export) = NoExport::after_withdrawal(&output, options.discard)
         {
@@ -162,6 +169,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         keep_cache: options.keep_cache,
         withdrawals: withdrawn.told(options.yes),
         take_over: options.take_over.clone(),
+        invocation: Some(called),
     };
     let result = export_cache(&output, &how, &progress);
     progress.finish();

@@ -33,6 +33,7 @@ pub mod preprocess;
 mod collisions;
 mod env_file;
 mod exit;
+mod invocation;
 mod logging;
 mod options;
 mod panics;

@@ -21,7 +21,7 @@ const RUST_LOG: &str = "RUST_LOG";
 const OWN: [&str; 5] = ["neuroalign", "na_pipeline", "na_store", "na_cache", "na_model"];
 
 /// Target of messages that only the log file and `--verbose` show.
-pub(crate) const BEYOND_THE_FIRST: &str = "neuroalign::beyond_the_first";
+pub(crate) const FOR_THE_LOG: &str = "neuroalign::for_the_log";
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -129,7 +129,7 @@ fn open_in_folder(path: &Path, command: &str) -> io::Result<(File, PathBuf)> {
 
 /// Creates a file with the date and time of day in its name. Jobs that start in the same second get one each.
 fn new_in(folder: &Path, command: &str) -> io::Result<(File, PathBuf)> {
-    let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
+    let now = chrono::Local::now().format("%Y-%m-%dT%H-%M-%S").to_string();
     let names = std::iter::once(format!("{command}-{now}.log"))
         .chain((2..1000).map(|n| format!("{command}-{now}-{n}.log")));
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -149,7 +149,7 @@ fn own(level: LevelFilter) -> Targets {
 
 /// Messages for stderr: the program's own. What is beyond the first comes with `--verbose` alone.
 fn shown(verbose: bool, level: LevelFilter) -> Targets {
-    own(level).with_target(BEYOND_THE_FIRST, if verbose { level } else { LevelFilter::OFF })
+    own(level).with_target(FOR_THE_LOG, if verbose { level } else { LevelFilter::OFF })
 }
 
 struct AboveBars(MultiProgress);
@@ -180,9 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_show_is_in_the_log_file_and_with_verbose() {
-        assert!(!shown(false, LevelFilter::INFO).would_enable(BEYOND_THE_FIRST, &Level::WARN));
-        assert!(shown(true, LevelFilter::DEBUG).would_enable(BEYOND_THE_FIRST, &Level::WARN));
-        assert!(own(LevelFilter::INFO).would_enable(BEYOND_THE_FIRST, &Level::WARN));
+        assert!(!shown(false, LevelFilter::INFO).would_enable(FOR_THE_LOG, &Level::WARN));
+        assert!(shown(true, LevelFilter::DEBUG).would_enable(FOR_THE_LOG, &Level::WARN));
+        assert!(own(LevelFilter::INFO).would_enable(FOR_THE_LOG, &Level::WARN));
         assert!(shown(false, LevelFilter::INFO).would_enable("neuroalign::progress", &Level::WARN));
     }
 

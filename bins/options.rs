@@ -225,7 +225,6 @@ impl Options {
             None if self.discover => SessionSource::Discover,
             None => return Err(SettingsError::NoSessions { env_file: settings.path.clone() }),
         };
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let wanted = |tissue: &Tissue| match tissue {
             Tissue::Gm => !self.no_gm,
             Tissue::Wm => !self.no_wm,
@@ -248,7 +247,7 @@ impl Options {
             wide_metrics: self.wide_metrics.as_deref().map(WideMetrics::parse),
             compression: self.compression,
             pick: self.pick(),
-            n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(cores),
+            n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(all_cores),
             keep_cache: self.keep_cache,
             sealed_at_once: self.sealed_at_once,
             force: self.force,
@@ -262,6 +261,7 @@ impl Options {
             withdrawn: self.withdrawn(settings)?,
             yes: self.yes,
             take_over: self.take_over.clone(),
+            invocation: None,
         })
     }
 
@@ -288,15 +288,22 @@ impl Options {
     }
 }
 
+/// The setting that names the list of those who withdrew.
+pub(crate) const WITHDRAWN: &str = "WITHDRAWN";
+
 /// Reads who withdrew, from the list that an option or else the settings name.
 pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Withdrawn, SettingsError> {
     let is_nobody = given.map_or_else(
-        || settings.text(None, "WITHDRAWN").is_some_and(|text| text == NOBODY),
+        || settings.text(None, WITHDRAWN).is_some_and(|text| text == NOBODY),
         |given| given == Path::new(NOBODY),
     );
-    let path = if is_nobody { Some(PathBuf::from(NOBODY)) } else { settings.path(given, "WITHDRAWN") };
+    let path = if is_nobody { Some(PathBuf::from(NOBODY)) } else { settings.path(given, WITHDRAWN) };
     let Some(path) = path else { return Ok(Withdrawn::default()) };
     Withdrawn::read(&path).map_err(|source| SettingsError::Withdrawn(Box::new(source)))
+}
+
+pub(crate) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn or_none(value: &str) -> Option<String> {

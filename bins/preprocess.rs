@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use clap::CommandFactory;
-use na_model::UnitStatus;
-use na_pipeline::{RunReport, dry_run, run, withdraw, would_withdraw};
+use na_model::{Invocation, UnitStatus};
+use na_pipeline::{Config, RunReport, dry_run, run, withdraw, would_withdraw};
 
 use crate::exit::{Exit, complain, print, usage};
+use crate::invocation::{invocation, settings_used, tell};
 use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
@@ -19,19 +20,23 @@ use crate::today::Today;
 use crate::withdrawn::tell_withdrawn;
 use crate::{collisions, logging};
 
+const COMMAND: &str = "neuroalign-preprocess";
+
 /// Runs the command with these arguments, the program's name first, and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called = invocation(COMMAND, &arguments);
     match Options::parse_checked(arguments) {
-        Ok(options) => execute(&options).unwrap_or_else(|error| complain(error.as_ref())).into(),
+        Ok(options) => execute(&options, called).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),
     }
 }
 
-fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
+fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn std::error::Error>> {
     if let Some(shell) = options.completions {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Options::command(), "neuroalign-preprocess", &mut script);
+        clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);
         print(&String::from_utf8_lossy(&script));
         return Ok(Exit::Done);
     }
@@ -42,15 +47,17 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.no_progress && !options.quiet && !options.only_looks());
     logging::start(
-        "neuroalign-preprocess",
+        COMMAND,
         Loudness::of(options.verbose, options.quiet),
         &bars,
         options.log_file.as_deref(),
     )?;
+    let settings = Settings::read(options.env_file.as_deref())?;
+    called.settings = settings_used(options, &settings);
+    tell(&called);
     if options.prefix.is_some() {
         tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
     }
-    let settings = Settings::read(options.env_file.as_deref())?;
     let withdrawn = options.withdrawn(&settings)?;
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
@@ -60,7 +67,7 @@ fn execute(options: &Options) -> Result<Exit, Box<dyn std::error::Error>> {
         false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?,
     };
     tell_withdrawn(&withdrew, options.only_looks());
-    let config = options.config(&settings)?;
+    let config = Config { invocation: Some(called), ..options.config(&settings)? };
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }

@@ -10,7 +10,7 @@ use na_cache::Cancel;
 use na_pipeline::{Event, Observer, PlanSummary};
 use na_store::ExportStep;
 
-use crate::logging::BEYOND_THE_FIRST;
+use crate::logging::FOR_THE_LOG;
 use crate::signals::Signals;
 
 /// Between two progress lines in the log.
@@ -132,7 +132,7 @@ impl Observer for Progress {
                 if self.notes.fetch_add(1, Ordering::Relaxed) < NOTES_SHOWN {
                     tracing::warn!("{note}");
                 } else {
-                    tracing::warn!(target: BEYOND_THE_FIRST, "{note}");
+                    tracing::warn!(target: FOR_THE_LOG, "{note}");
                 }
             }
             Event::Planned(plan) => self.planned(plan),
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(said(0).len(), 0);
         assert_eq!(said(NOTES_SHOWN).len(), NOTES_SHOWN);
         let one_more = said(NOTES_SHOWN + 1);
-        assert!(one_more.iter().filter(|line| !line.contains(BEYOND_THE_FIRST)).count() == NOTES_SHOWN + 1);
+        assert!(one_more.iter().filter(|line| !line.contains(FOR_THE_LOG)).count() == NOTES_SHOWN + 1);
         assert!(one_more.last().unwrap().contains(" 1 more warning: "), "{one_more:?}");
         assert!(said(NOTES_SHOWN + 5).last().unwrap().contains(" 5 more warnings: "));
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use na_model::Setting;
+
 use crate::env_file::{self, LineProblem};
 
 /// Allowed numbers of threads.
@@ -68,6 +70,20 @@ impl Settings {
         }
         let path = self.file.get(name).filter(|value| !value.is_empty())?;
         Some(self.folder.join(expand(Path::new(path))))
+    }
+
+    /// The setting of this name, as it was given, and where. `None` if it is not set.
+    pub(crate) fn found(&self, given: Option<String>, name: &str) -> Option<Setting> {
+        let setting = |value, origin: &str| Setting { value, origin: origin.to_owned() };
+        let from_environment = || env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let is_set = |value: &String| !value.is_empty();
+        given
+            .map(|value| setting(value, "command line"))
+            .or_else(|| from_environment().filter(is_set).map(|value| setting(value, "environment")))
+            .or_else(|| {
+                let value = self.file.get(name).filter(|value| is_set(value))?;
+                Some(setting(value.clone(), &self.path.to_string_lossy()))
+            })
     }
 
     pub(crate) fn jobs(

@@ -20,7 +20,7 @@ const PLANS: [Plan; 4] = [
             &["metric", "source_root", "table"],
             &["feature", "measurement_unit", "source_file"],
             &["named", "removals", "table_kind"],
-            &["named_in_cells", "wide_metrics"],
+            &["invocation", "named_in_cells", "wide_metrics"],
             &["settings"],
         ],
     },

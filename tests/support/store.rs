@@ -176,7 +176,9 @@ impl Store {
 fn forget_times(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {
-            map.retain(|key, _| !["created_at", "updated_at", "files", "hash"].contains(&key.as_str()));
+            map.retain(|key, _| {
+                !["created_at", "updated_at", "files", "hash", "runs"].contains(&key.as_str())
+            });
             map.values_mut().for_each(forget_times);
         }
         serde_json::Value::Array(list) => list.iter_mut().for_each(forget_times),

@@ -12,6 +12,16 @@ pub struct HolderName {
     pub pid: String,
 }
 
+impl HolderName {
+    /// The name of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
+        let words: Vec<&str> = host.split_whitespace().collect();
+        Self { host: words.join("_"), pid: std::process::id().to_string() }
+    }
+}
+
 impl fmt::Display for HolderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.pid)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use na_cache::HolderName;
-use na_model::{Choices, Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
+use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, WideMetrics};
 
 use crate::inputs::cat12::Cat12;
 use crate::inputs::entity_pick::EntityPick;
@@ -80,6 +80,8 @@ pub struct Config {
     pub yes: bool,
     /// The holder of the output's lock, if the user knows that it is dead.
     pub take_over: Option<HolderName>,
+    /// How the run was called, for the manifest.
+    pub invocation: Option<Invocation>,
 }
 
 impl Config {
@@ -111,6 +113,7 @@ impl Config {
             withdrawn: Withdrawn::default(),
             yes: false,
             take_over: None,
+            invocation: None,
         }
     }
 

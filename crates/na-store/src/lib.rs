@@ -115,6 +115,7 @@ pub use tables::existing_store::status::{SessionCounts, StoreStatus};
 pub use tables::existing_store::store::ExistingStore;
 pub use tables::existing_store::units::TablesByUnit;
 pub use tables::paths::is_store_path;
+pub use tables::runs::{RunCounts, RunEntry};
 pub use tables::sessions_tsv::SessionRow;
 pub use tables::sources::stored_unit::{SourceDetail, StoredUnit};
 pub use tables::withdrawals::{Withdrawal, WithdrawalsTold};

@@ -21,10 +21,8 @@ pub(crate) struct Holder {
 impl Holder {
     /// This process, as the holder of an output folder.
     pub(crate) fn this(output: &Path) -> Self {
-        let host = gethostname::gethostname().to_string_lossy().into_owned();
-        let host: Vec<&str> = host.split_whitespace().collect();
         Self {
-            name: HolderName { host: host.join("_"), pid: std::process::id().to_string() },
+            name: HolderName::of_this_process(),
             boot: word_of(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")),
             pids: word_of(std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string())),
             file_system: Some(FileSystem::of(output)),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashSet};
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord};
 use na_model::{Removals, Session, SourceFile, SourceKind, Unit, UnitOutcome};
-use na_store::{ExistingStore, ExportRequest, Sealer, SourceDetail, StoreError};
+use na_store::{ExistingStore, ExportRequest, RunEntry, Sealer, SourceDetail, StoreError};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -70,19 +70,22 @@ impl LockedRun<'_> {
             return Ok(RunReport { let_go, ..RunReport::of(plan, loaded) });
         }
         let removals = self.with_evictions(removals, &loaded);
+        let report = RunReport::of(plan, loaded);
+        let mut run = config.invocation.clone();
+        run.iter_mut().for_each(|invocation| invocation.leave_untold(&plan.names));
         let request = ExportRequest {
             outcomes,
             keep_cache: config.keep_cache,
             removals: removals.clone(),
+            run: run.map(|invocation| RunEntry { invocation, counts: Some(report.counts()) }),
             ..ExportRequest::new(record)
         };
         match na_store::export(self.lock, self.store, cache, &request, &ExportEvents(self.observer)) {
             Ok(export) => {
                 export.notes.iter().for_each(|note| self.observer.event(Event::Note(note.clone())));
-                let report = RunReport::of(plan, loaded);
                 Ok(RunReport { removals, let_go, export: Some(export), ..report })
             }
-            Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) }),
+            Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..report }),
             Err(error) => Err(error.into()),
         }
     }

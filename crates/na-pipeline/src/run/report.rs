@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use na_model::{Modality, Removals, UnitOutcome, UnitStatus};
-use na_store::ExportReport;
+use na_store::{ExportReport, RunCounts};
 
 use crate::event::PlanSummary;
 use crate::load::workers::LoadOutcome;
@@ -43,6 +43,16 @@ impl RunReport {
     #[must_use]
     pub fn n_outcomes(&self, status: UnitStatus) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.status == status).count()
+    }
+
+    /// Units by what became of them.
+    pub(super) fn counts(&self) -> RunCounts {
+        RunCounts {
+            loaded: self.loaded.values().sum(),
+            skipped: self.skipped.values().sum(),
+            missing: self.n_outcomes(UnitStatus::Missing),
+            failed: self.n_outcomes(UnitStatus::Failed),
+        }
     }
 
     /// A run that was asked to stop before it knew what there is to do.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use na_cache::{Claim, HolderName, OwnerLock};
-use na_model::Session;
+use na_model::{Names, Session};
 use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
 use crate::error::PipelineError;
@@ -27,6 +27,8 @@ pub struct Withdrew {
     pub taken_out: Withdrawal,
     /// The sessions that would be taken out; empty once they are, as nobody is named then.
     pub sessions: BTreeSet<Session>,
+    /// By what texts may name them: whoever writes to the store leaves such texts untold.
+    pub names: Names,
     /// Lines of the list.
     pub n_lines: usize,
     /// Lines that mean nobody in the store.
@@ -196,7 +198,17 @@ impl Withdrew {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let taken_out =
             Withdrawal { n_subjects: count(meant.subjects().len()), n_sessions: count(meant.sessions.len()) };
-        let Meant { sessions, n_lines, of_nobody, near_misses, unclear, .. } = meant;
-        Self { taken_out, sessions, n_lines, of_nobody, near_misses, unclear, is_known, ..Self::default() }
+        let Meant { sessions, names, n_lines, of_nobody, near_misses, unclear, .. } = meant;
+        Self {
+            taken_out,
+            sessions,
+            names,
+            n_lines,
+            of_nobody,
+            near_misses,
+            unclear,
+            is_known,
+            ..Self::default()
+        }
     }
 }

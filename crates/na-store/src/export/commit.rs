@@ -29,6 +29,7 @@ use crate::tables::paths::{
     MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
     wide_files_by_name,
 };
+use crate::tables::runs::add_run;
 use crate::tables::store_record::StoreRecord;
 
 /// The content of the new store, written and verified.
@@ -57,7 +58,9 @@ pub(crate) fn commit(
         cache.begin_commit(&Commit { removals, keep_cache, lacks_units: false })?;
     }
     to.changes.publish()?;
-    let manifest = manifest(to, holdings.manifest.as_deref(), new)?;
+    let mut manifest = manifest(to, holdings.manifest.as_deref(), new)?;
+    let (before, run) = (store.written_manifest().map(AsRef::as_ref), request.run.as_ref());
+    add_run(&mut manifest, before, run, &request.record.roots, &request.names);
     write_manifest(to.output, to.changes, &manifest)?;
     to.changes.sync()?;
     delete_obsolete(to, store, &manifest)?;

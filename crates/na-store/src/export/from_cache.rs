@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, cache_status};
+use na_model::Invocation;
 
 use crate::error::StoreError;
 use crate::export::fresh_load::check_fresh_load;
@@ -13,6 +14,7 @@ use crate::export::request::{ExportReport, ExportRequest};
 use crate::merge::run_record::run_record;
 use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::runs::RunEntry;
 use crate::tables::withdrawals::WithdrawalsTold;
 
 /// How to export a cache.
@@ -26,6 +28,8 @@ pub struct CacheExport {
     pub withdrawals: WithdrawalsTold,
     /// A lock holder that the user knows to be gone: its lock is taken over.
     pub take_over: Option<HolderName>,
+    /// For the manifest. `None` if nobody says how the export was called.
+    pub invocation: Option<Invocation>,
 }
 
 /// Exports the cache of an output folder, as the run that filled it would have.
@@ -74,7 +78,8 @@ pub fn export_cache(
         return Err(StoreError::FreshLoad { output: output.to_owned() });
     }
     let request = ExportRequest::of_cache(&store, &cache, record)?;
-    let request = ExportRequest { keep_cache: how.keep_cache, ..request };
+    let run = how.invocation.clone().map(|invocation| RunEntry { invocation, counts: None });
+    let request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
     let mut report = export(&lock, &store, cache, &request, observer)?;
     report.notes.extend(lost);
     Ok(report)

@@ -6,6 +6,7 @@ use na_model::{Manifest, Names, Removals, Unit, UnitOutcome};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::runs::RunEntry;
 use crate::tables::sessions_tsv::SessionRow;
 use crate::tables::withdrawals::Withdrawal;
 
@@ -25,6 +26,8 @@ pub struct ExportRequest {
     pub withdrawal: Withdrawal,
     /// The names of those who withdrew: they are removed from what the store tells of others.
     pub names: Names,
+    /// For the manifest. `None` if nobody says how the run was called.
+    pub run: Option<RunEntry>,
 }
 
 impl ExportRequest {
@@ -38,6 +41,7 @@ impl ExportRequest {
             removals: Removals::default(),
             withdrawal: Withdrawal::default(),
             names: Names::default(),
+            run: None,
         }
     }
 

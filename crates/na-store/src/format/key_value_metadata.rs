@@ -3,6 +3,9 @@
 //! A feature records the [`STATE`] of the long table that it was made from as [`FROM_STATE`]. While the two are equal it is up
 //! to date, and an export does not make it again.
 
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
 use parquet::file::properties::WriterProperties;
 
 /// The atlas.
@@ -58,7 +61,12 @@ pub(crate) fn of_writing() -> [(&'static str, String); 2] {
 
 /// The current time, ISO 8601 in UTC.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now().to_string()
+    text_of_time(SystemTime::now())
+}
+
+/// A time, ISO 8601 in UTC.
+pub(crate) fn text_of_time(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// A name that no other write gets.
@@ -66,5 +74,6 @@ pub(crate) fn new_state() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let write = WRITES.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}-{:x}-{write:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}-{write:x}", since_epoch.as_nanos(), std::process::id())
 }

@@ -19,6 +19,7 @@ pub(crate) mod own_files;
 pub(crate) mod paths;
 pub(crate) mod region_columns;
 pub(crate) mod row_groups;
+pub(crate) mod runs;
 pub(crate) mod scalar;
 pub(crate) mod session_rows;
 pub(crate) mod sessions_tsv;

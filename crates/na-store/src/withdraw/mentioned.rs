@@ -13,6 +13,7 @@ use crate::merge::sealed_parts::SealedParts;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::TIV_FILE;
+use crate::tables::runs::have_names;
 use crate::tables::sessions_tsv;
 use crate::tables::sources::stored_unit::SourceDetail;
 use crate::tables::withdrawals::WithdrawalMark;
@@ -61,7 +62,8 @@ impl Mentioned {
         Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache), has_begun })
     }
 
-    /// Whether the provenance of other sessions, or the reason why they failed, has one of these names.
+    /// Whether the provenance of other sessions, the reason why they failed, or a run that the manifest tells of has one of these
+    /// names.
     ///
     /// # Errors
     /// A store or cache that cannot be read.
@@ -77,6 +79,7 @@ impl Mentioned {
         if let Some(record) = store.record()? {
             is_named |= names.take_out_of_roots(&mut record.roots.clone());
         }
+        is_named |= store.written_manifest().is_some_and(|manifest| have_names(manifest, names));
         let output = store.output();
         let mut outcomes = sessions_tsv::read(output)?;
         is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
