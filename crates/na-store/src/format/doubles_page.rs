@@ -87,9 +87,15 @@ impl DoublesPage {
         let mut values = Vec::with_capacity(self.rows);
         join(streams, n_values, 0..n_values, &mut values);
         let Some(valid) = &self.valid else { return Float64Array::new(values.into(), None) };
-        let mut values = values.into_iter();
-        let of_row = |is_valid| if is_valid { values.next().unwrap_or_default() } else { 0.0 };
-        let spread: Vec<f64> = valid.iter().map(of_row).collect();
+        let (mut spread, mut rest) = (vec![0.0; self.rows], values.as_slice());
+        for (start, end) in valid.valid_slices() {
+            if let (Some(rows), Some((now, later))) =
+                (spread.get_mut(start..end), rest.split_at_checked(end - start))
+            {
+                rows.copy_from_slice(now);
+                rest = later;
+            }
+        }
         Float64Array::new(spread.into(), Some(valid.clone()))
     }
 
