@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use na_pipeline::PipelineError;
 use na_store::StoreError;
 
+use crate::logging::ONLY_IN_THE_LOG;
+
 /// Exit statuses, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -37,8 +39,8 @@ pub(crate) fn print(text: &str) {
 
 /// Prints the error that stops a command to stderr, and returns the exit status.
 pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "error: {error}");
+    tracing::error!(target: ONLY_IN_THE_LOG, "{error}");
+    let _ = writeln!(io::stderr().lock(), "error: {error}");
     let of_store = match error.downcast_ref::<PipelineError>() {
         Some(PipelineError::Store(error)) => Some(error),
         _ => error.downcast_ref::<StoreError>(),

@@ -18,7 +18,7 @@ use signal_hook::consts::SIGINT;
 
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
-use crate::invocation::{invocation, tell};
+use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::logging::{self, Loudness};
 use crate::options::{WITHDRAWN, withdrawn};
 use crate::progress::{Progress, bars};
@@ -115,8 +115,8 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn st
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
     let bars = bars(!options.status);
     logging::start(COMMAND, Loudness::of(options.verbose, false), &bars, options.log_file.as_deref())?;
+    tell_call(&called);
     if options.verify {
-        tell(&called);
         let verification = verify_store(&output)?;
         print(&verified(options, &output, &verification));
         return Ok(if verification.problems.is_empty() { Exit::Done } else { Exit::SomeFailed });
@@ -125,7 +125,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn st
     let list = options.withdrawn.as_ref().map(|path| path.to_string_lossy().into_owned());
     let list = settings.found(list, WITHDRAWN).map(|setting| (WITHDRAWN.to_owned(), setting));
     called.settings.extend(list);
-    tell(&called);
+    tell_settings(&called);
     let withdrawn = withdrawn(options.withdrawn.as_deref(), &settings)?;
     // Letting go of what was loaded brings nobody back.
     if !options.status && !options.discard && !withdrawn.is_told() {

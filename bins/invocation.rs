@@ -1,5 +1,6 @@
 //! How a command was called, for the store's manifest and the head of the log.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -67,14 +68,25 @@ fn without_labels(arguments: impl Iterator<Item = impl AsRef<str>>) -> Vec<Strin
 }
 
 /// Tells the log what was called: who reads it a year later has nothing else.
-pub(crate) fn tell(invocation: &Invocation) {
-    let Invocation { command, arguments, settings, .. } = invocation;
+pub(crate) fn tell_call(Invocation { command, arguments, .. }: &Invocation) {
+    let arguments: Vec<Cow<'_, str>> = arguments.iter().map(|argument| shown(argument)).collect();
     tracing::info!(target: FOR_THE_LOG, "{command} {} {}", env!("CARGO_PKG_VERSION"), arguments.join(" "));
-    for (name, Setting { value, origin }) in settings {
-        tracing::info!(target: FOR_THE_LOG, "{name}={value} ({origin})");
+}
+
+/// Tells the log which settings count, and where this is.
+pub(crate) fn tell_settings(invocation: &Invocation) {
+    for (name, Setting { value, origin }) in &invocation.settings {
+        tracing::info!(target: FOR_THE_LOG, "{name}={} ({})", shown(value), shown(origin));
     }
     let host = na_cache::HolderName::of_this_process();
     tracing::info!(target: FOR_THE_LOG, "process {host}");
+}
+
+/// A text on one line, in quotes if it would not be one word.
+fn shown(text: &str) -> Cow<'_, str> {
+    let is_word = !text.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'\\".contains(c));
+    if is_word { text.into() } else { format!("{text:?}").into() }
 }
 
 #[cfg(test)]
@@ -89,6 +101,7 @@ mod tests {
             "--participant-label … --prune x"
         );
         assert_eq!(told(&["--session-label=1", "2", "-j", "4"]), "--session-label … -j 4");
+        assert_eq!([shown("a/b"), shown("mean, std"), shown("x\ny")], ["a/b", "\"mean, std\"", "\"x\\ny\""]);
         assert_eq!(told(&["--sessions", "list.csv"]), "--sessions list.csv");
     }
 }

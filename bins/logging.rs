@@ -23,6 +23,9 @@ const OWN: [&str; 5] = ["neuroalign", "na_pipeline", "na_store", "na_cache", "na
 /// Target of messages that only the log file and `--verbose` show.
 pub(crate) const FOR_THE_LOG: &str = "neuroalign::for_the_log";
 
+/// Target of the message with which a command ends: stderr has it anyway.
+pub(crate) const ONLY_IN_THE_LOG: &str = "neuroalign::only_in_the_log";
+
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the log file {} cannot be written: {source}; name another file, or a folder, with --log-file, or leave it out",
@@ -149,7 +152,9 @@ fn own(level: LevelFilter) -> Targets {
 
 /// Messages for stderr: the program's own. What is beyond the first comes with `--verbose` alone.
 fn shown(verbose: bool, level: LevelFilter) -> Targets {
-    own(level).with_target(FOR_THE_LOG, if verbose { level } else { LevelFilter::OFF })
+    own(level)
+        .with_target(FOR_THE_LOG, if verbose { level } else { LevelFilter::OFF })
+        .with_target(ONLY_IN_THE_LOG, LevelFilter::OFF)
 }
 
 struct AboveBars(MultiProgress);

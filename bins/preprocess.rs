@@ -8,7 +8,7 @@ use na_model::{Invocation, UnitStatus};
 use na_pipeline::{Config, RunReport, dry_run, run, withdraw, would_withdraw};
 
 use crate::exit::{Exit, complain, print, usage};
-use crate::invocation::{invocation, settings_used, tell};
+use crate::invocation::{invocation, settings_used, tell_call, tell_settings};
 use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
@@ -52,9 +52,10 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn st
         &bars,
         options.log_file.as_deref(),
     )?;
+    tell_call(&called);
     let settings = Settings::read(options.env_file.as_deref())?;
     called.settings = settings_used(options, &settings);
-    tell(&called);
+    tell_settings(&called);
     if options.prefix.is_some() {
         tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
     }

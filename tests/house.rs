@@ -20,8 +20,8 @@ const PLANS: [Plan; 4] = [
             &["metric", "source_root", "table"],
             &["feature", "measurement_unit", "source_file"],
             &["named", "removals", "table_kind"],
-            &["invocation", "named_in_cells", "wide_metrics"],
-            &["settings"],
+            &["named_in_calls", "named_in_cells", "wide_metrics"],
+            &["invocation", "settings"],
         ],
     },
     Plan {

@@ -24,11 +24,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Leaves arguments and settings untold that name somebody who withdrew.
+    /// Leaves arguments and settings untold that may name somebody who withdrew.
     pub fn leave_untold(&mut self, names: &Names) {
         let given = self.settings.values_mut().flat_map(|setting| [&mut setting.value, &mut setting.origin]);
         let told = self.arguments.iter_mut().chain(given);
-        told.filter(|text| names.are_in(text)).for_each(|text| UNTOLD.clone_into(text));
+        told.filter(|text| names.may_be_in_call(text)).for_each(|text| UNTOLD.clone_into(text));
     }
 }
 

@@ -30,6 +30,7 @@ mod measurement_unit;
 mod metric;
 mod missing;
 mod named;
+mod named_in_calls;
 mod named_in_cells;
 mod number;
 mod read_at;

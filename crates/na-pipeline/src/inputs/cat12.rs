@@ -14,7 +14,7 @@ use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
 use crate::inputs::meant_root::{has_name, has_session};
-use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header};
+use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header, is_table_name};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
 use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
@@ -107,7 +107,7 @@ impl Input for Cat12 {
 /// Whether a folder looks like a root of tables.
 fn has_tables(root: &Path) -> bool {
     has_session(root, |session| {
-        has_name(&session.join(ANAT), |name| name.starts_with(ATLAS_PREFIX) || name.ends_with("_parc.tsv"))
+        has_name(&session.join(ANAT), |name| name.starts_with(ATLAS_PREFIX) || is_table_name(name))
     })
 }
 

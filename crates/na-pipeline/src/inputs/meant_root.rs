@@ -1,7 +1,8 @@
 //! The folder that a setting was meant to name: roots go wrong by a level too many or too few, or are exchanged.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, path};
+use std::time::{Duration, Instant};
 
 use crate::files::session_folders::folders_in;
 use crate::identifiers::name_match::IdKind;
@@ -12,8 +13,11 @@ const LEVELS_ABOVE: usize = 4;
 /// Folders that are looked into: a home has thousands, and each may be on another machine.
 const MOST_FOLDERS: usize = 300;
 
+/// How long it is looked: somebody waits for the load.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Subjects of a folder that are looked at.
-const SUBJECTS: usize = 20;
+const SUBJECTS: usize = 100;
 
 /// A question after the note that nothing is where a setting points to: `; is X meant?`. Empty if there is no such root near it.
 pub(super) fn question(named: &Path, is_root: impl Fn(&Path) -> bool) -> String {
@@ -21,15 +25,17 @@ pub(super) fn question(named: &Path, is_root: impl Fn(&Path) -> bool) -> String 
     meant.map(|meant| format!("; is {} meant?", meant.display())).unwrap_or_default()
 }
 
-/// A root that the named folder lies in; else one up to two levels below it; else one beside it.
+/// A root that the named folder lies in; else one up to two levels below it; else one beside it. `None` also if it takes too long.
 fn meant(named: &Path, is_root: impl Fn(&Path) -> bool) -> Option<PathBuf> {
-    let absolute = path::absolute(named).ok()?;
-    if let Some(above) = absolute.ancestors().skip(1).take(LEVELS_ABOVE).find(|folder| is_root(folder)) {
+    let until = Instant::now() + PATIENCE;
+    let is_root = |folder: &Path| Instant::now() < until && is_root(folder);
+    let real = fs::canonicalize(named).ok()?;
+    if let Some(above) = real.ancestors().skip(1).take(LEVELS_ABOVE).find(|folder| is_root(folder)) {
         return Some(above.to_owned());
     }
     let mut left = MOST_FOLDERS;
     let below = below(named, &mut left, &is_root);
-    below.or_else(|| self::below(absolute.parent()?, &mut left, &is_root))
+    below.or_else(|| self::below(real.parent()?, &mut left, &is_root))
 }
 
 /// A root up to two levels below a folder, the nearest first.
@@ -41,14 +47,18 @@ fn below(folder: &Path, left: &mut usize, is_root: &impl Fn(&Path) -> bool) -> O
     })
 }
 
-/// The folders in a folder, by name, but subjects and what is hidden. None once enough was looked at.
+/// Folders and links in a folder, by name, but subjects and what is hidden. None once enough was looked at.
 fn folders(folder: &Path, left: &mut usize) -> Vec<PathBuf> {
-    let is_of_interest =
-        |name: &String| !name.starts_with('.') && !name.starts_with(IdKind::Subject.prefix());
-    let names = if *left == 0 { Vec::new() } else { folders_in(folder, "").unwrap_or_default().names };
-    let names: Vec<String> = names.into_iter().filter(is_of_interest).take(*left).collect();
-    *left = left.saturating_sub(names.len() + 1);
-    names.into_iter().map(|name| folder.join(name)).collect()
+    let is_of_interest = |name: &str| !name.starts_with('.') && !name.starts_with(IdKind::Subject.prefix());
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        !is_file && entry.file_name().to_str().is_some_and(is_of_interest)
+    });
+    let mut folders: Vec<PathBuf> = folders.take(*left).map(|entry| entry.path()).collect();
+    folders.sort_unstable();
+    *left = left.saturating_sub(folders.len() + 1);
+    folders
 }
 
 /// Whether a session of the first subjects in a folder is as asked.
@@ -92,7 +102,8 @@ mod tests {
             ("deep/er", Some("deep/er/still/root")),
             ("deep", None),
         ] {
-            assert_eq!(meant(&at(named), is_root), expected.map(at), "{named}");
+            let real = |path: PathBuf| fs::canonicalize(path).unwrap();
+            assert_eq!(meant(&at(named), is_root).map(real), expected.map(at).map(real), "{named}");
         }
     }
 }

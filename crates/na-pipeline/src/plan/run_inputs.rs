@@ -48,9 +48,8 @@ impl RunInputs {
         list
     }
 
-    /// Tells the notes of the roots and the list.
-    pub(crate) fn tell_notes(&self, list: &SessionList, observer: &dyn Observer) {
-        let notes = self.listed.roots.notes.iter().chain(&list.notes);
-        notes.for_each(|note| observer.event(Event::Note(note.clone())));
+    /// Tells the notes of the roots: why nothing was found may be among them.
+    pub(crate) fn tell_roots(&self, observer: &dyn Observer) {
+        self.listed.roots.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
     }
 }

@@ -30,6 +30,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     check_list(config)?;
     let store = open_store(config, observer)?;
     let inputs = RunInputs::read(config)?;
+    inputs.tell_roots(observer);
     let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
     let mut begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
     let base = Base::of(config, begun.as_ref());
@@ -69,7 +70,7 @@ fn report(
         let metrics: WideMetrics = config.wide_metrics.clone().unwrap_or_default();
         check_tables(&start.inputs.listed, store, &metrics)?;
     }
-    start.inputs.tell_notes(&plan.list, start.observer);
+    plan.list.tell(start.observer);
     plan.units.tell(start.observer);
     let mut removals = pruned(config, &start.inputs.listed, &plan.list, &plan.units)?;
     plan.units.add_evictions(&mut removals, |_| false);

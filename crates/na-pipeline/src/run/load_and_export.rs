@@ -17,7 +17,7 @@ use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
-use crate::plan::earlier_settings::moved_root;
+use crate::plan::earlier_settings::{absolute, moved_root};
 use crate::plan::fresh_load::Base;
 use crate::plan::let_go::{LetGo, LoadedParts};
 use crate::plan::removals::{check_share, leave_listing, pruned};
@@ -47,7 +47,7 @@ struct Replacement {
 impl LockedRun<'_> {
     pub(super) fn load_and_export(&self) -> Result<RunReport, PipelineError> {
         let Self { config, plan, .. } = *self;
-        self.inputs.tell_notes(&plan.list, self.observer);
+        plan.list.tell(self.observer);
         plan.units.tell(self.observer);
         let removals = pruned(config, &self.inputs.listed, &plan.list, &plan.units)?;
         check_share(config, &plan.units, &removals)?;
@@ -71,13 +71,11 @@ impl LockedRun<'_> {
         }
         let removals = self.with_evictions(removals, &loaded);
         let report = RunReport::of(plan, loaded);
-        let mut run = config.invocation.clone();
-        run.iter_mut().for_each(|invocation| invocation.leave_untold(&plan.names));
         let request = ExportRequest {
             outcomes,
             keep_cache: config.keep_cache,
             removals: removals.clone(),
-            run: run.map(|invocation| RunEntry { invocation, counts: Some(report.counts()) }),
+            run: self.entry(&report),
             ..ExportRequest::new(record)
         };
         match na_store::export(self.lock, self.store, cache, &request, &ExportEvents(self.observer)) {
@@ -88,6 +86,16 @@ impl LockedRun<'_> {
             Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..report }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How the run was called and what it did, for the manifest.
+    fn entry(&self, report: &RunReport) -> Option<RunEntry> {
+        let mut invocation = self.config.invocation.clone()?;
+        let names = &self.plan.names;
+        invocation.leave_untold(names);
+        let roots = self.inputs.listed.settings().map(|(setting, path)| (setting, absolute(&path)));
+        let roots = roots.filter(|(_, path)| !names.may_be_in_call(&path.to_string_lossy()));
+        Some(RunEntry { invocation, roots: roots.collect(), counts: Some(report.counts()) })
     }
 
     /// Whether an export would change nothing, of a run that has nothing to load.

@@ -32,6 +32,7 @@ use crate::run::steps::{ExportEvents, in_pool, open_store};
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
     let inputs = RunInputs::read(config)?;
+    inputs.tell_roots(observer);
     let mut plan = None;
     if config.force || !config.output.exists() {
         // If nothing is found, no store is made, and none is touched.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use na_model::{Listing, Session};
 
+use crate::event::{Event, Observer};
+
 /// Identifiers as a list or a folder writes them, without BIDS' prefixes and what nobody sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenIds {
@@ -38,6 +40,11 @@ pub(crate) struct SessionList {
 }
 
 impl SessionList {
+    /// Tells the notes.
+    pub(crate) fn tell(&self, observer: &dyn Observer) {
+        self.notes.iter().for_each(|note| observer.event(Event::Note(note.clone())));
+    }
+
     /// All who have a claim on folders.
     pub(crate) fn claimants(&self) -> impl Iterator<Item = (&Session, &WrittenIds)> {
         let listed = self.listing.rows.iter().map(|row| &row.session).zip(&self.as_written);

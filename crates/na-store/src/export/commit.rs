@@ -60,7 +60,7 @@ pub(crate) fn commit(
     to.changes.publish()?;
     let mut manifest = manifest(to, holdings.manifest.as_deref(), new)?;
     let (before, run) = (store.written_manifest().map(AsRef::as_ref), request.run.as_ref());
-    add_run(&mut manifest, before, run, &request.record.roots, &request.names);
+    add_run(&mut manifest, before, run, &request.names);
     write_manifest(to.output, to.changes, &manifest)?;
     to.changes.sync()?;
     delete_obsolete(to, store, &manifest)?;

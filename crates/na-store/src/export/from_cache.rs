@@ -77,8 +77,11 @@ pub fn export_cache(
     if record.fresh {
         return Err(StoreError::FreshLoad { output: output.to_owned() });
     }
+    let run = how.invocation.clone().map(|invocation| {
+        let roots = record.roots.clone();
+        RunEntry { invocation, roots, counts: None }
+    });
     let request = ExportRequest::of_cache(&store, &cache, record)?;
-    let run = how.invocation.clone().map(|invocation| RunEntry { invocation, counts: None });
     let request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
     let mut report = export(&lock, &store, cache, &request, observer)?;
     report.notes.extend(lost);

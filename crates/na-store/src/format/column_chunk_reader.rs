@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, StringBuilder};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType};
-use parquet::basic::Type;
+use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
@@ -18,12 +18,19 @@ use crate::format::file_window::FileWindow;
 pub(crate) fn can_decode(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
     let is_stored_so = match data_type {
         DataType::Float64 => chunk.column_type() == Type::DOUBLE,
-        DataType::Int64 => chunk.column_type() == Type::INT64,
+        DataType::Int64 => chunk.column_type() == Type::INT64 && !is_unsigned(chunk),
         DataType::Boolean => chunk.column_type() == Type::BOOLEAN,
         DataType::Utf8 => chunk.column_type() == Type::BYTE_ARRAY,
         _ => false,
     };
     is_stored_so && chunk.column_descr().max_def_level() == 1 && chunk.column_descr().max_rep_level() == 0
+}
+
+/// Whether a column's integers may be larger than an `i64`.
+fn is_unsigned(chunk: &ColumnChunkMetaData) -> bool {
+    let column = chunk.column_descr();
+    let is_logically = matches!(column.logical_type_ref(), Some(LogicalType::Integer(of)) if !of.is_signed);
+    is_logically || column.converted_type() == ConvertedType::UINT_64
 }
 
 /// Decodes a nullable column of `rows` values. `has_hash` says whether its file has a hash of it.

@@ -17,7 +17,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::byte_stream_split::{all_valid, levels_of_bits};
 use crate::format::file_window::FileWindow;
-use crate::format::page_compression::decompress_sized;
+use crate::format::page_compression::decompress;
 
 /// The only page of a column chunk of doubles.
 pub(crate) struct DoublesPage {
@@ -36,6 +36,7 @@ impl DoublesPage {
         chunk.column_type() == Type::DOUBLE
             && matches!(chunk.compression(), Codec::ZSTD(_))
             && (column.max_def_level(), column.max_rep_level()) == (1, 0)
+            && chunk.encodings().any(|encoding| encoding == Encoding::BYTE_STREAM_SPLIT)
     }
 
     /// The page of a chunk of so many rows. `None` if the chunk is stored in another way than the store's own.
@@ -57,7 +58,9 @@ impl DoublesPage {
         if usize::try_from(num_values) != Ok(rows) || pages.get_next_page()?.is_some() {
             return Ok(None);
         }
-        Ok(decompress_sized(&buf)?.and_then(|page| Self::with_levels_of(page, rows)))
+        // What this cannot decompress, Parquet's reader may, or it says what is wrong.
+        let page = decompress(&buf).ok();
+        Ok(page.and_then(|page| Self::with_levels_of(page, rows)))
     }
 
     fn with_levels_of(page: Bytes, rows: usize) -> Option<Self> {

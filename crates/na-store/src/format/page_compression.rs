@@ -118,18 +118,12 @@ fn with_compressor<T>(
 
 /// Decompresses a page of zstd.
 pub(crate) fn decompress(page: &[u8]) -> Result<Bytes> {
-    let says_no_size = || ParquetError::General("a page does not say its size".to_owned());
-    decompress_sized(page)?.ok_or_else(says_no_size)
-}
-
-/// The same. `None` if the page does not say its size, or says a wrong one.
-pub(crate) fn decompress_sized(page: &[u8]) -> Result<Option<Bytes>> {
     let size = get_frame_content_size(page).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= LARGEST_PAGE);
-    let Some(size) = size else { return Ok(None) };
+    let size = size.ok_or_else(|| ParquetError::General("a page does not say its size".to_owned()))?;
     let decompressed = DECOMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(decompressor) => decompressor.decompress(page, size),
         None => slot.insert(Decompressor::new()?).decompress(page, size),
     });
-    Ok(Some(decompressed?.into()))
+    Ok(decompressed?.into())
 }

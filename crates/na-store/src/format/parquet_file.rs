@@ -120,6 +120,12 @@ impl ParquetFile {
         self.metadata.file_metadata().schema_descr().columns().iter().map(|column| column.name())
     }
 
+    /// Whether each column has one chunk in a row group, at its own index. Another program may nest columns.
+    pub(super) fn has_flat_columns(&self) -> bool {
+        let stored = self.metadata.file_metadata().schema_descr();
+        stored.num_columns() == stored.root_schema().get_fields().len()
+    }
+
     pub(crate) fn n_rows(&self) -> u64 {
         self.n_rows
     }
@@ -245,7 +251,7 @@ impl ParquetFile {
     /// The doubles of a column of a row group. `None` if they are stored in another way than the store's own.
     pub(super) fn doubles(&self, row_group: usize, column: usize) -> Result<Option<DoublesPage>, StoreError> {
         let chunk = self.chunk_entry(row_group, column)?;
-        if !DoublesPage::may_be_of(chunk) {
+        if !self.has_flat_columns() || !DoublesPage::may_be_of(chunk) {
             return Ok(None);
         }
         let window = Arc::new(self.window(&[chunk])?);

@@ -175,7 +175,7 @@ impl ParquetReader {
         let chunks: Option<Vec<&ColumnChunkMetaData>> = chunks.collect();
         let chunks = chunks.filter(|chunks| {
             let mut columns = chunks.iter().zip(schema.fields());
-            columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
+            self.file.has_flat_columns() && columns.all(|(chunk, field)| can_decode(chunk, field.data_type()))
         });
         let (Some(group), Some(chunks)) = (group, chunks) else {
             return self.read_columns(self.schema.fields(), row_group, indices);

@@ -13,7 +13,7 @@ use crate::format::fields::unit_of;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::producer_versions::recorded_producers;
-use crate::read::feature_lookup::FeatureLocation;
+use crate::read::feature_lookup::{FeatureLocation, Opened};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::tables::features::{FeatureKind, table_of};
@@ -112,15 +112,15 @@ impl Snapshot {
 
     pub(crate) fn feature_info(&self, name: &str) -> Result<FeatureInfo, StoreError> {
         let found = self.find_feature(name)?;
-        let facts = match &found {
-            FeatureLocation::File(file) => exported_facts(&file.entry, &self.feature_file(file)?)?,
-            FeatureLocation::Tiv => {
+        let facts = match self.opened(&found)? {
+            Opened::File(entry, file) => exported_facts(&entry, &file)?,
+            Opened::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
                 self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?
             }
-            FeatureLocation::Computed(table, feature) => {
-                let unit = self.kinds().get(table).and_then(|kind| kind.unit_of(&feature.metric));
-                self.computed_facts(&found, feature.kind.clone(), unit, self.producers(table)?)?
+            Opened::Computed(table, feature) => {
+                let unit = self.kinds().get(&table).and_then(|kind| kind.unit_of(&feature.metric));
+                self.computed_facts(&found, feature.kind, unit, self.producers(&table)?)?
             }
         };
         let (kind, path) = (facts.kind, facts.file.as_deref().unwrap_or(self.output()));

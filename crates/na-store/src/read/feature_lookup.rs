@@ -6,7 +6,6 @@ use na_model::{FeatureName, Modality, TableName, WideFeature, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
-use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
@@ -21,18 +20,25 @@ use crate::tables::paths::MANIFEST_FILE;
 pub(crate) enum FeatureLocation {
     /// Total intracranial volume.
     Tiv,
-    /// Its file.
+    /// Its file, if that is of its table as it is.
     File(FeatureFile),
     /// A long table.
     Computed(TableName, PlannedFeature),
 }
 
-/// The file of a feature, by its entry in the manifest.
+/// The file of a feature, and the table that it is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct FeatureFile {
-    pub(crate) entry: WideFeature,
-    /// The state of the long table that it is made from. `None` if nobody replaces it meanwhile.
-    of_state: Option<String>,
+    entry: WideFeature,
+    table: TableName,
+}
+
+/// Where a feature is read from now.
+pub(crate) enum Opened {
+    Tiv,
+    /// The file of this entry.
+    File(WideFeature, ParquetReader),
+    Computed(TableName, PlannedFeature),
 }
 
 impl Snapshot {
@@ -68,36 +74,54 @@ impl Snapshot {
             return Ok(FeatureLocation::Tiv);
         }
         let entry = self.manifest.wide_features.get(name).and_then(|entry| Some((entry, table_of(entry)?)));
-        let unchecked = entry.as_ref().filter(|_| self.is_parquet_alone()).map(|(entry, _)| *entry);
-        let unchecked = unchecked.map(|entry| FeatureFile { entry: entry.clone(), of_state: None });
-        if !self.store.version().has_cache()
-            && let Some(file) = unchecked
+        if let Some((entry, table)) = entry
+            && !self.is_family_touched(&table)
         {
-            return Ok(FeatureLocation::File(file));
+            return Ok(FeatureLocation::File(FeatureFile { entry: entry.clone(), table }));
         }
+        let unknown = || -> StoreError {
+            match self.feature_names(None) {
+                Ok(names) => unknown("feature", name, self.output(), names.iter().map(String::as_str)),
+                Err(error) => error,
+            }
+        };
+        self.computed_location(name)?.ok_or_else(unknown)
+    }
+
+    /// Opens the file of a feature, if it has one that is of its table as it is.
+    pub(crate) fn opened(&self, found: &FeatureLocation) -> Result<Opened, StoreError> {
+        match found {
+            FeatureLocation::Tiv => Ok(Opened::Tiv),
+            FeatureLocation::Computed(table, feature) => Ok(Opened::Computed(table.clone(), feature.clone())),
+            FeatureLocation::File(file) => {
+                if let Some(opened) = self.feature_file(file)? {
+                    return Ok(Opened::File(file.entry.clone(), opened));
+                }
+                match self.computed_location(&file.entry.name)? {
+                    Some(FeatureLocation::Computed(table, feature)) => Ok(Opened::Computed(table, feature)),
+                    _ => Err(StoreError::damaged(
+                        &self.path_of(&file.entry)?,
+                        "it is of another state of its table",
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Where a feature is computed from. `None` if no table gives it.
+    fn computed_location(&self, name: &str) -> Result<Option<FeatureLocation>, StoreError> {
         let kinds = self.kinds();
         let families = families(kinds.iter().map(|(table, kind)| (table.clone(), &**kind)));
-        if let Some((entry, table)) = entry
-            && let Some(family) = families.iter().find(|family| family.contains(&table))
-            && let Some(state) = self.state_of_current_file(&table, family, entry)?
-        {
-            let file = FeatureFile { entry: entry.clone(), of_state: Some(state) };
-            return Ok(FeatureLocation::File(file));
-        }
         for metrics in [self.wide_metrics(), WideMetrics::All] {
             let gives = |table: &TableName| kinds.get(table).is_some_and(|kind| may_give(kind, name));
             for family in families.iter().filter(|family| family.iter().any(gives)) {
                 let mut planned = self.planned(family, &metrics)?.into_iter();
                 if let Some((table, feature)) = planned.find(|(_, feature)| feature.name.as_str() == name) {
-                    return Ok(FeatureLocation::Computed(table, feature));
+                    return Ok(Some(FeatureLocation::Computed(table, feature)));
                 }
             }
         }
-        // A name that another program gave.
-        if let Some(file) = unchecked {
-            return Ok(FeatureLocation::File(file));
-        }
-        Err(unknown("feature", name, self.output(), self.feature_names(None)?.iter().map(String::as_str)))
+        Ok(None)
     }
 
     /// The features of a family's tables, as an export would name them now.
@@ -127,22 +151,14 @@ impl Snapshot {
         exported.is_some_and(|exported| exported == self.wide_metrics())
     }
 
-    /// While there is a cache, an export may be running: a feature's file is then as new as that of its long table only
-    /// if it records the same state, which is returned. Another table's features may also need its name by then.
-    fn state_of_current_file(
-        &self,
-        table: &TableName,
-        family: &[TableName],
-        entry: &WideFeature,
-    ) -> Result<Option<String>, StoreError> {
-        if self.is_any_touched(family) {
-            return Ok(None);
+    /// Whether the cache changes a table, or one whose features may need the names of its own.
+    fn is_family_touched(&self, table: &TableName) -> bool {
+        if self.is_parquet_alone() {
+            return false;
         }
-        let (Some(long), Some(wide)) = (self.file(table)?, ParquetFile::open(&self.path_of(entry)?)?) else {
-            return Ok(None);
-        };
-        let state = long.key_value(keys::STATE).filter(|_| is_up_to_date(&wide, long.file()));
-        Ok(state.map(str::to_owned))
+        let families = families(self.kinds().iter().map(|(table, kind)| (table.clone(), &**kind)));
+        // A table that is gone gives no feature.
+        families.iter().find(|family| family.contains(table)).is_none_or(|family| self.is_any_touched(family))
     }
 
     fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
@@ -156,21 +172,22 @@ impl Snapshot {
         ))
     }
 
-    /// Opens the file of a feature.
-    ///
-    /// # Errors
-    /// [`StoreError::Changing`] if an export has replaced it since it was found: it is renamed before its long table is.
-    pub(crate) fn feature_file(
+    /// Opens the file of a feature. `None` if it is of another state of its table, from which the feature is then computed: an
+    /// export renames features while their tables are still being synced, and one that was cut short may have renamed either.
+    fn feature_file(
         &self,
-        FeatureFile { entry, of_state }: &FeatureFile,
-    ) -> Result<ParquetReader, StoreError> {
+        FeatureFile { entry, table }: &FeatureFile,
+    ) -> Result<Option<ParquetReader>, StoreError> {
         let path = self.path_of(entry)?;
         let file = ParquetReader::open(&path)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
-        match of_state {
-            Some(state) if file.key_value(keys::FROM_STATE) != Some(state) => {
-                Err(StoreError::Changing { output: self.output().to_owned() })
-            }
-            _ => Ok(file),
-        }
+        let Some(long) = self.file(table)? else { return Ok(Some(file).filter(|_| self.is_parquet_alone())) };
+        let is_current = if self.cached.is_some() {
+            is_up_to_date(file.file(), long.file())
+        } else {
+            // Another program's file says nothing of states.
+            let states = file.key_value(keys::FROM_STATE).zip(long.key_value(keys::STATE));
+            states.is_none_or(|(of_file, of_table)| of_file == of_table || of_table.is_empty())
+        };
+        Ok(is_current.then_some(file))
     }
 }

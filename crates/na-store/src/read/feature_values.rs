@@ -12,9 +12,10 @@ use na_model::columns::KEY_COLUMNS;
 use rayon::prelude::*;
 
 use crate::error::StoreError;
+use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::LongMerge;
 use crate::merge::pivot::{MapPivot, feature_schema};
-use crate::read::feature_lookup::{FeatureFile, FeatureLocation};
+use crate::read::feature_lookup::{FeatureLocation, Opened};
 use crate::read::long_values::LongValues;
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
@@ -31,19 +32,19 @@ impl Snapshot {
         found: &[FeatureLocation],
         options: &ReadOptions,
     ) -> Result<Vec<RecordBatch>, StoreError> {
-        let mut by_table: BTreeMap<&TableName, Vec<(usize, &PlannedFeature)>> = BTreeMap::new();
+        let mut by_table: BTreeMap<TableName, Vec<(usize, PlannedFeature)>> = BTreeMap::new();
         let mut batches: Vec<(usize, RecordBatch)> = Vec::new();
         for (index, found) in found.iter().enumerate() {
-            match found {
-                FeatureLocation::Tiv => batches.push((index, self.tiv_feature(options)?)),
-                FeatureLocation::File(file) => batches.push((index, self.exported(file, options)?)),
-                FeatureLocation::Computed(table, feature) => {
-                    by_table.entry(table).or_default().push((index, feature));
-                }
+            match self.opened(found)? {
+                Opened::Tiv => batches.push((index, self.tiv_feature(options)?)),
+                Opened::File(_, file) => batches.push((index, self.exported(&file, options)?)),
+                Opened::Computed(table, feature) => by_table.entry(table).or_default().push((index, feature)),
             }
         }
         for (table, features) in by_table {
-            batches.extend(self.computed(table, &features, options)?);
+            let features: Vec<(usize, &PlannedFeature)> =
+                features.iter().map(|(index, feature)| (*index, feature)).collect();
+            batches.extend(self.computed(&table, &features, options)?);
         }
         batches.sort_unstable_by_key(|(index, _)| *index);
         Ok(batches.into_iter().map(|(_, batch)| batch).collect())
@@ -55,8 +56,7 @@ impl Snapshot {
         volumes.batch(&[]).map_err(StoreError::arrow(&self.output().join(TIV_FILE)))
     }
 
-    fn exported(&self, file: &FeatureFile, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
-        let file = self.feature_file(file)?;
+    fn exported(&self, file: &ParquetReader, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
         let names: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
         let regions = names.get(KEY_COLUMNS.len()..);
         let regions = regions.ok_or_else(|| StoreError::damaged(file.path(), "no key columns"))?;

@@ -53,9 +53,7 @@ pub(crate) struct Cached {
     pub(crate) forms: Vec<TableForm>,
     parts: SealedParts,
     replaced: Replaced,
-    /// Whether a commit has begun that takes something out of the store.
-    has_begun: bool,
-    /// What that commit takes out.
+    /// What a commit that has begun takes out of the store.
     removals: Removals,
 }
 
@@ -65,7 +63,7 @@ impl Snapshot {
             return Err(StoreError::NoFolder { output: output.to_owned() });
         }
         let store = ExistingStore::open(output)?;
-        let mut cached = match origin {
+        let cached = match origin {
             Origin::Parquet => None,
             Origin::Cache => Cached::read(&store, false)?,
             Origin::Newest => match Cached::read(&store, true) {
@@ -76,13 +74,8 @@ impl Snapshot {
                 cached => cached?,
             },
         };
-        let mut exported = origin != Origin::Cache;
-        // A fresh load is the store as soon as its commit has begun, and nothing before.
-        if cached.as_ref().is_some_and(|cached| cached.record.fresh) {
-            let has_begun = cached.as_ref().is_some_and(|cached| cached.has_begun);
-            exported = exported && !has_begun;
-            cached = cached.filter(|_| has_begun);
-        }
+        let is_replaced = cached.as_ref().is_some_and(|cached| cached.record.fresh);
+        let exported = origin != Origin::Cache && !is_replaced;
         let manifest = store.manifest()?;
         let in_parquet = match exported {
             true => store.long_tables()?.iter().cloned().collect(),
@@ -265,13 +258,16 @@ impl Snapshot {
 }
 
 impl Cached {
-    /// Reads what it holds. With exported files, only what is newer than theirs counts.
+    /// Reads what it holds. With exported files, only what is newer than theirs counts. A fresh load is the store as soon as its commit
+    /// has begun, and nothing before.
     fn read(store: &ExistingStore, with_exported: bool) -> Result<Option<Self>, StoreError> {
         let output = store.output();
         let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
         let record = run_record(&cache, store, None)?;
         let commit = cache.commit_begun()?;
-        let has_begun = commit.is_some();
+        if record.fresh && commit.is_none() {
+            return Ok(None);
+        }
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
         let exported = Some(store).filter(|_| with_exported && !record.fresh);
@@ -284,7 +280,7 @@ impl Cached {
         let units: Vec<Arc<CachedUnit>> = units.into_iter().map(Arc::new).collect();
         let forms = cache.table_forms(units.iter().map(AsRef::as_ref))?;
         let replaced = Replaced::of(&units, |info| !parts.is_exported(info), &removals);
-        Ok(Some(Self { cache, record, units, forms, parts, replaced, has_begun, removals }))
+        Ok(Some(Self { cache, record, units, forms, parts, replaced, removals }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use na_cache::HolderName;
-use na_model::{Invocation, Manifest, Names, SourceRoot};
+use na_model::{Invocation, Manifest, Names, SourceRoot, UNTOLD};
 use serde_json::{Value, json};
 
 use crate::format::key_value_metadata as keys;
@@ -21,6 +21,8 @@ const MOST: usize = 20;
 pub struct RunEntry {
     /// How it was called.
     pub invocation: Invocation,
+    /// The folders that it read from.
+    pub roots: BTreeMap<SourceRoot, PathBuf>,
     /// What became of units. `None` of a run that only exports.
     pub counts: Option<RunCounts>,
 }
@@ -37,7 +39,7 @@ pub struct RunCounts {
 
 impl RunEntry {
     /// The entry of a run that ends now.
-    fn value(&self, roots: &BTreeMap<SourceRoot, PathBuf>) -> Value {
+    fn value(&self) -> Value {
         let Invocation { started, command, arguments, settings } = &self.invocation;
         let seconds = started.elapsed().as_ref().map_or(0.0, Duration::as_secs_f64);
         json!({
@@ -47,46 +49,54 @@ impl RunEntry {
             "version": keys::PROGRAM_VERSION,
             "arguments": arguments,
             "settings": settings,
-            "roots": roots,
+            "roots": self.roots,
             "host": HolderName::of_this_process().host,
             "units": self.counts,
         })
     }
 }
 
-/// Puts the runs of the manifest before and a new one into a manifest, without those that name somebody who withdrew. A load that
+/// Puts the runs of the manifest before and a new one into a manifest. What may name somebody who withdrew is untold. A load that
 /// begins anew is told after the others, too.
 pub(crate) fn add_run(
     manifest: &mut Manifest,
     before: Option<&Manifest>,
     run: Option<&RunEntry>,
-    roots: &BTreeMap<SourceRoot, PathBuf>,
     names: &Names,
 ) {
     let before = before.and_then(|before| before.extra.get(RUNS)).and_then(Value::as_array);
     let mut runs = before.cloned().unwrap_or_default();
-    runs.extend(run.map(|run| run.value(roots)));
-    runs.retain(|run| !names_somebody(run, names));
+    runs.extend(run.map(RunEntry::value));
     runs.drain(..runs.len().saturating_sub(MOST));
+    runs.iter_mut()
+        .flat_map(texts)
+        .filter(|text| names.may_be_in_call(text))
+        .for_each(|text| UNTOLD.clone_into(text));
     manifest.extra.remove(RUNS);
     if !runs.is_empty() {
         manifest.extra.insert(RUNS.to_owned(), Value::Array(runs));
     }
 }
 
-/// Whether a manifest tells of a run that names somebody who withdrew.
+/// Whether a manifest tells of a run what may name somebody who withdrew.
 pub(crate) fn have_names(manifest: &Manifest, names: &Names) -> bool {
-    manifest.extra.get(RUNS).is_some_and(|runs| names_somebody(runs, names))
+    let mut runs = manifest.extra.get(RUNS).and_then(Value::as_array).cloned().unwrap_or_default();
+    runs.iter_mut().flat_map(texts).any(|text| names.may_be_in_call(text))
 }
 
-fn names_somebody(value: &Value, names: &Names) -> bool {
+/// The texts that a user chose: of arguments, settings and roots.
+fn texts(run: &mut Value) -> Vec<&mut String> {
+    let keys = run.as_object_mut().into_iter().flatten();
+    let chosen = keys.filter(|(key, _)| ["arguments", "settings", "roots"].contains(&key.as_str()));
+    chosen.flat_map(|(_, value)| texts_below(value)).collect()
+}
+
+fn texts_below(value: &mut Value) -> Vec<&mut String> {
     match value {
-        Value::String(text) => names.are_in(text),
-        Value::Array(values) => values.iter().any(|value| names_somebody(value, names)),
-        Value::Object(values) => {
-            values.iter().any(|(key, value)| names.are_in(key) || names_somebody(value, names))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter_mut().flat_map(texts_below).collect(),
+        Value::Object(values) => values.iter_mut().flat_map(|(_, value)| texts_below(value)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
 
@@ -104,6 +114,7 @@ mod tests {
         let arguments = vec![argument.to_owned()];
         RunEntry {
             invocation: Invocation { started: SystemTime::now(), command, arguments, settings },
+            roots: BTreeMap::new(),
             counts: Some(RunCounts { loaded: 1, skipped: 2, missing: 3, failed: 4 }),
         }
     }
@@ -114,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_runs_stay_but_none_that_names_somebody_who_withdrew() {
+    fn the_last_runs_stay_and_name_nobody_who_withdrew() {
         let mut manifest = ManifestContent::default().into_manifest(None).unwrap();
         let mut add = |run: Option<&RunEntry>, names: &Names| {
             let before = manifest.clone();
-            add_run(&mut manifest, Some(&before), run, &BTreeMap::new(), names);
+            add_run(&mut manifest, Some(&before), run, names);
             manifest.clone()
         };
         for n in 0..30 {
@@ -131,7 +142,7 @@ mod tests {
         let names = Names::of([&withdrew], []);
         assert!(have_names(&all, &names));
         let left = add(None, &names);
-        assert_eq!(arguments(&left).len(), MOST - 1);
+        assert_eq!(arguments(&left).iter().filter(|argument| **argument == UNTOLD).count(), 1);
         assert!(!have_names(&left, &names));
         assert_eq!(left.extra[RUNS][0]["units"]["failed"], 4);
     }

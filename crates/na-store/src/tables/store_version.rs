@@ -1,7 +1,7 @@
 //! The version of a store: the identities, at an instant, of its files but its features and `sessions.tsv`.
 //!
-//! An export puts features into place before their long tables, which are still being synced: whoever reads a feature while there
-//! is a cache looks at the state that it records.
+//! An export puts features into place before their long tables, which are still being synced: whoever reads a feature looks at the
+//! state that it records.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
@@ -12,8 +12,7 @@ use na_cache::Cache;
 use crate::error::StoreError;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
 
-/// The identities of a store's files at an instant. An export replaces files and never changes one, and the cache exists for as
-/// long as it runs: without one, features need not be looked at one by one.
+/// The identities of a store's files at an instant. An export replaces files and never changes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreVersion {
     files: Vec<(String, FileIdentity)>,

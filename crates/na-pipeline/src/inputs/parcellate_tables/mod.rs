@@ -27,6 +27,12 @@ pub(super) mod tests;
 /// The endings of a table's name: today's, and that of November 2025.
 const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 
+/// Whether a file may be a table by its name.
+pub(super) fn is_table_name(name: &str) -> bool {
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    ENDINGS.iter().any(|ending| plain.ends_with(ending))
+}
+
 /// The longest header that is read, bytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
@@ -111,7 +117,7 @@ fn candidates(
         let is_copy = original.is_some();
         let of_table = original.as_deref().unwrap_or(name);
         let plain = of_table.strip_suffix(".gz").unwrap_or(of_table);
-        if !ENDINGS.iter().any(|ending| plain.ends_with(ending)) {
+        if !is_table_name(plain) {
             continue;
         }
         let bids = BidsName::parse(plain);
