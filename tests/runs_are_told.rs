@@ -65,6 +65,20 @@ fn labels_are_told_by_neither_manifest_nor_log() {
     assert!(!run.to_string().contains("S9secret"), "{run}");
     let log = fs::read_to_string(cohort.path("run.log")).unwrap();
     assert!(!log.lines().next().unwrap().contains("S9secret"), "{log}");
+    assert!(
+        run["roots"].to_string().contains("parcellated/cat12"),
+        "a run of some sessions has its roots: {run}"
+    );
+}
+
+#[test]
+fn a_log_ends_with_the_error_that_ended_its_run() {
+    let cohort = Cohort::of(&[A]);
+    let ran = cohort.run(&["--qsiparc", "nowhere", "--log-file", "run.log"]).ended(1);
+    let log = fs::read_to_string(cohort.path("run.log")).unwrap();
+    let error = ran.stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
+    assert!(log.lines().last().unwrap().ends_with(error), "{log}");
+    assert_eq!(ran.stderr.matches(error).count(), 1, "stderr has it once: {}", ran.stderr);
 }
 
 #[test]

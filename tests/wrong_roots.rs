@@ -37,6 +37,21 @@ fn the_folder_that_is_meant_is_named() {
 }
 
 #[test]
+fn where_nothing_is_found_at_all_the_folders_that_are_meant_are_named_first() {
+    let cohort = Cohort::of(&[A]);
+    for arguments in [&["--no-progress"][..], &["--no-progress", "--dry-run"]] {
+        let roots = [("CAT12_ROOT", "."), ("CAT12_PARCELLATED_ROOT", "."), ("QSIPARC_PATH", ".")];
+        let output = cohort.command(arguments).envs(roots).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let (hints, error) = said.split_once("error: ").unwrap();
+        assert!(
+            error.contains("nothing was found") && hints.contains("is ./parcellated/cat12 meant?"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn where_no_other_folder_is_better_nothing_is_asked() {
     for said in said("CAT12_ROOT", "cat12") {
         assert!(!said.contains("meant?"), "{said}");

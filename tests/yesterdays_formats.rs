@@ -163,7 +163,7 @@ fn assert_gone(store: &Path, words: &[&str]) {
 fn a_column_that_tells_who_somebody_is_leaves_a_store_of_yesterday_with_all_its_values() {
     let folder = written_by_0_1_0();
     let store = folder.path().join("store");
-    // As bytes, values are seen where nothing is compressed.
+    // As bytes, values are seen where nothing is compressed. The manifest tells of the run's arguments, of which the name is a part.
     run(folder.path(), &["-o", "store", "--keep-column=DoB", "--compression", "none", "--reload"]).ended(0);
     assert!([NAME[0], BIRTHDAYS[2]].iter().all(|words| holding(&store, words.as_bytes()).len() > 3));
     list_of_today(folder.path());

@@ -17,7 +17,7 @@ use mimalloc::MiMalloc;
 use pyo3::prelude::*;
 
 /// Frames come and go. The C library gives the memory of each back to the system, which clears every page of the next one: that
-/// took as long as reading one statistic does. A load takes 80 MB more by it than the program on its own.
+/// took as long as reading one statistic does. A load takes 80 to 100 MB more by it than the program on its own.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

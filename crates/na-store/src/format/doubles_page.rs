@@ -13,11 +13,10 @@ use parquet::basic::{Compression as Codec, Encoding, Type};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::Result;
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::format::byte_stream_split::{all_valid, levels_of_bits};
+use crate::format::decompressed_pages::DecompressedPages;
 use crate::format::file_window::FileWindow;
-use crate::format::page_compression::decompress;
 
 /// The only page of a column chunk of doubles.
 pub(crate) struct DoublesPage {
@@ -48,19 +47,15 @@ impl DoublesPage {
         if !Self::may_be_of(chunk) {
             return Ok(None);
         }
-        let bare = chunk.clone().into_builder().set_compression(Codec::UNCOMPRESSED).build()?;
-        let mut pages = SerializedPageReader::new(Arc::clone(window), &bare, rows, None)?;
-        let Some(Page::DataPage { buf, num_values, encoding: Encoding::BYTE_STREAM_SPLIT, .. }) =
-            pages.get_next_page()?
-        else {
-            return Ok(None);
-        };
-        if usize::try_from(num_values) != Ok(rows) || pages.get_next_page()?.is_some() {
-            return Ok(None);
+        let mut pages = DecompressedPages::of(window, chunk, rows)?;
+        // What cannot be decompressed here, Parquet's reader may read, or it says what is wrong.
+        match (pages.get_next_page(), pages.get_next_page()) {
+            (
+                Ok(Some(Page::DataPage { buf, num_values, encoding: Encoding::BYTE_STREAM_SPLIT, .. })),
+                Ok(None),
+            ) if usize::try_from(num_values) == Ok(rows) => Ok(Self::with_levels_of(buf, rows)),
+            _ => Ok(None),
         }
-        // What this cannot decompress, Parquet's reader may, or it says what is wrong.
-        let page = decompress(&buf).ok();
-        Ok(page.and_then(|page| Self::with_levels_of(page, rows)))
     }
 
     fn with_levels_of(page: Bytes, rows: usize) -> Option<Self> {
@@ -165,9 +160,24 @@ fn swapped<const BITS: u32>(low: u64, high: u64, mask: u64) -> [u64; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
+    use arrow::array::{ArrayRef, RecordBatch, StructArray, UInt64Array};
+    use arrow::compute::concat;
+    use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
+    use na_model::Compression;
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::ZstdLevel;
+    use parquet::file::properties::WriterProperties;
     use proptest::prelude::*;
+    use tempfile::TempDir;
 
     use super::*;
+    use crate::error::StoreError;
+    use crate::format::fields::double_field;
+    use crate::format::file_changes::FileChanges;
+    use crate::format::parquet_reader::ParquetReader;
+    use crate::format::parquet_writer::ParquetWriter;
 
     proptest! {
         #[test]
@@ -182,6 +192,65 @@ mod tests {
                 let found: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
                 prop_assert_eq!(&found, &bits[range]);
             }
+        }
+    }
+    #[test]
+    fn some_rows_of_a_column_with_nulls_are_those_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, changes) = (folder.path().join("x.parquet"), FileChanges::default());
+        let schema: SchemaRef = Arc::new(Schema::new(vec![double_field("x", None)]));
+        let cells = (0..1000).map(|n| (n % 7 != 3).then(|| f64::from(n)));
+        let whole: ArrayRef = Arc::new(cells.collect::<Float64Array>());
+        let mut writer = ParquetWriter::create(&path, &changes, &schema, Compression::Zstd, &[]).unwrap();
+        writer.write_group(|_| Ok(vec![Arc::clone(&whole)])).unwrap();
+        writer.commit().unwrap();
+        let file = ParquetReader::open(&path).unwrap().unwrap();
+        assert!(file.file().doubles(0, 0).unwrap().is_some(), "the store's own pages are read here");
+        let read = file.read_rows(0, &[Some(0)], &[3..9, 990..1000]).unwrap();
+        let expected = concat(&[&*whole.slice(3, 6), &*whole.slice(990, 10)]).unwrap();
+        assert_eq!(read, [Some(expected)]);
+    }
+
+    /// What another program may have written.
+    fn foreign(columns: Vec<(&str, ArrayRef)>) -> (TempDir, ParquetReader) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        let is_nullable = |array: &ArrayRef| !matches!(array.data_type(), DataType::Struct(_));
+        let columns = columns.into_iter().map(|(name, array)| {
+            let is_nullable = is_nullable(&array);
+            (name, array, is_nullable)
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let properties = WriterProperties::builder()
+            .set_compression(Codec::ZSTD(ZstdLevel::default()))
+            .set_dictionary_enabled(false)
+            .set_column_encoding("s.a".into(), Encoding::BYTE_STREAM_SPLIT)
+            .set_column_encoding("s.b".into(), Encoding::BYTE_STREAM_SPLIT)
+            .set_column_encoding("c".into(), Encoding::BYTE_STREAM_SPLIT);
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        (folder, ParquetReader::open(&path).unwrap().unwrap())
+    }
+
+    #[test]
+    fn a_column_behind_nested_ones_has_its_own_values() {
+        let doubles = |value: f64| -> ArrayRef { Arc::new(Float64Array::from(vec![value; 3])) };
+        let fields = ["a", "b"].map(|name| Arc::new(double_field(name, None)));
+        let nested = StructArray::new(Fields::from(fields.to_vec()), vec![doubles(1.0), doubles(2.0)], None);
+        let (_folder, file) = foreign(vec![("s", Arc::new(nested)), ("c", doubles(3.0))]);
+        for read in [file.read(0, &["c"]), file.read_short_columns(0, &[1])] {
+            assert_eq!(read.unwrap().column(0), &doubles(3.0));
+        }
+    }
+
+    #[test]
+    fn an_unsigned_number_that_no_shown_number_is_like_is_an_error() {
+        let numbers: ArrayRef = Arc::new(UInt64Array::from(vec![1, u64::MAX]));
+        let (_folder, file) = foreign(vec![("n", numbers)]);
+        for read in [file.read_all(0), file.read_short_columns(0, &[0])] {
+            assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
         }
     }
 }

@@ -42,8 +42,6 @@ impl Snapshot {
             }
         }
         for (table, features) in by_table {
-            let features: Vec<(usize, &PlannedFeature)> =
-                features.iter().map(|(index, feature)| (*index, feature)).collect();
             batches.extend(self.computed(&table, &features, options)?);
         }
         batches.sort_unstable_by_key(|(index, _)| *index);
@@ -105,7 +103,7 @@ impl Snapshot {
     fn computed(
         &self,
         table: &TableName,
-        features: &[(usize, &PlannedFeature)],
+        features: &[(usize, PlannedFeature)],
         options: &ReadOptions,
     ) -> Result<Vec<(usize, RecordBatch)>, StoreError> {
         let merge = self.merge(table)?;

@@ -53,7 +53,7 @@ impl Snapshot {
     pub(crate) fn long_values<'f>(
         &self,
         merge: &LongMerge,
-        features: &[(usize, &'f PlannedFeature)],
+        features: &'f [(usize, PlannedFeature)],
     ) -> Result<LongValues<'f>, StoreError> {
         let columns = merge.columns();
         let mut metrics: Vec<&str> = features.iter().map(|(_, feature)| feature.metric.as_str()).collect();
@@ -74,7 +74,7 @@ impl Snapshot {
     fn cached_maps(
         &self,
         merge: &LongMerge,
-        features: &[(usize, &PlannedFeature)],
+        features: &[(usize, PlannedFeature)],
         metrics: &[&str],
     ) -> Result<Vec<CachedMaps>, StoreError> {
         let Some(cached) = &self.cached else { return Ok(Vec::new()) };

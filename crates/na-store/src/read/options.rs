@@ -9,7 +9,8 @@ pub enum Origin {
     /// Each unit from Parquet, or from the cache if that holds it newer or alone.
     #[default]
     Newest,
-    /// Only what was exported.
+    /// Only what was exported. While an export runs, or after one that was cut short, tables and metadata may be of the state before
+    /// it and after it; a feature is always of its table's.
     Parquet,
     /// Only what the cache holds.
     Cache,

@@ -117,7 +117,7 @@ fn candidates(
         let is_copy = original.is_some();
         let of_table = original.as_deref().unwrap_or(name);
         let plain = of_table.strip_suffix(".gz").unwrap_or(of_table);
-        if !is_table_name(plain) {
+        if !is_table_name(of_table) {
             continue;
         }
         let bids = BidsName::parse(plain);
