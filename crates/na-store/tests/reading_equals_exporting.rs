@@ -4,7 +4,6 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
@@ -13,12 +12,9 @@ use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
     SourceFile, SourceKind, TableName, TivFinding, Unit, WideMetrics,
 };
-use na_store::{
-    ExportObserver, ExportRequest, ExportStep, FeatureStore, Origin, ReadOptions, StoreError, Unobserved,
-    export,
-};
+use na_store::{ExportRequest, FeatureStore, Origin, ReadOptions, StoreError, Unobserved, export};
 use proptest::prelude::*;
-use support::{seal, session, stored};
+use support::{StopAfter, seal, session, stored};
 
 const SUBJECTS: [&str; 4] = ["1", "2", "3", "4"];
 
@@ -128,16 +124,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..8usize).prop_map(|after| Step::StoppedExport { after }),
         2 => any::<bool>().prop_map(|keep_cache| Step::Export { keep_cache }),
     ]
-}
-
-struct StopAfter(AtomicUsize);
-
-impl ExportObserver for StopAfter {
-    fn step(&self, _: &ExportStep) {}
-
-    fn should_stop(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
-    }
 }
 
 /// What Parquet or a cache holds, in plain memory.
@@ -451,7 +437,7 @@ proptest! {
                     model.layer = parquet.under(&cached.layer);
                 }
                 Step::StoppedExport { after } => {
-                    let observer = StopAfter(AtomicUsize::new(after));
+                    let observer = StopAfter::looks(after);
                     let is_done = export(&lock, &stored(&lock), cache, &request(false), &observer).is_ok();
                     exported = is_done.then(|| model.clone());
                     if is_done {

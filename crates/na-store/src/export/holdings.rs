@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::export::request::ExportRequest;
 use crate::merge::removals::{brings_nothing, take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
-use crate::merge::sealed_parts::SealedParts;
+use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::unit_versions::take_out_older;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
@@ -59,7 +59,7 @@ impl Holdings {
             holdings.read_store(store, request)?;
             take_out_older(store.output(), &mut units)?;
         }
-        let exported = Some(store).filter(|_| !request.record.fresh);
+        let exported = Exported::beside(request.record.fresh, store);
         holdings.parts = SealedParts::find(cache, store.output(), exported)?;
         let lost = holdings.parts.take_out_lost(&mut units);
         if !lost.is_empty() {

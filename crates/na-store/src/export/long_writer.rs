@@ -72,7 +72,7 @@ impl<'a> LongWriter<'a> {
         // Compares fields alone: the schema of a file also has its key-value metadata.
         let has_same_fields = |old: &Arc<LongFile>| old.file.schema().fields() == self.schema.schema.fields();
         self.merge.units.is_empty()
-            && self.merge.files.iter().all(|file| file.seal.is_none())
+            && self.merge.files.iter().all(MergedFile::is_exported)
             && self.merge.old().is_some_and(has_same_fields)
             && self.actions.iter().flatten().all(stays)
     }
@@ -99,7 +99,7 @@ impl<'a> LongWriter<'a> {
                     RowGroupAction::Keep(columns) => {
                         let kept = kept_group(self.merge, &file.long, self.schema, columns, group)?;
                         let here = rows.keep(&file.long, group, &kept.columns)?;
-                        sealed.extend(file.seal.map(|_| here));
+                        sealed.extend((!file.is_exported()).then_some(here));
                         rows.rounded.extend(kept.rounded);
                     }
                     RowGroupAction::Rewrite => self.rewrite(file, group, cache, &beside, &mut rows)?,
@@ -139,10 +139,10 @@ impl<'a> LongWriter<'a> {
 
     /// The first part of a table that has no file yet, if all that is in it stays as it is.
     fn part_that_stays<'p>(&self, parts: &'p SealedParts, output: &Path) -> Option<&'p SealedPart> {
-        let (part, path) = parts.part_of(self.merge.files.first()?.seal?)?;
+        let (part, path) = parts.part_of(*self.merge.files.first()?.seals.first()?)?;
         let mut files = self.merge.files.iter().zip(&self.actions);
         let stays = files.by_ref().take(part.seals.len()).all(|(file, actions)| {
-            file.seal.is_some_and(|seal| part.seals.contains(&seal)) && all_stays(&file.long, actions)
+            file.seals.iter().any(|seal| part.seals.contains(seal)) && all_stays(&file.long, actions)
         });
         Some(part).filter(|part| stays && part.path_in(output) == path)
     }

@@ -55,9 +55,9 @@ pub(super) fn row_group_actions(
 ) -> Result<Vec<Vec<RowGroupAction>>, StoreError> {
     let with_blobs: HashSet<&Session> = merge.units.iter().map(|unit| &unit.unit.session).collect();
     let of_file = |file: &MergedFile| {
-        let is_touched = |session: &Session| match file.seal {
-            None => merge.replaced.has_session(session),
-            Some(_) => with_blobs.contains(session),
+        let is_touched = |session: &Session| match file.is_exported() {
+            true => merge.replaced.has_session(session),
+            false => with_blobs.contains(session),
         };
         let of_columns = column_actions(&file.long, schema)?;
         let n_groups = file.long.file.row_groups().len();
@@ -70,7 +70,7 @@ pub(super) fn row_group_actions(
     let mut actions = merge.files.iter().map(of_file).collect::<Result<Vec<_>, StoreError>>()?;
     // New sessions fill up a last row group that was left small.
     if let [file] = merge.files.as_slice()
-        && file.seal.is_none()
+        && file.is_exported()
         && let (Some(last), Some(action)) =
             (file.long.file.row_groups().last(), actions.last_mut().and_then(|of_file| of_file.last_mut()))
     {

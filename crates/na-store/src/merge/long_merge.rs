@@ -30,7 +30,7 @@ use crate::tables::tiv::TivTable;
 pub(crate) struct LongMerge {
     pub(crate) table: TableName,
     pub(crate) kind: Arc<TableKind>,
-    /// The table's file, if there is one, and then the cache's sealings: rows of these stay.
+    /// The table's file, if there is one, and then those with what the cache sealed: rows of these stay.
     pub(crate) files: Vec<MergedFile>,
     /// What does not stay of the table's file, and what the sealings have.
     pub(crate) replaced: Arc<ReplacedMaps>,
@@ -91,7 +91,7 @@ impl LongMerge {
     }
 
     fn exported(&self) -> Option<&MergedFile> {
-        self.files.first().filter(|file| file.seal.is_none())
+        self.files.first().filter(|file| file.is_exported())
     }
 
     pub(crate) fn columns(&self) -> LongSchema {

@@ -13,12 +13,12 @@ use crate::merge::sealed_parts::SealedFile;
 use crate::tables::long_file::LongFile;
 use crate::tables::long_index::index::RowRange;
 
-/// The table's file, or a sealing of the cache.
+/// The table's file, or one with rows that a cache sealed.
 #[derive(Clone)]
 pub(crate) struct MergedFile {
     pub(crate) long: Arc<LongFile>,
-    /// `None` for the table's file.
-    pub(crate) seal: Option<SealKey>,
+    /// Whose rows are taken from it. None for the table's file.
+    pub(crate) seals: Vec<SealKey>,
     /// Whether each row range of its index stays.
     stays: Vec<bool>,
 }
@@ -34,7 +34,7 @@ impl MergedFile {
     /// as kept, so that [`LongFile::key_of`] refuses it: its rows must not vanish.
     pub(crate) fn exported(long: Arc<LongFile>, replaced: &ReplacedMaps) -> Self {
         let stays = stays(&long, |session, map| !replaced.contains(session, map));
-        Self { long, seal: None, stays }
+        Self { long, seals: Vec::new(), stays }
     }
 
     /// Sealings: the rows stay of which the cache says that they are there.
@@ -47,12 +47,19 @@ impl MergedFile {
                 }
             }
         }
-        let of_seal = |SealedFile { seal, long }: SealedFile| {
-            let here = here.get(&seal);
-            let stays = stays(&long, |session, map| here.is_some_and(|here| here.contains(&(session, map))));
-            Self { long, seal: Some(seal), stays }
+        let of_seals = |SealedFile { seals, long }: SealedFile| {
+            let is_here = |session: &_, map: &_| {
+                seals.iter().filter_map(|seal| here.get(seal)).any(|here| here.contains(&(session, map)))
+            };
+            let stays = stays(&long, is_here);
+            Self { long, seals, stays }
         };
-        of.into_iter().map(of_seal).collect()
+        of.into_iter().map(of_seals).collect()
+    }
+
+    /// Whether it is the table's file.
+    pub(crate) fn is_exported(&self) -> bool {
+        self.seals.is_empty()
     }
 
     /// The row ranges that stay, in the order of the file.

@@ -20,12 +20,24 @@ use crate::format::positioned_file::PositionedFile;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 
-/// The row groups of one sealing, as a file of their own.
+/// A file with the rows of sealings.
 #[derive(Clone)]
 pub(crate) struct SealedFile {
-    pub(crate) seal: SealKey,
-    /// Its path is that of the part.
+    /// One, whose row groups are the file; or all that were exported to the file of their long table.
+    pub(crate) seals: Vec<SealKey>,
+    /// Its path is that of the part, or of the long table.
     pub(crate) long: Arc<LongFile>,
+}
+
+/// The exported files beside the parts of a cache.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Exported<'s> {
+    /// They count: rows that were exported are theirs.
+    Count(&'s ExistingStore),
+    /// They do not count, except as what has the rows of parts that are gone because they were exported.
+    HaveRowsOfParts(&'s ExistingStore),
+    /// Nobody looks at them, except at those that were given the name of a part.
+    Unasked,
 }
 
 /// Where the rows of a part are.
@@ -33,9 +45,16 @@ pub(crate) struct SealedFile {
 enum Whereabouts {
     /// In the file with this path: its own, or that of the long table, if the part was given its name.
     At(PathBuf),
-    /// In the exported file of their long table, which counts beside the cache.
+    /// In the exported file of their long table.
     Exported,
     Lost,
+}
+
+impl<'s> Exported<'s> {
+    /// As a load counts them: a fresh one begins anew beside the store.
+    pub(crate) fn beside(is_fresh: bool, store: &'s ExistingStore) -> Self {
+        if is_fresh { Self::HaveRowsOfParts(store) } else { Self::Count(store) }
+    }
 }
 
 /// The parts of a cache.
@@ -44,23 +63,26 @@ pub(crate) struct SealedParts {
     parts: Vec<(SealedPart, Whereabouts)>,
     /// By sealing, as an index of `parts`.
     of_seals: HashMap<SealKey, usize>,
+    /// The exported files that do not count, and have rows of parts.
+    exported: BTreeMap<TableName, Arc<LongFile>>,
     /// What was opened so far.
     opened: Mutex<BTreeMap<TableName, Vec<SealedFile>>>,
 }
 
 impl SealedParts {
-    /// Looks where the parts of a cache are. `exported` is the store whose files count beside them; `None` if none do.
+    /// Looks where the parts of a cache are.
     ///
     /// # Errors
     /// A cache or store that cannot be read.
-    pub(crate) fn find(
-        cache: &Cache,
-        output: &Path,
-        exported: Option<&ExistingStore>,
-    ) -> Result<Self, StoreError> {
-        let mut parts = Vec::new();
+    pub(crate) fn find(cache: &Cache, output: &Path, beside: Exported<'_>) -> Result<Self, StoreError> {
+        let (mut parts, mut exported) = (Vec::new(), BTreeMap::new());
         for part in cache.parts()? {
-            let whereabouts = whereabouts(&part, output, exported)?;
+            let whereabouts = whereabouts(&part, output, beside)?;
+            if whereabouts == Whereabouts::Exported
+                && let Exported::HaveRowsOfParts(store) = beside
+            {
+                exported.extend(store.long_file(&part.table)?.map(|long| (part.table.clone(), long)));
+            }
             parts.push((part, whereabouts));
         }
         let seals = parts
@@ -68,7 +90,7 @@ impl SealedParts {
             .enumerate()
             .flat_map(|(index, (part, _))| part.seals.iter().map(move |seal| (*seal, index)));
         let of_seals = seals.collect();
-        Ok(Self { parts, of_seals, opened: Mutex::default() })
+        Ok(Self { parts, of_seals, exported, opened: Mutex::default() })
     }
 
     fn find_seal(&self, seal: SealKey) -> Option<&(SealedPart, Whereabouts)> {
@@ -134,7 +156,8 @@ impl SealedParts {
         self.find_seal(seal).and_then(with_path)
     }
 
-    /// The sealings of a long table whose rows are in parts, in their order.
+    /// The sealings of a long table whose rows are in parts, in their order, and the exported file that does not count and has rows
+    /// of others.
     ///
     /// # Errors
     /// A part or cache that cannot be read.
@@ -145,6 +168,14 @@ impl SealedParts {
         let mut files = Vec::new();
         for (part, path) in self.parts().filter(|(part, _)| part.table == *table) {
             files.extend(open_part(part, path, cache)?);
+        }
+        if let Some(long) = self.exported.get(table) {
+            let of_file = |(part, place): &&(SealedPart, Whereabouts)| {
+                part.table == *table && *place == Whereabouts::Exported
+            };
+            let parts = self.parts.iter().filter(of_file);
+            let seals = parts.flat_map(|(part, _)| part.seals.iter().copied()).collect();
+            files.push(SealedFile { seals, long: Arc::clone(long) });
         }
         locked(&self.opened).insert(table.clone(), files.clone());
         Ok(files)
@@ -164,14 +195,9 @@ fn with_path((part, whereabouts): &(SealedPart, Whereabouts)) -> Option<(&Sealed
     }
 }
 
-fn whereabouts(
-    part: &SealedPart,
-    output: &Path,
-    exported: Option<&ExistingStore>,
-) -> Result<Whereabouts, StoreError> {
-    if let Some(store) = exported.filter(|_| !part.exports.is_empty())
-        && let Some(file) = store.long_reader(&part.table)?
-        && is_export(file.file(), part, |_| true)
+fn whereabouts(part: &SealedPart, output: &Path, beside: Exported<'_>) -> Result<Whereabouts, StoreError> {
+    if let Exported::Count(store) = beside
+        && is_in_table(part, store)?
     {
         return Ok(Whereabouts::Exported);
     }
@@ -193,7 +219,18 @@ fn whereabouts(
     {
         return Ok(Whereabouts::At(table));
     }
-    Ok(Whereabouts::Lost)
+    match beside {
+        Exported::HaveRowsOfParts(store) if is_in_table(part, store)? => Ok(Whereabouts::Exported),
+        _ => Ok(Whereabouts::Lost),
+    }
+}
+
+/// Whether the rows of a part are in the exported file of its long table.
+fn is_in_table(part: &SealedPart, store: &ExistingStore) -> Result<bool, StoreError> {
+    if part.exports.is_empty() {
+        return Ok(false);
+    }
+    Ok(store.long_reader(&part.table)?.is_some_and(|file| is_export(file.file(), part, |_| true)))
 }
 
 /// Whether the file of a long table has the rows of a part, by an export of a kind.
@@ -237,5 +274,5 @@ pub(crate) fn open_seal(
 ) -> Result<SealedFile, StoreError> {
     let file = ParquetFile::of_part(start.clone(), path, &cache.footer_of(seal)?)?;
     let long = LongFile::read(table, ParquetReader::of(file)?)?;
-    Ok(SealedFile { seal, long: Arc::new(long) })
+    Ok(SealedFile { seals: vec![seal], long: Arc::new(long) })
 }

@@ -17,7 +17,7 @@ use crate::merge::producer_versions::{cached_producers, recorded_producers};
 use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
-use crate::merge::sealed_parts::SealedParts;
+use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::unit_sources::volumes_found;
 use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
@@ -270,8 +270,8 @@ impl Cached {
         }
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
-        let exported = Some(store).filter(|_| with_exported && !record.fresh);
-        if exported.is_some() {
+        let exported = Exported::beside(!with_exported || record.fresh, store);
+        if matches!(exported, Exported::Count(_)) {
             take_out_older(output, &mut units)?;
         }
         let parts = SealedParts::find(&cache, output, exported)?;

@@ -14,7 +14,7 @@ use crate::format::file_changes::FileChanges;
 use crate::format::file_state::FileHash;
 use crate::format::footer::{MAGIC, first_bytes};
 use crate::format::parquet_writer::PART_MODE;
-use crate::merge::sealed_parts::{SealedParts, is_renamed, open_seal, open_start};
+use crate::merge::sealed_parts::{Exported, SealedParts, is_renamed, open_seal, open_start};
 use crate::seal::orphaned_parts::{cached_parts, first_of, tell_of_orphaned_parts};
 use crate::tables::existing_store::store::ExistingStore;
 
@@ -45,7 +45,7 @@ pub(crate) fn recover_cached_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreE
     cache.delete_empty_parts()?;
     let is_fresh = cache.run_record()?.is_some_and(|record| record.fresh);
     let store = ExistingStore::open(lock.output())?;
-    let parts = SealedParts::find(&cache, lock.output(), Some(&store).filter(|_| !is_fresh))?;
+    let parts = SealedParts::find(&cache, lock.output(), Exported::beside(is_fresh, &store))?;
     let mut lost = parts.lost();
     let kept: Vec<(&SealedPart, &Path)> = parts.parts().collect();
     for (part, path) in kept.iter().filter(|of| !is_renamed(of, lock.output())) {
@@ -73,7 +73,7 @@ pub(crate) fn recover_cached_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreE
 /// A cache or part that cannot be read; a file that cannot be written.
 pub(crate) fn bring_back_parts(cache: &OwnedCache<'_>) -> Result<(), StoreError> {
     let changes = FileChanges::of(cache.lock());
-    let parts = SealedParts::find(cache, cache.output(), None)?;
+    let parts = SealedParts::find(cache, cache.output(), Exported::Unasked)?;
     for (part, path) in parts.parts().filter(|of| is_renamed(of, cache.output())) {
         let (atomic, file) = AtomicFile::create(&part.path_in(cache.output()), &changes)?;
         let private = file.set_permissions(Permissions::from_mode(PART_MODE));

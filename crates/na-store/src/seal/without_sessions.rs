@@ -8,7 +8,7 @@ use na_model::{Compression, Session};
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
 use crate::format::parquet_writer::{KeptColumn, SealedGroups};
-use crate::merge::sealed_parts::{SealedFile, SealedParts, open_part};
+use crate::merge::sealed_parts::{Exported, SealedFile, SealedParts, open_part};
 use crate::seal::part_writer::PartWriter;
 use crate::tables::long_index::index::RowRange;
 use crate::tables::row_groups::RowGroups;
@@ -38,7 +38,7 @@ pub(crate) fn parts_without(
     sessions: &BTreeSet<Session>,
 ) -> Result<Vec<Rewritten>, StoreError> {
     let changes = FileChanges::of(cache.lock());
-    let parts = SealedParts::find(cache, cache.output(), None)?;
+    let parts = SealedParts::find(cache, cache.output(), Exported::Unasked)?;
     let mut rewritten = Vec::new();
     for (part, path) in parts.parts() {
         let files = open_part(part, path, cache)?;

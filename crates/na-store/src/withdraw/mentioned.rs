@@ -9,7 +9,7 @@ use na_model::{Names, Session};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::sealed_parts::SealedParts;
+use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::TIV_FILE;
@@ -109,7 +109,7 @@ pub(crate) fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>
         sessions.extend(pandas.mentioned_sessions()?);
     } else if let Some(cache) = Cache::open_existing(output)? {
         sessions.extend(cache.mentioned_sessions()?);
-        sessions.extend(SealedParts::find(&cache, output, None)?.sessions(&cache)?);
+        sessions.extend(SealedParts::find(&cache, output, Exported::Unasked)?.sessions(&cache)?);
     }
     Ok(sessions)
 }

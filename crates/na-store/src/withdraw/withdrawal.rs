@@ -19,7 +19,7 @@ use crate::export::request::ExportRequest;
 use crate::format::file_changes::FileChanges;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
-use crate::merge::sealed_parts::SealedParts;
+use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::seal::orphaned_parts::delete_orphaned_parts;
 use crate::seal::recovery::recover_cached_parts;
 use crate::seal::without_sessions::{Rewritten, parts_without};
@@ -91,7 +91,9 @@ fn begin(lock: &OwnerLock, store: &ExistingStore, n_listed: u64) -> Result<(), S
 /// Whether a part was given the name of its table.
 fn has_renamed_parts(lock: &OwnerLock) -> Result<bool, StoreError> {
     match Cache::open_until(lock.output(), lock.cancel())? {
-        Some(cache) => Ok(SealedParts::find(&cache, lock.output(), None)?.are_renamed(lock.output())),
+        Some(cache) => {
+            Ok(SealedParts::find(&cache, lock.output(), Exported::Unasked)?.are_renamed(lock.output()))
+        }
         None => Ok(false),
     }
 }

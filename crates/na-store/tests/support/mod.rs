@@ -5,6 +5,7 @@ pub mod four_loads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
@@ -12,7 +13,9 @@ use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
     SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
 };
-use na_store::{ExistingStore, ExportObserver, ExportReport, ExportRequest, Sealer, StoreError, export};
+use na_store::{
+    ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, Sealer, StoreError, export,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The store in the folder that a lock is for.
@@ -113,6 +116,23 @@ pub fn unit_of(
 /// A map of NODDI.
 pub fn noddi(param: &str) -> Option<MapSource> {
     Some(MapSource { model: "noddi".into(), param: param.into(), desc: "unknown".into() })
+}
+
+/// Stops an export when it looks for the nth time whether to stop.
+pub struct StopAfter(AtomicUsize);
+
+impl StopAfter {
+    pub fn looks(n: usize) -> Self {
+        Self(AtomicUsize::new(n))
+    }
+}
+
+impl ExportObserver for StopAfter {
+    fn step(&self, _: &ExportStep) {}
+
+    fn should_stop(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+    }
 }
 
 /// Moves what was committed to parts, so many rows at once.
