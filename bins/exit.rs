@@ -7,7 +7,7 @@ use na_store::StoreError;
 
 use crate::logging::ONLY_IN_THE_LOG;
 
-/// Exit statuses, as the README lists them.
+/// Exit statuses, as `docs/troubleshooting.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done,

@@ -19,6 +19,7 @@ use signal_hook::consts::SIGINT;
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
 use crate::invocation::{invocation, tell_call, tell_settings};
+use crate::load::CommandError;
 use crate::logging::{self, Loudness};
 use crate::options::{WITHDRAWN, withdrawn};
 use crate::progress::{Progress, bars};
@@ -103,7 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn std::error::Error>> {
+fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandError> {
     if let Some(shell) = options.completions {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);

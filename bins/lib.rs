@@ -34,6 +34,7 @@ mod collisions;
 mod env_file;
 mod exit;
 mod invocation;
+mod load;
 mod logging;
 mod options;
 mod panics;
@@ -46,4 +47,14 @@ mod today;
 mod version;
 mod withdrawn;
 
+/// The pages that show Rust are compiled.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/rust.md")]
+    struct ReadingFromRust;
+}
+
+pub use load::{CommandError, Loaded, Surroundings, load};
 pub use panics::keep_quiet_about_caught_panics;

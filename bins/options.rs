@@ -35,7 +35,7 @@ Examples:
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
 CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
 
-Exit status: 0 done, 1 could not run, 2 usage, 3 done but some units failed (or with --fail-on-missing are missing), 130 interrupted (143 by SIGTERM).";
+Exit status: 0 done, 1 could not run, 2 usage, 3 done but some sessions failed (or with --fail-on-missing are missing), 130 interrupted (143 by SIGTERM).";
 
 /// Gathers parcellate's regional statistics of MRI sessions into a Parquet feature store.
 ///

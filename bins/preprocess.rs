@@ -4,21 +4,19 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use clap::CommandFactory;
-use na_model::{Invocation, UnitStatus};
-use na_pipeline::{Config, RunReport, dry_run, run, withdraw, would_withdraw};
+use na_model::Invocation;
 
 use crate::exit::{Exit, complain, print, usage};
-use crate::invocation::{invocation, settings_used, tell_call, tell_settings};
+use crate::invocation::{invocation, tell_call};
+use crate::load::{CommandError, Done, check_collisions, load_as};
+use crate::logging;
 use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
 use crate::status::Status;
-use crate::summary::Summary;
 use crate::today::Today;
-use crate::withdrawn::tell_withdrawn;
-use crate::{collisions, logging};
 
 const COMMAND: &str = "neuroalign-preprocess";
 
@@ -33,7 +31,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn std::error::Error>> {
+fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> {
     if let Some(shell) = options.completions {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);
@@ -41,10 +39,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn st
         return Ok(Exit::Done);
     }
     let started = Instant::now();
-    let output = expand(&options.output);
-    collisions::check(&output, "--log-file", options.log_file.as_deref())?;
-    collisions::check(&output, "--env-file", options.env_file.as_deref())?;
-    collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
+    check_collisions(options)?;
     let bars = bars(!options.no_progress && !options.quiet && !options.only_looks());
     logging::start(
         COMMAND,
@@ -54,52 +49,27 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, Box<dyn st
     )?;
     tell_call(&called);
     let settings = Settings::read(options.env_file.as_deref())?;
-    called.settings = settings_used(options, &settings);
-    tell_settings(&called);
-    if options.prefix.is_some() {
-        tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
-    }
-    let withdrawn = options.withdrawn(&settings)?;
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
-    // First, whatever becomes of the load: a withdrawal needs neither session list nor roots.
-    let withdrew = match options.only_looks() {
-        true => would_withdraw(&output, &withdrawn, options.yes)?,
-        false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?,
-    };
-    tell_withdrawn(&withdrew, options.only_looks());
-    let config = Config { invocation: Some(called), ..options.config(&settings)? };
-    if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
-        tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
-    }
-    let result = if options.only_looks() { dry_run(&config, &progress) } else { run(&config, &progress) };
+    let result = load_as(options, &settings, called, &progress);
     progress.finish();
-    let mut report = result?;
-    report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
+    let done = result?;
+    let summary = done.summary(options, started.elapsed());
     if options.status {
-        print(&Status::of(&output)?.with(Today::of(&report)).shown(options.json));
-        return Ok(exit(options, &report, &signals));
-    }
-    let summary = Summary {
-        config: &config,
-        dry_run: options.dry_run,
-        withdrew: &withdrew,
-        elapsed: started.elapsed(),
-    };
-    if options.json {
-        print(&summary.json(&report));
+        let status = Status::of(&expand(&options.output))?.with(Today::of(&done.report));
+        print(&status.shown(options.json));
+    } else if options.json {
+        print(&summary.json(&done.report));
     } else if !options.quiet {
-        print(&summary.text(&report));
+        print(&summary.text(&done.report));
     }
-    Ok(exit(options, &report, &signals))
+    Ok(exit(options, &done, &signals))
 }
 
-fn exit(options: &Options, report: &RunReport, signals: &Signals) -> Exit {
-    let missing = if options.fail_on_missing { report.n_outcomes(UnitStatus::Missing) } else { 0 };
-    let failed = report.n_outcomes(UnitStatus::Failed) + missing > 0;
-    match signals.came().filter(|_| report.interrupted) {
+fn exit(options: &Options, done: &Done, signals: &Signals) -> Exit {
+    match signals.came().filter(|_| done.report.interrupted) {
         Some(signal) => Exit::Interrupted(signal),
-        None if failed => Exit::SomeFailed,
+        None if done.has_failed(options) => Exit::SomeFailed,
         None => Exit::Done,
     }
 }

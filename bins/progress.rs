@@ -12,6 +12,7 @@ use na_store::ExportStep;
 
 use crate::logging::FOR_THE_LOG;
 use crate::signals::Signals;
+use crate::summary::counted;
 
 /// Between two progress lines in the log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -41,7 +42,8 @@ pub(crate) fn bars(wanted: bool) -> MultiProgress {
 }
 
 fn new_bar() -> ProgressBar {
-    let template = "{prefix:>10} [{bar:30}] {pos}/{len} {msg} ({elapsed}, {eta} left)";
+    // Under 70 columns: a terminal that is narrower would show each step on a line of its own.
+    let template = "{prefix:>9} [{bar:10}] {pos}/{len} {elapsed}, {eta} left {msg:20!}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style.progress_chars("=> "))
 }
@@ -99,8 +101,8 @@ impl Progress {
     fn planned(&self, plan: PlanSummary) {
         self.to_load.store(plan.to_load, Ordering::Relaxed);
         tracing::info!(
-            "{} sessions: {} units to load ({} of them changed), {} there already, {} missing, {} failed",
-            plan.sessions,
+            "{}: {} to load ({} of them changed), {} there already, {} missing, {} failed, each modality by itself",
+            counted(plan.sessions, "session"),
             plan.to_load,
             plan.changed,
             plan.skipped,
@@ -120,7 +122,7 @@ impl Progress {
         let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= LINE_EVERY || committed == to_load {
             *last = Instant::now();
-            tracing::info!("{committed} of {to_load} units are committed");
+            tracing::info!("{committed} of {to_load} are committed");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Settings from the command line, over the environment, over `.env`.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -37,9 +38,16 @@ pub(crate) struct Settings {
     /// The file's folder, under which its relative paths lie.
     folder: PathBuf,
     pub(crate) path: PathBuf,
+    /// Whether the environment does not count.
+    alone: bool,
 }
 
 impl Settings {
+    /// No settings: arguments alone count.
+    pub(crate) fn none() -> Self {
+        Self { alone: true, ..Self::default() }
+    }
+
     /// Reads the file that is asked for, or else `.env` in the working directory if it exists.
     pub(crate) fn read(asked: Option<&Path>) -> Result<Self, SettingsError> {
         let path = asked.map_or_else(|| PathBuf::from(".env"), expand);
@@ -52,19 +60,18 @@ impl Settings {
         let bytes = fs::read(&path).map_err(|source| SettingsError::File { path: path.clone(), source })?;
         let file = env_file::parse(&bytes).map_err(|at| SettingsError::Line { path: path.clone(), at })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { file, folder, path })
+        Ok(Self { file, folder, path, alone: false })
     }
 
     /// A text. An empty one counts as not set.
     pub(crate) fn text(&self, given: Option<&str>, name: &str) -> Option<String> {
-        let given =
-            given.map(str::to_owned).or_else(|| env::var(name).ok().filter(|value| !value.is_empty()));
+        let given = given.map(str::to_owned).or_else(|| self.environment(name)?.into_string().ok());
         given.or_else(|| self.file.get(name).filter(|value| !value.is_empty()).cloned())
     }
 
     /// A path. A relative path in the file is under the file's folder.
     pub(crate) fn path(&self, given: Option<&Path>, name: &str) -> Option<PathBuf> {
-        let from_environment = || env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let from_environment = || self.environment(name).map(PathBuf::from);
         if let Some(path) = given.map(Path::to_owned).or_else(from_environment) {
             return Some(expand(&path));
         }
@@ -75,15 +82,19 @@ impl Settings {
     /// The setting of this name, as it was given, and where. `None` if it is not set.
     pub(crate) fn found(&self, given: Option<String>, name: &str) -> Option<Setting> {
         let setting = |value, origin: &str| Setting { value, origin: origin.to_owned() };
-        let from_environment = || env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        let is_set = |value: &String| !value.is_empty();
+        let from_environment = || self.environment(name).map(|value| value.to_string_lossy().into_owned());
         given
             .map(|value| setting(value, "command line"))
-            .or_else(|| from_environment().filter(is_set).map(|value| setting(value, "environment")))
+            .or_else(|| from_environment().map(|value| setting(value, "environment")))
             .or_else(|| {
-                let value = self.file.get(name).filter(|value| is_set(value))?;
+                let value = self.file.get(name).filter(|value| !value.is_empty())?;
                 Some(setting(value.clone(), &self.path.to_string_lossy()))
             })
+    }
+
+    /// What the environment has, unless that is empty.
+    fn environment(&self, name: &str) -> Option<OsString> {
+        env::var_os(name).filter(|value| !value.is_empty() && !self.alone)
     }
 
     pub(crate) fn jobs(

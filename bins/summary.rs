@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
 use na_pipeline::{Config, PlanSummary, RunReport, Withdrew};
-use na_store::ExportReport;
+use na_store::{ExportReport, Withdrawal};
 use serde_json::{Value, json};
 
 use crate::withdrawn::withdrawn_json;
@@ -33,10 +33,7 @@ impl Summary<'_> {
             line("Rows", &rows);
         }
         if self.dry_run {
-            line(
-                "To load",
-                &format!("{} units, {} of them changed", number(plan.to_load), number(plan.changed)),
-            );
+            line("To load", &format!("{}, {} of them changed", number(plan.to_load), number(plan.changed)));
         } else {
             line("Loaded", &by_modality(&report.loaded));
         }
@@ -46,17 +43,21 @@ impl Summary<'_> {
         let withdrawal = self.withdrew.taken_out;
         if withdrawal.n_sessions > 0 {
             let what = match self.dry_run {
-                true => "would be taken out",
-                false if self.withdrew.unclear.is_empty() => "were taken out, nothing of them is left",
-                false => "were taken out",
+                true => "to be taken out",
+                false if self.withdrew.unclear.is_empty() => "taken out, nothing of them is left",
+                false => "taken out",
             };
-            let (subjects, n) = (thousands(withdrawal.n_subjects), thousands(withdrawal.n_sessions));
-            let _ = writeln!(text, "{:<10}{n} sessions of {subjects} subjects {what}", "Withdrawn");
+            let of = whose(&withdrawal);
+            let _ = writeln!(text, "{:<10}{of} {what}", "Withdrawn");
         }
         let removed = report.removals.iter().len();
         if removed > 0 {
             let name = if self.dry_run { "Would go" } else { "Gone" };
-            let _ = writeln!(text, "{name:<10}{} units, whole or in part", number(removed));
+            let _ = writeln!(
+                text,
+                "{name:<10}{}, each modality by itself, whole or in part",
+                counted(removed, "session")
+            );
         }
         let let_go = &report.let_go;
         if !let_go.is_empty() && (self.dry_run || report.export.is_some()) {
@@ -110,11 +111,10 @@ impl Summary<'_> {
             );
         }
         if report.interrupted {
-            let safe: usize = report.loaded.values().chain(report.skipped.values()).sum();
-            return format!(
-                "Interrupted: {} units are safe in {output}. Run the same command again to go on.",
-                number(safe)
-            );
+            let mut safe = report.loaded.clone();
+            report.skipped.iter().for_each(|(modality, n)| *safe.entry(*modality).or_default() += n);
+            let safe = by_modality(&safe);
+            return format!("Interrupted: {safe} are safe in {output}. Run the same command again to go on.");
         }
         if report.export.is_none() && !report.let_go.is_empty() && !self.dry_run {
             return format!(
@@ -302,7 +302,18 @@ pub(crate) fn number(n: usize) -> String {
 }
 
 fn sessions(n: u64) -> String {
-    if n == 1 { "1 session".to_owned() } else { format!("{} sessions", thousands(n)) }
+    counted(usize::try_from(n).unwrap_or(usize::MAX), "session")
+}
+
+/// A number of things: `1 session`, `1,200 sessions`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+/// Who was taken out: `2 sessions of 1 subject`.
+pub(crate) fn whose(withdrawal: &Withdrawal) -> String {
+    let subjects = usize::try_from(withdrawal.n_subjects).unwrap_or(usize::MAX);
+    format!("{} of {}", sessions(withdrawal.n_sessions), counted(subjects, "subject"))
 }
 
 fn thousands(n: u64) -> String {

@@ -4,7 +4,7 @@ use na_model::Session;
 use na_pipeline::Withdrew;
 use serde_json::{Value, json};
 
-use crate::summary::number;
+use crate::summary::{number, whose};
 
 /// Files of others that a warning names.
 const FILES_TOLD: usize = 5;
@@ -32,9 +32,8 @@ pub(crate) fn withdrawn_json(withdrew: &Withdrew, dry_run: bool) -> Value {
 pub(crate) fn tell_withdrawn(withdrew: &Withdrew, dry_run: bool) {
     if withdrew.taken_out.n_sessions > 0 && !dry_run {
         tracing::warn!(
-            "{} sessions of {} subjects who withdrew were taken out of the store; logs, copies and backups are not reached",
-            withdrew.taken_out.n_sessions,
-            withdrew.taken_out.n_subjects
+            "taken out of the store: {} who withdrew; logs, copies and backups are not reached",
+            whose(&withdrew.taken_out)
         );
     }
     if withdrew.of_nobody > 0 {

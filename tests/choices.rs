@@ -105,7 +105,7 @@ fn a_table_that_is_there_and_not_chosen_is_told() {
         cohort.remove(&anatomical(subject, session, "WM"));
     }
     let pick = ["--mask", "gm"];
-    let says = "2 units have tables that are not chosen";
+    let says = "2 sessions have tables that are not chosen";
     cohort.run(&pick).ended(0).says(&[says, "anatomical_wm has mask-wm only"]);
     let told = |reason: &str| {
         reason.starts_with("anatomical_wm has mask-wm only: --entity, --mask and --space choose others")
@@ -120,7 +120,7 @@ fn a_table_that_is_there_and_not_chosen_is_told() {
         cohort.run(&pick).ended(0).says(&[says, "Nothing to do"]);
     }
     cohort.remove(&with(&anatomical(A.0, A.1, "WM"), "mask-wm"));
-    cohort.run(&pick).ended(0).says(&["1 units have tables that are not chosen"]);
+    cohort.run(&pick).ended(0).says(&["1 session has tables that are not chosen"]);
     let (status, reason) = cohort.standing(A.0, A.1, "anatomical");
     assert!(status == "loaded" && reason == "n/a", "{status} {reason}");
 }

@@ -109,8 +109,7 @@ fn what_would_go_is_told_before_the_commit_and_needs_yes() {
     cohort.list_of(&[A]);
     let told = cohort.run(&["--force", "--dry-run", "--json"]).ended(0).json();
     assert_eq!(told["let_go"].as_array().unwrap().len(), 4);
-    let words =
-        ["2 anatomical units and 2 diffusion units of 2 sessions", "sub-0002/ses-1", "--yes", "--discard"];
+    let words = ["2 anatomical and 2 diffusion of 2 sessions", "sub-0002/ses-1", "--yes", "--discard"];
     cohort.run(&["--force"]).ended(1).says(&words);
     assert!(Bytes::of_store(&cohort.store()) == before);
     let ran = cohort.run(&["--force", "--yes", "--json"]).ended(0);
@@ -122,7 +121,7 @@ fn what_would_go_is_told_before_the_commit_and_needs_yes() {
 fn a_modality_that_is_not_loaded_again_is_told_too() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run(&[]).ended(0);
-    cohort.run(&["--force", "--no-diffusion"]).ended(1).says(&["2 diffusion units of 2 sessions"]);
+    cohort.run(&["--force", "--no-diffusion"]).ended(1).says(&["2 diffusion of 2 sessions"]);
     assert!(cohort.path("data/processed/long/diffusion/NODDI.parquet").exists());
     cohort.run(&["--force", "--no-diffusion", "--yes"]).ended(0);
     assert!(!cohort.path("data/processed/long/diffusion/NODDI.parquet").exists());
@@ -192,9 +191,9 @@ fn a_dry_run_of_what_begins_anew_says_what_that_would_let_go() {
     cohort.run(&[]).ended(0);
     cohort.run(&["--force", "--no-wm"]).ended(1).says(&["anatomical_wm of 2 sessions"]);
     let told = cohort.run(&["--force", "--no-diffusion", "--yes", "--dry-run"]).ended(0);
-    told.says(&["Would go  2 diffusion units of 2 sessions"]).keeps_quiet_about(&["anatomical_wm"]);
+    told.says(&["Would go  2 diffusion of 2 sessions"]).keeps_quiet_about(&["anatomical_wm"]);
     let ran = cohort.run(&["--force", "--no-diffusion", "--yes"]).ended(0);
-    ran.says(&["beginning anew", "Gone      2 diffusion units of 2 sessions"]);
+    ran.says(&["beginning anew", "Gone      2 diffusion of 2 sessions"]);
 }
 
 #[test]
@@ -250,7 +249,7 @@ fn a_wrong_setting_touches_nothing() {
     let wrong = ["--force", "--cat12-parcellated-root", ".", "--cat12-root", ".", "--qsiparc", "."];
     cohort.run(&wrong).ended(1).says(&["nothing was found"]);
     let tables = ["--force", "--cat12-parcellated-root", "."];
-    cohort.run(&tables).ended(1).says(&["2 anatomical units of 2 sessions"]);
+    cohort.run(&tables).ended(1).says(&["2 anatomical of 2 sessions"]);
     cohort.export_cache(&["--discard"]).ended(0);
     cohort.run(&["--force", "--participant-label", "1"]).ended(2).says(&["--reload"]);
     assert!(Bytes::of_store(&cohort.store()) == before);

@@ -159,7 +159,7 @@ fn a_signal_stops_the_run_within_a_second_and_says_how_to_go_on() {
         assert!(sent.success());
         lines.for_each(drop);
         let ran = Ran::of(child.wait_with_output().unwrap());
-        ran.ended(code).says(&["units are safe", "Run the same command again"]);
+        ran.ended(code).says(&[" are safe in ", "Run the same command again"]);
         assert!(committed(&cohort) < 2 * SESSIONS);
         cohort.run(&[]).ended(0);
         Store::read(&cohort.store()).assert_same(&expected);
@@ -287,6 +287,6 @@ fn a_cache_that_was_killed_while_it_was_made_is_made_again() {
     std::mem::forget(cache);
     assert!(std::fs::metadata(cohort.store().join(".cache.db")).unwrap().len() > 0);
     cohort.export_cache(&["--status"]).ended(1).says(&["there is no cache"]);
-    cohort.run(&["--dry-run"]).ended(0).says(&["2 units"]);
+    cohort.run(&["--dry-run"]).ended(0).says(&["To load   2, 0 of them changed"]);
     cohort.run(&[]).ended(0).says(&["1 anatomical, 1 diffusion"]);
 }

@@ -68,7 +68,7 @@ fn a_second_run_stops_at_once_and_names_the_first_while_readers_go_on() {
             .ended(0)
             .says(&["Anatomical sessions: 1", "Diffusion sessions: 1"]);
     }
-    cohort.run(&["--dry-run"]).ended(0).says(&["2 units"]);
+    cohort.run(&["--dry-run"]).ended(0).says(&["To load   2, 0 of them changed"]);
     cohort.run(&["-o", "elsewhere"]).ended(0);
     other.execute_batch("ROLLBACK").unwrap();
     Ran::of(first.wait_with_output().unwrap()).ended(0).says(&["Loaded    1 anatomical, 1 diffusion"]);

@@ -127,7 +127,7 @@ fn whoever_withdraws_from_a_fresh_load_that_lost_rows_is_gone_and_the_others_com
     let store = fresh_load_that_lost_rows(&cohort);
     cohort.write("withdrawn.txt", &format!("{GONE}\n"));
     let ran = cohort.run(&["--withdrawn", "withdrawn.txt", "--compression", "none"]).ended(0);
-    ran.says(&["these units are loaded again"]);
+    ran.says(&["these sessions are loaded again"]);
     assert_eq!(holding(&store, GONE.as_bytes()), [""; 0]);
     list(&cohort, &names[..SESSIONS]);
     let expected = unsealed(&cohort);
@@ -250,7 +250,7 @@ fn a_folder_in_the_place_of_a_part_is_a_part_that_is_lost() {
         let path = first.join(format!("{file:0100}"));
         fs::create_dir_all(path).unwrap();
     }
-    cohort.run(&[]).ended(0).says(&["these units are loaded again"]);
+    cohort.run(&[]).ended(0).says(&["these sessions are loaded again"]);
     assert!(first.is_dir());
     fs::remove_dir_all(&first).unwrap();
     assert_whole(&cohort, &expected);

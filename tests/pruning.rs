@@ -137,7 +137,10 @@ fn a_dry_run_says_where_the_run_would_stop() {
         archive(&cohort, *session);
     }
     cohort.run(&["--prune"]).ended(1);
-    cohort.run(&["--prune", "--dry-run"]).ended(0).says(&["The run would stop: 6 of the 24 units", "--yes"]);
+    cohort
+        .run(&["--prune", "--dry-run"])
+        .ended(0)
+        .says(&["The run would stop: 6 of the 24 sessions", "--yes"]);
     cohort.run(&["--prune", "--dry-run", "--yes"]).ended(0).keeps_quiet_about(&["would stop"]);
     cohort.run(&["--force", "--dry-run"]).ended(0).says(&["The run would stop", "--yes"]);
 }
@@ -147,7 +150,7 @@ fn more_than_a_tenth_needs_yes() {
     let cohort = Cohort::of(&ALL);
     cohort.run(&[]).ended(0);
     [A, B, C].into_iter().for_each(|session| archive(&cohort, session));
-    cohort.run(&["--prune"]).ended(1).says(&["6 of the 24 units", "--yes"]);
+    cohort.run(&["--prune"]).ended(1).says(&["6 of the 24 sessions", "--yes"]);
     assert_eq!(sessions_of(&cohort, "gm_mean"), 12);
     cohort.run(&["--prune", "--yes"]).ended(0);
     Store::read(&cohort.store()).assert_same(&of_one_run(&cohort, &[]));

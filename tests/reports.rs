@@ -82,7 +82,7 @@ fn results_are_on_stdout_and_messages_on_stderr() {
     ] {
         assert!(ran.stdout.contains(word) && !ran.stderr.contains(word), "{word}");
     }
-    for word in ["2 of 2 units are committed", "verifying"] {
+    for word in ["2 of 2 are committed", "verifying"] {
         assert!(ran.stderr.contains(word) && !ran.stdout.contains(word), "{word}");
     }
     assert!(
@@ -118,7 +118,7 @@ fn a_log_file_gets_what_is_said_and_keeps_what_it_had() {
     cohort.write("run.log", "before\n");
     cohort.run(&["-l", "run.log", "--no-progress"]).ended(0);
     let log = fs::read_to_string(cohort.path("run.log")).unwrap();
-    assert!(log.starts_with("before\n") && log.contains("2 of 2 units are committed"), "{log}");
+    assert!(log.starts_with("before\n") && log.contains("2 of 2 are committed"), "{log}");
     assert!(!log.contains("is committed"), "only --verbose tells of each unit");
 }
 

@@ -219,7 +219,7 @@ fn a_part_that_is_cut_lost_or_damaged_is_told_and_its_sessions_are_loaded_again(
     for spoil in spoil {
         let store = cut_short(&cohort, &[]);
         spoil(parts(&store).first().unwrap());
-        let ran = cohort.run(&["--json"]).ended(0).says(&["these units are loaded again", "sub-0000"]);
+        let ran = cohort.run(&["--json"]).ended(0).says(&["these sessions are loaded again", "sub-0000"]);
         let [anatomical, _] = ran.units("loaded");
         assert!(anatomical >= 2, "{ran:?}");
         assert_whole(&cohort, &expected);
@@ -255,7 +255,7 @@ fn a_fresh_load_that_lost_rows_loads_them_again() {
     cohort.run(&[]).ended(0);
     let store = cut_short(&cohort, &["--force"]);
     fs::remove_file(parts(&store).first().unwrap()).unwrap();
-    cohort.run(&["--force"]).ended(0).says(&["these units are loaded again"]);
+    cohort.run(&["--force"]).ended(0).says(&["these sessions are loaded again"]);
     assert_whole(&cohort, &expected);
 }
 

@@ -113,7 +113,7 @@ fn a_folder_gets_a_dated_log_of_each_run() {
     cohort.run(&["-l", "logs", "--dry-run"]).ended(0);
     let [first] = names_in(&cohort.path("logs")).try_into().unwrap();
     assert!(is_dated(&first, "neuroalign-preprocess"), "{first}");
-    assert!(fs::read_to_string(cohort.path("logs").join(first)).unwrap().contains("units to load"));
+    assert!(fs::read_to_string(cohort.path("logs").join(first)).unwrap().contains(" to load ("));
     cohort.run(&["-l", "logs", "--dry-run"]).ended(0);
     assert_eq!(names_in(&cohort.path("logs")).len(), 2, "also of runs in one second");
 
@@ -128,7 +128,7 @@ fn a_folder_gets_a_dated_log_of_each_run() {
 fn the_folders_above_a_log_file_are_made() {
     let cohort = crashed();
     cohort.run(&["-l", "new/of/run.log", "--dry-run"]).ended(0);
-    assert!(fs::read_to_string(cohort.path("new/of/run.log")).unwrap().contains("units to load"));
+    assert!(fs::read_to_string(cohort.path("new/of/run.log")).unwrap().contains(" to load ("));
     cohort.export_cache(&["--log-file", "newer/export.log"]).ended(0);
     assert!(fs::read_to_string(cohort.path("newer/export.log")).unwrap().contains("verifying"));
     let mut at_home = cohort.command(&["--dry-run", "-l", "~/mine/run.log"]);
@@ -187,11 +187,11 @@ fn messages_are_those_that_the_variable_of_rust_programs_asks_for() {
         )
         .ended(0)
     };
-    assert!(run("").stderr.contains("units to load"));
+    assert!(run("").stderr.contains(" to load ("));
     assert_eq!(run("na_pipeline=warn").stderr, "");
     assert!(run("neuroalign=debug").stderr.contains("DEBUG QSIRECON_PATH is not read"));
     let wrong = run("a=b=c");
     assert!(
-        wrong.stderr.contains("WARN RUST_LOG cannot be understood") && wrong.stderr.contains("units to load")
+        wrong.stderr.contains("WARN RUST_LOG cannot be understood") && wrong.stderr.contains(" to load (")
     );
 }

@@ -92,7 +92,7 @@ fn a_store_that_is_a_cache_alone_knows_of_the_withdrawal() {
     let cohort = Cohort::of(&[A, B]);
     cohort.run_stopped_at("long/anatomical_gm.parquet", &[]);
     cohort.write("withdrawn.csv", "1\n");
-    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects"]);
+    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 session of 1 subject"]);
     assert_eq!((n_sessions(&cohort), &withdrawn(&cohort)["n_subjects"]), (1, &1.into()));
     cohort.run(&[]).ended(2);
     cohort.run(&WITHDRAWN).ended(0);
@@ -269,7 +269,7 @@ fn a_visit_that_is_only_equal_as_a_number_stays() {
     let cohort = Cohort::of(&[("0007", "1"), ("0007", "01"), B]);
     cohort.run(&[]).ended(0);
     cohort.write("withdrawn.csv", "0007,01\n");
-    cohort.run(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects"]);
+    cohort.run(&WITHDRAWN).ended(0).says(&["1 session of 1 subject"]);
     assert_eq!(n_sessions(&cohort), 2);
     assert!(cohort.session_rows().iter().any(|row| row[..2] == ["0007", "1"]));
 }
@@ -316,7 +316,7 @@ fn a_dry_run_counts_whom_it_would_take_and_lists_them_as_json() {
     cohort
         .run(&with(&["--dry-run"]))
         .ended(0)
-        .says(&["2 sessions of 2 subjects would be taken out"])
+        .says(&["2 sessions of 2 subjects to be taken out"])
         .keeps_quiet_about(&["0001"]);
     let told = cohort.run(&with(&["--dry-run", "--json"])).ended(0).json();
     let listed = serde_json::json!([
@@ -354,7 +354,7 @@ fn the_same_list_again_changes_no_file() {
     cohort
         .run(&WITHDRAWN)
         .ended(0)
-        .says(&["taken out of the store; logs, copies and backups are not reached"]);
+        .says(&["taken out of the store: 1 session of 1 subject who withdrew; logs, copies and backups are not reached"]);
     let before = written_at(&cohort);
     cohort.run(&WITHDRAWN).ended(0).says(&["Nothing to do"]);
     cohort.export_cache(&WITHDRAWN).ended(0);
@@ -370,7 +370,7 @@ fn a_withdrawal_beside_an_unfinished_fresh_load_is_done_and_that_load_goes_on() 
     cohort.run_stopped_at("sources.parquet", &["--force"]);
     cohort.write("withdrawn.csv", "1\n");
     let kept = "The load with --force that has not come to its end is kept without them";
-    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 sessions of 1 subjects", kept]);
+    cohort.export_cache(&WITHDRAWN).ended(0).says(&["1 session of 1 subject", kept]);
     let told = cohort.export_cache(&with(&["--json"])).ended(0).json();
     assert_eq!((&told["fresh_load"], &told["withdrawn"]["n_sessions"]), (&true.into(), &0.into()));
     assert_eq!(n_sessions(&cohort), 1);

@@ -73,7 +73,7 @@ fn a_load_never_brings_them_back_and_counts_them() {
     cohort.run(&["--compression", "none"]).ended(0);
     cohort.write("withdrawn.csv", "WXQ77Z\n");
     let ran = cohort.run(&["--withdrawn", "withdrawn.csv", "--compression", "none"]).ended(0);
-    ran.says(&["1 sessions of 1 subjects were taken out", "3: 2 sessions, 1 withdrawn"]);
+    ran.says(&["1 session of 1 subject taken out", "3: 2 sessions, 1 withdrawn"]);
     assert_nothing_is_left(&cohort);
     // What says nothing of withdrawals would load them again.
     cohort.run(&[]).ended(2).says(&["--withdrawn"]);

@@ -153,7 +153,7 @@ pub enum PipelineError {
     },
     /// The roots have changed, and most stored units have another content there.
     #[error(
-        "{changed} of {known} known units are something else than before, and {setting} was {} the last time and is {} now: is \
+        "{changed} of {known} known sessions are something else than before, and {setting} was {} the last time and is {} now: is \
          this another dataset? Use another --output for it, or --yes to replace what the store has",
         before.display(), now.display()
     )]
@@ -201,7 +201,7 @@ pub enum PipelineError {
     },
     /// More than a tenth of the store would be pruned.
     #[error(
-        "{pruned} of the {known} units in {} would lose something or go, which is over a tenth: {examples}; --yes does it, and \
+        "{pruned} of the {known} sessions in {} would lose something or go, which is over a tenth: {examples}; --yes does it, and \
          --dry-run lists all of them",
         output.display()
     )]

@@ -5,6 +5,7 @@ use std::io;
 use na_model::ModelError;
 use na_pipeline::PipelineError;
 use na_store::StoreError;
+use neuroalign::CommandError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
 
@@ -17,11 +18,7 @@ pub(crate) fn of_store(error: StoreError) -> PyErr {
             PyValueError::new_err(text)
         }
         StoreError::NoFolder { .. } | StoreError::NoCache { .. } => PyFileNotFoundError::new_err(text),
-        StoreError::Io { source, .. } => match source.kind() {
-            io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
-            io::ErrorKind::PermissionDenied => PyPermissionError::new_err(text),
-            _ => PyOSError::new_err(text),
-        },
+        StoreError::Io { source, .. } => of_io(source.kind(), text),
         _ => PyRuntimeError::new_err(text),
     }
 }
@@ -34,6 +31,45 @@ pub(crate) fn of_pipeline(error: PipelineError) -> PyErr {
             PyValueError::new_err(error.to_string())
         }
         error => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+/// The same for a command: `ValueError` for what the caller can give in another way.
+pub(crate) fn of_command(error: CommandError) -> PyErr {
+    let error = match error.downcast::<PipelineError>() {
+        Ok(error) => return of_load(*error),
+        Err(error) => error,
+    };
+    match error.downcast::<StoreError>() {
+        Ok(error) => of_store(*error),
+        Err(error) => PyValueError::new_err(error.to_string()),
+    }
+}
+
+fn of_load(error: PipelineError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        PipelineError::SessionListUnreadable { source, .. }
+        | PipelineError::RootUnreadable { source, .. } => of_io(source.kind(), text),
+        PipelineError::Root { .. }
+        | PipelineError::SessionListInStore { .. }
+        | PipelineError::SessionListForm { .. }
+        | PipelineError::SessionListRow { .. }
+        | PipelineError::NothingFound { .. }
+        | PipelineError::NoSuchAtlas { .. }
+        | PipelineError::NothingToLoad
+        | PipelineError::UnknownWorkflow { .. }
+        | PipelineError::UnknownMetrics { .. }
+        | PipelineError::UnknownLabel { .. } => PyValueError::new_err(text),
+        error => of_pipeline(error),
+    }
+}
+
+fn of_io(kind: io::ErrorKind, text: String) -> PyErr {
+    match kind {
+        io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
+        io::ErrorKind::PermissionDenied => PyPermissionError::new_err(text),
+        _ => PyOSError::new_err(text),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod commands;
 mod errors;
+mod load;
 mod per_process;
 mod reading;
 mod selection;
@@ -24,10 +25,13 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// What `neuroalign_preprocessing` is made of.
 #[pymodule(gil_used = true)]
 mod _native {
+    use pyo3::exceptions::PyRuntimeError;
     use pyo3::prelude::*;
 
     #[pymodule_export]
     use crate::commands::{export_cache, preprocess};
+    #[pymodule_export]
+    use crate::load::load;
     #[pymodule_export]
     use crate::store::Store;
     #[pymodule_export]
@@ -37,6 +41,12 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // This library's own hook: the interpreter and other modules have theirs.
         neuroalign::keep_quiet_about_caught_panics();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // What the library has to say comes through Python's `logging`, which shows warnings unless told otherwise.
+        // Levels are asked for each time: a notebook changes them.
+        let logger = pyo3_log::Logger::new(module.py(), pyo3_log::Caching::Loggers)?;
+        let taken = |_| PyRuntimeError::new_err("the messages of this module have another receiver");
+        logger.install().map(drop).map_err(taken)?;
         crate::reading::watch_forks(module.py())
     }
 }

@@ -47,16 +47,16 @@ fn process<R>(py: Python<'_>, look: impl FnOnce(&mut Process) -> R) -> R {
 /// Does what reads or writes a store on threads of this process, while other Python threads go on.
 pub(crate) fn reading<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
     let turn = Turn::wait_for(py)?;
-    Ok(py.detach(|| turn.threads.install(work)))
+    Ok(py.detach(|| turn.install(work)))
 }
 
 /// As long as it is there, no thread forks.
-struct Turn {
+pub(crate) struct Turn {
     threads: Arc<ThreadPool>,
 }
 
 impl Turn {
-    fn wait_for(py: Python<'_>) -> PyResult<Self> {
+    pub(crate) fn wait_for(py: Python<'_>) -> PyResult<Self> {
         while process(py, |process| process.forks_under_way > 0) {
             py.detach(|| thread::sleep(A_MOMENT));
         }
@@ -66,6 +66,13 @@ impl Turn {
         };
         process(py, |process| process.reads_under_way += 1);
         Ok(Self { threads })
+    }
+}
+
+impl Turn {
+    /// Does work on the threads of this process.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.threads.install(work)
     }
 }
 

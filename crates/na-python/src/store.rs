@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_cache::{Cancel, cache_status};
+use na_cache::{Cache, Cancel, cache_status};
 use na_model::{Modality, Session};
 use na_pipeline::{Participant, PipelineError, Withdrawn, Withdrew, withdraw};
 use na_store::{
     CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold, clear_cache, export_cache,
 };
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -64,6 +65,10 @@ fn numbered(participants: Vec<(String, Option<String>)>) -> Vec<Participant> {
     numbered.map(|(line, (subject, session))| Participant::new(line, subject, session)).collect()
 }
 
+fn words(session: &Session) -> (String, Option<String>) {
+    (session.subject.as_str().to_owned(), session.id_str().map(str::to_owned))
+}
+
 #[pymethods]
 impl Store {
     #[new]
@@ -77,6 +82,16 @@ impl Store {
         let options = selection.options()?;
         let rows = self.read(py, |store| store.scan_long_with(name, &options)?.read_all());
         rows.map(|(schema, batches)| Table::new(schema, batches))
+    }
+
+    /// None if the cache has no such table, or there is no cache.
+    fn load_from_cache(&self, py: Python<'_>, name: &str, selection: Selection) -> PyResult<Option<Table>> {
+        let options = selection.options()?;
+        let rows = self.read(py, |store| match store.scan_long_with(name, &options) {
+            Err(StoreError::UnknownName { what: "long table", .. }) => Ok(None),
+            scan => scan?.read_all().map(Some),
+        })?;
+        Ok(rows.map(|(schema, batches)| Table::new(schema, batches)))
     }
 
     fn load_feature(&self, py: Python<'_>, name: &str, selection: Selection) -> PyResult<Table> {
@@ -113,13 +128,33 @@ impl Store {
 
     fn existing_sessions(&self, py: Python<'_>) -> PyResult<Vec<(String, Option<String>)>> {
         let sessions = self.read(py, |store| store.existing_sessions())?;
-        let words =
-            |session: Session| (session.subject.as_str().to_owned(), session.id_str().map(str::to_owned));
-        Ok(sessions.into_iter().map(words).collect())
+        Ok(sessions.iter().map(words).collect())
     }
 
-    fn feature_info<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        let info = self.read(py, |store| store.feature_info(name))?;
+    /// The same as rows.
+    fn session_table(&self, py: Python<'_>) -> PyResult<Table> {
+        let metadata = self.read(py, |store| store.metadata_batch())?;
+        let keys = metadata.project(&[0, 1]).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        Ok(Table::from(keys))
+    }
+
+    /// The sessions of which the cache holds units of a modality.
+    fn cached_sessions(&self, py: Python<'_>, modality: &str) -> PyResult<Vec<(String, Option<String>)>> {
+        let units = self.read(py, |store| {
+            let cache = Cache::open_until(store.folder(), &Cancel::never())?;
+            Ok(cache.map(|cache| cache.units()).transpose()?.unwrap_or_default())
+        })?;
+        let units = units.into_iter().map(|unit| unit.unit).filter(|unit| unit.modality.as_str() == modality);
+        Ok(units.map(|unit| words(&unit.session)).collect())
+    }
+
+    /// None if there is no such feature.
+    fn feature_info<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let info = self.read(py, |store| match store.feature_info(name) {
+            Err(StoreError::UnknownName { what: "feature", .. }) => Ok(None),
+            info => info.map(Some),
+        })?;
+        let Some(info) = info else { return Ok(None) };
         let dict = PyDict::new(py);
         dict.set_item("name", info.name)?;
         dict.set_item("modality", info.modality.as_str())?;
@@ -136,7 +171,7 @@ impl Store {
         dict.set_item("producer_versions", info.producer_versions)?;
         dict.set_item("file", info.file)?;
         dict.set_item("created_at", info.created_at)?;
-        Ok(dict)
+        Ok(Some(dict))
     }
 
     fn summary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -150,6 +185,7 @@ impl Store {
         dict.set_item("anatomical_features", summary.anatomical_features)?;
         dict.set_item("diffusion_features", summary.diffusion_features)?;
         dict.set_item("has_tiv", summary.has_tiv)?;
+        dict.set_item("created_at", summary.created_at)?;
         dict.set_item("updated_at", summary.updated_at)?;
         dict.set_item("cache", self.cache_status(py)?)?;
         Ok(dict)

@@ -51,7 +51,7 @@ def test_any_iterable_of_names_will_do(exported, kind):
 
 
 def test_a_name_alone_is_a_list_of_one(store):
-    subject = store.get_existing_sessions()[0][0]
+    subject = store.list_sessions()[0][0]
     region = store.get_regions("gm_mean")[0]
     for name in (subject, np.str_(subject), f"sub-{subject}"):
         assert subjects(store.load_feature("gm_mean", subjects=name)) == [subject]
@@ -61,7 +61,7 @@ def test_a_name_alone_is_a_list_of_one(store):
 
 
 def test_sessions_are_pairs_in_any_iterable(store):
-    pairs = store.get_existing_sessions()[:2]
+    pairs = store.list_sessions()[:2]
     frame = pd.DataFrame(pairs, columns=["subject_code", "session_id"])
     columns = (frame["subject_code"], frame["session_id"])
     lists = [pairs, tuple(pairs), set(pairs), iter(pairs), zip(*columns), np.array(pairs), pd.MultiIndex.from_frame(frame),
@@ -76,7 +76,7 @@ def test_sessions_are_pairs_in_any_iterable(store):
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT, pa.scalar(None)])
 def test_a_session_without_an_id_may_be_any_missing_value(exported, missing):
     store = FeatureStore(exported)
-    subject = store.get_existing_sessions()[0][0]
+    subject = store.list_sessions()[0][0]
     with pytest.raises(ValueError, match=f"no session sub-{subject} in .*nearest are sub-{subject}/ses-"):
         store.load_feature("gm_mean", sessions=[(subject, missing)])
 
@@ -87,7 +87,7 @@ def test_none_is_all(store):
 
 
 def test_a_name_that_is_not_there_is_told_the_nearest(store):
-    subject, session = store.get_existing_sessions()[0]
+    subject, session = store.list_sessions()[0]
     wrong = [
         ({"subjects": ["zzz"]}, f"no subject 0zzz in .*{subject}"),
         ({"subjects": [subject, "y", "zzz"]}, "no subject 000y \\(nor another that was asked for\\)"),

@@ -60,7 +60,7 @@ pub enum StoreError {
     NotVerified { path: PathBuf, problem: String },
     /// Rows that were sealed beside the long tables are gone.
     #[error(
-        "rows of {n_units} units that were loaded are gone from {}: run the load again, which reads their files again; or export \
+        "rows of {n_units} sessions that were loaded are gone from {}: run the load again, which reads their files again; or export \
          what is left by running neuroalign-export-cache again",
         output.join("long").display()
     )]
@@ -173,6 +173,9 @@ impl From<CacheError> for StoreError {
     }
 }
 
+/// Of the names that there are, so many are told.
+const NAMES_TOLD: usize = 20;
+
 fn nearest_and_all(nearest: &[String], all: &[String]) -> String {
     let nearest = match nearest {
         [] => String::new(),
@@ -180,7 +183,11 @@ fn nearest_and_all(nearest: &[String], all: &[String]) -> String {
     };
     match all {
         [] => format!("{nearest}; there is none yet: load some sessions first"),
-        all => format!("{nearest}; there are: {}", all.join(", ")),
+        all => {
+            let (told, more) = all.split_at(all.len().min(NAMES_TOLD));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            format!("{nearest}; there are: {}{more}", told.join(", "))
+        }
     }
 }
 

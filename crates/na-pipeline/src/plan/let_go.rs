@@ -148,8 +148,7 @@ impl LetGo {
         let all: Vec<&Unit> = self.units.iter().chain(&self.failed).collect();
         let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
         all.iter().for_each(|unit| *of_modality.entry(unit.modality).or_default() += 1);
-        let counts: Vec<String> =
-            of_modality.iter().map(|(modality, n)| format!("{n} {modality} units")).collect();
+        let counts: Vec<String> = of_modality.iter().map(|(modality, n)| format!("{n} {modality}")).collect();
         let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
         let sessions: Vec<&Session> = sessions.into_iter().collect();
         (!all.is_empty()).then(|| format!("{} of {}", counts.join(" and "), counted(&sessions)))

@@ -89,12 +89,13 @@ impl Planner<'_> {
 fn note_of_partial(plan: &UnitPlan) -> Option<String> {
     let partial = || plan.outcomes.iter().filter(|outcome| outcome.status == UnitStatus::Partial);
     let first = partial().next()?;
-    Some(format!(
-        "{} units have tables that are not chosen, and are in the store without them, such as {}: {}",
-        partial().count(),
-        first.unit,
-        first.reason
-    ))
+    let those = match partial().count() {
+        1 => "1 session has tables that are not chosen, and is in the store without them:".to_owned(),
+        n => format!(
+            "{n} sessions have tables that are not chosen, and are in the store without them, such as"
+        ),
+    };
+    Some(format!("{those} {}: {}", first.unit, first.reason))
 }
 
 /// Decisions as they are made, batch by batch, on all threads.

@@ -89,7 +89,7 @@ pub(crate) fn finish_if_begun(
     tracing::info!("finishing the commit that an earlier run began");
     if lacks_units {
         tracing::warn!(
-            "units whose rows are gone are not in it: a load reads them again, as far as their files are there"
+            "sessions whose rows are gone are not in it: a load reads them again, as far as their files are there"
         );
     }
     let cache = OwnedCache::open_or_create(lock)?;

@@ -34,7 +34,7 @@ pub(crate) struct SealedFile {
 pub(crate) enum Exported<'s> {
     /// They count: rows that were exported are theirs.
     Count(&'s ExistingStore),
-    /// They do not count, except as what has the rows of parts that are gone because they were exported.
+    /// They do not count, but those of parts that are gone because they were exported have their rows.
     HaveRowsOfParts(&'s ExistingStore),
     /// Nobody looks at them, except at those that were given the name of a part.
     Unasked,
@@ -53,7 +53,7 @@ enum Whereabouts {
 impl<'s> Exported<'s> {
     /// As a load counts them: a fresh one begins anew beside the store.
     pub(crate) fn beside(is_fresh: bool, store: &'s ExistingStore) -> Self {
-        if is_fresh { Self::HaveRowsOfParts(store) } else { Self::Count(store) }
+        if is_fresh { Self::Unasked } else { Self::Count(store) }
     }
 }
 

@@ -68,6 +68,8 @@ pub struct StoreSummary {
     pub diffusion_features: Vec<String>,
     /// Whether any session has a total intracranial volume.
     pub has_tiv: bool,
+    /// When the store was first written, ISO 8601. `None` if no long table was exported.
+    pub created_at: Option<String>,
     /// When the manifest was last written, ISO 8601. `None` if no long table was exported.
     pub updated_at: Option<String>,
     /// `None` if there is no cache.
@@ -99,6 +101,7 @@ impl Snapshot {
             anatomical_features: self.feature_names(Some(Modality::Anatomical))?,
             diffusion_features: self.feature_names(Some(Modality::Diffusion))?,
             has_tiv: !self.volumes()?.0.is_empty(),
+            created_at: was_exported.then(|| self.manifest.created_at.clone()),
             updated_at: was_exported.then(|| self.manifest.updated_at.clone()),
             cache,
         })
@@ -116,7 +119,14 @@ impl Snapshot {
             Opened::File(entry, file) => exported_facts(&entry, &file)?,
             Opened::Tiv => {
                 let unit = Some(MeasurementUnit::Millilitre);
-                self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?
+                let facts = self.computed_facts(&found, tiv::kind(), unit, BTreeSet::new())?;
+                // The rows come from the table of volumes, which its file repeats.
+                let exported = self.manifest.wide_features.get(name).filter(|_| self.is_parquet_alone());
+                FeatureFacts {
+                    file: exported.map(|entry| self.path_of(entry)).transpose()?,
+                    created_at: exported.map(|entry| entry.created_at.clone()),
+                    ..facts
+                }
             }
             Opened::Computed(table, feature) => {
                 let unit = self.kinds().get(&table).and_then(|kind| kind.unit_of(&feature.metric));

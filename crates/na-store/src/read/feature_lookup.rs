@@ -161,7 +161,7 @@ impl Snapshot {
         families.iter().find(|family| family.contains(table)).is_none_or(|family| self.is_any_touched(family))
     }
 
-    fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
+    pub(crate) fn path_of(&self, entry: &WideFeature) -> Result<PathBuf, StoreError> {
         let path = Path::new(&entry.file_path);
         if path.components().all(|component| matches!(component, Component::Normal(_))) {
             return Ok(self.output().join(path));

@@ -270,7 +270,10 @@ impl Cached {
         }
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
-        let exported = Exported::beside(!with_exported || record.fresh, store);
+        let exported = match with_exported {
+            false if !record.fresh => Exported::HaveRowsOfParts(store),
+            _ => Exported::beside(record.fresh, store),
+        };
         if matches!(exported, Exported::Count(_)) {
             take_out_older(output, &mut units)?;
         }

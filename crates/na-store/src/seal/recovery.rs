@@ -61,7 +61,7 @@ pub(crate) fn recover_cached_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreE
     tracing::warn!(
         units = units.len(),
         first = first_of(units.iter().map(Unit::to_string)),
-        "rows that were sealed beside the long tables are gone or damaged: these units are loaded again"
+        "rows that were sealed beside the long tables are gone or damaged: these sessions are loaded again"
     );
     Ok(units)
 }

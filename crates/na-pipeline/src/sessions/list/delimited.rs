@@ -1,6 +1,6 @@
 //! The session list as rows of cells. A wrong shape is an error with its first line.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -136,7 +136,10 @@ fn ending(path: &Path) -> Result<Ending, PipelineError> {
     if path == Path::new(STDIN) {
         return Ok(Ending::Unknown);
     }
-    if path.is_dir() {
+    // What is not there has no wrong name.
+    let there = fs::metadata(path)
+        .map_err(|source| PipelineError::SessionListUnreadable { path: path.to_owned(), source })?;
+    if there.is_dir() {
         return Err(form(path, "it is a folder: name the .csv or .tsv file"));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from neuroalign_preprocessing import _arguments, _native
+from neuroalign_preprocessing import _arguments, _html, _native
 from neuroalign_preprocessing._arguments import Participants, Session, Sessions
+from neuroalign_preprocessing._frames import Frame, frame
+from neuroalign_preprocessing._gone import HasGone, gone
+from neuroalign_preprocessing.preprocessing.feature_info import FeatureInfo
+from neuroalign_preprocessing.preprocessing.matrix import Matrix
+from neuroalign_preprocessing.preprocessing.selection import FeatureSelection, LongSelection, Summary, selection
+from neuroalign_preprocessing.preprocessing.store_cache import StoreCache
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+    from typing_extensions import Unpack
 
-__all__ = ["FeatureStore"]
+__all__ = ["ANATOMICAL_METRICS", "META_COLS", "FeatureInfo", "FeatureStore", "Matrix"]
 
 Modality = Literal["anatomical", "diffusion"]
-Frame = Literal["pandas", "polars", "arrow"]
+
+#: The columns that say whose a row is.
+META_COLS = ["subject_code", "session_id"]
+
+#: The statistics of anatomical tables that become features unless others are asked for.
+ANATOMICAL_METRICS = ["volume_mm3", "mean", "std", "median", "sum", "robust_std", "mad_median"]
 
 
-class FeatureStore:
+_NO_WRITER = "neuroalign-preprocess, or neuroalign_preprocessing.preprocess(), writes the store; DataFrame.to_parquet any frame"
+
+
+class FeatureStore(StoreCache, HasGone):
     """A feature store that is read.
 
     Every call reads one consistent state: each session from Parquet, or from the cache where the cache holds it newer
@@ -32,8 +47,10 @@ class FeatureStore:
 
     Parameters
     ----------
-    folder
+    root_dir
         What a load wrote to (its ``--output``). It stays the same folder if the working directory changes.
+    compression
+        Taken for code of the pandas package: a store is written by a load, which chooses.
 
     Notes
     -----
@@ -48,40 +65,30 @@ class FeatureStore:
     >>> df = store.load_feature("gm_volume_mm3", include_tiv=True)  # doctest: +SKIP
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        # Not resolved: a link may lead elsewhere tomorrow.
-        self.folder = Path(folder).absolute()
-        self._opened: _native.Store | None = None
+    _gone = dict.fromkeys(
+        ["save_anatomical_long", "save_diffusion_long", "save_tiv", "save_metadata", "append_anatomical_session",
+         "append_diffusion_session"],
+        _NO_WRITER,
+    )
 
     def __repr__(self) -> str:
-        return f"FeatureStore({str(self.folder)!r})"
+        return f"FeatureStore({str(self.root_dir)!r})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
-
-    @property
-    def _store(self) -> _native.Store:
-        if self._opened is None:
-            self._opened = _native.Store(self.folder)
-        return self._opened
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return _html.summary(self._store.summary()) if self.root_dir.is_dir() else f"<code>{escape(repr(self))}</code>"
 
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
-        subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
-        metrics: Iterable[str] | None = ..., as_: Literal["pandas"] = ...,
+        self, name: str, fallback_to_cache: bool = ..., *, as_: Literal["pandas"] = ..., **of: Unpack[LongSelection]
     ) -> pandas.DataFrame: ...
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
-        subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
-        metrics: Iterable[str] | None = ..., as_: Literal["polars"],
+        self, name: str, fallback_to_cache: bool = ..., *, as_: Literal["polars"], **of: Unpack[LongSelection]
     ) -> polars.DataFrame: ...
     @overload
     def load_long(
-        self, name: str, fallback_to_cache: bool = ..., *, sessions: Sessions | None = ...,
-        subjects: Iterable[str] | None = ..., regions: Iterable[str] | None = ...,
-        metrics: Iterable[str] | None = ..., as_: Literal["arrow"],
+        self, name: str, fallback_to_cache: bool = ..., *, as_: Literal["arrow"], **of: Unpack[LongSelection]
     ) -> pyarrow.Table: ...
     def load_long(
         self,
@@ -111,7 +118,7 @@ class FeatureStore:
         Returns
         -------
         DataFrame or Table
-            Volumes are mm³, ``tiv`` is mL.
+            Volumes are mm³, ``tiv`` is mL; of pandas, ``df.attrs["units"]`` has the unit of each column.
 
         Raises
         ------
@@ -122,34 +129,27 @@ class FeatureStore:
         FileNotFoundError
             The folder is not there.
         """
-        selection = _selection(
+        selected = selection(
             origin="newest" if fallback_to_cache else "parquet",
             sessions=sessions, subjects=subjects, regions=regions, metrics=metrics, as_=as_,
         )
-        return _frame(self._store.load_long(name, selection), as_)
+        return frame(self._store.load_long(name, selected), as_)
 
-    def load_from_cache(self, name: str, *, as_: Frame = "pandas") -> Any:
-        """Load what the cache alone holds of a long table.
-
-        Parameters
-        ----------
-        name
-            ``anatomical_gm``, ``diffusion_AMICONODDI``, …
-        as_
-            ``"pandas"``, ``"polars"`` or ``"arrow"``.
-
-        Returns
-        -------
-        DataFrame or Table
-            As :meth:`load_long` gives it.
-
-        Raises
-        ------
-        ValueError
-            The cache has no such table.
-        """
-        return _frame(self._store.load_long(name, _selection(origin="cache", as_=as_)), as_)
-
+    @overload
+    def load_feature(
+        self, name: str, include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["pandas"] = ..., **of: Unpack[FeatureSelection],
+    ) -> pandas.DataFrame: ...
+    @overload
+    def load_feature(
+        self, name: str, include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["polars"], **of: Unpack[FeatureSelection],
+    ) -> polars.DataFrame: ...
+    @overload
+    def load_feature(
+        self, name: str, include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["arrow"], **of: Unpack[FeatureSelection],
+    ) -> pyarrow.Table: ...
     def load_feature(
         self,
         name: str,
@@ -191,11 +191,26 @@ class FeatureStore:
         TypeError
             A number where a code is meant; a session that is no pair.
         """
-        selection = _selection(
+        selected = selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
         )
-        return _frame(self._store.load_feature(name, selection), as_)
+        return frame(self._store.load_feature(name, selected), as_)
 
+    @overload
+    def load_features(
+        self, names: Iterable[str], include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["pandas"] = ..., **of: Unpack[FeatureSelection],
+    ) -> pandas.DataFrame: ...
+    @overload
+    def load_features(
+        self, names: Iterable[str], include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["polars"], **of: Unpack[FeatureSelection],
+    ) -> polars.DataFrame: ...
+    @overload
+    def load_features(
+        self, names: Iterable[str], include_metadata: bool = ..., include_tiv: bool = ..., *,
+        as_: Literal["arrow"], **of: Unpack[FeatureSelection],
+    ) -> pyarrow.Table: ...
     def load_features(
         self,
         names: Iterable[str],
@@ -229,18 +244,65 @@ class FeatureStore:
         TypeError
             A number where a code is meant; a session that is no pair.
         """
-        selection = _selection(
+        selected = selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
         )
-        return _frame(self._store.load_features(_arguments.names("names", names) or [], selection), as_)
+        return frame(self._store.load_features(_arguments.names("names", names) or [], selected), as_)
 
+    def matrix(
+        self, features: Iterable[str], *, target: str = "AGE", **of: Unpack[FeatureSelection]
+    ) -> Matrix:
+        """Features and what is to be predicted from them, as scikit-learn takes them.
+
+        Parameters
+        ----------
+        features
+            Their names; one is enough.
+        target
+            A column of the metadata, or ``tiv``.
+        sessions, subjects, regions
+            As for :meth:`load_feature`.
+
+        Returns
+        -------
+        Matrix
+            ``X, y, groups, names, sessions``: numpy arrays, aligned by session. Sessions without the target are left out; a
+            region that a session does not have is NaN in ``X``. ``groups`` are the subjects, whose sessions belong on one
+            side of a split.
+
+        Raises
+        ------
+        ValueError
+            A feature or target that is not there; a target of text; no session that has it.
+
+        Examples
+        --------
+        >>> X, y, groups, names, sessions = store.matrix("gm_volume_mm3")  # doctest: +SKIP
+        >>> cross_val_score(Ridge(), X, y, groups=groups, cv=GroupKFold(5))  # doctest: +SKIP
+        """
+        names = _arguments.names("features", features) or []
+        rows = self.load_features(names, include_tiv=True, as_="arrow", **of)
+        return Matrix.of(rows, names, target)
+
+    @overload
+    def load_tiv(self, *, as_: Literal["pandas"] = ...) -> pandas.DataFrame: ...
+    @overload
+    def load_tiv(self, *, as_: Literal["polars"]) -> polars.DataFrame: ...
+    @overload
+    def load_tiv(self, *, as_: Literal["arrow"]) -> pyarrow.Table: ...
     def load_tiv(self, *, as_: Frame = "pandas") -> Any:
         """Load ``subject_code, session_id, tiv``: total intracranial volume, mL, a row a session that has one."""
-        return _frame(self._store.load_tiv(), as_)
+        return frame(self._store.load_tiv(), as_)
 
+    @overload
+    def load_metadata(self, *, as_: Literal["pandas"] = ...) -> pandas.DataFrame: ...
+    @overload
+    def load_metadata(self, *, as_: Literal["polars"]) -> polars.DataFrame: ...
+    @overload
+    def load_metadata(self, *, as_: Literal["arrow"]) -> pyarrow.Table: ...
     def load_metadata(self, *, as_: Frame = "pandas") -> Any:
         """Load the session list's columns: ``subject_code, session_id``, then metadata; age is ``AGE``, years."""
-        return _frame(self._store.load_metadata(), as_)
+        return frame(self._store.load_metadata(), as_)
 
     def has_tiv(self) -> bool:
         """Whether any session has a total intracranial volume."""
@@ -254,49 +316,62 @@ class FeatureStore:
         """The features of one modality or of both, sorted; those that an export would give are among them."""
         return self._store.list_features(modality)
 
-    def get_feature_info(self, name: str) -> _native.FeatureInfo:
-        """What a feature is: its source, unit (``mm3``, ``mL``, …), sessions, regions, atlas and ``parcellate`` versions.
-
-        Raises
-        ------
-        ValueError
-            A name that is not there; the message lists the nearest and all.
-        """
-        return self._store.feature_info(name)
+    def get_feature_info(self, name: str) -> FeatureInfo | None:
+        """What a feature is: its source, unit, sessions, regions, atlas and ``parcellate`` versions. None if there is none."""
+        told = self._store.feature_info(name)
+        return None if told is None else FeatureInfo.of(told, self.root_dir)
 
     def get_regions(self, name: str) -> list[str]:
         """A feature's regions in the order of its columns, or a long table's, sorted."""
         return self._store.regions(name)
 
-    def get_existing_sessions(self) -> list[Session]:
+    def list_sessions(self) -> list[Session]:
         """The sessions, sorted, as ``(subject_code, session_id)``; the id is None where a subject has no sessions."""
         return self._store.existing_sessions()
 
-    def summary(self) -> _native.Summary:
+    @overload
+    def get_existing_sessions(self, *, as_: Literal["pandas"] = ...) -> pandas.DataFrame: ...
+    @overload
+    def get_existing_sessions(self, *, as_: Literal["polars"]) -> polars.DataFrame: ...
+    @overload
+    def get_existing_sessions(self, *, as_: Literal["arrow"]) -> pyarrow.Table: ...
+    def get_existing_sessions(self, *, as_: Frame = "pandas") -> Any:
+        """The sessions, sorted: ``subject_code, session_id``; also those that the cache alone holds."""
+        return frame(self._store.session_table(), as_)
+
+    def summary(self) -> Summary:
         """The store at a glance; ``summary()["cache"]`` is :meth:`cache_status`."""
-        return self._store.summary()
+        told = self._store.summary()
+        n_features = len(told["anatomical_features"]) + len(told["diffusion_features"])
+        return {
+            "root_dir": str(told["folder"]),
+            "atlas_name": told["atlas_name"] or "",
+            "n_sessions": told["n_sessions"],
+            "n_subjects": told["n_subjects"],
+            "long_formats": told["long_formats"],
+            "n_wide_features": n_features,
+            "cache": told["cache"],
+            "anatomical_features": told["anatomical_features"],
+            "diffusion_features": told["diffusion_features"],
+            "has_tiv": told["has_tiv"],
+            "created_at": told["created_at"] or "",
+            "updated_at": told["updated_at"] or "",
+            "folder": told["folder"],
+        }
 
     def exists(self) -> bool:
         """Whether there is anything to read, exported or in the cache."""
-        return self.folder.is_dir() and bool(self._store.list_long_formats())
-
-    def has_cache(self) -> bool:
-        """Whether there is a cache: a load is running, or one was cut short."""
-        return self.folder.is_dir() and self._store.cache_status()["exists"]
-
-    def cache_status(self) -> _native.CacheStatus:
-        """What the cache holds: ``exists, n_sessions_anatomical, n_sessions_diffusion, tables, size_mb`` (1024² bytes)."""
-        return self._store.cache_status()
+        return self.root_dir.is_dir() and bool(self._store.list_long_formats())
 
     def export_cache_to_parquet(
         self,
         atlas_name: str = "",
         *,
-        keep_cache: bool = False,
+        keep_cache: bool = True,
         withdrawn: Participants | None = None,
         yes: bool = False,
-    ) -> _native.ExportReport:
-        """Export what the cache holds; then the cache goes, unless it is to stay.
+    ) -> list[str]:
+        """Export what the cache holds; the names of the long tables. There are none if there is no cache.
 
         Parameters
         ----------
@@ -308,14 +383,32 @@ class FeatureStore:
             Who withdrew, as for :meth:`withdraw`. A store that was told of withdrawals is not written to without.
         yes
             As for :meth:`withdraw`.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is no cache.
         """
+        if not self.has_cache():
+            return []
         n_listed = None if withdrawn is None else self.withdraw(withdrawn, yes=yes)["n_listed"]
-        return self._store.export_cache(atlas_name or None, keep_cache, n_listed)
+        return self._store.export_cache(atlas_name or None, keep_cache, n_listed)["long_formats"]
+
+    def generate_wide_features(
+        self, metrics: Iterable[str] | None = None, modalities: Iterable[str] | None = None
+    ) -> list[str]:
+        """The features that there are, without TIV: an export writes them, and what was never exported is computed.
+
+        Parameters
+        ----------
+        metrics
+            Only features of these statistics.
+        modalities
+            Only features of these tissues (``gm``, ``wm``, ``ct``) or workflows.
+        """
+        wanted = [_arguments.names("metrics", metrics), _arguments.names("modalities", modalities)]
+        infos = [(name, self.get_feature_info(name)) for name in self.list_features() if name != "tiv"]
+
+        def is_wanted(info: FeatureInfo) -> bool:
+            of = [info.metric, info.source_modality or info.workflow]
+            return all(some is None or value in some for some, value in zip(wanted, of))
+
+        return [name for name, info in infos if info is not None and is_wanted(info)]
 
     def withdraw(self, participants: Participants, *, yes: bool = False) -> _native.Withdrawal:
         """Take participants out who withdrew: nothing of them is left in any file of the store or its cache.
@@ -348,51 +441,10 @@ class FeatureStore:
             return self._store.withdraw(None, participants, yes)
         return self._store.withdraw(_arguments.participants(participants), None, yes)
 
-    def clear_cache(self) -> None:
-        """Delete the cache with all that was committed and not exported. There is no way back."""
-        self._store.clear_cache()
-
-
-def _selection(
-    *,
-    origin: str = "newest",
-    metadata: bool = True,
-    tiv: bool = False,
-    sessions: Sessions | None = None,
-    subjects: Iterable[str] | None = None,
-    regions: Iterable[str] | None = None,
-    metrics: Iterable[str] | None = None,
-    as_: Frame = "pandas",
-) -> _native.Selection:
-    return {
-        "origin": origin,
-        "metadata": metadata,
-        "tiv": tiv,
-        # What Polars holds text as: it is handed over as it is.
-        "text_as_views": as_ == "polars",
-        "sessions": _arguments.sessions(sessions),
-        "subjects": _arguments.names("subjects", subjects),
-        "regions": _arguments.names("regions", regions),
-        "metrics": _arguments.names("metrics", metrics),
-    }
-
-
-def _frame(table: _native.Table, as_: Frame) -> Any:
-    """Hand the rows to the library that was asked for: without a copy, save where pandas needs one."""
-    try:
-        if as_ == "pandas":
-            import pandas  # noqa: F401
-            import pyarrow
-
-            return pyarrow.table(table).to_pandas()
-        if as_ == "polars":
-            import polars
-
-            return polars.DataFrame(table)
-        if as_ == "arrow":
-            import pyarrow
-
-            return pyarrow.table(table)
-    except ImportError as error:
-        raise ImportError(f"{error}: pip install 'neuroalign-preprocessing[{as_}]'") from error
-    raise ValueError(f"as_ is {as_!r}: say 'pandas', 'polars' or 'arrow'")
+if not TYPE_CHECKING:
+    __getattr__ = gone(__name__, {
+        "DIFFUSION_METRICS": 'FeatureStore.list_features(modality="diffusion") has the features that there are',
+        "REGION_ID_COLS": "FeatureStore.get_regions() has a feature's regions",
+        "LongFormatInfo": "manifest.json has it",
+        "StoreManifest": "manifest.json has it",
+    })

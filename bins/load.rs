@@ -1,0 +1,124 @@
+//! A load as its user asked for it: who withdrew goes first, then what is new is loaded and exported.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use na_model::{Invocation, UnitStatus};
+use na_pipeline::{Config, Observer, RunReport, Withdrew, dry_run, run, withdraw, would_withdraw};
+use na_store::ExportObserver;
+
+use crate::collisions::{self, InStore};
+use crate::invocation::{invocation, settings_used, tell_settings};
+use crate::options::Options;
+use crate::settings::{Settings, expand};
+use crate::summary::Summary;
+use crate::withdrawn::tell_withdrawn;
+
+/// What stops a command: it says what to do.
+pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether settings also come from around a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surroundings {
+    /// From the environment, and from `.env` or the file that is named.
+    Count,
+    /// From the arguments alone.
+    Ignored,
+}
+
+/// What a load did, for a front end.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The summary that the command prints.
+    pub text: String,
+    /// The same as the JSON of `--json`.
+    pub json: String,
+    /// Whether the load was asked to stop before its end. What is committed is safe, and the same call goes on.
+    pub interrupted: bool,
+}
+
+/// Loads as `neuroalign-preprocess` does with these arguments, the program's name first; for a front end that shows what happens in
+/// its own way, and says when to stop.
+///
+/// # Errors
+/// Arguments that the command refuses ([`clap::Error`]), and whatever stops it.
+pub fn load(
+    arguments: impl IntoIterator<Item = OsString>,
+    surroundings: Surroundings,
+    observer: &(impl Observer + ExportObserver),
+) -> Result<Loaded, CommandError> {
+    let started = Instant::now();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called = invocation("neuroalign-preprocess", &arguments);
+    let options = Options::parse_checked(arguments)?;
+    check_collisions(&options)?;
+    let settings = match surroundings {
+        Surroundings::Count => Settings::read(options.env_file.as_deref())?,
+        Surroundings::Ignored => Settings::none(),
+    };
+    let done = load_as(&options, &settings, called, observer)?;
+    let summary = done.summary(&options, started.elapsed());
+    let (text, json) = (summary.text(&done.report), summary.json(&done.report));
+    Ok(Loaded { text, json, interrupted: done.report.interrupted })
+}
+
+/// What a load did.
+pub(crate) struct Done {
+    pub(crate) config: Config,
+    pub(crate) withdrew: Withdrew,
+    pub(crate) report: RunReport,
+}
+
+impl Done {
+    pub(crate) fn summary(&self, options: &Options, elapsed: Duration) -> Summary<'_> {
+        Summary { config: &self.config, dry_run: options.dry_run, withdrew: &self.withdrew, elapsed }
+    }
+
+    /// Whether a unit failed, or is missing where that counts.
+    pub(crate) fn has_failed(&self, options: &Options) -> bool {
+        let n = |status| self.report.n_outcomes(status);
+        n(UnitStatus::Failed) > 0 || (options.fail_on_missing && n(UnitStatus::Missing) > 0)
+    }
+}
+
+/// Refuses files of the command that the store would overwrite, or that would overwrite the store.
+pub(crate) fn check_collisions(options: &Options) -> Result<(), InStore> {
+    let output = expand(&options.output);
+    for (option, path) in [
+        ("--log-file", &options.log_file),
+        ("--env-file", &options.env_file),
+        ("--withdrawn", &options.withdrawn),
+    ] {
+        collisions::check(&output, option, path.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Does what options and settings ask for.
+pub(crate) fn load_as(
+    options: &Options,
+    settings: &Settings,
+    mut called: Invocation,
+    observer: &(impl Observer + ExportObserver),
+) -> Result<Done, CommandError> {
+    called.settings = settings_used(options, settings);
+    tell_settings(&called);
+    if options.prefix.is_some() {
+        tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
+    }
+    let withdrawn = options.withdrawn(settings)?;
+    let output = expand(&options.output);
+    // First, whatever becomes of the load: a withdrawal needs neither session list nor roots.
+    let withdrew = match options.only_looks() {
+        true => would_withdraw(&output, &withdrawn, options.yes)?,
+        false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), observer)?,
+    };
+    tell_withdrawn(&withdrew, options.only_looks());
+    let config = Config { invocation: Some(called), ..options.config(settings)? };
+    if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
+        tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
+    }
+    let mut report = if options.only_looks() { dry_run(&config, observer) } else { run(&config, observer) }?;
+    report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
+    Ok(Done { config, withdrew, report })
+}

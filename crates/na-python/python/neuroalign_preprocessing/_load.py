@@ -1,0 +1,255 @@
+"""A load from Python: what the command ``neuroalign-preprocess`` does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from neuroalign_preprocessing import _arguments, _native
+
+if TYPE_CHECKING:
+    from neuroalign_preprocessing.preprocessing.feature_store import FeatureStore
+
+FilePath = str | PathLike[str]
+
+_TISSUES = ("gm", "wm", "ct")
+
+
+class Progress(NamedTuple):
+    """How far a load is."""
+
+    #: ``load``, ``export`` or ``verify``.
+    step: str
+    done: int
+    total: int
+    #: What is at hand: a session with its modality, or what is written.
+    what: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a load did. ``str(report)`` is the summary that the command prints."""
+
+    output: Path
+    #: The sessions of the list.
+    n_sessions: int
+    #: Sessions that were loaded, by modality.
+    loaded: dict[str, int]
+    #: Sessions that the store had already, by modality.
+    skipped: dict[str, int]
+    missing: int
+    failed: int
+    #: What became of sessions that were not simply loaded: ``subject_code, session_id, modality, status, reason``.
+    outcomes: list[dict[str, Any]]
+    seconds: float
+    #: Everything that ``--json`` tells.
+    details: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def store(self) -> FeatureStore:
+        """The store."""
+        from neuroalign_preprocessing.preprocessing.feature_store import FeatureStore
+
+        return FeatureStore(self.output)
+
+    @property
+    def n_new_sessions(self) -> int:
+        """Sessions that were loaded, in any modality."""
+        return max(self.loaded.values(), default=0)
+
+    @property
+    def n_skipped_sessions(self) -> int:
+        """Sessions that the store had already, in any modality."""
+        return max(self.skipped.values(), default=0)
+
+
+def preprocess(
+    sessions: FilePath | Any = None,
+    output: FilePath = "data/processed",
+    *,
+    cat12_root: FilePath | None = None,
+    cat12_parcellated_root: FilePath | None = None,
+    qsiparc: FilePath | None = None,
+    discover: bool = False,
+    tissues: Iterable[str] = _TISSUES,
+    diffusion: bool = True,
+    workflows: Iterable[str] | None = None,
+    atlas_name: str | None = None,
+    wide_metrics: Iterable[str] | None = None,
+    participant_label: Iterable[str] | None = None,
+    session_label: Iterable[str] | None = None,
+    age_column: str | None = None,
+    metadata_columns: Iterable[str] | None = None,
+    compression: str = "zstd",
+    withdrawn: FilePath | None = None,
+    force: bool = False,
+    reload: bool = False,
+    prune: bool = False,
+    prune_unlisted: bool = False,
+    yes: bool = False,
+    keep_cache: bool = False,
+    dry_run: bool = False,
+    n_jobs: int | None = None,
+    env_file: FilePath | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Report:
+    """Load what is new into a store, and export it: the command ``neuroalign-preprocess``.
+
+    Every session is safe the moment it is read. Ctrl+C, or whatever ``progress`` raises, stops the load, and the same call goes on
+    from there. Warnings come through Python's `logging`.
+
+    Parameters
+    ----------
+    sessions
+        The session list: the path of a CSV or TSV, or a DataFrame. None is SESSIONS_CSV, or with ``discover`` every session
+        under the roots.
+    output
+        The store's folder.
+    cat12_root, cat12_parcellated_root, qsiparc
+        Where TIV, anatomical tables and diffusion tables are: CAT12_ROOT, CAT12_PARCELLATED_ROOT, QSIPARC_PATH.
+    discover
+        Whether to take every session under the roots.
+    tissues
+        Of ``gm``, ``wm``, ``ct``; empty for no anatomical tables.
+    diffusion, workflows
+        Whether diffusion tables are loaded, and of which workflows; None for all that are there.
+    atlas_name
+        The atlas; None is ATLAS_NAME, or 4S456Parcels.
+    wide_metrics
+        The statistics that become features, or ``["all"]``; None for what the store has, or the defaults.
+    participant_label, session_label
+        Only these subjects and visits of the list.
+    age_column, metadata_columns
+        The list's column of age, and the columns to keep.
+    compression
+        ``zstd``, ``snappy``, ``lz4``, ``gzip``, ``brotli`` or ``none``.
+    withdrawn
+        The file with all who withdrew: nothing of them is left.
+    force, reload, prune, prune_unlisted, yes, keep_cache, dry_run, n_jobs
+        As the command's options: load all anew; read the chosen again; let go of what is gone, of what is not listed; agree
+        to what would be refused; keep the cache; only say what there is to do; threads.
+    env_file
+        Settings from this file instead of ``.env`` in the working directory. Arguments count over the environment, and that
+        over the file.
+    progress
+        Called with a :class:`Progress` on this thread.
+
+    Returns
+    -------
+    Report
+        What was done; ``report.store`` reads the store.
+
+    Raises
+    ------
+    FileNotFoundError
+        The session list is not there.
+    ValueError
+        Nothing was found, or an argument cannot be: the message is the command's, and names its options.
+    RuntimeError
+        Something would be lost, or the store is in use.
+
+    Examples
+    --------
+    >>> report = preprocess("sessions.csv", "data/processed", qsiparc="/data/parcellated")  # doctest: +SKIP
+    >>> report.store.load_feature("gm_volume_mm3")  # doctest: +SKIP
+    """
+    return load(
+        sessions, output, cat12_root=cat12_root, cat12_parcellated_root=cat12_parcellated_root, qsiparc=qsiparc,
+        tissues=tissues, diffusion=diffusion, workflows=workflows, atlas_name=atlas_name, wide_metrics=wide_metrics,
+        participant_label=participant_label, session_label=session_label, age_column=age_column,
+        metadata_columns=metadata_columns, compression=compression, withdrawn=withdrawn, n_jobs=n_jobs, env_file=env_file,
+        flags={
+            "discover": discover, "force": force, "reload": reload, "prune": prune, "prune-unlisted": prune_unlisted,
+            "yes": yes, "keep-cache": keep_cache, "dry-run": dry_run,
+        },
+        progress=progress,
+    )
+
+
+def load(
+    sessions: FilePath | Any,
+    output: FilePath,
+    *,
+    cat12_root: FilePath | None = None,
+    cat12_parcellated_root: FilePath | None = None,
+    qsiparc: FilePath | None = None,
+    tissues: Iterable[str] = _TISSUES,
+    diffusion: bool = True,
+    workflows: Iterable[str] | None = None,
+    atlas_name: str | None = None,
+    wide_metrics: Iterable[str] | None = None,
+    participant_label: Iterable[str] | None = None,
+    session_label: Iterable[str] | None = None,
+    age_column: str | None = None,
+    metadata_columns: Iterable[str] | None = None,
+    compression: str = "zstd",
+    withdrawn: FilePath | None = None,
+    force: bool = False,
+    n_jobs: int | None = None,
+    env_file: FilePath | None = None,
+    flags: dict[str, bool] | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    with_surroundings: bool = True,
+) -> Report:
+    """Load as :func:`preprocess` does; without surroundings, from the arguments alone."""
+    lists = {
+        "workflows": workflows, "wide-metrics": wide_metrics, "participant-label": participant_label,
+        "session-label": session_label, "metadata-columns": metadata_columns,
+    }
+    told = {name: _arguments.names(name.replace("-", "_"), given) for name, given in lists.items()}
+    wanted = _arguments.names("tissues", tissues) or []
+    if unknown := set(wanted) - set(_TISSUES):
+        raise ValueError(f"there is no tissue {unknown.pop()!r}: there are gm, wm, ct")
+    switches = {
+        **(flags or {}), "force": force or (flags or {}).get("force", False), "no-diffusion": not diffusion,
+        **({f"no-{tissue}": tissue not in wanted for tissue in _TISSUES} if wanted else {"no-anatomical": True}),
+    }
+    with _session_list(sessions) as listed:
+        values = {
+            "sessions": listed, "output": output, "cat12-root": cat12_root, "cat12-parcellated-root": cat12_parcellated_root,
+            "qsiparc": qsiparc, "atlas-name": atlas_name, "age-column": age_column, "compression": compression,
+            "withdrawn": withdrawn, "n-jobs": n_jobs, "env-file": env_file,
+            **{name: ",".join(names) for name, names in told.items() if names is not None},
+        }
+        given = [f"--{name}={_text(value)}" for name, value in values.items() if value is not None]
+        given += [f"--{name}" for name, is_on in switches.items() if is_on]
+        arguments = ["neuroalign-preprocess", *given]
+        on_progress = None if progress is None else lambda *told: progress(Progress(*told))
+        text, told_json = _native.load(arguments, with_surroundings, on_progress)
+    details = json.loads(told_json)
+    return Report(
+        output=Path(details["output"]).absolute(), n_sessions=details["sessions"], loaded=details["loaded"],
+        skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
+        seconds=details["seconds"], details=details, text=text,
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, int) else fspath(value)
+
+
+@contextmanager
+def _session_list(given: Any) -> Iterator[FilePath | None]:
+    """A path as it is; a DataFrame as a file, as long as the load needs it."""
+    if given is None or isinstance(given, (str, PathLike)):
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sessions.csv"
+        if hasattr(given, "to_csv"):
+            given.to_csv(path, index=False)
+        elif hasattr(given, "write_csv"):
+            given.write_csv(path)
+        else:
+            raise TypeError(f"sessions is a {type(given).__name__}: give a path, or a DataFrame of pandas or Polars")
+        yield path

@@ -1,0 +1,119 @@
+"""A load from Python."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pytest
+from conftest import COHORT
+
+import neuroalign_preprocessing
+from neuroalign_preprocessing import FeatureStore, Progress, preprocess
+
+SETTINGS = COHORT / ".env"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_load_reports_what_it_did(tmp_path):
+    told = []
+    report = preprocess(env_file=SETTINGS, output=tmp_path / "store", progress=told.append)
+    assert (report.n_sessions, report.loaded, report.missing) == (3, {"anatomical": 3, "diffusion": 2}, 1)
+    assert report.output == tmp_path / "store" and report.n_new_sessions == 3 and "Loaded    3 anatomical" in str(report)
+    assert [outcome["status"] for outcome in report.outcomes] == ["missing"]
+    assert report.store.load_feature("gm_mean").shape[0] == 3
+    loads = [step for step in told if step.step == "load"]
+    assert [step.done for step in loads] == list(range(6)) and {step.total for step in loads} == {5}
+    assert isinstance(told[0], Progress) and told[-1].step == "verify" and any(step.step == "export" for step in told)
+    again = preprocess(env_file=SETTINGS, output="store")
+    assert (again.n_new_sessions, again.n_skipped_sessions) == (0, 3)
+
+
+def test_a_list_may_be_a_frame(tmp_path):
+    listed = pd.read_csv(COHORT / "sessions.csv", dtype=str)
+    roots = {"cat12_root": COHORT / "cat12", "cat12_parcellated_root": str(COHORT / "parcellated" / "cat12"),
+             "atlas_name": "AICHA384", "diffusion": False}
+    report = preprocess(listed[:1], "one", tissues="ct", **roots)
+    assert report.store.list_long_formats() == ["anatomical_ct"] and len(report.store.list_sessions()) == 1
+    report = preprocess(pl.from_pandas(listed), "all", **roots)
+    assert len(report.store.list_sessions()) == 3 and "sex" in report.store.load_metadata()
+    with pytest.raises(TypeError, match="DataFrame"):
+        preprocess(listed.to_dict(), "none", **roots)
+    with pytest.raises(ValueError, match="tissue 'csf'"):
+        preprocess(listed, "none", tissues=["csf"], **roots)
+
+
+def test_what_progress_raises_stops_the_load_and_the_next_goes_on(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(step):
+        raise Enough
+
+    with pytest.raises(Enough):
+        preprocess(env_file=SETTINGS, output="store", n_jobs=1, progress=stop)
+    assert not (tmp_path / "store" / "manifest.json").exists()
+    assert preprocess(env_file=SETTINGS, output="store").n_sessions == 3
+    assert len(FeatureStore("store").list_sessions()) == 3
+
+
+def test_ctrl_c_stops_the_load(tmp_path):
+    def interrupt(step):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        preprocess(env_file=SETTINGS, output="store", n_jobs=1, progress=interrupt)
+    preprocess(env_file=SETTINGS, output="store")
+    assert not FeatureStore("store").has_cache()
+
+
+def test_arguments_that_cannot_be_are_told_as_the_command_tells_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nope.csv"):
+        preprocess("nope.csv", "store", qsiparc=COHORT / "parcellated")
+    with pytest.raises(ValueError, match="--sessions"):
+        preprocess(output="store", qsiparc=COHORT / "parcellated")
+    with pytest.raises(ValueError, match="AICHA384"):
+        preprocess(env_file=SETTINGS, output="store", atlas_name="nope")
+    with pytest.raises(ValueError, match="--force"):
+        preprocess(env_file=SETTINGS, output="store", force=True, reload=True)
+    assert not (tmp_path / "store").exists()
+
+
+def test_nothing_is_written_by_a_dry_run(tmp_path):
+    report = preprocess(env_file=SETTINGS, output="store", dry_run=True)
+    assert report.details["to_load"] == 5 and not (tmp_path / "store").exists()
+
+
+def test_warnings_come_through_logging(tmp_path, caplog):
+    shutil.copytree(COHORT, "cohort")
+    table = next(Path("cohort").rglob("*tissue-GM_parc.tsv"))
+    table.write_text("index\tlabel\tmean\n1\tA\tx\n")
+    report = preprocess(env_file="cohort/.env", output="store")
+    assert report.failed == 1 and report.outcomes[-1]["status"] == "failed"
+    (said,) = [record for record in caplog.records if table.name in record.getMessage()]
+    assert said.levelno == logging.WARNING and said.name == "neuroalign"
+
+
+def test_other_threads_load_and_read_meanwhile(tmp_path):
+    loads = [threading.Thread(target=preprocess, kwargs={"env_file": SETTINGS, "output": f"store{n}"}) for n in range(3)]
+    for load in loads:
+        load.start()
+    for load in loads:
+        load.join()
+    assert all(len(FeatureStore(f"store{n}").list_sessions()) == 3 for n in range(3))
+
+
+def test_the_version_is_the_command_s():
+    told = subprocess.run([sys.executable, "-c", "from neuroalign_preprocessing.commands import preprocess; preprocess()",
+                           "--version"], capture_output=True, text=True)
+    assert neuroalign_preprocessing.__version__ in told.stdout
