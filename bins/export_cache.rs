@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
-use clap_complete::Shell;
 use na_cache::{Cache, Cancel, HolderName, cache_status};
 use na_model::Invocation;
 use na_pipeline::{Withdrew, withdraw};
@@ -18,6 +17,7 @@ use signal_hook::consts::SIGINT;
 
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
+use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
@@ -51,7 +51,7 @@ Exit status: 0 done, 1 could not run (also: there is no cache, or with --status 
 #[command(name = "neuroalign-export-cache", version, long_version = version::long(), after_help = EXAMPLES)]
 struct Options {
     /// The store's folder
-    #[arg(value_name = "DIR", required_unless_present = "completions")]
+    #[arg(value_name = "DIR", required_unless_present_any = ["completions", "man_page"])]
     output: Option<PathBuf>,
     /// Only show what the cache holds; if there is none, what the store holds
     #[arg(long)]
@@ -86,9 +86,8 @@ struct Options {
     /// The result as JSON
     #[arg(long)]
     json: bool,
-    /// Print a completion script for this shell
-    #[arg(long, value_name = "SHELL")]
-    completions: Option<Shell>,
+    #[command(flatten)]
+    for_shells: ForShells,
 }
 
 const COMMAND: &str = "neuroalign-export-cache";
@@ -105,10 +104,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandError> {
-    if let Some(shell) = options.completions {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);
-        print(&String::from_utf8_lossy(&script));
+    if let Some(text) = options.for_shells.text(Options::command()) {
+        print(&text?);
         return Ok(Exit::Done);
     }
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));

@@ -33,6 +33,7 @@ pub mod preprocess;
 mod collisions;
 mod env_file;
 mod exit;
+mod for_shells;
 mod invocation;
 mod load;
 mod logging;

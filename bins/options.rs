@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use clap_complete::Shell;
 use na_cache::HolderName;
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 use na_pipeline::{Config, EntityPick, Labels, NOBODY, SessionListOptions, SessionSource, Withdrawn};
 
+use crate::for_shells::ForShells;
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 use crate::version;
 
@@ -187,9 +187,8 @@ pub(crate) struct Options {
     /// Taken for scripts of the pandas package, where it changes no file's name either
     #[arg(long, value_name = "TEXT", hide = true)]
     pub(crate) prefix: Option<String>,
-    /// Print a completion script for this shell
-    #[arg(long, value_name = "SHELL")]
-    pub(crate) completions: Option<Shell>,
+    #[command(flatten)]
+    pub(crate) for_shells: ForShells,
 }
 
 impl Options {

@@ -32,10 +32,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> {
-    if let Some(shell) = options.completions {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Options::command(), COMMAND, &mut script);
-        print(&String::from_utf8_lossy(&script));
+    if let Some(text) = options.for_shells.text(Options::command()) {
+        print(&text?);
         return Ok(Exit::Done);
     }
     let started = Instant::now();

@@ -20,7 +20,7 @@ fn ran(command: &mut Command) -> Ran {
 }
 
 #[test]
-fn help_version_and_completions_go_to_stdout() {
+fn help_version_completions_and_man_page_go_to_stdout() {
     let folder = tempfile::tempdir().unwrap();
     for (name, command) in [
         ("neuroalign-preprocess", preprocess as fn(&Path) -> Command),
@@ -38,6 +38,11 @@ fn help_version_and_completions_go_to_stdout() {
             let script = ran(command(folder.path()).args(["--completions", shell])).ended(0);
             assert!(script.stdout.contains(name) && script.stderr.is_empty(), "{shell}");
         }
+        let page = ran(command(folder.path()).arg("--man-page")).ended(0);
+        assert!(
+            page.stdout.contains(&format!(".TH {name} 1")) && page.stdout.contains("Examples"),
+            "{page:?}"
+        );
     }
     assert!(contents_below(folder.path()).is_empty());
 }

@@ -1,13 +1,15 @@
 //! A load that Python calls. It runs on threads of its own; the calling thread tells how it goes on, and listens for Ctrl+C.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use na_cache::Cancel;
+use na_model::Session;
 use na_pipeline::{Event, Observer};
 use na_store::{ExportObserver, ExportStep};
 use neuroalign::{Loaded, Surroundings};
@@ -15,7 +17,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::errors::of_command;
-use crate::reading::Turn;
+use crate::reading::{Turn, in_load};
 
 /// How long a Ctrl+C may wait.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -26,7 +28,8 @@ const LOGGER: &str = "neuroalign";
 /// How far a load is: its step, how many are done, of how many, and what is at hand.
 type Progress = (&'static str, usize, usize, String);
 
-/// Loads with these arguments, the program's name first; the summary as text and as JSON. `progress` is called on this thread; what it
+/// Loads with these arguments, the program's name first; the summary as text and as JSON, and how many sessions were loaded, in whatever
+/// modality. `progress` is called on this thread; what it
 /// raises stops the load, as Ctrl+C does, and is raised here once the load has stopped.
 #[pyfunction]
 pub(crate) fn load(
@@ -34,12 +37,19 @@ pub(crate) fn load(
     arguments: Vec<OsString>,
     with_surroundings: bool,
     progress: Option<Bound<'_, PyAny>>,
-) -> PyResult<(String, String)> {
+) -> PyResult<(String, String, usize)> {
     let turn = Turn::wait_for(py)?;
     let surroundings = if with_surroundings { Surroundings::Count } else { Surroundings::Ignored };
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut told) = channel();
-    let observer = Watched { told: sender, stop: Arc::clone(&stop), committed: 0.into(), to_load: 0.into() };
+    let loaded = Arc::new(Mutex::default());
+    let observer = Watched {
+        told: sender,
+        stop: Arc::clone(&stop),
+        committed: 0.into(),
+        to_load: 0.into(),
+        loaded: Arc::clone(&loaded),
+    };
     let (result, raised) = thread::scope(|scope| {
         let turn = &turn;
         let load = scope.spawn(move || turn.install(|| neuroalign::load(arguments, surroundings, &observer)));
@@ -52,7 +62,8 @@ pub(crate) fn load(
     let ended_by_panic =
         |_| PyRuntimeError::new_err("the load ended by a fault of its own: see what it logged");
     let Loaded { text, json, .. } = result.map_err(ended_by_panic)?.map_err(of_command)?;
-    Ok((text, json))
+    let n_loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner).len();
+    Ok((text, json, n_loaded))
 }
 
 /// Tells how a load goes on until it ends, and what was raised meanwhile.
@@ -68,7 +79,7 @@ fn attend(
         let event = py.detach(move || told.recv_timeout(BETWEEN_LOOKS));
         let called = match (event, progress) {
             (Err(RecvTimeoutError::Disconnected), _) => return raised,
-            (Ok(event), Some(progress)) if raised.is_none() => progress.call1(event).map(drop),
+            (Ok(event), Some(progress)) if raised.is_none() => in_load(|| progress.call1(event).map(drop)),
             _ => Ok(()),
         };
         if let Err(error) = called.and_then(|()| py.check_signals()) {
@@ -84,6 +95,7 @@ struct Watched {
     stop: Arc<AtomicBool>,
     committed: AtomicUsize,
     to_load: AtomicUsize,
+    loaded: Arc<Mutex<BTreeSet<Session>>>,
 }
 
 impl Watched {
@@ -105,6 +117,7 @@ impl Observer for Watched {
             Event::Committed(unit) => {
                 let done = self.committed.fetch_add(1, Ordering::Relaxed) + 1;
                 self.tell("load", done, self.to_load.load(Ordering::Relaxed), unit.to_string());
+                self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.session);
             }
             Event::Export(step) => self.step(&step),
             _ => {}

@@ -4,6 +4,7 @@
 //! them is never done, and SQLite takes its parent's locks on a cache for its own. So a fork waits until no thread reads,
 //! a thread that would begin to read waits for the fork, and a child reads on threads that it starts itself.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +51,23 @@ pub(crate) fn reading<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) 
     Ok(py.detach(|| turn.install(work)))
 }
 
+thread_local! {
+    /// Whether this thread is in a callback of a load that goes on meanwhile.
+    static IN_LOAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls back from a load. What is called may read, and may fork: nobody is waited for who waits for this load.
+pub(crate) fn in_load<T>(call: impl FnOnce() -> T) -> T {
+    let before = IN_LOAD.replace(true);
+    let result = call();
+    IN_LOAD.set(before);
+    result
+}
+
+fn is_in_load() -> bool {
+    IN_LOAD.get()
+}
+
 /// As long as it is there, no thread forks.
 pub(crate) struct Turn {
     threads: Arc<ThreadPool>,
@@ -57,7 +75,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(crate) fn wait_for(py: Python<'_>) -> PyResult<Self> {
-        while process(py, |process| process.forks_under_way > 0) {
+        while !is_in_load() && process(py, |process| process.forks_under_way > 0) {
             py.detach(|| thread::sleep(A_MOMENT));
         }
         let threads = match process(py, |process| process.idle.pop()) {
@@ -106,7 +124,7 @@ pub(crate) fn watch_forks(py: Python<'_>) -> PyResult<()> {
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
     process(py, |process| process.forks_under_way += 1);
-    while process(py, |process| process.reads_under_way > 0) {
+    while !is_in_load() && process(py, |process| process.reads_under_way > 0) {
         py.detach(|| thread::sleep(A_MOMENT));
     }
     let asked = Instant::now();

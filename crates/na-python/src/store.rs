@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use na_cache::{Cache, Cancel, cache_status};
+use na_model::columns::{SESSION, SUBJECT};
 use na_model::{Modality, Session};
 use na_pipeline::{Participant, PipelineError, Withdrawn, Withdrew, withdraw};
 use na_store::{
@@ -133,9 +135,12 @@ impl Store {
 
     /// The same as rows.
     fn session_table(&self, py: Python<'_>) -> PyResult<Table> {
-        let metadata = self.read(py, |store| store.metadata_batch())?;
-        let keys = metadata.project(&[0, 1]).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        Ok(Table::from(keys))
+        let sessions = self.read(py, |store| store.existing_sessions())?;
+        let subjects: StringArray = sessions.iter().map(|session| Some(session.subject.as_str())).collect();
+        let ids: StringArray = sessions.iter().map(Session::id_str).collect();
+        let fields = [(SUBJECT, Arc::new(subjects) as ArrayRef, false), (SESSION, Arc::new(ids), true)];
+        let rows = RecordBatch::try_from_iter_with_nullable(fields);
+        rows.map(Table::from).map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// The sessions of which the cache holds units of a modality.

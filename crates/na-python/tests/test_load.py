@@ -117,3 +117,104 @@ def test_the_version_is_the_command_s():
     told = subprocess.run([sys.executable, "-c", "from neuroalign_preprocessing.commands import preprocess; preprocess()",
                            "--version"], capture_output=True, text=True)
     assert neuroalign_preprocessing.__version__ in told.stdout
+
+
+ROOTS = {"cat12_root": COHORT / "cat12", "cat12_parcellated_root": COHORT / "parcellated" / "cat12",
+         "qsiparc": COHORT / "parcellated", "atlas_name": "AICHA384"}
+
+
+def listed():
+    return pd.read_csv(COHORT / "sessions.csv", dtype=str)
+
+
+def alone(script):
+    """Run a script in a process of its own, which is not to hang."""
+    head = ("import os, threading, time, pandas as pd\nfrom neuroalign_preprocessing import FeatureStore, preprocess\n"
+            f"S = {str(SETTINGS)!r}\n")
+    ran = subprocess.run([sys.executable, "-c", head + script], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_callback_may_fork_and_read_while_another_thread_forks():
+    alone('''
+def fork(step):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+preprocess(env_file=S, output="one", progress=fork)
+''')
+    alone('''
+store = preprocess(env_file=S, output="two").store
+started = threading.Event()
+def read(step):
+    started.set()
+    time.sleep(0.05)
+    assert len(store.list_sessions()) == 3
+def fork():
+    started.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+other = threading.Thread(target=fork)
+other.start()
+preprocess(env_file=S, output="three", progress=read)
+other.join()
+''')
+
+
+def test_paths_stay_what_they_are_if_the_working_directory_changes(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    report = preprocess(env_file=SETTINGS, output="store", progress=lambda step: os.chdir(tmp_path / "elsewhere"))
+    assert report.output == tmp_path / "store" and len(report.store.list_sessions()) == 3
+    os.chdir(tmp_path)
+    odd = "caf\udce9"
+    assert preprocess(env_file=SETTINGS, output=odd).store.exists() and (tmp_path / odd).is_dir()
+
+
+def test_tiv_is_what_was_measured_whatever_columns_a_list_has():
+    columns = {"tiv": ["5", "6", "7"], "gm_mean:score": ["1", "2", "3"]}
+    store = preprocess(listed().assign(**columns), "store", **ROOTS).store
+    measured = store.load_tiv()["tiv"].tolist()
+    df = store.load_feature("gm_mean", include_tiv=True)
+    assert df["tiv"].tolist() == store.matrix("gm_mean", target="tiv").y.tolist() == measured
+    assert sorted(df["metadata:tiv"]) == [5, 6, 7] and len(store.matrix("gm_mean").names) == 384
+
+
+def test_sessions_are_counted_once_and_sorted():
+    store = preprocess(listed()[::-1], "store", **ROOTS).store
+    sessions = list(store.get_existing_sessions().itertuples(index=False, name=None))
+    assert sessions == store.list_sessions() == sorted(sessions)
+    # A report alone would load volumes.
+    fewer = {**ROOTS, "cat12_root": None, "cat12_parcellated_root": "tables"}
+    shutil.copytree(COHORT / "parcellated" / "cat12", "tables")
+    shutil.rmtree("tables/sub-0475/ses-202507271541")
+    report = preprocess(listed(), "other", **fewer)
+    assert report.loaded == {"anatomical": 2, "diffusion": 2} and report.n_new_sessions == 3
+    again = preprocess(listed(), "other", **fewer)
+    assert (again.n_new_sessions, again.n_skipped_sessions) == (0, 3)
+
+
+@pytest.mark.parametrize("wrong, error, problem", [
+    ({"sessions": "-"}, ValueError, "standard input"),
+    ({"output": b"store"}, TypeError, "output"),
+    ({"output": None}, TypeError, "output"),
+    ({"metadata_columns": ["Age, years"]}, ValueError, "comma"),
+    ({"workflows": []}, ValueError, "workflows is empty"),
+    ({"n_jobs": 2.5}, TypeError, "integer"),
+])
+def test_an_argument_that_cannot_be_is_refused(wrong, error, problem):
+    with pytest.raises(error, match=problem):
+        preprocess(**{"sessions": listed(), "output": "store", **ROOTS, **wrong})
+
+
+def test_a_line_break_in_a_cell_of_a_frame_is_a_blank():
+    report = preprocess(listed().assign(remark="two\nlines"), "store", **ROOTS)
+    assert set(report.store.load_metadata()["remark"]) == {"two lines"}
+
+
+def test_an_index_with_a_name_is_a_column_and_all_cores_are_minus_one():
+    report = preprocess(listed().set_index(["subject_code", "session_id"]), "store", n_jobs=-1, **ROOTS)
+    assert report.n_sessions == 3

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -39,6 +42,8 @@ class Report:
     output: Path
     #: The sessions of the list.
     n_sessions: int
+    #: Sessions that were loaded, in any modality.
+    n_new_sessions: int
     #: Sessions that were loaded, by modality.
     loaded: dict[str, int]
     #: Sessions that the store had already, by modality.
@@ -63,14 +68,14 @@ class Report:
         return FeatureStore(self.output)
 
     @property
-    def n_new_sessions(self) -> int:
-        """Sessions that were loaded, in any modality."""
-        return max(self.loaded.values(), default=0)
-
-    @property
     def n_skipped_sessions(self) -> int:
-        """Sessions that the store had already, in any modality."""
-        return max(self.skipped.values(), default=0)
+        """Sessions of which nothing had to be loaded, and which the store has."""
+        absent = Counter((outcome["subject_code"], outcome["session_id"]) for outcome in self.outcomes
+                         if outcome["status"] in ("missing", "failed"))
+        looked_for = {outcome["modality"] for outcome in self.outcomes if outcome["status"] in ("missing", "failed")}
+        looked_for |= {name for counts in (self.loaded, self.skipped) for name, n in counts.items() if n}
+        nowhere = sum(n >= len(looked_for) for n in absent.values())
+        return max(self.n_sessions - self.n_new_sessions - nowhere, 0)
 
 
 def preprocess(
@@ -81,7 +86,7 @@ def preprocess(
     cat12_parcellated_root: FilePath | None = None,
     qsiparc: FilePath | None = None,
     discover: bool = False,
-    tissues: Iterable[str] = _TISSUES,
+    tissues: Iterable[str] | None = None,
     diffusion: bool = True,
     workflows: Iterable[str] | None = None,
     atlas_name: str | None = None,
@@ -90,6 +95,13 @@ def preprocess(
     session_label: Iterable[str] | None = None,
     age_column: str | None = None,
     metadata_columns: Iterable[str] | None = None,
+    mask: str | None = None,
+    space: str | None = None,
+    entities: Mapping[str, str] | None = None,
+    subject_column: str | None = None,
+    session_column: str | None = None,
+    keep_columns: Iterable[str] | None = None,
+    take_over: str | None = None,
     compression: str = "zstd",
     withdrawn: FilePath | None = None,
     force: bool = False,
@@ -120,7 +132,7 @@ def preprocess(
     discover
         Whether to take every session under the roots.
     tissues
-        Of ``gm``, ``wm``, ``ct``; empty for no anatomical tables.
+        Of ``gm``, ``wm``, ``ct``; None for all of them, empty for no anatomical tables.
     diffusion, workflows
         Whether diffusion tables are loaded, and of which workflows; None for all that are there.
     atlas_name
@@ -129,15 +141,20 @@ def preprocess(
         The statistics that become features, or ``["all"]``; None for what the store has, or the defaults.
     participant_label, session_label
         Only these subjects and visits of the list.
-    age_column, metadata_columns
-        The list's column of age, and the columns to keep.
+    age_column, subject_column, session_column, metadata_columns, keep_columns
+        The list's columns of age, subjects and sessions; the columns to keep, and those to keep although they look like
+        direct identifiers.
+    mask, space, entities
+        Which file to take where several answer to one table: ``entities={"res": "02"}``.
     compression
         ``zstd``, ``snappy``, ``lz4``, ``gzip``, ``brotli`` or ``none``.
     withdrawn
         The file with all who withdrew: nothing of them is left.
     force, reload, prune, prune_unlisted, yes, keep_cache, dry_run, n_jobs
         As the command's options: load all anew; read the chosen again; let go of what is gone, of what is not listed; agree
-        to what would be refused; keep the cache; only say what there is to do; threads.
+        to what would be refused; keep the cache; only say what there is to do; threads (None or -1 for all cores).
+    take_over
+        The process that holds the store's lock and is gone, as the refusal names it.
     env_file
         Settings from this file instead of ``.env`` in the working directory. Arguments count over the environment, and that
         over the file.
@@ -167,7 +184,8 @@ def preprocess(
         sessions, output, cat12_root=cat12_root, cat12_parcellated_root=cat12_parcellated_root, qsiparc=qsiparc,
         tissues=tissues, diffusion=diffusion, workflows=workflows, atlas_name=atlas_name, wide_metrics=wide_metrics,
         participant_label=participant_label, session_label=session_label, age_column=age_column,
-        metadata_columns=metadata_columns, compression=compression, withdrawn=withdrawn, n_jobs=n_jobs, env_file=env_file,
+        metadata_columns=metadata_columns, mask=mask, space=space, entities=entities, subject_column=subject_column,
+        session_column=session_column, keep_columns=keep_columns, take_over=take_over, compression=compression, withdrawn=withdrawn, n_jobs=n_jobs, env_file=env_file,
         flags={
             "discover": discover, "force": force, "reload": reload, "prune": prune, "prune-unlisted": prune_unlisted,
             "yes": yes, "keep-cache": keep_cache, "dry-run": dry_run,
@@ -183,7 +201,7 @@ def load(
     cat12_root: FilePath | None = None,
     cat12_parcellated_root: FilePath | None = None,
     qsiparc: FilePath | None = None,
-    tissues: Iterable[str] = _TISSUES,
+    tissues: Iterable[str] | None = None,
     diffusion: bool = True,
     workflows: Iterable[str] | None = None,
     atlas_name: str | None = None,
@@ -192,6 +210,13 @@ def load(
     session_label: Iterable[str] | None = None,
     age_column: str | None = None,
     metadata_columns: Iterable[str] | None = None,
+    mask: str | None = None,
+    space: str | None = None,
+    entities: Mapping[str, str] | None = None,
+    subject_column: str | None = None,
+    session_column: str | None = None,
+    keep_columns: Iterable[str] | None = None,
+    take_over: str | None = None,
     compression: str = "zstd",
     withdrawn: FilePath | None = None,
     force: bool = False,
@@ -206,48 +231,84 @@ def load(
         "workflows": workflows, "wide-metrics": wide_metrics, "participant-label": participant_label,
         "session-label": session_label, "metadata-columns": metadata_columns,
     }
-    told = {name: _arguments.names(name.replace("-", "_"), given) for name, given in lists.items()}
-    wanted = _arguments.names("tissues", tissues) or []
+    told = {name: _list(name.replace("-", "_"), given) for name, given in lists.items()}
+    wanted = list(_TISSUES) if tissues is None else _arguments.names("tissues", tissues) or []
     if unknown := set(wanted) - set(_TISSUES):
         raise ValueError(f"there is no tissue {unknown.pop()!r}: there are gm, wm, ct")
     switches = {
         **(flags or {}), "force": force or (flags or {}).get("force", False), "no-diffusion": not diffusion,
         **({f"no-{tissue}": tissue not in wanted for tissue in _TISSUES} if wanted else {"no-anatomical": True}),
     }
+    folder = _path("output", output)
+    if folder is None:
+        raise TypeError("output is None: give the store's folder")
     with _session_list(sessions) as listed:
         values = {
-            "sessions": listed, "output": output, "cat12-root": cat12_root, "cat12-parcellated-root": cat12_parcellated_root,
-            "qsiparc": qsiparc, "atlas-name": atlas_name, "age-column": age_column, "compression": compression,
-            "withdrawn": withdrawn, "n-jobs": n_jobs, "env-file": env_file,
+            "sessions": _path("sessions", listed), "output": folder, "cat12-root": _path("cat12_root", cat12_root),
+            "cat12-parcellated-root": _path("cat12_parcellated_root", cat12_parcellated_root),
+            "qsiparc": _path("qsiparc", qsiparc), "atlas-name": atlas_name, "age-column": age_column,
+            "subject-column": subject_column, "session-column": session_column, "mask": mask, "space": space,
+            "compression": compression, "n-jobs": _jobs(n_jobs), "env-file": _path("env_file", env_file),
+            "withdrawn": withdrawn if withdrawn == "none" else _path("withdrawn", withdrawn), "take-over": take_over,
             **{name: ",".join(names) for name, names in told.items() if names is not None},
         }
-        given = [f"--{name}={_text(value)}" for name, value in values.items() if value is not None]
+        given = [f"--{name}={value}" for name, value in values.items() if value is not None]
+        given += [f"--entity={key}-{value}" for key, value in (entities or {}).items()]
+        given += [f"--keep-column={name}" for name in _arguments.names("keep_columns", keep_columns) or []]
         given += [f"--{name}" for name, is_on in switches.items() if is_on]
         arguments = ["neuroalign-preprocess", *given]
         on_progress = None if progress is None else lambda *told: progress(Progress(*told))
-        text, told_json = _native.load(arguments, with_surroundings, on_progress)
+        text, told_json, n_new_sessions = _native.load(arguments, with_surroundings, on_progress)
     details = json.loads(told_json)
     return Report(
-        output=Path(details["output"]).absolute(), n_sessions=details["sessions"], loaded=details["loaded"],
+        output=Path(folder), n_sessions=details["sessions"], n_new_sessions=n_new_sessions, loaded=details["loaded"],
         skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
         seconds=details["seconds"], details=details, text=text,
     )
 
 
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, int) else fspath(value)
+def _list(name: str, given: Iterable[str] | None) -> list[str] | None:
+    """Names that the command takes with commas between them."""
+    names = _arguments.names(name, given)
+    if names == []:
+        raise ValueError(f"{name} is empty: leave it out for all")
+    for value in names or []:
+        if "," in value:
+            raise ValueError(f"{value!r} in {name} has a comma: the command takes a list with commas between names")
+    return names
+
+
+def _path(name: str, given: FilePath | None) -> str | None:
+    """A path that stays the same if the working directory changes."""
+    if given is None:
+        return None
+    path = fspath(given)
+    if not isinstance(path, str):
+        raise TypeError(f"{name} is {given!r}: give a path as text or pathlib.Path")
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _jobs(n_jobs: int | None) -> int | None:
+    # As elsewhere in Python, -1 is all cores.
+    n = None if n_jobs is None else operator.index(n_jobs)
+    return None if n == -1 else n
 
 
 @contextmanager
 def _session_list(given: Any) -> Iterator[FilePath | None]:
     """A path as it is; a DataFrame as a file, as long as the load needs it."""
+    if isinstance(given, str) and given == "-":
+        raise ValueError("sessions is '-': a notebook has no standard input to read; give a path, or a DataFrame")
     if given is None or isinstance(given, (str, PathLike)):
         yield given
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sessions.csv"
         if hasattr(given, "to_csv"):
-            given.to_csv(path, index=False)
+            # An index with a name is a column.
+            given = given.reset_index() if any(given.index.names) else given
+            # A list has a row a line.
+            given.replace(r"[\r\n]+", " ", regex=True).to_csv(path, index=False)
         elif hasattr(given, "write_csv"):
             given.write_csv(path)
         else:

@@ -271,13 +271,16 @@ fn with_metadata(
     options: &ReadOptions,
 ) -> Result<RecordBatch, StoreError> {
     let arrow = StoreError::arrow(snapshot.output());
-    if options.metadata {
-        let batch = snapshot.metadata()?.batch().map_err(&arrow)?;
-        parts.push(FeatureColumns::beside(batch, &parts));
-    }
+    let n_features = parts.len();
     if options.tiv {
         let batch = snapshot.volumes()?.batch(&[]).map_err(&arrow)?;
         parts.push(FeatureColumns::beside(batch, &parts));
+    }
+    if options.metadata {
+        // `tiv` is what was measured, also where a list has a column of that name.
+        let batch = snapshot.metadata()?.batch().map_err(&arrow)?;
+        let metadata = FeatureColumns::beside(batch, &parts);
+        parts.insert(n_features, metadata);
     }
     match parts.as_slice() {
         [part] if part.keeps_its_names() => Ok(part.batch.clone()),

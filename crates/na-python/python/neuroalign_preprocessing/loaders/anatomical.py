@@ -49,12 +49,13 @@ class AnatomicalLoader:
         self, subject: str, session: str | None, include_metadata: bool = True, include_tiv: bool = True
     ) -> pandas.DataFrame | None:
         """A session's rows: a row a region and tissue. None if it has none."""
-        if self.get_session_directory(subject, session) is None:
+        folder = self.get_session_directory(subject, session)
+        if folder is None or not any(folder.glob("*_parc.tsv*")):
             return None
         rows = self._rows(_sessions.one_session(subject, session), self.n_jobs, progress=False)
         # TIV comes last, where ids and metadata do not follow.
         drop = ([] if include_metadata else ["subject_code", "session_id"]) + ([] if include_tiv else ["tiv"])
-        return rows.drop(columns=drop)
+        return _sessions.without(rows, drop)
 
     def load_sessions(
         self,
@@ -94,12 +95,11 @@ class AnatomicalLoader:
             Nothing was found; the message says where it looked.
         """
         rows = self._rows(sessions_csv, n_jobs or self.n_jobs, progress)
-        rows = _sessions.by_list(rows, sessions_csv)
         if normalize_by_tiv:
             volumes = rows["volume_mm3"] / rows["tiv"]
             rows["volume_mm3_normalized"] = volumes.where(rows["modality"] != "ct")
         if not calculate_tiv:
-            rows = rows.drop(columns="tiv")
+            rows = _sessions.without(rows, ["tiv"])
         _sessions.call_back(rows, session_callback)
         return rows
 

@@ -57,10 +57,11 @@ class DiffusionLoader:
     ) -> pandas.DataFrame | None:
         """A session's rows: a row a region, map and workflow. None if it has none."""
         wanted = self.workflows if workflow is None else [workflow]
-        if not any(self.get_session_directory(subject, session, name) for name in wanted):
+        folders = [self.get_session_directory(subject, session, name) for name in wanted]
+        if not any(folder is not None and any(folder.glob("*_parc.tsv*")) for folder in folders):
             return None
         rows = self._rows(_sessions.one_session(subject, session), wanted, self.n_jobs, progress=False)
-        return rows if include_metadata else rows.drop(columns=["subject_code", "session_id"])
+        return rows if include_metadata else _sessions.without(rows, ["subject_code", "session_id"])
 
     def load_sessions(
         self,
@@ -93,7 +94,7 @@ class DiffusionLoader:
             Nothing was found; the message says where it looked.
         """
         wanted = self.workflows if workflow is None else [workflow]
-        rows = _sessions.by_list(self._rows(sessions_csv, wanted, n_jobs or self.n_jobs, progress), sessions_csv)
+        rows = self._rows(sessions_csv, wanted, n_jobs or self.n_jobs, progress)
         _sessions.call_back(rows, session_callback)
         return rows
 

@@ -62,11 +62,25 @@ class FeatureInfo(HasGone):
             producer_versions=told["producer_versions"], file=file,
         )
 
-    def keys(self) -> Iterator[str]:
+    def keys(self) -> list[str]:
         """The names of its fields."""
-        return (field.name for field in fields(self))
+        return [field.name for field in fields(self)]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Its fields, each with its value."""
+        return [(key, self[key]) for key in self]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a field; the default if there is no such field."""
+        return self[key] if key in self else default
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self.keys():
+        if key not in self:
             raise KeyError(key)
         return getattr(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())

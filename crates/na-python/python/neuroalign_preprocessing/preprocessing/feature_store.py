@@ -194,7 +194,7 @@ class FeatureStore(StoreCache, HasGone):
         selected = selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
         )
-        return frame(self._store.load_feature(name, selected), as_)
+        return frame(self._store.load_feature(name, selected), as_, [name])
 
     @overload
     def load_features(
@@ -247,7 +247,8 @@ class FeatureStore(StoreCache, HasGone):
         selected = selection(
             metadata=include_metadata, tiv=include_tiv, sessions=sessions, subjects=subjects, regions=regions
         )
-        return frame(self._store.load_features(_arguments.names("names", names) or [], selected), as_)
+        wanted = _arguments.names("names", names) or []
+        return frame(self._store.load_features(wanted, selected), as_, wanted)
 
     def matrix(
         self, features: Iterable[str], *, target: str = "AGE", **of: Unpack[FeatureSelection]
@@ -282,7 +283,7 @@ class FeatureStore(StoreCache, HasGone):
         """
         names = _arguments.names("features", features) or []
         rows = self.load_features(names, include_tiv=True, as_="arrow", **of)
-        return Matrix.of(rows, names, target)
+        return Matrix.of(rows, names, target, of_metadata=self.load_metadata(as_="arrow").column_names)
 
     @overload
     def load_tiv(self, *, as_: Literal["pandas"] = ...) -> pandas.DataFrame: ...

@@ -25,13 +25,13 @@ class Matrix(NamedTuple):
     sessions: list[tuple[str, str | None]]
 
     @classmethod
-    def of(cls, rows: pyarrow.Table, features: Sequence[str], target: str) -> Matrix:
-        """Pick the sessions that have the target, out of features side by side."""
+    def of(cls, rows: pyarrow.Table, features: Sequence[str], target: str, of_metadata: Sequence[str]) -> Matrix:
+        """Pick the sessions that have the target, out of features side by side with metadata."""
         import numpy
         import pyarrow
 
         beginnings = tuple(f"{feature}:" for feature in dict.fromkeys(features))
-        columns = [name for name in rows.column_names if name.startswith(beginnings)]
+        columns = [name for name in rows.column_names if name.startswith(beginnings) and name not in of_metadata]
         others = [name for name in rows.column_names[2:] if name not in set(columns)]
         if target not in others:
             raise ValueError(f"there is no column {target!r} to predict; there are: {', '.join(others) or 'none'}")
