@@ -14,6 +14,8 @@ use crate::settings::{Settings, expand};
 use crate::summary::Summary;
 use crate::withdrawn::tell_withdrawn;
 
+pub(crate) const COMMAND: &str = "neuroalign-preprocess";
+
 /// What stops a command: it says what to do.
 pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -33,8 +35,6 @@ pub struct Loaded {
     pub text: String,
     /// The same as the JSON of `--json`.
     pub json: String,
-    /// Whether the load was asked to stop before its end. What is committed is safe, and the same call goes on.
-    pub interrupted: bool,
 }
 
 /// Loads as `neuroalign-preprocess` does with these arguments, the program's name first; for a front end that shows what happens in
@@ -49,7 +49,7 @@ pub fn load(
 ) -> Result<Loaded, CommandError> {
     let started = Instant::now();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let called = invocation("neuroalign-preprocess", &arguments);
+    let called = invocation(COMMAND, &arguments);
     let options = Options::parse_checked(arguments)?;
     check_collisions(&options)?;
     let settings = match surroundings {
@@ -58,8 +58,7 @@ pub fn load(
     };
     let done = load_as(&options, &settings, called, observer)?;
     let summary = done.summary(&options, started.elapsed());
-    let (text, json) = (summary.text(&done.report), summary.json(&done.report));
-    Ok(Loaded { text, json, interrupted: done.report.interrupted })
+    Ok(Loaded { text: summary.text(&done.report), json: summary.json(&done.report) })
 }
 
 /// What a load did.

@@ -8,7 +8,7 @@ use na_model::Invocation;
 
 use crate::exit::{Exit, complain, print, usage};
 use crate::invocation::{invocation, tell_call};
-use crate::load::{CommandError, Done, check_collisions, load_as};
+use crate::load::{COMMAND, CommandError, Done, check_collisions, load_as};
 use crate::logging;
 use crate::logging::Loudness;
 use crate::options::Options;
@@ -17,8 +17,6 @@ use crate::settings::{Settings, expand};
 use crate::signals::Signals;
 use crate::status::Status;
 use crate::today::Today;
-
-const COMMAND: &str = "neuroalign-preprocess";
 
 /// Runs the command with these arguments, the program's name first, and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {

@@ -41,10 +41,11 @@ pub(crate) fn bars(wanted: bool) -> MultiProgress {
     })
 }
 
+/// Under 70 columns: a terminal that is narrower would show each step on a line of its own.
+const BAR: &str = "{prefix:>9} [{bar:10}] {pos}/{len} {elapsed}, {eta} left {msg:20!}";
+
 fn new_bar() -> ProgressBar {
-    // Under 70 columns: a terminal that is narrower would show each step on a line of its own.
-    let template = "{prefix:>9} [{bar:10}] {pos}/{len} {elapsed}, {eta} left {msg:20!}";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style.progress_chars("=> "))
 }
 
@@ -206,6 +207,11 @@ mod tests {
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_bar_is_the_one_that_is_asked_for() {
+        assert!(ProgressStyle::with_template(BAR).is_ok());
     }
 
     #[test]

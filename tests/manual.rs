@@ -9,17 +9,7 @@ use std::process::Command;
 
 mod support;
 
-/// Settings that would reach a command from around the tests.
-const SETTINGS: [&str; 8] = [
-    "SESSIONS_CSV",
-    "CAT12_ROOT",
-    "CAT12_PARCELLATED_ROOT",
-    "QSIPARC_PATH",
-    "QSIRECON_PATH",
-    "ATLAS_NAME",
-    "N_JOBS",
-    "WITHDRAWN",
-];
+use support::SETTINGS;
 
 /// Programs of commands that are shown and not run: they build or install.
 const BUILDERS: [&str; 3] = ["cargo", "pip", "python"];

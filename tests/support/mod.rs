@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// The settings that a user's environment may have: tests start without.
-const SETTINGS: [&str; 7] = [
+pub const SETTINGS: [&str; 8] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_PARCELLATED_ROOT",
@@ -21,6 +21,7 @@ const SETTINGS: [&str; 7] = [
     "QSIRECON_PATH",
     "ATLAS_NAME",
     "N_JOBS",
+    "WITHDRAWN",
 ];
 
 /// A command that ended.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -28,27 +28,27 @@ const LOGGER: &str = "neuroalign";
 /// How far a load is: its step, how many are done, of how many, and what is at hand.
 type Progress = (&'static str, usize, usize, String);
 
-/// Loads with these arguments, the program's name first; the summary as text and as JSON, and how many sessions were loaded, in whatever
-/// modality. `progress` is called on this thread; what it
-/// raises stops the load, as Ctrl+C does, and is raised here once the load has stopped.
+/// Loads with these arguments, the program's name first. What it tells: the summary as text and as JSON, how many sessions were chosen,
+/// and how many of them were loaded, in whatever modality. `progress` is called on this thread; what it raises stops the load, as
+/// Ctrl+C does, and is raised here once the load has stopped.
 #[pyfunction]
 pub(crate) fn load(
     py: Python<'_>,
     arguments: Vec<OsString>,
     with_surroundings: bool,
     progress: Option<Bound<'_, PyAny>>,
-) -> PyResult<(String, String, usize)> {
+) -> PyResult<(String, String, usize, usize)> {
     let turn = Turn::wait_for(py)?;
     let surroundings = if with_surroundings { Surroundings::Count } else { Surroundings::Ignored };
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut told) = channel();
-    let loaded = Arc::new(Mutex::default());
+    let sessions = Arc::new(Mutex::new(Sessions::default()));
     let observer = Watched {
         told: sender,
         stop: Arc::clone(&stop),
         committed: 0.into(),
         to_load: 0.into(),
-        loaded: Arc::clone(&loaded),
+        sessions: Arc::clone(&sessions),
     };
     let (result, raised) = thread::scope(|scope| {
         let turn = &turn;
@@ -61,9 +61,9 @@ pub(crate) fn load(
     }
     let ended_by_panic =
         |_| PyRuntimeError::new_err("the load ended by a fault of its own: see what it logged");
-    let Loaded { text, json, .. } = result.map_err(ended_by_panic)?.map_err(of_command)?;
-    let n_loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner).len();
-    Ok((text, json, n_loaded))
+    let Loaded { text, json } = result.map_err(ended_by_panic)?.map_err(of_command)?;
+    let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((text, json, sessions.chosen, sessions.loaded.len()))
 }
 
 /// Tells how a load goes on until it ends, and what was raised meanwhile.
@@ -95,10 +95,21 @@ struct Watched {
     stop: Arc<AtomicBool>,
     committed: AtomicUsize,
     to_load: AtomicUsize,
-    loaded: Arc<Mutex<BTreeSet<Session>>>,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+/// The sessions of a load, whatever their modalities.
+#[derive(Default)]
+struct Sessions {
+    chosen: usize,
+    loaded: BTreeSet<Session>,
 }
 
 impl Watched {
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, step: &'static str, done: usize, total: usize, what: String) {
         // Nobody listens any more only if the calling thread is gone, and then this one ends, too.
         let _ = self.told.send((step, done, total, what));
@@ -112,12 +123,13 @@ impl Observer for Watched {
             Event::Failed(outcome) => tracing::warn!(target: LOGGER, "{}: {}", outcome.unit, outcome.reason),
             Event::Planned(plan) => {
                 self.to_load.store(plan.to_load, Ordering::Relaxed);
+                self.sessions().chosen = plan.chosen.unwrap_or(plan.sessions);
                 self.tell("load", 0, plan.to_load, String::new());
             }
             Event::Committed(unit) => {
                 let done = self.committed.fetch_add(1, Ordering::Relaxed) + 1;
                 self.tell("load", done, self.to_load.load(Ordering::Relaxed), unit.to_string());
-                self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.session);
+                self.sessions().loaded.insert(unit.session);
             }
             Event::Export(step) => self.step(&step),
             _ => {}

@@ -1,5 +1,6 @@
 """What the calls in ``calls.tsv`` are made with, and the register of what each is to answer."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -14,11 +15,15 @@ CAT12 = COHORT / "cat12"
 PARC = COHORT / "parcellated" / "cat12"
 QSI = COHORT / "parcellated"
 ATLAS = "AICHA384"
-SETTINGS = ("SESSIONS_CSV", "CAT12_ROOT", "CAT12_PARCELLATED_ROOT", "QSIPARC_PATH", "QSIRECON_PATH", "ATLAS_NAME", "N_JOBS")
+SETTINGS = ("SESSIONS_CSV", "CAT12_ROOT", "CAT12_PARCELLATED_ROOT", "QSIPARC_PATH", "QSIRECON_PATH", "ATLAS_NAME", "N_JOBS",
+            "WITHDRAWN")
 
 #: A session that has everything, and how many there are of each kind in the cohort.
 SUBJECT, SESSION = "0475", "202507271541"
 N_SESSIONS, N_REGIONS, N_LONG_COLUMNS = 3, 384, 58
+
+with (Path(__file__).parent / "calls.tsv").open(newline="") as file:
+    CALLS = {row["id"]: row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 #: By the id of a call: a function that makes the call and holds its answer against what is wanted.
 CHECKS = {}
@@ -34,6 +39,12 @@ def answers(*ids):
         return check
 
     return register
+
+
+def wanted_columns(id_):
+    """The columns that the answer of a call lists."""
+    listed = next(part for part in CALLS[id_]["answer"].split(": ") if part.startswith("index,"))
+    return listed.split(";")[0].split(",")
 
 
 class Bench:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from calls import ATLAS, CAT12, LIST, N_LONG_COLUMNS, N_REGIONS, PARC, QSI, SESSION, SUBJECT, answers
+from calls import ATLAS, CAT12, LIST, N_LONG_COLUMNS, N_REGIONS, PARC, QSI, SESSION, SUBJECT, answers, wanted_columns
 
 from neuroalign_preprocessing.loaders import AnatomicalLoader, DiffusionLoader, QuestionnaireLoader, parse_bids_entities
 from neuroalign_preprocessing.preprocessing import (
@@ -29,12 +29,6 @@ def anatomical(**how):
 
 def diffusion(**how):
     return DiffusionLoader(**{"qsiparc_path": QSI, "atlas_name": ATLAS, **how})
-
-
-def wanted_columns(kind):
-    from test_calls import CALLS
-
-    return next(part for part in CALLS[kind]["answer"].split(": ") if part.startswith("index,")).split(";")[0].split(",")
 
 
 @answers("snippet-11", "snippet-22", "interface-55", "notebook-01", "snippet-13")

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from calls import ATLAS, LIST, N_LONG_COLUMNS, N_REGIONS, N_SESSIONS, SESSION, SUBJECT, answers
+from calls import ATLAS, LIST, N_LONG_COLUMNS, N_REGIONS, N_SESSIONS, SESSION, SUBJECT, answers, wanted_columns
 from sklearn.model_selection import GroupKFold
 
 from neuroalign_preprocessing.preprocessing import ANATOMICAL_METRICS, FeatureStore
@@ -193,12 +193,6 @@ def files_by_other_means(on):
     assert df.session_id.astype(int).astype(str).nunique() == N_SESSIONS
     assert df.pivot_table(index=KEYS, columns="label", values="mean", aggfunc="first").shape == (N_SESSIONS, N_REGIONS)
     assert pd.read_parquet(gm, filters=[("subject_code", "==", SUBJECT)]).shape == (2 * N_REGIONS, N_LONG_COLUMNS)
-
-
-def wanted_columns(kind):
-    from test_calls import CALLS
-
-    return CALLS[kind]["answer"].split(";")[0].split(",")
 
 
 @answers("interface-01", "interface-02")

@@ -1,17 +1,11 @@
 """Each call that users of the pandas package make, and what it answers: ``calls.tsv``, row by row."""
 
-import csv
-from pathlib import Path
-
 import calls_of_loaders  # noqa: F401
 import calls_of_shell  # noqa: F401
 import calls_of_store  # noqa: F401
 import pytest
-from calls import CHECKS, Bench
+from calls import CALLS, CHECKS, Bench
 from conftest import load
-
-with (Path(__file__).parent / "calls.tsv").open(newline="") as file:
-    CALLS = {row["id"]: row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 PASSED = set()
 

@@ -195,6 +195,8 @@ def test_sessions_are_counted_once_and_sorted():
     assert report.loaded == {"anatomical": 2, "diffusion": 2} and report.n_new_sessions == 3
     again = preprocess(listed(), "other", **fewer)
     assert (again.n_new_sessions, again.n_skipped_sessions) == (0, 3)
+    chosen = preprocess(listed(), "other", participant_label="CLMC_10", **fewer)
+    assert (chosen.n_sessions, chosen.n_new_sessions, chosen.n_skipped_sessions) == (3, 0, 1)
 
 
 @pytest.mark.parametrize("wrong, error, problem", [

@@ -32,6 +32,7 @@ fn nothing_that_was_sealed_is_lost_by_exports_that_are_stopped_twice() {
                 if export_all(&lock, stopped, &record, false, &StopAfter::looks(looks)).is_ok() {
                     break;
                 }
+                assert!(looks < LOOKS - 1, "an export looks more often whether to stop");
                 assert_eq!(recover_parts(&lock).unwrap(), [], "fresh: {fresh}, {first}, {second}");
                 cache = Some(OwnedCache::open_or_create(&lock).unwrap());
                 let store = FeatureStore::open(output.path()).unwrap();

@@ -44,6 +44,8 @@ class Report:
     n_sessions: int
     #: Sessions that were loaded, in any modality.
     n_new_sessions: int
+    #: Sessions of those chosen of which nothing had to be loaded, and which the store has.
+    n_skipped_sessions: int
     #: Sessions that were loaded, by modality.
     loaded: dict[str, int]
     #: Sessions that the store had already, by modality.
@@ -66,16 +68,6 @@ class Report:
         from neuroalign_preprocessing.preprocessing.feature_store import FeatureStore
 
         return FeatureStore(self.output)
-
-    @property
-    def n_skipped_sessions(self) -> int:
-        """Sessions of which nothing had to be loaded, and which the store has."""
-        absent = Counter((outcome["subject_code"], outcome["session_id"]) for outcome in self.outcomes
-                         if outcome["status"] in ("missing", "failed"))
-        looked_for = {outcome["modality"] for outcome in self.outcomes if outcome["status"] in ("missing", "failed")}
-        looked_for |= {name for counts in (self.loaded, self.skipped) for name, n in counts.items() if n}
-        nowhere = sum(n >= len(looked_for) for n in absent.values())
-        return max(self.n_sessions - self.n_new_sessions - nowhere, 0)
 
 
 def preprocess(
@@ -113,6 +105,7 @@ def preprocess(
     dry_run: bool = False,
     n_jobs: int | None = None,
     env_file: FilePath | None = None,
+    with_surroundings: bool = True,
     progress: Callable[[Progress], object] | None = None,
 ) -> Report:
     """Load what is new into a store, and export it: the command ``neuroalign-preprocess``.
@@ -158,6 +151,8 @@ def preprocess(
     env_file
         Settings from this file instead of ``.env`` in the working directory. Arguments count over the environment, and that
         over the file.
+    with_surroundings
+        Whether the environment and the file count at all; otherwise the arguments alone.
     progress
         Called with a :class:`Progress` on this thread.
 
@@ -180,53 +175,6 @@ def preprocess(
     >>> report = preprocess("sessions.csv", "data/processed", qsiparc="/data/parcellated")  # doctest: +SKIP
     >>> report.store.load_feature("gm_volume_mm3")  # doctest: +SKIP
     """
-    return load(
-        sessions, output, cat12_root=cat12_root, cat12_parcellated_root=cat12_parcellated_root, qsiparc=qsiparc,
-        tissues=tissues, diffusion=diffusion, workflows=workflows, atlas_name=atlas_name, wide_metrics=wide_metrics,
-        participant_label=participant_label, session_label=session_label, age_column=age_column,
-        metadata_columns=metadata_columns, mask=mask, space=space, entities=entities, subject_column=subject_column,
-        session_column=session_column, keep_columns=keep_columns, take_over=take_over, compression=compression, withdrawn=withdrawn, n_jobs=n_jobs, env_file=env_file,
-        flags={
-            "discover": discover, "force": force, "reload": reload, "prune": prune, "prune-unlisted": prune_unlisted,
-            "yes": yes, "keep-cache": keep_cache, "dry-run": dry_run,
-        },
-        progress=progress,
-    )
-
-
-def load(
-    sessions: FilePath | Any,
-    output: FilePath,
-    *,
-    cat12_root: FilePath | None = None,
-    cat12_parcellated_root: FilePath | None = None,
-    qsiparc: FilePath | None = None,
-    tissues: Iterable[str] | None = None,
-    diffusion: bool = True,
-    workflows: Iterable[str] | None = None,
-    atlas_name: str | None = None,
-    wide_metrics: Iterable[str] | None = None,
-    participant_label: Iterable[str] | None = None,
-    session_label: Iterable[str] | None = None,
-    age_column: str | None = None,
-    metadata_columns: Iterable[str] | None = None,
-    mask: str | None = None,
-    space: str | None = None,
-    entities: Mapping[str, str] | None = None,
-    subject_column: str | None = None,
-    session_column: str | None = None,
-    keep_columns: Iterable[str] | None = None,
-    take_over: str | None = None,
-    compression: str = "zstd",
-    withdrawn: FilePath | None = None,
-    force: bool = False,
-    n_jobs: int | None = None,
-    env_file: FilePath | None = None,
-    flags: dict[str, bool] | None = None,
-    progress: Callable[[Progress], object] | None = None,
-    with_surroundings: bool = True,
-) -> Report:
-    """Load as :func:`preprocess` does; without surroundings, from the arguments alone."""
     lists = {
         "workflows": workflows, "wide-metrics": wide_metrics, "participant-label": participant_label,
         "session-label": session_label, "metadata-columns": metadata_columns,
@@ -236,7 +184,8 @@ def load(
     if unknown := set(wanted) - set(_TISSUES):
         raise ValueError(f"there is no tissue {unknown.pop()!r}: there are gm, wm, ct")
     switches = {
-        **(flags or {}), "force": force or (flags or {}).get("force", False), "no-diffusion": not diffusion,
+        "discover": discover, "force": force, "reload": reload, "prune": prune, "prune-unlisted": prune_unlisted, "yes": yes,
+        "keep-cache": keep_cache, "dry-run": dry_run, "no-diffusion": not diffusion,
         **({f"no-{tissue}": tissue not in wanted for tissue in _TISSUES} if wanted else {"no-anatomical": True}),
     }
     folder = _path("output", output)
@@ -258,13 +207,22 @@ def load(
         given += [f"--{name}" for name, is_on in switches.items() if is_on]
         arguments = ["neuroalign-preprocess", *given]
         on_progress = None if progress is None else lambda *told: progress(Progress(*told))
-        text, told_json, n_new_sessions = _native.load(arguments, with_surroundings, on_progress)
+        text, told_json, n_chosen, n_new_sessions = _native.load(arguments, with_surroundings, on_progress)
     details = json.loads(told_json)
     return Report(
-        output=Path(folder), n_sessions=details["sessions"], n_new_sessions=n_new_sessions, loaded=details["loaded"],
-        skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
+        output=Path(folder), n_sessions=details["sessions"], n_new_sessions=n_new_sessions,
+        n_skipped_sessions=max(n_chosen - n_new_sessions - _nowhere(details), 0), loaded=details["loaded"], skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
         seconds=details["seconds"], details=details, text=text,
     )
+
+
+def _nowhere(details: dict[str, Any]) -> int:
+    """The sessions that are missing or failed in every modality that was looked for."""
+    absent = [outcome for outcome in details["outcomes"] if outcome["status"] in ("missing", "failed")]
+    there = {name for counts in (details["loaded"], details["skipped"]) for name, n in counts.items() if n}
+    n_looked_for = len(there | {outcome["modality"] for outcome in absent})
+    times = Counter((outcome["subject_code"], outcome["session_id"]) for outcome in absent)
+    return sum(n >= n_looked_for for n in times.values())
 
 
 def _list(name: str, given: Iterable[str] | None) -> list[str] | None:

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign_preprocessing._load import FilePath, Progress, load
+from neuroalign_preprocessing._load import FilePath, Progress, preprocess
 
 if TYPE_CHECKING:
     import pandas
@@ -63,7 +63,7 @@ def rows(sessions: Any, tables: Callable[[list[str]], list[str]], progress: bool
 
     with tempfile.TemporaryDirectory(prefix="neuroalign-") as folder:
         shown = _bar() if progress else None
-        report = load(sessions, folder, compression="none", progress=shown, with_surroundings=False, **of)
+        report = preprocess(sessions, folder, compression="none", progress=shown, with_surroundings=False, **of)
         frames = [report.store.load_long(name) for name in tables(report.store.list_long_formats())]
         if not frames:
             reasons = "; ".join(f"{outcome['subject_code']}: {outcome['reason']}" for outcome in report.outcomes[:3])

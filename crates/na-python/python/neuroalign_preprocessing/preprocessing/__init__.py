@@ -10,6 +10,7 @@ from neuroalign_preprocessing._gone import gone
 from neuroalign_preprocessing.preprocessing.config import DataPaths, ModalityConfig, OutputConfig, PipelineConfig
 from neuroalign_preprocessing.preprocessing.feature_store import (
     ANATOMICAL_METRICS,
+    GONE,
     META_COLS,
     FeatureInfo,
     FeatureStore,
@@ -33,9 +34,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = gone(__name__, {
-        "DIFFUSION_METRICS": 'FeatureStore.list_features(modality="diffusion") has the features that there are',
-        "LongFormatInfo": "manifest.json has it",
-        "StoreManifest": "manifest.json has it",
+        **GONE,
         "AnatomicalWideTransformer": "FeatureStore.load_feature() gives a row a session and a column a region",
         "DiffusionWideTransformer": "FeatureStore.load_features() gives a row a session and a column a feature and region",
     })

@@ -403,7 +403,10 @@ class FeatureStore(StoreCache, HasGone):
             Only features of these tissues (``gm``, ``wm``, ``ct``) or workflows.
         """
         wanted = [_arguments.names("metrics", metrics), _arguments.names("modalities", modalities)]
-        infos = [(name, self.get_feature_info(name)) for name in self.list_features() if name != "tiv"]
+        names = [name for name in self.list_features() if name != "tiv"]
+        if wanted == [None, None]:
+            return names
+        infos = [(name, self.get_feature_info(name)) for name in names]
 
         def is_wanted(info: FeatureInfo) -> bool:
             of = [info.metric, info.source_modality or info.workflow]
@@ -442,10 +445,12 @@ class FeatureStore(StoreCache, HasGone):
             return self._store.withdraw(None, participants, yes)
         return self._store.withdraw(_arguments.participants(participants), None, yes)
 
+#: Names of this module, and of the package, that are gone.
+GONE = {
+    "DIFFUSION_METRICS": 'FeatureStore.list_features(modality="diffusion") has the features that there are',
+    "LongFormatInfo": "manifest.json has it",
+    "StoreManifest": "manifest.json has it",
+}
+
 if not TYPE_CHECKING:
-    __getattr__ = gone(__name__, {
-        "DIFFUSION_METRICS": 'FeatureStore.list_features(modality="diffusion") has the features that there are',
-        "REGION_ID_COLS": "FeatureStore.get_regions() has a feature's regions",
-        "LongFormatInfo": "manifest.json has it",
-        "StoreManifest": "manifest.json has it",
-    })
+    __getattr__ = gone(__name__, {**GONE, "REGION_ID_COLS": "FeatureStore.get_regions() has a feature's regions"})

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign_preprocessing._gone import HasGone
-from neuroalign_preprocessing._load import Report, load
+from neuroalign_preprocessing._load import Report, preprocess
 from neuroalign_preprocessing.preprocessing.config import PipelineConfig
 from neuroalign_preprocessing.preprocessing.feature_store import FeatureStore
+
+__all__ = ["DataPreparationPipeline", "PipelineResult"]
+
 
 @dataclass
 class PipelineResult:
@@ -51,7 +54,7 @@ class DataPreparationPipeline(HasGone):
         """
         paths, wanted = self.config.paths, self.config.modalities
         tissues = {"gm": wanted.gray_matter, "wm": wanted.white_matter, "ct": wanted.cortical_thickness}
-        report = load(
+        report = preprocess(
             paths.sessions_csv, paths.output_dir,
             cat12_root=paths.cat12_root, cat12_parcellated_root=paths.cat12_parcellated_root, qsiparc=paths.qsiparc_path,
             tissues=[tissue for tissue, is_wanted in tissues.items() if is_wanted and wanted.anatomical],
@@ -88,6 +91,3 @@ def _result(report: Report) -> PipelineResult:
         long_formats_saved=told["long_formats"], wide_features_generated=store.list_features(),
         n_new_sessions=report.n_new_sessions, n_skipped_sessions=report.n_skipped_sessions,
     )
-
-
-__all__ = ["DataPreparationPipeline", "PipelineResult"]
