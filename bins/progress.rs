@@ -173,8 +173,10 @@ impl na_store::ExportObserver for Progress {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Write};
     use std::sync::Arc;
+
+    use indicatif::TermLike;
 
     use super::*;
 
@@ -209,9 +211,64 @@ mod tests {
         text.lines().map(|line| line.trim().to_owned()).collect()
     }
 
+    /// A terminal that keeps what is drawn.
+    #[derive(Debug, Default, Clone)]
+    struct Terminal(Arc<Mutex<String>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            200
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn the_bar_is_the_one_that_is_asked_for() {
-        assert!(ProgressStyle::with_template(BAR).is_ok());
+    fn the_bar_of_a_large_cohort_has_under_70_columns() {
+        let terminal = Terminal::default();
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let bars = MultiProgress::with_draw_target(target);
+        let progress = Progress::new(bars, Signals::default());
+        progress.show("exporting", 16_000, 15_999, "writing 12 features of diffusion_AMICONODDI");
+        progress.bar.lock().unwrap().as_ref().unwrap().force_draw();
+        let drawn = terminal.0.lock().unwrap().trim_end().to_owned();
+        let last = drawn.rsplit("exporting").next().unwrap();
+        assert!(
+            last.contains("[=========>] 15999/16000 ") && last.ends_with("left writing 12 features"),
+            "{drawn:?}"
+        );
+        assert!("exporting".len() + last.chars().count() < 70, "{drawn:?}");
     }
 
     #[test]
