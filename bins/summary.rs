@@ -37,6 +37,9 @@ impl Summary<'_> {
         } else {
             line("Loaded", &by_modality(&report.loaded));
         }
+        if let Some(space) = report.space.filter(|_| self.dry_run) {
+            line("Space", &space.to_string());
+        }
         line("Skipped", &by_modality(&report.skipped));
         line("Missing", &number(report.n_outcomes(UnitStatus::Missing)));
         line("Failed", &number(report.n_outcomes(UnitStatus::Failed)));
@@ -171,6 +174,7 @@ impl Summary<'_> {
             "withdrawn": withdrawn_json(self.withdrew, self.dry_run),
             "removed": removed.collect::<Vec<_>>(),
             "would_stop": report.would_stop,
+            "space": report.space.map(|space| json!({ "needed_bytes": space.needed, "free_bytes": space.free })),
             "let_go": let_go.chain(parts).collect::<Vec<_>>(),
             "let_go_columns": report.let_go.columns,
             "outcomes": report.outcomes.iter().map(outcome_json).collect::<Vec<_>>(),

@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
-/// For `--version`: the program's version, and SQLite's and Parquet's.
+/// For `--version`: the program's version and revision, and SQLite's and Parquet's.
 pub(crate) fn long() -> &'static str {
     static LONG: LazyLock<String> = LazyLock::new(|| {
         let (sqlite, parquet) = (na_cache::sqlite_version(), na_store::parquet_version());
-        format!("{}\nSQLite {sqlite}\n{parquet}", env!("CARGO_PKG_VERSION"))
+        let revision =
+            option_env!("NEUROALIGN_REVISION").map(|commit| format!(" ({commit})")).unwrap_or_default();
+        format!("{}{revision}\nSQLite {sqlite}\n{parquet}", env!("CARGO_PKG_VERSION"))
     });
     &LONG
 }

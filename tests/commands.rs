@@ -19,6 +19,19 @@ fn ran(command: &mut Command) -> Ran {
     Ran::of(command.output().unwrap())
 }
 
+/// The commit of this checkout, as `--version` shows it; empty in sources without git.
+fn revision() -> String {
+    let git = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short=12", "HEAD"])
+        .output();
+    match git {
+        Ok(output) if output.status.success() => {
+            format!(" ({})\n", String::from_utf8_lossy(&output.stdout).trim_end())
+        }
+        _ => String::new(),
+    }
+}
+
 #[test]
 fn help_version_completions_and_man_page_go_to_stdout() {
     let folder = tempfile::tempdir().unwrap();
@@ -33,6 +46,7 @@ fn help_version_completions_and_man_page_go_to_stdout() {
         let version = format!("{name} {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(ran(command(folder.path()).arg("-V")).stdout, version);
         let long = ran(command(folder.path()).arg("--version")).says(&["SQLite 3.", "parquet-rs version "]);
+        let long = long.says(&[&revision()]);
         assert!(long.stdout.starts_with(version.trim_end()), "{long:?}");
         for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
             let script = ran(command(folder.path()).args(["--completions", shell])).ended(0);

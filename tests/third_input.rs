@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchReader, StringArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, RecordBatchReader, StringArray};
 use na_model::{
     MeasurementUnit, Metric, MetricKind, Modality, RegionKey, SourceRoot, TableKind, TableName, UnitStatus,
 };

@@ -2,6 +2,7 @@
  *
  * SURROUNDINGS_ERRNO        every call that locks a file, or asks for a lock, fails with this error
  * SURROUNDINGS_FILE_SYSTEM  the magic number that every file system says it has
+ * SURROUNDINGS_FREE         the bytes that every file system says are free
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,15 +11,18 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static int no_locks;
-static long kind;
+static long kind, room = -1;
 
 __attribute__((constructor)) static void start(void) {
     const char *error = getenv("SURROUNDINGS_ERRNO"), *magic = getenv("SURROUNDINGS_FILE_SYSTEM");
+    const char *bytes = getenv("SURROUNDINGS_FREE");
     no_locks = error ? atoi(error) : 0;
+    room = bytes ? atol(bytes) : -1;
     kind = magic ? strtol(magic, NULL, 0) : 0;
 }
 
@@ -66,3 +70,15 @@ int statfs(const char *path, struct statfs *found) { return statfs_any(syscall(S
 int fstatfs(int fd, struct statfs *found) { return statfs_any(syscall(SYS_fstatfs, fd, found), found); }
 int statfs64(const char *path, struct statfs64 *found) { return statfs(path, (struct statfs *)found); }
 int fstatfs64(int fd, struct statfs64 *found) { return fstatfs(fd, (struct statfs *)found); }
+
+int statvfs(const char *path, struct statvfs *found) {
+    struct statfs plain;
+    if (syscall(SYS_statfs, path, &plain)) return -1;
+    *found = (struct statvfs){.f_bsize = plain.f_bsize, .f_frsize = plain.f_frsize, .f_bavail = plain.f_bavail};
+    if (room >= 0) {
+        found->f_frsize = 1;
+        found->f_bavail = room;
+    }
+    return 0;
+}
+int statvfs64(const char *path, struct statvfs64 *found) { return statvfs(path, (struct statvfs *)found); }

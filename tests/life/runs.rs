@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float64Type;
+use arrow_array::{cast::AsArray, types::Float64Type};
 use na_store::{FeatureStore, ReadOptions};
 
 use super::comparison::{contents, difference, naming, wrongly_noted};

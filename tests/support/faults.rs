@@ -64,6 +64,8 @@ pub struct Surroundings {
     pub no_locks: Option<i32>,
     /// The magic number that every file system has.
     pub file_system: Option<u32>,
+    /// The bytes that every file system says are free.
+    pub free: Option<u64>,
 }
 
 /// Lets a command run in these surroundings.
@@ -72,6 +74,7 @@ pub fn surround(command: &mut Command, with: Surroundings) {
     let library = LIBRARY.get_or_init(|| compiled("surroundings", include_str!("../faults/surroundings.c")));
     command.env("LD_PRELOAD", library);
     with.no_locks.map(|errno| command.env("SURROUNDINGS_ERRNO", errno.to_string()));
+    with.free.map(|bytes| command.env("SURROUNDINGS_FREE", bytes.to_string()));
     with.file_system.map(|magic| command.env("SURROUNDINGS_FILE_SYSTEM", magic.to_string()));
 }
 

@@ -22,7 +22,7 @@
 //! # A tour
 //! ```
 //! use std::sync::Arc;
-//! use arrow::array::{Float64Array, RecordBatch, StringArray};
+//! use arrow_array::{Float64Array, RecordBatch, StringArray};
 //! use na_cache::{Cache, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 //! use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
 //!

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, RecordBatch};
+use arrow_array::{Float64Array, RecordBatch};
 use na_cache::{Cache, EncodedTable, EncodedUnit, NewSeal, OwnedCache, OwnerLock, Writer};
 use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
 

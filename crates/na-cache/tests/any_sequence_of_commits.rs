@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{Cache, CachedUnit, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{Cache, CacheError, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,

@@ -189,6 +189,17 @@ pub enum PipelineError {
         /// How many units and sessions, with examples.
         let_go: String,
     },
+    /// A fresh load needs room beside the store, and there is too little.
+    #[error(
+        "there is too little room on the disk of {} for a load with --force, which is beside the store until it replaces it: {space}; \
+         make room, or give --output a folder on another disk. The store is as it was; --yes begins all the same",
+        output.display()
+    )]
+    NoRoom {
+        output: PathBuf,
+        /// What is needed, and what is free.
+        space: String,
+    },
     /// A row names a session that cannot be identified, which would count as not listed.
     #[error(
         "{n} rows of the session list name sessions that cannot be identified, and --prune-unlisted would take these for \

@@ -74,6 +74,7 @@ pub use inputs::input_root::{RootList, TableRoot};
 pub use inputs::searched_folder::SearchedFolder;
 pub use inputs::unit_files::FoundUnit;
 pub use parse::regional_tsv::ParsedTable;
+pub use plan::disk_space::DiskSpace;
 pub use plan::let_go::LetGo;
 pub use run::dry_run::dry_run;
 pub use run::report::RunReport;

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow_array::{Array, RecordBatch, cast::AsArray, types::Float64Type};
 use na_cache::{Cancel, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer, cache_status};
 use na_model::{Modality, Session, SubjectCode, TableName, Unit};
 use na_pipeline::parse::regional_tsv::parse_table;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use na_cache::{Cache, Cancel, cache_status};
 use na_model::columns::{SESSION, SUBJECT};
 use na_model::{Modality, Session};

@@ -4,9 +4,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use arrow::array::AsArray;
-use arrow::compute::sum;
-use arrow::datatypes::Float64Type;
+use arrow_array::cast::AsArray;
+
+use arrow_array::types::Float64Type;
 use na_store::{FeatureStore, ReadOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,7 @@ pub fn total(folder: &Path, table: &str) -> Result<(usize, f64), Box<dyn Error>>
         let batch = batch?;
         rows += batch.num_rows();
         let volumes = batch.column_by_name("volume_mm3").ok_or("no volumes")?;
-        total += sum(volumes.as_primitive::<Float64Type>()).unwrap_or_default();
+        total += volumes.as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
     }
     Ok((rows, total))
 }

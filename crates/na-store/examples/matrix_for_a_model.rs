@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow_array::{Array, cast::AsArray, types::Float64Type};
+use arrow_schema::DataType;
 use na_store::{FeatureStore, ReadOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use na_cache::CacheError;
 use na_model::writing_remedy;
 use parquet::errors::ParquetError;

@@ -9,8 +9,7 @@
 //! use na_store::{CacheExport, FeatureStore, ReadOptions, Unobserved, export_cache};
 //!
 //! # use std::sync::Arc;
-//! # use arrow::array::{AsArray, Float64Array, RecordBatch, StringArray};
-//! # use arrow::datatypes::Float64Type;
+//! # use arrow_array::{Float64Array, RecordBatch, StringArray, cast::AsArray, types::Float64Type};
 //! # use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 //! # use na_model::{Modality, ReadAt, Session, SubjectCode, TableName, TivFinding, Unit};
 //! # let output = tempfile::tempdir()?;

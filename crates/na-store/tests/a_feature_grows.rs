@@ -7,8 +7,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::Fields;
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::Fields;
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{MapSource, Modality, Removals, TivFinding, Unit, WideMetrics};
 use na_store::{ExportRequest, Unobserved, export, verify_store};

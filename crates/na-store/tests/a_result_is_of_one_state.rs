@@ -7,8 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow_array::{RecordBatch, cast::AsArray, types::Float64Type};
 use na_cache::{Cache, OwnerLock};
 use na_model::Modality;
 use na_store::{FeatureStore, Origin, ReadOptions, StoreError, Unobserved};

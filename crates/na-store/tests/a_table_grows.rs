@@ -6,8 +6,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow_array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, cast::AsArray, types::Float64Type,
+};
+use arrow_schema::DataType;
 use na_cache::OwnerLock;
 use na_model::{Modality, Removals, TivFinding, Unit};
 use na_store::{ExportRequest, LARGEST_TEXT, Unobserved, export, verify_store};

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{ListedSession, Listing, Modality, TivFinding, WideMetrics};
 use na_store::{FeatureStore, ReadOptions};

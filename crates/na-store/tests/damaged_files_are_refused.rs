@@ -112,7 +112,7 @@ fn each_byte_of_a_long_table() {
     each_byte("long/anatomical_gm.parquet", |output| {
         let store = FeatureStore::open(output).unwrap();
         let scan = store.scan_long("anatomical_gm").and_then(|scan| scan.read_all());
-        let rows = |(_, batches): (_, Vec<arrow::array::RecordBatch>)| {
+        let rows = |(_, batches): (_, Vec<arrow_array::RecordBatch>)| {
             assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 6);
         };
         vec![scan.map(rows), store.regions("anatomical_gm").map(drop)]

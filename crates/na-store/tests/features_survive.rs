@@ -5,10 +5,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
 };
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow_schema::DataType;
 use na_cache::{EncodedTable, EncodedUnit, OwnerLock};
 use na_model::{Compression, Modality, Session, SessionId, SubjectCode, TableName, Unit};
 use na_store::{FeatureStore, ReadOptions, Unobserved};

@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use files::contents_below;
 use na_cache::{OwnedCache, OwnerLock, RunRecord};
 use na_model::{Modality, TableKind, TableName, WideMetrics};
@@ -229,7 +229,7 @@ fn rewrite(path: &Path) {
         .fields()
         .iter()
         .map(|field| field.as_ref().clone().with_metadata(HashMap::<String, String>::new()));
-    let schema = Arc::new(arrow::datatypes::Schema::new(plain.collect::<Vec<_>>()));
+    let schema = Arc::new(arrow_schema::Schema::new(plain.collect::<Vec<_>>()));
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), Arc::clone(&schema), None).unwrap();
     for batch in batches {
         writer.write(&RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).unwrap()).unwrap();

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
-use arrow::error::ArrowError;
+use arrow_array::{Array, RecordBatch, RecordBatchReader, cast::AsArray, types::Float64Type};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType};
 use na_cache::{Cancel, OwnedCache, OwnerLock, cache_status};
 use na_model::{Modality, Session, SessionId, SubjectCode};
 use na_store::{CacheExport, FeatureStore, ReadOptions, StoreError, Unobserved, clear_cache, export_cache};

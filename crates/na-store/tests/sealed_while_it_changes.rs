@@ -2,8 +2,7 @@
 
 mod support;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float64Type;
+use arrow_array::{cast::AsArray, types::Float64Type};
 use na_cache::{OwnedCache, OwnerLock, Writer};
 use na_model::Modality;
 use na_store::{FeatureStore, ReadOptions, Sealer, Unobserved};

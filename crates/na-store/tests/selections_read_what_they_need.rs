@@ -5,8 +5,11 @@ mod support;
 use std::fs::{self, File};
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::{
+    Array,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
 use na_cache::OwnerLock;
 use na_model::SubjectCode;
 use na_store::{FeatureStore, Origin, ReadOptions};

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::{Array, Float64Array, RecordBatch, StringArray, cast::AsArray};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{Compression, ListedSession, Listing, Modality, TivFinding};
 use na_store::{FeatureStore, LARGEST_TEXT};

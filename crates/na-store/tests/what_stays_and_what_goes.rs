@@ -5,8 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
-use arrow::datatypes::Float64Type;
+use arrow_array::{Array, Float64Array, RecordBatch, StringArray, cast::AsArray, types::Float64Type};
 use na_cache::{EncodedUnit, OwnerLock};
 use na_model::{
     MapSource, Modality, ReadAt, SourceFile, SourceKind, TivFinding, Unit, UnitOutcome, UnitStatus,

@@ -8,9 +8,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, NullArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, NullArray, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Schema};
+use arrow_select::concat::concat_batches;
 use files::parquet_below;
 use na_cache::OwnerLock;
 use na_model::Modality;

@@ -25,9 +25,8 @@
 //! Zstandard. Each raise adds a cache of the version before to the tests' fixtures. Which columns share a frame, the order
 //! of frames and the level of compression may change without: the directory tells where each column is.
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
 use na_model::TableKind;
 
 use crate::error::CacheError;
@@ -161,8 +160,10 @@ fn is_read_alone(kind: &TableKind, name: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{AsArray, BooleanArray, Float64Array, Int64Array, NullArray, StringArray};
-    use arrow::datatypes::{FieldRef, Float64Type};
+    use arrow_array::{
+        BooleanArray, Float64Array, Int64Array, NullArray, StringArray, cast::AsArray, types::Float64Type,
+    };
+    use arrow_schema::FieldRef;
 
     use na_model::TableName;
 

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 /// # Errors
 /// A column of a type that no blob has.

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use zstd::bulk::{Compressor, Decompressor};
 
 /// Compared with level 1, packing is 40% faster; doubles of 17 random digits take 7% more room, those of a real cohort

@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int32Type, Int64Type},
+};
+use arrow_schema::DataType;
 use na_model::{Region, RegionKey, RegionSet};
 
 /// The columns of a batch that name regions. An index that a table holds as doubles or as text, because other files of it
@@ -119,8 +123,8 @@ fn whole(number: f64) -> Option<i64> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
-    use arrow::compute::cast;
+    use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+    use arrow_cast::cast;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use foldhash::{HashMap, HashMapExt};
 use na_model::columns::{
     AGE_COLUMNS, DESC, HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, MODALITY, MODEL, PARAM, SUBJECT, TIV,

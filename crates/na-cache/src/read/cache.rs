@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 use na_model::{MapSource, Modality, Names, RegionSet, Session, SourceFile, TableName, UnitOutcome};
 
 use crate::cancel::Cancel;
@@ -180,7 +180,7 @@ impl Cache {
         cached_unit::committed_after(&self.database, modality, after, at_most)
     }
 
-    /// The columns of a cached table, with their types: [`DataType::Null`](arrow::datatypes::DataType::Null) for one without a
+    /// The columns of a cached table, with their types: [`DataType::Null`](arrow_schema::DataType::Null) for one without a
     /// value.
     ///
     /// # Errors

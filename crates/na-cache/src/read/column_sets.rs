@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 use foldhash::HashMap;
 use rusqlite::Connection;
 

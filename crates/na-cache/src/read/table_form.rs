@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 use na_model::{RegionSet, TableKind, TableName};
 use rusqlite::Connection;
 

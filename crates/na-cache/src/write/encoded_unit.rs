@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, cast::AsArray};
+use arrow_schema::{DataType, SchemaRef};
 use na_model::{MapSource, ReadAt, RegionSet, SourceFile, TableKind, TableName, TivFinding, Unit};
 
 use crate::error::CacheError;
@@ -143,7 +143,7 @@ fn text_bytes(column: &ArrayRef) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Float64Array, StringArray};
+    use arrow_array::{Float64Array, StringArray};
 
     use super::*;
 

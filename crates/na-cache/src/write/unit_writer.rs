@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use foldhash::{HashMap, HashMapExt};
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TableKind, TableName, TivFinding, Unit};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};

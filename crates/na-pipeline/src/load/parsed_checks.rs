@@ -1,8 +1,8 @@
 //! What an input parsed, held against what a store can hold: a table that breaks it would fail the export for everybody.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
+use arrow_array::RecordBatch;
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::DataType;
 use foldhash::{HashSet, HashSetExt};
 use na_cache::EncodedTable;
 use na_model::columns::is_added;
@@ -70,7 +70,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, BooleanArray, Float64Array, NullArray, StringArray};
+    use arrow_array::{ArrayRef, BooleanArray, Float64Array, NullArray, StringArray};
     use na_model::{SourceRoot, TableName};
 
     use super::*;

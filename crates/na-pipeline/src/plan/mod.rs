@@ -7,6 +7,7 @@ pub(crate) mod absent_files;
 mod changes;
 pub(crate) mod collisions;
 pub(crate) mod decision;
+pub(crate) mod disk_space;
 pub(crate) mod earlier_settings;
 pub(crate) mod evictions;
 pub(crate) mod fresh_load;

@@ -14,13 +14,14 @@ use crate::event::Observer;
 use crate::inputs::found_tables::{FoundTable, TableKey};
 use crate::load::workers::LoadOutcome;
 use crate::plan::collisions::{check_list, check_tables};
+use crate::plan::disk_space::DiskSpace;
 use crate::plan::fresh_load::{Base, check_same};
 use crate::plan::let_go::{LetGo, LoadedParts};
 use crate::plan::removals::{check_share, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{check_let_go, in_pool, open_store};
+use crate::run::steps::{check_let_go, check_room, in_pool, open_store};
 
 /// Looks what there is to do, and does nothing.
 ///
@@ -82,9 +83,13 @@ fn report(
     let withdrawn = config.withdrawn.among_stored(store)?.sessions;
     removals.retain(|unit| !withdrawn.contains(&unit.session));
     let let_go = let_go.without(&withdrawn);
-    let stopped = check_share(config, &plan.units, &removals).and_then(|()| check_let_go(config, &let_go));
+    let base = Base::of(config, begun);
+    let space = DiskSpace::of(config, &plan.finder(&start.inputs.listed), plan, store, base)?;
+    let stopped = check_share(config, &plan.units, &removals)
+        .and_then(|()| check_room(config, space, base))
+        .and_then(|()| check_let_go(config, &let_go));
     let would_stop = stopped.err().map(|error| error.to_string());
-    Ok(RunReport { removals, let_go, would_stop, ..RunReport::of(plan, LoadOutcome::default()) })
+    Ok(RunReport { removals, let_go, space, would_stop, ..RunReport::of(plan, LoadOutcome::default()) })
 }
 
 /// What a fresh load would let go, as far as it can be told before files are read.

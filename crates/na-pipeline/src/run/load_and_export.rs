@@ -17,6 +17,7 @@ use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
+use crate::plan::disk_space::DiskSpace;
 use crate::plan::earlier_settings::{absolute, moved_root};
 use crate::plan::fresh_load::Base;
 use crate::plan::let_go::{LetGo, LoadedParts};
@@ -24,7 +25,7 @@ use crate::plan::removals::{check_share, leave_listing, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::RunPlan;
 use crate::run::report::RunReport;
-use crate::run::steps::{ExportEvents, check_let_go};
+use crate::run::steps::{ExportEvents, check_let_go, check_room};
 
 /// A run that holds the lock and has a plan.
 pub(super) struct LockedRun<'a> {
@@ -58,6 +59,7 @@ impl LockedRun<'_> {
             return Ok(RunReport::of(plan, LoadOutcome::default()));
         }
         check_tables(&self.inputs.listed, self.store, &plan.wide_metrics)?;
+        self.look_for_room()?;
         let (cache, loaded) = self.load(existing, &record)?;
         if self.observer.should_stop() {
             return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
@@ -86,6 +88,24 @@ impl LockedRun<'_> {
             Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..report }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells a load that its disk may be full before its end.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoRoom`] of a fresh load.
+    fn look_for_room(&self) -> Result<(), PipelineError> {
+        let finder = self.plan.finder(&self.inputs.listed);
+        let space = DiskSpace::of(self.config, &finder, self.plan, self.store, self.base)?;
+        check_room(self.config, space, self.base)?;
+        if let Some(space) = space.filter(|space| space.is_short()) {
+            self.observer.event(Event::Note(format!(
+                "there may be too little room on the disk of {}: {space}; if the load ends early, make room and run the same command \
+                 again, which goes on from there",
+                self.config.output.display()
+            )));
+        }
+        Ok(())
     }
 
     /// How the run was called and what it did, for the manifest.

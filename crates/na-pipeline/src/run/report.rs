@@ -7,6 +7,7 @@ use na_store::{ExportReport, RunCounts};
 
 use crate::event::PlanSummary;
 use crate::load::workers::LoadOutcome;
+use crate::plan::disk_space::DiskSpace;
 use crate::plan::let_go::LetGo;
 use crate::plan::run_plan::RunPlan;
 use crate::sessions::session_list::RowCounts;
@@ -34,6 +35,8 @@ pub struct RunReport {
     /// What the store has and a fresh load did not load again. If it is not empty and nothing was exported, the store
     /// is as it was.
     pub let_go: LetGo,
+    /// What the load takes on disk. `None` if there is nothing to load, or the file system does not say what is free.
+    pub space: Option<DiskSpace>,
     /// Why the run would stop before it does anything, of one that was only planned.
     pub would_stop: Option<String>,
 }

@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::load::thread_pool::thread_pool;
+use crate::plan::disk_space::DiskSpace;
+use crate::plan::fresh_load::Base;
 use crate::plan::let_go::LetGo;
 
 /// Runs on a pool of the run's own threads, Rayon's work included.
@@ -36,6 +38,16 @@ pub(super) fn check_let_go(config: &Config, let_go: &LetGo) -> Result<(), Pipeli
     }
     let (output, let_go) = (config.output.clone(), let_go.to_string());
     Err(PipelineError::WouldLetGo { output, let_go })
+}
+
+/// Refuses a fresh load for which there is no room. Of another load a part is worth something, and the next goes on from there.
+pub(super) fn check_room(config: &Config, space: Option<DiskSpace>, base: Base) -> Result<(), PipelineError> {
+    match space.filter(|space| space.is_short()) {
+        Some(space) if base == Base::Anew && !config.yes => {
+            Err(PipelineError::NoRoom { output: config.output.clone(), space: space.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An export's steps as events of the run.

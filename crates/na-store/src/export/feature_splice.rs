@@ -2,9 +2,8 @@
 
 use std::iter::Peekable;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, SchemaRef};
 use foldhash::{HashMap, HashSet};
 use na_model::{MapSource, Session};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};

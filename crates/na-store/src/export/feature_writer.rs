@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
+use arrow_array::ArrayRef;
+use arrow_schema::{ArrowError, DataType};
 use foldhash::{HashMap, HashMapExt};
 use na_model::{Compression, MapSource, Session, TableKind};
 use rayon::prelude::*;

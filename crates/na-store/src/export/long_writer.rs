@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow_array::ArrayRef;
 use foldhash::HashMap;
 use na_cache::{Cache, CachedUnit, SealedPart};
 use na_model::{MapSource, RegionSet, Session};

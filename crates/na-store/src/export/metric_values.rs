@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, ArrayRef, new_empty_array};
-use arrow::compute::concat;
+use arrow_array::{Array, ArrayRef, new_empty_array};
+use arrow_select::concat::concat;
 use foldhash::{HashMap, HashMapExt};
 use na_model::Session;
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! What an export does with each row group of a table's file: keeps it, with some columns new, or writes it again.
 
-use arrow::array::{ArrayRef, new_null_array};
-use arrow::datatypes::FieldRef;
+use arrow_array::{ArrayRef, new_null_array};
+use arrow_schema::FieldRef;
 use foldhash::HashSet;
 use na_model::Session;
 

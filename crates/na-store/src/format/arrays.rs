@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
-use arrow::compute::{cast, concat};
-use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
+use arrow_array::{Array, ArrayRef, BooleanArray, StringArray, cast::AsArray};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::concat::concat;
 
 /// Joins the parts of a column into one array.
 pub(crate) fn joined(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {

@@ -5,8 +5,7 @@
 //!
 //! The layout is Parquet's: a data page of version 1, definition levels in the RLE hybrid, BYTE_STREAM_SPLIT values.
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::datatypes::Float64Type;
+use arrow_array::{Array, ArrayRef, Float64Array, cast::AsArray, types::Float64Type};
 use bytes::Bytes;
 use parquet::basic::{Encoding, EncodingMask, PageType};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -139,8 +138,8 @@ fn varint(mut value: usize) -> Vec<u8> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::RecordBatch;
-    use arrow::datatypes::{Schema, SchemaRef};
+    use arrow_array::RecordBatch;
+    use arrow_schema::{Schema, SchemaRef};
     use na_model::Compression;
     use proptest::prelude::*;
 

@@ -224,7 +224,7 @@ pub(crate) fn fault(metadata: &ParquetMetaData, file: &PositionedFile) -> Option
 mod tests {
     use std::path::Path;
 
-    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
     use bytes::Bytes;
     use na_model::Compression;
 

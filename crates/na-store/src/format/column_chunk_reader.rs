@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, StringBuilder};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{ArrowPrimitiveType, DataType};
+use arrow_array::{
+    ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, Int64Array, PrimitiveArray,
+    builder::StringBuilder,
+};
+use arrow_buffer::NullBuffer;
+use arrow_schema::DataType;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result};

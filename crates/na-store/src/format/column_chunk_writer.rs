@@ -4,8 +4,8 @@
 //! contexts for each, which costs many times what the values do. Here Parquet's writer leaves pages without compression, and
 //! one context a thread compresses them. [`super::byte_stream_split`] writes doubles.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow_array::{Array, ArrayRef, cast::AsArray, types::Int64Type};
+use arrow_schema::DataType;
 use parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
 use parquet::column::writer::{ColumnWriter, get_column_writer};
 use parquet::data_type::ByteArray;

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use na_model::Compression;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{

@@ -1,6 +1,6 @@
 //! The origin of each column of a long table: a session list's `score` is never a table's `score`.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use na_model::columns::{ADDED_COLUMNS, MODALITY, SUBJECT, WORKFLOW};
 
 use crate::format::key_value_metadata as keys;

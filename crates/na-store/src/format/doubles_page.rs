@@ -6,8 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_array::{Array, Float64Array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use bytes::Bytes;
 use parquet::basic::{Compression as Codec, Encoding, Type};
 use parquet::column::page::{Page, PageReader};
@@ -162,9 +162,9 @@ fn swapped<const BITS: u32>(low: u64, high: u64, mask: u64) -> [u64; 2] {
 mod tests {
     use std::fs::File;
 
-    use arrow::array::{ArrayRef, RecordBatch, StructArray, UInt64Array};
-    use arrow::compute::concat;
-    use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
+    use arrow_array::{ArrayRef, RecordBatch, StructArray, UInt64Array};
+    use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+    use arrow_select::concat::concat;
     use na_model::Compression;
     use parquet::arrow::ArrowWriter;
     use parquet::basic::ZstdLevel;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::datatypes::{DataType, Field};
+use arrow_schema::{DataType, Field};
 
 /// A text column that may hold nulls.
 pub(crate) fn text_field(name: &str) -> Field {

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use arrow_array::ArrayRef;
+use arrow_schema::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use na_model::Compression;
 use parquet::arrow::ArrowSchemaConverter;

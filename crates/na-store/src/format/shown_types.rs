@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Schema};
-use arrow::error::ArrowError;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, cast::AsArray, types::Float64Type,
+};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema};
 use na_model::{MetricKind, Number, is_missing_in_list, metric_kind};
 
 use crate::format::column_origin::{ColumnOrigin, WrittenColumn, with_no_values, written_columns};
 
 const EXACTLY: CastOptions<'_> =
-    CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
+    CastOptions { safe: false, format_options: arrow_cast::display::FormatOptions::new() };
 
 /// The shown type of a stored type.
 fn shown(stored: &DataType) -> DataType {
@@ -119,7 +120,7 @@ fn no_flag(name: &str, found: &str) -> ArrowError {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Float32Array, Float64Array, Int64Array, NullArray, StringArray, UInt64Array};
+    use arrow_array::{Float32Array, Float64Array, Int64Array, NullArray, StringArray, UInt64Array};
 
     use super::*;
 

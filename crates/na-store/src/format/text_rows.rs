@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
-use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Int32Type};
-use arrow::error::ArrowError;
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Int32Array, StringArray, cast::AsArray, types::Int32Type,
+};
+use arrow_buffer::{Buffer, OffsetBuffer};
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::take::take;
 
 /// A dictionary of text, with its words. `None` for any other array.
 fn words(array: &ArrayRef) -> Option<(&DictionaryArray<Int32Type>, &StringArray)> {
@@ -133,7 +134,7 @@ impl TextRows {
 
 #[cfg(test)]
 mod tests {
-    use arrow::compute::cast;
+    use arrow_cast::cast;
     use proptest::prelude::*;
 
     use super::*;

@@ -3,8 +3,11 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int32Type, Int64Type},
+};
 use foldhash::HashMap;
 use na_cache::CachedUnit;
 use na_model::columns::{SESSION, SUBJECT};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use foldhash::{HashSet, HashSetExt};
 use na_cache::{Cancel, cache_status};
 use na_model::{Modality, Session, TableName};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::Schema;
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::Schema;
+use arrow_select::{concat::concat_batches, filter::filter_record_batch};
 use foldhash::HashMap;
 use na_model::TableName;
 use na_model::columns::KEY_COLUMNS;

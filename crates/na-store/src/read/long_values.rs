@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::concat;
-use arrow::datatypes::FieldRef;
-use arrow::error::ArrowError;
+use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{ArrowError, FieldRef};
+use arrow_select::concat::concat;
 use foldhash::{HashMap, HashMapExt};
 use na_cache::{CachedTable, CachedUnit, RegionColumns};
 use na_model::{MapSource, RegionKey};

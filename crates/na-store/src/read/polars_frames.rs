@@ -5,10 +5,11 @@
 use std::mem;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{Field, SchemaRef};
-use arrow::error::ArrowError;
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
+use arrow_array::{
+    Array, RecordBatch,
+    ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi},
+};
+use arrow_schema::{ArrowError, Field, SchemaRef};
 use polars::error::PolarsError;
 use polars::frame::DataFrame;
 use polars::prelude::{Column, IntoColumn, PlSmallStr, Series};

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, cast::AsArray};
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
 use foldhash::{HashMap, HashSet};
 use na_cache::{Cache, CachedUnit};
 use na_model::{MapSource, Session};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use foldhash::HashSet;
 use na_model::columns::TIV;
 use na_model::{MeasurementUnit, TableKind};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::Builder;
 
-use arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 use na_cache::{OwnedCache, SealedPart};
 use na_model::{Compression, RegionKey, TableKind, TableName};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
 use na_model::{Compression, Modality, Session, TableName};

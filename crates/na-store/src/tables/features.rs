@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow_schema::{DataType, Schema};
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{
     FeatureName, FeatureSource, LONGEST_FEATURE_FILE, MapSource, Modality, TableKind, TableName, WideFeature,
@@ -160,7 +160,7 @@ fn kind(table: &TableName, map: Option<&MapSource>, name: &FeatureName, metric: 
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::Field;
+    use arrow_schema::Field;
 
     use super::*;
 

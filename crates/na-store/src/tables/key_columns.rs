@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Field;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray};
+use arrow_schema::Field;
 use na_model::Session;
 use na_model::columns::{KEY_COLUMNS, SESSION, SUBJECT};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use foldhash::HashMap;
 use na_model::columns::{AGE, REGION_TEXT_COLUMNS, TIV};
 use na_model::{MeasurementUnit, TableKind, TableName};

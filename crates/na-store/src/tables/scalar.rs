@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, StringArray,
+    cast::AsArray,
+    types::{Float64Type, Int32Type, Int64Type},
+};
+use arrow_schema::DataType;
 
 /// The value of a cell.
 #[derive(Debug, Clone, PartialEq)]

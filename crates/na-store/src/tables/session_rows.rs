@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+    cast::AsArray,
     new_null_array,
+    types::{Int32Type, Int64Type},
 };
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
-use arrow::error::ArrowError;
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType};
 use na_model::MapSource;
 
 use crate::format::arrays::{as_type, joined};

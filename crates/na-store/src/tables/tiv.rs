@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
-use arrow::datatypes::{Float64Type, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, cast::AsArray, types::Float64Type};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::columns::TIV;
 use na_model::{ExportSettings, FeatureName, MeasurementUnit, Modality, Session, TivFinding};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
-use arrow::datatypes::DataType;
+use arrow_array::cast::AsArray;
+use arrow_schema::DataType;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_model::Names;
 use na_model::columns::KEY_COLUMNS;

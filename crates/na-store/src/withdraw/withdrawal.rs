@@ -209,7 +209,7 @@ mod tests {
     use std::fs::{self, File};
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
     use na_model::SessionId;
     use na_model::columns::{SESSION, SUBJECT};
     use parquet::arrow::ArrowWriter;

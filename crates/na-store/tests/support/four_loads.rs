@@ -6,8 +6,11 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::{
+    Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
 use na_cache::{EncodedUnit, OwnerLock, RunRecord};
 use na_model::{Modality, TivFinding, WideMetrics};
 use na_store::{FeatureStore, ReadOptions, verify_store};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, Float64Array, Int64Array, RecordBatch, StringArray, cast::AsArray};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
@@ -218,7 +218,7 @@ pub fn read(path: &std::path::Path) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
-    arrow::compute::concat_batches(&schema, &batches).unwrap()
+    arrow_select::concat::concat_batches(&schema, &batches).unwrap()
 }
 
 /// The cells of a column as text, by subject in the order of rows; nulls are empty.
@@ -226,7 +226,7 @@ pub fn cells(batch: &RecordBatch, column: &str) -> Vec<(String, String)> {
     let text = |name: &str| {
         let column =
             batch.column_by_name(name).unwrap_or_else(|| panic!("no {name} in {:?}", batch.schema()));
-        arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap()
+        arrow_cast::cast(column, &arrow_schema::DataType::Utf8).unwrap()
     };
     let (subjects, values) = (text("subject_code"), text(column));
     let (subjects, values) = (subjects.as_string::<i32>(), values.as_string::<i32>());

@@ -3,8 +3,12 @@
 //! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
 //! a note and no measurement. Begin with [`load`].
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow_array::{
+    Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
+use arrow_schema::DataType;
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
 use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, is_volume};

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Array, Float64Builder, Int64Array, Int64Builder, NullArray,
-    StringBuilder,
+use arrow_array::{
+    ArrayRef, Float64Array, Int64Array, NullArray,
+    builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder},
 };
 use na_model::columns::{INDEX, REGION_TEXT_COLUMNS};
 use na_model::{MetricKind, Number, is_missing, is_missing_text, metric_kind};

@@ -1,5 +1,8 @@
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::{
+    Array,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
 use proptest::prelude::*;
 
 use super::*;

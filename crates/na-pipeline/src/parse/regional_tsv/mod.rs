@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema};
 use foldhash::{HashSet, HashSetExt};
 use memchr::memchr_iter;
 use na_model::columns::{LABEL_COLUMNS, is_added};

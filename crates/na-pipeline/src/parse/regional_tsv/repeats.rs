@@ -4,10 +4,10 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Int64Type};
-use arrow::util::display::array_value_to_string;
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, cast::AsArray, types::Int64Type};
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::DataType;
+use arrow_select::filter::filter_record_batch;
 use foldhash::{HashMap, HashMapExt};
 use na_model::columns::{HEMISPHERE_COLUMNS, INDEX};
 

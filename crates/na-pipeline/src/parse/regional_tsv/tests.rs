@@ -1,5 +1,9 @@
-use arrow::array::{Array, AsArray, Float64Array};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow_array::{
+    Array, Float64Array,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
+use arrow_schema::DataType;
 use proptest::prelude::*;
 
 use super::*;
@@ -17,7 +21,7 @@ fn type_of(name: &str, cells: &[&str]) -> DataType {
     column(name, cells).data_type().clone()
 }
 
-fn column(name: &str, cells: &[&str]) -> arrow::array::ArrayRef {
+fn column(name: &str, cells: &[&str]) -> arrow_array::ArrayRef {
     let rows: String = cells.iter().enumerate().map(|(row, cell)| format!("a{row}\t1.5\t{cell}\n")).collect();
     parse(&format!("label\tcv\t{name}\n{rows}")).unwrap().batch.column(2).clone()
 }

@@ -1,7 +1,12 @@
 use std::path::PathBuf;
 
-use arrow::array::{AsArray, Float64Array, Int64Array, new_null_array};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema};
+use arrow_array::{
+    Float64Array, Int64Array,
+    cast::AsArray,
+    new_null_array,
+    types::{Float64Type, Int64Type},
+};
+use arrow_schema::{DataType, Field, Schema};
 use tempfile::TempDir;
 
 use super::*;

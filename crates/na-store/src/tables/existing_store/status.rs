@@ -83,7 +83,11 @@ impl ExistingStore {
         Ok(self.units()?.into_keys().map(|unit| (unit.modality, UnitStatus::Loaded)).collect())
     }
 
-    fn size_bytes(&self) -> Result<u64, StoreError> {
+    /// The size of all files of the store, bytes.
+    ///
+    /// # Errors
+    /// Files that cannot be listed or looked at.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
         let size = |path: PathBuf| match fs::metadata(&path) {
             // An export may replace it meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),

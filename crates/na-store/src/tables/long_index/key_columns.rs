@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Schema};
+use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, cast::AsArray, types::Int32Type};
+use arrow_schema::Schema;
 use na_model::columns::{DESC, MODEL, PARAM, SESSION, SUBJECT};
 use na_model::{MapSource, ModelError, RegionKey, Session, UNKNOWN};
 

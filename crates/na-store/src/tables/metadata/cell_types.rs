@@ -1,6 +1,6 @@
 //! Types the cells of a session list: text, number or missing.
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 use na_model::{Number, is_missing_in_list, is_missing_text};
 
 use crate::format::arrays::widest;

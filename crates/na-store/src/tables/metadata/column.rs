@@ -1,6 +1,6 @@
 //! A column of the session list in the store.
 
-use arrow::datatypes::{DataType, Field};
+use arrow_schema::{DataType, Field};
 use na_model::MeasurementUnit;
 use na_model::columns::AGE;
 

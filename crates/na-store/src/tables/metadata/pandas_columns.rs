@@ -1,6 +1,6 @@
 //! The pandas package's columns: those that describe no session, and those of its session list in long tables.
 
-use arrow::datatypes::Schema;
+use arrow_schema::Schema;
 use na_model::columns::{AGE, KEY_COLUMNS};
 
 use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns};

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use foldhash::{HashMap, HashSet};
 use na_model::columns::{AGE, KEY_COLUMNS};
 use na_model::{Compression, Listing, Number, Session};

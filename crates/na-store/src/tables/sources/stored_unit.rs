@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray,
+    cast::AsArray,
+    types::{Float64Type, Int64Type},
+};
 use foldhash::HashMap;
 use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitStatus};
 
