@@ -22,6 +22,7 @@ use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
 use crate::options::{WITHDRAWN, withdrawn};
+use crate::other_names::explained;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
@@ -97,7 +98,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let called = invocation(COMMAND, &arguments);
-    match Options::try_parse_from(arguments) {
+    match Options::try_parse_from(arguments).map_err(explained) {
         Ok(options) => execute(&options, called).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),
     }

@@ -38,6 +38,7 @@ mod invocation;
 mod load;
 mod logging;
 mod options;
+mod other_names;
 mod panics;
 mod progress;
 mod settings;

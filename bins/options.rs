@@ -11,6 +11,7 @@ use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
 use na_pipeline::{Config, EntityPick, Labels, NOBODY, SessionListOptions, SessionSource, Withdrawn};
 
 use crate::for_shells::ForShells;
+use crate::other_names::explained;
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 use crate::version;
 
@@ -199,7 +200,7 @@ impl Options {
 
     /// Parses the arguments, and refuses those that contradict each other.
     pub(crate) fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let options = Self::try_parse_from(arguments)?;
+        let options = Self::try_parse_from(arguments).map_err(explained)?;
         let conflict = |problem: &str| Err(Self::command().error(ErrorKind::ArgumentConflict, problem));
         let has_labels = !options.participant_label.is_empty() || !options.session_label.is_empty();
         if options.force && has_labels {

@@ -83,6 +83,7 @@ impl Progress {
             ExportStep::Features { table, n_features, index, total } => {
                 (format!("writing {n_features} features of {table}"), Some((index.saturating_sub(1), *total)))
             }
+            ExportStep::ReadBack => ("reading the tables back".to_owned(), None),
             _ => ("verifying what was written".to_owned(), None),
         };
         tracing::info!("{text}");

@@ -13,6 +13,8 @@ pub(crate) struct Today {
     gone: usize,
     missing: usize,
     failed: usize,
+    /// Why a load would stop before it does anything.
+    would_stop: Option<String>,
 }
 
 impl Today {
@@ -28,20 +30,22 @@ impl Today {
             gone: report.outcomes.iter().filter(is_gone).count(),
             missing: report.n_outcomes(UnitStatus::Missing),
             failed: report.n_outcomes(UnitStatus::Failed),
+            would_stop: report.would_stop.clone(),
         }
     }
 
     /// A line a number.
     pub(crate) fn text(&self) -> String {
-        let Self { listed, new, changed, gone, missing, failed } = self;
+        let Self { listed, new, changed, gone, missing, failed, would_stop } = self;
+        let stops = would_stop.iter().map(|why| format!("A load would stop: {why}\n")).collect::<String>();
         format!(
             "Listed sessions: {listed}\nNew: {new}\nChanged: {changed}\nGone, and kept: {gone}\nMissing: {missing}\nFailed: \
-             {failed}\n"
+             {failed}\n{stops}"
         )
     }
 
     pub(crate) fn json(&self) -> Value {
-        let Self { listed, new, changed, gone, missing, failed } = self;
+        let Self { listed, new, changed, gone, missing, failed, would_stop } = self;
         json!({
             "listed": listed,
             "new": new,
@@ -49,6 +53,7 @@ impl Today {
             "gone": gone,
             "missing": missing,
             "failed": failed,
+            "would_stop": would_stop,
         })
     }
 }

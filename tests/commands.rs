@@ -247,7 +247,7 @@ The store is in data/processed.
  INFO writing anatomical_wm
  INFO writing anatomical_ct
  INFO writing diffusion_NODDI
- INFO verifying what was written
+ INFO reading the tables back
  INFO writing 3 features of anatomical_gm
  INFO writing 3 features of anatomical_wm
  INFO writing 3 features of anatomical_ct
@@ -328,6 +328,24 @@ fn with_fail_on_missing_a_missing_session_is_a_failure() {
     cohort.run(&["--fail-on-missing"]).ended(3);
     cohort.list_of(&[A]);
     cohort.run(&["--fail-on-missing"]).ended(0);
+}
+
+#[test]
+fn a_flag_of_another_version_of_the_pandas_package_is_told_what_it_is_called_here() {
+    let cohort = Cohort::of(&[A]);
+    for (theirs, ours) in [
+        (&["--atlas", "X"][..], "--atlas-name"),
+        (&["--qsiparc-root=X"], "--qsiparc"),
+        (&["--maskthr", "50"], "--entity maskthr-50"),
+        (&["--tissues", "GM", "WM"], "--no-ct"),
+        (&["--sessions-csv", "X"], "--sessions"),
+    ] {
+        let tip = format!("tip: in the pandas package's other versions; here {}", "");
+        let ran = cohort.run(theirs).ended(2).says(&[theirs[0].split('=').next().unwrap(), &tip, ours]);
+        assert_eq!(ran.stderr.matches("tip:").count(), 1, "{ran:?}");
+    }
+    cohort.export_cache(&["--chunk-size", "1000"]).ended(2).says(&["it is not needed"]);
+    cohort.run(&["--no-such-flag"]).ended(2).keeps_quiet_about(&["pandas"]);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_store_that_lost_its_manifest_or_its_outcomes_is_counted_by_its_rows() {
 fn today_is_told_beside_what_is_loaded() {
     let cohort = loaded();
     let today = |cohort: &Cohort| cohort.run(&["--status", "--json"]).ended(0).json()["today"].clone();
-    let counted = |new: usize, changed: usize, gone: usize, missing: usize| json!({ "listed": 4, "new": new, "changed": changed, "gone": gone, "missing": missing, "failed": 0 });
+    let counted = |new: usize, changed: usize, gone: usize, missing: usize| json!({ "listed": 4, "new": new, "changed": changed, "gone": gone, "missing": missing, "failed": 0, "would_stop": null });
     cohort.add("0004", "1");
     cohort.list_of(&[A, B, NOBODY, ("0004", "1")]);
     cohort.write(&anatomical(A.0, A.1, "GM"), &tsv(3.0));
@@ -100,6 +100,18 @@ fn today_is_told_beside_what_is_loaded() {
     cohort.run(&["--status"]).ended(0).says(&["STORE STATUS", "TODAY", "New: 2", "Gone, and kept: 1"]);
     assert!(contents_below(cohort.root()) == before, "it only looks");
     cohort.run(&["--status", "--force"]).ended(2);
+}
+
+#[test]
+fn why_a_load_would_stop_is_told() {
+    let subjects = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"];
+    let cohort = Cohort::of(&subjects.map(|subject| (subject, "1")));
+    cohort.run(&[]).ended(0);
+    cohort.write("withdrawn.txt", &subjects.map(|subject| format!("{subject}\n"))[..6].concat());
+    cohort
+        .run(&["--status", "--withdrawn", "withdrawn.txt"])
+        .ended(0)
+        .says(&["A load would stop: 6 of the 7 subjects", "is it the right file?"]);
 }
 
 #[test]

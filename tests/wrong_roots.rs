@@ -36,6 +36,23 @@ fn the_folder_that_is_meant_is_named() {
     }
 }
 
+/// What later versions of the pandas package call `--cat12-root`.
+#[test]
+fn tables_that_are_given_as_the_reports_are_told() {
+    let cohort = Cohort::of(&[A]);
+    let told =
+        ["CAT12_ROOT is parcellated/cat12, which has tables", "--cat12-parcellated-root", "later versions"];
+    let with_both = std::fs::read_to_string(cohort.path(".env")).unwrap();
+    let settings = with_both.replace("CAT12_ROOT=cat12\nCAT12_PARCELLATED_ROOT=", "CAT12_ROOT=");
+    cohort.write(".env", &settings);
+    let run = |arguments: &[&str]| cohort.run(arguments);
+    run(&["--no-diffusion"]).ended(1).says(&["there is nothing to load"]).says(&told);
+    run(&["--dry-run"]).ended(0).says(&told);
+    run(&["--no-anatomical", "--dry-run"]).ended(0).keeps_quiet_about(&told[..1]);
+    cohort.write(".env", &with_both);
+    run(&["--dry-run"]).ended(0).keeps_quiet_about(&["later versions"]);
+}
+
 #[test]
 fn where_nothing_is_found_at_all_the_folders_that_are_meant_are_named_first() {
     let cohort = Cohort::of(&[A]);

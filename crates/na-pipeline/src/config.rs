@@ -232,6 +232,6 @@ mod tests {
         assert!(!inputs.looks_for(&TableName::from(Tissue::Gm)));
         assert_eq!(inputs.settings().count(), 3);
         let nothing = Config { diffusion: false, ..config };
-        assert!(matches!(ListedInputs::list(nothing.inputs()), Err(PipelineError::NothingToLoad)));
+        assert!(matches!(ListedInputs::list(nothing.inputs()), Err(PipelineError::NothingToLoad { .. })));
     }
 }

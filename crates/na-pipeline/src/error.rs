@@ -63,9 +63,12 @@ pub enum PipelineError {
     /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
-         --qsiparc (QSIPARC_PATH) for diffusion tables, and not --no-anatomical or --no-diffusion for both"
+         --qsiparc (QSIPARC_PATH) for diffusion tables, and not --no-anatomical or --no-diffusion for both{hint}"
     )]
-    NothingToLoad,
+    NothingToLoad {
+        /// What may have been meant, behind a semicolon; or nothing.
+        hint: String,
+    },
     /// Two inputs bring the same.
     #[error("two inputs of this run have {what}: each setting and each table is one input's")]
     SharedByInputs {

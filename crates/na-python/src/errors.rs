@@ -57,7 +57,7 @@ fn of_load(error: PipelineError) -> PyErr {
         | PipelineError::SessionListRow { .. }
         | PipelineError::NothingFound { .. }
         | PipelineError::NoSuchAtlas { .. }
-        | PipelineError::NothingToLoad
+        | PipelineError::NothingToLoad { .. }
         | PipelineError::UnknownWorkflow { .. }
         | PipelineError::UnknownMetrics { .. }
         | PipelineError::UnknownLabel { .. } => PyValueError::new_err(text),

@@ -160,6 +160,7 @@ impl ExportObserver for Watched {
                     format!("{n_features} features of {table}"),
                 );
             }
+            ExportStep::ReadBack => {}
             _ => self.tell("verify", 0, 1, String::new()),
         }
     }

@@ -48,6 +48,17 @@ impl Input for Cat12 {
         self.tables.is_some() && !self.tissues.is_empty()
     }
 
+    fn hint(&self) -> Option<String> {
+        let path = self.reports.as_deref().filter(|_| self.tables.is_none() && !self.tissues.is_empty())?;
+        has_tables(path).then(|| {
+            format!(
+                "CAT12_ROOT is {}, which has tables of parcellate: they are --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) here, \
+                 and --cat12-root in later versions of the pandas package",
+                path.display()
+            )
+        })
+    }
+
     fn asked(&self) -> Vec<String> {
         self.tissues.iter().map(ToString::to_string).collect()
     }

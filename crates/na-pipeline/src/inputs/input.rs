@@ -105,6 +105,11 @@ pub trait Input: Debug + Send + Sync {
         true
     }
 
+    /// What a user may have meant whose settings do not ask for its tables, as a sentence. `None` if nothing hints at it.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
     /// What is asked of it, as words: a load with `--force` that was cut short goes on only if a run asks for the same.
     /// With the default, a run with this input and one without it count as the same.
     fn asked(&self) -> Vec<String> {

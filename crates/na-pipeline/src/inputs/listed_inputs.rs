@@ -44,9 +44,13 @@ impl ListedInputs {
         let modalities = modalities_of(&all);
         let mut listed = Self { all, modalities, roots: Roots::default(), tables: BTreeMap::new() };
         listed.check_settings()?;
+        let unasked = listed.all.iter().filter(|input| !input.is_asked_for());
+        let hints: Vec<String> = unasked.filter_map(|input| input.hint()).collect();
         if listed.modalities.is_empty() {
-            return Err(PipelineError::NothingToLoad);
+            let hint = hints.iter().map(|hint| format!("; {hint}")).collect();
+            return Err(PipelineError::NothingToLoad { hint });
         }
+        listed.roots.notes.extend(hints);
         for (index, input) in listed.all.iter().enumerate().filter(|(_, input)| input.is_asked_for()) {
             let roots = &mut listed.roots;
             let (modality, begin) = (input.modality(), roots.all.len());

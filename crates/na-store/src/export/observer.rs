@@ -24,10 +24,12 @@ pub enum ExportStep {
     /// A long table is written: table `index`, from 1, of `total`.
     #[expect(missing_docs, reason = "the variant's doc says it")]
     LongTable { table: TableName, index: usize, total: usize },
+    /// The long tables are read back: features are made of what was found complete.
+    ReadBack,
     /// The features of a table are written: table `index`, from 1, of `total`.
     #[expect(missing_docs, reason = "the variant's doc says it")]
     Features { table: TableName, n_features: usize, index: usize, total: usize },
-    /// The written files are opened again and compared with what was to be written.
+    /// All files are in their places: the others are opened again, too, and compared with what was to be written.
     Verification,
 }
 

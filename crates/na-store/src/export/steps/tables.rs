@@ -118,7 +118,7 @@ impl<'a> ExportSteps<'a> {
         expected: &BTreeMap<TableName, Expected<'_>>,
         unsynced: HashMap<TableName, UnsyncedTable>,
     ) -> Result<BTreeMap<TableName, LongFile>, StoreError> {
-        self.to.observer.step(&ExportStep::Verification);
+        self.to.observer.step(&ExportStep::ReadBack);
         let expected: Vec<(&TableName, &Expected)> = expected.iter().collect();
         let opened =
             each_file(&expected, |(table, expected)| self.open_table(table, expected, unsynced.get(table)))?;
