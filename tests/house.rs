@@ -16,12 +16,12 @@ const PLANS: [Plan; 4] = [
         floors: &[
             &["bids", "columns", "error", "io_remedy", "manifest", "missing", "number", "read_at", "tiv"],
             &["region", "session"],
-            &["listing", "unit"],
-            &["metric", "source_root", "table"],
+            &["unit"],
+            &["metric", "metric_note", "source_root", "table"],
             &["feature", "measurement_unit", "source_file"],
             &["named", "removals", "table_kind"],
-            &["named_in_calls", "named_in_cells", "wide_metrics"],
-            &["invocation", "settings"],
+            &["column_note", "named_in_calls", "named_in_cells", "wide_metrics"],
+            &["invocation", "listing", "settings"],
         ],
     },
     Plan {

@@ -171,12 +171,9 @@ fn record_of(number: u8) -> RunRecord {
             compression: Compression::Zstd,
         },
         Listing {
-            left_out: Vec::new(),
-            unknown_age_unit: false,
-            found_by_folders: false,
-            is_discovered: false,
             columns: vec!["AGE".into(), "a\"b".into()],
             rows: (0..number % 4).map(row).collect(),
+            ..Listing::default()
         },
         Modality::ALL.to_vec(),
     )

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{Cache, CacheError, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
-    Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics,
+    ColumnNote, ColumnNotes, Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource,
+    Modality, Session, SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitOutcome,
+    UnitStatus, WideMetrics,
 };
 
 fn session(subject: &str, id: &str) -> Session {
@@ -152,6 +153,10 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
             unknown_age_unit: false,
             found_by_folders: false,
             is_discovered: false,
+            notes: ColumnNotes::from([(
+                "sex".to_owned(),
+                ColumnNote { description: Some("as recorded".to_owned()), ..ColumnNote::default() },
+            )]),
             columns: vec!["AGE".into(), "a \"quoted\" column".into()],
             rows: vec![
                 ListedSession { session: session("9", "01"), values: vec![Some("007".into()), None] },

@@ -20,6 +20,7 @@
 pub mod columns;
 
 mod bids;
+mod column_note;
 mod error;
 mod feature;
 mod invocation;
@@ -28,6 +29,7 @@ mod listing;
 mod manifest;
 mod measurement_unit;
 mod metric;
+mod metric_note;
 mod missing;
 mod named;
 mod named_in_calls;
@@ -47,6 +49,7 @@ mod unit;
 mod wide_metrics;
 
 pub use bids::BidsName;
+pub use column_note::{ColumnNote, ColumnNotes, take_out_of_notes};
 pub use error::ModelError;
 pub use feature::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, name_key};
 pub use invocation::{Invocation, Setting, UNTOLD};
@@ -55,6 +58,7 @@ pub use listing::{ListedSession, Listing};
 pub use manifest::{LongFormat, MANIFEST_VERSION, Manifest, WideFeature};
 pub use measurement_unit::MeasurementUnit;
 pub use metric::{MetricKind, metric_kind};
+pub use metric_note::{MetricNote, metric_note};
 pub use missing::{is_missing, is_missing_in_list, is_missing_text};
 pub use named::Names;
 pub use number::Number;

@@ -3,6 +3,7 @@
 use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::column_note::ColumnNotes;
 use crate::session::Session;
 
 /// Sessions in the order of the session list, with their metadata as it was written.
@@ -10,6 +11,9 @@ use crate::session::Session;
 pub struct Listing {
     /// The metadata columns; age, where there is one, is called [`AGE`](crate::columns::AGE).
     pub columns: Vec<String>,
+    /// What the JSON beside the list says of some of the columns.
+    #[serde(default)]
+    pub notes: ColumnNotes,
     /// A row a session.
     pub rows: Vec<ListedSession>,
     /// Columns that must not be in the store, whoever had them: they look like direct identifiers.
@@ -38,6 +42,7 @@ impl Listing {
     /// Takes the columns of another listing, and what it says of the sessions that are listed here.
     pub fn take_words_of(&mut self, other: &Self) {
         self.columns.clone_from(&other.columns);
+        self.notes.clone_from(&other.notes);
         self.unknown_age_unit = other.unknown_age_unit;
         let words: HashMap<&Session, &Vec<Option<String>>> =
             other.rows.iter().map(|row| (&row.session, &row.values)).collect();

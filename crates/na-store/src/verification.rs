@@ -17,7 +17,9 @@ use crate::tables::long_file::kind_of;
 use crate::tables::long_index::file_index::{decoded, index_of};
 use crate::tables::manifest::{ManifestRecord, count, is_as_written};
 use crate::tables::manifest_entries::wide_entry;
-use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::paths::{
+    COLUMNS_FILE, MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE,
+};
 use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 use crate::tables::store_version::StoreVersion;
 
@@ -110,6 +112,10 @@ impl Verifier {
         }
         if has_sessions {
             self.hash(SESSIONS_FILE);
+        }
+        // A store of an earlier version has none.
+        if self.recorded.contains_key(COLUMNS_FILE) {
+            self.hash(COLUMNS_FILE);
         }
         if let Err(problem) = self.sources() {
             self.report(SOURCES_FILE, &problem);

@@ -43,10 +43,7 @@ fn listing(edition: usize) -> RunRecord {
     let listing = Listing {
         columns: vec!["remark".to_owned()],
         rows: (0..SESSIONS).map(row).collect(),
-        left_out: Vec::new(),
-        unknown_age_unit: false,
-        found_by_folders: false,
-        is_discovered: false,
+        ..Listing::default()
     };
     RunRecord { listing, ..record(&[]) }
 }

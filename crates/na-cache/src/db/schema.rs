@@ -108,6 +108,8 @@ pub(crate) mod setting {
     pub(crate) const CHOICES: &str = "choices";
     pub(crate) const ROOTS: &str = "roots";
     pub(crate) const ASKED: &str = "asked";
+    /// JSON: what the list's columns are.
+    pub(crate) const COLUMN_NOTES: &str = "column_notes";
     /// JSON: what each table is that `parcellate` does not write. It is of the tables, and not of the run.
     pub(crate) const TABLE_KINDS: &str = "table_kinds";
     /// Present if true.

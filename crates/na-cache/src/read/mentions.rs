@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use na_model::{Names, Session, SourceRoot};
+use na_model::{ColumnNotes, Names, Session, SourceRoot, take_out_of_notes};
 
 use crate::db::database::Database;
 use crate::db::schema::setting;
@@ -26,12 +26,18 @@ pub(crate) fn roots(database: &Database) -> Result<BTreeMap<SourceRoot, PathBuf>
     database.json_setting(setting::ROOTS)
 }
 
-/// Whether anything recorded of a source file (path, mask, sidecar), the reason of an outcome or a root has one of these
-/// names.
+/// What the run's list says of its columns.
+pub(crate) fn column_notes(database: &Database) -> Result<ColumnNotes, CacheError> {
+    database.json_setting(setting::COLUMN_NOTES)
+}
+
+/// Whether anything recorded of a source file (path, mask, sidecar), the reason of an outcome, a root or the note of a column
+/// has one of these names.
 pub(crate) fn is_named_in(database: &Database, names: &Names) -> Result<bool, CacheError> {
     let units = database
         .query("SELECT sources FROM units", |row| Ok(names.take_out_of_all(&mut sources(row, 0)?)))?;
     Ok(units.contains(&true)
         || names.take_out_of_roots(&mut roots(database)?)
+        || take_out_of_notes(names, &mut column_notes(database)?)
         || outcomes(database)?.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason)))
 }

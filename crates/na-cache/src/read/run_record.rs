@@ -103,6 +103,7 @@ fn listing(database: &Database, settings: &HashMap<String, String>) -> Result<Li
     }
     Ok(Listing {
         columns,
+        notes: database.parse_json(settings.get(setting::COLUMN_NOTES).map(String::as_str))?,
         rows,
         left_out: database.parse_json(settings.get(setting::LEFT_OUT).map(String::as_str))?,
         unknown_age_unit: settings.contains_key(setting::UNKNOWN_AGE_UNIT),

@@ -25,6 +25,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, record: &RunRecord) -> rusqli
         (setting::CHOICES, Some(&to_json(&record.choices)?)),
         (setting::ROOTS, Some(&to_json(&record.roots)?)),
         (setting::ASKED, Some(&to_json(&record.asked)?)),
+        (setting::COLUMN_NOTES, Some(&to_json(&record.listing.notes)?)),
         (setting::FOUND_BY_FOLDERS, flag(record.listing.found_by_folders, "")),
         (setting::DISCOVERED, flag(record.listing.is_discovered, "")),
         (setting::UNKNOWN_AGE_UNIT, flag(record.listing.unknown_age_unit, "")),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use na_model::{Names, Session, SourceRoot, UnitOutcome};
+use na_model::{ColumnNotes, Names, Session, SourceRoot, UnitOutcome, take_out_of_notes};
 use rusqlite::{Transaction, params};
 
 use crate::db::database::Database;
@@ -23,6 +23,8 @@ pub(crate) struct Withdrawal<'a> {
     outcomes: Vec<UnitOutcome>,
     /// `None` if none of the names is in a root.
     roots: Option<BTreeMap<SourceRoot, PathBuf>>,
+    /// `None` if none of the names is in a note.
+    notes: Option<ColumnNotes>,
 }
 
 impl<'a> Withdrawal<'a> {
@@ -39,15 +41,18 @@ impl<'a> Withdrawal<'a> {
         }
         let mut roots = mentions::roots(database)?;
         let roots = names.take_out_of_roots(&mut roots).then_some(roots);
-        Ok(Self { sessions, names, n_listed, outcomes, roots })
+        let mut notes = mentions::column_notes(database)?;
+        let notes = take_out_of_notes(names, &mut notes).then_some(notes);
+        Ok(Self { sessions, names, n_listed, outcomes, roots, notes })
     }
 
     pub(crate) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         self.delete_from(transaction, "units")?;
         self.delete_from(transaction, "listed_sessions")?;
-        if let Some(roots) = &self.roots {
-            let values = [setting::ROOTS, &to_json(roots)?];
-            transaction.execute("UPDATE settings SET value = ?2 WHERE key = ?1", values)?;
+        let roots = self.roots.as_ref().map(to_json).transpose()?.map(|roots| (setting::ROOTS, roots));
+        let notes = self.notes.as_ref().map(to_json).transpose()?.map(|notes| (setting::COLUMN_NOTES, notes));
+        for (key, value) in roots.into_iter().chain(notes) {
+            transaction.execute("UPDATE settings SET value = ?2 WHERE key = ?1", [key, &value])?;
         }
         let known = [setting::KNOWS_WITHDRAWALS, &self.n_listed.to_string()];
         transaction.execute("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", known)?;

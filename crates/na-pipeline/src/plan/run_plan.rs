@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{ExportSettings, Names, Session, SourceRoot, WideMetrics};
+use na_model::{ExportSettings, Names, Session, SourceRoot, WideMetrics, take_out_of_notes};
 use na_store::ExistingStore;
 
 use crate::config::{Config, SessionSource};
@@ -97,13 +97,15 @@ impl RunPlan {
             .map(|(setting, path)| (setting, absolute(&path)))
             .collect();
         self.names.take_out_of_roots(&mut roots);
+        let mut listing = self.list.listing.clone();
+        take_out_of_notes(&self.names, &mut listing.notes);
         RunRecord {
             choices: config.choices(),
             asked: inputs.asked(),
             roots,
             fresh: base == Base::Anew,
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
-            ..RunRecord::new(settings, self.list.listing.clone(), inputs.modalities().to_vec())
+            ..RunRecord::new(settings, listing, inputs.modalities().to_vec())
         }
     }
 }

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use foldhash::HashSet;
 use na_cache::RunRecord;
-use na_model::{Listing, Manifest, UnitOutcome};
+use na_model::{Listing, Manifest, Names, UnitOutcome};
 
 use crate::error::StoreError;
+use crate::tables::columns_json::{earlier_notes, metadata_notes};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder::found_by_folder;
 use crate::tables::manifest::{is_as_written, wide_metrics};
 use crate::tables::metadata::table::MetadataTable;
-use crate::tables::paths::{METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::paths::{COLUMNS_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv::{self, cell, or_none};
 
 impl ExistingStore {
@@ -41,7 +42,7 @@ fn has_all_files(output: &Path, manifest: &Manifest) -> bool {
     let long = manifest.long_formats.values().map(|entry| entry.file_path.as_str());
     let wide = manifest.wide_features.values().map(|entry| entry.file_path.as_str());
     let tiv = manifest.has_tiv.then_some(TIV_FILE);
-    let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE].into_iter().chain(tiv);
+    let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE].into_iter().chain(tiv);
     long.chain(wide).chain(others).all(|path| output.join(path).is_file())
 }
 
@@ -49,7 +50,12 @@ fn keeps_metadata(output: &Path, listing: &Listing) -> Result<bool, StoreError> 
     let old = MetadataTable::read(output)?;
     let known: HashSet<_> = old.sessions.iter().cloned().collect();
     let written = old.state();
-    Ok(MetadataTable::merge(old, listing, &known).state() == written)
+    let merged = MetadataTable::merge(old, listing, &known);
+    let notes = earlier_notes(output);
+    // Those who withdrew are not in what is written.
+    let told = metadata_notes(&merged.columns, listing, &notes, &Names::default());
+    let keeps_notes = told.iter().all(|(name, note)| notes.get(name) == Some(note));
+    Ok(merged.state() == written && keeps_notes)
 }
 
 /// Whether a list names no session that so far was only found by its folder.

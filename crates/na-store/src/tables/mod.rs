@@ -3,6 +3,7 @@
 //! Knows `format`, and nothing of what a cache holds. Only the store's own files are read, into types: sessions, maps, regions.
 //! Open `existing_store` first, then `long_index`.
 
+pub(crate) mod columns_json;
 pub(crate) mod distinct_names;
 pub(crate) mod existing_store;
 pub(crate) mod feature_names;

@@ -17,9 +17,11 @@ pub(crate) const TIV_FILE: &str = "tiv.parquet";
 pub(crate) const METADATA_FILE: &str = "metadata.parquet";
 pub(crate) const SOURCES_FILE: &str = "sources.parquet";
 pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
+pub(crate) const COLUMNS_FILE: &str = "columns.json";
 
 /// Files in the output folder itself, without the cache's.
-const TOP_FILES: [&str; 5] = [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE];
+const TOP_FILES: [&str; 6] =
+    [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE];
 
 /// The folders of tables and features.
 pub(crate) const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use na_cache::{Cache, PandasCache};
 use na_model::columns::KEY_COLUMNS;
-use na_model::{Names, Session};
+use na_model::{Names, Session, take_out_of_notes};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::sealed_parts::{Exported, SealedParts};
+use crate::tables::columns_json::earlier_notes;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::TIV_FILE;
@@ -62,7 +63,7 @@ impl Mentioned {
         Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache), has_begun })
     }
 
-    /// Whether the provenance of other sessions, the reason why they failed, or a run that the manifest tells of has one of these
+    /// Whether the provenance of other sessions, the reason why they failed, the note of a column, or a run that the manifest tells of has one of these
     /// names.
     ///
     /// # Errors
@@ -81,6 +82,7 @@ impl Mentioned {
         }
         is_named |= store.written_manifest().is_some_and(|manifest| have_names(manifest, names));
         let output = store.output();
+        is_named |= take_out_of_notes(names, &mut earlier_notes(output));
         let mut outcomes = sessions_tsv::read(output)?;
         is_named |= outcomes.iter_mut().any(|outcome| names.leave_untold(&mut outcome.reason));
         if !is_named && !PandasCache::is_in(output)? {

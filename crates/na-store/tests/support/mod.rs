@@ -172,10 +172,7 @@ pub fn record(sessions: &[&str]) -> RunRecord {
         Listing {
             columns: vec!["AGE".to_owned()],
             rows: sessions.iter().map(row).collect(),
-            left_out: Vec::new(),
-            unknown_age_unit: false,
-            found_by_folders: false,
-            is_discovered: false,
+            ..Listing::default()
         },
         Modality::ALL.to_vec(),
     )

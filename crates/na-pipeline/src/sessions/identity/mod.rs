@@ -27,6 +27,7 @@ pub(crate) fn identify(
     let mut list = SessionList { notes: rows.notes, ..SessionList::default() };
     list.listing.columns = rows.columns;
     list.listing.unknown_age_unit = rows.unknown_age_unit;
+    list.listing.notes = rows.column_notes;
     list.counts.rows = rows.rows.len();
     let has_sessions = rows.has_sessions && rows.rows.iter().any(|row| !is_missing_in_list(&row.session));
     list.listing.found_by_folders = !has_sessions;

@@ -1,15 +1,12 @@
 //! Ages in years.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use na_model::columns::AGE;
 use na_model::{Number, is_missing_in_list};
 use serde_json::Value;
 
-use crate::files::fingerprint::read_with_fingerprint;
-use crate::parse::json::parse_json;
+use crate::sessions::list::json_beside::{files_beside, in_any_case, read_json};
 use crate::unit_error::UnitError;
 
 /// Weeks and days of a year, as BIDS converters count them.
@@ -33,7 +30,7 @@ impl AgeUnit {
     /// The unit of a column, from the JSON of the list's own name or `participants.json`, with a note. It is years
     /// unless one of them says otherwise; one that exists and cannot be read makes it unknown.
     pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
-        let said = [own_json(list), list.with_file_name("participants.json")]
+        let said = files_beside(list)
             .iter()
             .find_map(|json| unit_in(json, column).transpose().map(|said| (json.clone(), said)));
         let (json, said) = match said {
@@ -74,34 +71,11 @@ impl AgeUnit {
     }
 }
 
-/// The JSON of a list's own name: `visits.json` for `visits.tsv` and `visits.tsv.gz`.
-fn own_json(list: &Path) -> PathBuf {
-    let is_compressed = list.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
-    let plain = if is_compressed { list.with_extension("") } else { list.to_owned() };
-    plain.with_extension("json")
-}
-
 /// A JSON's unit of a column; `None` if it has none, or does not exist.
 fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
-    match fs::symlink_metadata(path) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        _ => {}
-    }
-    let (bytes, _) = read_with_fingerprint(path)?;
-    let keys = parse_json(path, &bytes)?;
+    let Some(keys) = read_json(path)? else { return Ok(None) };
     let unit = in_any_case(&keys, column).and_then(|column| in_any_case(column, "Units"));
     Ok(unit.filter(|unit| !unit.is_null()).cloned())
-}
-
-/// The value under a key, exactly as written or else in another case.
-fn in_any_case<'j>(keys: &'j Value, key: &str) -> Option<&'j Value> {
-    let any_case = || {
-        let keys = keys.as_object()?.iter();
-        keys.filter(|(name, _)| name.to_lowercase() == key.to_lowercase()).map(|(_, value)| value).next()
-    };
-    keys.get(key).or_else(any_case)
 }
 
 /// An age as the list writes it.

@@ -6,20 +6,23 @@
 use std::path::Path;
 
 use na_model::columns::AGE;
-use na_model::{Number, is_missing_text};
+use na_model::{ColumnNotes, Number, is_missing_text};
 
 use crate::error::PipelineError;
 use crate::sessions::list::age::{Age, AgeUnit, in_years};
+use crate::sessions::list::column_notes::{NamedColumn, notes_beside};
 use crate::sessions::list::columns::ColumnChoice;
 use crate::sessions::list::decimal_comma::{with_point_if_number, with_points};
 use crate::sessions::list::delimited::{DelimitedRows, form};
 use crate::sessions::list::options::SessionListOptions;
 
 mod age;
+mod column_notes;
 pub(crate) mod columns;
 mod decimal_comma;
 mod delimited;
 mod direct_identifiers;
+mod json_beside;
 pub(crate) mod options;
 
 /// A session list's rows: identifiers as written, metadata as it is kept.
@@ -31,6 +34,8 @@ pub struct ListedRows {
     pub rows: Vec<ListedRow>,
     /// Whether there is a column of sessions.
     pub has_sessions: bool,
+    /// What the JSON beside the list says of some of them.
+    pub column_notes: ColumnNotes,
     /// Whether ages are in a unit that nobody knows.
     pub unknown_age_unit: bool,
     /// What the user should know.
@@ -63,6 +68,7 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         columns: Vec::new(),
         rows: Vec::with_capacity(rows.rows.len()),
         has_sessions: choice.session.is_some(),
+        column_notes: ColumnNotes::new(),
         unknown_age_unit: false,
         notes: choice.notes,
     };
@@ -79,12 +85,14 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
             values: Vec::with_capacity(choice.kept.len()),
         });
     }
+    let mut named = Vec::with_capacity(choice.kept.len());
     for column in choice.kept {
         let cells: Vec<String> = rows.rows.iter().map(|row| row.cell(column).to_owned()).collect();
         let cells = if rows.has_semicolons { with_points(cells) } else { cells };
         let name = rows.header.get(column).map(String::as_str).unwrap_or_default();
         if Some(column) == choice.age {
             list.add_age(path, name, &rows.header, &cells)?;
+            named.push(NamedColumn { written: name.to_owned(), name: AGE.to_owned() });
             continue;
         }
         let own = name;
@@ -102,6 +110,15 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
             _ => own.to_owned(),
         };
         list.add(&name, cells.into_iter().map(|cell| (!is_missing_text(&cell)).then_some(cell)));
+        named.push(NamedColumn { written: own.to_owned(), name });
+    }
+    let (notes, problems) = notes_beside(path, &named);
+    list.column_notes = notes;
+    for problem in problems.iter().map(ToString::to_string) {
+        // Where there is an age, its unit was looked for in the same file.
+        if !list.notes.iter().any(|note| note.contains(&problem)) {
+            list.notes.push(format!("{problem}; what it says of the list's columns is not known"));
+        }
     }
     Ok(list)
 }

@@ -27,6 +27,7 @@ use crate::export::verify::{Expected, verify_features, verify_rows, verify_state
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::each_file;
 use crate::format::parquet_file::ParquetFile;
+use crate::tables::columns_json::{ColumnsJson, earlier_notes, metadata_notes};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder;
 use crate::tables::long_file::LongFile;
@@ -66,6 +67,7 @@ impl<'a> ExportSteps<'a> {
         notes.extend(sources.notes_of_lost());
         let rows = self.session_rows(&sources, &tables, &listed);
         sessions_tsv::write(self.to.output, self.to.changes, &rows)?;
+        self.columns(&tables).write(self.to.output, self.to.changes)?;
         self.to.changes.sync()?;
         let features = self.verify(&expected, &tables, &sources)?;
         let new = NewStore {
@@ -149,6 +151,24 @@ impl<'a> ExportSteps<'a> {
             tables: &tables,
             named: listed,
         })
+    }
+
+    fn columns(&self, tables: &BTreeMap<TableName, LongFile>) -> ColumnsJson {
+        let (listing, earlier) = (&self.request.record.listing, earlier_notes(self.to.output));
+        let metadata =
+            metadata_notes(&self.plan.facts.metadata.columns, listing, &earlier, &self.request.names);
+        let mut columns = ColumnsJson::new();
+        for planned in &self.plan.tables {
+            let Some(long) = tables.get(&planned.merge.table) else { continue };
+            let path = planned.merge.table.file_path();
+            columns.add_long(&path, &long.kind, long.file.schema(), &metadata);
+            columns.add_features(&path, &long.kind, &planned.features);
+        }
+        if self.has_tiv() {
+            columns.add_tiv();
+        }
+        columns.add_metadata(&metadata);
+        columns
     }
 
     /// What the store records: a table's choices are those of the run that brought its rows.

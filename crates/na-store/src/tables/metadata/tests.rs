@@ -9,10 +9,6 @@ fn session(subject: &str) -> Session {
 fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
     let cell = |cell: &&str| (!cell.is_empty()).then(|| (*cell).to_owned());
     Listing {
-        left_out: Vec::new(),
-        unknown_age_unit: false,
-        found_by_folders: false,
-        is_discovered: false,
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: rows
             .iter()
@@ -21,6 +17,7 @@ fn listing(columns: &[&str], rows: &[(&str, &[&str])]) -> Listing {
                 values: values.iter().map(cell).collect(),
             })
             .collect(),
+        ..Listing::default()
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `metadata.parquet`, `tiv.parquet`, `sources.parquet` | the same; beside a manifest, which does not name them, the columns `subject_code` and `session_id` |
 //! | `manifest.json` | `"version": "2.0"` and lists of tables; one that is cut short, beside another file of the store |
 //! | `sessions.tsv` | its header |
+//! | `columns.json` | `"GeneratedBy": [{"Name": "neuroalign", …}]` |
 //! | `.cache.db` | `PRAGMA application_id`; without one, the tables of earlier versions or of the pandas package |
 //! | `.cache.lock` | its line, or the first part of one |
 //! | `.partial-*`, `.cache-taken-over.db*`, `.cache.lock-left-*` | the name |
@@ -33,10 +34,11 @@ use crate::error::StoreError;
 use crate::format::footer::{MAGIC, first_bytes};
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
+use crate::tables::columns_json::is_columns_json;
 use crate::tables::feature_names::may_give;
 use crate::tables::manifest::version_of;
 use crate::tables::paths::{
-    MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
+    COLUMNS_FILE, MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
     wide_files_by_name,
 };
 use crate::tables::sessions_tsv::HEADER;
@@ -139,7 +141,8 @@ impl OwnFiles {
         self.check_manifest()?;
         UNNAMED.iter().try_for_each(|path| self.check_file(path))?;
         self.check_file(&FeatureName::tiv().file_path())?;
-        self.check_sessions()
+        self.check_sessions()?;
+        self.check_columns()
     }
 
     /// Refuses another program's file at the path of a Parquet file.
@@ -197,6 +200,19 @@ impl OwnFiles {
             }
         }
         Ok(!self.long_tables()?.is_empty())
+    }
+
+    fn check_columns(&self) -> Result<(), StoreError> {
+        let file_path = self.output.join(COLUMNS_FILE);
+        let is_ours = match Entry::at(&file_path)? {
+            Entry::Nothing | Entry::Link => true,
+            Entry::Other => false,
+            Entry::File => {
+                let bytes = fs::read(&file_path).map_err(StoreError::io("read", &file_path))?;
+                bytes.is_empty() || is_columns_json(&bytes)
+            }
+        };
+        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
 
     fn check_sessions(&self) -> Result<(), StoreError> {
