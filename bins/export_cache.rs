@@ -26,7 +26,7 @@ use crate::other_names::explained;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
-use crate::status::{CacheShown, Status};
+use crate::status::{CacheShown, Status, refuse_other_version};
 use crate::version;
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
 
@@ -144,6 +144,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
             return Ok(Exit::Done);
         }
     }
+    refuse_other_version(&output)?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     if options.status {
         let status = Status::of(&output)?;

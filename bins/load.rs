@@ -102,6 +102,9 @@ pub(crate) fn load_as(
 ) -> Result<Done, CommandError> {
     called.settings = settings_used(options, settings);
     tell_settings(&called);
+    for (name, meant) in settings.lookalikes() {
+        tracing::warn!("{} has {name}, which is no setting: is {meant} meant?", settings.path.display());
+    }
     if options.prefix.is_some() {
         tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
     }

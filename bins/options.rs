@@ -243,7 +243,7 @@ impl Options {
             further_inputs: Vec::new(),
             atlas_name: settings
                 .text(self.atlas_name.as_deref(), "ATLAS_NAME")
-                .unwrap_or_else(|| DEFAULT_ATLAS.to_owned()),
+                .map_or_else(|| DEFAULT_ATLAS.to_owned(), without_key),
             wide_metrics: self.wide_metrics.as_deref().map(WideMetrics::parse),
             compression: self.compression,
             pick: self.pick(),
@@ -315,6 +315,11 @@ fn parse_entity(text: &str) -> Result<(String, Option<String>), String> {
         Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), or_none(value))),
         _ => Err("expected KEY-VALUE as in a BIDS file name, such as run-1".to_owned()),
     }
+}
+
+/// An atlas is also called as the folder of its tables is, `atlas-4S456Parcels`.
+fn without_key(atlas: String) -> String {
+    atlas.strip_prefix("atlas-").map(str::to_owned).unwrap_or(atlas)
 }
 
 /// Parses a compression; `--help` lists them.

@@ -13,7 +13,7 @@ use crate::logging;
 use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
-use crate::settings::{Settings, expand};
+use crate::settings::{Settings, SettingsError, expand};
 use crate::signals::Signals;
 use crate::status::Status;
 use crate::today::Today;
@@ -49,7 +49,19 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
     let progress = Progress::new(bars, signals.clone());
     let result = load_as(options, &settings, called, &progress);
     progress.finish();
-    let done = result?;
+    let done = match result {
+        // What the store holds can be told without a list; what there would be to do cannot.
+        Err(error) if options.status && is_without_list(error.as_ref()) => {
+            let status = Status::of(&expand(&options.output))?;
+            if status.is_empty() {
+                return Err(error);
+            }
+            tracing::warn!("{error}: without one it cannot be told what is new or changed");
+            print(&status.shown(options.json));
+            return Ok(Exit::Done);
+        }
+        result => result?,
+    };
     let summary = done.summary(options, started.elapsed());
     if options.status {
         let status = Status::of(&expand(&options.output))?.with(Today::of(&done.report));
@@ -60,6 +72,10 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
         print(&summary.text(&done.report));
     }
     Ok(exit(options, &done, &signals))
+}
+
+fn is_without_list(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref::<SettingsError>(), Some(SettingsError::NoSessions { .. }))
 }
 
 fn exit(options: &Options, done: &Done, signals: &Signals) -> Exit {

@@ -6,11 +6,27 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use na_model::Setting;
+use strsim::jaro_winkler;
 
 use crate::env_file::{self, LineProblem};
 
 /// Allowed numbers of threads.
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
+
+/// Every setting.
+const NAMES: [&str; 8] = [
+    "SESSIONS_CSV",
+    "CAT12_ROOT",
+    "CAT12_PARCELLATED_ROOT",
+    "QSIPARC_PATH",
+    "QSIRECON_PATH",
+    "ATLAS_NAME",
+    "N_JOBS",
+    "WITHDRAWN",
+];
+
+/// How alike a name must be to one that is a setting, of 1: `ATLAS` and `QSIPARC_ROOT` are, another program's `CACHE_DIR` is not.
+const NEAR: f64 = 0.88;
 
 /// Why settings cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +77,22 @@ impl Settings {
         let file = env_file::parse(&bytes).map_err(|at| SettingsError::Line { path: path.clone(), at })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { file, folder, path, alone: false })
+    }
+
+    /// Names in the file that are no settings, each with the one that may be meant and is not there.
+    pub(crate) fn lookalikes(&self) -> Vec<(&str, &'static str)> {
+        let near = |name: &str| {
+            let unset = NAMES.iter().copied().filter(|known| !self.file.contains_key(*known));
+            unset.max_by(|one, other| jaro_winkler(name, one).total_cmp(&jaro_winkler(name, other)))
+        };
+        let strange = self.file.keys().filter(|name| !NAMES.contains(&name.as_str()));
+        let mut found: Vec<(&str, &'static str)> = strange
+            .filter_map(|name| {
+                Some((name.as_str(), near(name).filter(|known| jaro_winkler(name, known) > NEAR)?))
+            })
+            .collect();
+        found.sort_unstable();
+        found
     }
 
     /// A text. An empty one counts as not set.
@@ -169,6 +201,15 @@ mod tests {
             1 => prop::collection::vec(any::<u8>(), 0..8),
         ];
         prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_a_setting_is_told() {
+        let settings =
+            read(b"ATLAS=A\nCAT12_ROT=x\nQSIPARC_ROOT=y\nN_JOBS=1\nN_JOB=2\nCACHE_DIR=z\nPATH=w\n").unwrap();
+        let expected =
+            [("ATLAS", "ATLAS_NAME"), ("CAT12_ROT", "CAT12_ROOT"), ("QSIPARC_ROOT", "QSIPARC_PATH")];
+        assert_eq!(settings.lookalikes(), expected);
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl Status {
     /// # Errors
     /// A cache or store that cannot be read.
     pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
+        refuse_other_version(output)?;
         let cache = CacheShown::of(output)?;
         let store = if output.is_dir() { ExistingStore::open(output)?.status()? } else { None };
         Ok(Self { cache, store, today: None })
@@ -73,6 +74,17 @@ impl Status {
             Some(today) => json!({ "cache": cache, "store": store, "today": today.json() }),
         }
     }
+}
+
+/// Refuses a store of another version before its cache is opened: it is another program's, too.
+///
+/// # Errors
+/// [`StoreError::OtherVersion`]; a manifest that cannot be read.
+pub(crate) fn refuse_other_version(output: &Path) -> Result<(), StoreError> {
+    if output.is_dir() {
+        ExistingStore::open(output)?;
+    }
+    Ok(())
 }
 
 impl CacheShown {

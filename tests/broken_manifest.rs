@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 
 use support::cohort::{Cohort, anatomical, tsv};
+use support::files::contents_below;
 use support::store::{Store, rows_each};
 
 const A: (&str, &str) = ("0001", "1");
@@ -140,12 +141,20 @@ fn another_atlas_is_refused_without_it() {
 #[test]
 fn one_of_another_version_is_left_alone_and_named() {
     let cohort = Cohort::of(&[A]);
-    cohort.run(&[]).ended(0);
+    cohort.run(&["--keep-cache"]).ended(0);
     let same_form = String::from_utf8(manifest(&cohort)).unwrap().replacen("\"2.0\"", "\"3.0\"", 1);
-    for later in [same_form.as_str(), "{\"version\": \"3.0\", \"tables\": []}"] {
+    let with_mark = format!("\u{feff}{same_form}");
+    for later in [same_form.as_str(), &with_mark, "{\"version\": \"3.0\", \"tables\": []}"] {
         damage(&cohort, Some(later.as_bytes()));
-        cohort.run(&[]).ended(1).says(&["manifest.json", "3.0", "2.0"]);
-        assert_eq!(manifest(&cohort), later.as_bytes());
+        let before = contents_below(&cohort.store());
+        let refused = ["manifest.json", "3.0", "2.0"];
+        for arguments in [&[][..], &["--force", "--yes"], &["--dry-run"], &["--status"], &["--prune"]] {
+            cohort.run(arguments).ended(1).says(&refused);
+        }
+        for arguments in [&[][..], &["--status"], &["--discard"], &["--verify"]] {
+            cohort.export_cache(arguments).ended(1).says(&refused);
+        }
+        assert!(contents_below(&cohort.store()) == before, "nothing is touched, nothing is made");
     }
     let gm = support::store::Table::read(&cohort.store().join("long/anatomical_gm.parquet"));
     assert_eq!(gm.rows.len(), rows_each(4, &["0001/1"]).len());

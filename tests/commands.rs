@@ -340,12 +340,23 @@ fn a_flag_of_another_version_of_the_pandas_package_is_told_what_it_is_called_her
         (&["--tissues", "GM", "WM"], "--no-ct"),
         (&["--sessions-csv", "X"], "--sessions"),
     ] {
-        let tip = format!("tip: in the pandas package's other versions; here {}", "");
-        let ran = cohort.run(theirs).ended(2).says(&[theirs[0].split('=').next().unwrap(), &tip, ours]);
+        let tip = format!("tip: {} is ", theirs[0].split('=').next().unwrap());
+        let ran = cohort.run(theirs).ended(2).says(&[&tip, "pandas package", ours]);
         assert_eq!(ran.stderr.matches("tip:").count(), 1, "{ran:?}");
     }
     cohort.export_cache(&["--chunk-size", "1000"]).ended(2).says(&["it is not needed"]);
+    cohort.run(&["--verify"]).ended(2).says(&["neuroalign-export-cache DIR --verify"]);
     cohort.run(&["--no-such-flag"]).ended(2).keeps_quiet_about(&["pandas"]);
+}
+
+#[test]
+fn an_atlas_is_also_called_as_its_folder_and_a_misspelt_setting_is_told() {
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&["--atlas-name", "atlas-4S456Parcels"]).ended(0).says(&["1 anatomical"]);
+    cohort.run(&["--atlas-name", "4S456Parcels"]).ended(0).says(&["Nothing to do"]);
+    let settings = std::fs::read_to_string(cohort.path(".env")).unwrap();
+    cohort.write(".env", &settings.replace("QSIPARC_PATH", "QSIPARC_ROOT"));
+    cohort.run(&[]).ended(0).says(&[".env has QSIPARC_ROOT, which is no setting: is QSIPARC_PATH meant?"]);
 }
 
 #[test]

@@ -5,9 +5,10 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use na_store::{FeatureStore, Origin, ReadOptions};
 use rusqlite::Connection;
@@ -34,6 +35,28 @@ fn a_load_that_seals_makes_the_same_store_and_leaves_no_part() {
     let expected = unsealed(&cohort);
     cohort.run(&SEALED).ended(0);
     assert_whole(&cohort, &expected);
+}
+
+/// Whatever the sealer does at that moment.
+#[test]
+fn a_load_that_is_interrupted_says_what_is_safe() {
+    for after in [3, 5, 8, 13, 21, 34, 55] {
+        let cohort = cohort_of(0..60);
+        let mut command = cohort.command(&[&SEALED[..], &["--verbose", "--no-progress", "-j", "1"]].concat());
+        let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(load.stderr.take().unwrap()).lines();
+        let committed = said.by_ref().filter(|line| line.as_ref().unwrap().contains("is committed"));
+        assert_eq!(committed.take(after).count(), after);
+        assert!(Command::new("kill").arg("-INT").arg(load.id().to_string()).status().unwrap().success());
+        said.for_each(drop);
+        let ran = Ran::of(load.wait_with_output().unwrap());
+        if ran.code == Some(130) {
+            let status = cohort.export_cache(&["--status", "--json"]).ended(0).json();
+            let n = |modality: &str| status["cache"][format!("{modality}_sessions")].as_u64().unwrap();
+            let safe = format!("{} anatomical, {} diffusion are safe", n("anatomical"), n("diffusion"));
+            ran.says(&[&safe]);
+        }
+    }
 }
 
 #[test]

@@ -103,6 +103,34 @@ fn ages_in_months_are_years_in_the_store() {
     assert_eq!(unit_of(&cohort.store().join(METADATA), "AGE").as_deref(), Some("years"));
 }
 
+/// Somebody made the list of the pandas package's metadata.
+#[test]
+fn what_the_pandas_package_had_loaded_is_left_out() {
+    let cohort = Cohort::of(&[("0001", "1")]);
+    cohort.list(
+        "subject_code,session_id,anatomical_gm_loaded,anatomical_wm_loaded,anatomical_ct_loaded,diffusion_loaded,site\n\
+         0001,1,True,True,True,False,x\n",
+    );
+    let said = "they are what the pandas package had loaded: anatomical_gm_loaded, anatomical_wm_loaded";
+    cohort.run(&[]).ended(0).says(&[said]);
+    let metadata = &Store::read(&cohort.store()).tables[METADATA];
+    assert_eq!(metadata.columns, ["subject_code", "session_id", "site"]);
+}
+
+#[test]
+fn both_pairs_of_identifiers_are_told_and_the_package_s_later_one_is_taken() {
+    let cohort = Cohort::of(&[("0001", "1")]);
+    cohort.list("SubjectCode,ScanID,subject_code,session_id\nX1,9,0001,1\n,,,\nY2,8,,\n");
+    let ran = cohort.run(&[]).ended(0);
+    let said = [
+        "subject_code, SubjectCode could all be meant: subject_code is taken",
+        "session_id, ScanID could all be meant: session_id is taken",
+        "1 without an id",
+    ];
+    assert!(ran.stdout.contains("1 anatomical"), "{ran:?}");
+    ran.says(&said);
+}
+
 #[test]
 fn every_spelling_of_missing_is_null_among_numbers() {
     let names: Vec<String> = (1..=8).map(|n| format!("{n:04}")).collect();

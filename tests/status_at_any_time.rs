@@ -103,6 +103,18 @@ fn today_is_told_beside_what_is_loaded() {
 }
 
 #[test]
+fn without_a_list_the_store_is_told_and_that_there_is_none() {
+    let cohort = loaded();
+    cohort.write(".env", "");
+    cohort
+        .run(&["--status"])
+        .ended(0)
+        .says(&["STORE STATUS", "there is no session list"])
+        .keeps_quiet_about(&["TODAY"]);
+    cohort.run(&["--status", "-o", "nowhere"]).ended(1).says(&["there is no session list"]);
+}
+
+#[test]
 fn why_a_load_would_stop_is_told() {
     let subjects = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"];
     let cohort = Cohort::of(&subjects.map(|subject| (subject, "1")));

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use na_store::{FeatureStore, ReadOptions};
+use serde_json::Value;
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
 use support::files::{Bytes, copy, fixture, holding};
 use support::store::{NULL, Store, Table, number};
@@ -28,6 +29,37 @@ fn each_store(test: impl Fn(&Cohort, &str)) {
         cohort.list_of(&STORED);
         test(&cohort, pandas);
     }
+}
+
+/// What the package was asked for beside its own choice stays; what no table gives is told before it goes.
+#[test]
+fn its_features_stay_and_those_that_nothing_gives_are_told() {
+    each_store(|cohort, pandas| {
+        let path = cohort.store().join("manifest.json");
+        let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let features = manifest["wide_features"].as_object_mut().unwrap();
+        for metric in ["voxel_count", "my_stat"] {
+            let mut entry = features["gm_mean"].clone();
+            entry["name"] = format!("gm_{metric}").into();
+            entry["metric"] = metric.into();
+            entry["file_path"] = format!("wide/anatomical/gm_{metric}.parquet").into();
+            features.insert(format!("gm_{metric}"), entry);
+            let wide = cohort.store().join("wide/anatomical");
+            fs::copy(wide.join("gm_mean.parquet"), wide.join(format!("gm_{metric}.parquet"))).unwrap();
+        }
+        fs::write(&path, manifest.to_string()).unwrap();
+        let created = FeatureStore::open(cohort.store()).unwrap().feature_info("gm_mean").unwrap().created_at;
+        assert_eq!(
+            created.as_deref(),
+            manifest["wide_features"]["gm_mean"]["created_at"].as_str(),
+            "{pandas}"
+        );
+        let ran = cohort.run(&[]).ended(0).says(&["no table of the store gives are gone: gm_my_stat"]);
+        assert!(!ran.stderr.contains("gm_voxel_count"), "{pandas}: {}", ran.stderr);
+        let store = Store::read(&cohort.store());
+        assert!(store.tables.contains_key("wide/anatomical/gm_voxel_count.parquet"), "{pandas}");
+        assert!(!store.tables.contains_key("wide/anatomical/gm_my_stat.parquet"), "{pandas}");
+    });
 }
 
 /// The files of a session, with the regions of the fixture.

@@ -36,6 +36,18 @@ fn the_folder_that_is_meant_is_named() {
     }
 }
 
+/// parcellate writes volumes beside its tables, which are not CAT12's own output.
+#[test]
+fn of_two_folders_with_volumes_the_reports_are_meant() {
+    let cohort = Cohort::of(&[A]);
+    cohort.write("cat12/sub-0001/ses-1/anat/report/cat_sub-0001_T1w.xml", "<S/>");
+    cohort.write("a-tables/sub-0001/ses-1/anat/sub-0001_tiv.tsv", "vol_TIV\n1400\n");
+    cohort.write("a-tables/sub-0001/ses-1/anat/atlas-A/sub-0001_parc.tsv", "index\tmean\n1\t2\n");
+    let output = cohort.command(&["--dry-run"]).env("CAT12_ROOT", ".").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("CAT12_ROOT is .: no sub-* folders are there; is ./cat12 meant?"), "{said}");
+}
+
 /// What later versions of the pandas package call `--cat12-root`.
 #[test]
 fn tables_that_are_given_as_the_reports_are_told() {

@@ -53,6 +53,16 @@ pub const AGE: &str = "AGE";
 /// The columns of a session list that may be the age: the first that it has counts.
 pub const AGE_COLUMNS: [&str; 4] = [AGE, "Age@Scan", "age", "Age"];
 
+/// Which tables the pandas package had loaded: it writes all four columns, for everybody on its list.
+pub const PACKAGE_BOOKKEEPING: [&str; 4] =
+    ["anatomical_gm_loaded", "anatomical_wm_loaded", "anatomical_ct_loaded", "diffusion_loaded"];
+
+/// Whether a column is the pandas package's bookkeeping, and describes no session.
+#[must_use]
+pub fn is_package_bookkeeping(name: &str) -> bool {
+    PACKAGE_BOOKKEEPING.contains(&name)
+}
+
 /// A region's number in the atlas image.
 pub const INDEX: &str = "index";
 

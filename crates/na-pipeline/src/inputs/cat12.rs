@@ -124,10 +124,12 @@ fn has_tables(root: &Path) -> bool {
 
 /// Whether a folder looks like CAT12's own output, or a part of it.
 fn has_reports(root: &Path) -> bool {
-    let is_of_cat12 = |name: &str| {
-        name.eq_ignore_ascii_case(REPORT) || name.starts_with("cat_") || name.ends_with("_tiv.tsv")
-    };
-    has_session(root, |session| has_name(&session.join(ANAT), is_of_cat12))
+    let is_of_cat12 = |name: &str| name.eq_ignore_ascii_case(REPORT) || name.starts_with("cat_");
+    // parcellate writes these beside its tables, too.
+    let is_of_either = |name: &str| name.ends_with("_tiv.tsv");
+    let has =
+        |is_such: &dyn Fn(&str) -> bool| has_session(root, |session| has_name(&session.join(ANAT), is_such));
+    has(&is_of_cat12) || (has(&is_of_either) && !has_tables(root))
 }
 
 /// The tables of a session's folder, a file for each of the root's tissues at most, in the order of tissues. Older

@@ -101,7 +101,7 @@ impl Workers<'_> {
             result => result?,
         }
         match sealed {
-            None | Some(Ok(Ok(()) | Err(StoreError::Cache(CacheError::Stopped)))) => {}
+            None | Some(Ok(Ok(()) | Err(StoreError::Stopped))) => {}
             Some(Ok(Err(error))) => return Err(error.into()),
             Some(Err(panic)) => std::panic::resume_unwind(panic),
         }

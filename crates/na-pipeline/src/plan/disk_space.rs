@@ -21,6 +21,9 @@ const SAMPLE: usize = 64;
 const TAKEN: u64 = 75;
 const TAKEN_WITH_CACHE: u64 = 125;
 
+/// Bytes that any store takes: features of few sessions are footers above all.
+const ANY_STORE: u64 = 16 << 20;
+
 /// Bytes of text in a byte of a compressed table.
 const INFLATED: u64 = 3;
 
@@ -50,7 +53,7 @@ impl DiskSpace {
         }
         let Some(free) = free(&config.output) else { return Ok(None) };
         let percent = if config.keep_cache { TAKEN_WITH_CACHE } else { TAKEN };
-        let of_inputs = text_to_read(finder, plan).saturating_mul(percent) / 100;
+        let of_inputs = (text_to_read(finder, plan).saturating_mul(percent) / 100).saturating_add(ANY_STORE);
         let rewritten = base.store(store).map(ExistingStore::size_bytes).transpose()?.unwrap_or_default();
         Ok(Some(Self { needed: of_inputs.saturating_add(rewritten), free }))
     }

@@ -1,7 +1,7 @@
 //! The origin of each column of a long table: a session list's `score` is never a table's `score`.
 
 use arrow_schema::{DataType, Field, Schema};
-use na_model::columns::{ADDED_COLUMNS, MODALITY, SUBJECT, WORKFLOW};
+use na_model::columns::{ADDED_COLUMNS, MODALITY, SESSION, SUBJECT, WORKFLOW};
 
 use crate::format::key_value_metadata as keys;
 
@@ -92,6 +92,41 @@ fn with_key_value(field: Field, key: &str, value: &str) -> Field {
     field.with_metadata(metadata)
 }
 
+/// A file's columns with the origins that they had in the order in which they were written (`names`): another program may have put
+/// them in another order, and drops what fields say. Columns that it added describe sessions, as a session list's do.
+pub(crate) fn with_origins_of(schema: &Schema, names: &[String]) -> Schema {
+    let fields = schema.fields().iter();
+    if fields.clone().all(|field| recorded_origin(field).is_some()) {
+        return schema.clone();
+    }
+    let positions = OriginsByPosition::of_names(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let origin = |field: &Field| {
+        let written = names.iter().position(|name| name == field.name());
+        written.map_or(ColumnOrigin::Metadata, |index| positions.origin(index, field.name()))
+    };
+    let fields = fields.map(|field| match recorded_origin(field) {
+        Some(_) => Field::clone(field),
+        None => with_key_value(Field::clone(field), keys::ORIGIN, origin(field).as_str()),
+    });
+    Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
+}
+
+/// Whether columns say where they are from, or stand in the order in which earlier versions and the pandas package wrote them.
+pub(crate) fn has_clear_origins(schema: &Schema) -> bool {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let OriginsByPosition { first, store } = OriginsByPosition::of_names(&names);
+    let in_order = match store {
+        StoreColumns::Whole(_) => true,
+        StoreColumns::Some(added) => {
+            let behind = names.get(first..).unwrap_or_default();
+            let run: Vec<&str> = behind.iter().copied().take_while(|name| added.contains(name)).collect();
+            let names_table = |names: &[&str]| names.contains(&MODALITY) || names.contains(&WORKFLOW);
+            run.contains(&SUBJECT) && run.contains(&SESSION) && names_table(&run) == names_table(&names)
+        }
+    };
+    in_order || schema.fields().iter().all(|field| recorded_origin(field).is_some())
+}
+
 /// The order of columns that earlier versions and the pandas package wrote: the table's own, the store's, the list's.
 struct OriginsByPosition {
     /// The index of the store's first column.
@@ -109,7 +144,10 @@ enum StoreColumns {
 
 impl OriginsByPosition {
     fn of(schema: &Schema) -> Self {
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        Self::of_names(&schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>())
+    }
+
+    fn of_names(names: &[&str]) -> Self {
         for added in ADDED_COLUMNS {
             if let Some(first) = names.windows(added.len()).position(|window| window == added) {
                 return Self { first, store: StoreColumns::Whole(added.len()) };
@@ -163,6 +201,43 @@ mod tests {
         assert_eq!(origins(&anatomical), [Table, Store, Store, Store, Store, Store, Metadata]);
         let without_tiv = schema(&["mean", "modality", "metric", "subject_code", "session_id", "score"]);
         assert_eq!(origins(&without_tiv), [Table, Store, Store, Store, Store, Metadata]);
+    }
+
+    #[test]
+    fn another_order_is_told_by_the_order_in_which_they_were_written() {
+        use ColumnOrigin::{Metadata, Store, Table};
+        let written = ["label", "mean", "modality", "metric", "subject_code", "session_id", "tiv", "AGE"];
+        let now = schema(&[
+            "session_id",
+            "AGE",
+            "mean",
+            "metric",
+            "label",
+            "tiv",
+            "added",
+            "modality",
+            "subject_code",
+        ]);
+        assert!(!has_clear_origins(&now) && has_clear_origins(&schema(&written)));
+        let told = with_origins_of(&now, &written.map(str::to_owned));
+        assert!(has_clear_origins(&told));
+        assert_eq!(origins(&told), [Store, Metadata, Table, Store, Table, Store, Metadata, Store, Store]);
+        assert!(!has_clear_origins(&schema(&[
+            "subject_code",
+            "session_id",
+            "label",
+            "modality",
+            "metric",
+            "tiv"
+        ])));
+        assert!(has_clear_origins(&schema(&[
+            "label",
+            "modality",
+            "metric",
+            "subject_code",
+            "session_id",
+            "AGE"
+        ])));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
-use arrow_schema::{DataType, Field, FieldRef, Fields, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
@@ -45,10 +45,16 @@ impl ParquetReader {
 
     /// Reads the types of a file's columns.
     pub(crate) fn of(file: ParquetFile) -> Result<Self, StoreError> {
+        Self::told(file, Schema::clone)
+    }
+
+    /// The same of a file whose fields another program may have written without what they said: `tell` says it again.
+    pub(crate) fn told(file: ParquetFile, tell: impl Fn(&Schema) -> Schema) -> Result<Self, StoreError> {
         let schema = caught(file.path(), || {
             let metadata = Arc::clone(file.metadata());
             let read = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new());
-            Ok(Arc::new(shown_schema(read.map_err(|error| file.damaged(error))?.schema())))
+            let read = read.map_err(|error| file.damaged(error))?;
+            Ok(Arc::new(shown_schema(&tell(read.schema()))))
         })?;
         Ok(Self { file, schema })
     }

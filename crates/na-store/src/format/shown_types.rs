@@ -43,13 +43,16 @@ pub(crate) fn shown_schema(stored: &Schema) -> Schema {
 fn shown_field(field: &FieldRef, column: &WrittenColumn<'_>) -> FieldRef {
     // Not a column of the session list, nor one that records that its type is a placeholder.
     let is_of_table = column.origin == ColumnOrigin::Table && column.data_type == *field.data_type();
+    // A category without a value has no type either.
+    let is_untyped = match field.data_type() {
+        DataType::Dictionary(_, values) => **values == DataType::Null,
+        stored => *stored == DataType::Null,
+    };
     let (data_type, is_empty) = match (metric_kind(column.name), field.data_type()) {
         // pandas writes flags that went through its cache as numbers, with gaps as doubles.
-        (Some(MetricKind::Flag), stored) if is_of_table && *stored != DataType::Null => {
-            (DataType::Boolean, false)
-        }
+        (Some(MetricKind::Flag), _) if is_of_table && !is_untyped => (DataType::Boolean, false),
         // A statistic without a type has no value: it is no text.
-        (Some(_), DataType::Null) if is_of_table => (DataType::Float64, true),
+        (Some(_), _) if is_of_table && is_untyped => (DataType::Float64, true),
         (_, stored) => (shown(stored), false),
     };
     if data_type == *field.data_type() {

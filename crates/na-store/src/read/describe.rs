@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use foldhash::HashSet;
 use na_cache::CacheStatus;
-use na_model::columns::KEY_COLUMNS;
 use na_model::{MeasurementUnit, Modality, SubjectCode, TableKind, TableName, WideFeature};
 
 use crate::error::StoreError;
@@ -17,6 +16,7 @@ use crate::read::feature_lookup::{FeatureLocation, Opened};
 use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::tables::features::{FeatureKind, table_of};
+use crate::tables::key_columns::is_value;
 use crate::tables::tiv;
 
 /// A feature: one metric of one source, a row a session, a column a region.
@@ -162,7 +162,7 @@ impl Snapshot {
     ) -> Result<FeatureFacts, StoreError> {
         let batches = self.features(std::slice::from_ref(found), &ReadOptions::default())?;
         let schema = batches.first().map(|batch| batch.schema());
-        let fields = schema.iter().flat_map(|schema| schema.fields()).skip(KEY_COLUMNS.len());
+        let fields = schema.iter().flat_map(|schema| schema.fields()).filter(|field| is_value(field.name()));
         Ok(FeatureFacts {
             kind,
             unit: unit.map(|unit| unit.to_string()),
@@ -177,19 +177,20 @@ impl Snapshot {
 
 fn exported_facts(entry: &WideFeature, file: &ParquetReader) -> Result<FeatureFacts, StoreError> {
     let fields = file.schema().fields();
-    let unit = fields.get(KEY_COLUMNS.len()).and_then(|field| unit_of(field)).map(str::to_owned);
+    let regions = || fields.iter().filter(|field| is_value(field.name()));
+    let unit = regions().next().and_then(|field| unit_of(field)).map(str::to_owned);
+    let in_entry = || Some(entry.created_at.clone()).filter(|at| !at.is_empty());
     let in_manifest = || unit_in_manifest(entry).map(|unit| unit.to_string());
     let n_sessions =
         usize::try_from(file.n_rows()).map_err(|error| StoreError::damaged(file.path(), error))?;
-    let regions = fields.iter().skip(KEY_COLUMNS.len());
     Ok(FeatureFacts {
         // A file that another program rewrote has no key-value metadata: the manifest says the same.
         kind: FeatureKind::of(file.file()).unwrap_or_else(|| kind_in_manifest(entry)),
         unit: unit.or_else(in_manifest),
         n_sessions,
-        regions: regions.map(|field| field.name().clone()).collect(),
+        regions: regions().map(|field| field.name().clone()).collect(),
         producers: recorded_producers(file)?,
-        created_at: file.key_value(keys::CREATED_AT).map(str::to_owned),
+        created_at: file.key_value(keys::CREATED_AT).map(str::to_owned).or_else(in_entry),
         file: Some(file.path().to_owned()),
     })
 }

@@ -21,7 +21,7 @@ use crate::read::options::ReadOptions;
 use crate::read::snapshot::Snapshot;
 use crate::read::suggest::unknown;
 use crate::tables::features::PlannedFeature;
-use crate::tables::key_columns::{key_arrays, key_fields, sessions_of};
+use crate::tables::key_columns::{is_value, key_arrays, key_fields, sessions_of};
 use crate::tables::paths::TIV_FILE;
 use crate::tables::tiv::TivTable;
 
@@ -56,11 +56,15 @@ impl Snapshot {
 
     fn exported(&self, file: &ParquetReader, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
         let names: Vec<&str> = file.schema().fields().iter().map(|field| field.name().as_str()).collect();
-        let regions = names.get(KEY_COLUMNS.len()..);
-        let regions = regions.ok_or_else(|| StoreError::damaged(file.path(), "no key columns"))?;
-        let mut columns: Vec<usize> = (0..KEY_COLUMNS.len()).collect();
-        let wanted = self.region_indices(regions, options)?.into_iter();
-        columns.extend(wanted.map(|region| KEY_COLUMNS.len() + region));
+        let keys = KEY_COLUMNS.map(|key| names.iter().position(|name| *name == key));
+        let [Some(subject), Some(session)] = keys else {
+            return Err(StoreError::damaged(file.path(), "no key columns"));
+        };
+        let (in_names, regions): (Vec<usize>, Vec<&str>) =
+            names.iter().copied().enumerate().filter(|(_, name)| is_value(name)).unzip();
+        let mut columns = vec![subject, session];
+        let wanted = self.region_indices(&regions, options)?.into_iter();
+        columns.extend(wanted.filter_map(|region| in_names.get(region).copied()));
         let mut in_file = columns.clone();
         in_file.sort_unstable();
         in_file.dedup();

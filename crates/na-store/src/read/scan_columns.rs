@@ -13,6 +13,7 @@ use crate::format::column_origin::{ColumnOrigin, WrittenColumn, written_columns}
 use crate::format::fields::double_field;
 use crate::read::options::ReadOptions;
 use crate::read::suggest::unknown;
+use crate::tables::key_columns::PANDAS_INDEX;
 use crate::tables::long_schema::SessionFact;
 
 /// The columns of a scan. Indices are of `made`.
@@ -75,6 +76,9 @@ impl ScanColumns {
         let metrics: Option<HashSet<&str>> =
             options.metrics.as_ref().map(|metrics| metrics.iter().map(String::as_str).collect());
         for (column, field) in written_columns(all).iter().zip(all.fields()) {
+            if column.written.starts_with(PANDAS_INDEX) {
+                continue;
+            }
             let is_given = match column.origin {
                 // The volume asked for takes the name.
                 ColumnOrigin::Metadata => options.metadata && !(adds_volumes && column.written == TIV),

@@ -17,6 +17,15 @@ pub(crate) fn key_fields() -> [Field; KEY_COLUMNS.len()] {
     KEY_COLUMNS.map(text_field)
 }
 
+/// The start of pandas' name for row numbers without one.
+pub(crate) const PANDAS_INDEX: &str = "__index_level_";
+
+/// Whether a column of a feature or of `metadata.parquet` is neither a key nor what pandas writes of its row numbers. Another program
+/// may put them anywhere.
+pub(crate) fn is_value(name: &str) -> bool {
+    !KEY_COLUMNS.contains(&name) && !name.starts_with(PANDAS_INDEX)
+}
+
 pub(crate) fn key_scalars(session: &Session) -> [Scalar; KEY_COLUMNS.len()] {
     [Scalar::text(session.subject.as_str()), Scalar::optional_text(session.id_str())]
 }

@@ -87,6 +87,8 @@ pub(crate) fn read_manifest(output: &Path) -> Result<Option<Manifest>, StoreErro
         }
         bytes => bytes.map_err(StoreError::io("read", &path))?,
     };
+    // Windows programs put a byte order mark in front.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     // The usual one is parsed once.
     if let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes)
         && manifest.version == MANIFEST_VERSION

@@ -1,11 +1,12 @@
 //! Makes the entries of the manifest from the files themselves.
 
-use na_model::columns::{KEY_COLUMNS, VOL_TIV};
+use na_model::columns::VOL_TIV;
 use na_model::{LongFormat, TableName, WideFeature};
 
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_file::ParquetFile;
 use crate::tables::features::FeatureKind;
+use crate::tables::key_columns::is_value;
 use crate::tables::long_file::LongFile;
 use crate::tables::long_schema::tsv_columns;
 use crate::tables::manifest::count;
@@ -33,7 +34,8 @@ pub(crate) fn long_entry(table: &TableName, long: &LongFile) -> LongFormat {
 /// The entry of a feature's file. `None` if this program did not write it.
 pub(crate) fn wide_entry(file_path: &str, file: &ParquetFile) -> Option<WideFeature> {
     let kind = FeatureKind::of(file)?;
-    let region_names: Vec<String> = file.column_names().skip(KEY_COLUMNS.len()).map(str::to_owned).collect();
+    let region_names: Vec<String> =
+        file.column_names().filter(|name| is_value(name)).map(str::to_owned).collect();
     Some(WideFeature {
         name: kind.name,
         modality: kind.modality,

@@ -37,36 +37,44 @@ impl ColumnChoice {
         rows: &DelimitedRows,
         options: &SessionListOptions,
     ) -> Result<Self, PipelineError> {
-        let columns = Header { path, header: &rows.header };
-        columns.check()?;
-        let mut notes = columns.unnamed();
-        let subject = columns.subject(options, &mut notes)?;
-        let session = columns.session(options, &mut notes)?;
+        let header = Header { path, header: &rows.header };
+        header.check()?;
+        let mut notes = header.unnamed();
+        let subject = header.subject(options, &mut notes)?;
+        let session = header.session(options, &mut notes)?;
         if session == Some(subject) {
             return Err(form(
                 path,
                 "--subject-column and --session-column name one column: they must differ",
             ));
         }
-        let others: Vec<usize> = (0..rows.header.len())
-            .filter(|index| *index != subject && Some(*index) != session && !columns.name(*index).is_empty())
-            .collect();
-        let age = columns.age(options, &others)?;
+        let others = (0..rows.header.len())
+            .filter(|index| *index != subject && Some(*index) != session && !header.name(*index).is_empty());
+        let (bookkeeping, others): (Vec<usize>, Vec<usize>) =
+            others.partition(|index| columns::is_package_bookkeeping(header.name(*index)));
+        if !bookkeeping.is_empty() {
+            notes.push(format!(
+                "{}: left out because they are what the pandas package had loaded: {}",
+                path.display(),
+                header.names(&bookkeeping)
+            ));
+        }
+        let age = header.age(options, &others)?;
         if session.is_none() {
-            notes.extend(columns.like(LIKE_SESSION, &others, "session", "--session-column"));
+            notes.extend(header.like(LIKE_SESSION, &others, "session", "--session-column"));
         }
         if age.is_none() {
-            notes.extend(columns.like(LIKE_AGE, &others, "age", "--age-column"));
+            notes.extend(header.like(LIKE_AGE, &others, "age", "--age-column"));
         }
-        let kept_by_name = columns.kept_by_name(&others, options)?;
+        let kept_by_name = header.kept_by_name(&others, options)?;
         let kept = match &options.metadata_columns {
             Some(wanted) => {
-                let identifiers = [Some(columns.name(subject)), session.map(|index| columns.name(index))];
+                let identifiers = [Some(header.name(subject)), session.map(|index| header.name(index))];
                 let age_by_name = age.filter(|_| options.age_column.is_some());
                 let by_name = kept_by_name.into_iter().chain(age_by_name);
-                columns.chosen(&others, wanted, &identifiers, by_name, age)?
+                header.chosen(&others, wanted, &identifiers, by_name, age)?
             }
-            None => columns.without_direct_identifiers(&others, age, options, &mut notes),
+            None => header.without_direct_identifiers(&others, age, options, &mut notes),
         };
         Ok(Self { subject, session, age: age.filter(|age| kept.contains(age)), kept, notes })
     }

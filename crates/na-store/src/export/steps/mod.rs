@@ -31,7 +31,7 @@ use crate::tables::columns_json::{ColumnsJson, earlier_notes, metadata_notes};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder;
 use crate::tables::long_file::LongFile;
-use crate::tables::manifest::count;
+use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::sessions_tsv::{self, SessionRow, Told};
@@ -55,6 +55,7 @@ impl<'a> ExportSteps<'a> {
     pub(crate) fn run(&self) -> Result<ExportReport, StoreError> {
         let (metadata, volumes) = (&self.plan.facts.metadata, &self.plan.facts.volumes);
         let mut notes = self.plan.notes.clone();
+        notes.extend(self.note_of_lost_features());
         let expected = self.expected_tables()?;
         self.delete_empty_tables(&expected);
         let tables = self.write_tables_and_features(&expected, &mut notes)?;
@@ -84,6 +85,23 @@ impl<'a> ExportSteps<'a> {
             age_range: metadata.age_range(),
             ages_in_years: metadata.ages_are_in_years(),
             notes,
+        })
+    }
+
+    /// A note for features of the pandas package that no table gives: they go with the first export.
+    fn note_of_lost_features(&self) -> Option<String> {
+        let manifest =
+            self.store.written_manifest().filter(|manifest| ManifestRecord::of(manifest).is_none())?;
+        let planned = self.plan.tables.iter().flat_map(|table| &table.features);
+        let planned: HashSet<&str> = planned.map(|feature| feature.name.as_str()).collect();
+        let features = manifest.wide_features.values().map(|feature| feature.name.as_str());
+        let lost: Vec<&str> =
+            features.filter(|name| !planned.contains(name) && *name != FeatureName::tiv().as_str()).collect();
+        (!lost.is_empty()).then(|| {
+            format!(
+                "features of the pandas package that no table of the store gives are gone: {}",
+                lost.join(", ")
+            )
         })
     }
 

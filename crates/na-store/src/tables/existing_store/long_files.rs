@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use na_model::TableName;
+use na_model::{Manifest, TableName};
 
 use crate::error::StoreError;
+use crate::format::column_origin::{has_clear_origins, with_origins_of};
 use crate::format::locked::locked;
+use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::long_file::LongFile;
 use crate::tables::own_files::OwnFiles;
@@ -16,14 +18,15 @@ use crate::tables::own_files::OwnFiles;
 #[derive(Default)]
 pub(crate) struct LongFiles {
     output: PathBuf,
+    manifest: Option<Arc<Manifest>>,
     tables: OnceLock<Vec<TableName>>,
     footers: Mutex<BTreeMap<TableName, ParquetReader>>,
     indexed: Mutex<BTreeMap<TableName, Arc<LongFile>>>,
 }
 
 impl LongFiles {
-    pub(crate) fn of(output: &Path) -> Self {
-        Self { output: output.to_owned(), ..Self::default() }
+    pub(crate) fn of(output: &Path, manifest: Option<Arc<Manifest>>) -> Self {
+        Self { output: output.to_owned(), manifest, ..Self::default() }
     }
 
     /// The long tables, in the store's order.
@@ -40,11 +43,30 @@ impl LongFiles {
         if let Some(known) = locked(&self.footers).get(table) {
             return known.opened().map(Some);
         }
-        let file = ParquetReader::open(&self.output.join(table.file_path()))?;
+        let file = ParquetFile::open(&self.output.join(table.file_path()))?;
+        let file = file.map(|file| self.told(table, file)).transpose()?;
         if let Some(file) = &file {
             locked(&self.footers).insert(table.clone(), file.clone().closed());
         }
         Ok(file)
+    }
+
+    /// A table's file with the origins of its columns: the manifest has the order in which they were written.
+    ///
+    /// # Errors
+    /// Columns in another order, and no manifest.
+    fn told(&self, table: &TableName, file: ParquetFile) -> Result<ParquetReader, StoreError> {
+        let entries = self.manifest.iter().flat_map(|manifest| manifest.long_formats.values());
+        let entry = entries.into_iter().find(|entry| entry.name == table.to_string());
+        let file = ParquetReader::told(file, |schema| {
+            entry.map_or_else(|| schema.clone(), |entry| with_origins_of(schema, &entry.columns))
+        })?;
+        if has_clear_origins(file.schema()) {
+            return Ok(file);
+        }
+        let problem = "another program wrote its columns in another order, and without a manifest it cannot be told which are the \
+                       session list's: put the manifest or the file back from a copy, or write its columns in the old order";
+        Err(StoreError::damaged(file.path(), problem))
     }
 
     /// The file of a table with its index. `None` if it does not exist.

@@ -33,7 +33,10 @@ impl ExistingStore {
     pub fn settings(&self) -> Result<StoredSettings, StoreError> {
         let manifest = self.written_manifest();
         let wide_metrics = match manifest {
-            Some(manifest) => manifest::wide_metrics(manifest).map(WideMetrics::parse),
+            Some(manifest) => match manifest::wide_metrics(manifest) {
+                Some(metrics) => Some(WideMetrics::parse(metrics)),
+                None => self.metrics_of_manifest(manifest)?,
+            },
             None => self.metrics_of_features()?,
         };
         let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());

@@ -43,7 +43,7 @@ impl ExistingStore {
         let version = StoreVersion::of(output)?;
         let manifest = read_manifest(output)?.map(Arc::new);
         let own_files = OwnFiles::named_by(output, manifest.as_deref());
-        let long_files = LongFiles::of(output);
+        let long_files = LongFiles::of(output, manifest.clone());
         let (output, record) = (output.to_owned(), OnceLock::new());
         Ok(Self { output, version, manifest, record, own_files, long_files })
     }

@@ -1,8 +1,8 @@
-//! Infers the metrics of a store from its features, in case the manifest is lost.
+//! Infers the metrics of a store from its features, in case the manifest is lost, or is the pandas package's, which does not say them.
 
 use std::collections::BTreeSet;
 
-use na_model::{FeatureName, WideMetrics};
+use na_model::{FeatureName, Manifest, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::parquet_file::ParquetFile;
@@ -21,6 +21,22 @@ impl ExistingStore {
                 metrics.insert(kind.metric);
             }
         }
+        self.metrics_that_give(&names, metrics)
+    }
+
+    /// The same for the features that a manifest names.
+    pub(crate) fn metrics_of_manifest(&self, manifest: &Manifest) -> Result<Option<WideMetrics>, StoreError> {
+        let features = manifest.wide_features.values();
+        let features = features.filter(|feature| feature.name != FeatureName::tiv().as_str());
+        let (names, metrics) = features.map(|feature| (feature.name.clone(), feature.metric.clone())).unzip();
+        self.metrics_that_give(&names, metrics)
+    }
+
+    fn metrics_that_give(
+        &self,
+        names: &BTreeSet<String>,
+        metrics: BTreeSet<String>,
+    ) -> Result<Option<WideMetrics>, StoreError> {
         if names.is_empty() {
             return Ok(None);
         }
@@ -39,7 +55,7 @@ impl ExistingStore {
             .collect();
         let gives_these = |metrics: &WideMetrics| {
             let features = feature_plan(&origins, metrics).features.into_values().flatten();
-            features.map(|feature| feature.name.to_string()).collect::<BTreeSet<_>>() == names
+            features.map(|feature| feature.name.to_string()).collect::<BTreeSet<_>>() == *names
         };
         let known = [WideMetrics::Default, WideMetrics::All].into_iter().find(gives_these);
         Ok(Some(known.unwrap_or_else(|| WideMetrics::Listed(metrics.into_iter().collect()))))

@@ -11,6 +11,7 @@ use foldhash::HashMap;
 use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitStatus};
 
 use crate::error::StoreError;
+use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::paths::SOURCES_FILE;
@@ -50,6 +51,9 @@ pub(crate) fn for_each_unit<E: From<StoreError>>(
     let names = file.schema().fields().iter().map(|field| field.name().as_str());
     let names: Vec<&str> =
         names.filter(|name| detail == SourceDetail::Sidecars || !col::OF_SIDECARS.contains(name)).collect();
+    if file.key_value(keys::VERSION).is_none() {
+        return gathered(&file, &names)?.into_iter().try_for_each(each);
+    }
     let mut current: Option<StoredUnit> = None;
     for row_group in 0..file.row_groups().len() {
         let batch = file.read(row_group, &names)?;
@@ -65,6 +69,24 @@ pub(crate) fn for_each_unit<E: From<StoreError>>(
         }
     }
     current.map_or(Ok(()), each)
+}
+
+/// The units of a file that another program wrote back, whose rows may stand in any order: in that of their first rows.
+fn gathered(file: &ParquetReader, names: &[&str]) -> Result<Vec<StoredUnit>, StoreError> {
+    let (mut units, mut known): (Vec<StoredUnit>, HashMap<Unit, usize>) = Default::default();
+    for row_group in 0..file.row_groups().len() {
+        let batch = file.read(row_group, names)?;
+        for row in rows_of(&batch, file.path())? {
+            match known.get(&row.unit).and_then(|index| units.get_mut(*index)) {
+                Some(unit) => unit.sources.extend(row.sources),
+                None => {
+                    known.insert(row.unit.clone(), units.len());
+                    units.push(row);
+                }
+            }
+        }
+    }
+    Ok(units)
 }
 
 /// The columns of a batch by name: a store has a row for each of very many files, and columns are looked up once.
