@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::Ran;
 use support::cohort::Cohort;
 
 const A: (&str, &str) = ("0001", "1");
@@ -33,6 +34,21 @@ fn the_folder_that_is_meant_is_named() {
             let line = said.lines().find(|line| line.contains(&format!("{setting} is {folder}:")));
             assert!(line.is_some_and(|line| line.ends_with(meant)), "{setting}={folder}: {said}");
         }
+    }
+}
+
+/// CAT12's reports alone would make a store without a table.
+#[test]
+fn no_store_is_made_without_the_tables_of_a_root_that_is_another_folder() {
+    for (setting, folder) in [("CAT12_PARCELLATED_ROOT", "parcellated"), ("QSIPARC_PATH", ".")] {
+        let cohort = Cohort::of(&[A]);
+        let run =
+            |arguments: &[&str]| Ran::of(cohort.command(arguments).env(setting, folder).output().unwrap());
+        run(&[]).ended(1).says(&["meant? No store was made"]);
+        assert!(!cohort.store().exists());
+        // A store that has sessions goes on with what there is.
+        cohort.run(&[]).ended(0);
+        run(&["--reload"]).ended(0).says(&["meant?"]);
     }
 }
 

@@ -139,11 +139,23 @@ impl Names {
         }
         found |= take_out(&mut source.mask_entity, |text| self.are_in(text));
         if let Some(sidecar) = &mut source.sidecar {
-            let Sidecar { original_file, mask, atlas_name, space, software_version, timestamp, .. } = sidecar;
-            for path in [original_file, mask] {
+            let Sidecar {
+                original_file,
+                mask,
+                atlas_name,
+                atlas_lut,
+                resampling_target,
+                space,
+                software_version,
+                timestamp,
+                mask_threshold: _,
+                atlas_threshold: _,
+                background_label: _,
+            } = sidecar;
+            for path in [original_file, mask, atlas_lut] {
                 found |= take_out(path, |text| self.are_in_path(text));
             }
-            for text in [atlas_name, space, software_version, timestamp] {
+            for text in [atlas_name, resampling_target, space, software_version, timestamp] {
                 found |= take_out(text, |text| self.are_in(text));
             }
         }

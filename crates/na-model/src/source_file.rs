@@ -94,6 +94,15 @@ pub struct Sidecar {
     pub atlas_threshold: Option<f64>,
     /// The atlas' name.
     pub atlas_name: Option<String>,
+    /// The look-up table of the atlas' regions.
+    #[serde(default)]
+    pub atlas_lut: Option<String>,
+    /// The number in the atlas' image that is no region.
+    #[serde(default)]
+    pub background_label: Option<f64>,
+    /// What was brought onto whose grid: `data` if the map was resampled to the atlas, `labels` the other way round.
+    #[serde(default)]
+    pub resampling_target: Option<String>,
     /// The space of the image.
     pub space: Option<String>,
     /// The version of `parcellate`.

@@ -57,6 +57,12 @@ pub enum PipelineError {
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
     Root { setting: SourceRoot, path: PathBuf, problem: String },
+    /// A root has nothing of its kind, and another folder has: a store would be made without it.
+    #[error("{note} No store was made: correct the setting, or leave it out")]
+    MisplacedRoot {
+        /// The setting, its folder, and the one that may be meant, as a question.
+        note: String,
+    },
     /// A folder under a root cannot be listed.
     #[error("{}, which {setting} leads to, cannot be listed: {source}", path.display())]
     RootUnreadable { setting: SourceRoot, path: PathBuf, source: io::Error },

@@ -52,6 +52,7 @@ fn of_load(error: PipelineError) -> PyErr {
         PipelineError::SessionListUnreadable { source, .. }
         | PipelineError::RootUnreadable { source, .. } => of_io(source.kind(), text),
         PipelineError::Root { .. }
+        | PipelineError::MisplacedRoot { .. }
         | PipelineError::SessionListInStore { .. }
         | PipelineError::SessionListForm { .. }
         | PipelineError::SessionListRow { .. }

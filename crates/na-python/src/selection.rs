@@ -15,6 +15,7 @@ pub(crate) struct Selection {
     metadata: bool,
     tiv: bool,
     text_as_views: bool,
+    sidecars: bool,
     sessions: Option<Vec<(String, Option<String>)>>,
     subjects: Option<Vec<String>>,
     regions: Option<Vec<String>>,
@@ -37,6 +38,9 @@ impl Selection {
         }
         if self.text_as_views {
             options = options.with_text_as_views();
+        }
+        if self.sidecars {
+            options = options.with_sidecars();
         }
         let subject = |code: &String| SubjectCode::clean(code).map_err(|error| of_model(&error));
         if let Some(subjects) = self.subjects {

@@ -185,3 +185,15 @@ def test_the_example_runs(exported):
     ran = subprocess.run([sys.executable, example, exported], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert "3 sessions of 2 subjects" in ran.stdout and "years" in ran.stdout
+
+
+@pytest.mark.parametrize("as_", ["pandas", "polars", "arrow"])
+def test_what_was_written_beside_a_file_stands_beside_its_rows(exported, as_):
+    rows = FeatureStore(exported).load_long("anatomical_gm", metrics="mean", sidecars=True, as_=as_)
+    columns = list(rows.column_names if as_ == "arrow" else rows.columns)
+    assert columns[-10:] == [
+        "mask_entity", "mask", "mask_threshold", "atlas_threshold", "atlas_name", "atlas_lut", "background_label",
+        "resampling_target", "space", "software_version",
+    ]
+    assert set(rows["atlas_name"].to_pylist() if as_ == "arrow" else rows["atlas_name"]) == {"AICHA384"}
+    assert set(rows["software_version"].to_pylist() if as_ == "arrow" else rows["software_version"]) == {"0.3.0"}

@@ -97,7 +97,10 @@ impl RootList<'_> {
 
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
         let listed = list_root(&root.setting, &root.path, IdKind::Subject.prefix())?;
-        self.roots.notes.extend(root.note(listed.names.len()));
+        if let Some(note) = root.note(listed.names.len()) {
+            self.roots.misplaced.extend((has_tables && note.ends_with('?')).then(|| note.clone()));
+            self.roots.notes.push(note);
+        }
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);
         let (input, modality) = (self.input, self.modality);

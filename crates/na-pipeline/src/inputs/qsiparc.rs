@@ -64,10 +64,10 @@ impl Input for Qsiparc {
         notes.into_iter().for_each(|note| roots.note(note));
         if workflows.is_empty() {
             let question = question(path, has_workflows);
-            roots.note(format!(
-                "QSIPARC_PATH is {}: no qsirecon-* folders are there{question}",
-                path.display()
-            ));
+            let note =
+                format!("QSIPARC_PATH is {}: no qsirecon-* folders are there{question}", path.display());
+            roots.roots.misplaced.extend((!question.is_empty()).then(|| note.clone()));
+            roots.note(note);
         }
         for asked in self.workflows.iter().flatten() {
             if !workflows.iter().any(|workflow| workflow.as_str() == asked) {

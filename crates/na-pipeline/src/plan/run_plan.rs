@@ -179,8 +179,12 @@ impl Start<'_> {
         if units.lacks_tables() {
             check_atlas(&self.config.atlas_name, &self.inputs.listed)?;
         }
-        if !units.found_nothing() || !stored.is_empty() {
+        if !stored.is_empty() {
             return Ok(());
+        }
+        if !units.found_nothing() {
+            let misplaced = self.inputs.listed.roots.misplaced.first();
+            return misplaced.map_or(Ok(()), |note| Err(PipelineError::MisplacedRoot { note: note.clone() }));
         }
         let looked_in =
             self.inputs.listed.modalities().iter().flat_map(|modality| finder.looked_in(*modality));

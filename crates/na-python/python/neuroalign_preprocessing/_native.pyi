@@ -7,6 +7,7 @@ class Selection(TypedDict):
     metadata: bool
     tiv: bool
     text_as_views: bool
+    sidecars: bool
     sessions: list[tuple[str, str | None]] | None
     subjects: list[str] | None
     regions: list[str] | None

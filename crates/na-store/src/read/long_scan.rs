@@ -14,6 +14,7 @@ use crate::error::StoreError;
 use crate::read::options::ReadOptions;
 use crate::read::row_reader::{MergedTable, RowReader, ScanPart};
 use crate::read::scan_columns::{ScanColumns, check_metrics};
+use crate::read::sidecar_columns::SidecarColumns;
 use crate::read::snapshot::Snapshot;
 use crate::tables::session_rows::row_groups_of;
 
@@ -23,7 +24,10 @@ use crate::tables::session_rows::row_groups_of;
 /// A scan reads the state that the store had when it was asked for, whatever is exported meanwhile.
 pub struct LongScan {
     rows: RowReader,
+    /// Of the rows alone.
+    own_schema: SchemaRef,
     schema: SchemaRef,
+    sidecars: Option<SidecarColumns>,
     parts: VecDeque<ScanPart>,
     ready: VecDeque<RecordBatch>,
 }
@@ -67,10 +71,25 @@ impl LongScan {
         check_metrics(&all, &kind, options, snapshot.output())?;
         let facts = merged.as_ref().map(|merged| merged.columns.facts()).unwrap_or_default();
         let columns = ScanColumns::choose(&all, &kind, &facts, options, volumes.is_some());
-        let schema = columns.given_schema();
+        let own_schema = columns.given_schema();
+        let sidecars = options
+            .sidecars
+            .then(|| SidecarColumns::of(snapshot, table, options.text_as_views))
+            .transpose()?;
+        let schema = sidecars
+            .as_ref()
+            .map_or_else(|| Arc::clone(&own_schema), |sidecars| sidecars.schema(&own_schema));
         let path = snapshot.output().join(table.file_path());
         let rows = RowReader { path, files, indexed, merged, volumes, options: options.clone(), columns };
-        Ok(Self { rows, schema, parts, ready: VecDeque::new() })
+        Ok(Self { rows, own_schema, schema, sidecars, parts, ready: VecDeque::new() })
+    }
+
+    fn read_part(&self, part: &ScanPart) -> Result<Vec<RecordBatch>, StoreError> {
+        let batches = self.rows.read(part, &self.own_schema)?;
+        match &self.sidecars {
+            None => Ok(batches),
+            Some(sidecars) => batches.iter().map(|rows| sidecars.beside(rows, &self.rows.path)).collect(),
+        }
     }
 
     /// Reads everything in parallel: the columns and their batches.
@@ -79,7 +98,7 @@ impl LongScan {
     /// A store that cannot be read.
     pub fn read_all(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let parts: Vec<ScanPart> = self.parts.drain(..).collect();
-        let batches = parts.par_iter().map(|part| self.rows.read(part, &self.schema));
+        let batches = parts.par_iter().map(|part| self.read_part(part));
         let batches = batches.collect::<Result<Vec<_>, StoreError>>()?;
         Ok((self.schema, batches.into_iter().flatten().collect()))
     }
@@ -89,8 +108,9 @@ impl LongScan {
         let at_once = rayon::current_num_threads().clamp(1, self.parts.len().max(1));
         while self.ready.is_empty() && !self.parts.is_empty() {
             let parts: Vec<ScanPart> = self.parts.drain(..at_once.min(self.parts.len())).collect();
-            let batches = parts.par_iter().map(|part| self.rows.read(part, &self.schema));
-            self.ready.extend(batches.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten());
+            let batches = parts.par_iter().map(|part| self.read_part(part));
+            let batches = batches.collect::<Result<Vec<_>, StoreError>>()?;
+            self.ready.extend(batches.into_iter().flatten());
         }
         Ok(())
     }

@@ -16,5 +16,6 @@ pub(crate) mod polars_frames;
 pub(crate) mod row_reader;
 pub(crate) mod scan_columns;
 pub(crate) mod selection;
+mod sidecar_columns;
 pub(crate) mod snapshot;
 pub(crate) mod suggest;

@@ -39,6 +39,7 @@ pub struct ReadOptions {
     pub(crate) metadata: bool,
     pub(crate) tiv: bool,
     pub(crate) text_as_views: bool,
+    pub(crate) sidecars: bool,
     pub(crate) origin: Origin,
 }
 
@@ -52,6 +53,7 @@ impl Default for ReadOptions {
             metadata: true,
             tiv: false,
             text_as_views: false,
+            sidecars: false,
             origin: Origin::default(),
         }
     }
@@ -104,6 +106,15 @@ impl ReadOptions {
     #[must_use]
     pub fn with_text_as_views(mut self) -> Self {
         self.text_as_views = true;
+        self
+    }
+
+    /// With what `parcellate`'s sidecar said of each map, in columns behind those of a long table: `mask_entity`, `mask`,
+    /// `mask_threshold`, `atlas_threshold`, `atlas_name`, `atlas_lut`, `background_label`, `resampling_target`, `space`,
+    /// `software_version`; `sidecar:NAME` where the table has one of these names. Null where there was no sidecar.
+    #[must_use]
+    pub fn with_sidecars(mut self) -> Self {
+        self.sidecars = true;
         self
     }
 

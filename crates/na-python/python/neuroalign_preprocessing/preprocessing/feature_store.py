@@ -99,6 +99,7 @@ class FeatureStore(StoreCache, HasGone):
         subjects: Iterable[str] | None = None,
         regions: Iterable[str] | None = None,
         metrics: Iterable[str] | None = None,
+        sidecars: bool = False,
         as_: Frame = "pandas",
     ) -> Any:
         """Load a long table: a row a region, map and session, a column a statistic.
@@ -112,6 +113,10 @@ class FeatureStore(StoreCache, HasGone):
         sessions, subjects, regions, metrics
             Only these, one or several: sessions as ``(subject_code, session_id)``, statistics by column. Only the columns and row
             groups that are needed are read.
+        sidecars
+            Whether what ``parcellate`` wrote beside each file follows: ``mask_entity``, ``mask``, ``mask_threshold``,
+            ``atlas_threshold``, ``atlas_name``, ``atlas_lut``, ``background_label``, ``resampling_target``, ``space``,
+            ``software_version``; ``sidecar:NAME`` where the table has such a column.
         as_
             ``"pandas"``, ``"polars"`` or ``"arrow"``.
 
@@ -131,7 +136,7 @@ class FeatureStore(StoreCache, HasGone):
         """
         selected = selection(
             origin="newest" if fallback_to_cache else "parquet",
-            sessions=sessions, subjects=subjects, regions=regions, metrics=metrics, as_=as_,
+            sessions=sessions, subjects=subjects, regions=regions, metrics=metrics, sidecars=sidecars, as_=as_,
         )
         return frame(self._store.load_long(name, selected), as_)
 

@@ -40,9 +40,10 @@ class Summary(TypedDict):
 
 
 class LongSelection(FeatureSelection, total=False):
-    """Which sessions, regions and statistics are read."""
+    """Which sessions, regions and statistics are read, and what stands beside them."""
 
     metrics: Iterable[str] | None
+    sidecars: bool
 
 
 def selection(
@@ -54,6 +55,7 @@ def selection(
     subjects: Iterable[str] | None = None,
     regions: Iterable[str] | None = None,
     metrics: Iterable[str] | None = None,
+    sidecars: bool = False,
     as_: Frame = "pandas",
 ) -> _native.Selection:
     """What a reader asks for, as the store takes it."""
@@ -63,6 +65,7 @@ def selection(
         "tiv": tiv,
         # What Polars holds text as: it is handed over as it is.
         "text_as_views": as_ == "polars",
+        "sidecars": sidecars,
         "sessions": _arguments.sessions(sessions),
         "subjects": _arguments.names("subjects", subjects),
         "regions": _arguments.names("regions", regions),

@@ -29,19 +29,25 @@ pub(crate) const MASK: &str = "mask";
 pub(crate) const MASK_THRESHOLD: &str = "mask_threshold";
 pub(crate) const ATLAS_THRESHOLD: &str = "atlas_threshold";
 pub(crate) const ATLAS_NAME: &str = "atlas_name";
+pub(crate) const ATLAS_LUT: &str = "atlas_lut";
+pub(crate) const BACKGROUND_LABEL: &str = "background_label";
+pub(crate) const RESAMPLING_TARGET: &str = "resampling_target";
 pub(crate) const SPACE: &str = "space";
 pub(crate) const SOFTWARE_VERSION: &str = "software_version";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 
 /// The columns that only [`SourceDetail::Sidecars`](super::stored_unit::SourceDetail) reads: what sidecars fill, and the
 /// mask entity.
-pub(crate) const OF_SIDECARS: [&str; 9] = [
+pub(crate) const OF_SIDECARS: [&str; 12] = [
     MASK_ENTITY,
     ORIGINAL_FILE,
     MASK,
     MASK_THRESHOLD,
     ATLAS_THRESHOLD,
     ATLAS_NAME,
+    ATLAS_LUT,
+    BACKGROUND_LABEL,
+    RESAMPLING_TARGET,
     SPACE,
     SOFTWARE_VERSION,
     TIMESTAMP,
