@@ -50,22 +50,29 @@ impl TableRoot {
     }
 
     /// What the user should know of where it points to.
-    fn note(&self, n_subjects: usize) -> Option<String> {
-        let (setting, path) = (&self.setting, self.path.display());
-        let question = || self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
-        if n_subjects == 0 {
-            return self
-                .is_told_if_empty
-                .then(|| format!("{setting} is {path}: no sub-* folders are there{}", question()));
-        }
-        if self.is_root.is_none_or(|is_root| is_root(&self.path)) {
+    fn note(&self, n_subjects: usize) -> Option<RootNote> {
+        let is_root = |path: &Path| self.is_root.is_none_or(|is_root| is_root(path));
+        if n_subjects > 0 && is_root(&self.path) {
             return None;
         }
-        let question = Some(question()).filter(|question| !question.is_empty());
-        question.map(|question| {
-            format!("{setting} is {path}: its first sub-* folders have no files of its kind{question}")
-        })
+        let question = self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
+        let names_another = !question.is_empty();
+        let problem = match n_subjects {
+            0 if self.is_told_if_empty => "no sub-* folders are there",
+            0 => return None,
+            _ if names_another => "its first sub-* folders have no files of its kind",
+            _ => return None,
+        };
+        let text = format!("{} is {}: {problem}{question}", self.setting, self.path.display());
+        Some(RootNote { text, names_another })
     }
+}
+
+/// What the user should know of a root.
+struct RootNote {
+    text: String,
+    /// Whether it asks if another folder is meant.
+    names_another: bool,
 }
 
 /// The roots of an input while it lists them.
@@ -97,9 +104,9 @@ impl RootList<'_> {
 
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
         let listed = list_root(&root.setting, &root.path, IdKind::Subject.prefix())?;
-        if let Some(note) = root.note(listed.names.len()) {
-            self.roots.misplaced.extend((has_tables && note.ends_with('?')).then(|| note.clone()));
-            self.roots.notes.push(note);
+        if let Some(RootNote { text, names_another }) = root.note(listed.names.len()) {
+            self.roots.misplaced.extend((has_tables && names_another).then(|| text.clone()));
+            self.roots.notes.push(text);
         }
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);

@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use foldhash::HashMap;
 use na_model::columns::{DESC, MODEL, PARAM, SESSION, SUBJECT};
-use na_model::{MapSource, Session, Sidecar, TableName};
+use na_model::{MapSource, Modality, Session, Sidecar, TableName};
 
 use crate::error::StoreError;
 use crate::format::fields::{double_field, text_field};
@@ -27,6 +27,8 @@ struct Provenance {
 
 /// Columns of sidecars, and which row is of which.
 pub(crate) struct SidecarColumns {
+    /// The columns that tell whose a row is: a column of such a name may be another's in a table without maps.
+    keys: &'static [&'static str],
     /// The index of each map's provenance.
     of_maps: HashMap<(Session, Option<MapSource>), u32>,
     /// A row a provenance.
@@ -35,24 +37,33 @@ pub(crate) struct SidecarColumns {
 }
 
 impl SidecarColumns {
+    /// What store and cache know of a table's files.
+    ///
     /// # Errors
     /// A store or cache that cannot be read.
     pub(crate) fn of(snapshot: &Snapshot, table: &TableName, as_views: bool) -> Result<Self, StoreError> {
         let mut all: Vec<Provenance> = Vec::new();
+        // By their words: a cohort has few, or one a session where masks are the sessions' own.
+        let mut known: HashMap<String, u32> = HashMap::default();
         let mut of_maps = HashMap::default();
         snapshot.for_each_table_file(table, |session, source| {
             let sidecar = source.sidecar.unwrap_or_default();
             // When each ran would make every one another.
             let sidecar = Sidecar { timestamp: None, original_file: None, ..sidecar };
             let provenance = Provenance { mask_entity: source.mask_entity, sidecar };
-            let index = all.iter().rposition(|known| *known == provenance).unwrap_or_else(|| {
+            let next = u32::try_from(all.len()).unwrap_or(u32::MAX);
+            let index = *known.entry(format!("{provenance:?}")).or_insert(next);
+            if index == next {
                 all.push(provenance);
-                all.len() - 1
-            });
-            of_maps.insert((session.clone(), source.map), u32::try_from(index).unwrap_or(u32::MAX));
+            }
+            of_maps.insert((session.clone(), source.map), index);
         })?;
         let (fields, columns) = columns(&all, as_views).map_err(StoreError::arrow(snapshot.output()))?;
-        Ok(Self { of_maps, fields, columns })
+        let keys: &[&str] = match table.modality() {
+            Modality::Anatomical => &[SUBJECT, SESSION],
+            Modality::Diffusion => &[SUBJECT, SESSION, PARAM, MODEL, DESC],
+        };
+        Ok(Self { keys, of_maps, fields, columns })
     }
 
     /// The columns of a scan with these behind them.
@@ -77,48 +88,35 @@ impl SidecarColumns {
         RecordBatch::try_new(self.schema(rows.schema_ref()), columns.map_err(&arrow)?).map_err(&arrow)
     }
 
-    /// Which provenance each row has.
+    /// Which provenance each row has. The rows of a map stand together.
     fn indices(&self, rows: &RecordBatch, path: &Path) -> Result<UInt32Array, StoreError> {
-        let [subject, session, param, model, desc] =
-            [SUBJECT, SESSION, PARAM, MODEL, DESC].map(|name| text(rows, name));
-        let arrow = StoreError::arrow(path);
-        let [param, model, desc] = [param, model, desc].map(|column| column.transpose().map_err(&arrow));
-        let (param, model, desc) = (param?, model?, desc?);
-        let (Some(subject), Some(session)) =
-            (subject.transpose().map_err(&arrow)?, session.transpose().map_err(&arrow)?)
-        else {
-            return Err(StoreError::damaged(path, "no columns subject_code and session_id"));
+        let keys = self.keys.iter().map(|name| text(rows, name).map_err(StoreError::arrow(path)));
+        let keys = keys.collect::<Result<Vec<StringArray>, StoreError>>()?;
+        let cell = |key: usize, row: usize| {
+            keys.get(key).filter(|column| column.is_valid(row)).map(|column| column.value(row))
         };
-        let cell = |column: &Option<StringArray>, row| {
-            column.as_ref().filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned())
-        };
-        let (subject, session) = (Some(subject), Some(session));
         let mut indices = UInt32Builder::with_capacity(rows.num_rows());
-        let mut last = None;
+        let mut index = None;
         for row in 0..rows.num_rows() {
-            let keys = [&subject, &session, &param, &model, &desc].map(|column| cell(column, row));
-            if last.as_ref().is_none_or(|(known, _)| *known != keys) {
-                let [subject, id, param, model, desc] = keys.clone();
-                let session = Session::from_store(subject.as_deref().unwrap_or_default(), id.as_deref())
+            let is_as_before = |key| row > 0 && cell(key, row) == cell(key, row - 1);
+            if !(0..keys.len()).all(is_as_before) {
+                let session = Session::from_store(cell(0, row).unwrap_or_default(), cell(1, row))
                     .map_err(|error| StoreError::damaged(path, error))?;
-                let map = param.map(|param| MapSource {
-                    param,
-                    model: model.unwrap_or_default(),
-                    desc: desc.unwrap_or_default(),
-                });
-                last = Some((keys, self.of_maps.get(&(session, map)).copied()));
+                let owned = |key| cell(key, row).unwrap_or_default().to_owned();
+                let map =
+                    cell(2, row).map(|_| MapSource { param: owned(2), model: owned(3), desc: owned(4) });
+                index = self.of_maps.get(&(session, map)).copied();
             }
-            indices.append_option(last.as_ref().and_then(|(_, index)| *index));
+            indices.append_option(index);
         }
         Ok(indices.finish())
     }
 }
 
-/// A column of text in whichever layout. `None` if there is none.
-fn text(rows: &RecordBatch, name: &str) -> Option<Result<StringArray, ArrowError>> {
-    let column = rows.column_by_name(name)?;
-    let column = cast(column, &DataType::Utf8);
-    Some(column.map(|column| column.as_string::<i32>().clone()))
+/// A column of text, in whichever layout it is.
+fn text(rows: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
+    let column = rows.column(rows.schema_ref().index_of(name)?);
+    Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
 /// A row for each provenance.
