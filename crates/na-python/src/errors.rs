@@ -42,13 +42,21 @@ pub(crate) fn of_command(error: CommandError) -> PyErr {
     };
     match error.downcast::<StoreError>() {
         Ok(error) => of_store(*error),
-        Err(error) => PyValueError::new_err(error.to_string()),
+        Err(error) => PyValueError::new_err(for_a_function(&error.to_string())),
     }
+}
+
+/// What the command line says, without what is of a command line alone: its usage, and where its help is.
+fn for_a_function(text: &str) -> String {
+    let ends = ["\n\nUsage:", "\n\nFor more information"].into_iter().filter_map(|end| text.find(end));
+    let text = text.get(..ends.min().unwrap_or(text.len())).unwrap_or(text);
+    text.strip_prefix("error: ").unwrap_or(text).to_owned()
 }
 
 fn of_load(error: PipelineError) -> PyErr {
     let text = error.to_string();
     match error {
+        PipelineError::NoRoom { .. } => PyOSError::new_err(text),
         PipelineError::SessionListUnreadable { source, .. }
         | PipelineError::RootUnreadable { source, .. } => of_io(source.kind(), text),
         PipelineError::Root { .. }
