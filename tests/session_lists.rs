@@ -183,7 +183,7 @@ fn a_run_that_finds_nobody_makes_no_store_and_says_where_it_looked() {
     cohort.list("subject_code,session_id\n0100,1\n0200,1\n");
     let words = [
         "nothing was found for any of 2 sessions",
-        "parcellated/cat12 (sub-0001, sub-0002)",
+        "parcellated/cat12 (sub-0001/ses-1, sub-0002/ses-1)",
         "qsirecon-NODDI",
     ];
     cohort.run(&[]).ended(1).says(&words);

@@ -1,8 +1,12 @@
 //! Finds the files of a unit under every root of its modality.
 
+use std::path::Path;
+
 use na_model::{Modality, Unit};
 
 use crate::files::roots::Root;
+use crate::files::session_folders::folders_in;
+use crate::identifiers::name_match::IdKind;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::found_tables::FoundTable;
 use crate::inputs::listed_inputs::ListedInputs;
@@ -80,9 +84,20 @@ fn check_listed<'f>(root: &Root, mut found: impl Iterator<Item = &'f FoundTable>
     }
 }
 
+/// A subject's folder, down to its first visit: who lists other visits than there are sees so.
+fn with_a_visit(root: &Path, name: &str) -> String {
+    let subject = format!("{}{name}", IdKind::Subject.prefix());
+    let visits = folders_in(&root.join(&subject), IdKind::Session.prefix()).unwrap_or_default().names;
+    match visits.into_iter().min() {
+        None => subject,
+        Some(first) => format!("{subject}/{}{first}", IdKind::Session.prefix()),
+    }
+}
+
 fn subjects_of(root: &Root) -> String {
     let names = root.subjects.index.names();
-    let examples: Vec<String> = names.iter().take(EXAMPLES).map(|name| format!("sub-{name}")).collect();
+    let examples: Vec<String> =
+        names.iter().take(EXAMPLES).map(|name| with_a_visit(root.path(), name)).collect();
     let subjects = match (names.len(), examples.join(", ")) {
         (0, _) => "no sub-* folders".to_owned(),
         (n, some) if n > EXAMPLES => format!("{n} sub-* folders such as {some}"),

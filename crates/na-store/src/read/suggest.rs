@@ -7,6 +7,9 @@ use crate::error::StoreError;
 /// The most names that are suggested.
 const NEAREST: usize = 3;
 
+/// Letters that are in many names by chance.
+const FEW_LETTERS: usize = 4;
+
 /// The least likeness of a name that is suggested.
 const ALIKE: f64 = 0.6;
 
@@ -29,9 +32,15 @@ pub fn closest(name: &str, all: &[String]) -> Vec<String> {
 
 fn nearest(name: &str, all: &[String], at_least: f64) -> Vec<String> {
     let lower = name.to_lowercase();
+    let likeness = |other: &String| {
+        let other = other.to_lowercase();
+        let alike = strsim::normalized_damerau_levenshtein(&lower, &other);
+        // `fa_mean` is the end of a long name: nearer than a short one with two other letters.
+        if lower.len() >= FEW_LETTERS && other.contains(&lower) { 1.0 + alike } else { alike }
+    };
     let mut alike: Vec<(f64, &String)> = all
         .iter()
-        .map(|other| (strsim::normalized_damerau_levenshtein(&lower, &other.to_lowercase()), other))
+        .map(|other| (likeness(other), other))
         .filter(|(likeness, _)| *likeness >= at_least)
         .collect();
     alike.sort_by(|(first, _), (second, _)| second.total_cmp(first));
@@ -48,6 +57,9 @@ mod tests {
         let error = unknown("feature", "GM_maen", Path::new("store"), all).to_string();
         assert!(error.contains("did you mean gm_mean or"), "{error}");
         assert!(all.iter().all(|name| error.contains(name)), "{error}");
+        let long = ["gm_mean", "DSIStudio_tensor_fa_mean"];
+        let error = unknown("feature", "FA_mean", Path::new("store"), long).to_string();
+        assert!(error.contains("did you mean DSIStudio_tensor_fa_mean"), "{error}");
         let error = unknown("feature", "x", Path::new("store"), []).to_string();
         assert!(error.ends_with("load some sessions first"), "{error}");
     }
