@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Flags of the pandas package's later versions and of its documents (where `--cat12-root` means the tables), and of the other
 /// command.
-const KNOWN: [(&str, &str); 7] = [
+const KNOWN: [(&str, &str); 9] = [
     ("--atlas", "the pandas package's name of --atlas-name"),
     ("--qsiparc-root", "the pandas package's name of --qsiparc, parcellate's diffusion tables"),
     (
@@ -22,6 +22,8 @@ const KNOWN: [(&str, &str); 7] = [
         "of the pandas package; it is not needed: the memory of an export does not grow with the cohort",
     ),
     ("--verify", "of the other command: neuroalign-export-cache DIR --verify"),
+    ("--discard", "of the other command: neuroalign-export-cache DIR --discard"),
+    ("--resume", "not needed: the same command goes on where it was"),
 ];
 
 /// Tells whoever uses such a flag what it is called here.

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, UInt32Array};
-use arrow_schema::Schema;
+use arrow_cast::cast;
+use arrow_schema::{DataType, Schema};
 use arrow_select::take::take;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -148,6 +149,65 @@ fn what_goes_goes_from_every_table() {
         }
         assert_eq!(found["long/diffusion/NODDI.parquet"].len(), 16, "{order:?}");
     }
+}
+
+/// Numbers have no zeros in front, and are not the text that the store's other files have.
+#[test]
+fn codes_that_became_numbers_or_are_gone_stop_a_load_before_it_writes() {
+    let long = "data/processed/long/anatomical_gm.parquet";
+    let noddi = "data/processed/long/diffusion/NODDI.parquet";
+    let numbers = |column: &ArrayRef| cast(column, &DataType::Int64).unwrap();
+    for (file, column) in [(long, "session_id"), (long, "subject_code"), (noddi, "session_id")] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&[]).ended(0);
+        with_columns(&cohort.path(file), |name, values| {
+            Some(if name == column { numbers(values) } else { values.clone() })
+        });
+        refused(&cohort, column);
+    }
+    for (file, column) in [(noddi, "param"), (long, "subject_code")] {
+        let cohort = Cohort::of(&[A, B]);
+        cohort.run(&[]).ended(0);
+        with_columns(&cohort.path(file), |name, values| (name != column).then(|| values.clone()));
+        refused(&cohort, column);
+    }
+}
+
+#[track_caller]
+fn refused(cohort: &Cohort, column: &str) {
+    let before = contents_below(cohort.root());
+    let said = format!("its column {column} is no text, or gone");
+    cohort.run(&["--reload"]).ended(1).says(&[&said, "Put a copy in its place"]);
+    assert!(contents_below(cohort.root()) == before, "{column}");
+}
+
+#[test]
+fn a_statistic_that_somebody_took_out_is_told_until_it_is_read_again() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let expected = content(&cohort);
+    let long = cohort.path("data/processed/long/anatomical_gm.parquet");
+    with_columns(&long, |name, values| (name != "mean").then(|| values.clone()));
+    let said = "long/anatomical_gm.parquet has lost the columns mean";
+    cohort.run(&["--dry-run"]).ended(0).says(&[said]);
+    cohort.run(&["--reload"]).ended(0).says(&[said]);
+    assert_same(&content(&cohort), &expected, Order::ColumnsBackwards);
+    cohort.run(&[]).ended(0).keeps_quiet_about(&["has lost"]);
+}
+
+/// Writes a file back with other columns, and without what it said.
+fn with_columns(path: &Path, column: impl Fn(&str, &ArrayRef) -> Option<ArrayRef>) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    let batch = arrow_select::concat::concat_batches(&batches[0].schema(), &batches).unwrap();
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns
+        .filter_map(|(field, values)| Some((field.name().clone(), column(field.name(), values)?, true)));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
 }
 
 /// Without the manifest nobody can tell the session list's columns from the table's: nothing is guessed.

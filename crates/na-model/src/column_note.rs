@@ -51,9 +51,19 @@ impl ColumnNote {
 
     fn names(&self, names: &Names) -> bool {
         let texts = [&self.long_name, &self.description, &self.units, &self.source, &self.term_url];
-        let levels = self.levels.as_ref().is_some_and(|levels| names.are_in(&levels.to_string()));
-        levels || texts.into_iter().flatten().any(|text| names.are_in(text))
+        let levels = self.levels.as_ref().map(ToString::to_string);
+        texts.into_iter().flatten().chain(&levels).any(|text| is_named_in(names, text))
     }
+}
+
+/// Letters of a word that may be a code: shorter ones are counts and levels.
+const CODE: usize = 4;
+
+/// Whether a text names somebody who withdrew, in any spelling. A note that goes for nothing is no loss, so it is taken for a name
+/// sooner than elsewhere.
+fn is_named_in(names: &Names, text: &str) -> bool {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
+    names.are_in_cell(text) || words.filter(|word| word.len() >= CODE).any(|word| names.are_in_cell(word))
 }
 
 /// Takes out the notes that name somebody who withdrew; whether there were any.
@@ -69,6 +79,26 @@ mod tests {
 
     use super::*;
     use crate::session::Session;
+
+    #[test]
+    fn every_spelling_of_a_code_is_a_name_and_a_level_or_count_is_none() {
+        let session = |code: &str| Session::from_store(code, Some("1")).unwrap();
+        let (gone, stays) = ([session("CLMC_10"), session("0475")], [session("0008")]);
+        let names = Names::of(&gone, &stays);
+        for text in [
+            "CLMC-10 is the twin",
+            "clmc 10",
+            "see CLMC10.",
+            "of 0475, twice",
+            "sub-0475",
+            "{\"0475\":\"x\"}",
+        ] {
+            assert!(is_named_in(&names, text), "{text}");
+        }
+        for text in ["1 is left, 2 right", "0008 as well", "years", "475 mL"] {
+            assert!(!is_named_in(&names, text), "{text}");
+        }
+    }
 
     #[test]
     fn a_note_that_names_somebody_who_withdrew_goes_whole() {

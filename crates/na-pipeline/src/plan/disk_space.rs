@@ -1,7 +1,8 @@
 //! Disk space: what a load is going to take, and what is free.
 //!
 //! Of a run with hundreds of sessions, what is measured is a sample of the files to read. Peaks of whole loads were 0.41 to 0.69
-//! bytes a byte of text, and 1.22 where the cache stays; files that exist are written anew beside the old ones.
+//! bytes a byte of text, and 1.22 where the cache stays, of tables with hundreds of regions; of small ones the cache's log is most of it.
+//! Files that exist are written anew beside the old ones.
 
 use std::fmt;
 use std::fs;
@@ -23,6 +24,9 @@ const TAKEN_WITH_CACHE: u64 = 125;
 
 /// Bytes that any store takes: features of few sessions are footers above all.
 const ANY_STORE: u64 = 16 << 20;
+
+/// Bytes of the cache's log a unit, whatever it holds: the pages that each commit writes.
+const A_COMMIT: u64 = 160 << 10;
 
 /// Bytes of text in a byte of a compressed table.
 const INFLATED: u64 = 3;
@@ -54,6 +58,8 @@ impl DiskSpace {
         let Some(free) = free(&config.output) else { return Ok(None) };
         let percent = if config.keep_cache { TAKEN_WITH_CACHE } else { TAKEN };
         let of_inputs = (text_to_read(finder, plan).saturating_mul(percent) / 100).saturating_add(ANY_STORE);
+        let n_units = u64::try_from(plan.units.to_load.len()).unwrap_or(u64::MAX);
+        let of_inputs = of_inputs.saturating_add(n_units.saturating_mul(A_COMMIT));
         let rewritten = base.store(store).map(ExistingStore::size_bytes).transpose()?.unwrap_or_default();
         Ok(Some(Self { needed: of_inputs.saturating_add(rewritten), free }))
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use na_model::{Manifest, TableName};
+use arrow_schema::DataType;
+use na_model::columns::{DESC, KEY_COLUMNS, MODEL, PARAM, SESSION, SUBJECT};
+use na_model::{Manifest, Modality, TableName};
 
 use crate::error::StoreError;
-use crate::format::column_origin::{has_clear_origins, with_origins_of};
+use crate::format::column_origin::{ColumnOrigin, has_clear_origins, with_origins_of, written_columns};
 use crate::format::locked::locked;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
@@ -22,6 +24,30 @@ pub(crate) struct LongFiles {
     tables: OnceLock<Vec<TableName>>,
     footers: Mutex<BTreeMap<TableName, ParquetReader>>,
     indexed: Mutex<BTreeMap<TableName, Arc<LongFile>>>,
+}
+
+/// Refuses a table in which another program wrote codes as numbers, or that lacks one of the columns that say whose a row is: its rows
+/// would be other people's, and come again.
+fn check_keys(table: &TableName, file: &ParquetReader) -> Result<(), StoreError> {
+    let keys: &[&str] = match table.modality() {
+        Modality::Anatomical => &KEY_COLUMNS,
+        Modality::Diffusion => &[SUBJECT, SESSION, MODEL, PARAM, DESC],
+    };
+    let is_text = |key: &str| {
+        let of_store = written_columns(file.schema()).into_iter();
+        let mut of_store = of_store.filter(|column| column.origin == ColumnOrigin::Store);
+        of_store.any(|column| column.name == key && column.data_type == DataType::Utf8)
+    };
+    match keys.iter().find(|key| !is_text(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let problem = format!(
+                "its column {key} is no text, or gone: another program rewrote it. Put a copy in its place, or move it away, and what is \
+                 listed and on disk is loaded again"
+            );
+            Err(StoreError::damaged(file.path(), problem))
+        }
+    }
 }
 
 impl LongFiles {
@@ -61,6 +87,7 @@ impl LongFiles {
         let file = ParquetReader::told(file, |schema| {
             entry.map_or_else(|| schema.clone(), |entry| with_origins_of(schema, &entry.columns))
         })?;
+        check_keys(table, &file)?;
         if has_clear_origins(file.schema()) {
             return Ok(file);
         }

@@ -148,20 +148,42 @@ impl ExistingStore {
         told.check(&self.output, self.n_listed_withdrawn()?)
     }
 
-    /// Tells the user what the store no longer knows if the manifest and `sources.parquet` are both gone. `None` if nothing is lost.
+    /// Tells the user what the store no longer has: what it knew if the manifest and `sources.parquet` are both gone, and columns that
+    /// another program took out of a long table. Nothing if nothing is lost.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn what_is_lost(&self) -> Result<Option<String>, StoreError> {
+    pub fn what_is_lost(&self) -> Result<Vec<String>, StoreError> {
         let is_lost = self.manifest.is_none() && self.record()?.is_none();
         if !is_lost || self.long_tables()?.is_empty() {
-            return Ok(None);
+            return self.lost_columns();
         }
-        Ok(Some(format!(
+        Ok(vec![format!(
             "neither the manifest nor {SOURCES_FILE} says any more which files were chosen for {} (--mask, --space, --entity), \
              and whether participants withdrew: give the same choices as before, and --withdrawn if there is a list",
             self.output.display()
-        )))
+        )])
+    }
+
+    /// Notes for columns that long tables had and do not have any more.
+    fn lost_columns(&self) -> Result<Vec<String>, StoreError> {
+        let mut notes = Vec::new();
+        for entry in self.manifest.iter().flat_map(|manifest| manifest.long_formats.values()) {
+            let Ok(table) = TableName::parse(&entry.name) else { continue };
+            let Some(file) = self.long_reader(&table)? else { continue };
+            let columns = entry.columns.iter().map(String::as_str);
+            let lost: Vec<&str> =
+                columns.filter(|name| file.schema().column_with_name(name).is_none()).collect();
+            if !lost.is_empty() {
+                notes.push(format!(
+                    "{} has lost the columns {}: another program rewrote it; what stays in it has nothing there until it is read again \
+                     (--reload), or a copy is put in its place",
+                    entry.file_path,
+                    lost.join(", ")
+                ));
+            }
+        }
+        Ok(notes)
     }
 
     /// Calls `each` for every unit of `sources.parquet`, one at a time: there may be very many files.
