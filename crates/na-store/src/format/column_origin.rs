@@ -111,6 +111,15 @@ pub(crate) fn with_origins_of(schema: &Schema, names: &[String]) -> Schema {
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
 }
 
+/// The columns of a table's own files among those of a long table, as they were written.
+pub(crate) fn of_table(names: &[String]) -> Vec<&str> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let positions = OriginsByPosition::of_names(&names);
+    let named = names.into_iter().enumerate();
+    let of_table = named.filter(|(index, name)| positions.origin(*index, name) == ColumnOrigin::Table);
+    of_table.map(|(_, name)| name).collect()
+}
+
 /// Whether columns say where they are from, or stand in the order in which earlier versions and the pandas package wrote them.
 pub(crate) fn has_clear_origins(schema: &Schema) -> bool {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
 
 use crate::error::StoreError;
+use crate::format::column_origin::of_table;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::long_files::LongFiles;
 use crate::tables::long_file::LongFile;
@@ -171,7 +172,8 @@ impl ExistingStore {
         for entry in self.manifest.iter().flat_map(|manifest| manifest.long_formats.values()) {
             let Ok(table) = TableName::parse(&entry.name) else { continue };
             let Some(file) = self.long_reader(&table)? else { continue };
-            let columns = entry.columns.iter().map(String::as_str);
+            // Columns of the session list come and go with it.
+            let columns = of_table(&entry.columns).into_iter();
             let lost: Vec<&str> =
                 columns.filter(|name| file.schema().column_with_name(name).is_none()).collect();
             if !lost.is_empty() {
