@@ -249,7 +249,8 @@ fn a_wrong_setting_touches_nothing() {
     let wrong = ["--force", "--cat12-parcellated-root", ".", "--cat12-root", ".", "--qsiparc", "."];
     cohort.run(&wrong).ended(1).says(&["nothing was found"]);
     let tables = ["--force", "--cat12-parcellated-root", "."];
-    cohort.run(&tables).ended(1).says(&["2 anatomical of 2 sessions"]);
+    cohort.run(&tables).ended(1).says(&["meant? Nothing was loaded"]);
+    cohort.run(&["--force", "--no-anatomical"]).ended(1).says(&["2 anatomical of 2 sessions"]);
     cohort.export_cache(&["--discard"]).ended(0);
     cohort.run(&["--force", "--participant-label", "1"]).ended(2).says(&["--reload"]);
     assert!(Bytes::of_store(&cohort.store()) == before);

@@ -44,7 +44,7 @@ fn no_store_is_made_without_the_tables_of_a_root_that_is_another_folder() {
         let cohort = Cohort::of(&[A]);
         let run =
             |arguments: &[&str]| Ran::of(cohort.command(arguments).env(setting, folder).output().unwrap());
-        run(&[]).ended(1).says(&["meant? No store was made"]);
+        run(&[]).ended(1).says(&["meant? Nothing was loaded"]);
         assert!(!cohort.store().exists());
         // A store that has sessions goes on with what there is.
         cohort.run(&[]).ended(0);

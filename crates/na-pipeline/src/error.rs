@@ -58,7 +58,7 @@ pub enum PipelineError {
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
     Root { setting: SourceRoot, path: PathBuf, problem: String },
     /// A root has nothing of its kind, and another folder has: a store would be made without it.
-    #[error("{note} No store was made: correct the setting, or leave it out")]
+    #[error("{note} Nothing was loaded: correct the setting, or leave it out")]
     MisplacedRoot {
         /// The setting, its folder, and the one that may be meant, as a question.
         note: String,
