@@ -13,7 +13,7 @@ use crate::logging;
 use crate::logging::Loudness;
 use crate::options::Options;
 use crate::progress::{Progress, bars};
-use crate::settings::{Settings, SettingsError, expand};
+use crate::settings::{Settings, expand};
 use crate::signals::Signals;
 use crate::status::Status;
 use crate::today::Today;
@@ -50,16 +50,7 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
     let result = load_as(options, &settings, called, &progress);
     progress.finish();
     let done = match result {
-        // What the store holds can be told without a list; what there would be to do cannot.
-        Err(error) if options.status && is_without_list(error.as_ref()) => {
-            let status = Status::of(&expand(&options.output))?;
-            if status.is_empty() {
-                return Err(error);
-            }
-            tracing::warn!("{error}: without one it cannot be told what is new or changed");
-            print(&status.shown(options.json));
-            return Ok(Exit::Done);
-        }
+        Err(error) if options.status => return shown_alone(options, error),
         result => result?,
     };
     let summary = done.summary(options, started.elapsed());
@@ -74,8 +65,17 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
     Ok(exit(options, &done, &signals))
 }
 
-fn is_without_list(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref::<SettingsError>(), Some(SettingsError::NoSessions { .. }))
+/// Shows what the store holds where something keeps the command from telling what is new: a list or root that is not there, withdrawals
+/// that it is not told of. If there is nothing to show, that is the error.
+fn shown_alone(options: &Options, error: CommandError) -> Result<Exit, CommandError> {
+    match Status::of(&expand(&options.output)) {
+        Ok(status) if !status.is_empty() => {
+            tracing::warn!("what is new or changed today cannot be told: {error}");
+            print(&status.shown(options.json));
+            Ok(Exit::Done)
+        }
+        _ => Err(error),
+    }
 }
 
 fn exit(options: &Options, done: &Done, signals: &Signals) -> Exit {

@@ -112,6 +112,13 @@ fn without_a_list_the_store_is_told_and_that_there_is_none() {
         .says(&["STORE STATUS", "there is no session list"])
         .keeps_quiet_about(&["TODAY"]);
     cohort.run(&["--status", "-o", "nowhere"]).ended(1).says(&["there is no session list"]);
+    for wrong in [
+        &["--sessions", "nope.csv"][..],
+        &["--discover", "--cat12-parcellated-root", "nope"],
+        &["--discover", "--qsiparc", "parcellated", "--workflows", "Nope"],
+    ] {
+        cohort.run(&[&["--status"], wrong].concat()).ended(0).says(&["STORE STATUS", "cannot be told"]);
+    }
 }
 
 #[test]
