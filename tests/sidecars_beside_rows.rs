@@ -104,7 +104,7 @@ fn each_map_has_its_own() {
 #[test]
 fn a_name_that_is_taken_has_a_mark() {
     let cohort = cohort();
-    cohort.list("subject_code,session_id,space\n0001,1,here\n0002,1,there\n");
+    cohort.list("subject_code,session_id,space,mask,sidecar:mask\n0001,1,here,a,b\n0002,1,there,c,d\n");
     cohort.run(&[]).ended(0);
     let store = FeatureStore::open(cohort.store()).unwrap();
     let scan = store.scan_long_with("anatomical_gm", &ReadOptions::default().with_sidecars()).unwrap();
@@ -112,4 +112,6 @@ fn a_name_that_is_taken_has_a_mark() {
     let table = Table::of(&schema, &batches);
     assert!(table.column("space").iter().all(|cell| cell.ends_with("here") || cell.ends_with("there")));
     assert!(table.column("sidecar:space").iter().any(|cell| cell.ends_with("MNI")));
+    assert!(table.column("sidecar:mask").iter().all(|cell| cell.ends_with('b') || cell.ends_with('d')));
+    assert!(table.column("sidecar:sidecar:mask").iter().all(|cell| *cell == NULL));
 }

@@ -68,9 +68,12 @@ impl SidecarColumns {
 
     /// The columns of a scan with these behind them.
     pub(crate) fn schema(&self, rows: &Schema) -> SchemaRef {
-        let own = self.fields.iter().map(|field| match rows.column_with_name(field.name()) {
-            None => field.clone(),
-            Some(_) => field.clone().with_name(format!("sidecar:{}", field.name())),
+        let own = self.fields.iter().map(|field| {
+            let mut name = field.name().clone();
+            while rows.column_with_name(&name).is_some() {
+                name = format!("sidecar:{name}");
+            }
+            field.clone().with_name(name)
         });
         let fields = rows.fields().iter().map(|field| Field::clone(field)).chain(own);
         Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), rows.metadata().clone()))
