@@ -8,11 +8,13 @@ use std::sync::OnceLock;
 
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
-    Compression, ExportSettings, Fingerprint, ListedSession, Listing, Modality, Session, SessionId, SourceFile,
-    SourceKind, SubjectCode, TableName, Unit, WideMetrics,
+    Compression, ExportSettings, Fingerprint, ListedSession, Listing, Modality, ReadAt, Session, SessionId,
+    SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
 };
 use na_pipeline::parse::regional_tsv::parse_table;
-use na_store::{CacheExport, ExportRequest, FeatureStore, ReadOptions, Unobserved, export};
+use na_store::{
+    CacheExport, ExistingStore, ExportRequest, FeatureStore, ReadOptions, Unobserved, export, export_cache,
+};
 use tempfile::TempDir;
 
 /// An error is of use where it says which file, and is no novel.
@@ -44,7 +46,14 @@ pub fn files() -> &'static [(PathBuf, Vec<u8>)] {
             cache
         };
         let request = ExportRequest::new(record());
-        export(&lock, &ExistingStore::open(lock.output()).expect("a store"), commit("0001"), &request, &Unobserved).expect("an export");
+        export(
+            &lock,
+            &ExistingStore::open(lock.output()).expect("a store"),
+            commit("0001"),
+            &request,
+            &Unobserved,
+        )
+        .expect("an export");
         drop(commit("0002"));
         drop(lock);
         let mut files = Vec::new();
@@ -98,7 +107,10 @@ pub fn read_and_export(output: &Path) {
     let _ = store.scan_long("anatomical_gm").map(|scan| scan.read_all());
     let had_cache = output.join(".cache.db").exists();
     let exported = export_cache(store.folder(), &CacheExport::default(), &Unobserved);
-    assert!(exported.is_ok() || output.join(".cache.db").exists() == had_cache, "a cache is gone after {exported:?}");
+    assert!(
+        exported.is_ok() || output.join(".cache.db").exists() == had_cache,
+        "a cache is gone after {exported:?}"
+    );
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
@@ -132,14 +144,15 @@ fn unit(subject: &str) -> EncodedUnit {
         fingerprint: Fingerprint { size: 1, mtime_ns: 2, hash: "3".to_owned() },
         root: None,
         tiv: None,
-        read_at: na_model::ReadAt::UNKNOWN,
+        read_at: ReadAt::UNKNOWN,
         mask_entity: None,
         sidecar: None,
     };
     let names = ["anatomical_gm", "anatomical_ct"];
     EncodedUnit {
         unit: Unit::new(session(subject), Modality::Anatomical),
-        tiv: Some(1500.0),
+        read_at: ReadAt::UNKNOWN,
+        tiv: TivFinding::Measured(1500.0),
         tables: names.map(encode).into(),
         sources: names.map(source).into(),
     }
@@ -153,7 +166,11 @@ fn record() -> RunRecord {
             wide_metrics: WideMetrics::Default,
             compression: Compression::default(),
         },
-        Listing { columns: vec!["AGE".to_owned()], rows: ["0001", "0002"].map(row).into(), ..Listing::default() },
+        Listing {
+            columns: vec!["AGE".to_owned()],
+            rows: ["0001", "0002"].map(row).into(),
+            ..Listing::default()
+        },
         vec![Modality::Anatomical],
     )
 }
