@@ -144,7 +144,6 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
             return Ok(Exit::Done);
         }
     }
-    refuse_other_version(&output)?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     if options.status {
         let status = Status::of(&output)?;
@@ -154,6 +153,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         print(&status.shown(options.json));
         return Ok(Exit::Done);
     }
+    refuse_other_version(&output)?;
     let cache = CacheShown::of(&output)?.ok_or_else(no_cache)?;
     let shown_json = cache.json();
     if !options.json {

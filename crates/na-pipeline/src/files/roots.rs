@@ -57,8 +57,8 @@ pub(crate) struct Roots {
     pub(crate) all: Vec<Root>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
-    /// The notes of roots of tables that have none, where another folder near them has.
-    pub(crate) misplaced: Vec<String>,
+    /// The note of the first root of tables that has none, where another folder near it has.
+    pub(crate) misplaced: Option<String>,
 }
 
 impl Roots {

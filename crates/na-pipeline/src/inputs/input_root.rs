@@ -51,28 +51,38 @@ impl TableRoot {
 
     /// What the user should know of where it points to.
     fn note(&self, n_subjects: usize) -> Option<RootNote> {
-        let is_root = |path: &Path| self.is_root.is_none_or(|is_root| is_root(path));
-        if n_subjects > 0 && is_root(&self.path) {
+        let is_empty = n_subjects == 0;
+        let may_be_told = match self.is_root {
+            _ if is_empty => self.is_told_if_empty,
+            is_root => is_root.is_some_and(|is_root| !is_root(&self.path)),
+        };
+        if !may_be_told {
             return None;
         }
-        let question = self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
-        let names_another = !question.is_empty();
-        let problem = match n_subjects {
-            0 if self.is_told_if_empty => "no sub-* folders are there",
-            0 => return None,
-            _ if names_another => "its first sub-* folders have no files of its kind",
-            _ => return None,
+        let problem = match is_empty {
+            true => "no sub-* folders are there",
+            false => "its first sub-* folders have no files of its kind",
         };
-        let text = format!("{} is {}: {problem}{question}", self.setting, self.path.display());
-        Some(RootNote { text, names_another })
+        let question = self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
+        let note = RootNote::new(&self.setting, &self.path, problem, &question);
+        (is_empty || note.names_another).then_some(note)
     }
 }
 
 /// What the user should know of a root.
-struct RootNote {
+pub(super) struct RootNote {
     text: String,
     /// Whether it asks if another folder is meant.
     names_another: bool,
+}
+
+impl RootNote {
+    /// What is wrong with the folder that a setting gives, and the question whether another is meant, empty if none is
+    /// known.
+    pub(super) fn new(setting: &SourceRoot, path: &Path, problem: &str, question: &str) -> Self {
+        let text = format!("{setting} is {}: {problem}{question}", path.display());
+        Self { text, names_another: !question.is_empty() }
+    }
 }
 
 /// The roots of an input while it lists them.
@@ -97,6 +107,14 @@ impl RootList<'_> {
         self.roots.notes.push(note.into());
     }
 
+    /// Adds what the user should know of a root.
+    pub(super) fn tell(&mut self, RootNote { text, names_another }: RootNote, has_tables: bool) {
+        if has_tables && names_another {
+            self.roots.misplaced.get_or_insert_with(|| text.clone());
+        }
+        self.roots.notes.push(text);
+    }
+
     /// Lists the subjects of a root that holds total intracranial volume and no table.
     pub(super) fn add_of_volumes(&mut self, root: TableRoot) -> Result<(), PipelineError> {
         self.list(root, false)
@@ -104,9 +122,8 @@ impl RootList<'_> {
 
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
         let listed = list_root(&root.setting, &root.path, IdKind::Subject.prefix())?;
-        if let Some(RootNote { text, names_another }) = root.note(listed.names.len()) {
-            self.roots.misplaced.extend((has_tables && names_another).then(|| text.clone()));
-            self.roots.notes.push(text);
+        if let Some(note) = root.note(listed.names.len()) {
+            self.tell(note, has_tables);
         }
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);

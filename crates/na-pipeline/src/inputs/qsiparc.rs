@@ -9,7 +9,7 @@ use crate::error::PipelineError;
 use crate::files::session_folders::{DWI, folders_in, list_root};
 use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::inputs::input::Input;
-use crate::inputs::input_root::{RootList, TableRoot};
+use crate::inputs::input_root::{RootList, RootNote, TableRoot};
 use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{Search, atlases_in, header};
 use crate::inputs::searched_folder::SearchedFolder;
@@ -64,10 +64,8 @@ impl Input for Qsiparc {
         notes.into_iter().for_each(|note| roots.note(note));
         if workflows.is_empty() {
             let question = question(path, has_workflows);
-            let note =
-                format!("QSIPARC_PATH is {}: no qsirecon-* folders are there{question}", path.display());
-            roots.roots.misplaced.extend((!question.is_empty()).then(|| note.clone()));
-            roots.note(note);
+            let problem = "no qsirecon-* folders are there";
+            roots.tell(RootNote::new(&SourceRoot::QSIPARC, path, problem, &question), true);
         }
         for asked in self.workflows.iter().flatten() {
             if !workflows.iter().any(|workflow| workflow.as_str() == asked) {

@@ -183,7 +183,7 @@ impl Start<'_> {
             return Ok(());
         }
         if !units.found_nothing() {
-            let misplaced = self.inputs.listed.roots.misplaced.first();
+            let misplaced = self.inputs.listed.roots.misplaced.as_ref();
             return misplaced.map_or(Ok(()), |note| Err(PipelineError::MisplacedRoot { note: note.clone() }));
         }
         let looked_in =

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::Observer;
 use crate::inputs::found_tables::{FoundTable, TableKey};
+use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::LoadOutcome;
 use crate::plan::collisions::{check_list, check_tables};
 use crate::plan::disk_space::DiskSpace;
@@ -75,16 +76,17 @@ fn report(
     plan.units.tell(start.observer);
     let mut removals = pruned(config, &start.inputs.listed, &plan.list, &plan.units)?;
     plan.units.add_evictions(&mut removals, |_| false);
-    let let_go = match Base::of(config, begun) {
+    let base = Base::of(config, begun);
+    let finder = plan.finder(&start.inputs.listed);
+    let let_go = match base {
         Base::Stored => LetGo::default(),
-        Base::Anew => let_go(start, store, plan)?,
+        Base::Anew => let_go(start, &finder, store, plan)?,
     };
     // A run takes out those who withdrew before anything else.
     let withdrawn = config.withdrawn.among_stored(store)?.sessions;
     removals.retain(|unit| !withdrawn.contains(&unit.session));
     let let_go = let_go.without(&withdrawn);
-    let base = Base::of(config, begun);
-    let space = DiskSpace::of(config, &plan.finder(&start.inputs.listed), plan, store, base)?;
+    let space = DiskSpace::of(config, &finder, plan, store, base)?;
     let stopped = check_share(config, &plan.units, &removals)
         .and_then(|()| check_room(config, space, base))
         .and_then(|()| check_let_go(config, &let_go));
@@ -93,9 +95,14 @@ fn report(
 }
 
 /// What a fresh load would let go, as far as it can be told before files are read.
-fn let_go(start: &Start<'_>, store: &ExistingStore, plan: &RunPlan) -> Result<LetGo, PipelineError> {
+fn let_go(
+    start: &Start<'_>,
+    finder: &UnitFinder<'_>,
+    store: &ExistingStore,
+    plan: &RunPlan,
+) -> Result<LetGo, PipelineError> {
     let cached = start.cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
-    let found = found_parts(start, store, plan)?;
+    let found = found_parts(finder, store, plan)?;
     let of_found =
         found.iter().map(|found| (found.unit, LoadedParts::of_found(&found.tables, found.may_have_volume)));
     let of_cached = cached.iter().map(|unit| (&unit.unit, LoadedParts::of_cached(unit)));
@@ -112,11 +119,10 @@ struct FoundParts<'p> {
 
 /// The units to load.
 fn found_parts<'p>(
-    start: &Start<'_>,
+    finder: &UnitFinder<'_>,
     store: &ExistingStore,
     plan: &'p RunPlan,
 ) -> Result<Vec<FoundParts<'p>>, PipelineError> {
-    let finder = plan.finder(&start.inputs.listed);
     let of_reports = volumes_of_reports(store)?;
     let find = |unit: &'p Unit, index: usize| {
         // What cannot be told any more was told a moment ago: the next look says what became of it.

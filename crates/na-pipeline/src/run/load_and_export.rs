@@ -15,6 +15,7 @@ use na_store::{ExistingStore, ExportRequest, RunEntry, Sealer, SourceDetail, Sto
 use crate::config::Config;
 use crate::error::PipelineError;
 use crate::event::{Event, Observer};
+use crate::inputs::unit_finder::UnitFinder;
 use crate::load::workers::{LoadOutcome, Workers};
 use crate::plan::collisions::check_tables;
 use crate::plan::disk_space::DiskSpace;
@@ -59,8 +60,9 @@ impl LockedRun<'_> {
             return Ok(RunReport::of(plan, LoadOutcome::default()));
         }
         check_tables(&self.inputs.listed, self.store, &plan.wide_metrics)?;
-        self.look_for_room()?;
-        let (cache, loaded) = self.load(existing, &record)?;
+        let finder = plan.finder(&self.inputs.listed);
+        self.look_for_room(&finder)?;
+        let (cache, loaded) = self.load(&finder, existing, &record)?;
         if self.observer.should_stop() {
             return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
         }
@@ -94,9 +96,8 @@ impl LockedRun<'_> {
     ///
     /// # Errors
     /// [`PipelineError::NoRoom`] of a fresh load.
-    fn look_for_room(&self) -> Result<(), PipelineError> {
-        let finder = self.plan.finder(&self.inputs.listed);
-        let space = DiskSpace::of(self.config, &finder, self.plan, self.store, self.base)?;
+    fn look_for_room(&self, finder: &UnitFinder<'_>) -> Result<(), PipelineError> {
+        let space = DiskSpace::of(self.config, finder, self.plan, self.store, self.base)?;
         check_room(self.config, space, self.base)?;
         if let Some(space) = space.filter(|space| space.is_short()) {
             self.observer.event(Event::Note(format!(
@@ -130,14 +131,14 @@ impl LockedRun<'_> {
     /// Loads into the cache; `existing` is the one that an earlier run left.
     fn load(
         &self,
+        finder: &UnitFinder<'_>,
         existing: Option<Arc<Cache>>,
         record: &RunRecord,
     ) -> Result<(OwnedCache<'_>, LoadOutcome), PipelineError> {
         let Self { config, plan, observer, lock, .. } = *self;
-        let finder = plan.finder(&self.inputs.listed);
         let workers = Workers {
             config,
-            finder: &finder,
+            finder,
             list: &plan.list,
             plan: &plan.units,
             metrics: plan.wide_metrics.clone(),

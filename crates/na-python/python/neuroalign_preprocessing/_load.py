@@ -211,7 +211,8 @@ def preprocess(
     details = json.loads(told_json)
     return Report(
         output=Path(folder), n_sessions=details["sessions"], n_new_sessions=n_new_sessions,
-        n_skipped_sessions=max(n_chosen - n_new_sessions - _nowhere(details), 0), loaded=details["loaded"], skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
+        n_skipped_sessions=max(n_chosen - n_new_sessions - _nowhere(details), 0), loaded=details["loaded"],
+        skipped=details["skipped"], missing=details["missing"], failed=details["failed"], outcomes=details["outcomes"],
         seconds=details["seconds"], details=details, text=text,
     )
 

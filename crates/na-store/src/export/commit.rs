@@ -25,10 +25,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::{LongFile, told_kinds};
 use crate::tables::manifest::{ManifestContent, ManifestRecord, write_manifest};
 use crate::tables::manifest_entries::long_entry;
-use crate::tables::paths::{
-    COLUMNS_FILE, MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name,
-    wide_files_by_name,
-};
+use crate::tables::paths::{MANIFEST_FILE, long_tables_by_name, other_files, wide_files_by_name};
 use crate::tables::runs::add_run;
 use crate::tables::store_record::StoreRecord;
 
@@ -73,11 +70,8 @@ fn manifest(to: Destination<'_>, old: Option<&Manifest>, new: NewStore<'_>) -> R
         tables.iter().map(|(table, long)| (table.to_string(), long_entry(table, long))).collect();
     let of_tables = long_formats.values().map(|entry| entry.file_path.as_str());
     let of_features = features.iter().map(|entry| entry.file_path.as_str());
-    let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE]
-        .into_iter()
-        .chain(has_tiv.then_some(TIV_FILE));
     let before = old.and_then(ManifestRecord::of).map(|record| record.files).unwrap_or_default();
-    let files = file_states(to, before, of_tables.chain(of_features).chain(others))?;
+    let files = file_states(to, before, of_tables.chain(of_features).chain(other_files(has_tiv)))?;
     let content = ManifestContent {
         atlas_name: to.settings.atlas_name.clone(),
         record: ManifestRecord {

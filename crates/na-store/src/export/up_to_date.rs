@@ -12,7 +12,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder::found_by_folder;
 use crate::tables::manifest::{is_as_written, wide_metrics};
 use crate::tables::metadata::table::MetadataTable;
-use crate::tables::paths::{COLUMNS_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::paths::other_files;
 use crate::tables::sessions_tsv::{self, cell, or_none};
 
 impl ExistingStore {
@@ -41,9 +41,7 @@ impl ExistingStore {
 fn has_all_files(output: &Path, manifest: &Manifest) -> bool {
     let long = manifest.long_formats.values().map(|entry| entry.file_path.as_str());
     let wide = manifest.wide_features.values().map(|entry| entry.file_path.as_str());
-    let tiv = manifest.has_tiv.then_some(TIV_FILE);
-    let others = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE].into_iter().chain(tiv);
-    long.chain(wide).chain(others).all(|path| output.join(path).is_file())
+    long.chain(wide).chain(other_files(manifest.has_tiv)).all(|path| output.join(path).is_file())
 }
 
 fn keeps_metadata(output: &Path, listing: &Listing) -> Result<bool, StoreError> {

@@ -88,7 +88,9 @@ impl LongScan {
         let batches = self.rows.read(part, &self.own_schema)?;
         match &self.sidecars {
             None => Ok(batches),
-            Some(sidecars) => batches.iter().map(|rows| sidecars.beside(rows, &self.rows.path)).collect(),
+            Some(sidecars) => {
+                batches.iter().map(|rows| sidecars.beside(rows, &self.schema, &self.rows.path)).collect()
+            }
         }
     }
 

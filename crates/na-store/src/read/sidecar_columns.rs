@@ -79,16 +79,21 @@ impl SidecarColumns {
         Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), rows.metadata().clone()))
     }
 
-    /// Rows with these columns behind theirs.
+    /// Rows with these columns behind theirs, in the schema of the scan.
     ///
     /// # Errors
     /// Rows without the columns that tell whose they are.
-    pub(crate) fn beside(&self, rows: &RecordBatch, path: &Path) -> Result<RecordBatch, StoreError> {
+    pub(crate) fn beside(
+        &self,
+        rows: &RecordBatch,
+        schema: &SchemaRef,
+        path: &Path,
+    ) -> Result<RecordBatch, StoreError> {
         let arrow = StoreError::arrow(path);
         let indices = self.indices(rows, path)?;
         let taken = self.columns.iter().map(|column| take(column, &indices, None));
         let columns = rows.columns().iter().cloned().map(Ok).chain(taken).collect::<Result<Vec<_>, _>>();
-        RecordBatch::try_new(self.schema(rows.schema_ref()), columns.map_err(&arrow)?).map_err(&arrow)
+        RecordBatch::try_new(Arc::clone(schema), columns.map_err(&arrow)?).map_err(&arrow)
     }
 
     /// Which provenance each row has. The rows of a map stand together.

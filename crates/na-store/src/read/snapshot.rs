@@ -18,7 +18,7 @@ use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
-use crate::merge::unit_sources::volumes_found;
+use crate::merge::unit_sources::{comes_from_cache, volumes_found};
 use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
 use crate::tables::existing_store::store::ExistingStore;
@@ -262,12 +262,9 @@ impl Snapshot {
         }
         let Some(cached) = &self.cached else { return Ok(()) };
         for unit in cached.units.iter().filter(|unit| unit.unit.modality == table.modality()) {
-            let is_cached = |source: &SourceFile| {
-                unit.tables.iter().any(|info| info.table == *table && info.map == source.map)
-            };
-            for source in cached.cache.sources(unit)?.into_iter().filter(is_of_table).filter(is_cached) {
-                each(&unit.unit.session, source);
-            }
+            let of_table = cached.cache.sources(unit)?.into_iter().filter(is_of_table);
+            let of_cache = of_table.filter(|source| comes_from_cache(source, unit));
+            of_cache.for_each(|source| each(&unit.unit.session, source));
         }
         Ok(())
     }

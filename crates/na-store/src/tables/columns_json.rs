@@ -102,15 +102,20 @@ impl ColumnsJson {
 
 /// Whether the bytes of a `columns.json` are those of a data dictionary of ours.
 pub(crate) fn is_columns_json(bytes: &[u8]) -> bool {
-    let by = |keys: &Value| keys.get(GENERATED_BY)?.get(0)?.get("Name")?.as_str().map(str::to_owned);
-    serde_json::from_slice::<Value>(bytes).is_ok_and(|keys| by(&keys).as_deref() == Some(NEUROALIGN))
+    parsed(bytes).is_some()
+}
+
+/// A data dictionary. `None` if it is not of ours.
+fn parsed(bytes: &[u8]) -> Option<Value> {
+    let keys: Value = serde_json::from_slice(bytes).ok()?;
+    let by = keys.get(GENERATED_BY)?.get(0)?.get("Name")?.as_str();
+    (by == Some(NEUROALIGN)).then_some(keys)
 }
 
 /// What the dictionary that is there says of the session list's columns. Nothing if it cannot be read: the next export writes it
 /// anew.
 pub(crate) fn earlier_notes(output: &Path) -> ColumnNotes {
-    let read = fs::read(output.join(COLUMNS_FILE)).ok().filter(|bytes| is_columns_json(bytes));
-    let keys = read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let keys = fs::read(output.join(COLUMNS_FILE)).ok().and_then(|bytes| parsed(&bytes));
     let metadata = keys.and_then(|mut keys| keys.get_mut(METADATA_FILE).map(Value::take));
     metadata.and_then(|metadata| serde_json::from_value(metadata).ok()).unwrap_or_default()
 }

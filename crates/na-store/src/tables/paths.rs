@@ -23,6 +23,12 @@ pub(crate) const COLUMNS_FILE: &str = "columns.json";
 const TOP_FILES: [&str; 6] =
     [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE];
 
+/// The files beside the manifest, the tables and the features.
+pub(crate) fn other_files<'a>(has_tiv: bool) -> impl Iterator<Item = &'a str> {
+    let always = [METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE];
+    always.into_iter().chain(has_tiv.then_some(TIV_FILE))
+}
+
 /// The folders of tables and features.
 pub(crate) const FOLDERS: [&str; 4] = ["long", "long/diffusion", "wide/anatomical", "wide/diffusion"];
 

@@ -6,8 +6,7 @@ use na_model::columns::AGE;
 use na_model::{Number, is_missing_in_list};
 use serde_json::Value;
 
-use crate::sessions::list::json_beside::{files_beside, in_any_case, read_json};
-use crate::unit_error::UnitError;
+use crate::sessions::list::json_beside::{JsonBeside, in_any_case};
 
 /// Weeks and days of a year, as BIDS converters count them.
 const WEEKS: f64 = 52.1775;
@@ -28,22 +27,29 @@ pub(super) enum AgeUnit {
 
 impl AgeUnit {
     /// The unit of a column, from the JSON of the list's own name or `participants.json`, with a note. It is years
-    /// unless one of them says otherwise; one that exists and cannot be read makes it unknown.
-    pub(super) fn beside(list: &Path, column: &str) -> (Self, Option<String>) {
-        let said = files_beside(list)
-            .iter()
-            .find_map(|json| unit_in(json, column).transpose().map(|said| (json.clone(), said)));
-        let (json, said) = match said {
-            None => return (Self::Years, None),
-            Some((_, Err(error))) => {
-                let note = format!(
-                    "{error}; it may say in which unit ages are: {AGE} has the numbers of {column} as they are, in an \
-                     unknown unit"
-                );
-                return (Self::Unknown, Some(note));
+    /// unless one of them says otherwise; one that exists and cannot be read makes it unknown, and is told in the note.
+    pub(super) fn said(beside: &mut [JsonBeside], column: &str) -> (Self, Option<String>) {
+        for json in beside {
+            match &json.said {
+                Err(error) => {
+                    json.is_told = true;
+                    let note = format!(
+                        "{error}; it may say in which unit ages are: {AGE} has the numbers of {column} as they are, in \
+                         an unknown unit"
+                    );
+                    return (Self::Unknown, Some(note));
+                }
+                Ok(keys) => {
+                    if let Some(said) = unit_in(keys, column) {
+                        return Self::of(said, column, &json.path);
+                    }
+                }
             }
-            Some((json, Ok(said))) => (json, said),
-        };
+        }
+        (Self::Years, None)
+    }
+
+    fn of(said: &Value, column: &str, json: &Path) -> (Self, Option<String>) {
         let unit = said.as_str().map(|text| Self::of_word(&text.trim().to_lowercase()));
         let unit = unit.unwrap_or(Self::Unknown);
         let json = json.display();
@@ -71,11 +77,9 @@ impl AgeUnit {
     }
 }
 
-/// A JSON's unit of a column; `None` if it has none, or does not exist.
-fn unit_in(path: &Path, column: &str) -> Result<Option<Value>, UnitError> {
-    let Some(keys) = read_json(path)? else { return Ok(None) };
-    let unit = in_any_case(&keys, column).and_then(|column| in_any_case(column, "Units"));
-    Ok(unit.filter(|unit| !unit.is_null()).cloned())
+/// The unit of a column, as a JSON says. `None` if it does not.
+fn unit_in<'j>(keys: &'j Value, column: &str) -> Option<&'j Value> {
+    in_any_case(keys, column).and_then(|column| in_any_case(column, "Units")).filter(|unit| !unit.is_null())
 }
 
 /// An age as the list writes it.
@@ -124,6 +128,11 @@ pub(super) fn in_years(cell: &str, unit: AgeUnit) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sessions::list::json_beside::read_beside;
+
+    fn unit_beside(list: &Path, column: &str) -> (AgeUnit, Option<String>) {
+        AgeUnit::said(&mut read_beside(list), column)
+    }
 
     #[test]
     fn an_age_is_a_number_or_missing_or_text() {
@@ -149,16 +158,16 @@ mod tests {
         ] {
             let json = format!("{{\"age\": {{\"Units\": \"{said}\"}}}}");
             std::fs::write(folder.path().join("participants.json"), json).unwrap();
-            let years = in_years("90", AgeUnit::beside(&list, "age").0).unwrap();
+            let years = in_years("90", unit_beside(&list, "age").0).unwrap();
             assert!(
                 expected.is_some_and(|e| years.starts_with(e.trim_end_matches("..."))),
                 "{said}: {years}"
             );
         }
-        let (unit, note) = AgeUnit::beside(&list, "age");
+        let (unit, note) = unit_beside(&list, "age");
         assert_eq!(unit, AgeUnit::Unknown);
         assert!(note.unwrap().contains("unknown unit"));
-        assert_eq!(AgeUnit::beside(&list, "other"), (AgeUnit::Years, None));
+        assert_eq!(unit_beside(&list, "other"), (AgeUnit::Years, None));
     }
 
     const MONTHS: AgeUnit = AgeUnit::Fraction { name: "months", of_a_year: 12.0 };
@@ -173,19 +182,19 @@ mod tests {
             "{\"Age\": {\"units\": \" Months \"}}",
         ] {
             std::fs::write(folder.path().join("visits.json"), json).unwrap();
-            assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS, "{json}");
+            assert_eq!(unit_beside(&list, "age").0, MONTHS, "{json}");
         }
         std::fs::write(
             folder.path().join("visits.json"),
             "{\"Age\": {\"Units\": \"weeks\"}, \"age\": {\"Units\": \"months\"}}",
         )
         .unwrap();
-        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+        assert_eq!(unit_beside(&list, "age").0, MONTHS);
         // One that says nothing of the unit leaves it to the other.
         std::fs::write(folder.path().join("visits.json"), "{\"age\": {\"Units\": null}}").unwrap();
         std::fs::write(folder.path().join("participants.json"), "{\"age\": {\"Units\": \"months\"}}")
             .unwrap();
-        assert_eq!(AgeUnit::beside(&list, "age").0, MONTHS);
+        assert_eq!(unit_beside(&list, "age").0, MONTHS);
     }
 
     #[test]
@@ -201,13 +210,13 @@ mod tests {
             (b"{\"age\": {\"Units\": [12]}}", "\"Units\": \"years\""),
         ] {
             std::fs::write(&json, content).unwrap();
-            let (unit, note) = AgeUnit::beside(&list, "age");
+            let (unit, note) = unit_beside(&list, "age");
             let note = note.unwrap();
             assert_eq!(unit, AgeUnit::Unknown, "{note}");
             assert!(note.contains("participants.json") && note.contains(word), "{word}: {note}");
         }
         std::fs::remove_file(&json).unwrap();
         std::fs::create_dir(&json).unwrap();
-        assert_eq!(AgeUnit::beside(&list, "age").0, AgeUnit::Unknown);
+        assert_eq!(unit_beside(&list, "age").0, AgeUnit::Unknown);
     }
 }

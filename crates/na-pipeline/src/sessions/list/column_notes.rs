@@ -1,12 +1,9 @@
 //! What the list's columns are, as the JSON beside it says.
 
-use std::path::Path;
-
 use na_model::{ColumnNote, ColumnNotes};
 use serde_json::Value;
 
-use crate::sessions::list::json_beside::{files_beside, in_any_case, read_json};
-use crate::unit_error::UnitError;
+use crate::sessions::list::json_beside::{JsonBeside, in_any_case};
 
 /// A column of the list: its name there, and in the store.
 pub(super) struct NamedColumn {
@@ -14,26 +11,18 @@ pub(super) struct NamedColumn {
     pub(super) name: String,
 }
 
-/// The notes of these columns by their names in the store, and the files that cannot be read.
-pub(super) fn notes_beside(list: &Path, columns: &[NamedColumn]) -> (ColumnNotes, Vec<UnitError>) {
-    let (mut notes, mut problems) = (ColumnNotes::new(), Vec::new());
-    for file in files_beside(list) {
-        let said = match read_json(&file) {
-            Ok(Some(said)) => said,
-            Ok(None) => continue,
-            Err(error) => {
-                problems.push(error);
-                continue;
-            }
-        };
+/// The notes of these columns by their names in the store.
+pub(super) fn notes_said(beside: &[JsonBeside], columns: &[NamedColumn]) -> ColumnNotes {
+    let mut notes = ColumnNotes::new();
+    for said in beside.iter().filter_map(|json| json.said.as_ref().ok()) {
         for NamedColumn { written, name } in columns {
-            let note = in_any_case(&said, written).map(note_of).unwrap_or_default();
+            let note = in_any_case(said, written).map(note_of).unwrap_or_default();
             if !note.is_empty() && !notes.contains_key(name) {
                 notes.insert(name.clone(), note);
             }
         }
     }
-    (notes, problems)
+    notes
 }
 
 fn note_of(said: &Value) -> ColumnNote {
@@ -55,10 +44,19 @@ fn note_of(said: &Value) -> ColumnNote {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use serde_json::json;
 
     use super::*;
+    use crate::sessions::list::json_beside::read_beside;
+    use crate::unit_error::UnitError;
+
+    fn notes_beside(list: &Path, columns: &[NamedColumn]) -> (ColumnNotes, Vec<UnitError>) {
+        let beside = read_beside(list);
+        let notes = notes_said(&beside, columns);
+        (notes, beside.into_iter().filter_map(|json| json.said.err()).collect())
+    }
 
     fn column(written: &str, name: &str) -> NamedColumn {
         NamedColumn { written: written.to_owned(), name: name.to_owned() }

@@ -10,10 +10,11 @@ use na_model::{ColumnNotes, Number, is_missing_text};
 
 use crate::error::PipelineError;
 use crate::sessions::list::age::{Age, AgeUnit, in_years};
-use crate::sessions::list::column_notes::{NamedColumn, notes_beside};
+use crate::sessions::list::column_notes::{NamedColumn, notes_said};
 use crate::sessions::list::columns::ColumnChoice;
 use crate::sessions::list::decimal_comma::{with_point_if_number, with_points};
 use crate::sessions::list::delimited::{DelimitedRows, form};
+use crate::sessions::list::json_beside::{JsonBeside, read_beside};
 use crate::sessions::list::options::SessionListOptions;
 
 mod age;
@@ -85,13 +86,14 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
             values: Vec::with_capacity(choice.kept.len()),
         });
     }
+    let mut beside = read_beside(path);
     let mut named = Vec::with_capacity(choice.kept.len());
     for column in choice.kept {
         let cells: Vec<String> = rows.rows.iter().map(|row| row.cell(column).to_owned()).collect();
         let cells = if rows.has_semicolons { with_points(cells) } else { cells };
         let name = rows.header.get(column).map(String::as_str).unwrap_or_default();
         if Some(column) == choice.age {
-            list.add_age(path, name, &rows.header, &cells)?;
+            list.add_age(path, name, &rows.header, &cells, &mut beside)?;
             named.push(NamedColumn { written: name.to_owned(), name: AGE.to_owned() });
             continue;
         }
@@ -112,14 +114,10 @@ pub fn read_session_list(path: &Path, options: &SessionListOptions) -> Result<Li
         list.add(&name, cells.into_iter().map(|cell| (!is_missing_text(&cell)).then_some(cell)));
         named.push(NamedColumn { written: own.to_owned(), name });
     }
-    let (notes, problems) = notes_beside(path, &named);
-    list.column_notes = notes;
-    for problem in problems.iter().map(ToString::to_string) {
-        // Where there is an age, its unit was looked for in the same file.
-        if !list.notes.iter().any(|note| note.contains(&problem)) {
-            list.notes.push(format!("{problem}; what it says of the list's columns is not known"));
-        }
-    }
+    list.column_notes = notes_said(&beside, &named);
+    let untold = beside.iter().filter(|json| !json.is_told).filter_map(|json| json.said.as_ref().err());
+    let not_known = |error| format!("{error}; what it says of the list's columns is not known");
+    list.notes.extend(untold.map(not_known));
     Ok(list)
 }
 
@@ -136,6 +134,7 @@ impl ListedRows {
         name: &str,
         header: &[String],
         cells: &[String],
+        beside: &mut [JsonBeside],
     ) -> Result<(), PipelineError> {
         let ages: Vec<Age> = cells.iter().map(|cell| Age::parse(cell)).collect();
         let no_numbers = ages.iter().filter(|age| matches!(age, Age::Text)).count();
@@ -159,7 +158,7 @@ impl ListedRows {
             );
             return Err(form(path, problem));
         }
-        let (unit, note) = AgeUnit::beside(path, name);
+        let (unit, note) = AgeUnit::said(beside, name);
         self.notes.extend(note);
         self.unknown_age_unit = unit == AgeUnit::Unknown;
         self.add(AGE, cells.iter().map(|cell| in_years(cell, unit)));

@@ -314,3 +314,23 @@ fn what_is_not_chosen_is_left_out_of_the_store_and_age_has_its_own_name_there() 
     let kept = SessionListOptions { keep_columns: vec!["site".to_owned()], ..options(&["sex"]) };
     assert_eq!(left_out(&kept), ["AGE"]);
 }
+
+#[test]
+fn a_broken_json_beside_the_list_is_told_once() {
+    for (file, header) in [
+        ("participants.tsv", "participant_id\tage"),
+        ("participants.tsv", "participant_id\tsex"),
+        ("visits.tsv.gz", "participant_id\tage"),
+        ("visits.tsv", "participant_id\tsex"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(file), format!("{header}\n01\t30\n")).unwrap();
+        for json in ["participants.json", "visits.json"] {
+            fs::write(folder.path().join(json), "{").unwrap();
+        }
+        let list = read_session_list(&folder.path().join(file), &SessionListOptions::default()).unwrap();
+        let told = |json: &str| list.notes.iter().filter(|note| note.contains(json)).count();
+        assert_eq!(told("participants.json"), 1, "{file} {header}: {:?}", list.notes);
+        assert_eq!(told("visits.json"), usize::from(file.starts_with("visits")), "{file} {header}");
+    }
+}

@@ -450,6 +450,7 @@ class FeatureStore(StoreCache, HasGone):
             return self._store.withdraw(None, participants, yes)
         return self._store.withdraw(_arguments.participants(participants), None, yes)
 
+
 #: Names of this module, and of the package, that are gone.
 GONE = {
     "DIFFUSION_METRICS": 'FeatureStore.list_features(modality="diffusion") has the features that there are',

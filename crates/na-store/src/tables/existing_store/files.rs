@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
-use crate::tables::paths::{
-    COLUMNS_FILE, MANIFEST_FILE, METADATA_FILE, SESSIONS_FILE, SOURCES_FILE, TIV_FILE,
-};
+use crate::tables::paths::{MANIFEST_FILE, other_files};
 
 impl ExistingStore {
     /// The files that exist, without the cache's and without those of other programs.
@@ -17,7 +15,7 @@ impl ExistingStore {
         let mut paths = vec![MANIFEST_FILE.to_owned()];
         paths.extend(self.long_tables()?.iter().map(|table| table.file_path()));
         paths.extend(self.own_files().wide_files()?);
-        paths.extend([TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE].map(str::to_owned));
+        paths.extend(other_files(true).map(str::to_owned));
         let mut files: Vec<PathBuf> = paths.iter().map(|path| self.output().join(path)).collect();
         files.retain(|path| path.is_file());
         Ok(files)

@@ -9,7 +9,9 @@ use na_model::columns::{DESC, KEY_COLUMNS, MODEL, PARAM, SESSION, SUBJECT};
 use na_model::{Manifest, Modality, TableName};
 
 use crate::error::StoreError;
-use crate::format::column_origin::{ColumnOrigin, has_clear_origins, with_origins_of, written_columns};
+use crate::format::column_origin::{
+    ColumnOrigin, WrittenColumn, has_clear_origins, with_origins_of, written_columns,
+};
 use crate::format::locked::locked;
 use crate::format::parquet_file::ParquetFile;
 use crate::format::parquet_reader::ParquetReader;
@@ -33,11 +35,11 @@ fn check_keys(table: &TableName, file: &ParquetReader) -> Result<(), StoreError>
         Modality::Anatomical => &KEY_COLUMNS,
         Modality::Diffusion => &[SUBJECT, SESSION, MODEL, PARAM, DESC],
     };
-    let is_text = |key: &str| {
-        let of_store = written_columns(file.schema()).into_iter();
-        let mut of_store = of_store.filter(|column| column.origin == ColumnOrigin::Store);
-        of_store.any(|column| column.name == key && column.data_type == DataType::Utf8)
+    let columns = written_columns(file.schema());
+    let is_key = |column: &WrittenColumn<'_>, key: &str| {
+        column.origin == ColumnOrigin::Store && column.name == key && column.data_type == DataType::Utf8
     };
+    let is_text = |key: &str| columns.iter().any(|column| is_key(column, key));
     match keys.iter().find(|key| !is_text(key)) {
         None => Ok(()),
         Some(key) => {

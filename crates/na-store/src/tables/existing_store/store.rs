@@ -12,7 +12,7 @@ use crate::format::column_origin::of_table;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::long_files::LongFiles;
 use crate::tables::long_file::LongFile;
-use crate::tables::manifest::read_manifest;
+use crate::tables::manifest::{ManifestRecord, read_manifest};
 use crate::tables::own_files::OwnFiles;
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sessions_tsv;
@@ -169,7 +169,13 @@ impl ExistingStore {
     /// Notes for columns that long tables had and do not have any more.
     fn lost_columns(&self) -> Result<Vec<String>, StoreError> {
         let mut notes = Vec::new();
-        for entry in self.manifest.iter().flat_map(|manifest| manifest.long_formats.values()) {
+        let record = self.manifest.as_deref().and_then(ManifestRecord::of);
+        let files = record.map(|record| record.files).unwrap_or_default();
+        let is_as_it_was =
+            |path: &String| files.get(path).is_some_and(|state| state.is_as_it_was(&self.output.join(path)));
+        let entries = self.manifest.iter().flat_map(|manifest| manifest.long_formats.values());
+        // A footer takes its time to read.
+        for entry in entries.filter(|entry| !is_as_it_was(&entry.file_path)) {
             let Ok(table) = TableName::parse(&entry.name) else { continue };
             let Some(file) = self.long_reader(&table)? else { continue };
             // Columns of the session list come and go with it.

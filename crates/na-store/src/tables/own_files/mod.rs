@@ -138,11 +138,16 @@ impl OwnFiles {
 
     /// Refuses other programs' files at the paths that every store uses.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.check_manifest()?;
+        if !self.has_manifest {
+            self.check_text(MANIFEST_FILE, |path| self.is_manifest(path))?;
+        }
         UNNAMED.iter().try_for_each(|path| self.check_file(path))?;
         self.check_file(&FeatureName::tiv().file_path())?;
-        self.check_sessions()?;
-        self.check_columns()
+        self.check_text(SESSIONS_FILE, is_session_table)?;
+        self.check_text(COLUMNS_FILE, |path| {
+            let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+            Ok(bytes.is_empty() || is_columns_json(&bytes))
+        })
     }
 
     /// Refuses another program's file at the path of a Parquet file.
@@ -159,15 +164,17 @@ impl OwnFiles {
         if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
 
-    fn check_manifest(&self) -> Result<(), StoreError> {
-        if self.has_manifest {
-            return Ok(());
-        }
-        let file_path = self.output.join(MANIFEST_FILE);
+    /// Refuses another program's file at the path of a file of text.
+    fn check_text(
+        &self,
+        path: &str,
+        is_of_store: impl Fn(&Path) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let file_path = self.output.join(path);
         let is_ours = match Entry::at(&file_path)? {
             Entry::Nothing | Entry::Link => true,
             Entry::Other => false,
-            Entry::File => self.is_manifest(&file_path)?,
+            Entry::File => is_of_store(&file_path)?,
         };
         if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
@@ -200,29 +207,6 @@ impl OwnFiles {
             }
         }
         Ok(!self.long_tables()?.is_empty())
-    }
-
-    fn check_columns(&self) -> Result<(), StoreError> {
-        let file_path = self.output.join(COLUMNS_FILE);
-        let is_ours = match Entry::at(&file_path)? {
-            Entry::Nothing | Entry::Link => true,
-            Entry::Other => false,
-            Entry::File => {
-                let bytes = fs::read(&file_path).map_err(StoreError::io("read", &file_path))?;
-                bytes.is_empty() || is_columns_json(&bytes)
-            }
-        };
-        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
-    }
-
-    fn check_sessions(&self) -> Result<(), StoreError> {
-        let file_path = self.output.join(SESSIONS_FILE);
-        let is_ours = match Entry::at(&file_path)? {
-            Entry::Nothing | Entry::Link => true,
-            Entry::Other => false,
-            Entry::File => is_session_table(&file_path)?,
-        };
-        if is_ours { Ok(()) } else { Err(StoreError::Foreign { path: file_path }) }
     }
 }
 
