@@ -15,13 +15,14 @@ use na_store::{
 use serde_json::json;
 use signal_hook::consts::SIGINT;
 
+use crate::cohort_report::{report_alone, report_beside};
 use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
 use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
-use crate::options::{WITHDRAWN, withdrawn};
+use crate::options::{WITHDRAWN, all_cores, withdrawn};
 use crate::other_names::explained;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
@@ -38,6 +39,8 @@ Examples:
       what is committed as Parquet, now; the cache goes when all of it is verified
   neuroalign-export-cache data/processed --keep-cache
       the same, and the cache stays
+  neuroalign-export-cache data/processed --report-only
+      the cohort at a glance, data/processed/report.html, as every export writes it
   neuroalign-export-cache data/processed --verify
       whether every file of the store is what was written
   neuroalign-export-cache data/processed --withdrawn withdrawn.csv
@@ -60,6 +63,12 @@ struct Options {
     /// Keep the cache after the export
     #[arg(long)]
     keep_cache: bool,
+    /// No report of the cohort, report.html, beside the manifest
+    #[arg(long)]
+    no_report: bool,
+    /// Only make the report of the store; nothing is exported
+    #[arg(long, conflicts_with_all = ["status", "keep_cache", "verify", "discard", "withdrawn", "atlas_name", "no_report"])]
+    report_only: bool,
     /// Read every file of the store, and compare it with what was written: exit status 3 where one is something else
     #[arg(long, conflicts_with_all = ["status", "keep_cache", "discard", "withdrawn", "atlas_name"])]
     verify: bool,
@@ -120,6 +129,10 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         print(&verified(options, &output, &verification));
         return Ok(if verification.problems.is_empty() { Exit::Done } else { Exit::SomeFailed });
     }
+    if options.report_only {
+        print(&report_alone(&output, all_cores(), options.json)?);
+        return Ok(Exit::Done);
+    }
     let settings = Settings::read(None)?;
     let list = options.withdrawn.as_ref().map(|path| path.to_string_lossy().into_owned());
     let list = settings.found(list, WITHDRAWN).map(|setting| (WITHDRAWN.to_owned(), setting));
@@ -139,8 +152,10 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         if options.withdrawn.is_some()
             && let Some(no_export) = NoExport::after_withdrawal(&output, options.discard)
         {
+            let updated_at = ExistingStore::open(&output)?.updated_at().map(str::to_owned);
+            let page = options.page(&output, updated_at.as_deref());
             progress.finish();
-            print(&withdrawal(options, &output, &withdrew, &no_export));
+            print(&withdrawal(options, &output, &withdrew, &no_export, page.as_deref()));
             return Ok(Exit::Done);
         }
     }
@@ -172,11 +187,13 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         invocation: Some(called),
     };
     let result = export_cache(&output, &how, &progress);
+    let exported_at = result.as_ref().ok().map(|report| report.manifest.updated_at.as_str());
+    let page = options.page(&output, exported_at);
     progress.finish();
     match result {
         Ok(report) => {
             report.notes.iter().for_each(|note| tracing::warn!("{note}"));
-            print(&exported(options, &output, &shown_json, &report));
+            print(&exported(options, &output, &shown_json, &report, page.as_deref()));
             Ok(Exit::Done)
         }
         Err(StoreError::Stopped) => {
@@ -232,7 +249,20 @@ impl NoExport {
     }
 }
 
-fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, no_export: &NoExport) -> String {
+impl Options {
+    /// The report of a store whose manifest was written then. `None` if none was to be made, or none could be.
+    fn page(&self, output: &Path, updated_at: Option<&str>) -> Option<PathBuf> {
+        report_beside(output, updated_at.filter(|_| !self.no_report)?, all_cores())
+    }
+}
+
+fn withdrawal(
+    options: &Options,
+    output: &Path,
+    withdrew: &Withdrew,
+    no_export: &NoExport,
+    page: Option<&Path>,
+) -> String {
     let Withdrawal { n_subjects, n_sessions } = withdrew.taken_out;
     let beside_fresh_load = *no_export == NoExport::FreshLoad;
     if options.json {
@@ -240,6 +270,7 @@ fn withdrawal(options: &Options, output: &Path, withdrew: &Withdrew, no_export: 
             "output": output.display().to_string(),
             "withdrawn": withdrawn_json(withdrew, false),
             "fresh_load": beside_fresh_load,
+            "report": page.map(|page| page.display().to_string()),
         });
         return format!("{value:#}\n");
     }
@@ -262,7 +293,13 @@ fn discarded(options: &Options, output: &Path, status: &serde_json::Value) -> St
     format!("\nDiscarded: the store in {} is as it was before that load.\n", output.display())
 }
 
-fn exported(options: &Options, output: &Path, status: &serde_json::Value, report: &ExportReport) -> String {
+fn exported(
+    options: &Options,
+    output: &Path,
+    status: &serde_json::Value,
+    report: &ExportReport,
+    page: Option<&Path>,
+) -> String {
     let manifest = &report.manifest;
     if options.json {
         let value = json!({
@@ -273,11 +310,12 @@ fn exported(options: &Options, output: &Path, status: &serde_json::Value, report
             "sessions": manifest.n_sessions,
             "cache_kept": options.keep_cache,
             "notes": report.notes,
+            "report": page.map(|page| page.display().to_string()),
         });
         return format!("{value:#}\n");
     }
     format!(
-        "\nExported: the store in {} holds {} tables and {} features of {} sessions.\n{}\n",
+        "\nExported: the store in {} holds {} tables and {} features of {} sessions.\n{}{}\n",
         output.display(),
         manifest.long_formats.len(),
         manifest.wide_features.len(),
@@ -286,6 +324,7 @@ fn exported(options: &Options, output: &Path, status: &serde_json::Value, report
             "The cache is kept."
         } else {
             "The cache is deleted: all of it was verified."
-        }
+        },
+        page.map(|page| format!("\nLook at {}.", page.display())).unwrap_or_default()
     )
 }

@@ -30,6 +30,7 @@
 pub mod export_cache;
 pub mod preprocess;
 
+mod cohort_report;
 mod collisions;
 mod env_file;
 mod exit;
@@ -58,5 +59,7 @@ mod pages {
     struct ReadingFromRust;
 }
 
+pub use cohort_report::report_beside;
 pub use load::{CommandError, Loaded, Surroundings, load};
+pub use options::all_cores;
 pub use panics::keep_quiet_about_caught_panics;

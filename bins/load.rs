@@ -1,12 +1,14 @@
 //! A load as its user asked for it: who withdrew goes first, then what is new is loaded and exported.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use na_model::{Invocation, UnitStatus};
 use na_pipeline::{Config, Observer, RunReport, Withdrew, dry_run, run, withdraw, would_withdraw};
 use na_store::ExportObserver;
 
+use crate::cohort_report::report_beside;
 use crate::collisions::{self, InStore};
 use crate::invocation::{invocation, settings_used, tell_settings};
 use crate::options::Options;
@@ -66,11 +68,14 @@ pub(crate) struct Done {
     pub(crate) config: Config,
     pub(crate) withdrew: Withdrew,
     pub(crate) report: RunReport,
+    /// The page that shows the cohort. `None` if none was to be made, or none could be.
+    pub(crate) page: Option<PathBuf>,
 }
 
 impl Done {
     pub(crate) fn summary(&self, options: &Options, elapsed: Duration) -> Summary<'_> {
-        Summary { config: &self.config, dry_run: options.dry_run, withdrew: &self.withdrew, elapsed }
+        let page = self.page.as_deref();
+        Summary { config: &self.config, dry_run: options.dry_run, withdrew: &self.withdrew, page, elapsed }
     }
 
     /// Whether a unit failed, or is missing where that counts.
@@ -122,5 +127,15 @@ pub(crate) fn load_as(
     }
     let mut report = if options.only_looks() { dry_run(&config, observer) } else { run(&config, observer) }?;
     report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
-    Ok(Done { config, withdrew, report })
+    let page = page(options, &config, &report);
+    Ok(Done { config, withdrew, report, page })
+}
+
+/// The page of a load that came to its end.
+fn page(options: &Options, config: &Config, report: &RunReport) -> Option<PathBuf> {
+    if options.no_report || options.only_looks() || report.interrupted {
+        return None;
+    }
+    let exported = report.export.as_ref().map(|export| export.manifest.updated_at.as_str());
+    report_beside(&config.output, exported.or(report.updated_at.as_deref())?, config.n_jobs)
 }

@@ -28,6 +28,8 @@ Examples:
       what the store holds, and what is new, changed or gone since
   neuroalign-preprocess --no-diffusion --wide-metrics mean,std -j 4
       anatomical tables only, two metrics as features, four threads
+  neuroalign-preprocess --report-only -o data/processed
+      the cohort at a glance, data/processed/report.html, as every load that changes the store writes it
   neuroalign-preprocess --prune --dry-run
       what would leave the store because its files are gone
   neuroalign-preprocess --reload --participant-label 0007 0012
@@ -128,6 +130,12 @@ pub(crate) struct Options {
     /// Rows of the smallest table that move from the cache's database to parts at once [default: as many as read well]
     #[arg(long, value_name = "ROWS", hide = true)]
     pub(crate) sealed_at_once: Option<usize>,
+    /// No report of the cohort, report.html, beside the manifest
+    #[arg(long, help_heading = "Store")]
+    pub(crate) no_report: bool,
+    /// Only make the report of the store in --output; nothing is loaded
+    #[arg(long, conflicts_with_all = ["no_report", "dry_run", "status", "force", "reload", "prune", "prune_unlisted"], help_heading = "Store")]
+    pub(crate) report_only: bool,
     /// Load everything anew; it replaces the whole store when all of it is loaded, and not before
     #[arg(short, long, conflicts_with_all = ["prune", "prune_unlisted", "reload"], help_heading = "Store")]
     pub(crate) force: bool,
@@ -302,7 +310,9 @@ pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Wit
     Withdrawn::read(&path).map_err(|source| SettingsError::Withdrawn(Box::new(source)))
 }
 
-pub(crate) fn all_cores() -> usize {
+/// The threads that this machine runs at once.
+#[must_use]
+pub fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -6,12 +6,13 @@ use std::time::Instant;
 use clap::CommandFactory;
 use na_model::Invocation;
 
+use crate::cohort_report::report_alone;
 use crate::exit::{Exit, complain, print, usage};
 use crate::invocation::{invocation, tell_call};
 use crate::load::{COMMAND, CommandError, Done, check_collisions, load_as};
 use crate::logging;
 use crate::logging::Loudness;
-use crate::options::Options;
+use crate::options::{Options, all_cores};
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
 use crate::signals::Signals;
@@ -44,6 +45,12 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
         options.log_file.as_deref(),
     )?;
     tell_call(&called);
+    if options.report_only {
+        let output = expand(&options.output);
+        let n_jobs = options.n_jobs.unwrap_or_else(all_cores);
+        print(&report_alone(&output, n_jobs, options.json)?);
+        return Ok(Exit::Done);
+    }
     let settings = Settings::read(options.env_file.as_deref())?;
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());

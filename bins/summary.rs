@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
@@ -18,6 +19,7 @@ pub(crate) struct Summary<'a> {
     pub(crate) config: &'a Config,
     pub(crate) dry_run: bool,
     pub(crate) withdrew: &'a Withdrew,
+    pub(crate) page: Option<&'a Path>,
     pub(crate) elapsed: Duration,
 }
 
@@ -131,7 +133,10 @@ impl Summary<'_> {
                 None => "Nothing was done: --dry-run.".to_owned(),
                 Some(why) => format!("Nothing was done: --dry-run. The run would stop: {why}"),
             },
-            (Some(_), false) => format!("The store is in {output}."),
+            (Some(_), false) => match self.page {
+                Some(page) => format!("The store is in {output}; look at {}.", page.display()),
+                None => format!("The store is in {output}."),
+            },
             (None, false) if self.withdrew.taken_out.n_sessions > 0 => {
                 format!("Nothing else to do: the store in {output} has all that is left.")
             }
@@ -179,6 +184,7 @@ impl Summary<'_> {
             "let_go_columns": report.let_go.columns,
             "outcomes": report.outcomes.iter().map(outcome_json).collect::<Vec<_>>(),
             "store": report.export.as_ref().map(store_json),
+            "report": self.page.map(|page| page.display().to_string()),
             "seconds": self.elapsed.as_secs_f64(),
         });
         format!("{value:#}\n")
@@ -246,6 +252,7 @@ fn store_json(export: &ExportReport) -> Value {
         "kept": kept(export),
         "age_range": export.age_range.map(|(youngest, oldest)| [youngest, oldest]),
         "ages_in_years": export.ages_in_years,
+        "changes": export.changes.to_json(),
         "notes": export.notes,
     })
 }

@@ -236,7 +236,7 @@ Features  18
 Age       20.5 to 21.5 years
 Time      … s
 
-The store is in data/processed.
+The store is in data/processed; look at data/processed/report.html.
 "
     );
     assert_eq!(

@@ -10,7 +10,7 @@ struct Plan {
     floors: &'static [&'static [&'static str]],
 }
 
-const PLANS: [Plan; 4] = [
+const PLANS: [Plan; 5] = [
     Plan {
         name: "na-model",
         floors: &[
@@ -62,6 +62,18 @@ const PLANS: [Plan; 4] = [
             &["plan"],
             &["load"],
             &["run"],
+        ],
+    },
+    Plan {
+        name: "na-report",
+        floors: &[
+            &["disclosure", "error", "statistics"],
+            &["drawing", "file"],
+            &["cohort"],
+            &["features", "naming"],
+            &["sections"],
+            &["page"],
+            &["report"],
         ],
     },
 ];

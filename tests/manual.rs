@@ -12,7 +12,7 @@ mod support;
 use support::SETTINGS;
 
 /// Programs of commands that are shown and not run: they build or install.
-const BUILDERS: [&str; 3] = ["cargo", "pip", "python"];
+const BUILDERS: [&str; 4] = ["./check", "cargo", "pip", "python"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

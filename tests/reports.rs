@@ -78,7 +78,7 @@ fn results_are_on_stdout_and_messages_on_stderr() {
         "Sessions  2",
         "Loaded    1 anatomical, 1 diffusion",
         "Missing   2",
-        "The store is in data/processed.",
+        "The store is in data/processed; look at data/processed/report.html.",
     ] {
         assert!(ran.stdout.contains(word) && !ran.stderr.contains(word), "{word}");
     }

@@ -190,7 +190,10 @@ fn a_column_that_is_not_chosen_leaves_a_store_of_yesterday_with_all_its_values()
     list_of_today(folder.path());
     let chosen = ["-o", "store", "--compression", "none", "--metadata-columns", "AGE,sex"];
     run(folder.path(), &chosen).ended(0).says(&["site leaves the store", "score leaves the store"]);
-    assert_gone(&store, &["Rotterdam", "score"]);
+    assert_gone(&store, &["Rotterdam"]);
+    // The report has the word for its own.
+    let with_score = holding(&store, b"score");
+    assert!(with_score.iter().all(|file| file == "report.html"), "{with_score:?}");
     let columns = Store::read(&store).table("metadata.parquet").columns.clone();
     assert_eq!(columns, ["subject_code", "session_id", "AGE", "sex"]);
 }

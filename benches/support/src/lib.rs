@@ -14,6 +14,8 @@ use na_store::{ExistingStore, ExportRequest, Sealer, Unobserved, export};
 use table::{Content, REGIONS, text};
 
 pub mod cohort;
+pub mod lab;
+pub mod made_up_store;
 pub mod table;
 
 /// The anatomical tables of a session.

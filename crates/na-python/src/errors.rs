@@ -4,6 +4,7 @@ use std::io;
 
 use na_model::ModelError;
 use na_pipeline::PipelineError;
+use na_report::ReportError;
 use na_store::StoreError;
 use neuroalign::CommandError;
 use pyo3::PyErr;
@@ -30,6 +31,15 @@ pub(crate) fn of_pipeline(error: PipelineError) -> PyErr {
         error @ (PipelineError::Withdrawals { .. } | PipelineError::UnclearWithdrawals { .. }) => {
             PyValueError::new_err(error.to_string())
         }
+        error => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+/// The same for a report.
+pub(crate) fn of_report(error: ReportError) -> PyErr {
+    match error {
+        ReportError::Store(error) => of_store(error),
+        error @ ReportError::Foreign { .. } => PyValueError::new_err(error.to_string()),
         error => PyRuntimeError::new_err(error.to_string()),
     }
 }

@@ -8,14 +8,17 @@ use na_cache::{Cache, Cancel, cache_status};
 use na_model::columns::{SESSION, SUBJECT};
 use na_model::{Modality, Session};
 use na_pipeline::{Participant, PipelineError, Withdrawn, Withdrew, withdraw};
+use na_report::Report;
 use na_store::{
-    CacheExport, FeatureStore, StoreError, Unobserved, WithdrawalsTold, clear_cache, export_cache,
+    CacheExport, ExistingStore, FeatureStore, StoreError, Unobserved, WithdrawalsTold, clear_cache,
+    export_cache,
 };
+use neuroalign::{all_cores, report_beside};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::{of_model, of_pipeline, of_store};
+use crate::errors::{of_model, of_pipeline, of_report, of_store};
 use crate::per_process::PerProcess;
 use crate::reading::reading;
 use crate::selection::Selection;
@@ -57,6 +60,10 @@ impl Store {
         };
         let n_listed = withdrawn.told(yes).n_listed().unwrap_or_default();
         let withdrew = withdraw(&self.folder, &withdrawn, yes, None, &Unobserved)?;
+        if let Some(updated_at) = ExistingStore::open(&self.folder).map_err(PipelineError::from)?.updated_at()
+        {
+            let _ = report_beside(&self.folder, updated_at, all_cores());
+        }
         Ok((withdrew, n_listed))
     }
 }
@@ -223,13 +230,27 @@ impl Store {
         // The list was held against the one before when it was acted on.
         let withdrawals = n_listed_withdrawn.map_or(WithdrawalsTold::Nothing, WithdrawalsTold::Corrected);
         let how = CacheExport { atlas_name, keep_cache, withdrawals, ..CacheExport::default() };
-        let report = self.read(py, |store| export_cache(store.folder(), &how, &Unobserved))?;
+        let report = self.read(py, |store| {
+            let report = export_cache(store.folder(), &how, &Unobserved)?;
+            let _ = report_beside(store.folder(), &report.manifest.updated_at, all_cores());
+            Ok(report)
+        })?;
         let dict = PyDict::new(py);
         dict.set_item("long_formats", report.manifest.long_formats.keys().collect::<Vec<_>>())?;
         dict.set_item("n_features", report.manifest.wide_features.len())?;
         dict.set_item("n_sessions", report.manifest.n_sessions)?;
         dict.set_item("notes", report.notes)?;
         Ok(dict)
+    }
+
+    /// Writes the report of the cohort.
+    fn report(&self, py: Python<'_>, path: PathBuf, ids: bool) -> PyResult<()> {
+        let store = self.opened(py)?;
+        let write = || {
+            let report = if ids { Report::of(&store)? } else { Report::without_ids(&store)? };
+            report.write(&path)
+        };
+        reading(py, write)?.map_err(of_report)
     }
 
     fn clear_cache(&self, py: Python<'_>) -> PyResult<()> {

@@ -197,3 +197,32 @@ def test_what_was_written_beside_a_file_stands_beside_its_rows(exported, as_):
     ]
     assert set(rows["atlas_name"].to_pylist() if as_ == "arrow" else rows["atlas_name"]) == {"AICHA384"}
     assert set(rows["software_version"].to_pylist() if as_ == "arrow" else rows["software_version"]) == {"0.3.0"}
+
+
+def test_a_report_is_written_of_what_is_exported_and_of_what_is_cached(exported, cached, tmp_path):
+    for store in [FeatureStore(exported), FeatureStore(cached)]:
+        page = store.report(tmp_path / "cohort.html")
+        assert page.read_text().startswith("<!doctype html>")
+        assert "sub-" in page.read_text()
+    own = FeatureStore(exported).report()
+    assert own == Path(exported) / "report.html"
+    assert own.read_text() == FeatureStore(exported).report(tmp_path / "again.html").read_text()
+
+
+def test_a_report_without_ids_names_nobody_and_no_file(exported, tmp_path):
+    store = FeatureStore(exported)
+    page = store.report(tmp_path / "mail.html", ids=False).read_text()
+    assert "line 2" in page
+    for subject, session in store.existing_sessions().itertuples(index=False):
+        assert subject not in page
+        assert session is None or session not in page
+    with pytest.raises(ValueError, match="path of its own"):
+        store.report(ids=False)
+
+
+def test_a_page_of_another_program_is_left_alone(exported, tmp_path):
+    page = tmp_path / "mine.html"
+    page.write_text("<p>mine")
+    with pytest.raises(ValueError, match="no report of this program"):
+        FeatureStore(exported).report(page)
+    assert page.read_text() == "<p>mine"

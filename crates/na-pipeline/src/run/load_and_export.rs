@@ -57,7 +57,8 @@ impl LockedRun<'_> {
         let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
         let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
         if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
-            return Ok(RunReport::of(plan, LoadOutcome::default()));
+            let updated_at = self.store.updated_at().map(str::to_owned);
+            return Ok(RunReport { updated_at, ..RunReport::of(plan, LoadOutcome::default()) });
         }
         check_tables(&self.inputs.listed, self.store, &plan.wide_metrics)?;
         let finder = plan.finder(&self.inputs.listed);

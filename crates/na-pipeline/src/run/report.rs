@@ -28,6 +28,8 @@ pub struct RunReport {
     pub outcomes: Vec<UnitOutcome>,
     /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,
+    /// When the store's manifest was last written, ISO 8601, of a run that had nothing to write.
+    pub updated_at: Option<String>,
     /// Whether the run was asked to stop before its end.
     pub interrupted: bool,
     /// What left the store, or would.

@@ -6,6 +6,7 @@ use na_model::{Manifest, Names, Removals, Unit, UnitOutcome};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::run_changes::RunChanges;
 use crate::tables::runs::RunEntry;
 use crate::tables::sessions_tsv::SessionRow;
 use crate::tables::withdrawals::Withdrawal;
@@ -81,6 +82,8 @@ pub struct ExportReport {
     pub age_range: Option<(f64, f64)>,
     /// Whether ages are in years: a list may give them in an unknown unit.
     pub ages_in_years: bool,
+    /// What is different from the store before.
+    pub changes: RunChanges,
     /// What the user should know.
     pub notes: Vec<String>,
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use na_cache::{Cache, CachedUnit};
 use na_model::{Names, SourceFile, TableName, Unit, UnitOutcome};
 
@@ -11,16 +10,15 @@ use crate::error::StoreError;
 use crate::export::destination::Destination;
 use crate::export::provenance::Provenance;
 use crate::export::request::ExportRequest;
-use crate::export::unit_status::UnitStatuses;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_writer::ParquetWriter;
-use crate::merge::removals::sources_that_stay;
-use crate::merge::unit_sources::joined_sources;
+use crate::merge::merged_sources::MergedSources;
+use crate::merge::unit_status::UnitStatuses;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::count;
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sources::batch::{batch_of, schema};
-use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
+use crate::tables::sources::stored_unit::StoredUnit;
 
 /// Rows of a row group. Each has half a kilobyte of text, and is in memory twice before it is written.
 const ROW_GROUP: usize = 8 * 1024;
@@ -71,35 +69,14 @@ impl SourcesWriter<'_> {
         let path = self.to.output.join(SOURCES_FILE);
         let writer = ParquetWriter::create(&path, self.to.changes, &schema(), compression, &key_values)?;
         let mut rows = RowsOfUnits::new(writer, self);
-        let mut cached: HashMap<&Unit, &Arc<CachedUnit>> =
-            self.units.iter().map(|unit| (&unit.unit, unit)).collect();
-        if !self.request.record.fresh {
-            let add = |stored| self.add_stored(&mut rows, &mut cached, stored);
-            self.store.for_each_unit(SourceDetail::Sidecars, add)?;
-        }
-        for unit in self.units.iter().filter(|unit| cached.contains_key(&unit.unit)) {
-            rows.add(&unit.unit, self.of_cache(unit)?)?;
-        }
+        let sources = MergedSources {
+            store: Some(self.store).filter(|_| !self.request.record.fresh),
+            cache: self.cache,
+            units: self.units,
+            removals: &self.request.removals,
+        };
+        sources.for_each(|unit, sources| rows.add(unit, sources))?;
         rows.finish()
-    }
-
-    /// Adds a unit of the old file, with what the cache has of it.
-    fn add_stored(
-        &self,
-        rows: &mut RowsOfUnits<'_>,
-        cached: &mut HashMap<&Unit, &Arc<CachedUnit>>,
-        stored: StoredUnit,
-    ) -> Result<(), StoreError> {
-        let sources = sources_that_stay(&stored.unit, stored.sources, &self.request.removals);
-        match cached.remove(&stored.unit) {
-            None if sources.is_empty() => Ok(()),
-            None => rows.add(&stored.unit, sources),
-            Some(unit) => rows.add(&unit.unit, joined_sources(sources, self.of_cache(unit)?, unit)),
-        }
-    }
-
-    fn of_cache(&self, unit: &CachedUnit) -> Result<Vec<SourceFile>, StoreError> {
-        Ok(sources_that_stay(&unit.unit, self.cache.sources(unit)?, &self.request.removals))
     }
 }
 

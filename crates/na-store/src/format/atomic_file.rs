@@ -107,6 +107,14 @@ pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8
     atomic.commit(file, FileHash::of_content(content), || Ok(()))
 }
 
+/// Puts a file with this content at a path, whole or not at all. Its folder is created if it is missing.
+///
+/// # Errors
+/// A file or folder that cannot be written.
+pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    write_atomically(path, &FileChanges::default(), content)
+}
+
 /// Whether a file has a temporary name.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY)

@@ -37,6 +37,8 @@ pub(crate) const FEATURE: &str = "neuroalign.feature";
 pub(crate) const REMEMBERED: &str = "neuroalign.remembered";
 /// On `sources.parquet`: the sessions that no list ever named, as JSON.
 pub(crate) const FOUND_BY_FOLDER: &str = "neuroalign.found_by_folder";
+/// On `sources.parquet`: what the last run that wrote the store changed, as JSON.
+pub(crate) const LAST_RUN: &str = "neuroalign.last_run";
 
 /// On a column of a long table: its origin.
 pub(crate) const ORIGIN: &str = "neuroalign.origin";

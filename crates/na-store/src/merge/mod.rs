@@ -3,8 +3,10 @@
 //! Knows `format`, `tables` and the cache. Export and reading both decide here, so that a read before an export equals what the
 //! export writes. Open `long_merge` first, then `pivot`.
 
+pub(crate) mod listed_sessions;
 pub(crate) mod long_merge;
 pub(crate) mod merged_file;
+pub(crate) mod merged_sources;
 pub(crate) mod pivot;
 pub(crate) mod producer_versions;
 pub(crate) mod regions_in_use;
@@ -13,4 +15,5 @@ pub(crate) mod replaced_maps;
 pub(crate) mod run_record;
 pub(crate) mod sealed_parts;
 pub(crate) mod unit_sources;
+pub(crate) mod unit_status;
 pub(crate) mod unit_versions;

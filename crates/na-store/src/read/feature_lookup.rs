@@ -29,8 +29,8 @@ pub(crate) enum FeatureLocation {
 /// The file of a feature, and the table that it is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct FeatureFile {
-    entry: WideFeature,
-    table: TableName,
+    pub(crate) entry: WideFeature,
+    pub(crate) table: TableName,
 }
 
 /// Where a feature is read from now.

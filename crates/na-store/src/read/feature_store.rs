@@ -145,13 +145,7 @@ impl FeatureStore {
     /// # Errors
     /// An unknown name of a feature, subject, session or region; an empty list; a store that cannot be read.
     pub fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
-        options.are_not_empty()?;
-        self.consistently(options.origin, |snapshot| {
-            let found = [snapshot.find_feature(name)?];
-            snapshot.has_sessions(options)?;
-            let parts = snapshot.features(&found, options)?.into_iter().map(FeatureColumns::alone).collect();
-            with_metadata(snapshot, parts, options)
-        })
+        self.consistently(options.origin, |snapshot| snapshot.feature_batch(name, options))
     }
 
     /// Features side by side: `subject_code, session_id`, then columns called `feature:region`, then metadata and
@@ -179,10 +173,7 @@ impl FeatureStore {
     /// # Errors
     /// A store or cache that cannot be read.
     pub fn tiv_batch(&self) -> Result<RecordBatch, StoreError> {
-        self.consistently(Origin::Newest, |snapshot| {
-            let sessions = &snapshot.metadata()?.sessions;
-            snapshot.volumes()?.batch(sessions).map_err(StoreError::arrow(&self.output.join(TIV_FILE)))
-        })
+        self.consistently(Origin::Newest, Snapshot::tiv_batch)
     }
 
     /// The session list's columns: `subject_code, session_id`, then metadata, a row a session of the store. Age is
@@ -191,10 +182,7 @@ impl FeatureStore {
     /// # Errors
     /// A store or cache that cannot be read.
     pub fn metadata_batch(&self) -> Result<RecordBatch, StoreError> {
-        self.consistently(Origin::Newest, |snapshot| {
-            let path = self.output.join(METADATA_FILE);
-            snapshot.metadata()?.batch().map_err(StoreError::arrow(&path))
-        })
+        self.consistently(Origin::Newest, Snapshot::metadata_batch)
     }
 
     /// The store at a glance.
@@ -207,11 +195,11 @@ impl FeatureStore {
     }
 
     /// Reads again until the store was the same before and after.
-    fn consistently<T>(
+    pub(crate) fn consistently<T, E: From<StoreError>>(
         &self,
         origin: Origin,
-        read: impl Fn(&Snapshot) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        read: impl Fn(&Snapshot) -> Result<T, E>,
+    ) -> Result<T, E> {
         for _ in 0..TRIES {
             let before = StoreVersion::of(&self.output)?;
             match self.snapshot(origin).map(|snapshot| (read(&snapshot), snapshot)) {
@@ -219,10 +207,10 @@ impl FeatureStore {
                 Ok(_) => {}
                 // A cache may come or go while it is opened.
                 Err(_) if StoreVersion::of(&self.output)? != before => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Changing { output: self.output.clone() })
+        Err(StoreError::Changing { output: self.output.clone() }.into())
     }
 
     fn snapshot(&self, origin: Origin) -> Result<Arc<Snapshot>, StoreError> {
@@ -239,6 +227,28 @@ impl FeatureStore {
         let snapshot = Arc::new(Snapshot::take(&self.output, origin)?);
         *last = snapshot.can_be_kept().then(|| Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+}
+
+impl Snapshot {
+    /// A feature with metadata and volumes as asked for.
+    pub(crate) fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        options.are_not_empty()?;
+        let found = [self.find_feature(name)?];
+        self.has_sessions(options)?;
+        let parts = self.features(&found, options)?.into_iter().map(FeatureColumns::alone).collect();
+        with_metadata(self, parts, options)
+    }
+
+    /// Total intracranial volume, mL, in the order of the metadata.
+    pub(crate) fn tiv_batch(&self) -> Result<RecordBatch, StoreError> {
+        let sessions = &self.metadata()?.sessions;
+        self.volumes()?.batch(sessions).map_err(StoreError::arrow(&self.output().join(TIV_FILE)))
+    }
+
+    /// The session list's columns, a row a session of the store.
+    pub(crate) fn metadata_batch(&self) -> Result<RecordBatch, StoreError> {
+        self.metadata()?.batch().map_err(StoreError::arrow(&self.output().join(METADATA_FILE)))
     }
 }
 
@@ -321,7 +331,7 @@ mod tests {
         let next = || tries.replace(tries.get() + 1);
         for origin in [Origin::Newest, Origin::Parquet] {
             tries.set(0);
-            let read = store.consistently(origin, |snapshot| {
+            let read: Result<_, StoreError> = store.consistently(origin, |snapshot| {
                 let first = TivTable::read(snapshot.output())?;
                 if next() < 2 {
                     replace(output.path(), f64::from(tries.get()));
@@ -354,7 +364,7 @@ mod tests {
         let output = tempfile::tempdir().unwrap();
         let store = FeatureStore::open(output.path()).unwrap();
         let tries = Cell::new(0_u16);
-        let read = store.consistently(Origin::Newest, |_| {
+        let read: Result<(), StoreError> = store.consistently(Origin::Newest, |_| {
             tries.set(tries.get() + 1);
             replace(output.path(), f64::from(tries.get()));
             Ok(())

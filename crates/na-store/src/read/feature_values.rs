@@ -73,19 +73,15 @@ impl Snapshot {
         let arrow = StoreError::arrow(file.path());
         let schema = Arc::new(file.schema().project(&in_file).map_err(&arrow)?);
         let groups = (0..file.row_groups().len())
-            .map(|group| file.read_short_columns(group, &in_file))
+            .filter_map(|group| {
+                exported_group(file, group, [subject, session], &in_file, options).transpose()
+            })
             .collect::<Result<Vec<_>, StoreError>>()?;
         let batch = match <[RecordBatch; 1]>::try_from(groups) {
             Ok([batch]) => batch,
             Err(groups) => concat_batches(&schema, &groups).map_err(&arrow)?,
         };
-        let batch = batch.project(&order).map_err(&arrow)?;
-        if options.wants_all_sessions() {
-            return Ok(batch);
-        }
-        let sessions = sessions_of(&batch, file.path())?;
-        let wanted: BooleanArray = sessions.iter().map(|session| Some(options.wants(session))).collect();
-        filter_record_batch(&batch, &wanted).map_err(&arrow)
+        batch.project(&order).map_err(&arrow)
     }
 
     /// The indices of the regions asked for, in the order asked for.
@@ -144,4 +140,26 @@ impl Snapshot {
         fields.extend(regions.iter().map(|region| schema.field(KEY_COLUMNS.len() + region).clone()));
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(&arrow)
     }
+}
+
+/// The columns of a row group of a feature, of the sessions asked for. `None` if none of them is in it: its values are not read then.
+fn exported_group(
+    file: &ParquetReader,
+    group: usize,
+    keys: [usize; 2],
+    columns: &[usize],
+    options: &ReadOptions,
+) -> Result<Option<RecordBatch>, StoreError> {
+    if options.wants_all_sessions() {
+        return file.read_short_columns(group, columns).map(Some);
+    }
+    let mut keys = keys;
+    keys.sort_unstable();
+    let sessions = sessions_of(&file.read_short_columns(group, &keys)?, file.path())?;
+    let wanted: BooleanArray = sessions.iter().map(|session| Some(options.wants(session))).collect();
+    if wanted.true_count() == 0 {
+        return Ok(None);
+    }
+    let batch = file.read_short_columns(group, columns)?;
+    filter_record_batch(&batch, &wanted).map_err(StoreError::arrow(file.path())).map(Some)
 }

@@ -17,6 +17,7 @@ use crate::format::arrays::as_type;
 use crate::merge::long_merge::LongMerge;
 use crate::read::snapshot::Snapshot;
 use crate::tables::features::PlannedFeature;
+use crate::tables::long_file::LongFile;
 use crate::tables::long_index::builder::IndexBuilder;
 use crate::tables::long_index::index::LongIndex;
 use crate::tables::long_schema::LongSchema;
@@ -41,7 +42,7 @@ struct RowGroupBatches {
     next_group: usize,
 }
 
-/// The maps of a cached unit from which features are made.
+/// Maps of a cached unit.
 struct CachedMaps {
     unit: Arc<CachedUnit>,
     tables: Vec<CachedTable>,
@@ -60,28 +61,34 @@ impl Snapshot {
         metrics.dedup();
         let mut groups = RowGroupBatches::default();
         groups.read_files(merge, &columns, &metrics)?;
-        for form in &merge.forms {
-            groups.index.add_regions(form.regions.as_slice());
-        }
         let own_names: Vec<&str> = metrics.iter().map(|metric| own_name(&columns, metric)).collect();
-        let cached = self.cached_maps(merge, features, &own_names)?;
+        let is_of_feature =
+            |map: Option<&MapSource>| features.iter().any(|(_, feature)| feature.map.as_ref() == map);
+        let cached = self.cached_maps(merge, is_of_feature, &own_names)?;
         groups.add_cached(merge, cached).map_err(StoreError::arrow(self.output()))?;
         groups.into_values(&columns, &metrics, self.output())
     }
 
-    /// Reads the maps of the cache's units from which the features are made.
+    /// Which rows a table will have, without their values.
+    pub(crate) fn merged_index(&self, merge: &LongMerge) -> Result<LongIndex, StoreError> {
+        let mut groups = RowGroupBatches::default();
+        groups.add_files(merge)?;
+        let cached = self.cached_maps(merge, |_| true, &[])?;
+        groups.add_cached(merge, cached).map_err(StoreError::arrow(self.output()))?;
+        Ok(groups.index.index)
+    }
+
+    /// Reads metrics of the maps of the cache's units that are wanted.
     fn cached_maps(
         &self,
         merge: &LongMerge,
-        features: &[(usize, PlannedFeature)],
+        wanted: impl Fn(Option<&MapSource>) -> bool + Sync,
         metrics: &[&str],
     ) -> Result<Vec<CachedMaps>, StoreError> {
         let Some(cached) = &self.cached else { return Ok(Vec::new()) };
-        let wanted =
-            |map: Option<&MapSource>| features.iter().any(|(_, feature)| feature.map.as_ref() == map);
         let columns: Vec<&str> = metrics.iter().copied().chain(merge.kind.region_key.columns()).collect();
         let read = merge.units.par_chunks(UNITS_AT_ONCE).map(|units| {
-            let tables = cached.cache.read_columns(units, &merge.table, wanted, &columns)?;
+            let tables = cached.cache.read_columns(units, &merge.table, &wanted, &columns)?;
             let maps = |(unit, tables)| CachedMaps { unit: Arc::clone(unit), tables };
             Ok(units.iter().zip(tables).map(maps).collect::<Vec<_>>())
         });
@@ -90,6 +97,29 @@ impl Snapshot {
 }
 
 impl RowGroupBatches {
+    /// Adds the rows that stay of the merge's files, and returns the row groups that have them, each with its number.
+    fn add_files<'m>(
+        &mut self,
+        merge: &'m LongMerge,
+    ) -> Result<Vec<(&'m LongFile, usize, usize)>, StoreError> {
+        let mut groups = Vec::new();
+        for file in &merge.files {
+            let (long, first) = (&*file.long, self.next_group);
+            self.index.turn_to_index();
+            let mut of_file = BTreeSet::new();
+            for range in file.kept_row_ranges() {
+                of_file.insert(range.row_group);
+                self.index.add_row_range(&long.index, range, first + range.row_group, long.file.path())?;
+            }
+            groups.extend(of_file.into_iter().map(|group| (long, group, first + group)));
+            self.next_group += long.file.row_groups().len();
+        }
+        for form in &merge.forms {
+            self.index.add_regions(form.regions.as_slice());
+        }
+        Ok(groups)
+    }
+
     /// Reads the row groups of the merge's files that have rows that stay.
     fn read_files(
         &mut self,
@@ -97,24 +127,12 @@ impl RowGroupBatches {
         columns: &LongSchema,
         metrics: &[&str],
     ) -> Result<(), StoreError> {
-        let mut groups = Vec::new();
-        for file in &merge.files {
-            let (long, first) = (&file.long, self.next_group);
-            self.index.turn_to_index();
-            let mut of_file = BTreeSet::new();
-            for range in file.kept_row_ranges() {
-                of_file.insert(range.row_group);
-                self.index.add_row_range(&long.index, range, first + range.row_group, long.file.path())?;
-            }
-            let in_file = Arc::new(columns.in_file(long.file.schema()));
-            groups
-                .extend(of_file.into_iter().map(|group| (long, Arc::clone(&in_file), group, first + group)));
-            self.next_group += long.file.row_groups().len();
-        }
+        let groups = self.add_files(merge)?;
         let open = merge.files.iter().map(|file| file.long.file.opened());
         let _open = open.collect::<Result<Vec<_>, StoreError>>()?;
-        let read = groups.par_iter().map(|(long, in_file, group, number)| {
-            Ok((*number, long.read_tsv(*group, columns, in_file, metrics)?))
+        let read = groups.par_iter().map(|(long, group, number)| {
+            let in_file = columns.in_file(long.file.schema());
+            Ok((*number, long.read_tsv(*group, columns, &in_file, metrics)?))
         });
         self.batches = read.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(())

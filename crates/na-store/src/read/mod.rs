@@ -6,6 +6,7 @@
 pub(crate) mod align;
 pub(crate) mod describe;
 pub(crate) mod feature_lookup;
+pub(crate) mod feature_outline;
 pub(crate) mod feature_store;
 pub(crate) mod feature_values;
 pub(crate) mod long_scan;
@@ -16,6 +17,8 @@ pub(crate) mod polars_frames;
 pub(crate) mod row_reader;
 pub(crate) mod scan_columns;
 pub(crate) mod selection;
+mod session_rows;
 mod sidecar_columns;
 pub(crate) mod snapshot;
+pub(crate) mod store_view;
 pub(crate) mod suggest;

@@ -36,7 +36,7 @@ pub(crate) struct Snapshot {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) cached: Option<Cached>,
     /// Whether exported files are read.
-    exported: bool,
+    pub(crate) exported: bool,
     /// The exported long tables; empty if exported files are not read.
     pub(crate) in_parquet: BTreeSet<TableName>,
     metadata: OnceLock<Arc<MetadataTable>>,
@@ -50,12 +50,12 @@ pub(crate) struct Snapshot {
 pub(crate) struct Cached {
     pub(crate) cache: Cache,
     pub(crate) record: RunRecord,
-    units: Vec<Arc<CachedUnit>>,
+    pub(crate) units: Vec<Arc<CachedUnit>>,
     pub(crate) forms: Vec<TableForm>,
     parts: SealedParts,
     replaced: Replaced,
     /// What a commit that has begun takes out of the store.
-    removals: Removals,
+    pub(crate) removals: Removals,
 }
 
 impl Snapshot {
@@ -267,6 +267,12 @@ impl Snapshot {
             of_cache.for_each(|source| each(&unit.unit.session, source));
         }
         Ok(())
+    }
+
+    /// The folders from which files were last read: those of the cache's run, then those of the store.
+    pub(crate) fn roots(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let of_run = self.cached.iter().flat_map(|cached| cached.record.roots.values().cloned());
+        Ok(of_run.chain(self.store.settings()?.roots.into_values()).collect())
     }
 
     /// Total intracranial volumes.

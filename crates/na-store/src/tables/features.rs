@@ -54,6 +54,12 @@ impl FeatureKind {
         serde_json::from_str(file.key_value(keys::FEATURE)?).ok()
     }
 
+    /// The map that it is of. `None` for the one map of a tissue's table.
+    pub(crate) fn map(&self) -> Option<MapSource> {
+        let (model, desc) = (self.model.clone().unwrap_or_default(), self.desc.clone().unwrap_or_default());
+        self.param.clone().map(|param| MapSource { model, param, desc })
+    }
+
     /// The JSON for the feature's file.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use na_model::{Modality, TableName};
 use crate::error::StoreError;
 use crate::format::atomic_file::{is_temporary, remove_temporaries};
 use crate::format::footer::{MAGIC, first_bytes};
+use crate::tables::report_page::REPORT_FILE;
 
 /// The commit point.
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
@@ -20,8 +21,8 @@ pub(crate) const SESSIONS_FILE: &str = "sessions.tsv";
 pub(crate) const COLUMNS_FILE: &str = "columns.json";
 
 /// Files in the output folder itself, without the cache's.
-const TOP_FILES: [&str; 6] =
-    [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE];
+const TOP_FILES: [&str; 7] =
+    [MANIFEST_FILE, TIV_FILE, METADATA_FILE, SOURCES_FILE, SESSIONS_FILE, COLUMNS_FILE, REPORT_FILE];
 
 /// The files beside the manifest, the tables and the features.
 pub(crate) fn other_files<'a>(has_tiv: bool) -> impl Iterator<Item = &'a str> {

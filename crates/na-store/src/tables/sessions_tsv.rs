@@ -144,7 +144,8 @@ fn text(output: &Path) -> Result<String, StoreError> {
     }
 }
 
-fn unit_of(line: &str) -> Option<Unit> {
+/// The unit that a row begins with.
+pub(crate) fn unit_of(line: &str) -> Option<Unit> {
     let mut cells = line.split('\t');
     let (subject, id, modality) = (cells.next()?, cells.next()?, cells.next()?);
     let session = Session::from_store(subject, (id != NONE).then_some(id)).ok()?;
@@ -155,6 +156,24 @@ fn unit_of(line: &str) -> Option<Unit> {
 pub(crate) fn statuses(output: &Path) -> Result<Vec<(Unit, UnitStatus)>, StoreError> {
     let status = |line: &str| Some((unit_of(line)?, line.split('\t').nth(3)?.parse().ok()?));
     Ok(text(output)?.lines().skip(1).filter_map(status).collect())
+}
+
+/// The rows of the file. Lines that say of no unit what became of it are left out.
+pub(crate) fn session_rows(output: &Path) -> Result<Vec<SessionRow>, StoreError> {
+    Ok(text(output)?.lines().skip(1).filter_map(row_of).collect())
+}
+
+fn row_of(line: &str) -> Option<SessionRow> {
+    let unit = unit_of(line)?;
+    let mut cells = line.split('\t').skip(3);
+    let (status, tables, reason) = (cells.next()?, cells.next()?, cells.next()?);
+    let tables = tables.split(',').filter_map(|name| TableName::parse(name).ok());
+    Some(SessionRow {
+        unit,
+        status: status.parse().ok()?,
+        tables: tables.collect(),
+        reason: if reason == NONE { String::new() } else { reason.to_owned() },
+    })
 }
 
 /// The outcomes that the file tells of: of missing and failed units, of units that stay though files of theirs are gone (as
@@ -185,21 +204,20 @@ fn outcome_of(line: &str) -> Option<UnitOutcome> {
 pub(crate) fn write(output: &Path, changes: &FileChanges, rows: &[SessionRow]) -> Result<(), StoreError> {
     let mut text = format!("{HEADER}\n");
     for row in rows {
-        let session = &row.unit.session;
         let tables: Vec<String> = row.tables.iter().map(|table| cell(&table.to_string())).collect();
         let tables = tables.join(",");
-        let cells = [
-            session.subject.as_str(),
-            session.id_str().unwrap_or(NONE),
-            row.unit.modality.as_str(),
-            row.status.as_str(),
-            or_none(&tables),
-            &cell(or_none(&row.reason)),
-        ];
+        let [subject, id, modality] = unit_cells(&row.unit);
+        let cells =
+            [subject, id, modality, row.status.as_str(), or_none(&tables), &cell(or_none(&row.reason))];
         text.push_str(&cells.join("\t"));
         text.push('\n');
     }
     write_atomically(&output.join(SESSIONS_FILE), changes, text.as_bytes())
+}
+
+/// What a row begins with.
+pub(crate) fn unit_cells(unit: &Unit) -> [&str; 3] {
+    [unit.session.subject.as_str(), unit.session.id_str().unwrap_or(NONE), unit.modality.as_str()]
 }
 
 pub(crate) fn or_none(text: &str) -> &str {

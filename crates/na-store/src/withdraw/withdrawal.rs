@@ -27,6 +27,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::key_columns::sessions_of;
 use crate::tables::manifest::{ManifestContent, count, write_manifest, write_mark};
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::report_page::delete_report;
 use crate::tables::sessions_tsv;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
 use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
@@ -44,6 +45,8 @@ pub fn withdraw(
     observer: &dyn ExportObserver,
 ) -> Result<Withdrawal, StoreError> {
     let output = lock.output();
+    // Whatever becomes of the withdrawal, no page shows who withdrew.
+    delete_report(output)?;
     recover_cached_parts(lock)?;
     delete_orphaned_parts(lock)?;
     // Some of its files are the store's already, with people in them whose rows must go.

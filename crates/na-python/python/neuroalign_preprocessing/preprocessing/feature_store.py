@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from neuroalign_preprocessing import _arguments, _html, _native
@@ -364,6 +365,28 @@ class FeatureStore(StoreCache, HasGone):
             "updated_at": told["updated_at"] or "",
             "folder": told["folder"],
         }
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, ids: bool = True) -> Path:
+        """Write the report of the cohort, one HTML file; its path. A load may be running: what it has committed counts.
+
+        Parameters
+        ----------
+        path
+            The file; by default the store's own ``report.html``, which every load that changes the store writes.
+        ids
+            False for a page to be mailed: sessions are lines of ``sessions.tsv``, and no file is named. It still holds values of
+            single sessions.
+
+        Raises
+        ------
+        ValueError
+            Without a path for a page without ids: the store's own has them. Another program's file at the path.
+        """
+        if path is None and not ids:
+            raise ValueError("a report without ids needs a path of its own: the store's report has them")
+        to = self.root_dir / "report.html" if path is None else Path(path).expanduser()
+        self._store.report(to, ids)
+        return to
 
     def exists(self) -> bool:
         """Whether there is anything to read, exported or in the cache."""

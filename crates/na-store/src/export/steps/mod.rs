@@ -17,16 +17,17 @@ use crate::export::background_commit::BackgroundCommit;
 use crate::export::commit::{NewStore, commit};
 use crate::export::destination::Destination;
 use crate::export::holdings::Holdings;
-use crate::export::listed_sessions::{listed_sessions, unlisted_sessions};
 use crate::export::observer::ExportStep;
 use crate::export::plan::ExportPlan;
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::export::sources_writer::{SourcesWriter, WrittenSources};
-use crate::export::unit_status::UnitStatuses;
+use crate::export::unlisted_sessions::unlisted_sessions;
 use crate::export::verify::{Expected, verify_features, verify_rows, verify_states};
 use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::each_file;
 use crate::format::parquet_file::ParquetFile;
+use crate::merge::listed_sessions::listed_sessions;
+use crate::merge::unit_status::UnitStatuses;
 use crate::tables::columns_json::{ColumnsJson, earlier_notes, metadata_notes};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::found_by_folder;
@@ -34,6 +35,7 @@ use crate::tables::long_file::LongFile;
 use crate::tables::manifest::{ManifestRecord, count};
 use crate::tables::manifest_entries::wide_entry;
 use crate::tables::paths::{METADATA_FILE, SOURCES_FILE, TIV_FILE};
+use crate::tables::run_changes::RunChanges;
 use crate::tables::sessions_tsv::{self, SessionRow, Told};
 use crate::tables::store_record::StoreRecord;
 
@@ -63,7 +65,8 @@ impl<'a> ExportSteps<'a> {
         metadata.write(self.to.output, self.to.changes, self.to.settings.compression)?;
         let record = self.record(tables.keys());
         let listed = listed_sessions(self.to.output, &self.request.record)?;
-        let sources = self.write_sources(&tables, &record, &listed)?;
+        let changes = self.changes()?;
+        let sources = self.write_sources(&tables, &record, &listed, &changes)?;
         notes.extend(sources.provenance.differences());
         notes.extend(sources.notes_of_lost());
         let rows = self.session_rows(&sources, &tables, &listed);
@@ -84,6 +87,7 @@ impl<'a> ExportSteps<'a> {
             sessions: rows,
             age_range: metadata.age_range(),
             ages_in_years: metadata.ages_are_in_years(),
+            changes,
             notes,
         })
     }
@@ -131,14 +135,17 @@ impl<'a> ExportSteps<'a> {
         tables: &BTreeMap<TableName, LongFile>,
         record: &StoreRecord,
         listed: &HashSet<Session>,
+        changes: &RunChanges,
     ) -> Result<WrittenSources, StoreError> {
         let statuses = UnitStatuses::of(tables.iter().map(|(table, long)| (table, &long.index)));
         let stored = &self.plan.facts.metadata.sessions;
         let unlisted = unlisted_sessions(stored, self.request, listed);
-        let key_values = vec![
+        let mut key_values = vec![
             (keys::REMEMBERED, record.to_text()?),
             (keys::FOUND_BY_FOLDER, found_by_folder::to_text(&unlisted)?),
         ];
+        // A withdrawal is no run: what the last one changed may name who withdrew.
+        key_values.extend(self.request.run.as_ref().map(|_| (keys::LAST_RUN, changes.to_json().to_string())));
         let writer = SourcesWriter {
             to: self.to,
             store: self.store,
@@ -169,6 +176,14 @@ impl<'a> ExportSteps<'a> {
             tables: &tables,
             named: listed,
         })
+    }
+
+    /// What is different from the store before: `sessions.tsv` still tells of it.
+    fn changes(&self) -> Result<RunChanges, StoreError> {
+        let before = sessions_tsv::session_rows(self.to.output)?;
+        let read = self.holdings.units.iter().map(|unit| &unit.unit);
+        let removed = self.request.removals.iter().map(|(unit, _)| unit);
+        Ok(RunChanges::between(&before, &self.request.outcomes, read, removed))
     }
 
     fn columns(&self, tables: &BTreeMap<TableName, LongFile>) -> ColumnsJson {

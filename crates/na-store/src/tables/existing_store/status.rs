@@ -7,6 +7,7 @@ use na_model::{Modality, UnitStatus};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::report_page::REPORT_FILE;
 use crate::tables::sessions_tsv;
 
 /// A store at a glance, for whoever operates it; [`StoreSummary`](crate::StoreSummary) is for whoever reads it.
@@ -83,7 +84,7 @@ impl ExistingStore {
         Ok(self.units()?.into_keys().map(|unit| (unit.modality, UnitStatus::Loaded)).collect())
     }
 
-    /// The size of all files of the store, bytes.
+    /// The size of all files of the store and its report, bytes.
     ///
     /// # Errors
     /// Files that cannot be listed or looked at.
@@ -93,6 +94,6 @@ impl ExistingStore {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
             metadata => Ok(metadata.map_err(StoreError::io("look at", &path))?.len()),
         };
-        self.files()?.into_iter().map(size).sum()
+        self.files()?.into_iter().chain([self.output().join(REPORT_FILE)]).map(size).sum()
     }
 }

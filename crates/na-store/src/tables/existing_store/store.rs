@@ -72,6 +72,12 @@ impl ExistingStore {
         self.manifest.as_ref()
     }
 
+    /// When the manifest was last written, ISO 8601. `None` if it is missing or cannot be understood.
+    #[must_use]
+    pub fn updated_at(&self) -> Option<&str> {
+        self.manifest.as_ref().map(|manifest| manifest.updated_at.as_str())
+    }
+
     /// How the store was made. `None` if neither the manifest nor `sources.parquet` has a record.
     ///
     /// # Errors

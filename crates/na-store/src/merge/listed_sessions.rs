@@ -1,6 +1,5 @@
 //! The sessions that a session list named, in this run or an earlier one.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use foldhash::{HashSet, HashSetExt};
@@ -8,7 +7,6 @@ use na_cache::RunRecord;
 use na_model::Session;
 
 use crate::error::StoreError;
-use crate::export::request::ExportRequest;
 use crate::tables::found_by_folder::found_by_folder;
 use crate::tables::sessions_tsv;
 
@@ -25,15 +23,4 @@ pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashS
     }
     named.extend(record.listing.named().cloned());
     Ok(named)
-}
-
-/// The sessions that the store has or reports and that no list named. Sorted: they are written in this order.
-pub(crate) fn unlisted_sessions<'s>(
-    stored: &'s [Session],
-    request: &'s ExportRequest,
-    listed: &HashSet<Session>,
-) -> BTreeSet<&'s Session> {
-    let asked = request.record.listing.rows.iter().map(|row| &row.session);
-    let reported = request.outcomes.iter().map(|outcome| &outcome.unit.session);
-    stored.iter().chain(reported).chain(asked).filter(|session| !listed.contains(*session)).collect()
 }

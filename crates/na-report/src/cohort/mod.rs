@@ -1,0 +1,48 @@
+//! What a store says of its sessions beside the values of regions: who, what became of them, from which files, age and volume.
+//!
+//! Knows `statistics`. Sessions are numbers from here on, in the order of subject and session id, so that nothing hangs on the order of
+//! runs. Open `sessions` first.
+
+pub(crate) mod covariates;
+pub(crate) mod metadata;
+pub(crate) mod provenance;
+pub(crate) mod reason;
+pub(crate) mod sessions;
+pub(crate) mod units;
+
+use na_store::{RunChanges, StoreSummary, StoreView};
+
+use crate::cohort::covariates::Covariates;
+use crate::cohort::metadata::Metadata;
+use crate::cohort::provenance::Provenance;
+use crate::cohort::sessions::Sessions;
+use crate::cohort::units::Units;
+use crate::error::ReportError;
+
+/// A cohort without the values of regions.
+#[derive(Debug)]
+pub(crate) struct Cohort {
+    pub(crate) summary: StoreSummary,
+    pub(crate) sessions: Sessions,
+    pub(crate) units: Units,
+    pub(crate) provenance: Provenance,
+    pub(crate) covariates: Covariates,
+    pub(crate) metadata: Metadata,
+    /// What the last run changed. `None` if the store does not tell.
+    pub(crate) changes: Option<RunChanges>,
+}
+
+impl Cohort {
+    pub(crate) fn read(view: &StoreView<'_>) -> Result<Self, ReportError> {
+        let summary = view.summary()?;
+        let rows = view.session_rows()?;
+        let list = view.metadata_batch()?;
+        let sessions = Sessions::of(&rows, &list)?;
+        let units = Units::of(&rows, &sessions, &view.roots()?);
+        let provenance = Provenance::read(view, &sessions)?;
+        let covariates = Covariates::of(&list, &view.tiv_batch()?, &sessions)?;
+        let metadata = Metadata::of(&list)?;
+        let changes = view.last_changes()?;
+        Ok(Self { summary, sessions, units, provenance, covariates, metadata, changes })
+    }
+}

@@ -1,0 +1,293 @@
+//! Age, total intracranial volume and the session list's columns, without a single session's value.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+
+use crate::cohort::metadata::ListColumn;
+use crate::disclosure::{SMALLEST, Shown, disclosed};
+use crate::drawing::number::{Count, Digits, Length, Signed};
+use crate::sections::standing::Material;
+use crate::statistics::sorted::Sorted;
+
+/// Of fewer sessions neither quartiles nor a bin of ages is shown.
+const FEWEST: usize = 20;
+
+/// Years of a bin, and mL.
+const YEARS: f64 = 5.0;
+const MILLILITRES: f64 = 75.0;
+
+/// Features that are held against age.
+const AGED: usize = 12;
+
+/// The size of a histogram, and of a feature held against age.
+const WIDTH: f64 = 520.0;
+const HEIGHT: f64 = 130.0;
+const SMALL_WIDTH: f64 = 240.0;
+const SMALL_HEIGHT: f64 = 90.0;
+
+#[derive(Template)]
+#[template(path = "covariates.html")]
+pub(crate) struct CovariatesSection {
+    ages: Option<BinnedSessions>,
+    in_years: bool,
+    has_ages: bool,
+    volumes: Option<BinnedSessions>,
+    n_implausible: Count,
+    curves: Vec<AgeCurve>,
+    columns: Vec<ColumnRow>,
+}
+
+impl HtmlSafe for CovariatesSection {}
+
+/// How many sessions lie in each bin, as far as that may be shown.
+struct BinnedSessions {
+    what: &'static str,
+    bars: Vec<BinBar>,
+    most: Count,
+    /// Median and quartiles, rounded. `None` with few sessions.
+    quartiles: Option<[Count; 3]>,
+    unit: &'static str,
+    n_without: Count,
+    has_few: bool,
+}
+
+struct BinBar {
+    label: String,
+    is_labelled: bool,
+    middle: Length,
+    x: Length,
+    y: Length,
+    width: Length,
+    height: Length,
+    words: String,
+    class: &'static str,
+    is_empty: bool,
+}
+
+/// A feature's session means by age.
+struct AgeCurve {
+    feature: String,
+    rho: Signed<2>,
+    area: String,
+    line: String,
+    highest: Digits,
+    lowest: Digits,
+    youngest: Count,
+    oldest: Count,
+}
+
+struct ColumnRow {
+    name: String,
+    values: String,
+    n_empty: String,
+}
+
+impl CovariatesSection {
+    pub(crate) fn of(material: Material<'_>, means: &[Vec<f64>]) -> Self {
+        let covariates = &material.cohort.covariates;
+        let ages = Some(&covariates.ages).filter(|_| covariates.in_years);
+        let column = |column: &ListColumn| ColumnRow {
+            name: column.name.clone(),
+            values: values_of(column),
+            n_empty: few_or(column.n_empty),
+        };
+        Self {
+            ages: ages.and_then(|ages| binned("age", ages, YEARS, "years")),
+            in_years: covariates.in_years,
+            has_ages: covariates.has_ages,
+            volumes: binned("TIV", &covariates.volumes, MILLILITRES, "mL"),
+            n_implausible: Count(covariates.implausible_volumes().count()),
+            curves: ages.map(|ages| curves(material, means, ages)).unwrap_or_default(),
+            columns: material.cohort.metadata.columns.iter().map(column).collect(),
+        }
+    }
+}
+
+fn few_or(n: usize) -> String {
+    if (1..SMALLEST).contains(&n) { "fewer than 5".to_owned() } else { Count(n).to_string() }
+}
+
+/// The values of a column, those of small groups without a name.
+fn values_of(column: &ListColumn) -> String {
+    let Some(counts) = &column.counts else {
+        let kind = if column.holds_numbers { "numbers" } else { "texts" };
+        return format!("{} different {kind}", Count(column.n_values));
+    };
+    let sizes: Vec<usize> = counts.values().copied().collect();
+    let shown = disclosed(&sizes);
+    let n_hidden = shown.iter().filter(|shown| **shown == Shown::Few).count();
+    let named = counts.keys().zip(&shown).filter_map(|(value, shown)| match shown {
+        Shown::Count(n) => Some(format!("{value}: {}", Count(*n))),
+        Shown::None | Shown::Few => None,
+    });
+    let others = match n_hidden {
+        0 => None,
+        1 => Some("one value that few have".to_owned()),
+        n => Some(format!("{n} values, some of which few have")),
+    };
+    named.chain(others).collect::<Vec<_>>().join(", ")
+}
+
+/// Sessions in bins of this width. `None` if all values lie in one, or there are none.
+fn binned(what: &'static str, values: &[f64], width: f64, unit: &'static str) -> Option<BinnedSessions> {
+    let sorted = Sorted::of(values.iter().copied());
+    let (first, counts) = bins(sorted.values(), width)?;
+    // One bar would tell everybody's value.
+    if counts.len() < 2 {
+        return None;
+    }
+    let shown = disclosed(&counts);
+    let tall = |shown: &Shown| match shown {
+        Shown::None => 0,
+        Shown::Few => SMALLEST,
+        Shown::Count(n) => *n,
+    };
+    let most = shown.iter().map(tall).max().unwrap_or(0).max(1);
+    let n_bins = shown.len();
+    let bar_width = WIDTH / n_bins as f64;
+    let bars = shown.iter().enumerate().map(|(index, shown)| {
+        let from = (first as f64 + index as f64) * width;
+        let (is_first, is_last) = (index == 0 && n_bins > 1, index + 1 == n_bins && n_bins > 1);
+        let range = match (is_first, is_last) {
+            (true, _) => format!("below {}", Count((from + width) as usize)),
+            (_, true) => format!("from {}", Count(from as usize)),
+            _ => format!("{} to {}", Count(from as usize), Count((from + width) as usize)),
+        };
+        let n = match shown {
+            Shown::None => "none".to_owned(),
+            Shown::Few => "few".to_owned(),
+            Shown::Count(n) => Count(*n).to_string(),
+        };
+        let height = tall(shown) as f64 / most as f64 * (HEIGHT - 6.0);
+        BinBar {
+            label: match (is_first, is_last) {
+                (true, _) => format!("<{}", Count((from + width) as usize)),
+                (_, true) => format!("≥{}", Count(from as usize)),
+                _ => Count(from as usize).to_string(),
+            },
+            is_labelled: index.is_multiple_of(n_bins.div_ceil(12)) || is_last,
+            middle: Length((index as f64 + 0.5) * bar_width),
+            x: Length(index as f64 * bar_width + 1.0),
+            y: Length(HEIGHT - height),
+            width: Length((bar_width - 2.0).max(1.0)),
+            height: Length(height),
+            words: format!("{range} {unit}: {n}"),
+            class: if *shown == Shown::Few { "few" } else { "all" },
+            is_empty: *shown == Shown::None,
+        }
+    });
+    let bars = bars.collect();
+    let rounded = |share: f64| sorted.quantile(share).map(|value| Count(value.round() as usize));
+    let quartiles = [rounded(0.5)?, rounded(0.25)?, rounded(0.75)?];
+    Some(BinnedSessions {
+        what,
+        bars,
+        most: Count(most),
+        quartiles: Some(quartiles).filter(|_| sorted.len() >= FEWEST),
+        unit,
+        n_without: Count(values.len() - sorted.len()),
+        has_few: shown.contains(&Shown::Few),
+    })
+}
+
+/// Bins that are drawn at most.
+const MOST_BINS: i64 = 60;
+
+/// The first bin and the number of values in each, up to the last. The bins at the ends have at least as many values as may be told:
+/// where a single session is the oldest, the axis does not say how old it is. `None` without values.
+fn bins(values: &[f64], width: f64) -> Option<(i64, Vec<usize>)> {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry((value / width).floor() as i64).or_default() += 1;
+    }
+    while let Some((bin, n)) = counts.pop_first() {
+        match counts.first_entry().filter(|_| n < SMALLEST) {
+            Some(mut next) => *next.get_mut() += n,
+            None => {
+                counts.insert(bin, n);
+                break;
+            }
+        }
+    }
+    while let Some((bin, n)) = counts.pop_last() {
+        match counts.last_entry().filter(|_| n < SMALLEST) {
+            Some(mut next) => *next.get_mut() += n,
+            None => {
+                counts.insert(bin, n);
+                break;
+            }
+        }
+    }
+    let (first, last) = (*counts.first_key_value()?.0, *counts.last_key_value()?.0);
+    let last = last.min(first + MOST_BINS - 1);
+    let mut bars = vec![0; usize::try_from(last - first).ok()? + 1];
+    for (bin, n) in counts {
+        let bar = usize::try_from(bin.min(last) - first).ok().and_then(|bar| bars.get_mut(bar));
+        bar.into_iter().for_each(|bar| *bar += n);
+    }
+    Some((first, bars))
+}
+
+/// The first headline features, median and quartiles of their session means by age.
+fn curves(material: Material<'_>, means: &[Vec<f64>], ages: &[f64]) -> Vec<AgeCurve> {
+    let mut bins: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    for (session, age) in ages.iter().enumerate().filter(|(_, age)| age.is_finite()) {
+        bins.entry((age / YEARS).floor() as i64).or_default().push(session);
+    }
+    let curve = |(feature, means): (&crate::features::feature::Feature, &Vec<f64>)| {
+        let quartiles = |sessions: &Vec<usize>| {
+            let sorted = Sorted::of(sessions.iter().filter_map(|session| means.get(*session).copied()));
+            let quartiles = [sorted.quantile(0.25)?, sorted.median()?, sorted.quantile(0.75)?];
+            (sorted.len() >= FEWEST).then_some(quartiles)
+        };
+        let points: Vec<(i64, [f64; 3])> =
+            bins.iter().filter_map(|(bin, sessions)| Some((*bin, quartiles(sessions)?))).collect();
+        let values = Sorted::of(points.iter().flat_map(|(_, quartiles)| *quartiles));
+        let (lowest, highest) = (*values.values().first()?, *values.values().last()?);
+        let (first, last) = (points.first()?.0, points.last()?.0);
+        if first == last {
+            return None;
+        }
+        let x = |bin: i64| (bin - first) as f64 / (last - first) as f64 * SMALL_WIDTH;
+        let y = |value: f64| {
+            let span = highest - lowest;
+            if span > 0.0 { (highest - value) / span * SMALL_HEIGHT } else { SMALL_HEIGHT / 2.0 }
+        };
+        let point = |(bin, quartiles): &(i64, [f64; 3]), which: usize| {
+            let value = quartiles.get(which).copied().unwrap_or_default();
+            format!("{},{}", Length(x(*bin)), Length(y(value)))
+        };
+        let line = |which: usize| points.iter().map(|of| point(of, which)).collect::<Vec<_>>();
+        let mut area = line(0);
+        area.extend(line(2).into_iter().rev());
+        Some(AgeCurve {
+            feature: feature.outline.name.clone(),
+            rho: Signed(feature.age_correlation),
+            area: area.join(" "),
+            line: line(1).join(" "),
+            highest: Digits(Some(highest)),
+            lowest: Digits(Some(lowest)),
+            youngest: Count((first as f64 * YEARS) as usize),
+            oldest: Count(((last + 1) as f64 * YEARS) as usize),
+        })
+    };
+    material.analysis.headline().zip(means).take(AGED).filter_map(curve).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_an_axis_do_not_tell_of_a_few() {
+        let ages = |old: &[f64]| -> Vec<f64> {
+            [20.0, 21.0, 22.0, 23.0, 24.0, 41.0, 42.0, 43.0, 44.0].iter().chain(old).copied().collect()
+        };
+        assert_eq!(bins(&ages(&[99.0]), 5.0), Some((4, vec![5, 0, 0, 0, 5])));
+        assert_eq!(bins(&ages(&[99.0]), 5.0), bins(&ages(&[72.0]), 5.0));
+        assert_eq!(bins(&[1.0, 50.0], 5.0), Some((10, vec![2])));
+        assert_eq!(bins(&[], 5.0), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! Features: a row each.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use na_model::MeasurementUnit;
+
+use crate::drawing::number::{Count, Digits, Share, Signed};
+use crate::drawing::plot::Sparkline;
+use crate::features::feature::Feature;
+use crate::features::version_shift::{MARKED, largest};
+use crate::sections::standing::Material;
+
+#[derive(Template)]
+#[template(path = "features.html")]
+pub(crate) struct FeaturesSection {
+    rows: Vec<FeatureRow>,
+    /// Whether regions of some features were not looked at.
+    has_others: bool,
+}
+
+impl HtmlSafe for FeaturesSection {}
+
+struct FeatureRow {
+    name: String,
+    unit: &'static str,
+    n_sessions: Count,
+    empty: Share,
+    quantiles: [Digits; 3],
+    sparkline: Sparkline,
+    n_flagged: Option<Count>,
+    age: Signed<2>,
+    tiv: Signed<2>,
+    icc: Option<String>,
+    shift: Signed<2>,
+    is_shifted: bool,
+}
+
+impl FeaturesSection {
+    pub(crate) fn of(material: Material<'_>) -> Self {
+        let features = &material.analysis.features;
+        let has_others = features.iter().any(|feature| feature.analysis.is_none());
+        Self { rows: features.iter().map(row).collect(), has_others }
+    }
+}
+
+fn row(feature: &Feature) -> FeatureRow {
+    let quantiles = feature.quantiles;
+    let analysis = feature.analysis.as_ref();
+    let shift = largest(&feature.version_shifts).and_then(|of| of.shift);
+    FeatureRow {
+        name: feature.outline.name.clone(),
+        unit: shown_unit(feature.outline.unit),
+        n_sessions: Count(feature.n_sessions),
+        empty: Share::of(feature.n_empty, feature.n_sessions * feature.regions.len()),
+        quantiles: match quantiles {
+            Some([_, lower, median, upper, _]) => [Some(median), Some(lower), Some(upper)].map(Digits),
+            None => [Digits(None); 3],
+        },
+        sparkline: Sparkline::of(&feature.histogram),
+        n_flagged: analysis.and_then(|analysis| analysis.n_flagged).map(Count),
+        age: Signed(feature.age_correlation),
+        tiv: Signed(feature.tiv_correlation),
+        icc: analysis.and_then(|analysis| analysis.icc).map(|icc| format!("{icc:.2}")),
+        shift: Signed(shift),
+        is_shifted: shift.is_some_and(|shift| shift.abs() > MARKED),
+    }
+}
+
+/// A unit as people write it.
+fn shown_unit(unit: MeasurementUnit) -> &'static str {
+    match unit {
+        MeasurementUnit::CubicMillimetre => "mm³",
+        MeasurementUnit::Millimetre => "mm",
+        MeasurementUnit::Millilitre => "mL",
+        MeasurementUnit::Dimensionless => "",
+        MeasurementUnit::Unknown => "?",
+    }
+}

@@ -1,0 +1,376 @@
+//! Needs a look: what somebody who trains on the store should know first, the worst first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use na_model::{KEPT, UnitStatus};
+
+use crate::drawing::number::{Count, Share, Signed, counted};
+use crate::features::deviations::CUT_OFF;
+use crate::features::feature::Feature;
+use crate::features::regions::FEWEST_SCORED;
+use crate::features::version_shift::{MARKED, largest};
+use crate::naming::{Lists, SessionLink};
+use crate::sections::standing::Material;
+
+/// Sessions that a finding names without the page's script.
+const NAMED: usize = 20;
+
+/// Regions that lack a value in a larger share of sessions are told.
+const OFTEN_EMPTY: f64 = 0.15;
+
+/// All findings.
+#[derive(Template)]
+#[template(path = "findings.html")]
+pub(crate) struct Findings {
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl HtmlSafe for Findings {}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Severity {
+    Fix,
+    Look,
+    Know,
+}
+
+impl Severity {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::Look => "look",
+            Self::Know => "know",
+        }
+    }
+
+    /// A symbol and a word: nobody has to see colours.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Fix => "■ Fix",
+            Self::Look => "▲ Look",
+            Self::Know => "● Know",
+        }
+    }
+}
+
+/// One line of the list.
+pub(crate) struct Finding {
+    severity: Severity,
+    count: String,
+    what: String,
+    why: String,
+    /// The section that shows more.
+    section: &'static str,
+    /// The sessions that it is about, as far as they are named, and how many more there are. Empty if it is about none.
+    named: Vec<SessionLink>,
+    n_more: Count,
+    list: Option<usize>,
+}
+
+/// Findings while they are gathered.
+struct Gathering<'m, 'l> {
+    material: Material<'m>,
+    lists: &'l mut Lists,
+    findings: Vec<Finding>,
+}
+
+impl Findings {
+    pub(crate) fn of(material: Material<'_>, lists: &mut Lists) -> Self {
+        let mut gathering = Gathering { material, lists, findings: Vec::new() };
+        gathering.failed();
+        gathering.versions_that_differ();
+        gathering.identical_tables();
+        gathering.unusual_sessions();
+        gathering.unusual_levels();
+        gathering.implausible_volumes();
+        gathering.settings_that_differ();
+        gathering.missing_and_partial();
+        gathering.kept();
+        gathering.without_age();
+        gathering.empty_regions();
+        gathering.coarse_features();
+        gathering.too_few_to_score();
+        Self { findings: gathering.findings }
+    }
+}
+
+impl Gathering<'_, '_> {
+    /// Adds a finding about sessions, if there are any.
+    fn add(
+        &mut self,
+        severity: Severity,
+        sessions: Vec<usize>,
+        what: &str,
+        why: impl Into<String>,
+        section: &'static str,
+    ) {
+        if sessions.is_empty() {
+            return;
+        }
+        let count = counted(sessions.len(), "session");
+        let named = self.material.naming.links(sessions.iter().copied().take(NAMED));
+        let n_more = Count(sessions.len() - named.len());
+        let list = Some(self.lists.add(what.to_owned(), sessions));
+        let (what, why) = (what.to_owned(), why.into());
+        self.findings.push(Finding { severity, count, what, why, section, named, n_more, list });
+    }
+
+    /// Adds a finding that is about no sessions.
+    fn tell(
+        &mut self,
+        severity: Severity,
+        count: String,
+        what: impl Into<String>,
+        why: String,
+        section: &'static str,
+    ) {
+        let (what, named, n_more) = (what.into(), Vec::new(), Count(0));
+        self.findings.push(Finding { severity, count, what, why, section, named, n_more, list: None });
+    }
+
+    fn failed(&mut self) {
+        let why = "a file is not what it should be; the next run tries them again";
+        self.add(
+            Severity::Fix,
+            self.material.with_status(UnitStatus::Failed),
+            "failed to load",
+            why,
+            "completeness",
+        );
+    }
+
+    fn versions_that_differ(&mut self) {
+        let marked = |feature: &&Feature| {
+            largest(&feature.version_shifts)
+                .is_some_and(|of| of.shift.is_some_and(|shift| shift.abs() > MARKED))
+        };
+        let features: Vec<&Feature> = self.material.analysis.headline().filter(marked).collect();
+        let size = |feature: &&&Feature| {
+            largest(&feature.version_shifts).and_then(|of| of.shift).map_or(0.0, f64::abs)
+        };
+        // Of equal shifts the first feature is told.
+        let Some(worst) = features.iter().rev().max_by(|one, other| size(one).total_cmp(&size(other))) else {
+            return;
+        };
+        let Some(shifted) = largest(&worst.version_shifts) else { return };
+        let versions = self.material.cohort.provenance.versions.get(&worst.outline.table);
+        let sessions = versions.into_iter().flat_map(|versions| {
+            let label = versions.labels.iter().position(|label| *label == shifted.version);
+            versions
+                .of
+                .iter()
+                .enumerate()
+                .filter(move |(_, of)| of.is_some() && **of == label)
+                .map(|(session, _)| session)
+        });
+        let newest = worst
+            .version_shifts
+            .iter()
+            .find(|of| of.shift == Some(0.0))
+            .map_or("the newest", |of| &of.version);
+        let what =
+            format!("were made with parcellate {}, and differ from those of {newest}", shifted.version);
+        let others = match features.len() {
+            1 => String::new(),
+            n => format!(", and {} more are shifted", counted(n - 1, "feature")),
+        };
+        let why = format!(
+            "{} is shifted by {} robust SD{others}: a model could learn the version. Versions come with times, sites and ages",
+            worst.outline.name,
+            Signed::<1>(shifted.shift)
+        );
+        let sessions = sessions.collect();
+        self.add(Severity::Fix, sessions, &what, why, "provenance");
+    }
+
+    fn identical_tables(&mut self) {
+        let identical = &self.material.cohort.provenance.identical;
+        let sessions: BTreeSet<usize> =
+            identical.iter().flat_map(|same| same.sessions.iter().copied()).collect();
+        let why = "the same image twice, or a copy under a wrong name";
+        self.add(
+            Severity::Fix,
+            sessions.into_iter().collect(),
+            "hold tables that are byte for byte those of another session",
+            why,
+            "repeated",
+        );
+    }
+
+    fn unusual_sessions(&mut self) {
+        let why = format!(
+            "robust z beyond {CUT_OFF} in some feature, once the session's own level is taken out: look at the images, this is no reason \
+             to exclude"
+        );
+        self.add(
+            Severity::Look,
+            self.material.standing.flagged(),
+            "have more than 5 % unusual regions",
+            why,
+            "sessions",
+        );
+    }
+
+    fn unusual_levels(&mut self) {
+        let facts = self.material.standing.facts.iter().enumerate();
+        let far: Vec<usize> =
+            facts.filter(|(_, facts)| facts.level.abs() > CUT_OFF).map(|(session, _)| session).collect();
+        let why = format!(
+            "the median of all regions lies beyond {CUT_OFF} robust SD in some feature: another unit, another scale, or a segmentation that \
+             failed as a whole"
+        );
+        self.add(Severity::Look, far, "are high or low in the whole brain", why, "sessions");
+    }
+
+    fn implausible_volumes(&mut self) {
+        let sessions = self.material.cohort.covariates.implausible_volumes().collect();
+        let why = "kept as they are; divide by TIV with care";
+        self.add(Severity::Look, sessions, "have a TIV outside 500–3,000 mL", why, "cohort");
+    }
+
+    fn settings_that_differ(&mut self) {
+        let (mut sessions, mut names) = (BTreeSet::new(), Vec::new());
+        for ((table, setting), values) in &self.material.cohort.provenance.settings {
+            // Of equally frequent values the first is the usual one.
+            let usual =
+                values.iter().rev().max_by_key(|(_, sessions)| sessions.len()).map(|(value, _)| value);
+            let others =
+                values.iter().filter(|(value, _)| Some(*value) != usual).flat_map(|(_, sessions)| sessions);
+            let before = sessions.len();
+            sessions.extend(others.filter_map(|session| usize::try_from(*session).ok()));
+            if values.len() > 1 || sessions.len() > before {
+                names.push(format!("{setting} of {table}"));
+            }
+        }
+        let why = format!("{}: a difference may be one of settings", names.join(", "));
+        self.add(
+            Severity::Look,
+            sessions.into_iter().collect(),
+            "have tables made with other settings than most",
+            why,
+            "provenance",
+        );
+    }
+
+    fn missing_and_partial(&mut self) {
+        let missing = self.material.with_status(UnitStatus::Missing);
+        self.add(
+            Severity::Know,
+            missing,
+            "lack a whole modality",
+            "no folder or no tables were found",
+            "completeness",
+        );
+        let partial = self.material.with_status(UnitStatus::Partial);
+        self.add(
+            Severity::Know,
+            partial,
+            "are partial",
+            "they lack a table, a map or regions that others have",
+            "completeness",
+        );
+    }
+
+    fn kept(&mut self) {
+        let units = &self.material.cohort.units;
+        let is_kept =
+            |reason: usize| units.reasons.get(reason).is_some_and(|reason| reason.starts_with(KEPT));
+        let is_kept = |session: &usize| {
+            let of_session = units.by_modality.values().filter_map(|units| units.get(*session)?.as_ref());
+            of_session.into_iter().any(|facts| is_kept(facts.reason))
+        };
+        let sessions = (0..self.material.cohort.sessions.len()).filter(is_kept).collect();
+        let why = "their files are gone and the store keeps what it has; --prune lets it go";
+        self.add(Severity::Know, sessions, "have values of files that are gone", why, "completeness");
+    }
+
+    fn without_age(&mut self) {
+        let covariates = &self.material.cohort.covariates;
+        let ages = covariates.ages.iter().enumerate();
+        let sessions = ages.filter(|(_, age)| age.is_nan()).map(|(session, _)| session).collect();
+        let why = if covariates.has_ages {
+            "the session list has none for them"
+        } else {
+            "the session list has no column of it"
+        };
+        self.add(Severity::Know, sessions, "have no age", why, "cohort");
+    }
+
+    fn empty_regions(&mut self) {
+        let regions = &self.material.often_empty(OFTEN_EMPTY);
+        if !regions.is_empty() {
+            let what = if regions.len() == 1 { "is" } else { "are" };
+            let named: Vec<String> =
+                regions.iter().map(|(region, share)| format!("{region} ({share})")).collect();
+            let why = first_of(&named);
+            let what = format!("{what} empty in more than 15 % of sessions");
+            self.tell(Severity::Know, counted(regions.len(), "region"), what, why, "regions");
+        }
+    }
+
+    fn coarse_features(&mut self) {
+        let is_coarse = |feature: &&Feature| {
+            let analysis = feature.analysis.as_ref();
+            analysis.is_some_and(|analysis| 2 * analysis.n_coarse() > analysis.regions.len())
+        };
+        let features: Vec<String> = self
+            .material
+            .analysis
+            .features
+            .iter()
+            .filter(is_coarse)
+            .map(|feature| feature.outline.name.clone())
+            .collect();
+        if !features.is_empty() {
+            let what = if features.len() == 1 { "is constant or rounded" } else { "are constant or rounded" };
+            let why = format!(
+                "{}: the tables were written with too few digits, or hold nothing that varies",
+                first_of(&features)
+            );
+            self.tell(Severity::Know, counted(features.len(), "feature"), what, why, "features");
+        }
+    }
+
+    fn too_few_to_score(&mut self) {
+        let few: Vec<&Feature> =
+            self.material.analysis.headline().filter(|feature| feature.n_sessions < FEWEST_SCORED).collect();
+        if !few.is_empty() {
+            let names: Vec<String> = few.iter().map(|feature| feature.outline.name.clone()).collect();
+            let what =
+                if few.len() == 1 { "has fewer than 30 sessions" } else { "have fewer than 30 sessions" };
+            let why = format!("{}: their values are shown, and none is called unusual", first_of(&names));
+            self.tell(Severity::Know, counted(few.len(), "feature"), what, why, "features");
+        }
+    }
+}
+
+impl Material<'_> {
+    /// The regions that lack a value in more than this share of the sessions that have a headline feature, over all of these.
+    fn often_empty(&self, share: f64) -> Vec<(String, Share)> {
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for feature in self.analysis.headline() {
+            let statistics = feature.analysis.iter().flat_map(|analysis| &analysis.regions);
+            for (region, of) in feature.regions.iter().zip(statistics) {
+                let (empty, all) = counts.entry(region).or_default();
+                *empty += of.n_empty;
+                *all += of.n_empty + of.n;
+            }
+        }
+        let is_often = |(_, (empty, all)): &(&str, (usize, usize))| *empty as f64 > share * *all as f64;
+        let told =
+            |(region, (empty, all)): (&str, (usize, usize))| (region.to_owned(), Share::of(empty, all));
+        counts.into_iter().filter(is_often).map(told).collect()
+    }
+}
+
+/// The first three of some names, and how many more there are.
+fn first_of(names: &[String]) -> String {
+    let first = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(3) {
+        0 => first,
+        more => format!("{first} and {} more", Count(more)),
+    }
+}

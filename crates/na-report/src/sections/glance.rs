@@ -1,0 +1,96 @@
+//! The head of the page and its tiles: the cohort in six numbers.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use na_model::UnitStatus;
+
+use crate::drawing::number::{Count, Share, counted};
+use crate::sections::standing::Material;
+
+/// The first lines of the page.
+#[derive(Template)]
+#[template(path = "glance.html")]
+pub(crate) struct Glance {
+    title: String,
+    atlas: Option<String>,
+    n_regions: Count,
+    n_features: Count,
+    n_tables: Count,
+    updated_at: Option<String>,
+    shown_time: Option<String>,
+    version: &'static str,
+    tiles: Vec<Tile>,
+}
+
+impl HtmlSafe for Glance {}
+
+/// A number with what it counts.
+struct Tile {
+    number: String,
+    label: String,
+    /// The class of its colour.
+    class: &'static str,
+}
+
+impl Tile {
+    fn new(number: impl ToString, label: impl Into<String>, class: &'static str) -> Self {
+        Self { number: number.to_string(), label: label.into(), class }
+    }
+}
+
+impl Glance {
+    pub(crate) fn of(material: &Material<'_>, n_regions: usize, title: String) -> Self {
+        let (cohort, analysis) = (material.cohort, material.analysis);
+        let n = cohort.sessions.len();
+        let [loaded, partial, missing, failed] =
+            [UnitStatus::Loaded, UnitStatus::Partial, UnitStatus::Missing, UnitStatus::Failed]
+                .map(|status| material.at_worst(status));
+        let flagged = material.standing.flagged().len();
+        let n_versions = cohort.provenance.n_versions();
+        let unusual = if analysis.is_scored() {
+            Tile::new(
+                Count(flagged),
+                "flagged: over 5 % of the regions unusual in a feature",
+                if flagged > 0 { "look" } else { "" },
+            )
+        } else {
+            Tile::new("–", "flagged: nothing is scored below 30 sessions", "")
+        };
+        let sessions = if n == 1 { "session" } else { "sessions" };
+        let tiles = vec![
+            Tile::new(
+                Count(n),
+                format!("{sessions} of {}", counted(cohort.sessions.n_subjects(), "subject")),
+                "",
+            ),
+            Tile::new(Share::of(loaded, n), format!("complete: {}", counted(loaded, "session")), ""),
+            Tile::new(Count(missing + partial), "missing or partial", ""),
+            Tile::new(Count(failed), "failed", if failed > 0 { "fix" } else { "" }),
+            unusual,
+            Tile::new(
+                Count(n_versions),
+                if n_versions == 1 { "version of parcellate" } else { "versions of parcellate" },
+                if n_versions > 1 { "look" } else { "" },
+            ),
+        ];
+        Self {
+            title,
+            atlas: cohort.summary.atlas_name.clone(),
+            n_regions: Count(n_regions),
+            n_features: Count(analysis.features.len()),
+            n_tables: Count(cohort.units.tables.len()),
+            updated_at: cohort.summary.updated_at.clone(),
+            shown_time: cohort.summary.updated_at.as_deref().map(shown_time),
+            version: env!("CARGO_PKG_VERSION"),
+            tiles,
+        }
+    }
+}
+
+/// A time of the manifest as people read it, to the minute: `2026-11-24 19:33 UTC`.
+fn shown_time(written: &str) -> String {
+    match written.get(..16).filter(|_| written.ends_with('Z')) {
+        Some(minute) => format!("{} UTC", minute.replace('T', " ")),
+        None => written.to_owned(),
+    }
+}

@@ -1,0 +1,82 @@
+//! What became of each unit: as `sessions.tsv` says, or as it would say after an export now.
+
+use std::collections::BTreeSet;
+
+use foldhash::HashSet;
+use na_model::{Session, SourceFile, TableName, Unit, UnitOutcome, UnitStatus};
+
+use crate::error::StoreError;
+use crate::merge::listed_sessions::listed_sessions;
+use crate::merge::merged_sources::MergedSources;
+use crate::merge::unit_status::UnitStatuses;
+use crate::read::snapshot::{Cached, Snapshot};
+use crate::tables::long_index::index::LongIndex;
+use crate::tables::sessions_tsv::{self, SessionRow, Told};
+use crate::tables::sources::stored_unit::SourceDetail;
+
+impl Snapshot {
+    /// What became of each unit, in the order of `sessions.tsv`. In a store that does not tell, what is there is loaded.
+    pub(crate) fn session_rows(&self) -> Result<Vec<SessionRow>, StoreError> {
+        if let Some(cached) = &self.cached {
+            return self.merged_rows(cached);
+        }
+        let told = sessions_tsv::session_rows(self.output())?;
+        if !told.is_empty() {
+            return Ok(told);
+        }
+        let units = self.store.units()?.into_iter();
+        let row = |(unit, tables): (Unit, BTreeSet<TableName>)| SessionRow {
+            unit,
+            status: UnitStatus::Loaded,
+            tables: tables.into_iter().collect(),
+            reason: String::new(),
+        };
+        Ok(units.map(row).collect())
+    }
+
+    fn merged_rows(&self, cached: &Cached) -> Result<Vec<SessionRow>, StoreError> {
+        let indices = self.tables().map(|table| Ok((table, self.merged_index(&*self.merge(table)?)?)));
+        let indices = indices.collect::<Result<Vec<(&TableName, LongIndex)>, StoreError>>()?;
+        let statuses = UnitStatuses::of(indices.iter().map(|(table, index)| (*table, index)));
+        let mut stored: Vec<UnitOutcome> = Vec::new();
+        let mut without_files: HashSet<&Unit> = statuses.units().collect();
+        self.for_each_unit(|unit, sources| {
+            if !sources.is_empty() {
+                without_files.remove(unit);
+                stored.push(statuses.of_unit(unit));
+            }
+            Ok(())
+        })?;
+        let mut without_files: Vec<&Unit> = without_files.into_iter().collect();
+        without_files.sort_unstable();
+        stored.extend(without_files.into_iter().map(|unit| statuses.of_unit(unit)));
+        let sessions = |index: &LongIndex| index.sessions.iter().cloned().collect::<HashSet<Session>>();
+        let tables = indices.iter().map(|(table, index)| ((*table).clone(), sessions(index))).collect();
+        let outcomes = cached.cache.outcomes()?;
+        let outcomes = if cached.record.fresh { outcomes } else { self.store.earlier_outcomes(outcomes)? };
+        Ok(sessions_tsv::rows(&Told {
+            listing: &cached.record.listing,
+            modalities: &cached.record.modalities,
+            stored: &stored,
+            outcomes: &outcomes,
+            tables: &tables,
+            named: &listed_sessions(self.output(), &cached.record)?,
+        }))
+    }
+
+    /// Calls `each` for every unit with the files that its values come from: those of the store, then those that only the cache has.
+    pub(crate) fn for_each_unit(
+        &self,
+        mut each: impl FnMut(&Unit, Vec<SourceFile>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match &self.cached {
+            None => {
+                self.store.for_each_unit(SourceDetail::Sidecars, |stored| each(&stored.unit, stored.sources))
+            }
+            Some(Cached { cache, units, removals, .. }) => {
+                let store = Some(&self.store).filter(|_| self.exported);
+                MergedSources { store, cache, units, removals }.for_each(each)
+            }
+        }
+    }
+}

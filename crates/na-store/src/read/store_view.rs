@@ -1,0 +1,146 @@
+//! Several reads of one state of a store.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use na_model::{SourceFile, TableName, Unit};
+
+use crate::error::StoreError;
+use crate::read::describe::StoreSummary;
+use crate::read::feature_outline::FeatureOutline;
+use crate::read::feature_store::FeatureStore;
+use crate::read::options::{Origin, ReadOptions};
+use crate::read::snapshot::Snapshot;
+use crate::tables::run_changes::{RunChanges, last_changes};
+use crate::tables::sessions_tsv::SessionRow;
+
+/// A store in one state: whatever is read from it fits together. [`FeatureStore::at_one_state`] gives one.
+pub struct StoreView<'a> {
+    snapshot: &'a Snapshot,
+}
+
+impl FeatureStore {
+    /// Reads several things of one state of the store. What `read` does is done again if the store has changed meanwhile, and its
+    /// result then is of the later state.
+    ///
+    /// ```no_run
+    /// use na_store::{FeatureStore, ReadOptions, StoreError};
+    ///
+    /// let store = FeatureStore::open("data/processed")?;
+    /// let (sessions, means) = store.at_one_state(|view| {
+    ///     let means = view.feature_batch("gm_mean", &ReadOptions::default())?;
+    ///     Ok::<_, StoreError>((view.session_rows()?, means))
+    /// })?;
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `read` returns; a store that never stands still.
+    pub fn at_one_state<T, E: From<StoreError>>(
+        &self,
+        read: impl Fn(&StoreView<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.consistently(Origin::Newest, |snapshot| read(&StoreView { snapshot }))
+    }
+}
+
+impl StoreView<'_> {
+    /// The store's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.snapshot.output()
+    }
+
+    /// The store at a glance, without the state of its cache.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn summary(&self) -> Result<StoreSummary, StoreError> {
+        self.snapshot.summary(None)
+    }
+
+    /// The features that are made from maps: all but total intracranial volume, by name. Their values are not read.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn feature_outlines(&self) -> Result<Vec<FeatureOutline>, StoreError> {
+        self.snapshot.feature_outlines()
+    }
+
+    /// The regions of a long table.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn regions_of_table(&self, table: &TableName) -> Result<Vec<String>, StoreError> {
+        self.snapshot.labels(table)
+    }
+
+    /// The columns of regions of a feature, in order.
+    ///
+    /// # Errors
+    /// An unknown name; a store that cannot be read.
+    pub fn regions(&self, feature: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.snapshot.feature_info(feature)?.regions)
+    }
+
+    /// What the last run that wrote the store changed. `None` if the store does not tell: a withdrawal makes it forget.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn last_changes(&self) -> Result<Option<RunChanges>, StoreError> {
+        last_changes(self.folder())
+    }
+
+    /// The folders from which the files of the store were last read.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn roots(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.snapshot.roots()
+    }
+
+    /// As [`FeatureStore::feature_batch`].
+    ///
+    /// # Errors
+    /// As [`FeatureStore::feature_batch`].
+    pub fn feature_batch(&self, name: &str, options: &ReadOptions) -> Result<RecordBatch, StoreError> {
+        self.snapshot.feature_batch(name, options)
+    }
+
+    /// As [`FeatureStore::metadata_batch`].
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn metadata_batch(&self) -> Result<RecordBatch, StoreError> {
+        self.snapshot.metadata_batch()
+    }
+
+    /// As [`FeatureStore::tiv_batch`].
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn tiv_batch(&self) -> Result<RecordBatch, StoreError> {
+        self.snapshot.tiv_batch()
+    }
+
+    /// What became of each unit, as `sessions.tsv` says it after an export of this state. What a load has not come to yet is missing.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn session_rows(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.snapshot.session_rows()
+    }
+
+    /// Calls `each` for every unit that has source files, one at a time: there may be very many.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn for_each_unit(&self, mut each: impl FnMut(&Unit, Vec<SourceFile>)) -> Result<(), StoreError> {
+        self.snapshot.for_each_unit(|unit, sources| {
+            if !sources.is_empty() {
+                each(unit, sources);
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Stores of made-up labs, with their reports.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bench_support::lab::{Faults, Lab};
+use tempfile::TempDir;
+
+use crate::support::{Ran, preprocess};
+
+/// A lab that was loaded.
+pub struct MadeUp {
+    pub lab: Lab,
+    pub faults: Faults,
+    folder: TempDir,
+}
+
+impl MadeUp {
+    /// Writes a lab and loads it.
+    pub fn load(lab: Lab) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = lab.write(folder.path()).unwrap();
+        let made_up = Self { lab, faults, folder };
+        made_up.run(&[]);
+        made_up
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = preprocess(self.folder.path());
+        command.args(["-o", "store", "--no-progress"]).args(arguments);
+        Ran::of(command.output().unwrap())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    pub fn page(&self) -> PathBuf {
+        self.store().join("report.html")
+    }
+
+    /// What the page calls a session: `sub-0001_ses-20210101`.
+    pub fn name(&self, session: usize) -> String {
+        let (subject, id) = self.lab.session(session);
+        format!("sub-{subject}_ses-{id}")
+    }
+
+    /// What stands in the page's address.
+    pub fn place(&self, session: usize) -> String {
+        let (subject, id) = self.lab.session(session);
+        format!("#s={subject}/{id}")
+    }
+}
+
+/// A seed that is another one in every run, unless `SEED` is set: whoever sees the test fail sees it, too.
+pub fn seed() -> u64 {
+    let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed =
+        given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
+    println!("SEED={seed}");
+    seed
+}
