@@ -14,13 +14,11 @@ use crate::load::CommandError;
 #[must_use]
 pub fn report_beside(output: &Path, updated_at: &str, n_jobs: usize) -> Option<PathBuf> {
     let path = output.join(REPORT_FILE);
-    let made = match is_current(&path, updated_at) {
-        Ok(true) => Ok(()),
-        // A file that cannot be read cannot be replaced either, or is no report.
-        Ok(false) | Err(_) => make_report(output, &path, n_jobs),
-    };
-    match made {
-        Ok(()) => Some(path),
+    if is_current(&path, updated_at) {
+        return Some(path);
+    }
+    match make_report(output, n_jobs) {
+        Ok(path) => Some(path),
         Err(error) => {
             tracing::warn!("there is no report of this state of the store: {error}");
             None
@@ -33,8 +31,7 @@ pub fn report_beside(output: &Path, updated_at: &str, n_jobs: usize) -> Option<P
 /// # Errors
 /// A store that cannot be read; another program's file where the report should be; a file that cannot be written.
 pub(crate) fn report_alone(output: &Path, n_jobs: usize, as_json: bool) -> Result<String, CommandError> {
-    let path = output.join(REPORT_FILE);
-    make_report(output, &path, n_jobs)?;
+    let path = make_report(output, n_jobs)?;
     let (store, page) = (output.display().to_string(), path.display().to_string());
     Ok(match as_json {
         true => format!("{:#}\n", json!({ "output": store, "report": page })),
@@ -42,9 +39,9 @@ pub(crate) fn report_alone(output: &Path, n_jobs: usize, as_json: bool) -> Resul
     })
 }
 
-fn make_report(output: &Path, path: &Path, n_jobs: usize) -> Result<(), CommandError> {
+fn make_report(output: &Path, n_jobs: usize) -> Result<PathBuf, CommandError> {
     let pool =
         ThreadPoolBuilder::new().num_threads(n_jobs.max(1)).thread_name(|n| format!("report-{n}")).build()?;
-    let make = || -> Result<(), ReportError> { Report::of(&FeatureStore::open(output)?)?.write(path) };
+    let make = || -> Result<PathBuf, ReportError> { Report::put_beside(&FeatureStore::open(output)?) };
     Ok(pool.install(make)?)
 }

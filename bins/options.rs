@@ -134,7 +134,7 @@ pub(crate) struct Options {
     #[arg(long, help_heading = "Store")]
     pub(crate) no_report: bool,
     /// Only make the report of the store in --output; nothing is loaded
-    #[arg(long, conflicts_with_all = ["no_report", "dry_run", "status", "force", "reload", "prune", "prune_unlisted"], help_heading = "Store")]
+    #[arg(long, conflicts_with_all = ["no_report", "dry_run", "status", "force", "reload", "prune", "prune_unlisted", "withdrawn", "keep_cache", "participant_label", "session_label", "fail_on_missing"], help_heading = "Store")]
     pub(crate) report_only: bool,
     /// Load everything anew; it replaces the whole store when all of it is loaded, and not before
     #[arg(short, long, conflicts_with_all = ["prune", "prune_unlisted", "reload"], help_heading = "Store")]

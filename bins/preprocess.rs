@@ -48,7 +48,10 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
     if options.report_only {
         let output = expand(&options.output);
         let n_jobs = options.n_jobs.unwrap_or_else(all_cores);
-        print(&report_alone(&output, n_jobs, options.json)?);
+        let told = report_alone(&output, n_jobs, options.json)?;
+        if options.json || !options.quiet {
+            print(&told);
+        }
         return Ok(Exit::Done);
     }
     let settings = Settings::read(options.env_file.as_deref())?;

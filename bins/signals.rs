@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// The signal that came, if any.
@@ -17,6 +17,8 @@ impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
+        // A file that may not grow further is an error of its call then, and does not kill the process.
+        flag::register(SIGXFSZ, Arc::default())?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the first signal arms what the second one triggers.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;

@@ -119,8 +119,13 @@ fn a_run_that_is_killed_while_it_writes_leaves_the_old_report_whole() {
     command.arg(cohort.store());
     faults::hold(&mut command, &cohort.store(), "report.html", &gate);
     let mut child = command.spawn().unwrap();
-    let partial = cohort.store().join(format!("{PARTIAL}report.html"));
-    while !partial.exists() {
+    let partials = || -> Vec<String> {
+        let names = fs::read_dir(cohort.store())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(PARTIAL) && name.ends_with("report.html")).collect()
+    };
+    while partials().is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before its report");
         sleep(Duration::from_millis(5));
     }
@@ -130,7 +135,9 @@ fn a_run_that_is_killed_while_it_writes_leaves_the_old_report_whole() {
     assert_ne!(page(&cohort).state(), state(&cohort), "the store is written");
     cohort.run(&[]).ended(0).says(&["Nothing to do"]);
     assert_eq!(page(&cohort).state(), state(&cohort));
-    assert!(!partial.exists());
+    // What is left of it goes with the next export.
+    cohort.run(&["--reload"]).ended(0);
+    assert!(partials().is_empty());
 }
 
 #[test]
@@ -359,4 +366,97 @@ fn a_report_without_ids_names_neither_sessions_nor_files() {
     let (subject, _) = lab.lab.session(0);
     let line: usize = keys.lines().next().unwrap().parse().unwrap();
     assert!(lines[line - 1].starts_with(&subject), "{}", lines[line - 1]);
+}
+
+#[test]
+fn a_report_that_was_cut_is_made_again() {
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&[]).ended(0);
+    let (path, whole) = (cohort.store().join("report.html"), page(&cohort).html);
+    fs::write(&path, &whole[..3000]).unwrap();
+    cohort.run(&[]).ended(0).says(&["Nothing to do"]);
+    assert_eq!(page(&cohort).html, whole);
+}
+
+#[test]
+fn several_processes_make_reports_at_once() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let expected = page(&cohort).html;
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| (0..10).for_each(|_| drop(cohort.run(&["--report-only"]).ended(0))));
+        }
+    });
+    assert_eq!(page(&cohort).html, expected);
+}
+
+#[test]
+fn what_lies_at_the_report_s_path_keeps_nobody_in_the_store() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&["--no-report"]).ended(0);
+    fs::create_dir(cohort.store().join("report.html")).unwrap();
+    cohort.write("withdrawn.csv", "subject_code\n0002\n");
+    cohort
+        .export_cache(&["--withdrawn", "withdrawn.csv", "--yes"])
+        .ended(0)
+        .says(&["there is no report of this state"]);
+    assert!(cohort.session_rows().iter().all(|row| row[0] != "0002"));
+    cohort.run(&["--report-only", "--withdrawn", "withdrawn.csv"]).ended(2);
+}
+
+/// A session whose values are a trillion times those of others, and a file with a clock of 1970.
+#[test]
+fn one_session_far_away_hides_no_other() {
+    let lab = Lab { sessions: 40, regions: 12, maps: 3, seed: 3, ..Lab::default() };
+    let made_up = MadeUp::load(lab);
+    let (subject, id) = made_up.lab.session(7);
+    let folder = made_up.folder().join(format!("parcellated/cat12/sub-{subject}/ses-{id}/anat"));
+    for path in support::files::all_below(&folder) {
+        let text = fs::read_to_string(&path).unwrap();
+        let far =
+            |cell: &str| cell.parse::<f64>().map_or(cell.to_owned(), |value| format!("{:?}", value * 1e12));
+        let line = |line: &str| {
+            let cells: Vec<String> = line
+                .split('\t')
+                .enumerate()
+                .map(|(n, cell)| if n > 1 { far(cell) } else { cell.to_owned() })
+                .collect();
+            cells.join("\t") + "\n"
+        };
+        let text = if path.extension().unwrap() == "json" {
+            text.replace("2026-", "1970-")
+        } else {
+            text.lines().map(line).collect()
+        };
+        fs::write(&path, text).unwrap();
+    }
+    made_up.run(&["--yes"]).ended(0);
+    let page = Page::read(&made_up.page());
+    assert!(page.html.len() < 400_000, "{} bytes", page.html.len());
+    assert!(page.section("look").contains("high or low in the whole brain"));
+    assert!(
+        page.section("provenance").contains("2026-Q")
+            && page.section("provenance").contains("1 before the first quarter")
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_not_called_complete() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    cohort.remove("data/processed/sessions.tsv");
+    cohort.run(&["--report-only"]).ended(0);
+    assert!(page(&cohort).section("look").contains("sessions.tsv is gone"));
+    cohort.write("data/processed/sessions.tsv", "subject_code\tsession_id\tmodality\tstatus\ttables\treason\n0001\t202401010900\tanatomical\tloaded\tn/a\tn/a\n");
+    cohort.run(&["--report-only"]).ended(0);
+    assert!(page(&cohort).section("look").contains("have no row in sessions.tsv"));
+}
+
+#[test]
+fn of_few_sessions_neither_ages_nor_volumes_are_drawn() {
+    let cohort = Cohort::of(&[A, B]);
+    cohort.run(&[]).ended(0);
+    let section = page(&cohort).section("cohort").to_owned();
+    assert!(!section.contains("<rect") && section.contains("too few"), "{section}");
 }

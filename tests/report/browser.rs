@@ -260,7 +260,8 @@ impl Browser {
         let path: PathBuf = self.profile.path().join("saved").join(name);
         let started = Instant::now();
         loop {
-            if let Ok(text) = std::fs::read_to_string(&path) {
+            // It may be there before its content is.
+            if let Some(text) = std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')) {
                 std::fs::remove_file(&path).unwrap();
                 return text;
             }

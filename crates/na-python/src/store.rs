@@ -243,12 +243,13 @@ impl Store {
         Ok(dict)
     }
 
-    /// Writes the report of the cohort.
-    fn report(&self, py: Python<'_>, path: PathBuf, ids: bool) -> PyResult<()> {
+    /// Writes the report of the cohort, beside the manifest if no path is given.
+    fn report(&self, py: Python<'_>, path: Option<PathBuf>, ids: bool) -> PyResult<PathBuf> {
         let store = self.opened(py)?;
         let write = || {
+            let Some(path) = path else { return Report::put_beside(&store) };
             let report = if ids { Report::of(&store)? } else { Report::without_ids(&store)? };
-            report.write(&path)
+            report.write(&path).map(|()| path)
         };
         reading(py, write)?.map_err(of_report)
     }

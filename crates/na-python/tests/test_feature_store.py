@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from pathlib import Path
 
 import pandas as pd
 import polars as pl
@@ -213,7 +214,7 @@ def test_a_report_without_ids_names_nobody_and_no_file(exported, tmp_path):
     store = FeatureStore(exported)
     page = store.report(tmp_path / "mail.html", ids=False).read_text()
     assert "line 2" in page
-    for subject, session in store.existing_sessions().itertuples(index=False):
+    for subject, session in store.get_existing_sessions().itertuples(index=False):
         assert subject not in page
         assert session is None or session not in page
     with pytest.raises(ValueError, match="path of its own"):

@@ -1,5 +1,6 @@
 //! Why there is no report.
 
+use std::io;
 use std::path::PathBuf;
 
 use arrow_schema::ArrowError;
@@ -41,6 +42,12 @@ pub enum ReportError {
     /// What the page's script reads cannot be put together.
     #[error("the report's data cannot be put together: {0}")]
     Data(#[from] serde_json::Error),
+    /// The store was written again and again while its report was made.
+    #[error("the store in {} changes all the time: whoever writes it last makes its report", output.display())]
+    Changing { output: PathBuf },
+    /// A report of an older state of the store cannot be deleted.
+    #[error("{} is of an older state of the store, and cannot be deleted: {source}", path.display())]
+    Outdated { path: PathBuf, source: io::Error },
     /// The file of another program has the report's path.
     #[error("{} is no report of this program: move it, or write the report to another path", path.display())]
     Foreign { path: PathBuf },

@@ -1,7 +1,7 @@
 //! The report of a store: made from one state of it, and written as one file.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use askama::Template;
 use na_store::{FeatureStore, StoreView};
@@ -9,7 +9,7 @@ use na_store::{FeatureStore, StoreView};
 use crate::cohort::Cohort;
 use crate::error::ReportError;
 use crate::features::analysis::{Analysis, CELLS_AT_ONCE};
-use crate::file::{replace, state};
+use crate::file::{put_beside, replace, state};
 use crate::naming::{Lists, Naming};
 use crate::page::data::{ALL_DETAILED, Data};
 use crate::page::html::Page;
@@ -40,6 +40,7 @@ use crate::sections::standing::{Material, Standing};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     html: String,
+    state: String,
 }
 
 impl Report {
@@ -72,9 +73,10 @@ impl Report {
         let means = &analysis.first_means;
         let findings = Findings::of(material, &mut lists);
         let n_findings = lists.0.len();
+        let state = view.updated_at().map(state).unwrap_or_default();
         let page = Page {
             title: title.clone(),
-            state: cohort.summary.updated_at.as_deref().map(state).unwrap_or_default(),
+            state: state.clone(),
             ids,
             glance: Glance::of(&material, regions.names.len(), title),
             findings,
@@ -89,13 +91,22 @@ impl Report {
             repeated: Repeated::of(material),
             data: Data::of(material, means, &regions, &lists, n_findings)?,
         };
-        Ok(Self { html: page.render()? })
+        let html = format!("{}\n", page.render()?.trim_end());
+        Ok(Self { html, state })
     }
 
     /// The whole file: HTML that asks nothing of any network.
     #[must_use]
     pub fn html(&self) -> &str {
         &self.html
+    }
+
+    /// Makes the report of a store and puts it into its folder, `report.html`; its path. None is left of an older state of the store.
+    ///
+    /// # Errors
+    /// [`ReportError::Foreign`] if another program's file is there; [`ReportError::Changing`]; a store that cannot be read or written to.
+    pub fn put_beside(store: &FeatureStore) -> Result<PathBuf, ReportError> {
+        put_beside(store, || Self::of(store).map(|report| (report.html, report.state)))
     }
 
     /// Writes the file, whole or not at all. A report that is there is replaced.

@@ -117,7 +117,7 @@ pub use tables::existing_store::status::{SessionCounts, StoreStatus};
 pub use tables::existing_store::store::ExistingStore;
 pub use tables::existing_store::units::TablesByUnit;
 pub use tables::paths::is_store_path;
-pub use tables::report_page::{REPORT_FILE, REPORT_MARK, report_state};
+pub use tables::report_page::{REPORT_END, REPORT_FILE, REPORT_MARK, report_state};
 pub use tables::run_changes::{ChangedUnits, RunChanges};
 pub use tables::runs::{RunCounts, RunEntry};
 pub use tables::sessions_tsv::SessionRow;

@@ -7,7 +7,6 @@ use arrow_schema::DataType;
 use na_model::columns::{AGE, KEY_COLUMNS};
 
 use crate::cohort::sessions::text;
-use crate::error::ReportError;
 
 /// Columns with more different values are told by their number.
 pub(crate) const MOST_VALUES: usize = 12;
@@ -24,32 +23,38 @@ pub(crate) struct ListColumn {
     pub(crate) name: String,
     pub(crate) holds_numbers: bool,
     pub(crate) n_empty: usize,
-    pub(crate) n_values: usize,
+    /// `None` if the values cannot be compared.
+    pub(crate) n_values: Option<usize>,
     /// Sessions by value, if these are at most [`MOST_VALUES`].
     pub(crate) counts: Option<BTreeMap<String, usize>>,
 }
 
 impl Metadata {
-    pub(crate) fn of(batch: &RecordBatch) -> Result<Self, ReportError> {
+    pub(crate) fn of(batch: &RecordBatch) -> Self {
         let fields = batch.schema_ref().fields().iter();
         let columns =
             fields.filter(|field| !KEY_COLUMNS.contains(&field.name().as_str()) && field.name() != AGE);
         let columns = columns.map(|field| column(batch, field.name(), field.data_type()));
-        Ok(Self { columns: columns.collect::<Result<_, _>>()? })
+        Self { columns: columns.collect() }
     }
 }
 
-fn column(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<ListColumn, ReportError> {
-    let values = text(batch, name)?;
+fn column(batch: &RecordBatch, name: &str, data_type: &DataType) -> ListColumn {
+    let holds_numbers = data_type.is_numeric();
+    // A type that is no text, as times of a named zone are, is told by what is missing alone.
+    let Ok(values) = text(batch, name) else {
+        let n_empty = batch.column_by_name(name).map_or(0, |column| column.null_count());
+        return ListColumn { name: name.to_owned(), holds_numbers, n_empty, n_values: None, counts: None };
+    };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for value in values.iter().flatten() {
         *counts.entry(value.to_owned()).or_default() += 1;
     }
-    Ok(ListColumn {
+    ListColumn {
         name: name.to_owned(),
-        holds_numbers: data_type.is_numeric(),
+        holds_numbers,
         n_empty: values.null_count(),
-        n_values: counts.len(),
+        n_values: Some(counts.len()),
         counts: Some(counts).filter(|counts| counts.len() <= MOST_VALUES),
-    })
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Cohort {
     pub(crate) provenance: Provenance,
     pub(crate) covariates: Covariates,
     pub(crate) metadata: Metadata,
+    /// Whether the store says what failed and what is missing.
+    pub(crate) tells_outcomes: bool,
     /// What the last run changed. `None` if the store does not tell.
     pub(crate) changes: Option<RunChanges>,
 }
@@ -41,8 +43,8 @@ impl Cohort {
         let units = Units::of(&rows, &sessions, &view.roots()?);
         let provenance = Provenance::read(view, &sessions)?;
         let covariates = Covariates::of(&list, &view.tiv_batch()?, &sessions)?;
-        let metadata = Metadata::of(&list)?;
-        let changes = view.last_changes()?;
-        Ok(Self { summary, sessions, units, provenance, covariates, metadata, changes })
+        let metadata = Metadata::of(&list);
+        let (tells_outcomes, changes) = (view.tells_outcomes()?, view.last_changes()?);
+        Ok(Self { summary, sessions, units, provenance, covariates, metadata, tells_outcomes, changes })
     }
 }

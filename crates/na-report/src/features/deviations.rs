@@ -7,6 +7,9 @@ use crate::statistics::sorted::median_of;
 /// A deviation beyond this is unusual: of normal values 0.05 % are (Iglewicz & Hoaglin 1993).
 pub(crate) const CUT_OFF: f64 = 3.5;
 
+/// The farthest that any value is said to be: what is beyond has no meaning, and could not be compared.
+const FARTHEST: f64 = 1e6;
+
 /// Deviations that are kept of a session.
 pub(crate) const LARGEST: usize = 6;
 
@@ -57,7 +60,9 @@ pub(crate) fn scores(matrix: &Matrix, regions: &mut [RegionStatistics], feature:
         for (region, (statistics, z)) in regions.iter().zip(&mut of_regions).enumerate() {
             let values = matrix.region(region).get(rows.clone()).unwrap_or_default();
             if let Some(spread) = statistics.scored() {
-                z.iter_mut().zip(values).for_each(|(z, value)| *z = (value - spread.median) / spread.scale);
+                z.iter_mut().zip(values).for_each(|(z, value)| {
+                    *z = ((value - spread.median) / spread.scale).clamp(-FARTHEST, FARTHEST)
+                });
             }
         }
         for row in 0..rows.len() {

@@ -110,10 +110,8 @@ fn add_sessions(block: &mut Block, material: Material<'_>) -> Vec<String> {
         "worstFeature",
         facts.iter().map(|facts| facts.worst.map_or(u16::MAX, |(feature, _)| index16(feature))),
     );
-    let level = |level: f64| {
-        if level.is_finite() { (level * 100.0).round().clamp(-32_767.0, 32_767.0) as i16 } else { i16::MIN }
-    };
-    block.add("level", facts.iter().map(|facts| level(facts.level)));
+    block.add("level", facts.iter().map(|facts| ((facts.level * 100.0).round() / 100.0) as f32));
+    block.add("flagged", facts.iter().map(|facts| u8::from(facts.is_flagged())));
     versions
 }
 
@@ -160,7 +158,7 @@ fn add_details(block: &mut Block, material: Material<'_>, regions: &Regions) {
                 .and_then(|largest| largest.get(k))
                 .copied()
                 .unwrap_or_default();
-            z.push((deviation.z * 10.0).round().clamp(-32_767.0, 32_767.0) as i16);
+            z.push((deviation.z * 10.0).round() / 10.0);
             let in_feature = numbers.get(usize::from(deviation.feature));
             let number = in_feature.and_then(|numbers| numbers.get(deviation.region as usize));
             region.push(index16(number.copied().unwrap_or(0)));
@@ -179,16 +177,16 @@ fn add_details(block: &mut Block, material: Material<'_>, regions: &Regions) {
     block.add("nUnusual", counts(|scores| &scores.n_unusual));
     block.add("nScored", counts(|scores| &scores.n_scored));
     let tenths = |level: f32| {
-        if level.is_finite() { (level * 10.0).round().clamp(-127.0, 127.0) as i8 } else { i8::MIN }
+        if level.is_finite() { (level * 10.0).round().clamp(-32_767.0, 32_767.0) as i16 } else { i16::MIN }
     };
     let of_feature = |scores: &HeadlineScores| {
         detailed
             .iter()
             .filter_map(|session| scores.levels.get(*session))
             .map(|level| tenths(*level))
-            .collect::<Vec<i8>>()
+            .collect::<Vec<i16>>()
     };
-    block.add("levels", analysis.of_headline.iter().flat_map(of_feature).collect::<Vec<i8>>());
+    block.add("levels", analysis.of_headline.iter().flat_map(of_feature).collect::<Vec<i16>>());
 }
 
 /// Adds what is said of each region of each feature, in the order of the page's features and regions. Nothing where a feature lacks a

@@ -18,6 +18,10 @@ const FEWEST: usize = 20;
 const YEARS: f64 = 5.0;
 const MILLILITRES: f64 = 75.0;
 
+/// No age is larger, years, and no head, mL: what is beyond stands for something else.
+const OLDEST: f64 = 130.0;
+const LARGEST_HEAD: f64 = 10_000.0;
+
 /// Features that are held against age.
 const AGED: usize = 12;
 
@@ -91,13 +95,13 @@ impl CovariatesSection {
         let column = |column: &ListColumn| ColumnRow {
             name: column.name.clone(),
             values: values_of(column),
-            n_empty: few_or(column.n_empty),
+            n_empty: n_empty(column),
         };
         Self {
-            ages: ages.and_then(|ages| binned("age", ages, YEARS, "years")),
+            ages: ages.and_then(|ages| binned("age", ages, YEARS, "years", OLDEST)),
             in_years: covariates.in_years,
             has_ages: covariates.has_ages,
-            volumes: binned("TIV", &covariates.volumes, MILLILITRES, "mL"),
+            volumes: binned("TIV", &covariates.volumes, MILLILITRES, "mL", LARGEST_HEAD),
             n_implausible: Count(covariates.implausible_volumes().count()),
             curves: ages.map(|ages| curves(material, means, ages)).unwrap_or_default(),
             columns: material.cohort.metadata.columns.iter().map(column).collect(),
@@ -105,18 +109,28 @@ impl CovariatesSection {
     }
 }
 
-fn few_or(n: usize) -> String {
-    if (1..SMALLEST).contains(&n) { "fewer than 5".to_owned() } else { Count(n).to_string() }
+/// How many sessions have no value. That is a group, too: the total would tell it.
+fn n_empty(column: &ListColumn) -> String {
+    match groups(column).first() {
+        Some(Shown::Few) => "few".to_owned(),
+        Some(Shown::Count(n)) => Count(*n).to_string(),
+        Some(Shown::None) | None => "0".to_owned(),
+    }
+}
+
+/// What may be shown of the sessions without a value, and then of those of each value.
+fn groups(column: &ListColumn) -> Vec<Shown> {
+    let sizes = column.counts.iter().flat_map(BTreeMap::values).copied();
+    disclosed(&[column.n_empty].into_iter().chain(sizes).collect::<Vec<_>>())
 }
 
 /// The values of a column, those of small groups without a name.
 fn values_of(column: &ListColumn) -> String {
     let Some(counts) = &column.counts else {
         let kind = if column.holds_numbers { "numbers" } else { "texts" };
-        return format!("{} different {kind}", Count(column.n_values));
+        return column.n_values.map_or("not shown".to_owned(), |n| format!("{} different {kind}", Count(n)));
     };
-    let sizes: Vec<usize> = counts.values().copied().collect();
-    let shown = disclosed(&sizes);
+    let shown = groups(column).split_off(1);
     let n_hidden = shown.iter().filter(|shown| **shown == Shown::Few).count();
     let named = counts.keys().zip(&shown).filter_map(|(value, shown)| match shown {
         Shown::Count(n) => Some(format!("{value}: {}", Count(*n))),
@@ -131,8 +145,15 @@ fn values_of(column: &ListColumn) -> String {
 }
 
 /// Sessions in bins of this width. `None` if all values lie in one, or there are none.
-fn binned(what: &'static str, values: &[f64], width: f64, unit: &'static str) -> Option<BinnedSessions> {
-    let sorted = Sorted::of(values.iter().copied());
+fn binned(
+    what: &'static str,
+    values: &[f64],
+    width: f64,
+    unit: &'static str,
+    most_of_all: f64,
+) -> Option<BinnedSessions> {
+    // A code for a missing value is no age.
+    let sorted = Sorted::of(values.iter().copied().filter(|value| (0.0..most_of_all).contains(value)));
     let (first, counts) = bins(sorted.values(), width)?;
     // One bar would tell everybody's value.
     if counts.len() < 2 {

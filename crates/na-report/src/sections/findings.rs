@@ -80,6 +80,7 @@ struct Gathering<'m, 'l> {
 impl Findings {
     pub(crate) fn of(material: Material<'_>, lists: &mut Lists) -> Self {
         let mut gathering = Gathering { material, lists, findings: Vec::new() };
+        gathering.untold_outcomes();
         gathering.failed();
         gathering.versions_that_differ();
         gathering.identical_tables();
@@ -129,6 +130,25 @@ impl Gathering<'_, '_> {
     ) {
         let (what, named, n_more) = (what.into(), Vec::new(), Count(0));
         self.findings.push(Finding { severity, count, what, why, section, named, n_more, list: None });
+    }
+
+    fn untold_outcomes(&mut self) {
+        let sessions = &self.material.cohort.sessions;
+        if !self.material.cohort.tells_outcomes && sessions.len() > 0 {
+            let why = "sessions.tsv is gone, or cannot be understood: what is in the store counts as loaded. The next load writes it again";
+            let what = "say nothing of what failed or is missing";
+            self.tell(
+                Severity::Fix,
+                counted(sessions.len(), "session"),
+                what,
+                why.to_owned(),
+                "completeness",
+            );
+            return;
+        }
+        let untold: Vec<usize> = sessions.stored().filter(|session| sessions.line(*session) == 0).collect();
+        let why = "they are in the store; the next load writes the file again";
+        self.add(Severity::Fix, untold, "have no row in sessions.tsv", why, "completeness");
     }
 
     fn failed(&mut self) {

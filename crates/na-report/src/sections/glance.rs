@@ -54,7 +54,7 @@ impl Glance {
                 if flagged > 0 { "look" } else { "" },
             )
         } else {
-            Tile::new("–", "flagged: nothing is scored below 30 sessions", "")
+            Tile::new("–", "flagged: nothing is scored, fewer than 30 sessions have values", "")
         };
         let sessions = if n == 1 { "session" } else { "sessions" };
         let tiles = vec![

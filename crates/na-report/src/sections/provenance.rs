@@ -15,6 +15,9 @@ use crate::sections::standing::Material;
 /// Features whose shifts have a row.
 const SHIFTED: usize = 20;
 
+/// The last quarters that are shown: ten years.
+const MOST_QUARTERS: usize = 40;
+
 /// Versions that have a colour of their own.
 const COLOURS: usize = 5;
 
@@ -22,6 +25,8 @@ const COLOURS: usize = 5;
 #[template(path = "provenance.html")]
 pub(crate) struct ProvenanceSection {
     quarters: Vec<QuarterBar>,
+    /// Sessions of quarters before those that are shown.
+    n_before: Count,
     versions: Vec<VersionKey>,
     /// The versions that are compared, the newest first.
     compared: Vec<String>,
@@ -35,6 +40,7 @@ impl HtmlSafe for ProvenanceSection {}
 
 struct QuarterBar {
     label: String,
+    n: usize,
     is_labelled: bool,
     x: Length,
     parts: Vec<QuarterPart>,
@@ -83,8 +89,11 @@ impl ProvenanceSection {
         });
         let (compared, shifts) = shifts(material);
         let (agreed, settings) = settings(&provenance.settings);
+        let quarters = quarter_bars(&provenance.quarters, class);
+        let n_shown: usize = quarters.iter().map(|bar| bar.n).sum();
         Self {
-            quarters: quarter_bars(&provenance.quarters, class),
+            n_before: Count(n_units.values().sum::<usize>().saturating_sub(n_shown)),
+            quarters,
             versions: versions.collect(),
             compared,
             shifts,
@@ -105,8 +114,9 @@ fn quarter_bars(
     let (Some((first, _)), Some((last, _))) = (quarters.first_key_value(), quarters.last_key_value()) else {
         return Vec::new();
     };
-    let first = number(first);
-    let n = (number(last) - first + 1).min(200);
+    // One file with a clock of 1970 would push all others out of sight.
+    let first = number(first).max((number(last) + 1).saturating_sub(MOST_QUARTERS));
+    let n = number(last) - first + 1;
     let tallest =
         quarters.values().map(|versions| versions.values().sum::<usize>()).max().unwrap_or(1).max(1);
     let width = WIDTH / n as f64;
@@ -123,6 +133,7 @@ fn quarter_bars(
             QuarterPart { class: class(version), y: Length(y), height: Length(height), words }
         });
         QuarterBar {
+            n: versions.map_or(0, |versions| versions.values().sum()),
             parts: parts.collect(),
             is_labelled: index.is_multiple_of(n.div_ceil(6)),
             x: Length(index as f64 * width + 1.0),

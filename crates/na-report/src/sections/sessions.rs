@@ -30,6 +30,9 @@ const HEIGHT: f64 = 330.0;
 const COLUMNS: usize = 80;
 const ROWS: usize = 48;
 
+/// The largest level that the map's axis has.
+const FARTHEST: f64 = 12.0;
+
 /// The least and the most of unusual regions that the map's axis has, percent.
 const LEAST: f64 = 0.05;
 const MOST: f64 = 60.0;
@@ -176,9 +179,9 @@ struct Axes {
 impl Axes {
     fn of(levels: impl Iterator<Item = f64>) -> Self {
         let sorted = Sorted::of(levels.map(f64::abs));
-        // A few sessions far away would push all others into the middle.
+        // A few sessions far away would push all others into the middle: they are drawn at the end.
         let reach = sorted.quantile(0.9995).unwrap_or(1.0) * 1.25;
-        Self { reach: reach.max(1.0) }
+        Self { reach: reach.clamp(1.0, FARTHEST) }
     }
 
     fn x(&self, level: f64) -> f64 {
@@ -191,8 +194,8 @@ impl Axes {
 
     /// Levels to be labelled: about five either side.
     fn ticks(&self) -> Vec<Tick> {
-        let steps = [0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 250.0];
-        let step = steps.into_iter().find(|step| self.reach / step <= 5.0).unwrap_or(1000.0);
+        let steps = [0.25, 0.5, 1.0, 2.0];
+        let step = steps.into_iter().find(|step| self.reach / step <= 5.0).unwrap_or(5.0);
         let n = (self.reach / step).floor() as i32;
         let tick = |k: i32| {
             let level = f64::from(k) * step;

@@ -107,12 +107,28 @@ pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8
     atomic.commit(file, FileHash::of_content(content), || Ok(()))
 }
 
-/// Puts a file with this content at a path, whole or not at all. Its folder is created if it is missing.
+/// Puts a file with this content at a path, whole or not at all. Its folder is created if it is missing. Several processes may do so at once:
+/// each has a temporary file of its own, and the last one counts.
 ///
 /// # Errors
 /// A file or folder that cannot be written.
 pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    write_atomically(path, &FileChanges::default(), content)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+    let name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
+    let mut temporary = OsString::from(format!("{TEMPORARY}{}-", std::process::id()));
+    temporary.push(name);
+    let temporary = folder.join(temporary);
+    let written = create_new(&temporary).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, path)
+    });
+    written.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        StoreError::io("write", path)(error)
+    })
 }
 
 /// Whether a file has a temporary name.

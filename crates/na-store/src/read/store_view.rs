@@ -12,7 +12,7 @@ use crate::read::feature_store::FeatureStore;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
 use crate::tables::run_changes::{RunChanges, last_changes};
-use crate::tables::sessions_tsv::SessionRow;
+use crate::tables::sessions_tsv::{self, SessionRow};
 
 /// A store in one state: whatever is read from it fits together. [`FeatureStore::at_one_state`] gives one.
 pub struct StoreView<'a> {
@@ -81,6 +81,21 @@ impl StoreView<'_> {
     /// An unknown name; a store that cannot be read.
     pub fn regions(&self, feature: &str) -> Result<Vec<String>, StoreError> {
         Ok(self.snapshot.feature_info(feature)?.regions)
+    }
+
+    /// When the manifest was last written, ISO 8601. `None` if there is none.
+    #[must_use]
+    pub fn updated_at(&self) -> Option<&str> {
+        self.snapshot.store.updated_at()
+    }
+
+    /// Whether `sessions.tsv` says what became of units. Without it, or with one that cannot be understood, nobody knows what failed or is
+    /// missing; beside a cache the run that filled that does.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn tells_outcomes(&self) -> Result<bool, StoreError> {
+        Ok(self.snapshot.cached.is_some() || !sessions_tsv::session_rows(self.folder())?.is_empty())
     }
 
     /// What the last run that wrote the store changed. `None` if the store does not tell: a withdrawal makes it forget.

@@ -73,6 +73,8 @@ pub fn withdraw(
         begin_manifest(lock, &leaving)?;
     }
     verify(&ExistingStore::open(output)?, &leaving)?;
+    // Another process may have put one there meanwhile.
+    delete_report(output)?;
     Ok(taken_out)
 }
 

@@ -384,9 +384,7 @@ class FeatureStore(StoreCache, HasGone):
         """
         if path is None and not ids:
             raise ValueError("a report without ids needs a path of its own: the store's report has them")
-        to = self.root_dir / "report.html" if path is None else Path(path).expanduser()
-        self._store.report(to, ids)
-        return to
+        return self._store.report(None if path is None else Path(path).expanduser(), ids)
 
     def exists(self) -> bool:
         """Whether there is anything to read, exported or in the cache."""

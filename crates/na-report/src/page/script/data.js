@@ -15,7 +15,7 @@ for (const [name, [type, offset, length]] of Object.entries(directory.arrays)) {
   column[name] = new types[type](block, offset, length);
 }
 const lines = (name) => new TextDecoder().decode(column[name]).split("\n");
-const keys = lines("keys");
+const keys = n ? lines("keys") : [];
 const reasons = lines("reasons");
 const statuses = ["loaded", "partial", "missing", "failed"];
 const indexOf = new Map(keys.map((key, session) => [key, session]));
@@ -32,7 +32,7 @@ const statusOf = (modality, session) => statuses[column["status" + modality][ses
 const share = (session) => column.share[session] / 100;
 const worst = (session) => column.worst[session] / 100;
 const worstFeature = (session) => features[column.worstFeature[session]] ?? "–";
-const level = (session) => (column.level[session] === -32768 ? NaN : column.level[session] / 100);
+const level = (session) => column.level[session];
 const versionOf = (session) => versions[column.version[session]];
 const signed = (x, digits) => (Number.isNaN(x) ? "–" : (x > 0 ? "+" : "") + x.toFixed(digits));
 const digits = (x) => (Math.abs(x) >= 1000 ? Math.round(x).toLocaleString("en") : Number.isFinite(x) ? String(+x.toPrecision(3)) : "–");

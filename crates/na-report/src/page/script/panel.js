@@ -48,7 +48,7 @@ function deviations(at) {
   const body = element("tbody");
   table.append(element("caption", "Largest deviations from its own level"), body);
   for (let k = 0; k < nLargest; k++) {
-    const z = column.topZ[k * nDetailed + at] / 10;
+    const z = column.topZ[k * nDetailed + at];
     if (!z) break;
     const row = element("tr");
     const feature = features[column.topFeature[k * nDetailed + at]];

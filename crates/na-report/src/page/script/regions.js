@@ -33,7 +33,7 @@ function whose(feature, region) {
   const found = [];
   for (let k = 0; k < nLargest; k++) {
     for (let d = 0; d < nDetailed; d++) {
-      const z = column.topZ[k * nDetailed + d] / 10;
+      const z = column.topZ[k * nDetailed + d];
       const isIt = column.topRegion[k * nDetailed + d] === region && column.topFeature[k * nDetailed + d] === feature;
       if (isIt && Math.abs(z) > directory.cutOff) found.push([z, column.detailed[d]]);
     }

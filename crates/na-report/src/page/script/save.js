@@ -1,7 +1,7 @@
 // Lists as files. A cell that a spreadsheet would run as a formula begins with an apostrophe.
 function cell(value) {
   const text = String(value).replace(/[\t\r\n]+/g, " ");
-  return /^[=+@-]/.test(text) && Number.isNaN(Number(text.replace(/[,%\s]/g, ""))) ? "'" + text : text;
+  return /^[=+@"-]/.test(text) && Number.isNaN(Number(text.replace(/[,%\s]/g, ""))) ? "'" + text : text;
 }
 function save(name, rows) {
   const text = rows.map((row) => row.map(cell).join("\t") + "\n").join("");

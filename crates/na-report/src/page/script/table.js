@@ -23,7 +23,7 @@ words("parcellate", versionOf, "minmax(90px, 0.5fr)");
 let chosen = null;
 let shown = [];
 let sorting = { at: directory.scored ? modalities.length + 2 : 0, down: directory.scored };
-const filters = { all: () => true, flag: (s) => worst(s) > 5, failed: (s) => modalities.some((_, m) => statusOf(m, s) === "failed") };
+const filters = { all: () => true, flag: (s) => column.flagged[s], failed: (s) => modalities.some((_, m) => statusOf(m, s) === "failed") };
 modalities.forEach((_, m) => (filters["incomplete-" + m] = (s) => statusOf(m, s) !== "loaded"));
 
 const head = element("div", undefined, { class: "row head", role: "row" });
