@@ -26,7 +26,7 @@ use crate::options::{WITHDRAWN, all_cores, withdrawn};
 use crate::other_names::explained;
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
-use crate::signals::Signals;
+use crate::signals::{Signals, survive_file_size_limit};
 use crate::status::{CacheShown, Status, refuse_other_version};
 use crate::version;
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
@@ -118,6 +118,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         print(&text?);
         return Ok(Exit::Done);
     }
+    survive_file_size_limit()?;
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;

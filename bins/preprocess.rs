@@ -15,7 +15,7 @@ use crate::logging::Loudness;
 use crate::options::{Options, all_cores};
 use crate::progress::{Progress, bars};
 use crate::settings::{Settings, expand};
-use crate::signals::Signals;
+use crate::signals::{Signals, survive_file_size_limit};
 use crate::status::Status;
 use crate::today::Today;
 
@@ -36,6 +36,7 @@ fn execute(options: &Options, called: Invocation) -> Result<Exit, CommandError> 
         return Ok(Exit::Done);
     }
     let started = Instant::now();
+    survive_file_size_limit()?;
     check_collisions(options)?;
     let bars = bars(!options.no_progress && !options.quiet && !options.only_looks());
     logging::start(

@@ -1,4 +1,4 @@
-//! Stops a command on Ctrl+C, SIGTERM or SIGHUP; a second signal ends it at once.
+//! Stops a command on Ctrl+C, SIGTERM or SIGHUP; a second signal ends it at once. A file that may not grow ends none.
 
 use std::io;
 use std::sync::Arc;
@@ -13,12 +13,15 @@ pub(crate) struct Signals {
     came: Arc<AtomicUsize>,
 }
 
+/// A file that may not grow further, as `ulimit -f` says, is an error of its call from here on, and does not kill the process.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
+
 impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
-        // A file that may not grow further is an error of its call then, and does not kill the process.
-        flag::register(SIGXFSZ, Arc::default())?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the first signal arms what the second one triggers.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;

@@ -4,6 +4,8 @@ mod report;
 mod support;
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,10 +13,10 @@ use bench_support::lab::Lab;
 use na_report::Report;
 use na_store::FeatureStore;
 use report::made_up::{MadeUp, seed};
-use report::page::Page;
+use report::page::{Page, between};
 use support::cohort::{Cohort, anatomical, diffusion, tiv_path, tsv};
-use support::faults;
 use support::files::PARTIAL;
+use support::{export_cache, faults};
 
 const A: (&str, &str) = ("0001", "202401010900");
 const B: (&str, &str) = ("0002", "202401020900");
@@ -82,7 +84,8 @@ fn no_report_is_made_where_none_is_wanted() {
         .ended(0)
         .says(&["The report of the store in data/processed is data/processed/report.html."]);
     assert_eq!(page(&cohort).state(), state(&cohort));
-    cohort.export_cache(&["--report-only", "--json"]).ended(0);
+    let told = cohort.export_cache(&["--report-only", "--json"]).ended(0).json();
+    assert_eq!(told["report"], "data/processed/report.html");
     cohort.run(&["--report-only", "-o", "elsewhere"]).ended(1).says(&["elsewhere"]);
     cohort.run(&["--report-only", "--no-report"]).ended(2);
 }
@@ -105,6 +108,25 @@ fn a_report_that_cannot_be_made_is_a_warning() {
     fs::remove_dir(&path).unwrap();
     cohort.run(&[]).ended(0).keeps_quiet_about(&["no report"]);
     assert_eq!(page(&cohort).state(), state(&cohort));
+}
+
+/// A file that may not grow further would kill whoever does not ask for an error.
+#[cfg(unix)]
+#[test]
+fn a_report_that_may_not_grow_is_a_warning_too() {
+    let cohort = Cohort::of(&[A]);
+    cohort.run(&["--no-report"]).ended(0);
+    let limited = |command: &Command| support::limited(command, "-f 10");
+    limited(&cohort.command(&[]))
+        .ended(0)
+        .says(&["Nothing to do", "there is no report of this state of the store"]);
+    limited(&cohort.command(&["--report-only"])).ended(1).says(&["report.html"]);
+    let mut alone = export_cache(cohort.root());
+    limited(alone.args(["data/processed", "--report-only"])).ended(1).says(&["report.html"]);
+    let left =
+        fs::read_dir(cohort.store()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.ends_with("report.html")).collect::<Vec<_>>(), Vec::<String>::new());
+    cohort.run(&["--report-only"]).ended(0);
 }
 
 #[test]
@@ -223,7 +245,8 @@ fn who_withdraws_is_on_no_page_whatever_comes_after() {
     cohort.remove("sessions.csv");
     cohort.run(&["--withdrawn", "withdrawn.csv", "--yes"]).ended(1);
     assert!(!path.exists());
-    cohort.export_cache(&["--withdrawn", "withdrawn.csv", "--yes", "--json"]).ended(0);
+    let told = cohort.export_cache(&["--withdrawn", "withdrawn.csv", "--yes", "--json"]).ended(0).json();
+    assert_eq!(told["report"], "data/processed/report.html");
     let page = page(&cohort);
     assert!(page.html.contains("sub-0001") && !page.html.contains("0002"));
     assert!(!page.block.windows(4).any(|bytes| bytes == b"0002"));
@@ -306,7 +329,7 @@ fn no_value_of_a_single_session_but_of_regions_is_in_the_page() {
         let reports = support::files::all_below(&subject.unwrap().path());
         reports.into_iter().map(|path| {
             let text = fs::read_to_string(path).unwrap();
-            report::page::between(&text, "<vol_TIV>", "<").parse::<f64>().unwrap()
+            between(&text, "<vol_TIV>", "<").parse::<f64>().unwrap()
         })
     });
     let (ages, volumes): (Vec<f64>, Vec<f64>) = (ages.collect(), volumes.collect());
@@ -439,6 +462,36 @@ fn one_session_far_away_hides_no_other() {
         page.section("provenance").contains("2026-Q")
             && page.section("provenance").contains("1 before the first quarter")
     );
+}
+
+/// In one feature a tenth of the regions stick out, of all features together far fewer.
+#[test]
+fn a_flagged_session_lies_above_the_line_of_the_map() {
+    let made_up = MadeUp::load(Lab { sessions: 40, regions: 40, maps: 6, seed: 3, ..Lab::default() });
+    let (subject, id) = made_up.lab.session(7);
+    let folder = made_up.folder().join(format!("parcellated/cat12/sub-{subject}/ses-{id}/anat"));
+    let is_grey_matter = |path: &PathBuf| path.to_string_lossy().ends_with("tissue-GM_parc.tsv");
+    let path = support::files::all_below(&folder).into_iter().find(is_grey_matter).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let line = |(n, line): (usize, &str)| {
+        let mut cells: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        if (1..=4).contains(&n) {
+            cells[2] = "1e6".to_owned();
+        }
+        cells.join("\t") + "\n"
+    };
+    fs::write(&path, text.lines().enumerate().map(line).collect::<String>()).unwrap();
+    made_up.run(&["--yes"]).ended(0);
+    let page = Page::read(&made_up.page());
+    let map = page.section("sessions");
+    let flagged: f64 = between(map, "<line class=flagged x1=0 x2=560 y1=", " ").parse().unwrap();
+    let circles: Vec<&str> = map.split("<circle class=pt ").skip(1).collect();
+    assert!(
+        circles[0].contains(&format!("{}: 10.0 % of regions unusual in its worst feature", made_up.name(7)))
+    );
+    for circle in circles {
+        assert!(between(circle, "cy=", " ").parse::<f64>().unwrap() < flagged, "{circle:.200}");
+    }
 }
 
 #[test]

@@ -31,14 +31,7 @@ fn cohort() -> Cohort {
 
 /// Runs a command with 64 open files at most.
 fn limited(command: &Command) -> Ran {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(command.get_program());
-    shell.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
-    command.get_envs().for_each(|(name, value)| match value {
-        Some(value) => drop(shell.env(name, value)),
-        None => drop(shell.env_remove(name)),
-    });
-    Ran::of(shell.output().unwrap())
+    support::limited(command, "-n 64")
 }
 
 #[test]

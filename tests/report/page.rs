@@ -31,7 +31,7 @@ impl Page {
         ZlibDecoder::new(&packed[..]).read_to_end(&mut block).unwrap();
         let arrays = directory["arrays"].as_object().unwrap().iter().map(|(name, place)| {
             let size = match place[0].as_str().unwrap() {
-                "u8" | "i8" => 1,
+                "u8" => 1,
                 "u16" | "i16" => 2,
                 "f64" => 8,
                 _ => 4,

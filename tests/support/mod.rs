@@ -24,6 +24,18 @@ pub const SETTINGS: [&str; 8] = [
     "WITHDRAWN",
 ];
 
+/// Runs a command within a limit, as the shell's `ulimit` takes it.
+pub fn limited(command: &Command, limit: &str) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
+    command.get_envs().for_each(|(name, value)| match value {
+        Some(value) => drop(shell.env(name, value)),
+        None => drop(shell.env_remove(name)),
+    });
+    Ran::of(shell.output().unwrap())
+}
+
 /// A command that ended.
 #[derive(Debug)]
 pub struct Ran {

@@ -142,7 +142,7 @@ impl Lab {
 
     /// The subject and the session id of a session: one in four has a second one.
     pub fn session(&self, n: usize) -> (String, String) {
-        let (subject, visit) = (n / 5 * 4 + (n % 5).min(3), n % 5 / 4);
+        let (subject, visit) = visit(n);
         let (year, month) = (2021 + (subject + visit * 3) % 5, subject * 7 % 12 + 1);
         let (day, hour, minute) = (subject * 11 % 28 + 1, 8 + subject % 10, subject * 17 % 60);
         (format!("{:04}", subject + 1), format!("{year}{month:02}{day:02}{hour:02}{minute:02}"))
@@ -178,7 +178,7 @@ impl Lab {
     }
 
     fn person(&self, n: usize) -> Person {
-        let (subject, visit) = (n / 5 * 4 + (n % 5).min(3), n % 5 / 4);
+        let (subject, visit) = visit(n);
         let mut random = self.random(2, subject);
         let (age, is_male) = (18.0 + 70.0 * random.fraction(), random.bits().is_multiple_of(2));
         let volume = if is_male { 1560.0 } else { 1400.0 } + 115.0 * normal(&mut random);
@@ -314,6 +314,11 @@ impl Lab {
              \"software_version\": \"{version}\", \"timestamp\": \"{year}-{month:02}-14T12:00:00+00:00\"}}\n"
         )
     }
+}
+
+/// The number of a session's subject, and of its visit, from 0.
+fn visit(n: usize) -> (usize, usize) {
+    (n / 5 * 4 + (n % 5).min(3), n % 5 / 4)
 }
 
 /// A number of the standard normal distribution, by Box and Muller.

@@ -11,7 +11,7 @@ use crate::error::ReportError;
 use crate::features::analysis::{Analysis, CELLS_AT_ONCE};
 use crate::file::{put_beside, replace, state};
 use crate::naming::{Lists, Naming};
-use crate::page::data::{ALL_DETAILED, Data};
+use crate::page::data::Data;
 use crate::page::html::Page;
 use crate::sections::completeness::Completeness;
 use crate::sections::covariates::CovariatesSection;
@@ -69,8 +69,6 @@ impl Report {
         let regions = Regions::of(&analysis.features);
         let mut lists = Lists::default();
         let title = title(view.folder(), ids);
-        let flagged_only = cohort.sessions.len() > ALL_DETAILED;
-        let means = &analysis.first_means;
         let findings = Findings::of(material, &mut lists);
         let n_findings = lists.0.len();
         let state = view.updated_at().map(state).unwrap_or_default();
@@ -83,13 +81,13 @@ impl Report {
             completeness: Completeness::of(material, &mut lists),
             // Last of those with lists: the others have the same numbers, whatever the last run did.
             since: Since::of(material, &mut lists),
-            sessions: SessionsSection::of(material, means, flagged_only)?,
+            sessions: SessionsSection::of(material)?,
             features: FeaturesSection::of(material),
             regions: RegionsSection::of(material, &regions)?,
-            covariates: CovariatesSection::of(material, means),
+            covariates: CovariatesSection::of(material),
             provenance: ProvenanceSection::of(material),
             repeated: Repeated::of(material),
-            data: Data::of(material, means, &regions, &lists, n_findings)?,
+            data: Data::of(material, &regions, &lists, n_findings)?,
         };
         let html = format!("{}\n", page.render()?.trim_end());
         Ok(Self { html, state })

@@ -37,14 +37,16 @@ pub(crate) struct Cohort {
 impl Cohort {
     pub(crate) fn read(view: &StoreView<'_>) -> Result<Self, ReportError> {
         let summary = view.summary()?;
-        let rows = view.session_rows()?;
+        let told = view.session_rows()?;
+        let tells_outcomes = told.is_some();
+        let rows = told.map_or_else(|| view.rows_as_loaded(), Ok)?;
         let list = view.metadata_batch()?;
         let sessions = Sessions::of(&rows, &list)?;
         let units = Units::of(&rows, &sessions, &view.roots()?);
         let provenance = Provenance::read(view, &sessions)?;
         let covariates = Covariates::of(&list, &view.tiv_batch()?, &sessions)?;
         let metadata = Metadata::of(&list);
-        let (tells_outcomes, changes) = (view.tells_outcomes()?, view.last_changes()?);
+        let changes = view.last_changes()?;
         Ok(Self { summary, sessions, units, provenance, covariates, metadata, tells_outcomes, changes })
     }
 }

@@ -90,10 +90,14 @@ impl Units {
         Self { by_modality, reasons: reasons.texts, kinds: kinds.texts, tables, combinations, combination }
     }
 
+    /// What became of a session's modalities, of those that were looked for.
+    pub(crate) fn of_session(&self, session: usize) -> impl Iterator<Item = &UnitFacts> {
+        self.by_modality.values().filter_map(move |units| units.get(session)?.as_ref())
+    }
+
     /// The worst of what became of a session's modalities. `None` if none was looked for.
     pub(crate) fn worst(&self, session: usize) -> Option<UnitStatus> {
-        let of_session = self.by_modality.values().filter_map(|units| units.get(session)?.as_ref());
-        of_session.map(|facts| facts.status).max_by_key(|status| severity(*status))
+        self.of_session(session).map(|facts| facts.status).max_by_key(|status| severity(*status))
     }
 
     pub(crate) fn has_table(&self, session: usize, table: usize) -> bool {

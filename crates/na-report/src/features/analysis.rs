@@ -50,8 +50,6 @@ pub(crate) struct SessionFacts {
     /// Its level in the feature in which that is largest, with its sign. NaN if it has none: the levels of features with opposite signs,
     /// as thickness and diffusivity have, would hide each other in a median.
     pub(crate) level: f64,
-    /// The feature of that level, as a position among the headline features.
-    pub(crate) level_feature: usize,
     pub(crate) n_unusual: u32,
     pub(crate) n_scored: u32,
     /// The feature with the largest share of unusual regions, as a position among the headline features, and that share. `None` if no region
@@ -154,10 +152,16 @@ impl Analysis {
         self.headline.iter().filter_map(|index| self.features.get(*index))
     }
 
+    /// The first headline features with their session means, which stand for scores where nothing is scored. None where anything is.
+    pub(crate) fn means_for_scores(&self) -> impl Iterator<Item = (&Feature, &Vec<f64>)> {
+        let is_scored = self.is_scored();
+        self.headline().zip(&self.first_means).filter(move |_| !is_scored)
+    }
+
     /// What the headline features say of a session.
     pub(crate) fn of_session(&self, session: usize) -> SessionFacts {
         let (mut n_unusual, mut n_scored, mut worst) = (0, 0, None);
-        let (mut level, mut level_feature) = (f64::NAN, 0);
+        let mut level = f64::NAN;
         for (feature, scores) in self.of_headline.iter().enumerate() {
             let (Some(unusual), Some(scored)) = (scores.n_unusual.get(session), scores.n_scored.get(session))
             else {
@@ -167,14 +171,14 @@ impl Analysis {
             n_scored += scored;
             let of_feature = scores.levels.get(session).copied().map_or(f64::NAN, f64::from);
             if of_feature.abs() > level.abs() || (level.is_nan() && of_feature.is_finite()) {
-                (level, level_feature) = (of_feature, feature);
+                level = of_feature;
             }
             let share = f64::from(*unusual) / f64::from((*scored).max(1));
             if *unusual > 0 && worst.is_none_or(|(_, worst)| share > worst) {
                 worst = Some((feature, share));
             }
         }
-        SessionFacts { level, level_feature, n_unusual, n_scored, worst }
+        SessionFacts { level, n_unusual, n_scored, worst }
     }
 }
 

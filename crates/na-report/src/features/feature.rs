@@ -9,7 +9,7 @@ use crate::features::matrix::{Matrix, of_sessions};
 use crate::features::regions::{
     FEWEST_SCORED, RegionStatistics, Texture, region_statistics, rows_of_subjects,
 };
-use crate::features::version_shift::{VersionShift, version_shifts};
+use crate::features::version_shift::{VersionShift, largest, version_shifts};
 use crate::statistics::histogram::Histogram;
 use crate::statistics::ranks::spearman;
 use crate::statistics::sorted::{Sorted, Spread};
@@ -34,6 +34,13 @@ pub(crate) struct Feature {
     pub(crate) version_shifts: Vec<VersionShift>,
     /// `None` if its regions are not looked at.
     pub(crate) analysis: Option<RegionAnalysis>,
+}
+
+impl Feature {
+    /// The largest difference of a version from the newest, whichever its sign. `None` if no two are compared.
+    pub(crate) fn largest_shift(&self) -> Option<f64> {
+        largest(&self.version_shifts).and_then(|of| of.shift)
+    }
 }
 
 /// What the regions of a feature say.

@@ -44,6 +44,11 @@ impl RegionStatistics {
         self.spread.filter(|spread| self.n >= FEWEST_SCORED && spread.scale > 0.0)
     }
 
+    /// The share of its values that are unusual.
+    pub(crate) fn share_unusual(&self) -> f64 {
+        self.n_unusual as f64 / self.n.max(1) as f64
+    }
+
     fn of(values: &[f64], subjects: &[std::ops::Range<usize>], sorted: &mut Sorted) -> Self {
         sorted.fill(values.iter().copied());
         let spread = sorted.spread();

@@ -8,7 +8,7 @@ use crate::statistics::sorted::Sorted;
 pub(crate) const SMALLEST_GROUP: usize = 20;
 
 /// Differences beyond this many robust standard deviations are marked.
-pub(crate) const MARKED: f64 = 0.5;
+const MARKED: f64 = 0.5;
 
 /// The sessions of a version, held against those of the newest.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,11 @@ pub(crate) fn version_shifts(versions: &TableVersions, means: &[f64]) -> Vec<Ver
 pub(crate) fn largest(shifts: &[VersionShift]) -> Option<&VersionShift> {
     let size = |of: &&VersionShift| of.shift.map(f64::abs).unwrap_or(-1.0);
     shifts.iter().filter(|of| of.shift.is_some()).max_by(|one, other| size(one).total_cmp(&size(other)))
+}
+
+/// Whether a difference is large enough to be marked.
+pub(crate) fn is_marked(shift: f64) -> bool {
+    shift.abs() > MARKED
 }
 
 #[cfg(test)]

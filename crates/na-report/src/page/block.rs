@@ -37,7 +37,6 @@ macro_rules! element {
 }
 
 element!(u8, "u8");
-element!(i8, "i8");
 element!(u16, "u16");
 element!(i16, "i16");
 element!(u32, "u32");

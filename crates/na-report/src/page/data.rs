@@ -9,13 +9,12 @@ use crate::cohort::units::severity;
 use crate::error::ReportError;
 use crate::features::analysis::HeadlineScores;
 use crate::features::deviations::{CUT_OFF, LARGEST};
+use crate::features::feature::Feature;
 use crate::naming::Lists;
 use crate::page::block::Block;
-use crate::sections::regions::Regions;
+use crate::sections::regions::{Cell, Regions};
 use crate::sections::standing::Material;
-
-/// Sessions up to which each has its deviations; of more, those that are flagged.
-pub(crate) const ALL_DETAILED: usize = 20_000;
+use crate::statistics::histogram::BARS;
 
 /// Sessions up to which each has its reason with the names of files.
 const ALL_REASONED: usize = 20_000;
@@ -26,44 +25,35 @@ pub(crate) struct Data {
     pub(crate) block: String,
 }
 
-/// The sessions that have their deviations.
-pub(crate) fn detailed(material: Material<'_>) -> Vec<usize> {
-    let n = material.cohort.sessions.len();
-    if n <= ALL_DETAILED { (0..n).collect() } else { material.standing.flagged() }
-}
-
 impl Data {
     pub(crate) fn of(
         material: Material<'_>,
-        means: &[Vec<f64>],
         regions: &Regions,
         lists: &Lists,
         n_findings: usize,
     ) -> Result<Self, ReportError> {
         let mut block = Block::default();
         let n = material.cohort.sessions.len();
+        let analysis = material.analysis;
         let versions = add_sessions(&mut block, material);
-        let is_scored = material.analysis.is_scored();
         add_units(&mut block, material);
-        let means = if is_scored { &[] } else { means };
-        block.add("means", means.iter().flatten().copied());
+        block.add("means", analysis.means_for_scores().flat_map(|(_, means)| means).copied());
         add_details(&mut block, material, regions);
         add_regions(&mut block, material, regions);
-        let named = |name: &String| name.clone();
         let lists = add_lists(&mut block, lists);
-        let features = &material.analysis.features;
-        let analysed = regions.of_features.iter().filter_map(|(index, _)| features.get(*index));
         let (arrays, block) =
             block.finish().map_err(|error| ReportError::Data(serde_json::Error::io(error)))?;
         let directory = json!({
             "n": n,
             "ids": material.naming.ids,
-            "scored": is_scored,
+            "scored": analysis.is_scored(),
             "cutOff": CUT_OFF,
+            "largest": LARGEST,
+            "bars": BARS,
             "modalities": material.modalities().iter().map(|modality| modality.as_str()).collect::<Vec<_>>(),
-            "features": material.analysis.headline().map(|feature| named(&feature.outline.name)).collect::<Vec<_>>(),
-            "analysed": analysed.map(|feature| named(&feature.outline.name)).collect::<Vec<_>>(),
-            "means": material.analysis.headline().take(means.len()).map(|feature| named(&feature.outline.name)).collect::<Vec<_>>(),
+            "features": names(analysis.headline()),
+            "analysed": names(regions.features(&analysis.features)),
+            "means": names(analysis.means_for_scores().map(|(feature, _)| feature)),
             "regions": regions.names,
             "versions": versions,
             "lists": lists,
@@ -75,6 +65,10 @@ impl Data {
         let directory = serde_json::to_string(&directory)?.replace('<', "\\u003c");
         Ok(Self { directory, block })
     }
+}
+
+fn names<'a>(features: impl Iterator<Item = &'a Feature>) -> Vec<&'a str> {
+    features.map(|feature| feature.outline.name.as_str()).collect()
 }
 
 /// A share as hundredths of a percent.
@@ -137,7 +131,7 @@ fn add_units(block: &mut Block, material: Material<'_>) {
 
 /// Adds the deviations of sessions: the largest, and how many regions are unusual by feature.
 fn add_details(block: &mut Block, material: Material<'_>, regions: &Regions) {
-    let detailed = detailed(material);
+    let detailed = material.detailed();
     block.add("detailed", detailed.iter().map(|session| u32::try_from(*session).unwrap_or(u32::MAX)));
     let analysis = material.analysis;
     // The regions of each headline feature, as the page numbers them.
@@ -196,25 +190,20 @@ fn add_regions(block: &mut Block, material: Material<'_>, regions: &Regions) {
     let n = n_regions * regions.of_features.len();
     let (mut unusual, mut empty) = (vec![0_u32; n], vec![0_u32; n]);
     let (mut quantiles, mut scale) = (vec![f32::NAN; 3 * n], vec![f32::NAN; n]);
-    let mut histogram = vec![[0_u8; crate::statistics::histogram::BARS]; n];
-    for (row, (index, numbers)) in regions.of_features.iter().enumerate() {
-        let analysis = material.analysis.features.get(*index).and_then(|feature| feature.analysis.as_ref());
-        let statistics = analysis.into_iter().flat_map(|analysis| &analysis.regions);
-        for (region, of) in numbers.iter().zip(statistics) {
-            let cell = row * n_regions + region;
-            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let set =
-                |counts: &mut Vec<u32>, n| counts.get_mut(cell).into_iter().for_each(|count| *count = n);
-            set(&mut unusual, count(of.n_unusual));
-            set(&mut empty, count(of.n_empty));
-            let three = of.tails.zip(of.spread).map(|((low, high), spread)| [low, spread.median, high]);
-            if let (Some(three), Some(cells)) = (three, quantiles.get_mut(3 * cell..3 * cell + 3)) {
-                cells.iter_mut().zip(three).for_each(|(cell, value)| *cell = value as f32);
-            }
-            let of_scale = of.spread.map_or(f32::NAN, |spread| spread.scale as f32);
-            scale.get_mut(cell).into_iter().for_each(|scale| *scale = of_scale);
-            histogram.get_mut(cell).into_iter().for_each(|bars| *bars = of.histogram.scaled());
+    let mut histogram = vec![[0_u8; BARS]; n];
+    for Cell { row, region, statistics: of, .. } in regions.cells(&material.analysis.features) {
+        let cell = row * n_regions + region;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let set = |counts: &mut Vec<u32>, n| counts.get_mut(cell).into_iter().for_each(|count| *count = n);
+        set(&mut unusual, count(of.n_unusual));
+        set(&mut empty, count(of.n_empty));
+        let three = of.tails.zip(of.spread).map(|((low, high), spread)| [low, spread.median, high]);
+        if let (Some(three), Some(cells)) = (three, quantiles.get_mut(3 * cell..3 * cell + 3)) {
+            cells.iter_mut().zip(three).for_each(|(cell, value)| *cell = value as f32);
         }
+        let of_scale = of.spread.map_or(f32::NAN, |spread| spread.scale as f32);
+        scale.get_mut(cell).into_iter().for_each(|scale| *scale = of_scale);
+        histogram.get_mut(cell).into_iter().for_each(|bars| *bars = of.histogram.scaled());
     }
     block.add("regionUnusual", unusual);
     block.add("regionEmpty", empty);
@@ -240,18 +229,12 @@ fn add_lists(block: &mut Block, lists: &Lists) -> Vec<serde_json::Value> {
 
 /// The feature and region that are unusual most often among the headline features, as the page numbers them.
 fn first_cell(material: Material<'_>, regions: &Regions) -> [usize; 2] {
+    let is_headline = |cell: &Cell<'_>| material.analysis.headline.binary_search(&cell.index).is_ok();
     let mut first = ([0, 0], -1.0);
-    for (row, (index, numbers)) in regions.of_features.iter().enumerate() {
-        if material.analysis.headline.binary_search(index).is_err() {
-            continue;
-        }
-        let analysis = material.analysis.features.get(*index).and_then(|feature| feature.analysis.as_ref());
-        let statistics = analysis.into_iter().flat_map(|analysis| &analysis.regions);
-        for (region, of) in numbers.iter().zip(statistics) {
-            let share = of.n_unusual as f64 / of.n.max(1) as f64;
-            if share > first.1 {
-                first = ([row, *region], share);
-            }
+    for cell in regions.cells(&material.analysis.features).filter(is_headline) {
+        let share = cell.statistics.share_unusual();
+        if share > first.1 {
+            first = ([cell.row, cell.region], share);
         }
     }
     first.0

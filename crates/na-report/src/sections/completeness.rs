@@ -95,11 +95,13 @@ fn table_bars(material: Material<'_>) -> Vec<TableBar> {
     let units = &material.cohort.units;
     let n_sessions = material.cohort.sessions.len().max(1);
     let bars = units.tables.iter().enumerate().map(|(index, table)| {
-        let mut counts = [0_usize; 4];
+        let of_modality = units.by_modality.get(&table.modality());
+        let (mut counts, mut n_have) = ([0_usize; 4], 0);
         for session in 0..material.cohort.sessions.len() {
-            let of_modality = units.by_modality.get(&table.modality());
             let status = of_modality.and_then(|units| units.get(session)?.as_ref()).map(|facts| facts.status);
-            let part = match (units.has_table(session, index), status) {
+            let has_table = units.has_table(session, index);
+            n_have += usize::from(has_table);
+            let part = match (has_table, status) {
                 (_, Some(UnitStatus::Failed)) => 3,
                 (false, _) => 2,
                 (true, Some(UnitStatus::Partial)) => 1,
@@ -117,13 +119,11 @@ fn table_bars(material: Material<'_>) -> Vec<TableBar> {
             part
         });
         let parts = parts.collect();
-        let has =
-            (0..material.cohort.sessions.len()).filter(|session| units.has_table(*session, index)).count();
         TableBar {
             name: table.to_string(),
             short_name: table.name().to_owned(),
             y: 21 * index,
-            has: Count(has),
+            has: Count(n_have),
             parts,
         }
     });

@@ -8,6 +8,8 @@ use askama::filters::HtmlSafe;
 use crate::cohort::metadata::ListColumn;
 use crate::disclosure::{SMALLEST, Shown, disclosed};
 use crate::drawing::number::{Count, Digits, Length, Signed};
+use crate::features::analysis::Analysis;
+use crate::features::feature::Feature;
 use crate::sections::standing::Material;
 use crate::statistics::sorted::Sorted;
 
@@ -21,9 +23,6 @@ const MILLILITRES: f64 = 75.0;
 /// No age is larger, years, and no head, mL: what is beyond stands for something else.
 const OLDEST: f64 = 130.0;
 const LARGEST_HEAD: f64 = 10_000.0;
-
-/// Features that are held against age.
-const AGED: usize = 12;
 
 /// The size of a histogram, and of a feature held against age.
 const WIDTH: f64 = 520.0;
@@ -89,7 +88,7 @@ struct ColumnRow {
 }
 
 impl CovariatesSection {
-    pub(crate) fn of(material: Material<'_>, means: &[Vec<f64>]) -> Self {
+    pub(crate) fn of(material: Material<'_>) -> Self {
         let covariates = &material.cohort.covariates;
         let ages = Some(&covariates.ages).filter(|_| covariates.in_years);
         let column = |column: &ListColumn| ColumnRow {
@@ -103,7 +102,7 @@ impl CovariatesSection {
             has_ages: covariates.has_ages,
             volumes: binned("TIV", &covariates.volumes, MILLILITRES, "mL", LARGEST_HEAD),
             n_implausible: Count(covariates.implausible_volumes().count()),
-            curves: ages.map(|ages| curves(material, means, ages)).unwrap_or_default(),
+            curves: ages.map(|ages| curves(material.analysis, ages)).unwrap_or_default(),
             columns: material.cohort.metadata.columns.iter().map(column).collect(),
         }
     }
@@ -252,12 +251,12 @@ fn bins(values: &[f64], width: f64) -> Option<(i64, Vec<usize>)> {
 }
 
 /// The first headline features, median and quartiles of their session means by age.
-fn curves(material: Material<'_>, means: &[Vec<f64>], ages: &[f64]) -> Vec<AgeCurve> {
+fn curves(analysis: &Analysis, ages: &[f64]) -> Vec<AgeCurve> {
     let mut bins: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (session, age) in ages.iter().enumerate().filter(|(_, age)| age.is_finite()) {
         bins.entry((age / YEARS).floor() as i64).or_default().push(session);
     }
-    let curve = |(feature, means): (&crate::features::feature::Feature, &Vec<f64>)| {
+    let curve = |(feature, means): (&Feature, &Vec<f64>)| {
         let quartiles = |sessions: &Vec<usize>| {
             let sorted = Sorted::of(sessions.iter().filter_map(|session| means.get(*session).copied()));
             let quartiles = [sorted.quantile(0.25)?, sorted.median()?, sorted.quantile(0.75)?];
@@ -294,7 +293,7 @@ fn curves(material: Material<'_>, means: &[Vec<f64>], ages: &[f64]) -> Vec<AgeCu
             oldest: Count(((last + 1) as f64 * YEARS) as usize),
         })
     };
-    material.analysis.headline().zip(means).take(AGED).filter_map(curve).collect()
+    analysis.headline().zip(&analysis.first_means).filter_map(curve).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use na_model::MeasurementUnit;
 use crate::drawing::number::{Count, Digits, Share, Signed};
 use crate::drawing::plot::Sparkline;
 use crate::features::feature::Feature;
-use crate::features::version_shift::{MARKED, largest};
+use crate::features::version_shift::is_marked;
 use crate::sections::standing::Material;
 
 #[derive(Template)]
@@ -46,7 +46,7 @@ impl FeaturesSection {
 fn row(feature: &Feature) -> FeatureRow {
     let quantiles = feature.quantiles;
     let analysis = feature.analysis.as_ref();
-    let shift = largest(&feature.version_shifts).and_then(|of| of.shift);
+    let shift = feature.largest_shift();
     FeatureRow {
         name: feature.outline.name.clone(),
         unit: shown_unit(feature.outline.unit),
@@ -62,7 +62,7 @@ fn row(feature: &Feature) -> FeatureRow {
         tiv: Signed(feature.tiv_correlation),
         icc: analysis.and_then(|analysis| analysis.icc).map(|icc| format!("{icc:.2}")),
         shift: Signed(shift),
-        is_shifted: shift.is_some_and(|shift| shift.abs() > MARKED),
+        is_shifted: shift.is_some_and(is_marked),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::drawing::number::{Count, Share, Signed, counted};
 use crate::features::deviations::CUT_OFF;
 use crate::features::feature::Feature;
 use crate::features::regions::FEWEST_SCORED;
-use crate::features::version_shift::{MARKED, largest};
+use crate::features::version_shift::{is_marked, largest};
 use crate::naming::{Lists, SessionLink};
 use crate::sections::standing::Material;
 
@@ -163,14 +163,9 @@ impl Gathering<'_, '_> {
     }
 
     fn versions_that_differ(&mut self) {
-        let marked = |feature: &&Feature| {
-            largest(&feature.version_shifts)
-                .is_some_and(|of| of.shift.is_some_and(|shift| shift.abs() > MARKED))
-        };
+        let marked = |feature: &&Feature| feature.largest_shift().is_some_and(is_marked);
         let features: Vec<&Feature> = self.material.analysis.headline().filter(marked).collect();
-        let size = |feature: &&&Feature| {
-            largest(&feature.version_shifts).and_then(|of| of.shift).map_or(0.0, f64::abs)
-        };
+        let size = |feature: &Feature| feature.largest_shift().map_or(0.0, f64::abs);
         // Of equal shifts the first feature is told.
         let Some(worst) = features.iter().rev().max_by(|one, other| size(one).total_cmp(&size(other))) else {
             return;
@@ -259,9 +254,8 @@ impl Gathering<'_, '_> {
                 values.iter().rev().max_by_key(|(_, sessions)| sessions.len()).map(|(value, _)| value);
             let others =
                 values.iter().filter(|(value, _)| Some(*value) != usual).flat_map(|(_, sessions)| sessions);
-            let before = sessions.len();
             sessions.extend(others.filter_map(|session| usize::try_from(*session).ok()));
-            if values.len() > 1 || sessions.len() > before {
+            if values.len() > 1 {
                 names.push(format!("{setting} of {table}"));
             }
         }
@@ -298,10 +292,7 @@ impl Gathering<'_, '_> {
         let units = &self.material.cohort.units;
         let is_kept =
             |reason: usize| units.reasons.get(reason).is_some_and(|reason| reason.starts_with(KEPT));
-        let is_kept = |session: &usize| {
-            let of_session = units.by_modality.values().filter_map(|units| units.get(*session)?.as_ref());
-            of_session.into_iter().any(|facts| is_kept(facts.reason))
-        };
+        let is_kept = |session: &usize| units.of_session(*session).any(|facts| is_kept(facts.reason));
         let sessions = (0..self.material.cohort.sessions.len()).filter(is_kept).collect();
         let why = "their files are gone and the store keeps what it has; --prune lets it go";
         self.add(Severity::Know, sessions, "have values of files that are gone", why, "completeness");

@@ -16,13 +16,18 @@ pub(crate) struct Glance {
     n_regions: Count,
     n_features: Count,
     n_tables: Count,
-    updated_at: Option<String>,
-    shown_time: Option<String>,
+    exported: Option<Exported>,
     version: &'static str,
     tiles: Vec<Tile>,
 }
 
 impl HtmlSafe for Glance {}
+
+/// When the store was written, ISO 8601, and as people read it.
+struct Exported {
+    at: String,
+    shown: String,
+}
 
 /// A number with what it counts.
 struct Tile {
@@ -79,8 +84,7 @@ impl Glance {
             n_regions: Count(n_regions),
             n_features: Count(analysis.features.len()),
             n_tables: Count(cohort.units.tables.len()),
-            updated_at: cohort.summary.updated_at.clone(),
-            shown_time: cohort.summary.updated_at.as_deref().map(shown_time),
+            exported: cohort.summary.updated_at.clone().map(|at| Exported { shown: shown_time(&at), at }),
             version: env!("CARGO_PKG_VERSION"),
             tiles,
         }

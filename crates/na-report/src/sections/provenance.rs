@@ -9,7 +9,7 @@ use na_model::TableName;
 use crate::cohort::provenance::{Quarter, newest_first};
 use crate::drawing::number::{Count, Length, Signed};
 use crate::features::feature::Feature;
-use crate::features::version_shift::MARKED;
+use crate::features::version_shift::is_marked;
 use crate::sections::standing::Material;
 
 /// Features whose shifts have a row.
@@ -75,24 +75,24 @@ struct SettingRow {
 impl ProvenanceSection {
     pub(crate) fn of(material: Material<'_>) -> Self {
         let provenance = &material.cohort.provenance;
-        let mut n_units: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut n_sessions: BTreeMap<&String, usize> = BTreeMap::new();
         for (version, n) in provenance.quarters.values().flatten() {
-            *n_units.entry(version).or_default() += n;
+            *n_sessions.entry(version).or_default() += n;
         }
-        let order = newest_first(n_units.keys().map(|version| (*version).clone()));
+        let order = newest_first(n_sessions.keys().map(|version| (*version).clone()));
         let class =
             |version: &String| order.iter().position(|other| other == version).unwrap_or(0).min(COLOURS - 1);
         let versions = order.iter().map(|version| VersionKey {
             class: class(version),
             version: version.clone(),
-            n: Count(n_units.get(version).copied().unwrap_or(0)),
+            n: Count(n_sessions.get(version).copied().unwrap_or(0)),
         });
         let (compared, shifts) = shifts(material);
         let (agreed, settings) = settings(&provenance.settings);
         let quarters = quarter_bars(&provenance.quarters, class);
         let n_shown: usize = quarters.iter().map(|bar| bar.n).sum();
         Self {
-            n_before: Count(n_units.values().sum::<usize>().saturating_sub(n_shown)),
+            n_before: Count(n_sessions.values().sum::<usize>().saturating_sub(n_shown)),
             quarters,
             versions: versions.collect(),
             compared,
@@ -103,7 +103,7 @@ impl ProvenanceSection {
     }
 }
 
-/// The units of each quarter, also of those between in which there were none.
+/// The sessions of each quarter, also of those between in which there were none.
 fn quarter_bars(
     quarters: &BTreeMap<Quarter, BTreeMap<String, usize>>,
     class: impl Fn(&String) -> usize,
@@ -146,14 +146,13 @@ fn quarter_bars(
 
 /// The shifts of the headline features with the largest ones, by version.
 fn shifts(material: Material<'_>) -> (Vec<String>, Vec<ShiftRow>) {
-    let size = |shift: Option<f64>| shift.map_or(0.0, f64::abs);
     let mut features: Vec<_> = material
         .analysis
         .headline()
         .filter(|feature| feature.version_shifts.iter().filter(|of| of.shift.is_some()).count() > 1)
         .collect();
-    let largest = |of: &Feature| of.version_shifts.iter().map(|of| size(of.shift)).fold(0.0, f64::max);
-    features.sort_by(|one, other| largest(other).total_cmp(&largest(one)));
+    let size = |feature: &Feature| feature.largest_shift().map_or(0.0, f64::abs);
+    features.sort_by(|one, other| size(other).total_cmp(&size(one)));
     features.truncate(SHIFTED);
     let all = features.iter().flat_map(|feature| feature.version_shifts.iter().map(|of| of.version.clone()));
     let versions = newest_first(all.collect::<BTreeSet<_>>());
@@ -161,7 +160,7 @@ fn shifts(material: Material<'_>) -> (Vec<String>, Vec<ShiftRow>) {
         let shift = |version: &String| {
             let shift =
                 feature.version_shifts.iter().find(|of| of.version == *version).and_then(|of| of.shift);
-            (Signed(shift), size(shift) > MARKED)
+            (Signed(shift), shift.is_some_and(is_marked))
         };
         ShiftRow { feature: feature.outline.name.clone(), shifts: versions.iter().map(shift).collect() }
     };

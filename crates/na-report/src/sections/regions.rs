@@ -48,6 +48,40 @@ impl Regions {
         let of_features = of_features.collect();
         Self { names: names.iter().map(|name| (*name).to_owned()).collect(), of_features }
     }
+
+    /// The features whose regions are looked at, a row each.
+    pub(crate) fn features<'a>(&self, features: &'a [Feature]) -> impl Iterator<Item = &'a Feature> {
+        self.of_features.iter().filter_map(|(index, _)| features.get(*index))
+    }
+
+    /// The regions of these features, row by row.
+    pub(crate) fn cells<'a>(&'a self, features: &'a [Feature]) -> impl Iterator<Item = Cell<'a>> {
+        self.of_features.iter().enumerate().flat_map(|(row, (index, numbers))| {
+            let feature = features.get(*index);
+            let of_feature = feature.and_then(|feature| Some((feature, feature.analysis.as_ref()?)));
+            of_feature.into_iter().flat_map(move |(feature, analysis)| {
+                let cell = move |(region, statistics): (&usize, &'a RegionStatistics)| Cell {
+                    row,
+                    index: *index,
+                    region: *region,
+                    feature,
+                    statistics,
+                };
+                numbers.iter().zip(&analysis.regions).map(cell)
+            })
+        })
+    }
+}
+
+/// A region of a feature.
+pub(crate) struct Cell<'a> {
+    /// The row of the feature, and its index among all.
+    pub(crate) row: usize,
+    pub(crate) index: usize,
+    /// Its number on the page.
+    pub(crate) region: usize,
+    pub(crate) feature: &'a Feature,
+    pub(crate) statistics: &'a RegionStatistics,
 }
 
 /// What names sort by: words, then numbers by their size, by turns.
@@ -85,50 +119,37 @@ struct RegionRow {
     n_empty: Count,
 }
 
-/// A region of a feature, by how often it is unusual.
-struct Cell<'a> {
-    region: usize,
-    feature: &'a Feature,
-    statistics: &'a RegionStatistics,
-    share: f64,
-}
-
 impl RegionsSection {
     pub(crate) fn of(material: Material<'_>, regions: &Regions) -> Result<Self, ReportError> {
-        let features = &material.analysis.features;
+        let analysis = material.analysis;
         let n_regions = regions.names.len();
         let mut heat = vec![0_u8; n_regions * regions.of_features.len()];
-        let mut cells: Vec<Cell<'_>> = Vec::new();
-        for (row, (index, of_feature)) in regions.of_features.iter().enumerate() {
-            let Some(feature) = features.get(*index) else { continue };
-            let statistics = feature.analysis.iter().flat_map(|analysis| &analysis.regions);
-            for (region, statistics) in of_feature.iter().zip(statistics) {
-                let share = statistics.n_unusual as f64 / statistics.n.max(1) as f64;
-                let cell = heat.get_mut(row * n_regions + region);
-                cell.into_iter().for_each(|cell| *cell = darkness(share));
-                cells.push(Cell { region: *region, feature, statistics, share });
-            }
+        let mut cells: Vec<Cell<'_>> = regions.cells(&analysis.features).collect();
+        for Cell { row, region, statistics, .. } in &cells {
+            let cell = heat.get_mut(row * n_regions + region);
+            cell.into_iter().for_each(|cell| *cell = darkness(statistics.share_unusual()));
         }
-        cells.sort_by(|one, other| other.share.total_cmp(&one.share));
+        let share = |cell: &Cell<'_>| cell.statistics.share_unusual();
+        cells.sort_by(|one, other| share(other).total_cmp(&share(one)));
         let mut seen = vec![false; n_regions];
         let is_new = |cell: &&Cell<'_>| {
-            cell.share > 0.0 && seen.get_mut(cell.region).is_some_and(|seen| !std::mem::replace(seen, true))
+            share(cell) > 0.0 && seen.get_mut(cell.region).is_some_and(|seen| !std::mem::replace(seen, true))
         };
         let rows = cells.iter().filter(is_new).take(WORST).map(|cell| RegionRow {
             region: regions.names.get(cell.region).cloned().unwrap_or_default(),
             feature: cell.feature.outline.name.clone(),
             sparkline: Sparkline::of(&cell.statistics.histogram),
             n_unusual: Count(cell.statistics.n_unusual),
-            share: Share(cell.share),
+            share: Share(share(cell)),
             n_empty: Count(cell.statistics.n_empty),
         });
-        let names = regions.of_features.iter().filter_map(|(index, _)| features.get(*index));
+        let names = regions.features(&analysis.features);
         let names: Vec<String> = names.map(|feature| feature.outline.name.clone()).collect();
         Ok(Self {
             rows: rows.collect(),
             height: ROW * names.len(),
             features: names,
-            heat: if material.analysis.is_scored() {
+            heat: if analysis.is_scored() {
                 Some(Cells { width: n_regions, cells: heat }.picture(&ramp(&OFTEN))?)
             } else {
                 None

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use crate::cohort::provenance::IdenticalTables;
 use crate::drawing::number::Count;
 use crate::naming::SessionLink;
 use crate::sections::standing::Material;
@@ -50,7 +51,7 @@ impl Repeated {
             *by_number.entry(sessions.len()).or_default() += 1;
         }
         let identical = &material.cohort.provenance.identical;
-        let row = |same: &crate::cohort::provenance::IdenticalTables| IdenticalRow {
+        let row = |same: &IdenticalTables| IdenticalRow {
             sessions: material.naming.links(same.sessions.iter().copied().take(SHOWN)),
             n_more: same.sessions.len().saturating_sub(SHOWN),
             tables: same.tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

@@ -10,7 +10,7 @@ use crate::drawing::picture::{Cells, Picture};
 use crate::error::ReportError;
 use crate::features::analysis::SessionFacts;
 use crate::features::deviations::Deviation;
-use crate::features::feature::FLAGGED;
+use crate::features::feature::{FLAGGED, Feature};
 use crate::naming::SessionLink;
 use crate::sections::standing::Material;
 use crate::statistics::sorted::Sorted;
@@ -48,7 +48,7 @@ pub(crate) struct SessionsSection {
     n_sessions: Count,
     /// The names of the features whose means are shown instead of scores.
     means: Vec<String>,
-    has_details_of_flagged_only: bool,
+    details_flagged_only: bool,
 }
 
 impl HtmlSafe for SessionsSection {}
@@ -103,34 +103,17 @@ struct SessionTableRow {
 }
 
 impl SessionsSection {
-    pub(crate) fn of(
-        material: Material<'_>,
-        means: &[Vec<f64>],
-        flagged_only: bool,
-    ) -> Result<Self, ReportError> {
-        let is_scored = material.analysis.is_scored();
-        let features: Vec<String> = material
-            .analysis
-            .headline()
-            .take(means.len())
-            .map(|feature| feature.outline.name.clone())
-            .collect();
-        let shown = material.standing.order.iter().copied().take(SHOWN);
-        let rows = shown.map(|session| row(material, session, if is_scored { &[] } else { means }));
+    pub(crate) fn of(material: Material<'_>) -> Result<Self, ReportError> {
+        let (analysis, order) = (material.analysis, &material.standing.order);
+        let (features, means): (Vec<&Feature>, Vec<&Vec<f64>>) = analysis.means_for_scores().unzip();
         Ok(Self {
             modalities: material.modalities(),
-            map: if is_scored { Some(SessionMap::of(material)?) } else { None },
-            firsts: material
-                .standing
-                .order
-                .iter()
-                .take(FIRSTS)
-                .map(|session| first(material, *session))
-                .collect(),
-            rows: rows.collect(),
+            map: if analysis.is_scored() { Some(SessionMap::of(material)?) } else { None },
+            firsts: order.iter().take(FIRSTS).map(|session| first(material, *session)).collect(),
+            rows: order.iter().take(SHOWN).map(|session| row(material, *session, &means)).collect(),
             n_sessions: Count(material.cohort.sessions.len()),
-            means: if is_scored { Vec::new() } else { features },
-            has_details_of_flagged_only: flagged_only,
+            means: features.iter().map(|feature| feature.outline.name.clone()).collect(),
+            details_flagged_only: material.details_flagged_only(),
         })
     }
 }
@@ -152,7 +135,7 @@ fn first(material: Material<'_>, session: usize) -> First {
     }
 }
 
-fn row(material: Material<'_>, session: usize, means: &[Vec<f64>]) -> SessionTableRow {
+fn row(material: Material<'_>, session: usize, means: &[&Vec<f64>]) -> SessionTableRow {
     let facts = material.standing.facts.get(session);
     let name = |feature: usize| {
         material.analysis.headline().nth(feature).map(|feature| feature.outline.name.clone())
@@ -188,7 +171,12 @@ impl Axes {
         (level.clamp(-self.reach, self.reach) + self.reach) / (2.0 * self.reach) * WIDTH
     }
 
-    fn y(percent: f64) -> f64 {
+    /// A session is as high as its worst feature has unusual regions.
+    fn y(facts: &SessionFacts) -> f64 {
+        Self::y_of(100.0 * facts.worst_share())
+    }
+
+    fn y_of(percent: f64) -> f64 {
         HEIGHT - (percent.clamp(LEAST, MOST) / LEAST).log10() / (MOST / LEAST).log10() * HEIGHT
     }
 
@@ -216,7 +204,7 @@ impl SessionMap {
         let mut cells = vec![0_u32; COLUMNS * ROWS];
         for facts in scored() {
             let column = (axes.x(facts.level) / WIDTH * COLUMNS as f64) as usize;
-            let row = (Axes::y(100.0 * facts.worst_share()) / HEIGHT * ROWS as f64) as usize;
+            let row = (Axes::y(facts) / HEIGHT * ROWS as f64) as usize;
             let cell = cells.get_mut(row.min(ROWS - 1) * COLUMNS + column.min(COLUMNS - 1));
             cell.into_iter().for_each(|cell| *cell += 1);
         }
@@ -233,18 +221,18 @@ impl SessionMap {
             flagged.filter(|(_, facts)| facts.is_flagged()).take(CIRCLES).map(|(session, facts)| Circle {
                 session: material.naming.link(session),
                 x: Length(axes.x(facts.level)),
-                y: Length(Axes::y(100.0 * facts.share())),
-                share: Share(facts.share()),
+                y: Length(Axes::y(facts)),
+                share: Share(facts.worst_share()),
                 level: Signed(Some(facts.level)),
             });
         let shares = [0.1, 0.5, 1.0, 10.0, 50.0]
-            .map(|percent| Tick { at: Length(Axes::y(percent)), label: format!("{percent}\u{2009}%") });
+            .map(|percent| Tick { at: Length(Axes::y_of(percent)), label: format!("{percent}\u{2009}%") });
         let n_clipped = scored().filter(|facts| facts.level.abs() > axes.reach).count();
         Ok(Self {
             density,
             shares: shares.into(),
             levels: axes.ticks(),
-            flagged: Length(Axes::y(100.0 * FLAGGED)),
+            flagged: Length(Axes::y_of(100.0 * FLAGGED)),
             circles: circles.collect(),
             n_clipped: Count(n_clipped),
         })

@@ -3,8 +3,12 @@
 use na_model::{Modality, UnitStatus};
 
 use crate::cohort::Cohort;
+use crate::cohort::units::severity;
 use crate::features::analysis::{Analysis, SessionFacts};
 use crate::naming::Naming;
+
+/// Sessions up to which the page has the deviations of each; of more, those of the flagged ones.
+const ALL_DETAILED: usize = 20_000;
 
 /// What all sections are made from.
 #[derive(Clone, Copy)]
@@ -26,21 +30,19 @@ impl Standing {
     pub(crate) fn of(cohort: &Cohort, analysis: &Analysis) -> Self {
         let facts: Vec<SessionFacts> =
             (0..cohort.sessions.len()).map(|session| analysis.of_session(session)).collect();
-        let mut order: Vec<usize> = (0..facts.len()).collect();
-        let key = |session: &usize| {
-            let of = facts.get(*session);
-            let worst = of.and_then(|of| of.worst).map_or(-1.0, |(_, share)| share);
-            (worst, of.map_or(0.0, SessionFacts::share))
-        };
-        let severity = |session: &usize| cohort.units.worst(*session).map(crate::cohort::units::severity);
         let is_scored = analysis.is_scored();
-        order.sort_by(|one, other| {
-            let ((one_worst, one_share), (other_worst, other_share)) = (key(one), key(other));
-            let by_score = other_worst.total_cmp(&one_worst).then_with(|| other_share.total_cmp(&one_share));
-            let by_status = severity(other).cmp(&severity(one));
-            let by_score = if is_scored { by_score } else { by_status };
-            by_score.then_with(|| one.cmp(other))
+        let rank = |(session, of): (usize, &SessionFacts)| match is_scored {
+            true => (of.worst_share(), of.share(), session),
+            false => {
+                (cohort.units.worst(session).map_or(-1.0, |status| f64::from(severity(status))), 0.0, session)
+            }
+        };
+        let mut ranks: Vec<(f64, f64, usize)> = facts.iter().enumerate().map(rank).collect();
+        ranks.sort_by(|(one, one_share, first), (other, other_share, second)| {
+            let by_share = other.total_cmp(one).then_with(|| other_share.total_cmp(one_share));
+            by_share.then_with(|| first.cmp(second))
         });
+        let order = ranks.into_iter().map(|(_, _, session)| session).collect();
         Self { facts, order }
     }
 
@@ -53,10 +55,8 @@ impl Standing {
 impl Material<'_> {
     /// The sessions of which any modality has this status.
     pub(crate) fn with_status(&self, status: UnitStatus) -> Vec<usize> {
-        let is_it = |session: &usize| {
-            let units = self.cohort.units.by_modality.values();
-            units.filter_map(|units| units.get(*session)?.as_ref()).any(|facts| facts.status == status)
-        };
+        let is_it =
+            |session: &usize| self.cohort.units.of_session(*session).any(|facts| facts.status == status);
         (0..self.cohort.sessions.len()).filter(is_it).collect()
     }
 
@@ -65,6 +65,19 @@ impl Material<'_> {
         (0..self.cohort.sessions.len())
             .filter(|session| self.cohort.units.worst(*session) == Some(status))
             .count()
+    }
+
+    /// Whether the page has the deviations of flagged sessions alone.
+    pub(crate) fn details_flagged_only(&self) -> bool {
+        self.cohort.sessions.len() > ALL_DETAILED
+    }
+
+    /// The sessions whose deviations the page has.
+    pub(crate) fn detailed(&self) -> Vec<usize> {
+        if self.details_flagged_only() {
+            return self.standing.flagged();
+        }
+        (0..self.cohort.sessions.len()).collect()
     }
 
     /// The modalities that were looked for.

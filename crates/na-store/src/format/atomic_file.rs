@@ -29,10 +29,15 @@ impl<'a> AtomicFile<'a> {
     /// # Errors
     /// A path without a file name; a folder or file that cannot be created.
     pub(crate) fn create(path: &Path, changes: &'a FileChanges) -> Result<(Self, File), StoreError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::create_as(TEMPORARY, path, changes)
+    }
+
+    /// The same under a temporary name that begins with this.
+    fn create_as(start: &str, path: &Path, changes: &'a FileChanges) -> Result<(Self, File), StoreError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         changes.create_folder(folder)?;
         let file_name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
-        let mut name = OsString::from(TEMPORARY);
+        let mut name = OsString::from(start);
         name.push(file_name);
         let temporary = folder.join(name);
         let file = create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
@@ -102,9 +107,7 @@ impl Drop for AtomicFile<'_> {
 
 /// Replaces a file with this content.
 pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
-    let (atomic, mut file) = AtomicFile::create(path, changes)?;
-    file.write_all(content).map_err(StoreError::io("write", path))?;
-    atomic.commit(file, FileHash::of_content(content), || Ok(()))
+    write_as(TEMPORARY, path, changes, content)
 }
 
 /// Puts a file with this content at a path, whole or not at all. Its folder is created if it is missing. Several processes may do so at once:
@@ -113,22 +116,14 @@ pub(crate) fn write_atomically(path: &Path, changes: &FileChanges, content: &[u8
 /// # Errors
 /// A file or folder that cannot be written.
 pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-    let name = path.file_name().ok_or_else(|| StoreError::damaged(path, "it has no file name"))?;
-    let mut temporary = OsString::from(format!("{TEMPORARY}{}-", std::process::id()));
-    temporary.push(name);
-    let temporary = folder.join(temporary);
-    let written = create_new(&temporary).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, path)
-    });
-    written.map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        StoreError::io("write", path)(error)
-    })
+    let (start, changes) = (format!("{TEMPORARY}{}-", std::process::id()), FileChanges::default());
+    write_as(&start, path, &changes, content)
+}
+
+fn write_as(start: &str, path: &Path, changes: &FileChanges, content: &[u8]) -> Result<(), StoreError> {
+    let (atomic, mut file) = AtomicFile::create_as(start, path, changes)?;
+    file.write_all(content).map_err(StoreError::io("write", path))?;
+    atomic.commit(file, FileHash::of_content(content), || Ok(()))
 }
 
 /// Whether a file has a temporary name.

@@ -42,7 +42,7 @@ pub(crate) fn joined_sources(
 }
 
 /// Whether the cached unit has the map's table that a file holds.
-pub(crate) fn comes_from_cache(source: &SourceFile, unit: &CachedUnit) -> bool {
+fn comes_from_cache(source: &SourceFile, unit: &CachedUnit) -> bool {
     let table = source.table_name();
     unit.tables.iter().any(|info| Some(&info.table) == table.as_ref() && info.map == source.map)
 }

@@ -42,6 +42,15 @@ struct RowGroupBatches {
     next_group: usize,
 }
 
+/// A file with its row groups that are counted through all files.
+struct NumberedFile<'m> {
+    long: &'m LongFile,
+    /// Those with rows that stay, counted in the file.
+    groups: BTreeSet<usize>,
+    /// The number of the file's first row group.
+    first: usize,
+}
+
 /// Maps of a cached unit.
 struct CachedMaps {
     unit: Arc<CachedUnit>,
@@ -97,27 +106,24 @@ impl Snapshot {
 }
 
 impl RowGroupBatches {
-    /// Adds the rows that stay of the merge's files, and returns the row groups that have them, each with its number.
-    fn add_files<'m>(
-        &mut self,
-        merge: &'m LongMerge,
-    ) -> Result<Vec<(&'m LongFile, usize, usize)>, StoreError> {
-        let mut groups = Vec::new();
+    /// Adds the rows that stay of the merge's files, and returns each file with the row groups that have them and its first one's number.
+    fn add_files<'m>(&mut self, merge: &'m LongMerge) -> Result<Vec<NumberedFile<'m>>, StoreError> {
+        let mut files = Vec::with_capacity(merge.files.len());
         for file in &merge.files {
             let (long, first) = (&*file.long, self.next_group);
             self.index.turn_to_index();
-            let mut of_file = BTreeSet::new();
+            let mut groups = BTreeSet::new();
             for range in file.kept_row_ranges() {
-                of_file.insert(range.row_group);
+                groups.insert(range.row_group);
                 self.index.add_row_range(&long.index, range, first + range.row_group, long.file.path())?;
             }
-            groups.extend(of_file.into_iter().map(|group| (long, group, first + group)));
+            files.push(NumberedFile { long, groups, first });
             self.next_group += long.file.row_groups().len();
         }
         for form in &merge.forms {
             self.index.add_regions(form.regions.as_slice());
         }
-        Ok(groups)
+        Ok(files)
     }
 
     /// Reads the row groups of the merge's files that have rows that stay.
@@ -127,12 +133,16 @@ impl RowGroupBatches {
         columns: &LongSchema,
         metrics: &[&str],
     ) -> Result<(), StoreError> {
-        let groups = self.add_files(merge)?;
-        let open = merge.files.iter().map(|file| file.long.file.opened());
+        let files = self.add_files(merge)?;
+        let open = files.iter().map(|file| file.long.file.opened());
         let _open = open.collect::<Result<Vec<_>, StoreError>>()?;
-        let read = groups.par_iter().map(|(long, group, number)| {
-            let in_file = columns.in_file(long.file.schema());
-            Ok((*number, long.read_tsv(*group, columns, &in_file, metrics)?))
+        let in_files: Vec<_> = files.iter().map(|file| columns.in_file(file.long.file.schema())).collect();
+        let groups = files.iter().zip(&in_files).flat_map(|(file, in_file)| {
+            file.groups.iter().map(move |group| (file.long, in_file, *group, file.first + *group))
+        });
+        let groups: Vec<_> = groups.collect();
+        let read = groups.into_par_iter().map(|(long, in_file, group, number)| {
+            Ok((number, long.read_tsv(group, columns, in_file, metrics)?))
         });
         self.batches = read.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(())

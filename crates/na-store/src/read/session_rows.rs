@@ -12,18 +12,19 @@ use crate::merge::unit_status::UnitStatuses;
 use crate::read::snapshot::{Cached, Snapshot};
 use crate::tables::long_index::index::LongIndex;
 use crate::tables::sessions_tsv::{self, SessionRow, Told};
-use crate::tables::sources::stored_unit::SourceDetail;
+use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 
 impl Snapshot {
-    /// What became of each unit, in the order of `sessions.tsv`. In a store that does not tell, what is there is loaded.
-    pub(crate) fn session_rows(&self) -> Result<Vec<SessionRow>, StoreError> {
-        if let Some(cached) = &self.cached {
-            return self.merged_rows(cached);
+    /// What became of each unit, in the order of `sessions.tsv`. `None` if the store does not tell.
+    pub(crate) fn session_rows(&self) -> Result<Option<Vec<SessionRow>>, StoreError> {
+        match &self.cached {
+            Some(cached) => self.merged_rows(cached).map(Some),
+            None => Ok(Some(sessions_tsv::session_rows(self.output())?).filter(|told| !told.is_empty())),
         }
-        let told = sessions_tsv::session_rows(self.output())?;
-        if !told.is_empty() {
-            return Ok(told);
-        }
+    }
+
+    /// A row of each unit that has rows in a table, as if it was loaded.
+    pub(crate) fn rows_as_loaded(&self) -> Result<Vec<SessionRow>, StoreError> {
         let units = self.store.units()?.into_iter();
         let row = |(unit, tables): (Unit, BTreeSet<TableName>)| SessionRow {
             unit,
@@ -69,14 +70,11 @@ impl Snapshot {
         &self,
         mut each: impl FnMut(&Unit, Vec<SourceFile>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        match &self.cached {
-            None => {
-                self.store.for_each_unit(SourceDetail::Sidecars, |stored| each(&stored.unit, stored.sources))
-            }
-            Some(Cached { cache, units, removals, .. }) => {
-                let store = Some(&self.store).filter(|_| self.exported);
-                MergedSources { store, cache, units, removals }.for_each(each)
-            }
+        let store = Some(&self.store).filter(|_| self.exported);
+        if let Some(Cached { cache, units, removals, .. }) = &self.cached {
+            return MergedSources { store, cache, units, removals }.for_each(each);
         }
+        let each = |stored: StoredUnit| each(&stored.unit, stored.sources);
+        store.map_or(Ok(()), |store| store.for_each_unit(SourceDetail::Sidecars, each))
     }
 }

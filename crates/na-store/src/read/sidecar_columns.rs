@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use foldhash::HashMap;
 use na_model::columns::{DESC, MODEL, PARAM, SESSION, SUBJECT};
-use na_model::{MapSource, Modality, Session, Sidecar, TableName};
+use na_model::{MapSource, Modality, Session, Sidecar, SourceFile, SourceKind, TableName};
 
 use crate::error::StoreError;
 use crate::format::fields::{double_field, text_field};
@@ -46,17 +46,23 @@ impl SidecarColumns {
         // By their words: a cohort has few, or one a session where masks are the sessions' own.
         let mut known: HashMap<String, u32> = HashMap::default();
         let mut of_maps = HashMap::default();
-        snapshot.for_each_table_file(table, |session, source| {
-            let sidecar = source.sidecar.unwrap_or_default();
-            // When each ran would make every one another.
-            let sidecar = Sidecar { timestamp: None, original_file: None, ..sidecar };
-            let provenance = Provenance { mask_entity: source.mask_entity, sidecar };
-            let next = u32::try_from(all.len()).unwrap_or(u32::MAX);
-            let index = *known.entry(format!("{provenance:?}")).or_insert(next);
-            if index == next {
-                all.push(provenance);
+        let is_of_table = |source: &SourceFile| {
+            source.kind == SourceKind::Table && source.table_name().as_ref() == Some(table)
+        };
+        snapshot.for_each_unit(|unit, sources| {
+            for source in sources.into_iter().filter(is_of_table) {
+                let sidecar = source.sidecar.unwrap_or_default();
+                // When each ran would make every one another.
+                let sidecar = Sidecar { timestamp: None, original_file: None, ..sidecar };
+                let provenance = Provenance { mask_entity: source.mask_entity, sidecar };
+                let next = u32::try_from(all.len()).unwrap_or(u32::MAX);
+                let index = *known.entry(format!("{provenance:?}")).or_insert(next);
+                if index == next {
+                    all.push(provenance);
+                }
+                of_maps.insert((unit.session.clone(), source.map), index);
             }
-            of_maps.insert((session.clone(), source.map), index);
+            Ok(())
         })?;
         let (fields, columns) = columns(&all, as_views).map_err(StoreError::arrow(snapshot.output()))?;
         let keys: &[&str] = match table.modality() {

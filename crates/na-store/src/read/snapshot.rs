@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use foldhash::HashSet;
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Removals, Session, SourceFile, SourceKind, TableKind, TableName, WideMetrics};
+use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::locked::locked;
@@ -18,14 +18,13 @@ use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
-use crate::merge::unit_sources::{comes_from_cache, volumes_found};
+use crate::merge::unit_sources::volumes_found;
 use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::ManifestRecord;
 use crate::tables::metadata::table::MetadataTable;
-use crate::tables::sources::stored_unit::SourceDetail;
 use crate::tables::store_version::StoreVersion;
 use crate::tables::tiv::TivTable;
 
@@ -242,31 +241,6 @@ impl Snapshot {
             }
         }
         Ok(MetadataTable::merge(old, &cached.record.listing, &sessions))
-    }
-
-    /// Calls `each` for the file of every map of a table, and its session: those of the store, then those of the cache, which count.
-    pub(crate) fn for_each_table_file(
-        &self,
-        table: &TableName,
-        mut each: impl FnMut(&Session, SourceFile),
-    ) -> Result<(), StoreError> {
-        let is_of_table = |source: &SourceFile| {
-            source.kind == SourceKind::Table && source.table_name().as_ref() == Some(table)
-        };
-        if self.exported {
-            self.store.for_each_unit::<StoreError>(SourceDetail::Sidecars, |stored| {
-                let of_table = stored.sources.into_iter().filter(is_of_table);
-                of_table.for_each(|source| each(&stored.unit.session, source));
-                Ok(())
-            })?;
-        }
-        let Some(cached) = &self.cached else { return Ok(()) };
-        for unit in cached.units.iter().filter(|unit| unit.unit.modality == table.modality()) {
-            let of_table = cached.cache.sources(unit)?.into_iter().filter(is_of_table);
-            let of_cache = of_table.filter(|source| comes_from_cache(source, unit));
-            of_cache.for_each(|source| each(&unit.unit.session, source));
-        }
-        Ok(())
     }
 
     /// The folders from which files were last read: those of the cache's run, then those of the store.

@@ -12,7 +12,7 @@ use crate::read::feature_store::FeatureStore;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
 use crate::tables::run_changes::{RunChanges, last_changes};
-use crate::tables::sessions_tsv::{self, SessionRow};
+use crate::tables::sessions_tsv::SessionRow;
 
 /// A store in one state: whatever is read from it fits together. [`FeatureStore::at_one_state`] gives one.
 pub struct StoreView<'a> {
@@ -89,15 +89,6 @@ impl StoreView<'_> {
         self.snapshot.store.updated_at()
     }
 
-    /// Whether `sessions.tsv` says what became of units. Without it, or with one that cannot be understood, nobody knows what failed or is
-    /// missing; beside a cache the run that filled that does.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn tells_outcomes(&self) -> Result<bool, StoreError> {
-        Ok(self.snapshot.cached.is_some() || !sessions_tsv::session_rows(self.folder())?.is_empty())
-    }
-
     /// What the last run that wrote the store changed. `None` if the store does not tell: a withdrawal makes it forget.
     ///
     /// # Errors
@@ -139,11 +130,21 @@ impl StoreView<'_> {
     }
 
     /// What became of each unit, as `sessions.tsv` says it after an export of this state. What a load has not come to yet is missing.
+    /// `None` if nobody knows what failed or is missing: there is no such file, or it cannot be understood, and no cache.
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub fn session_rows(&self) -> Result<Vec<SessionRow>, StoreError> {
+    pub fn session_rows(&self) -> Result<Option<Vec<SessionRow>>, StoreError> {
         self.snapshot.session_rows()
+    }
+
+    /// A row of each unit of the exported tables, as if it was loaded, by unit: what is known of a store whose
+    /// [`StoreView::session_rows`] are `None`.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn rows_as_loaded(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.snapshot.rows_as_loaded()
     }
 
     /// Calls `each` for every unit that has source files, one at a time: there may be very many.

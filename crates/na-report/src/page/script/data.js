@@ -9,7 +9,7 @@ function sessionsOf({ from, length }) {
 const packed = Uint8Array.from(atob(byId("block").textContent), (c) => c.charCodeAt(0));
 const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
 const block = await new Response(inflated).arrayBuffer();
-const types = { u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, f32: Float32Array, f64: Float64Array };
+const types = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, f32: Float32Array, f64: Float64Array };
 const column = {};
 for (const [name, [type, offset, length]] of Object.entries(directory.arrays)) {
   column[name] = new types[type](block, offset, length);

@@ -1,7 +1,7 @@
 // A session: what became of it, and what sticks out of it.
 const detailOf = new Map([...column.detailed].map((session, at) => [session, at]));
 const nDetailed = column.detailed.length;
-const nLargest = 6;
+const nLargest = directory.largest;
 const beforeIt = [...byId("detail").childNodes];
 const findingsOf = new Map();
 for (const list of lists.slice(0, directory.findings)) {

@@ -10,7 +10,7 @@ function showRegion(feature, region) {
   byId("region-name").value = regions[region];
   byId("region-feature").value = feature;
   const cell = at(feature, region);
-  const nBars = 22;
+  const nBars = directory.bars;
   const bars = column.histogram.subarray(cell * nBars, (cell + 1) * nBars);
   const title = regions[region] + " · " + analysed[feature];
   const plot = drawn("svg", { class: "plot", viewBox: "0 -4 560 170", width: 560, role: "img", "aria-label": "Values of " + title });
