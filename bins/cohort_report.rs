@@ -8,6 +8,7 @@ use rayon::ThreadPoolBuilder;
 use serde_json::json;
 
 use crate::load::CommandError;
+use crate::status::Status;
 
 /// The report of a store whose manifest was written then, ISO 8601: made if there is none of that state. `None` if it cannot be made: a
 /// report fails no command.
@@ -31,6 +32,9 @@ pub fn report_beside(output: &Path, updated_at: &str, n_jobs: usize) -> Option<P
 /// # Errors
 /// A store that cannot be read; another program's file where the report should be; a file that cannot be written.
 pub(crate) fn report_alone(output: &Path, n_jobs: usize, as_json: bool) -> Result<String, CommandError> {
+    if Status::of(output)?.is_empty() {
+        return Err(format!("there is no store in {}: give its folder", output.display()).into());
+    }
     let path = make_report(output, n_jobs)?;
     let (store, page) = (output.display().to_string(), path.display().to_string());
     Ok(match as_json {

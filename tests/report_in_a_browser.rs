@@ -8,32 +8,18 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 use std::time::Instant;
 
 use bench_support::lab::Lab;
-use report::browser::{Browser, is_skipped};
-use report::made_up::{MadeUp, seed};
-use report::oracle::{Key, Oracle};
+use report::browser::{Browser, DOWN, ENTER, RIGHT, TAB, is_skipped};
+use report::made_up::{MadeUp, lab, seed};
+use report::oracle::{Key, oracle};
+use report::shown::{
+    assert_static, changed_page, damage, disturbances, finding, is_sorted, listed, name_of, row,
+    saved_sessions, texts, unlabelled, violations,
+};
 use support::cohort::{Cohort, anatomical};
-
-/// WebDriver's names of keys.
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
-const DOWN: &str = "\u{e015}";
-const RIGHT: &str = "\u{e014}";
-
-/// A lab of 400 sessions with every fault, each drawn at random.
-fn lab() -> &'static MadeUp {
-    static LAB: OnceLock<MadeUp> = OnceLock::new();
-    LAB.get_or_init(|| MadeUp::load(Lab::with_faults(seed(), 400)))
-}
-
-fn oracle() -> &'static Oracle {
-    static ORACLE: OnceLock<Oracle> = OnceLock::new();
-    ORACLE.get_or_init(|| Oracle::read(&lab().store()))
-}
 
 /// Ends a test on a machine whose owner goes on without a browser.
 macro_rules! in_a_browser {
@@ -43,59 +29,6 @@ macro_rules! in_a_browser {
             return;
         }
     };
-}
-
-fn texts(browser: &Browser, selector: &str) -> Vec<String> {
-    let found = browser
-        .value(&format!("[...document.querySelectorAll({selector:?})].map((e) => e.textContent.trim())"));
-    found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
-}
-
-/// The line of `Needs a look` with these words.
-fn finding(browser: &Browser, words: &str) -> Option<String> {
-    texts(browser, ".findings li").into_iter().find(|text| text.contains(words))
-}
-
-/// The cells of a table's row whose first cell is this, by the table's columns.
-fn row(browser: &Browser, section: &str, first: &str) -> Vec<String> {
-    let script = format!(
-        "[...document.querySelectorAll('#{section} tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent.trim()))"
-    );
-    let rows = browser.value(&script);
-    let rows = rows.as_array().unwrap().iter().map(|row| {
-        row.as_array().unwrap().iter().map(|cell| cell.as_str().unwrap().to_owned()).collect::<Vec<String>>()
-    });
-    rows.into_iter()
-        .find(|row| row.first().is_some_and(|cell| cell == first))
-        .unwrap_or_else(|| panic!("no row {first}"))
-}
-
-/// The names in the table of all sessions, once a list was chosen.
-fn listed(browser: &Browser) -> usize {
-    let counter = browser.text("document.getElementById('counter').textContent");
-    counter.split(' ').next().unwrap().replace(',', "").parse().unwrap()
-}
-
-fn name_of((subject, id): &Key) -> String {
-    format!("sub-{subject}{}", id.as_ref().map(|id| format!("_ses-{id}")).unwrap_or_default())
-}
-
-/// The rows of the sessions that the page saves, each by its first two cells.
-fn saved_sessions(browser: &Browser) -> BTreeSet<Key> {
-    browser.click("#save");
-    let text = browser.saved("sessions_to_look_at.tsv");
-    let session = |line: &str| {
-        let cells: Vec<&str> = line.split('\t').collect();
-        (cells[0].to_owned(), (cells[1] != "n/a").then(|| cells[1].to_owned()))
-    };
-    text.lines().skip(1).map(session).collect()
-}
-
-/// What is wrong with a page that should be quiet: anything asked for but itself, anything in the console.
-fn disturbances(browser: &Browser, page: &Path) -> Vec<String> {
-    let own = format!("file://{}", page.display());
-    let asked = browser.requests().into_iter().filter(|url| url.split('#').next() != Some(&own));
-    asked.map(|url| format!("asked for {url}")).chain(browser.console()).collect()
 }
 
 #[test]
@@ -133,13 +66,13 @@ fn tiles_and_findings_say_what_the_store_says() {
     let n_sessions = |n: usize| format!("{n} session{}", if n == 1 { "" } else { "s" });
     for (words, count) in [
         ("failed to load", n_sessions(oracle.with_status("failed").len())),
-        ("made with parcellate 0.2.1, and differ from those of 0.3.0", n_sessions(old)),
+        ("made with parcellate 0.2.1, unlike those of 0.3.0", n_sessions(old)),
         ("byte for byte those of another session", n_sessions(2 * lab().faults.copies.len())),
-        ("have more than 5 % unusual regions", n_sessions(flagged.len())),
-        ("have a TIV outside 500–3,000 mL", n_sessions(wrong)),
-        ("lack a whole modality", n_sessions(oracle.with_status("missing").len())),
-        ("are partial", n_sessions(oracle.with_status("partial").len())),
-        ("have no age", n_sessions(no_age)),
+        ("with more than 5 % unusual regions", n_sessions(flagged.len())),
+        ("with a TIV outside 500–3,000 mL", n_sessions(wrong)),
+        ("without a whole modality", n_sessions(oracle.with_status("missing").len())),
+        ("partial", n_sessions(oracle.with_status("partial").len())),
+        ("without an age", n_sessions(no_age)),
         ("empty in more than 15 % of sessions", "1 region".to_owned()),
     ] {
         let found = finding(&browser, words).unwrap_or_else(|| panic!("no finding {words}"));
@@ -225,10 +158,10 @@ fn each_planted_fault_leads_to_its_sessions() {
         ("failed to load", all(&mut faults.broken_tables.iter().copied())),
         ("byte for byte", all(&mut copies.into_iter())),
         ("more than 5 % unusual", all(&mut faults.bad_segmentations.iter().copied())),
-        ("have a TIV outside", all(&mut faults.wrong_volumes.iter().copied())),
-        ("lack a whole modality", all(&mut faults.without_diffusion.iter().copied())),
-        ("are partial", all(&mut faults.without_thickness.iter().copied())),
-        ("have no age", all(&mut faults.without_age.iter().copied())),
+        ("with a TIV outside", all(&mut faults.wrong_volumes.iter().copied())),
+        ("without a whole modality", all(&mut faults.without_diffusion.iter().copied())),
+        ("partial", all(&mut faults.without_thickness.iter().copied())),
+        ("without an age", all(&mut faults.without_age.iter().copied())),
     ] {
         let click = format!(
             "[...document.querySelectorAll('.findings li')].find((li) => li.textContent.includes({words:?})).querySelector('button.list').click()"
@@ -326,9 +259,22 @@ fn a_filter_is_what_is_saved_and_every_row_can_be_reached() {
     let failed: BTreeSet<Key> = oracle.with_status("failed").into_iter().cloned().collect();
     assert_eq!(listed(&browser), failed.len());
     assert_eq!(saved_sessions(&browser), failed);
-    browser.value(
-        "(() => { const show = document.getElementById('show'); show.value = 'all'; show.onchange(); })()",
-    );
+    // The sessions of a finding stay in the menu, and are what the menu says, also where a browser remembers a choice that the page
+    // does not.
+    let choose = |what: &str| {
+        browser.value(&format!(
+            "(() => {{ const show = document.getElementById('show'); show.value = {what:?}; show.onchange(); }})()"
+        ));
+    };
+    choose("list");
+    assert_eq!(listed(&browser), lab().lab.sessions);
+    browser.value("document.querySelector('.findings button.list').click()");
+    assert_eq!(listed(&browser), lab().faults.broken_tables.len());
+    choose("all");
+    assert_eq!(listed(&browser), lab().lab.sessions);
+    choose("list");
+    assert_eq!(saved_sessions(&browser).len(), lab().faults.broken_tables.len());
+    choose("all");
     let n_columns = browser.number("document.querySelectorAll('#all .head button').length") as usize;
     for column in 0..n_columns {
         for _ in 0..2 {
@@ -349,22 +295,6 @@ fn a_filter_is_what_is_saved_and_every_row_can_be_reached() {
     browser.value("void (document.getElementById('all').scrollTop = 1e9)");
     browser.wait(&last);
     assert!(browser.number("document.querySelectorAll('#all .row').length") < 60.0);
-}
-
-/// Whether cells are in order, as numbers if they are such, or as statuses; words are only told from the page itself.
-fn is_sorted(cells: &[String], is_descending: bool) -> bool {
-    let statuses = ["loaded", "partial", "missing", "failed"];
-    let key = |cell: &String| -> Option<f64> {
-        let status = statuses.iter().position(|status| status == cell).map(|rank| rank as f64);
-        status.or_else(|| cell.parse().ok())
-    };
-    let keys: Vec<f64> = cells.iter().filter_map(key).collect();
-    if keys.len() == cells.len() {
-        return keys
-            .windows(2)
-            .all(|pair| if is_descending { pair[0] >= pair[1] } else { pair[0] <= pair[1] });
-    }
-    cells.windows(2).all(|pair| if is_descending { pair[0] >= pair[1] } else { pair[0] <= pair[1] })
 }
 
 #[test]
@@ -394,18 +324,6 @@ fn every_table_can_be_saved() {
     assert_eq!(browser.saved("needs_a_look.tsv").lines().count(), lines);
 }
 
-/// What a page shows when its script cannot run: all tables and plots, and a hundred sessions.
-fn assert_static(browser: &Browser) {
-    assert_eq!(browser.number("document.querySelectorAll('#static tbody tr').length"), 100.0);
-    assert!(browser.is("document.getElementById('static').getBoundingClientRect().height > 100"));
-    let visible = "[...document.querySelectorAll('table')].filter((table) => table.getBoundingClientRect().height > 0).length";
-    assert!(browser.number(visible) >= 10.0);
-    assert!(browser.number("document.querySelectorAll('svg').length") >= 10.0);
-    for id in ["find", "ctl", "all", "region"] {
-        assert!(browser.is(&format!("document.getElementById({id:?}).hidden")), "{id} is of no use here");
-    }
-}
-
 #[test]
 fn the_page_works_without_a_script_and_says_when_its_data_is_damaged() {
     in_a_browser!();
@@ -424,28 +342,6 @@ fn the_page_works_without_a_script_and_says_when_its_data_is_damaged() {
     browser.open(&damaged, "");
     browser.wait("!document.getElementById('damaged').hidden");
     assert_static(&browser);
-}
-
-/// Changes letters in the middle of the block.
-fn damage(page: &str) -> String {
-    let start = page.find("id=block>").unwrap() + "id=block>".len();
-    let end = start + page[start..].find('<').unwrap();
-    let middle = (start + end) / 2;
-    let damaged: String =
-        page[middle..middle + 40].chars().map(|c| if c == 'A' { 'B' } else { 'A' }).collect();
-    format!("{}{damaged}{}", &page[..middle], &page[middle + 40..])
-}
-
-/// A copy of a page that was changed, beside it.
-fn changed_page(page: &Path, change: impl FnOnce(&str) -> String) -> PathBuf {
-    static COPIES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let number = COPIES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let before = fs::read_to_string(page).unwrap();
-    let after = change(&before);
-    assert_ne!(before, after, "nothing was changed");
-    let copy = page.parent().unwrap().parent().unwrap().join(format!("changed-{number}.html"));
-    fs::write(&copy, after).unwrap();
-    copy
 }
 
 /// Names that would be something else if anything took them for more than text.
@@ -511,29 +407,6 @@ fn whatever_regions_and_sites_are_called_stays_text() {
     let saved = browser.saved("regions.tsv");
     assert!(saved.contains("\n'=1+1\t") && saved.contains("\n</script>"), "{saved}");
     assert_eq!(disturbances(&browser, &page), Vec::<String>::new());
-}
-
-/// Rules that axe-core finds broken, in light or dark.
-fn violations(browser: &Browser) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe-core/node_modules/axe-core/axe.min.js");
-    let axe = fs::read_to_string(&path)
-        .unwrap_or_else(|_| panic!("{} is not there: ./check setup", path.display()));
-    let mut broken = Vec::new();
-    for is_dark in [false, true] {
-        browser.dark(is_dark);
-        let found = browser.later(&format!(
-            "{axe}; axe.run(document, {{ resultTypes: ['violations'] }}).then((r) => done(r.violations.map((v) => v.id + ' ' + v.nodes.length + ': ' + v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + n.html.slice(0, 160)).join(' | '))))"
-        ));
-        broken.extend(found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()));
-    }
-    broken.extend(unlabelled(browser));
-    broken
-}
-
-/// Fields without a label of their own: a placeholder is none.
-fn unlabelled(browser: &Browser) -> Vec<String> {
-    let script = "[...document.querySelectorAll('input, select')].filter((e) => !(e.labels && [...e.labels].some((l) => l.firstChild.textContent.trim()))).map((e) => 'no label: ' + e.id)";
-    serde_json::from_value(browser.value(script)).unwrap()
 }
 
 #[test]

@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// WebDriver's names of keys.
+pub const TAB: &str = "\u{e004}";
+pub const ENTER: &str = "\u{e007}";
+pub const DOWN: &str = "\u{e015}";
+pub const RIGHT: &str = "\u{e014}";
+
 /// How long a page may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 

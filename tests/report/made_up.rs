@@ -1,6 +1,7 @@
 //! Stores of made-up labs, with their reports.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bench_support::lab::{Faults, Lab};
@@ -12,31 +13,34 @@ use crate::support::{Ran, preprocess};
 pub struct MadeUp {
     pub lab: Lab,
     pub faults: Faults,
-    folder: TempDir,
+    folder: PathBuf,
+    _temporary: TempDir,
 }
 
 impl MadeUp {
     /// Writes a lab and loads it.
     pub fn load(lab: Lab) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let faults = lab.write(folder.path()).unwrap();
-        let made_up = Self { lab, faults, folder };
+        let temporary = tempfile::tempdir().unwrap();
+        // The page is called after it.
+        let folder = temporary.path().join("lab");
+        let faults = lab.write(&folder).unwrap();
+        let made_up = Self { lab, faults, folder, _temporary: temporary };
         made_up.run(&[]);
         made_up
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let mut command = preprocess(self.folder.path());
+        let mut command = preprocess(&self.folder);
         command.args(["-o", "store", "--no-progress"]).args(arguments);
         Ran::of(command.output().unwrap())
     }
 
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     pub fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
+        self.folder.join("store")
     }
 
     pub fn page(&self) -> PathBuf {
@@ -63,4 +67,10 @@ pub fn seed() -> u64 {
         given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
     println!("SEED={seed}");
     seed
+}
+
+/// A lab of 400 sessions with every fault, each drawn at random.
+pub fn lab() -> &'static MadeUp {
+    static LAB: OnceLock<MadeUp> = OnceLock::new();
+    LAB.get_or_init(|| MadeUp::load(Lab::with_faults(seed(), 400)))
 }

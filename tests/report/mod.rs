@@ -5,3 +5,4 @@ pub mod browser;
 pub mod made_up;
 pub mod oracle;
 pub mod page;
+pub mod shown;

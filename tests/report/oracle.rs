@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use super::made_up::lab;
 use crate::support::store::{NULL, Table};
 
 /// A session: subject and session id.
@@ -260,4 +262,10 @@ pub fn median(values: &[f64]) -> f64 {
 pub fn mad(values: &[f64]) -> f64 {
     let middle = median(values);
     1.4826 * median(&values.iter().map(|value| (value - middle).abs()).collect::<Vec<_>>())
+}
+
+/// What that lab's store says.
+pub fn oracle() -> &'static Oracle {
+    static ORACLE: OnceLock<Oracle> = OnceLock::new();
+    ORACLE.get_or_init(|| Oracle::read(&lab().store()))
 }

@@ -14,8 +14,8 @@ use na_store::{ExistingStore, ExportRequest, Unobserved, export};
 use crate::session;
 use crate::table::{ATLAS, Random};
 
-/// Sessions that are committed before they are exported: the cache stays small.
-const AT_ONCE: usize = 2000;
+/// Sessions that are committed before they are exported: the cache stays smaller than the store, and few exports rewrite what is there.
+const AT_ONCE: usize = 20_000;
 
 /// Writes a store of one workflow with so many maps, each with a mean for so many regions.
 pub fn write(output: &Path, sessions: usize, regions: usize, maps: usize) {

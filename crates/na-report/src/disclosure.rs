@@ -1,9 +1,47 @@
 //! Small groups: counts of sessions from which nobody can be told.
 //!
-//! Knows counts alone. A group of fewer than five is told from no other small one, and also not by subtracting the others from a total.
+//! Knows counts alone. A group of fewer than five people is told from no other small one, and also not by subtracting the others from a
+//! total.
 
-/// Groups of fewer sessions than this are drawn alike.
+use std::collections::BTreeSet;
+
+/// Groups of fewer people than this are drawn alike.
 pub(crate) const SMALLEST: usize = 5;
+
+/// Sessions that have something in common, and whose they are: six sessions of one person are that person's alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) n_sessions: usize,
+    subjects: BTreeSet<usize>,
+}
+
+impl Group {
+    /// Adds a session of a subject, which is known by its number.
+    pub(crate) fn add(&mut self, subject: usize) {
+        self.n_sessions += 1;
+        self.subjects.insert(subject);
+    }
+
+    /// Adds all sessions of another group.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.n_sessions += other.n_sessions;
+        self.subjects.append(&mut other.subjects);
+    }
+
+    pub(crate) fn n_subjects(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Whether it is too small to be told.
+    pub(crate) fn is_small(&self) -> bool {
+        self.n_subjects() < SMALLEST
+    }
+
+    /// Its sessions, of a small group no more than a small one has.
+    fn size(&self) -> usize {
+        if self.is_small() { self.n_sessions.min(SMALLEST - 1) } else { self.n_sessions }
+    }
+}
 
 /// A count that may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +55,10 @@ pub(crate) enum Shown {
 
 /// What may be shown of some groups whose total is known. The groups that are small are hidden; if the total would tell their sizes, the
 /// smallest of the others are hidden with them: all that are of one size, so that which of the hidden is the small one stays open.
-pub(crate) fn disclosed(counts: &[usize]) -> Vec<Shown> {
+pub(crate) fn disclosed(groups: &[Group]) -> Vec<Shown> {
+    let counts: Vec<usize> = groups.iter().map(Group::size).collect();
     let mut below = SMALLEST;
-    while tells_sizes(counts, below) {
+    while tells_sizes(&counts, below) {
         let Some(smallest) = counts.iter().copied().filter(|count| *count >= below).min() else { break };
         below = smallest + 1;
     }
@@ -42,11 +81,25 @@ fn tells_sizes(counts: &[usize], below: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Groups of as many people as sessions.
+    fn of(counts: &[usize]) -> Vec<Group> {
+        counts.iter().map(|n| Group { n_sessions: *n, subjects: (0..*n).collect() }).collect()
+    }
+
+    fn disclosed(counts: &[usize]) -> Vec<Shown> {
+        super::disclosed(&of(counts))
+    }
+
+    #[test]
+    fn many_sessions_of_one_person_are_a_small_group() {
+        let mut groups = of(&[0, 9, 7]);
+        (0..6).for_each(|_| groups[0].add(3));
+        assert_eq!(super::disclosed(&groups), [Shown::Few, Shown::Count(9), Shown::Few]);
+    }
 
     #[test]
     fn small_groups_look_alike() {

@@ -45,6 +45,12 @@ pub enum ReportError {
     /// The store was written again and again while its report was made.
     #[error("the store in {} changes all the time: whoever writes it last makes its report", output.display())]
     Changing { output: PathBuf },
+    /// Somebody who withdrew may still be in the store.
+    #[error(
+        "a withdrawal from {} is under way, or was cut short: run it again (--withdrawn), and make the report after it",
+        output.display()
+    )]
+    WithdrawalUnderWay { output: PathBuf },
     /// A report of an older state of the store cannot be deleted.
     #[error("{} is of an older state of the store, and cannot be deleted: {source}", path.display())]
     Outdated { path: PathBuf, source: io::Error },

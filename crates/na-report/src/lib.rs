@@ -19,7 +19,7 @@
 //! - Every number is one of the store, by the formula that the page gives for it.
 //! - The same store gives the same bytes, whatever the threads.
 //! - Values of a feature are in memory for a few features at a time, and of a large cohort a part of each.
-//! - No value of the session list, and no total intracranial volume, of a single session; groups of fewer than five are not told apart.
+//! - No value of the session list, and no total intracranial volume, of a single session; groups of fewer than five people are not told apart.
 //! - Names stay text, in HTML, in JSON and in the lists that the page saves.
 //!
 //! What it is not: it decides nothing. A flag is a reason to look at an image.

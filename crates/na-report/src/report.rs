@@ -61,6 +61,9 @@ impl Report {
     }
 
     fn of_view(view: &StoreView<'_>, ids: bool) -> Result<Self, ReportError> {
+        if view.withdrawal_has_begun()? {
+            return Err(ReportError::WithdrawalUnderWay { output: view.folder().to_owned() });
+        }
         let cohort = Cohort::read(view)?;
         let analysis = Analysis::read(view, &cohort, CELLS_AT_ONCE)?;
         let standing = Standing::of(&cohort, &analysis);

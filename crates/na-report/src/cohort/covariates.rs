@@ -13,10 +13,16 @@ use crate::error::ReportError;
 /// Volumes that no head has, mL: below and above.
 pub(crate) const PLAUSIBLE_TIV: (f64, f64) = (500.0, 3000.0);
 
+/// No age is larger, years: what is beyond stands for something else.
+pub(crate) const OLDEST: f64 = 130.0;
+
 /// What is known of each session; NaN where nothing is.
 #[derive(Debug)]
 pub(crate) struct Covariates {
+    /// In years those that a person can have.
     pub(crate) ages: Vec<f64>,
+    /// The sessions of which the list was read: nothing is known of one that is not in the store.
+    pub(crate) is_listed: Vec<bool>,
     /// Whether a list ever gave an age.
     pub(crate) has_ages: bool,
     /// Whether ages are in years, and not in a unit that nobody knows.
@@ -33,12 +39,28 @@ impl Covariates {
     ) -> Result<Self, ReportError> {
         let field = metadata.schema_ref().fields().iter().find(|field| field.name() == AGE);
         let unit = field.and_then(|field| field.metadata().get("unit"));
+        let in_years = unit.is_none_or(|unit| unit != "unknown");
+        let mut ages = numbers(metadata, AGE, sessions)?;
+        for age in ages.iter_mut().filter(|age| in_years && !(0.0..OLDEST).contains(*age)) {
+            *age = f64::NAN;
+        }
+        let mut is_listed = vec![false; sessions.len()];
+        for session in sessions.rows_of(metadata)?.into_iter().flatten() {
+            is_listed.get_mut(session).into_iter().for_each(|is_listed| *is_listed = true);
+        }
         Ok(Self {
-            ages: numbers(metadata, AGE, sessions)?,
+            ages,
+            is_listed,
             has_ages: field.is_some(),
-            in_years: unit.is_none_or(|unit| unit != "unknown"),
+            in_years,
             volumes: numbers(volumes, TIV, sessions)?,
         })
+    }
+
+    /// The sessions of which the list says no age.
+    pub(crate) fn without_age(&self) -> impl Iterator<Item = usize> {
+        let ages = self.ages.iter().zip(&self.is_listed).enumerate();
+        ages.filter(|(_, (age, is_listed))| age.is_nan() && **is_listed).map(|(session, _)| session)
     }
 
     /// The sessions whose volume no head has.

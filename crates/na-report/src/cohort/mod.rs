@@ -28,6 +28,8 @@ pub(crate) struct Cohort {
     pub(crate) provenance: Provenance,
     pub(crate) covariates: Covariates,
     pub(crate) metadata: Metadata,
+    /// Files that the manifest names and that are gone.
+    pub(crate) lost_files: Vec<String>,
     /// Whether the store says what failed and what is missing.
     pub(crate) tells_outcomes: bool,
     /// What the last run changed. `None` if the store does not tell.
@@ -45,8 +47,19 @@ impl Cohort {
         let units = Units::of(&rows, &sessions, &view.roots()?);
         let provenance = Provenance::read(view, &sessions)?;
         let covariates = Covariates::of(&list, &view.tiv_batch()?, &sessions)?;
-        let metadata = Metadata::of(&list);
+        let metadata = Metadata::of(&list, &sessions)?;
         let changes = view.last_changes()?;
-        Ok(Self { summary, sessions, units, provenance, covariates, metadata, tells_outcomes, changes })
+        let lost_files = view.lost_files();
+        Ok(Self {
+            summary,
+            sessions,
+            units,
+            provenance,
+            covariates,
+            metadata,
+            lost_files,
+            tells_outcomes,
+            changes,
+        })
     }
 }

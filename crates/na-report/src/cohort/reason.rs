@@ -44,17 +44,40 @@ fn expected(reason: &str) -> Option<String> {
     Some(format!("{what}: expected {expected}"))
 }
 
-/// A reason in which the paths below some roots begin behind these.
+/// A reason in which the paths below some roots begin behind these, also where the run was given the end of a root: a relative path.
 pub(crate) fn below_roots(reason: &str, roots: &[PathBuf]) -> String {
     let mut text = reason.to_owned();
     for root in roots {
         let root = root.to_string_lossy();
-        let root = root.trim_end_matches('/');
-        if !root.is_empty() {
-            text = text.replace(&format!("{root}/"), "");
+        let root = root.trim_matches('/');
+        let ends = root.match_indices('/').filter_map(|(at, _)| root.get(at + 1..));
+        for end in std::iter::once(root).chain(ends).filter(|end| !end.is_empty()) {
+            for before in ["/", "../", "./", ""] {
+                text = without_start(&text, &format!("{before}{end}/"));
+            }
         }
     }
     text
+}
+
+/// A text whose words do not begin so.
+fn without_start(text: &str, start: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(start) {
+        let (before, behind) = rest.split_at(at);
+        kept.push_str(before);
+        let is_start = kept
+            .chars()
+            .next_back()
+            .is_none_or(|letter| !letter.is_alphanumeric() && !"/._-".contains(letter));
+        let (found, behind) = behind.split_at(start.len());
+        if !is_start {
+            kept.push_str(found);
+        }
+        rest = behind;
+    }
+    kept + rest
 }
 
 /// A reason without what looks like a path or a file's name.
@@ -93,5 +116,7 @@ mod tests {
         let roots = [PathBuf::from("/data/cat12/"), PathBuf::from("/data/qsi")];
         let reason = "/data/cat12/sub-1/a.tsv and /data/qsi/b.tsv";
         assert_eq!(below_roots(reason, &roots), "sub-1/a.tsv and b.tsv");
+        let relative = "kept: data/cat12/sub-1/a.tsv, ../qsi/b.tsv and my-cat12/c.tsv";
+        assert_eq!(below_roots(relative, &roots), "kept: sub-1/a.tsv, b.tsv and my-cat12/c.tsv");
     }
 }

@@ -59,6 +59,17 @@ impl Texts {
         self.texts.push(text.to_owned());
         self.texts.len() - 1
     }
+
+    /// Sorts the texts, and returns the new index of each old one.
+    fn sort(&mut self) -> Vec<usize> {
+        self.texts.sort_unstable();
+        let mut numbers = vec![0; self.texts.len()];
+        for (new, text) in self.texts.iter().enumerate() {
+            let old = self.indices.get(text).and_then(|old| numbers.get_mut(*old));
+            old.into_iter().for_each(|old| *old = new);
+        }
+        numbers
+    }
 }
 
 impl Units {
@@ -87,6 +98,13 @@ impl Units {
             }
         }
         let (combinations, combination) = combinations(held);
+        // They are numbered alike whatever the order of the rows.
+        let (of_reasons, of_kinds) = (reasons.sort(), kinds.sort());
+        for facts in by_modality.values_mut().flatten().flatten() {
+            let new = |numbers: &[usize], old: usize| numbers.get(old).copied().unwrap_or(0);
+            facts.reason = new(&of_reasons, facts.reason);
+            facts.kind = new(&of_kinds, facts.kind);
+        }
         Self { by_modality, reasons: reasons.texts, kinds: kinds.texts, tables, combinations, combination }
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Matrix {
     /// The session of each row, in ascending order.
     pub(crate) sessions: Vec<usize>,
     pub(crate) regions: Vec<String>,
-    /// The values of each region, a row a session. NaN where there is none.
+    /// The values of each region, a row a session. NaN where there is none, or none that is finite.
     columns: Vec<Float64Array>,
 }
 
@@ -78,10 +78,11 @@ impl Matrix {
 fn doubles(column: &ArrayRef) -> Result<Float64Array, ReportError> {
     let column = cast(column, &DataType::Float64)?;
     let column = column.as_primitive::<Float64Type>();
-    if column.null_count() == 0 {
+    if column.null_count() == 0 && !column.values().iter().any(|value| value.is_infinite()) {
         return Ok(column.clone());
     }
-    Ok(column.iter().map(|value| value.unwrap_or(f64::NAN)).collect::<Vec<f64>>().into())
+    let values = column.iter().map(|value| value.filter(|value| value.is_finite()).unwrap_or(f64::NAN));
+    Ok(values.collect::<Vec<f64>>().into())
 }
 
 /// Sessions are those that metadata and `sessions.tsv` name: a feature of others is of another state.

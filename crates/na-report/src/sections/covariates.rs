@@ -6,7 +6,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::cohort::metadata::ListColumn;
-use crate::disclosure::{SMALLEST, Shown, disclosed};
+use crate::disclosure::{Group, SMALLEST, Shown, disclosed};
 use crate::drawing::number::{Count, Digits, Length, Signed};
 use crate::features::analysis::Analysis;
 use crate::features::feature::Feature;
@@ -20,8 +20,7 @@ const FEWEST: usize = 20;
 const YEARS: f64 = 5.0;
 const MILLILITRES: f64 = 75.0;
 
-/// No age is larger, years, and no head, mL: what is beyond stands for something else.
-const OLDEST: f64 = 130.0;
+/// No head is larger, mL: what is beyond stands for something else.
 const LARGEST_HEAD: f64 = 10_000.0;
 
 /// The size of a histogram, and of a feature held against age.
@@ -90,6 +89,7 @@ struct ColumnRow {
 impl CovariatesSection {
     pub(crate) fn of(material: Material<'_>) -> Self {
         let covariates = &material.cohort.covariates;
+        let subjects = material.cohort.sessions.subjects();
         let ages = Some(&covariates.ages).filter(|_| covariates.in_years);
         let column = |column: &ListColumn| ColumnRow {
             name: column.name.clone(),
@@ -97,12 +97,20 @@ impl CovariatesSection {
             n_empty: n_empty(column),
         };
         Self {
-            ages: ages.and_then(|ages| binned("age", ages, YEARS, "years", OLDEST)),
+            ages: ages.and_then(|ages| {
+                let n_without = covariates.without_age().count();
+                binned(&Binned { what: "age", unit: "years", width: YEARS, n_without, subjects }, ages)
+            }),
             in_years: covariates.in_years,
             has_ages: covariates.has_ages,
-            volumes: binned("TIV", &covariates.volumes, MILLILITRES, "mL", LARGEST_HEAD),
+            volumes: {
+                let volumes: Vec<f64> = covariates.volumes.iter().map(|volume| plausible(*volume)).collect();
+                let n_without = volumes.iter().filter(|volume| volume.is_nan()).count();
+                let what = Binned { what: "TIV", unit: "mL", width: MILLILITRES, n_without, subjects };
+                binned(&what, &volumes)
+            },
             n_implausible: Count(covariates.implausible_volumes().count()),
-            curves: ages.map(|ages| curves(material.analysis, ages)).unwrap_or_default(),
+            curves: ages.map(|ages| curves(material.analysis, ages, subjects)).unwrap_or_default(),
             columns: material.cohort.metadata.columns.iter().map(column).collect(),
         }
     }
@@ -119,46 +127,57 @@ fn n_empty(column: &ListColumn) -> String {
 
 /// What may be shown of the sessions without a value, and then of those of each value.
 fn groups(column: &ListColumn) -> Vec<Shown> {
-    let sizes = column.counts.iter().flat_map(BTreeMap::values).copied();
-    disclosed(&[column.n_empty].into_iter().chain(sizes).collect::<Vec<_>>())
+    let groups = column.groups.iter().flat_map(BTreeMap::values).cloned();
+    disclosed(&[column.empty.clone()].into_iter().chain(groups).collect::<Vec<_>>())
 }
 
 /// The values of a column, those of small groups without a name.
 fn values_of(column: &ListColumn) -> String {
-    let Some(counts) = &column.counts else {
+    let Some(of_values) = &column.groups else {
         let kind = if column.holds_numbers { "numbers" } else { "texts" };
         return column.n_values.map_or("not shown".to_owned(), |n| format!("{} different {kind}", Count(n)));
     };
     let shown = groups(column).split_off(1);
     let n_hidden = shown.iter().filter(|shown| **shown == Shown::Few).count();
-    let named = counts.keys().zip(&shown).filter_map(|(value, shown)| match shown {
+    let named = of_values.keys().zip(&shown).filter_map(|(value, shown)| match shown {
         Shown::Count(n) => Some(format!("{value}: {}", Count(*n))),
         Shown::None | Shown::Few => None,
     });
     let others = match n_hidden {
         0 => None,
-        1 => Some("one value that few have".to_owned()),
-        n => Some(format!("{n} values, some of which few have")),
+        1 => Some("one value that is not told".to_owned()),
+        n => Some(format!("{n} values that are not told")),
     };
     named.chain(others).collect::<Vec<_>>().join(", ")
 }
 
-/// Sessions in bins of this width. `None` if all values lie in one, or there are none.
-fn binned(
+/// A volume that may be one; NaN for what stands for something else.
+fn plausible(volume: f64) -> f64 {
+    if (0.0..LARGEST_HEAD).contains(&volume) { volume } else { f64::NAN }
+}
+
+/// What is put into bins.
+struct Binned<'a> {
     what: &'static str,
-    values: &[f64],
-    width: f64,
     unit: &'static str,
-    most_of_all: f64,
-) -> Option<BinnedSessions> {
-    // A code for a missing value is no age.
-    let sorted = Sorted::of(values.iter().copied().filter(|value| (0.0..most_of_all).contains(value)));
-    let (first, counts) = bins(sorted.values(), width)?;
+    width: f64,
+    /// Sessions of which it is known that they have no value.
+    n_without: usize,
+    /// The subject of each session.
+    subjects: &'a [usize],
+}
+
+/// Sessions in bins, by their values. `None` if all lie in one, or there are none.
+fn binned(of: &Binned<'_>, values: &[f64]) -> Option<BinnedSessions> {
+    let Binned { what, unit, width, n_without, subjects } = *of;
+    let sorted = Sorted::of(values.iter().copied().filter(|value| value.is_finite()));
+    let known = values.iter().copied().zip(subjects.iter().copied()).filter(|(value, _)| value.is_finite());
+    let (first, groups) = bins(known, width)?;
     // One bar would tell everybody's value.
-    if counts.len() < 2 {
+    if groups.len() < 2 {
         return None;
     }
-    let shown = disclosed(&counts);
+    let shown = disclosed(&groups);
     let tall = |shown: &Shown| match shown {
         Shown::None => 0,
         Shown::Few => SMALLEST,
@@ -205,53 +224,66 @@ fn binned(
         what,
         bars,
         most: Count(most),
-        quartiles: Some(quartiles).filter(|_| sorted.len() >= FEWEST),
+        quartiles: Some(quartiles).filter(|_| sorted.len() >= FEWEST && !is_of_few(values, subjects)),
         unit,
-        n_without: Count(values.len() - sorted.len()),
+        n_without: Count(n_without),
         has_few: shown.contains(&Shown::Few),
     })
+}
+
+/// Whether the values are of few people.
+fn is_of_few(values: &[f64], subjects: &[usize]) -> bool {
+    let mut all = Group::default();
+    values
+        .iter()
+        .zip(subjects)
+        .filter(|(value, _)| value.is_finite())
+        .for_each(|(_, subject)| all.add(*subject));
+    all.is_small()
 }
 
 /// Bins that are drawn at most.
 const MOST_BINS: i64 = 60;
 
-/// The first bin and the number of values in each, up to the last. The bins at the ends have at least as many values as may be told:
-/// where a single session is the oldest, the axis does not say how old it is. `None` without values.
-fn bins(values: &[f64], width: f64) -> Option<(i64, Vec<usize>)> {
-    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
-    for value in values {
-        *counts.entry((value / width).floor() as i64).or_default() += 1;
+/// The first bin and the sessions in each, up to the last, of values with their subjects. The bins at the ends have at least as many people
+/// as may be told: where a single one is the oldest, the axis does not say how old. `None` without values.
+fn bins(values: impl Iterator<Item = (f64, usize)>, width: f64) -> Option<(i64, Vec<Group>)> {
+    let mut groups: BTreeMap<i64, Group> = BTreeMap::new();
+    for (value, subject) in values {
+        groups.entry((value / width).floor() as i64).or_default().add(subject);
     }
-    while let Some((bin, n)) = counts.pop_first() {
-        match counts.first_entry().filter(|_| n < SMALLEST) {
-            Some(mut next) => *next.get_mut() += n,
+    while let Some((bin, group)) = groups.pop_first() {
+        match groups.first_entry().filter(|_| group.is_small()) {
+            Some(mut next) => next.get_mut().append(group),
             None => {
-                counts.insert(bin, n);
+                groups.insert(bin, group);
                 break;
             }
         }
     }
-    while let Some((bin, n)) = counts.pop_last() {
-        match counts.last_entry().filter(|_| n < SMALLEST) {
-            Some(mut next) => *next.get_mut() += n,
+    while let Some((bin, group)) = groups.pop_last() {
+        match groups.last_entry().filter(|_| group.is_small()) {
+            Some(mut next) => next.get_mut().append(group),
             None => {
-                counts.insert(bin, n);
+                groups.insert(bin, group);
                 break;
             }
         }
     }
-    let (first, last) = (*counts.first_key_value()?.0, *counts.last_key_value()?.0);
+    let (first, last) = (*groups.first_key_value()?.0, *groups.last_key_value()?.0);
     let last = last.min(first + MOST_BINS - 1);
-    let mut bars = vec![0; usize::try_from(last - first).ok()? + 1];
-    for (bin, n) in counts {
+    let mut bars = vec![Group::default(); usize::try_from(last - first).ok()? + 1];
+    for (bin, group) in groups {
         let bar = usize::try_from(bin.min(last) - first).ok().and_then(|bar| bars.get_mut(bar));
-        bar.into_iter().for_each(|bar| *bar += n);
+        if let Some(bar) = bar {
+            bar.append(group);
+        }
     }
     Some((first, bars))
 }
 
 /// The first headline features, median and quartiles of their session means by age.
-fn curves(analysis: &Analysis, ages: &[f64]) -> Vec<AgeCurve> {
+fn curves(analysis: &Analysis, ages: &[f64], subjects: &[usize]) -> Vec<AgeCurve> {
     let mut bins: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (session, age) in ages.iter().enumerate().filter(|(_, age)| age.is_finite()) {
         bins.entry((age / YEARS).floor() as i64).or_default().push(session);
@@ -260,7 +292,12 @@ fn curves(analysis: &Analysis, ages: &[f64]) -> Vec<AgeCurve> {
         let quartiles = |sessions: &Vec<usize>| {
             let sorted = Sorted::of(sessions.iter().filter_map(|session| means.get(*session).copied()));
             let quartiles = [sorted.quantile(0.25)?, sorted.median()?, sorted.quantile(0.75)?];
-            (sorted.len() >= FEWEST).then_some(quartiles)
+            let mut people = Group::default();
+            sessions
+                .iter()
+                .filter_map(|session| subjects.get(*session))
+                .for_each(|subject| people.add(*subject));
+            (sorted.len() >= FEWEST && !people.is_small()).then_some(quartiles)
         };
         let points: Vec<(i64, [f64; 3])> =
             bins.iter().filter_map(|(bin, sessions)| Some((*bin, quartiles(sessions)?))).collect();
@@ -302,12 +339,19 @@ mod tests {
 
     #[test]
     fn the_ends_of_an_axis_do_not_tell_of_a_few() {
+        let sizes = |ages: &[f64]| {
+            let (first, groups) = bins(ages.iter().copied().zip(0..), 5.0)?;
+            Some((first, groups.iter().map(|group| group.n_sessions).collect::<Vec<_>>()))
+        };
         let ages = |old: &[f64]| -> Vec<f64> {
             [20.0, 21.0, 22.0, 23.0, 24.0, 41.0, 42.0, 43.0, 44.0].iter().chain(old).copied().collect()
         };
-        assert_eq!(bins(&ages(&[99.0]), 5.0), Some((4, vec![5, 0, 0, 0, 5])));
-        assert_eq!(bins(&ages(&[99.0]), 5.0), bins(&ages(&[72.0]), 5.0));
-        assert_eq!(bins(&[1.0, 50.0], 5.0), Some((10, vec![2])));
-        assert_eq!(bins(&[], 5.0), None);
+        assert_eq!(sizes(&ages(&[99.0])), Some((4, vec![5, 0, 0, 0, 5])));
+        assert_eq!(sizes(&ages(&[99.0])), sizes(&ages(&[72.0])));
+        assert_eq!(sizes(&[1.0, 50.0]), Some((10, vec![2])));
+        assert_eq!(sizes(&[]), None);
+        // Nine sessions of the oldest are one person's.
+        let old = ages(&[99.0; 9]).into_iter().zip([0, 1, 2, 3, 4, 5, 6, 7, 8].into_iter().chain([9; 9]));
+        assert_eq!(bins(old, 5.0).map(|(first, groups)| (first, groups.len())), Some((4, 5)));
     }
 }

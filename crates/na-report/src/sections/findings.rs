@@ -80,6 +80,7 @@ struct Gathering<'m, 'l> {
 impl Findings {
     pub(crate) fn of(material: Material<'_>, lists: &mut Lists) -> Self {
         let mut gathering = Gathering { material, lists, findings: Vec::new() };
+        gathering.lost_files();
         gathering.untold_outcomes();
         gathering.failed();
         gathering.versions_that_differ();
@@ -132,11 +133,28 @@ impl Gathering<'_, '_> {
         self.findings.push(Finding { severity, count, what, why, section, named, n_more, list: None });
     }
 
+    fn lost_files(&mut self) {
+        let lost = &self.material.cohort.lost_files;
+        if !lost.is_empty() {
+            let why = format!(
+                "{}: what they told is not on this page; put a copy in their place, or load again",
+                first_of(lost)
+            );
+            self.tell(
+                Severity::Fix,
+                counted(lost.len(), "file"),
+                "of the store that are gone",
+                why,
+                "method",
+            );
+        }
+    }
+
     fn untold_outcomes(&mut self) {
         let sessions = &self.material.cohort.sessions;
         if !self.material.cohort.tells_outcomes && sessions.len() > 0 {
             let why = "sessions.tsv is gone, or cannot be understood: what is in the store counts as loaded. The next load writes it again";
-            let what = "say nothing of what failed or is missing";
+            let what = "of which nothing tells what failed or is missing";
             self.tell(
                 Severity::Fix,
                 counted(sessions.len(), "session"),
@@ -148,7 +166,7 @@ impl Gathering<'_, '_> {
         }
         let untold: Vec<usize> = sessions.stored().filter(|session| sessions.line(*session) == 0).collect();
         let why = "they are in the store; the next load writes the file again";
-        self.add(Severity::Fix, untold, "have no row in sessions.tsv", why, "completeness");
+        self.add(Severity::Fix, untold, "without a row in sessions.tsv", why, "completeness");
     }
 
     fn failed(&mut self) {
@@ -186,8 +204,7 @@ impl Gathering<'_, '_> {
             .iter()
             .find(|of| of.shift == Some(0.0))
             .map_or("the newest", |of| &of.version);
-        let what =
-            format!("were made with parcellate {}, and differ from those of {newest}", shifted.version);
+        let what = format!("made with parcellate {}, unlike those of {newest}", shifted.version);
         let others = match features.len() {
             1 => String::new(),
             n => format!(", and {} more are shifted", counted(n - 1, "feature")),
@@ -209,7 +226,7 @@ impl Gathering<'_, '_> {
         self.add(
             Severity::Fix,
             sessions.into_iter().collect(),
-            "hold tables that are byte for byte those of another session",
+            "with tables that are byte for byte those of another session",
             why,
             "repeated",
         );
@@ -223,7 +240,7 @@ impl Gathering<'_, '_> {
         self.add(
             Severity::Look,
             self.material.standing.flagged(),
-            "have more than 5 % unusual regions",
+            "with more than 5 % unusual regions",
             why,
             "sessions",
         );
@@ -237,13 +254,13 @@ impl Gathering<'_, '_> {
             "the median of all regions lies beyond {CUT_OFF} robust SD in some feature: another unit, another scale, or a segmentation that \
              failed as a whole"
         );
-        self.add(Severity::Look, far, "are high or low in the whole brain", why, "sessions");
+        self.add(Severity::Look, far, "high or low in the whole brain", why, "sessions");
     }
 
     fn implausible_volumes(&mut self) {
         let sessions = self.material.cohort.covariates.implausible_volumes().collect();
         let why = "kept as they are; divide by TIV with care";
-        self.add(Severity::Look, sessions, "have a TIV outside 500–3,000 mL", why, "cohort");
+        self.add(Severity::Look, sessions, "with a TIV outside 500–3,000 mL", why, "cohort");
     }
 
     fn settings_that_differ(&mut self) {
@@ -263,7 +280,7 @@ impl Gathering<'_, '_> {
         self.add(
             Severity::Look,
             sessions.into_iter().collect(),
-            "have tables made with other settings than most",
+            "with tables made with other settings than most",
             why,
             "provenance",
         );
@@ -274,15 +291,15 @@ impl Gathering<'_, '_> {
         self.add(
             Severity::Know,
             missing,
-            "lack a whole modality",
-            "no folder or no tables were found",
+            "without a whole modality",
+            "nothing of it is in the store: Completeness says why",
             "completeness",
         );
         let partial = self.material.with_status(UnitStatus::Partial);
         self.add(
             Severity::Know,
             partial,
-            "are partial",
+            "partial",
             "they lack a table, a map or regions that others have",
             "completeness",
         );
@@ -295,29 +312,27 @@ impl Gathering<'_, '_> {
         let is_kept = |session: &usize| units.of_session(*session).any(|facts| is_kept(facts.reason));
         let sessions = (0..self.material.cohort.sessions.len()).filter(is_kept).collect();
         let why = "their files are gone and the store keeps what it has; --prune lets it go";
-        self.add(Severity::Know, sessions, "have values of files that are gone", why, "completeness");
+        self.add(Severity::Know, sessions, "with values of files that are gone", why, "completeness");
     }
 
     fn without_age(&mut self) {
         let covariates = &self.material.cohort.covariates;
-        let ages = covariates.ages.iter().enumerate();
-        let sessions = ages.filter(|(_, age)| age.is_nan()).map(|(session, _)| session).collect();
+        let sessions = covariates.without_age().collect();
         let why = if covariates.has_ages {
-            "the session list has none for them"
+            "the session list has none for them, or none that a person can have"
         } else {
             "the session list has no column of it"
         };
-        self.add(Severity::Know, sessions, "have no age", why, "cohort");
+        self.add(Severity::Know, sessions, "without an age", why, "cohort");
     }
 
     fn empty_regions(&mut self) {
         let regions = &self.material.often_empty(OFTEN_EMPTY);
         if !regions.is_empty() {
-            let what = if regions.len() == 1 { "is" } else { "are" };
             let named: Vec<String> =
                 regions.iter().map(|(region, share)| format!("{region} ({share})")).collect();
             let why = first_of(&named);
-            let what = format!("{what} empty in more than 15 % of sessions");
+            let what = "empty in more than 15 % of sessions";
             self.tell(Severity::Know, counted(regions.len(), "region"), what, why, "regions");
         }
     }
@@ -336,7 +351,7 @@ impl Gathering<'_, '_> {
             .map(|feature| feature.outline.name.clone())
             .collect();
         if !features.is_empty() {
-            let what = if features.len() == 1 { "is constant or rounded" } else { "are constant or rounded" };
+            let what = "constant or rounded";
             let why = format!(
                 "{}: the tables were written with too few digits, or hold nothing that varies",
                 first_of(&features)
@@ -348,10 +363,10 @@ impl Gathering<'_, '_> {
     fn too_few_to_score(&mut self) {
         let few: Vec<&Feature> =
             self.material.analysis.headline().filter(|feature| feature.n_sessions < FEWEST_SCORED).collect();
-        if !few.is_empty() {
+        // Where nothing is scored, the tile and the sections say so.
+        if !few.is_empty() && self.material.analysis.is_scored() {
             let names: Vec<String> = few.iter().map(|feature| feature.outline.name.clone()).collect();
-            let what =
-                if few.len() == 1 { "has fewer than 30 sessions" } else { "have fewer than 30 sessions" };
+            let what = "of fewer than 30 sessions";
             let why = format!("{}: their values are shown, and none is called unusual", first_of(&names));
             self.tell(Severity::Know, counted(few.len(), "feature"), what, why, "features");
         }

@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use foldhash::HashMap;
 
 use crate::drawing::colour::{OFTEN, STEPS, ramp};
-use crate::drawing::number::{Count, Share};
+use crate::drawing::number::{Count, Length, Share};
 use crate::drawing::picture::{Cells, Picture};
 use crate::drawing::plot::Sparkline;
 use crate::error::ReportError;
@@ -20,6 +20,9 @@ const WORST: usize = 12;
 
 /// The share of sessions from which a cell is darkest.
 const DARKEST: f64 = 0.02;
+
+/// The shares that the key of the heat map names.
+const KEY: [f64; 5] = [0.0, 0.001, 0.005, 0.01, DARKEST];
 
 /// Pixels of a feature's row.
 const ROW: usize = 15;
@@ -105,10 +108,20 @@ pub(crate) struct RegionsSection {
     /// `None` if nothing is scored.
     heat: Option<Picture>,
     height: usize,
+    /// The shares of the heat map's key, as far along it as their colours are.
+    ticks: Vec<Tick>,
+    /// The share that one session of the cohort is.
+    one_session: Share,
     rows: Vec<RegionRow>,
 }
 
 impl HtmlSafe for RegionsSection {}
+
+struct Tick {
+    /// Percent of the key's width.
+    at: Length,
+    label: String,
+}
 
 struct RegionRow {
     region: String,
@@ -148,6 +161,8 @@ impl RegionsSection {
         Ok(Self {
             rows: rows.collect(),
             height: ROW * names.len(),
+            ticks: KEY.map(tick).into(),
+            one_session: Share::of(1, material.cohort.sessions.len()),
             features: names,
             heat: if analysis.is_scored() {
                 Some(Cells { width: n_regions, cells: heat }.picture(&ramp(&OFTEN))?)
@@ -158,9 +173,19 @@ impl RegionsSection {
     }
 }
 
-/// The step of the ramp, from 1: by the square root, since most shares are small.
+/// The step of the ramp, from 1.
 fn darkness(share: f64) -> u8 {
-    1 + ((share / DARKEST).clamp(0.0, 1.0).sqrt() * (STEPS - 1) as f64).round() as u8
+    1 + (along_ramp(share) * (STEPS - 1) as f64).round() as u8
+}
+
+/// How far along the ramp a share is, from 0 to 1: by the square root, since most shares are small.
+fn along_ramp(share: f64) -> f64 {
+    (share / DARKEST).clamp(0.0, 1.0).sqrt()
+}
+
+fn tick(share: f64) -> Tick {
+    let more = if share < DARKEST { "" } else { "+" };
+    Tick { at: Length(100.0 * along_ramp(share)), label: format!("{}{more}", 100.0 * share) }
 }
 
 #[cfg(test)]

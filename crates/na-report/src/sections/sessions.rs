@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use foldhash::HashSet;
 use na_model::{Modality, UnitStatus};
 
 use crate::drawing::colour::{MANY, STEPS, ramp};
@@ -35,7 +36,7 @@ const FARTHEST: f64 = 12.0;
 
 /// The least and the most of unusual regions that the map's axis has, percent.
 const LEAST: f64 = 0.05;
-const MOST: f64 = 60.0;
+const MOST: f64 = 100.0;
 
 #[derive(Template)]
 #[template(path = "sessions.html")]
@@ -56,6 +57,7 @@ impl HtmlSafe for SessionsSection {}
 /// One of the most unusual sessions.
 struct First {
     session: SessionLink,
+    /// Of the regions of its worst feature.
     share: Share,
     largest: Vec<NamedDeviation>,
 }
@@ -95,7 +97,8 @@ struct SessionTableRow {
     /// What the page's address calls it, as a row's id has it.
     key: String,
     statuses: Vec<Option<UnitStatus>>,
-    share: Share,
+    /// `None` if nothing of it is scored.
+    share: Option<Share>,
     worst: Option<(Share, String)>,
     level: Signed<2>,
     version: String,
@@ -130,7 +133,7 @@ fn first(material: Material<'_>, session: usize) -> First {
     };
     First {
         session: material.naming.link(session),
-        share: Share(material.standing.facts.get(session).map_or(0.0, SessionFacts::share)),
+        share: Share(material.standing.facts.get(session).map_or(0.0, SessionFacts::worst_share)),
         largest: largest.filter(|deviation| deviation.z != 0.0).take(2).filter_map(named).collect(),
     }
 }
@@ -145,7 +148,7 @@ fn row(material: Material<'_>, session: usize, means: &[&Vec<f64>]) -> SessionTa
         session: material.naming.link(session),
         key: material.naming.key(session),
         statuses: material.statuses(session),
-        share: Share(facts.map_or(0.0, |facts| facts.share())),
+        share: facts.filter(|facts| facts.n_scored > 0).map(|facts| Share(facts.share())),
         worst: worst.and_then(|(feature, share)| Some((Share(share), name(feature)?))),
         level: Signed(facts.map(|facts| facts.level)),
         version: material.cohort.provenance.version_of(session),
@@ -202,7 +205,13 @@ impl SessionMap {
         let scored = || facts.iter().filter(|facts| facts.level.is_finite());
         let axes = Axes::of(scored().map(|facts| facts.level));
         let mut cells = vec![0_u32; COLUMNS * ROWS];
-        for facts in scored() {
+        let is_flagged = |session: &usize| facts.get(*session).is_some_and(SessionFacts::is_flagged);
+        let flagged = material.standing.order.iter().copied().filter(is_flagged);
+        let circled: Vec<usize> = flagged.take(CIRCLES).collect();
+        // From behind a circle, its own square would look like another session.
+        let apart: HashSet<usize> = circled.iter().copied().collect();
+        let others = facts.iter().enumerate().filter(|(session, _)| !apart.contains(session));
+        for (_, facts) in others.filter(|(_, facts)| facts.level.is_finite()) {
             let column = (axes.x(facts.level) / WIDTH * COLUMNS as f64) as usize;
             let row = (Axes::y(facts) / HEIGHT * ROWS as f64) as usize;
             let cell = cells.get_mut(row.min(ROWS - 1) * COLUMNS + column.min(COLUMNS - 1));
@@ -215,16 +224,16 @@ impl SessionMap {
         };
         let density =
             Cells { width: COLUMNS, cells: cells.iter().map(step).collect() }.picture(&ramp(&MANY))?;
-        let flagged =
-            material.standing.order.iter().filter_map(|session| Some((*session, facts.get(*session)?)));
-        let circles =
-            flagged.filter(|(_, facts)| facts.is_flagged()).take(CIRCLES).map(|(session, facts)| Circle {
+        let circle = |session: usize| {
+            let facts = facts.get(session)?;
+            Some(Circle {
                 session: material.naming.link(session),
                 x: Length(axes.x(facts.level)),
                 y: Length(Axes::y(facts)),
                 share: Share(facts.worst_share()),
                 level: Signed(Some(facts.level)),
-            });
+            })
+        };
         let shares = [0.1, 0.5, 1.0, 10.0, 50.0]
             .map(|percent| Tick { at: Length(Axes::y_of(percent)), label: format!("{percent}\u{2009}%") });
         let n_clipped = scored().filter(|facts| facts.level.abs() > axes.reach).count();
@@ -233,7 +242,7 @@ impl SessionMap {
             shares: shares.into(),
             levels: axes.ticks(),
             flagged: Length(Axes::y_of(100.0 * FLAGGED)),
-            circles: circles.collect(),
+            circles: circled.into_iter().filter_map(circle).collect(),
             n_clipped: Count(n_clipped),
         })
     }

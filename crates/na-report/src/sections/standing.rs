@@ -32,7 +32,8 @@ impl Standing {
             (0..cohort.sessions.len()).map(|session| analysis.of_session(session)).collect();
         let is_scored = analysis.is_scored();
         let rank = |(session, of): (usize, &SessionFacts)| match is_scored {
-            true => (of.worst_share(), of.share(), session),
+            // As the page's script has them: what looks alike is in the order of the sessions.
+            true => (hundredths(of.worst_share()), hundredths(of.share()), session),
             false => {
                 (cohort.units.worst(session).map_or(-1.0, |status| f64::from(severity(status))), 0.0, session)
             }
@@ -50,6 +51,11 @@ impl Standing {
         let facts = self.facts.iter().enumerate();
         facts.filter(|(_, facts)| facts.is_flagged()).map(|(session, _)| session).collect()
     }
+}
+
+/// Hundredths of a percent.
+fn hundredths(share: f64) -> f64 {
+    (10_000.0 * share).round()
 }
 
 impl Material<'_> {

@@ -11,8 +11,10 @@ use crate::read::feature_outline::FeatureOutline;
 use crate::read::feature_store::FeatureStore;
 use crate::read::options::{Origin, ReadOptions};
 use crate::read::snapshot::Snapshot;
+use crate::tables::manifest::ManifestRecord;
 use crate::tables::run_changes::{RunChanges, last_changes};
 use crate::tables::sessions_tsv::SessionRow;
+use crate::tables::withdrawals::WithdrawalMark;
 
 /// A store in one state: whatever is read from it fits together. [`FeatureStore::at_one_state`] gives one.
 pub struct StoreView<'a> {
@@ -95,6 +97,23 @@ impl StoreView<'_> {
     /// A file that cannot be read.
     pub fn last_changes(&self) -> Result<Option<RunChanges>, StoreError> {
         last_changes(self.folder())
+    }
+
+    /// Whether a withdrawal has begun that did not come to its end: somebody who withdrew may still be in the store.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn withdrawal_has_begun(&self) -> Result<bool, StoreError> {
+        let mark = self.snapshot.store.record()?.and_then(|record| record.withdrawn.as_ref());
+        Ok(mark.is_some_and(WithdrawalMark::has_begun))
+    }
+
+    /// The files that the manifest names and that are no longer there, as paths under the store's folder.
+    #[must_use]
+    pub fn lost_files(&self) -> Vec<String> {
+        let record = ManifestRecord::of(&self.snapshot.manifest).filter(|_| self.snapshot.exported);
+        let named = record.map(|record| record.files).unwrap_or_default().into_keys();
+        named.filter(|path| !self.folder().join(path).exists()).collect()
     }
 
     /// The folders from which the files of the store were last read.

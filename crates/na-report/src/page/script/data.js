@@ -29,8 +29,11 @@ function nameOf(session) {
 }
 const addressOf = (session) => "#s=" + encodeURIComponent(keys[session]).replaceAll("%2F", "/");
 const statusOf = (modality, session) => statuses[column["status" + modality][session]];
-const share = (session) => column.share[session] / 100;
-const worst = (session) => column.worst[session] / 100;
+// Nothing is known of a session without a level: none of its regions is scored.
+const known = (session, hundredths) => (Number.isNaN(column.level[session]) ? NaN : hundredths / 100);
+const share = (session) => known(session, column.share[session]);
+const worst = (session) => known(session, column.worst[session]);
+const percent = (x) => (Number.isNaN(x) ? "–" : x.toFixed(2));
 const worstFeature = (session) => features[column.worstFeature[session]] ?? "–";
 const level = (session) => column.level[session];
 const versionOf = (session) => versions[column.version[session]];

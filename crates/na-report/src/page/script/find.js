@@ -6,13 +6,14 @@ function find() {
   const asked = field.value.trim().toLowerCase();
   const found = [];
   for (let s = 0; asked && s < n && found.length < 20; s++) if (folded[s].some((text) => text.includes(asked))) found.push(s);
+  const more = found.length === 20 ? [element("span", "and perhaps more: type on", { class: "mut", role: "option", "aria-disabled": true })] : [];
   const links = found.map((session) => {
     const link = sessionLink(session);
     link.setAttribute("role", "option");
     link.onclick = close;
     return link;
   });
-  hits.replaceChildren(...(asked && !links.length ? [element("span", "none", { class: "mut", role: "option", "aria-disabled": true })] : links));
+  hits.replaceChildren(...(asked && !links.length ? [element("span", "none", { class: "mut", role: "option", "aria-disabled": true })] : [...links, ...more]));
   field.setAttribute("aria-expanded", hits.childElementCount > 0);
 }
 function close() {
@@ -20,6 +21,9 @@ function close() {
   field.setAttribute("aria-expanded", false);
 }
 field.oninput = find;
+addEventListener("click", (event) => {
+  if (!byId("find").contains(event.target)) close();
+});
 byId("find").onsubmit = (event) => {
   event.preventDefault();
   hits.querySelector("a")?.click();

@@ -18,19 +18,25 @@ function panel(session) {
   });
   const version = versionOf(session);
   facts.append(version ? "parcellate " + version : "no tables");
-  if (directory.scored) facts.append(" · level " + signed(level(session), 2) + " · unusual regions " + share(session).toFixed(2) + " %");
-  const back = element("button", "back to the most unusual", { class: "list" });
+  if (directory.scored && Number.isNaN(level(session))) facts.append(" · nothing of it is scored");
+  else if (directory.scored) {
+    const inWorst = worst(session) ? percent(worst(session)) + " % in " + worstFeature(session) + ", " : "";
+    facts.append(" · level " + signed(level(session), 2) + " · unusual regions: " + inWorst + percent(share(session)) + " % over all features");
+  }
+  const back = element("button", directory.scored ? "back to the most unusual" : "close", { class: "list" });
   back.onclick = () => {
     history.pushState(null, "", location.pathname + location.search);
     detail.replaceChildren(...beforeIt);
+    mark();
   };
   detail.replaceChildren(element("h3", nameOf(session)), facts);
   const found = findingsOf.get(session);
   if (found) detail.append(element("p", "In Needs a look: " + found.join("; "), { class: "found" }));
   if (!directory.scored && directory.means.length) detail.append(meansOf(session));
   const at = detailOf.get(session);
-  if (at !== undefined && directory.scored) detail.append(...deviations(at));
-  else if (directory.scored) detail.append(element("p", "Its deviations are in the store alone.", { class: "mut" }));
+  const isScored = directory.scored && !Number.isNaN(level(session));
+  if (at !== undefined && isScored) detail.append(...deviations(at));
+  else if (isScored) detail.append(element("p", "Its deviations are in the store alone.", { class: "mut" }));
   detail.append(back);
 }
 function meansOf(session) {
@@ -69,6 +75,11 @@ function deviations(at) {
   });
   return [table, element("h4", "Unusual regions, and level, by feature"), bars];
 }
+// On the map, the circle of the session that is in the panel.
+function mark(session) {
+  const address = session === undefined ? "" : addressOf(session);
+  document.querySelectorAll("#sessions svg a.s").forEach((link) => link.classList.toggle("here", link.getAttribute("href") === address));
+}
 function open() {
   const address = /^#s=(.*)$/s.exec(location.hash);
   let key = "";
@@ -83,6 +94,7 @@ function open() {
     return;
   }
   panel(indexOf.get(key));
+  mark(indexOf.get(key));
   byId("detail").focus({ preventScroll: true });
   byId("detail").scrollIntoView({ block: "nearest" });
 }

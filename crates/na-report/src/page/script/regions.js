@@ -29,7 +29,7 @@ function showRegion(feature, region) {
   byId("region-who").replaceChildren(whose(headline.get(analysed[feature]), region));
 }
 function whose(feature, region) {
-  if (feature === undefined) return element("p", "Which sessions they are is kept of one feature a map: " + features.join(", ") + ".", { class: "mut" });
+  if (feature === undefined) return element("p", "In which sessions it is unusual is told of one feature a map: " + features.join(", ") + ".", { class: "mut" });
   const found = [];
   for (let k = 0; k < nLargest; k++) {
     for (let d = 0; d < nDetailed; d++) {
@@ -40,7 +40,9 @@ function whose(feature, region) {
   }
   found.sort(([one, s], [other, t]) => Math.abs(other) - Math.abs(one) || s - t);
   const [table, body] = [element("table"), element("tbody")];
-  table.append(element("caption", "Sessions for which this is among the " + nLargest + " largest deviations" + (found.length > 10 ? ": the first 10 of " + found.length : "")), body);
+  const unusual = column.regionUnusual[at(analysed.indexOf(features[feature]), region)];
+  const known = unusual === 1 ? "The session in which it is unusual" : found.length + " of the " + unusual + " sessions in which it is unusual: those of which it is among the " + nLargest + " largest deviations";
+  table.append(element("caption", known + (found.length > 10 ? "; the first 10" : "")), body);
   for (const [z, session] of found.slice(0, 10)) {
     const row = element("tr");
     const name = element("td");
@@ -55,7 +57,7 @@ function whose(feature, region) {
     under.append(table, all);
     return under;
   }
-  return found.length ? table : element("p", "Of no session is it among the " + nLargest + " largest deviations, which are kept.", { class: "mut" });
+  return found.length ? table : element("p", unusual ? "Of none of the " + unusual + " sessions in which it is unusual is it among the " + nLargest + " largest deviations, which are kept." : "It is unusual in no session.", { class: "mut" });
 }
 if (heat) {
   const cellAt = (event) => {

@@ -11,8 +11,9 @@ function numbers(name, key, text) {
   columns.push({ name, key, made: (s) => element("span", text(s)), text, width: "minmax(118px, 0.6fr)", right: true });
 }
 if (directory.scored) {
-  numbers("unusual %", share, (s) => share(s).toFixed(2));
-  numbers("worst feature %", worst, (s) => worst(s).toFixed(2));
+  numbers("unusual %", share, (s) => percent(share(s)));
+  // Of equal ones that comes first of which more is unusual over all features.
+  numbers("worst feature %", (s) => worst(s) + share(s) / 1e5, (s) => percent(worst(s)));
   words("worst feature", worstFeature);
   numbers("level", level, (s) => signed(level(s), 2));
 } else {
@@ -20,7 +21,8 @@ if (directory.scored) {
 }
 words("parcellate", versionOf, "minmax(90px, 0.5fr)");
 
-let chosen = null;
+// The sessions of a finding, which are chosen while the menu says so.
+let listed = null;
 let shown = [];
 let sorting = { at: directory.scored ? modalities.length + 2 : 0, down: directory.scored };
 const filters = { all: () => true, flag: (s) => column.flagged[s], failed: (s) => modalities.some((_, m) => statusOf(m, s) === "failed") };
@@ -33,7 +35,7 @@ columns.forEach(({ name, right }, at) => {
   const button = element("button", name);
   const header = element("span", undefined, { role: "columnheader", class: right ? "n" : "" });
   button.onclick = () => {
-    sorting = { at, down: sorting.at === at ? !sorting.down : at > modalities.length };
+    sorting = { at, down: sorting.at === at ? !sorting.down : Boolean(right) };
     list();
   };
   header.append(button);
@@ -44,12 +46,17 @@ allSessions.append(head, body, length);
 allSessions.style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
 
 function list() {
-  const passes = chosen ? null : filters[byId("show").value];
-  shown = chosen ? [...chosen] : keys.map((_, s) => s).filter(passes);
+  const asked = byId("show").value;
+  shown = asked === "list" && listed ? [...listed] : keys.map((_, s) => s).filter(filters[asked] ?? filters.all);
   const key = columns[sorting.at].key;
   const by = new Map(shown.map((s) => [s, key(s)]));
-  const order = (one, other) => (one < other || Number.isNaN(other) ? -1 : one > other || Number.isNaN(one) ? 1 : 0);
-  shown.sort((a, b) => (by.get(a) === by.get(b) ? 0 : (sorting.down ? -1 : 1) * order(by.get(a), by.get(b))) || a - b);
+  // What has no value comes last, whichever way.
+  const isEmpty = (value) => Number.isNaN(value) || value === "" || value === "–";
+  const order = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
+  shown.sort((a, b) => {
+    const [one, other] = [by.get(a), by.get(b)];
+    return isEmpty(one) - isEmpty(other) || (isEmpty(one) ? 0 : (sorting.down ? -1 : 1) * order(one, other)) || a - b;
+  });
   [...head.children].forEach((header, at) => {
     const state = sorting.at === at ? (sorting.down ? "descending" : "ascending") : "none";
     header.setAttribute("aria-sort", state);
@@ -62,6 +69,7 @@ function list() {
 }
 function draw() {
   length.style.height = shown.length * rowHeight + "px";
+  allSessions.style.height = Math.min(460, 64 + Math.max(1, shown.length) * rowHeight) + "px";
   const first = Math.max(0, Math.floor(allSessions.scrollTop / rowHeight) - 6);
   const rows = shown.slice(first, first + 34).map((session, at) => {
     const row = element("div", undefined, { class: "row", role: "row", "aria-rowindex": first + at + 2 });
@@ -73,24 +81,20 @@ function draw() {
     });
     return row;
   });
-  body.replaceChildren(...rows);
+  body.replaceChildren(...(rows.length ? rows : [element("p", "No session.", { class: "mut" })]));
 }
 function show(title, sessions) {
-  chosen = sessions;
+  listed = sessions;
   const option = byId("show").querySelector("option[value=list]");
-  option.hidden = !sessions;
-  option.textContent = title ?? "";
-  if (sessions) byId("show").value = "list";
+  option.hidden = false;
+  option.textContent = title;
+  byId("show").value = "list";
   list();
+  byId("show").focus({ preventScroll: true });
   byId("ctl").scrollIntoView({ block: "start" });
 }
 allSessions.onscroll = () => requestAnimationFrame(draw);
-byId("show").onchange = () => {
-  if (byId("show").value !== "list") {
-    chosen = null;
-    list();
-  }
-};
+byId("show").onchange = list;
 byId("save").onclick = () => {
   const reasonsOf = (s) => modalities.map((_, m) => reasons[column["reason" + m][s]]).filter(Boolean).join("; ");
   const named = directory.ids ? ["subject_code", "session_id"] : ["line"];
@@ -100,10 +104,7 @@ byId("save").onclick = () => {
 };
 for (const opener of document.querySelectorAll(".list")) {
   const { title, from, length } = lists[opener.dataset.list];
-  opener.onclick = () => {
-    show(title, sessionsOf({ from, length }));
-    byId("show").focus();
-  };
+  opener.onclick = () => show(title, sessionsOf({ from, length }));
   if (opener.tagName === "BUTTON") {
     opener.hidden = false;
     continue;
