@@ -45,6 +45,9 @@ pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) -> Exit {
         Some(PipelineError::Store(error)) => Some(error),
         _ => error.downcast_ref::<StoreError>(),
     };
+    if matches!(of_store, Some(StoreError::SegmentsRefused { .. })) {
+        return Exit::SomeFailed;
+    }
     // Wrong arguments that only the store can tell: --withdrawn is missing, or its list is too short.
     if matches!(of_store, Some(StoreError::WithdrawalsNotTold { .. } | StoreError::FewerWithdrawals { .. })) {
         Exit::Usage

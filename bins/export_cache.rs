@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use na_cache::{Cache, Cancel, HolderName, cache_status};
-use na_model::Invocation;
-use na_pipeline::{Withdrew, withdraw};
+use na_cache::{Cache, Cancel, Claim, HolderName, Segments, cache_status};
+use na_model::{Invocation, Listing, UnitOutcome};
+use na_pipeline::{Observer, SessionListOptions, Withdrew, read_listing, withdraw};
 use na_store::{
-    CacheExport, ExistingStore, ExportReport, StoreError, Verification, Withdrawal, WithdrawalsTold,
+    CacheExport, ExistingStore, ExportReport, LeftOut, StoreError, Verification, Withdrawal, WithdrawalsTold,
     discard_fresh_load, export_cache, verify_store,
 };
 use serde_json::json;
@@ -22,11 +23,13 @@ use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
-use crate::options::{WITHDRAWN, all_cores, withdrawn};
+use crate::options::{WITHDRAWN, all_cores, environment, withdrawn};
 use crate::other_names::explained;
 use crate::progress::{Progress, bars};
+use crate::segments_shown::{ListedShown, SegmentsShown};
 use crate::settings::{Settings, expand};
 use crate::signals::{Signals, survive_file_size_limit};
+use crate::slurm::SlurmTask;
 use crate::status::{CacheShown, Status, refuse_other_version};
 use crate::version;
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
@@ -41,6 +44,10 @@ Examples:
       the same, and the cache stays
   neuroalign-export-cache data/processed --report-only
       the cohort at a glance, data/processed/report.html, as every export writes it
+  neuroalign-export-cache data/processed --sessions all.csv --wait 3600
+      what the tasks of an array have published is merged; another merge is waited for
+  neuroalign-export-cache data/processed --status --sessions all.csv
+      what of the list is there; exit status 3 while anything is missing
   neuroalign-export-cache data/processed --verify
       whether every file of the store is what was written
   neuroalign-export-cache data/processed --withdrawn withdrawn.csv
@@ -48,7 +55,7 @@ Examples:
   neuroalign-export-cache data/processed --discard
       a load with --force that was cut short goes, and the store stays as it was before it
 
-Exit status: 0 done, 1 could not run (also: there is no cache, or with --status nothing at all), 2 usage, 3 --verify found something wrong, 130 interrupted (143 by SIGTERM).";
+Exit status: 0 done, 1 could not run (also: there is no cache, or with --status nothing at all), 2 usage, 3 something is not merged or missing from the list, or --verify found something wrong, 130 interrupted (143 by SIGTERM).";
 
 /// Looks at a cache, or exports what it holds to Parquet.
 #[derive(Debug, Parser)]
@@ -87,6 +94,12 @@ struct Options {
     /// The store's lock is of this process, which is gone: go on in its place (the refusal names it)
     #[arg(long, value_name = "HOST:PID")]
     take_over: Option<HolderName>,
+    /// Wait so many seconds for a run that has the store
+    #[arg(long, value_name = "SECONDS", conflicts_with = "status")]
+    wait: Option<u64>,
+    /// The session list of the store; without it that of the runs counts. With --status: what of it is there, exit status 3 while any is missing
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["verify", "discard", "report_only"])]
+    sessions: Option<PathBuf>,
     /// Say more
     #[arg(short, long)]
     verbose: bool,
@@ -122,6 +135,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     let output = expand(options.output.as_deref().unwrap_or(Path::new(".")));
     collisions::check(&output, "--log-file", options.log_file.as_deref())?;
     collisions::check(&output, "--withdrawn", options.withdrawn.as_deref())?;
+    collisions::check(&output, "--sessions", options.sessions.as_deref())?;
     let bars = bars(!options.status);
     logging::start(COMMAND, Loudness::of(options.verbose, false), &bars, options.log_file.as_deref())?;
     tell_call(&called);
@@ -147,7 +161,7 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
     if !options.status {
-        let withdrew = withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), &progress)?;
+        let withdrew = withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
         tell_withdrawn(&withdrew, false);
         called.leave_untold(&withdrew.names);
         if options.withdrawn.is_some()
@@ -162,40 +176,57 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
     if options.status {
-        let status = Status::of(&output)?;
+        let mut status = Status::of(&output)?;
         if status.is_empty() {
             return Err(no_cache().into());
         }
+        if let Some(listing) = options.listing(&output, &progress)? {
+            status = status.with_list(ListedShown::of(&output, &listing)?);
+        }
+        progress.finish();
         print(&status.shown(options.json));
-        return Ok(Exit::Done);
+        return Ok(if status.is_all_there() { Exit::Done } else { Exit::SomeFailed });
     }
     refuse_other_version(&output)?;
-    let cache = CacheShown::of(&output)?.ok_or_else(no_cache)?;
-    let shown_json = cache.json();
+    let (cache, segments) = (CacheShown::of(&output)?, SegmentsShown::of(&output)?);
+    if cache.is_none() && segments.is_none() {
+        return Err(no_cache().into());
+    }
+    let shown_json = json!({
+        "cache": cache.as_ref().map(CacheShown::json),
+        "segments": segments.as_ref().map(SegmentsShown::json),
+    });
     if !options.json {
-        print(&cache.text());
+        print(&cache.as_ref().map(CacheShown::text).unwrap_or_default());
+        print(&segments.as_ref().map(SegmentsShown::text).unwrap_or_default());
     }
     if options.discard {
-        discard_fresh_load(&output, options.take_over.clone(), &progress)?;
+        discard_fresh_load(&output, &options.claim(), &progress)?;
         print(&discarded(options, &output, &shown_json));
         return Ok(Exit::Done);
     }
     let how = CacheExport {
         atlas_name: options.atlas_name.clone(),
         keep_cache: options.keep_cache,
+        listing: options.listing(&output, &progress)?,
         withdrawals: withdrawn.told(options.yes),
-        take_over: options.take_over.clone(),
+        claim: options.claim(),
         invocation: Some(called),
     };
     let result = export_cache(&output, &how, &progress);
-    let exported_at = result.as_ref().ok().map(|report| report.manifest.updated_at.as_str());
-    let page = options.page(&output, exported_at);
+    if segments.is_some() && result.is_ok() && withdrawn.is_told() {
+        // A process that was not told of a withdrawal may have published between that and the merge.
+        withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
+    }
+    let updated_at = ExistingStore::open(&output)?.updated_at().map(str::to_owned);
+    let page = options.page(&output, updated_at.as_deref().filter(|_| result.is_ok()));
     progress.finish();
     match result {
         Ok(report) => {
             report.notes.iter().for_each(|note| tracing::warn!("{note}"));
+            tell_left_out(&report.left_out);
             print(&exported(options, &output, &shown_json, &report, page.as_deref()));
-            Ok(Exit::Done)
+            Ok(if report.left_out == LeftOut::default() { Exit::Done } else { Exit::SomeFailed })
         }
         Err(StoreError::Stopped) => {
             print("Interrupted: the cache is as it was. Run the same command again to go on.\n");
@@ -243,14 +274,42 @@ impl NoExport {
     /// `None` if there is something to export or to discard, or if the cache cannot be read.
     fn after_withdrawal(output: &Path, discard: bool) -> Option<Self> {
         match cache_status(output, &Cancel::never()) {
-            Ok(None) => Some(Self::NoCache),
+            Ok(None) if Segments::list(output).is_ok_and(|segments| segments.is_empty()) => {
+                Some(Self::NoCache)
+            }
             Ok(Some(status)) if status.fresh && !discard => Some(Self::FreshLoad),
             _ => None,
         }
     }
 }
 
+/// Says what segments hold and is not in the store.
+fn tell_left_out(left_out: &LeftOut) {
+    for refused in &left_out.segments {
+        tracing::warn!("segment {} stays, and is not merged: {}", refused.name, refused.why);
+    }
+    for UnitOutcome { unit, reason, .. } in &left_out.units {
+        tracing::warn!("{unit} is not taken from a segment: {reason}; the next run reads it again");
+    }
+}
+
 impl Options {
+    /// How the output is taken.
+    fn claim(&self) -> Claim {
+        Claim {
+            take_over: self.take_over.clone(),
+            job: SlurmTask::new(&environment).job(),
+            patience: Duration::from_secs(self.wait.unwrap_or(0)),
+            ..Claim::default()
+        }
+    }
+
+    /// The session list. `None` if none is given.
+    fn listing(&self, output: &Path, observer: &dyn Observer) -> Result<Option<Listing>, CommandError> {
+        let Some(path) = &self.sessions else { return Ok(None) };
+        Ok(Some(read_listing(output, path, &SessionListOptions::default(), observer)?))
+    }
+
     /// The report of a store whose manifest was written then. `None` if none was to be made, or none could be.
     fn page(&self, output: &Path, updated_at: Option<&str>) -> Option<PathBuf> {
         report_beside(output, updated_at.filter(|_| !self.no_report)?, all_cores())
@@ -288,7 +347,8 @@ fn withdrawal(
 
 fn discarded(options: &Options, output: &Path, status: &serde_json::Value) -> String {
     if options.json {
-        let value = json!({ "cache": status, "output": output.display().to_string(), "discarded": true });
+        let value =
+            json!({ "cache": status["cache"], "output": output.display().to_string(), "discarded": true });
         return format!("{value:#}\n");
     }
     format!("\nDiscarded: the store in {} is as it was before that load.\n", output.display())
@@ -304,7 +364,8 @@ fn exported(
     let manifest = &report.manifest;
     if options.json {
         let value = json!({
-            "cache": status,
+            "cache": status["cache"],
+            "segments": status["segments"],
             "output": output.display().to_string(),
             "tables": manifest.long_formats.keys().collect::<Vec<_>>(),
             "features": manifest.wide_features.len(),
@@ -323,8 +384,10 @@ fn exported(
         manifest.n_sessions,
         if options.keep_cache {
             "The cache is kept."
-        } else {
+        } else if status["segments"].is_null() {
             "The cache is deleted: all of it was verified."
+        } else {
+            "What was merged is deleted: all of it was verified."
         },
         page.map(|page| format!("\nLook at {}.", page.display())).unwrap_or_default()
     )

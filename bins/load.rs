@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use na_model::{Invocation, UnitStatus};
-use na_pipeline::{Config, Observer, RunReport, Withdrew, dry_run, run, withdraw, would_withdraw};
+use na_pipeline::{
+    Config, Observer, RunReport, Withdrew, dry_run, load_segments, run, withdraw, would_withdraw,
+};
 use na_store::ExportObserver;
 
 use crate::cohort_report::report_beside;
@@ -75,7 +77,8 @@ pub(crate) struct Done {
 impl Done {
     pub(crate) fn summary(&self, options: &Options, elapsed: Duration) -> Summary<'_> {
         let page = self.page.as_deref();
-        Summary { config: &self.config, dry_run: options.dry_run, withdrew: &self.withdrew, page, elapsed }
+        let (dry_run, segment) = (options.dry_run, options.segment);
+        Summary { config: &self.config, dry_run, segment, withdrew: &self.withdrew, page, elapsed }
     }
 
     /// Whether a unit failed, or is missing where that counts.
@@ -116,16 +119,23 @@ pub(crate) fn load_as(
     let withdrawn = options.withdrawn(settings)?;
     let output = expand(&options.output);
     // First, whatever becomes of the load: a withdrawal needs neither session list nor roots.
+    let claim = options.claim();
     let withdrew = match options.only_looks() {
+        // Who writes segments takes nobody out of a store: it has no lock. It reads nobody who withdrew.
+        _ if options.segment => Withdrew::default(),
         true => would_withdraw(&output, &withdrawn, options.yes)?,
-        false => withdraw(&output, &withdrawn, options.yes, options.take_over.clone(), observer)?,
+        false => withdraw(&output, &withdrawn, options.yes, &claim, observer)?,
     };
     tell_withdrawn(&withdrew, options.only_looks());
     let config = Config { invocation: Some(called), ..options.config(settings)? };
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }
-    let mut report = if options.only_looks() { dry_run(&config, observer) } else { run(&config, observer) }?;
+    let mut report = match options.only_looks() {
+        _ if options.segment => load_segments(&config, &options.segment_load()?, observer)?,
+        true => dry_run(&config, observer)?,
+        false => run(&config, observer)?,
+    };
     report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
     let page = page(options, &config, &report);
     Ok(Done { config, withdrew, report, page })

@@ -2,17 +2,21 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use na_cache::HolderName;
+use na_cache::{Claim, HolderName, SegmentLimits};
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
-use na_pipeline::{Config, EntityPick, Labels, NOBODY, SessionListOptions, SessionSource, Withdrawn};
+use na_pipeline::{
+    Config, EntityPick, Labels, NOBODY, SegmentLoad, SessionListOptions, SessionSource, Shard, Withdrawn,
+};
 
 use crate::for_shells::ForShells;
 use crate::other_names::explained;
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
+use crate::slurm::SlurmTask;
 use crate::version;
 
 const EXAMPLES: &str = "\
@@ -34,6 +38,8 @@ Examples:
       what would leave the store because its files are gone
   neuroalign-preprocess --reload --participant-label 0007 0012
       two subjects read again
+  neuroalign-preprocess --segment --shard slurm -s all.csv -o /scratch/store
+      a task of a SLURM array (sbatch --array=0-99): its part of the sessions, beside all others
 
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
 CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
@@ -165,6 +171,19 @@ pub(crate) struct Options {
     /// The store's lock is of this process, which is gone: go on in its place (the refusal names it)
     #[arg(long, value_name = "HOST:PID", help_heading = "Store")]
     pub(crate) take_over: Option<HolderName>,
+    /// Wait so many seconds for another run that has the store
+    #[arg(long, value_name = "SECONDS", help_heading = "Store")]
+    pub(crate) wait: Option<u64>,
+
+    /// Publish segments beside the store, and export nothing: any number of processes may do so at once, without a lock; neuroalign-export-cache merges them
+    #[arg(long, conflicts_with_all = ["prune", "prune_unlisted", "keep_cache", "no_report", "report_only", "dry_run", "status", "take_over", "wait"], help_heading = "On a cluster")]
+    pub(crate) segment: bool,
+    /// Only this part of the sessions, I of N from 0 on, or "slurm": the part of this task of an array; without it all that is listed is read
+    #[arg(long, value_name = "I/N", requires = "segment", help_heading = "On a cluster")]
+    pub(crate) shard: Option<String>,
+    /// Units of a segment [default: 256, or what half a minute brings]
+    #[arg(long, value_name = "UNITS", requires = "segment", hide = true)]
+    pub(crate) segment_units: Option<usize>,
 
     /// Threads [N_JOBS] [default: all cores]
     #[arg(short = 'j', long, value_name = "N", value_parser = parse_jobs)]
@@ -217,12 +236,32 @@ impl Options {
                  --session-label",
             );
         }
+        if options.shard.is_some() && !options.segment {
+            return conflict("--shard is of --segment: an ordinary run loads all that is listed");
+        }
+        if options.force && options.segment {
+            return conflict(
+                "--force replaces a whole store, and --segment is one of several that add to one: to read sessions again, use --reload",
+            );
+        }
+        if let Err(problem) = options.shard() {
+            return Err(Self::command().error(ErrorKind::ValueValidation, format!("--shard: {problem}")));
+        }
         if options.prune_unlisted && options.discover {
             return conflict(
                 "--prune-unlisted needs a session list; with --discover, --prune lets go of what is gone",
             );
         }
         Ok(options)
+    }
+
+    /// The part of the cohort that is loaded. `None` for all of it.
+    pub(crate) fn shard(&self) -> Result<Option<Shard>, String> {
+        match self.shard.as_deref() {
+            None => Ok(None),
+            Some("slurm") => SlurmTask::new(&environment).shard().map(Some),
+            Some(text) => text.parse().map(Some),
+        }
     }
 
     /// The configuration that these arguments ask for. A setting counts if its argument is absent.
@@ -269,7 +308,35 @@ impl Options {
             withdrawn: self.withdrawn(settings)?,
             yes: self.yes,
             take_over: self.take_over.clone(),
+            job: SlurmTask::new(&environment).job(),
+            patience: Duration::from_secs(self.wait.unwrap_or(0)),
             invocation: None,
+        })
+    }
+
+    /// How the output is taken.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            take_over: self.take_over.clone(),
+            job: SlurmTask::new(&environment).job(),
+            patience: Duration::from_secs(self.wait.unwrap_or(0)),
+            ..Claim::default()
+        }
+    }
+
+    /// What this process publishes.
+    ///
+    /// # Errors
+    /// A shard that is none.
+    pub(crate) fn segment_load(&self) -> Result<SegmentLoad, String> {
+        let process = HolderName::of_this_process();
+        let process = format!("{}.{}", process.host, process.pid);
+        let limits = SegmentLimits::default();
+        let limits = SegmentLimits { units: self.segment_units.unwrap_or(limits.units).max(1), ..limits };
+        Ok(SegmentLoad {
+            shard: self.shard()?,
+            writer: SlurmTask::new(&environment).job().unwrap_or(process),
+            limits,
         })
     }
 
@@ -308,6 +375,11 @@ pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Wit
     let path = if is_nobody { Some(PathBuf::from(NOBODY)) } else { settings.path(given, WITHDRAWN) };
     let Some(path) = path else { return Ok(Withdrawn::default()) };
     Withdrawn::read(&path).map_err(|source| SettingsError::Withdrawn(Box::new(source)))
+}
+
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The threads that this machine runs at once.

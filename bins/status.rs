@@ -7,6 +7,7 @@ use na_cache::{Cache, CacheError, CacheStatus, Cancel, cache_status};
 use na_store::{ExistingStore, SessionCounts, StoreError, StoreStatus};
 use serde_json::{Value, json};
 
+use crate::segments_shown::{ListedShown, SegmentsShown};
 use crate::today::Today;
 
 const CACHE: &str = "CACHE STATUS";
@@ -15,8 +16,11 @@ const CACHE: &str = "CACHE STATUS";
 pub(crate) struct Status {
     cache: Option<CacheShown>,
     store: Option<StoreStatus>,
+    segments: Option<SegmentsShown>,
     /// `None` if nobody looked.
     today: Option<Today>,
+    /// `None` if nobody asked.
+    listed: Option<ListedShown>,
 }
 
 /// A cache, as far as it can be read.
@@ -39,7 +43,8 @@ impl Status {
         refuse_other_version(output)?;
         let cache = CacheShown::of(output)?;
         let store = if output.is_dir() { ExistingStore::open(output)?.status()? } else { None };
-        Ok(Self { cache, store, today: None })
+        let segments = SegmentsShown::of(output)?;
+        Ok(Self { cache, store, segments, today: None, listed: None })
     }
 
     /// With what is different today.
@@ -47,8 +52,18 @@ impl Status {
         Self { today: Some(today), ..self }
     }
 
+    /// With what of a session list is there.
+    pub(crate) fn with_list(self, listed: ListedShown) -> Self {
+        Self { listed: Some(listed), ..self }
+    }
+
+    /// Whether all of the list is there that somebody asked for.
+    pub(crate) fn is_all_there(&self) -> bool {
+        self.listed.as_ref().is_none_or(ListedShown::is_all_there)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.cache.is_none() && self.store.is_none()
+        self.cache.is_none() && self.store.is_none() && self.segments.is_none()
     }
 
     /// For people, the cache's box, or else the store's, and today's.
@@ -62,17 +77,27 @@ impl Status {
             (None, None) => String::new(),
         };
         let rule = rule();
-        let today = self.today.as_ref().map(|today| format!("TODAY\n{rule}\n{}{rule}\n", today.text()));
-        held + &today.unwrap_or_default()
+        let boxed = |title: &str, text: String| format!("{title}\n{rule}\n{text}{rule}\n");
+        let segments = self.segments.as_ref().map(|segments| boxed("SEGMENTS", segments.text()));
+        let listed = self.listed.as_ref().map(|listed| boxed("LISTED", listed.text()));
+        let today = self.today.as_ref().map(|today| boxed("TODAY", today.text()));
+        [Some(held), segments, listed, today].into_iter().flatten().collect()
     }
 
     fn json(&self) -> Value {
         let cache = self.cache.as_ref().map(CacheShown::json);
         let store = self.store.as_ref().map(store_json);
-        match &self.today {
-            None => json!({ "cache": cache, "store": store }),
-            Some(today) => json!({ "cache": cache, "store": store, "today": today.json() }),
+        let mut told = json!({ "cache": cache, "store": store });
+        for (key, value) in [
+            ("segments", self.segments.as_ref().map(SegmentsShown::json)),
+            ("list", self.listed.as_ref().map(ListedShown::json)),
+            ("today", self.today.as_ref().map(Today::json)),
+        ] {
+            if let (Some(value), Some(told)) = (value, told.as_object_mut()) {
+                told.insert(key.to_owned(), value);
+            }
         }
+        told
     }
 }
 

@@ -18,6 +18,8 @@ const LISTED: usize = 20;
 pub(crate) struct Summary<'a> {
     pub(crate) config: &'a Config,
     pub(crate) dry_run: bool,
+    /// Whether segments are published, and nothing is exported.
+    pub(crate) segment: bool,
     pub(crate) withdrew: &'a Withdrew,
     pub(crate) page: Option<&'a Path>,
     pub(crate) elapsed: Duration,
@@ -128,6 +130,15 @@ impl Summary<'_> {
                 report.let_go
             );
         }
+        if self.segment {
+            let merge = format!("neuroalign-export-cache {output} brings what is there into the store");
+            return match report.loaded.values().sum::<usize>() {
+                0 => {
+                    format!("Nothing to do: what is listed is in {output} already, or not on disk; {merge}.")
+                }
+                _ => format!("What was loaded is safe in {output}; {merge}."),
+            };
+        }
         match (&report.export, self.dry_run) {
             (_, true) => match &report.would_stop {
                 None => "Nothing was done: --dry-run.".to_owned(),
@@ -160,6 +171,7 @@ impl Summary<'_> {
         let value = json!({
             "output": self.config.output.display().to_string(),
             "dry_run": self.dry_run,
+            "segment": self.segment,
             "interrupted": report.interrupted,
             "sessions": report.plan.sessions,
             "rows": {

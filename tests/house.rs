@@ -31,6 +31,7 @@ const PLANS: [Plan; 5] = [
             &["error"],
             &["lock", "format"],
             &["db"],
+            &["segment"],
             &["read"],
             &["write"],
             &["legacy"],

@@ -113,6 +113,12 @@ fn deviations_are_those_of_the_definition() {
     }
 }
 
+/// A number as a page shows it: what rounds to zero has no sign.
+fn signed(number: f64) -> String {
+    let shown = format!("{number:+.2}");
+    if matches!(shown.as_str(), "+0.00" | "-0.00") { "0.00".to_owned() } else { shown }
+}
+
 #[test]
 fn a_feature_s_row_is_that_of_the_definition() {
     in_a_browser!();
@@ -130,10 +136,10 @@ fn a_feature_s_row_is_that_of_the_definition() {
         });
         let expected = [
             flagged.count().to_string(),
-            format!("{:+.2}", oracle.rho(feature, &oracle.ages)),
-            format!("{:+.2}", oracle.rho(feature, &oracle.volumes)),
+            signed(oracle.rho(feature, &oracle.ages)),
+            signed(oracle.rho(feature, &oracle.volumes)),
             format!("{:.2}", oracle.icc(feature)),
-            format!("{:+.2}", oracle.shift(feature, table, "0.2.1", "0.3.0")),
+            signed(oracle.shift(feature, table, "0.2.1", "0.3.0")),
         ];
         assert_eq!(cells[7..12], expected, "{feature}");
     }

@@ -66,16 +66,30 @@ pub struct Surroundings {
     pub file_system: Option<u32>,
     /// The bytes that every file system says are free.
     pub free: Option<u64>,
+    /// Microseconds that it takes to open a table.
+    pub slow: Option<u64>,
 }
 
 /// Lets a command run in these surroundings.
 pub fn surround(command: &mut Command, with: Surroundings) {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| compiled("surroundings", include_str!("../faults/surroundings.c")));
-    command.env("LD_PRELOAD", library);
-    with.no_locks.map(|errno| command.env("SURROUNDINGS_ERRNO", errno.to_string()));
-    with.free.map(|bytes| command.env("SURROUNDINGS_FREE", bytes.to_string()));
-    with.file_system.map(|magic| command.env("SURROUNDINGS_FILE_SYSTEM", magic.to_string()));
+    command.envs(with.variables());
+}
+
+impl Surroundings {
+    /// The environment of a command that finds itself in them.
+    pub fn variables(self) -> Vec<(&'static str, String)> {
+        static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+        let library =
+            LIBRARY.get_or_init(|| compiled("surroundings", include_str!("../faults/surroundings.c")));
+        let numbers = [
+            ("SURROUNDINGS_ERRNO", self.no_locks.map(|errno| errno.to_string())),
+            ("SURROUNDINGS_FREE", self.free.map(|bytes| bytes.to_string())),
+            ("SURROUNDINGS_FILE_SYSTEM", self.file_system.map(|magic| magic.to_string())),
+            ("SURROUNDINGS_SLOW", self.slow.map(|micros| micros.to_string())),
+        ];
+        let set = numbers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        set.chain([("LD_PRELOAD", library.display().to_string())]).collect()
+    }
 }
 
 /// A library of `tests/faults`, compiled.

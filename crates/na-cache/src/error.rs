@@ -1,5 +1,6 @@
 //! Why a cache or the lock of its output cannot be used.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,18 +16,19 @@ use crate::holder_name::HolderName;
 pub enum CacheError {
     /// Another process owns the output.
     #[error(
-        "{} is in use by process {pid} on {host}: wait until it ends, or stop it; what it committed is safe",
+        "{} is in use by {holder}: wait until it ends (--wait SECONDS does), or stop it; what it committed is safe",
         output.display()
     )]
-    Busy { output: PathBuf, pid: String, host: String },
+    Busy { output: PathBuf, holder: Box<HeldBy> },
     /// A process of another machine left its lock, and nobody can tell from here whether it still runs.
     #[error(
-        "{} was locked by process {pid} on {host} ({}), and whether that still runs cannot be seen from here: if it is \
-         gone, run again with --take-over {host}:{pid}",
+        "{} was locked by {holder} ({}), and whether that still runs cannot be seen from here: if it is gone, run again with \
+         --take-over {}",
         output.display(),
-        lock.display()
+        lock.display(),
+        holder.name
     )]
-    HeldElsewhere { output: PathBuf, lock: PathBuf, pid: String, host: String },
+    HeldElsewhere { output: PathBuf, lock: PathBuf, holder: Box<HeldBy> },
     /// The process to take over is not the lock's holder.
     #[error(
         "{} was locked by {holder}, and --take-over names {asked}: name the holder, if it is gone",
@@ -35,12 +37,12 @@ pub enum CacheError {
     OtherHolder { output: PathBuf, asked: HolderName, holder: HolderName },
     /// On a file system without locks, the lock file names a process that runs.
     #[error(
-        "{} is in use by process {pid} on {host}: wait until it ends, or stop it; what it committed is safe; if that \
+        "{} is in use by {holder}: wait until it ends, or stop it; what it committed is safe; if that \
          process is another program, delete {}, which says so",
         output.display(),
         lock.display()
     )]
-    HeldByFile { output: PathBuf, lock: PathBuf, pid: String, host: String },
+    HeldByFile { output: PathBuf, lock: PathBuf, holder: Box<HeldBy> },
     /// On a file system without locks, the lock file names nobody.
     #[error(
         "{} is locked by {}, which does not say by whom: if nothing loads or exports there, delete it and run again",
@@ -79,6 +81,9 @@ pub enum CacheError {
         path.display()
     )]
     CutShort { path: PathBuf },
+    /// A segment that was listed is no longer there: it was merged meanwhile.
+    #[error("{} is no longer there: what it held is in the store by now; look again", path.display())]
+    SegmentGone { path: PathBuf },
     /// Cancelled while waiting for the cache.
     #[error("stopped while another program held the cache; what was committed is safe")]
     Stopped,
@@ -154,6 +159,22 @@ pub enum CacheError {
     WriterStopped,
 }
 
+/// Who has an output, in the words of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBy {
+    /// The process.
+    pub name: HolderName,
+    /// The job of SLURM that it is, if it said so.
+    pub job: Option<String>,
+}
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}", self.name.pid, self.name.host)?;
+        self.job.as_ref().map_or(Ok(()), |job| write!(f, ", SLURM job {job}"))
+    }
+}
+
 fn lost_to(lock: &Path, holder: Option<&HolderName>) -> String {
     match holder {
         Some(HolderName { host, pid }) => format!("{} names process {pid} on {host}", lock.display()),
@@ -166,6 +187,11 @@ impl CacheError {
     #[must_use]
     pub fn leaves_the_export(&self) -> bool {
         matches!(self, Self::Private { .. } | Self::InUse { .. } | Self::CutShort { .. })
+    }
+
+    /// Whether another process has the output, which may end.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::HeldByFile { .. } | Self::HeldElsewhere { .. })
     }
 
     /// SQLite's errors, told apart where the remedy differs.

@@ -1,6 +1,6 @@
 //! What the session list says of each session, as text.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::column_note::ColumnNotes;
@@ -37,6 +37,64 @@ impl Listing {
         let is_named =
             |session: &&Session| !self.found_by_folders || (!self.is_discovered && session.id.is_none());
         self.rows.iter().map(|row| &row.session).filter(is_named)
+    }
+
+    /// One listing of several, the latest first: of a session that several list, the words of the latest count, also where it has none.
+    /// A column that a later one leaves out is not taken from an earlier one.
+    ///
+    /// ```
+    /// use na_model::{ListedSession, Listing, Session, SubjectCode};
+    ///
+    /// let listing = |subjects: &[&str], age: &str| Listing {
+    ///     columns: vec!["AGE".to_owned()],
+    ///     rows: subjects.iter().map(|code| ListedSession {
+    ///         session: Session::new(SubjectCode::clean(code).unwrap(), None),
+    ///         values: vec![Some(age.to_owned())],
+    ///     }).collect(),
+    ///     ..Listing::default()
+    /// };
+    /// let joined = Listing::joined([listing(&["1"], "31"), listing(&["1", "2"], "30")]);
+    /// assert_eq!(joined.rows, [listing(&["1"], "31").rows, listing(&["2"], "30").rows].concat());
+    /// ```
+    #[must_use]
+    pub fn joined(latest_first: impl IntoIterator<Item = Self>) -> Self {
+        let mut listings = latest_first.into_iter();
+        let mut joined = listings.next().unwrap_or_default();
+        let mut known: HashSet<Session> = joined.rows.iter().map(|row| row.session.clone()).collect();
+        for listing in listings {
+            let places: Vec<Option<usize>> =
+                listing.columns.into_iter().map(|name| joined.place_of(name)).collect();
+            for row in listing.rows.into_iter().filter(|row| known.insert(row.session.clone())) {
+                let mut values = vec![None; joined.columns.len()];
+                for (place, value) in places.iter().zip(row.values) {
+                    if let Some(cell) = place.and_then(|place| values.get_mut(place)) {
+                        *cell = value;
+                    }
+                }
+                joined.rows.push(ListedSession { session: row.session, values });
+            }
+            for (column, note) in listing.notes {
+                joined.notes.entry(column).or_insert(note);
+            }
+            for name in listing.left_out {
+                if !joined.columns.contains(&name) && !joined.left_out.contains(&name) {
+                    joined.left_out.push(name);
+                }
+            }
+        }
+        let n_columns = joined.columns.len();
+        joined.rows.iter_mut().for_each(|row| row.values.resize(n_columns, None));
+        joined
+    }
+
+    /// Where a column is, which is added if it is new. `None` if it is left out.
+    fn place_of(&mut self, name: String) -> Option<usize> {
+        let known = self.columns.iter().position(|known| *known == name);
+        if known.is_some() || self.left_out.contains(&name) {
+            return known;
+        }
+        self.columns.push(name);
+        Some(self.columns.len() - 1)
     }
 
     /// Takes the columns of another listing, and what it says of the sessions that are listed here.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use na_cache::HolderName;
+use na_cache::{Claim, HolderName};
 use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, WideMetrics};
 
 use crate::inputs::cat12::Cat12;
@@ -80,6 +81,10 @@ pub struct Config {
     pub yes: bool,
     /// The holder of the output's lock, if the user knows that it is dead.
     pub take_over: Option<HolderName>,
+    /// The job of a scheduler that the run is, for people who find its lock.
+    pub job: Option<String>,
+    /// How long to wait for another run that has the output.
+    pub patience: Duration,
     /// How the run was called, for the manifest.
     pub invocation: Option<Invocation>,
 }
@@ -113,6 +118,8 @@ impl Config {
             withdrawn: Withdrawn::default(),
             yes: false,
             take_over: None,
+            job: None,
+            patience: Duration::ZERO,
             invocation: None,
         }
     }
@@ -135,6 +142,13 @@ impl Config {
         ];
         inputs.extend(self.further_inputs.iter().map(Arc::clone));
         inputs
+    }
+
+    /// How the run takes its output; a stop is the observer's.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let (take_over, job) = (self.take_over.clone(), self.job.clone());
+        Claim { take_over, job, patience: self.patience, ..Claim::default() }
     }
 
     /// The entities that choose between the files of one table.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use na_cache::{Cache, Cancel, cache_status};
+use na_cache::{Cache, Cancel, Claim, cache_status};
 use na_model::columns::{SESSION, SUBJECT};
 use na_model::{Modality, Session};
 use na_pipeline::{Participant, PipelineError, Withdrawn, Withdrew, withdraw};
@@ -59,7 +59,7 @@ impl Store {
             None => Withdrawn::List(numbered(participants)),
         };
         let n_listed = withdrawn.told(yes).n_listed().unwrap_or_default();
-        let withdrew = withdraw(&self.folder, &withdrawn, yes, None, &Unobserved)?;
+        let withdrew = withdraw(&self.folder, &withdrawn, yes, &Claim::default(), &Unobserved)?;
         if let Some(updated_at) = ExistingStore::open(&self.folder).map_err(PipelineError::from)?.updated_at()
         {
             let _ = report_beside(&self.folder, updated_at, all_cores());

@@ -114,6 +114,9 @@ pub enum StoreError {
         location.display()
     )]
     NoCache { location: PathBuf },
+    /// No segment can be merged, and there is no cache.
+    #[error("nothing of {} can be merged: {why}", output.display())]
+    SegmentsRefused { output: PathBuf, why: String },
     /// A cache of the pandas package does not say its atlas, and nobody else does.
     #[error(
         "{} is a cache of the pandas package, and does not say of which atlas its tables are: export it with \

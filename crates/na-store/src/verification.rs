@@ -50,7 +50,7 @@ pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
         let store = ExistingStore::open(output)?;
         let before = store.version().clone();
         let verification = Verifier::run(store);
-        if StoreVersion::of(output)? == before {
+        if StoreVersion::of(output)?.has_files_of(&before) {
             return Ok(verification);
         }
     }

@@ -1,27 +1,54 @@
 //! An open database: its connections, and queries whose errors name its file.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use crate::db::files::FilesAtRest;
-use crate::db::pool::{Connections, InUse};
+use crate::db::immutable_files::{ImmutableFiles, ImmutableInUse};
+use crate::db::pool::{Connections, InUse as PooledInUse};
 use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4};
 use crate::error::CacheError;
 
 /// A database that is open. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    location: PathBuf,
-    connections: Connections,
+    location: Arc<Path>,
+    connections: Source,
     /// The schema that it was found with.
     version: i64,
     /// Present if it is read without locks.
     at_rest: Option<FilesAtRest>,
     /// Held by who writes.
     writing: Arc<Mutex<()>>,
+}
+
+/// Where connections come from.
+#[derive(Debug, Clone)]
+enum Source {
+    Pool(Connections),
+    /// Nobody changes the file.
+    Immutable(ImmutableFiles),
+}
+
+/// A connection in use.
+pub(crate) enum InUse {
+    Pooled(PooledInUse),
+    Immutable(ImmutableInUse),
+}
+
+impl Deref for InUse {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Immutable(connection) => connection,
+        }
+    }
 }
 
 impl Database {
@@ -31,7 +58,14 @@ impl Database {
         version: i64,
         at_rest: Option<FilesAtRest>,
     ) -> Self {
-        Self { location: location.to_owned(), connections, version, at_rest, writing: Arc::default() }
+        let (location, connections) = (location.into(), Source::Pool(connections));
+        Self { location, connections, version, at_rest, writing: Arc::default() }
+    }
+
+    /// A database that nobody changes, of a schema.
+    pub(crate) fn immutable(location: Arc<Path>, files: &ImmutableFiles, version: i64) -> Self {
+        let connections = Source::Immutable(files.clone());
+        Self { location, connections, version, at_rest: None, writing: Arc::default() }
     }
 
     pub(crate) fn location(&self) -> &Path {
@@ -60,7 +94,17 @@ impl Database {
 
     /// A connection of the pool. Who holds one must not ask for another: a snapshot has no second.
     pub(crate) fn connection(&self) -> Result<InUse, CacheError> {
-        self.connections.get().map_err(|source| CacheError::Pool { path: self.location.clone(), source })
+        let pool = match &self.connections {
+            Source::Pool(pool) => pool,
+            Source::Immutable(files) => {
+                let connection = files.connect(&self.location).map_err(|source| self.sqlite(source))?;
+                return Ok(InUse::Immutable(connection));
+            }
+        };
+        let connection = pool.get();
+        let connection =
+            connection.map_err(|source| CacheError::Pool { path: self.location.to_path_buf(), source })?;
+        Ok(InUse::Pooled(connection))
     }
 
     /// Waits until no other thread of this program writes. SQLite would let each try again after a pause, and whoever commits most
@@ -70,9 +114,9 @@ impl Database {
     }
 
     /// The connections that nobody uses.
-    pub(crate) fn idle_connections(&self) -> Vec<InUse> {
-        let n_idle = self.connections.state().idle_connections;
-        (0..n_idle).filter_map(|_| self.connections.try_get()).collect()
+    pub(crate) fn idle_connections(&self) -> Vec<PooledInUse> {
+        let Source::Pool(pool) = &self.connections else { return Vec::new() };
+        (0..pool.state().idle_connections).filter_map(|_| pool.try_get()).collect()
     }
 
     /// The rows of a query without parameters.

@@ -21,7 +21,7 @@ use crate::lock::file_system::FileSystem;
 use crate::lock::owner_lock::OwnerLock;
 
 /// Bytes. A table has a few hundred kilobytes: small pages only add frames to the log.
-const PAGE_SIZE: u32 = 32_768;
+pub(crate) const PAGE_SIZE: u32 = 32_768;
 
 /// How SQLite makes commits safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

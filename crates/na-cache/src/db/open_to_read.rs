@@ -3,10 +3,8 @@
 //! A reader changes nothing and creates no file where it may not. Errors that keep it from the cache but leave the export
 //! readable ([`CacheError::leaves_the_export`]) are told apart from those of a broken cache.
 
-use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +17,7 @@ use crate::db::application_id::{is_own, known_version, version_if_held};
 use crate::db::busy::{PATIENCE, is_busy, pause};
 use crate::db::database::Database;
 use crate::db::files::{FilesAtRest, files, filled, folder};
-use crate::db::pool::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, pool_of_one, pool_to_read};
+use crate::db::pool::{NO_LOCKS, READ_ONLY, READ_WRITE, connect, immutable, pool_of_one, pool_to_read};
 use crate::db::schema::{is_empty, is_pandas};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
@@ -176,22 +174,6 @@ fn connect_without_locks(location: &Path) -> rusqlite::Result<Connection> {
     };
     // A first read, to meet what hinders it.
     is_empty(&connection).map(|_| connection)
-}
-
-/// A URI that promises SQLite that nobody changes the file.
-fn immutable(location: &Path) -> String {
-    let mut name = String::from(if location.is_absolute() { "file://" } else { "file:" });
-    for byte in location.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' => name.push(char::from(*byte)),
-            letter if letter.is_ascii_alphanumeric() => name.push(char::from(*letter)),
-            other => {
-                let _ = write!(name, "%{other:02X}");
-            }
-        }
-    }
-    name.push_str("?immutable=1");
-    name
 }
 
 fn is_denied(path: &Path, access: Access) -> bool {

@@ -1,6 +1,8 @@
 //! Connections to the database, single and in pools.
 
 use std::ffi::CStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -114,4 +116,20 @@ pub(crate) fn configure_write_ahead(connection: &Connection) -> rusqlite::Result
 pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// A URI that promises SQLite that nobody changes the file.
+pub(crate) fn immutable(location: &Path) -> String {
+    let mut name = String::from(if location.is_absolute() { "file://" } else { "file:" });
+    for byte in location.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => name.push(char::from(*byte)),
+            letter if letter.is_ascii_alphanumeric() => name.push(char::from(*letter)),
+            other => {
+                let _ = write!(name, "%{other:02X}");
+            }
+        }
+    }
+    name.push_str("?immutable=1");
+    name
 }

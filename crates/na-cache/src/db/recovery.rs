@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -31,11 +33,35 @@ impl OwnerLock {
     /// whether the lock's holder is gone, and [`CacheError::OtherHolder`] if the claim names another;
     /// [`CacheError::Link`]; a folder that cannot be written to.
     pub fn claim(output: &Path, claim: &Claim) -> Result<Self, CacheError> {
-        let lock = Self::take(output, claim, &Holder::this(output))?;
+        let lock = Self::wait_for(output, claim, &Holder::this(output))?;
         delete_strays(output)?;
         delete_set_aside(output)?;
         roll_back(&lock);
         Ok(lock)
+    }
+}
+
+/// Between two looks at a lock that another process has.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+impl OwnerLock {
+    /// Takes the lock, and waits for its holder as long as the claim says.
+    fn wait_for(output: &Path, claim: &Claim, here: &Holder) -> Result<Self, CacheError> {
+        let (began, mut is_told) = (Instant::now(), false);
+        loop {
+            match Self::take(output, claim, here) {
+                Err(error) if error.is_held() && began.elapsed() < claim.patience => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!("waiting: {error}");
+                    }
+                    if claim.cancel.is_asked() {
+                        return Err(CacheError::Stopped);
+                    }
+                    sleep(LOOK_EVERY);
+                }
+                taken => return taken,
+            }
+        }
     }
 }
 

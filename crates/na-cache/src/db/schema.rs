@@ -120,6 +120,10 @@ pub(crate) mod setting {
     pub(crate) const UNKNOWN_AGE_UNIT: &str = "unknown_age_unit";
     /// The number of lines in the list; an earlier version wrote `true`.
     pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";
+    /// When the run started, microseconds since 1970. Earlier versions did not write it.
+    pub(crate) const STARTED: &str = "started";
+    /// JSON, of segments: when each outcome was known, in their order.
+    pub(crate) const OUTCOME_TIMES: &str = "outcome_times";
     /// Present if true.
     pub(crate) const FRESH: &str = "fresh";
     /// JSON; present from before the first rename of an export that takes something away until that export ends.

@@ -16,6 +16,8 @@ pub(crate) struct Holder {
     pids: Option<String>,
     /// The file system of the output, as the holder saw it.
     file_system: Option<FileSystem>,
+    /// The job of a scheduler that the holder is.
+    pub(crate) job: Option<String>,
 }
 
 impl Holder {
@@ -26,7 +28,13 @@ impl Holder {
             boot: word_of(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")),
             pids: word_of(std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string())),
             file_system: Some(FileSystem::of(output)),
+            job: None,
         }
+    }
+
+    /// The same as a job of a scheduler.
+    pub(crate) fn of_job(self, job: Option<String>) -> Self {
+        Self { job, ..self }
     }
 
     /// `None` if the line is not whole: a power cut can leave a part of it, or nothing but zeros.
@@ -34,12 +42,14 @@ impl Holder {
         let mut words = text.strip_suffix('\n')?.split_whitespace();
         let pid = words.next().filter(|pid| is_pid(pid))?.to_owned();
         let host = words.next()?.to_owned();
-        let mut holder = Self { name: HolderName { host, pid }, boot: None, pids: None, file_system: None };
+        let name = HolderName { host, pid };
+        let mut holder = Self { name, boot: None, pids: None, file_system: None, job: None };
         for word in words {
             match word.split_once('=') {
                 Some(("boot", id)) => holder.boot = Some(id.to_owned()),
                 Some(("pids", space)) => holder.pids = Some(space.to_owned()),
                 Some(("fs", kind)) => holder.file_system = Some(FileSystem::named(kind)),
+                Some(("job", job)) => holder.job = Some(job.to_owned()),
                 // A later version may add words.
                 _ => {}
             }
@@ -58,7 +68,8 @@ impl Holder {
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{} {}", self.name.pid, self.name.host);
         let kind = self.file_system.as_ref().map(|kind| kind.name().to_owned());
-        for (key, word) in [("boot", &self.boot), ("pids", &self.pids), ("fs", &kind)] {
+        let job = self.job.as_ref().map(|job| job.split_whitespace().collect::<Vec<_>>().join("_"));
+        for (key, word) in [("boot", &self.boot), ("pids", &self.pids), ("fs", &kind), ("job", &job)] {
             if let Some(word) = word {
                 text.push_str(&format!(" {key}={word}"));
             }
@@ -115,6 +126,7 @@ pub(crate) mod tests {
             boot: boot.map(str::to_owned),
             pids: Some("pid:[4026531836]".to_owned()),
             file_system: kind.map(FileSystem::named),
+            job: None,
         }
     }
 
@@ -162,6 +174,9 @@ pub(crate) mod tests {
     fn a_text_is_read_as_it_was_written_also_that_of_version_0_1() {
         let this = Holder::this(Path::new("/"));
         assert_eq!(Holder::parse(&this.text()), Some(this.clone()));
+        let of_job = Holder { job: Some("4711_3, started again 2 times".to_owned()), ..this.clone() };
+        let read = Holder::parse(&of_job.text()).unwrap();
+        assert_eq!(read.job.as_deref(), Some("4711_3,_started_again_2_times"));
         assert!(this.text().starts_with(&format!("{} {} ", std::process::id(), this.name.host)));
         let old = Holder::parse("17 another-machine\n").unwrap();
         assert_eq!((old.name.to_string().as_str(), old.boot), ("another-machine:17", None));

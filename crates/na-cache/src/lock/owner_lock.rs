@@ -7,9 +7,10 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cancel::Cancel;
-use crate::error::CacheError;
+use crate::error::{CacheError, HeldBy};
 use crate::holder_name::HolderName;
 use crate::lock::holder::Holder;
 use crate::lock::lock_file::{
@@ -23,6 +24,10 @@ use crate::lock::ownership::Ownership;
 pub struct Claim {
     /// A holder that the user knows to be gone, where nobody can tell from here whether it still runs.
     pub take_over: Option<HolderName>,
+    /// The job of a scheduler that this process is, for people who find its lock.
+    pub job: Option<String>,
+    /// How long to wait for a holder, before that is an error.
+    pub patience: Duration,
     /// Ends every wait for the cache while the lock is held.
     pub cancel: Cancel,
 }
@@ -134,8 +139,8 @@ impl Attempt<'_> {
         };
         let is_alive = left.is_alive(self.here);
         if is_alive == Some(true) {
-            let HolderName { host, pid } = left.name;
-            return Err(CacheError::HeldByFile { output, lock, pid, host });
+            let holder = Box::new(HeldBy { name: left.name, job: left.job });
+            return Err(CacheError::HeldByFile { output, lock, holder });
         }
         self.judge(&left, is_alive == Some(false))?;
         set_aside(&self.path, &left, self.here)
@@ -157,20 +162,24 @@ impl Attempt<'_> {
                 let (asked, holder) = (asked.clone(), left.name.clone());
                 return Err(CacheError::OtherHolder { output, asked, holder });
             }
-            None => return Err(CacheError::HeldElsewhere { output, lock: self.path.clone(), pid, host }),
+            None => {
+                let holder = Box::new(HeldBy { name: left.name.clone(), job: left.job.clone() });
+                return Err(CacheError::HeldElsewhere { output, lock: self.path.clone(), holder });
+            }
         }
         Ok(())
     }
 
     fn busy(&self, file: &mut File) -> CacheError {
         let unknown = || HolderName { host: "an unknown machine".to_owned(), pid: "unknown".to_owned() };
-        let HolderName { host, pid } = wait_for_holder(file).map_or_else(unknown, |holder| holder.name);
-        CacheError::Busy { output: self.output.to_owned(), pid, host }
+        let (name, job) =
+            wait_for_holder(file).map_or_else(|| (unknown(), None), |left| (left.name, left.job));
+        CacheError::Busy { output: self.output.to_owned(), holder: Box::new(HeldBy { name, job }) }
     }
 
     /// Writes this process's name into the file, which is its own from here on.
     fn sign(self, mut file: File) -> Result<OwnerLock, CacheError> {
-        let text = self.here.text();
+        let text = self.here.clone().of_job(self.claim.job.clone()).text();
         let signed = write_text(&mut file, &text)
             .and_then(|()| Ownership::of(self.output, &self.path, &file, text))
             .map_err(|source| {

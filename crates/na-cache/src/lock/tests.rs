@@ -1,8 +1,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use crate::cancel::Cancel;
 use crate::error::CacheError;
 use crate::lock::holder::Holder;
 use crate::lock::holder::tests::holder;
@@ -25,10 +28,7 @@ fn the_second_owner_is_told_who_the_first_is() {
     let first = OwnerLock::acquire(folder.path()).unwrap();
     let error = OwnerLock::acquire(folder.path()).unwrap_err();
     let name = this().name;
-    assert!(
-        matches!(&error, CacheError::Busy { pid, host, .. } if *pid == name.pid && *host == name.host),
-        "{error}"
-    );
+    assert!(matches!(&error, CacheError::Busy { holder, .. } if holder.name == name), "{error}");
     drop(first);
     assert!(!folder.path().join(LOCK_FILE).exists());
     OwnerLock::acquire(folder.path()).unwrap();
@@ -190,4 +190,25 @@ fn however_many_take_and_drop_the_lock_there_is_one_holder_at_a_time() {
     });
     assert_eq!(most.into_inner(), 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_claim_waits_for_a_holder_as_long_as_it_says_and_is_told_which_job_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_job = Claim { job: Some("4711_3".to_owned()), ..Claim::default() };
+    let first = OwnerLock::claim(folder.path(), &of_job).unwrap();
+    let error = OwnerLock::acquire(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("SLURM job 4711_3") && error.contains("--wait"), "{error}");
+    let patient = Claim { patience: Duration::from_secs(600), ..Claim::default() };
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| OwnerLock::claim(folder.path(), &patient).map(drop));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(first);
+        waiting.join().unwrap().unwrap();
+    });
+    let held = OwnerLock::acquire(folder.path()).unwrap();
+    let stopped = Claim { cancel: Cancel::from(Arc::new(AtomicBool::new(true))), ..patient };
+    assert!(matches!(OwnerLock::claim(folder.path(), &stopped), Err(CacheError::Stopped)));
+    drop(held);
 }

@@ -8,34 +8,124 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use na_model::{MapSource, Modality, Names, RegionSet, Session, SourceFile, TableName, UnitOutcome};
+use foldhash::HashSet;
+use na_model::{
+    MapSource, Modality, Names, RegionSet, Session, SourceFile, SourceKind, TableName, Unit, UnitOutcome,
+};
 
 use crate::cancel::Cancel;
 use crate::db::database::Database;
 use crate::db::files::{cache_path, files};
+use crate::db::immutable_files::ImmutableFiles;
+use crate::db::open_segment::open_segment;
 use crate::db::open_to_read;
+use crate::db::schema::setting;
 use crate::error::CacheError;
+use crate::read::book::{Book, book};
 use crate::read::cached_table::{self, CachedTable};
 use crate::read::cached_unit::{self, CachedTableInfo, CachedUnit};
-use crate::read::column_sets::ColumnSets;
 use crate::read::export_commit::{self, Commit};
+use crate::read::joined_sources::joined_sources;
+use crate::read::joined_units::joined_units;
 use crate::read::mentions;
 use crate::read::run_record::{self, RunRecord};
 use crate::read::sealed_part::{self, SealKey, SealedPart};
 use crate::read::status::{self, CacheStatus};
 use crate::read::table_form::{self, TableForm};
+use crate::read::{joined_outcomes, joined_record};
+use crate::segment::listing::{RefusedSegment, SEGMENTS_FOLDER, Segments};
 
-/// An open cache. Clones share its connections.
+/// An open cache: the database that its owner writes to, with segments or without, or segments alone. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    database: Database,
-    column_sets: ColumnSets,
+    /// That of the owner first, if there is one; then segments in the order of their names. Never empty.
+    books: Arc<[Book]>,
+    location: Arc<Path>,
+    /// Units of which what the segments have does not count.
+    refused: Arc<HashSet<Unit>>,
+}
+
+/// A segment with the atlas of its tables.
+fn segment_of(location: &Path, files: &ImmutableFiles) -> Result<(String, Database), CacheError> {
+    let database = open_segment(location, files)?;
+    let atlas = database.setting(setting::ATLAS_NAME)?;
+    let atlas = atlas.ok_or_else(|| database.damaged("it does not say its atlas"))?;
+    Ok((atlas, database))
 }
 
 /// Files and opening.
 impl Cache {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database, column_sets: ColumnSets::default() }
+        let location = database.location().into();
+        Self { books: Arc::new([Book::of_owner(database)]), location, refused: Arc::default() }
+    }
+
+    /// A cache, if there is one, together with segments, and the segments that are refused: those of another atlas, and those that cannot
+    /// be read. `None` if there is neither. Without an atlas, that of the first segment is the store's.
+    ///
+    /// # Errors
+    /// [`CacheError::SegmentGone`].
+    pub fn with_segments(
+        own: Option<Self>,
+        segments: &Segments,
+        atlas_name: Option<&str>,
+    ) -> Result<(Option<Self>, Vec<RefusedSegment>), CacheError> {
+        let (location, mut books) = match own {
+            Some(own) => (own.location, own.books.to_vec()),
+            None => (segments.folder().into(), Vec::new()),
+        };
+        let (files, mut refused) = (ImmutableFiles::default(), Vec::new());
+        let mut of_store = atlas_name.map(str::to_owned);
+        for name in segments.names() {
+            let why = match segment_of(&segments.path_of(name), &files) {
+                Err(error @ CacheError::SegmentGone { .. }) => return Err(error),
+                Err(error) => error.to_string(),
+                Ok((atlas, database)) if *of_store.get_or_insert_with(|| atlas.clone()) == atlas => {
+                    let book = Book::of_segment(database, books.last());
+                    books.push(book);
+                    continue;
+                }
+                Ok((atlas, _)) => format!(
+                    "it is of atlas {atlas}, and the store of {}: move it into {SEGMENTS_FOLDER} of another output, and export that",
+                    of_store.as_deref().unwrap_or_default()
+                ),
+            };
+            refused.push(RefusedSegment { name: name.clone(), why });
+        }
+        let cache =
+            (!books.is_empty()).then(|| Self { books: books.into(), location, refused: Arc::default() });
+        Ok((cache, refused))
+    }
+
+    /// All segments, of whatever atlas: for who looks whom they name, and not what they hold. `None` if there is none.
+    ///
+    /// # Errors
+    /// A segment that cannot be read.
+    pub fn of_all_segments(segments: &Segments) -> Result<Option<Self>, CacheError> {
+        let files = ImmutableFiles::default();
+        let paths = segments.names().iter().map(|name| segments.path_of(name));
+        let books = paths.map(|path| Ok(Book::of_segment(open_segment(&path, &files)?, None)));
+        let books = books.collect::<Result<Vec<_>, CacheError>>()?;
+        let location = segments.folder().into();
+        Ok((!books.is_empty()).then(|| Self { books: books.into(), location, refused: Arc::default() }))
+    }
+
+    /// Whether a table of one of its units is a segment's.
+    #[must_use]
+    pub fn is_in_segment(&self, info: &CachedTableInfo) -> bool {
+        self.books.get(info.book).is_some_and(|book| book.is_segment)
+    }
+
+    /// Whether it has segments.
+    #[must_use]
+    pub fn has_segments(&self) -> bool {
+        self.segments().next().is_some()
+    }
+
+    /// The same without what the segments have of some units.
+    #[must_use]
+    pub fn refusing(self, units: HashSet<Unit>) -> Self {
+        Self { refused: Arc::new(units), ..self }
     }
 
     /// The path of an output folder's cache.
@@ -90,17 +180,34 @@ impl Cache {
     /// this checks whether somebody did.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
-        self.database.is_undisturbed()
+        self.own().is_none_or(Database::is_undisturbed)
     }
 
-    /// The path of the database.
+    /// The path of the database that its owner writes to, or else the folder of the segments.
     #[must_use]
     pub fn location(&self) -> &Path {
-        self.database.location()
+        &self.location
     }
 
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
+    /// The database that its owner writes to. `None` of segments alone.
+    pub(crate) fn own(&self) -> Option<&Database> {
+        self.books.first().filter(|book| !book.is_segment).map(|book| &book.database)
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &Book> {
+        self.books.iter().filter(|book| book.is_segment)
+    }
+
+    fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.books.iter().map(|book| &book.database)
+    }
+
+    /// What a cache without a database of its owner has of something that only that can have.
+    fn of_own<T: Default>(
+        &self,
+        read: impl FnOnce(&Database) -> Result<T, CacheError>,
+    ) -> Result<T, CacheError> {
+        self.own().map_or_else(|| Ok(T::default()), read)
     }
 }
 
@@ -111,15 +218,18 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn run_record(&self) -> Result<Option<RunRecord>, CacheError> {
-        run_record::read(&self.database)
+        joined_record::read(self.databases())
     }
 
-    /// The missing and failed units of the last run that finished.
+    /// The missing and failed units of the last run that finished, and of those that wrote segments.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn outcomes(&self) -> Result<Vec<UnitOutcome>, CacheError> {
-        run_record::outcomes(&self.database)
+        if !self.has_segments() {
+            return self.of_own(run_record::outcomes);
+        }
+        joined_outcomes::read(self.databases(), &self.units()?)
     }
 
     /// The commit of an export that began and did not finish. `None` if there is none.
@@ -127,15 +237,18 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn commit_begun(&self) -> Result<Option<Commit>, CacheError> {
-        export_commit::begun(&self.database)
+        self.of_own(export_commit::begun)
     }
 
-    /// Counts what is committed.
+    /// Counts what is committed, and published.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn status(&self) -> Result<CacheStatus, CacheError> {
-        status::of(&self.database)
+        match self.own().filter(|_| self.books.len() == 1) {
+            Some(own) => status::of(own),
+            None => status::of_units(self.location(), self.databases(), &self.units()?),
+        }
     }
 
     /// All sessions that the cache names: of its units, of its run's list, and of that run's outcomes.
@@ -143,7 +256,11 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn mentioned_sessions(&self) -> Result<BTreeSet<Session>, CacheError> {
-        mentions::sessions(&self.database)
+        let mut sessions = BTreeSet::new();
+        for database in self.databases() {
+            sessions.append(&mut mentions::sessions(database)?);
+        }
+        Ok(sessions)
     }
 
     /// Whether anything recorded of a source file (path, mask, sidecar), the reason of an outcome or a root has one of
@@ -152,7 +269,12 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn is_named_in(&self, names: &Names) -> Result<bool, CacheError> {
-        mentions::is_named_in(&self.database, names)
+        for database in self.databases() {
+            if mentions::is_named_in(database, names)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -163,10 +285,25 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn units(&self) -> Result<Vec<CachedUnit>, CacheError> {
-        cached_unit::by_subject_session_and_modality(&self.database)
+        if let [book] = &*self.books
+            && !book.is_segment
+        {
+            return book.units(0);
+        }
+        let mut units = Vec::new();
+        for (number, book) in self.books.iter().enumerate() {
+            let of_book = book.units(number)?;
+            let counts = |unit: &CachedUnit| !book.is_segment || !self.refused.contains(&unit.unit);
+            units.extend(of_book.into_iter().filter(counts));
+        }
+        let has_report = |version: &CachedUnit| {
+            let sources = cached_unit::sources(&book(&self.books, version.book)?.database, version)?;
+            Ok(sources.iter().any(|source| source.kind == SourceKind::Tiv))
+        };
+        joined_units(units, &has_report)
     }
 
-    /// Units of a modality that were committed after another one, in the order of their commits, at most so many. `None` for
+    /// Units of a modality that were committed to the database of its owner after another one, in the order of their commits, at most so many. `None` for
     /// the first.
     ///
     /// # Errors
@@ -177,7 +314,7 @@ impl Cache {
         modality: Modality,
         at_most: usize,
     ) -> Result<Vec<CachedUnit>, CacheError> {
-        cached_unit::committed_after(&self.database, modality, after, at_most)
+        self.of_own(|own| cached_unit::committed_after(own, modality, after, at_most))
     }
 
     /// The columns of a cached table, with their types: [`DataType::Null`](arrow_schema::DataType::Null) for one without a
@@ -186,7 +323,8 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn columns_of(&self, info: &CachedTableInfo) -> Result<SchemaRef, CacheError> {
-        self.column_sets.get(&self.database, &*self.database.connection()?, info.column_set)
+        let book = book(&self.books, info.book)?;
+        book.columns(&*book.database.connection()?, info.column_set)
     }
 
     /// The parts of long tables, in the order in which they were begun.
@@ -194,7 +332,7 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn parts(&self) -> Result<Vec<SealedPart>, CacheError> {
-        sealed_part::parts(&self.database)
+        self.of_own(sealed_part::parts)
     }
 
     /// The footer that a sealing left of its row groups.
@@ -202,7 +340,7 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn footer_of(&self, seal: SealKey) -> Result<Vec<u8>, CacheError> {
-        sealed_part::footer(&self.database, seal)
+        self.of_own(|own| sealed_part::footer(own, seal))
     }
 
     /// The files that a unit was read from.
@@ -210,7 +348,12 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn sources(&self, unit: &CachedUnit) -> Result<Vec<SourceFile>, CacheError> {
-        cached_unit::sources(&self.database, unit)
+        let of_version =
+            |version: &CachedUnit| cached_unit::sources(&book(&self.books, version.book)?.database, version);
+        let Some((oldest, later)) = unit.versions.split_first() else { return of_version(unit) };
+        later.iter().try_fold(of_version(oldest)?, |sources, version| {
+            Ok(joined_sources(sources, of_version(version)?, version))
+        })
     }
 
     /// The forms of every long table of these units: tables in their order, the forms of one in the order of the first
@@ -222,7 +365,7 @@ impl Cache {
         &self,
         units: impl IntoIterator<Item = &'a CachedUnit>,
     ) -> Result<Vec<TableForm>, CacheError> {
-        table_form::forms(&self.database, &self.column_sets, units)
+        table_form::forms(&self.books, units)
     }
 
     /// The regions of each table of a unit.
@@ -233,7 +376,7 @@ impl Cache {
         &self,
         unit: &'u CachedUnit,
     ) -> Result<Vec<(&'u CachedTableInfo, RegionSet)>, CacheError> {
-        table_form::regions_of(&self.database, unit)
+        table_form::regions_of(&self.books, unit)
     }
 
     /// The tables that a unit has of a long table in the database, sorted by map; those in parts are left out. The unit must
@@ -242,7 +385,7 @@ impl Cache {
     /// # Errors
     /// A cache that cannot be read.
     pub fn read_table(&self, unit: &CachedUnit, table: &TableName) -> Result<Vec<CachedTable>, CacheError> {
-        cached_table::read_table(&self.database, &self.column_sets, unit, table)
+        cached_table::read_table(&self.books, unit, table)
     }
 
     /// Some columns of some maps that units have of a long table in the database: for each unit its maps, sorted, with the
@@ -260,6 +403,6 @@ impl Cache {
     ) -> Result<Vec<Vec<CachedTable>>, CacheError> {
         let selection =
             cached_table::Selection { table, maps: &maps, columns: &|column| columns.contains(&column) };
-        cached_table::read_columns(&self.database, &self.column_sets, units, &selection)
+        cached_table::read_columns(&self.books, units, &selection)
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of units' tables.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
@@ -9,12 +10,11 @@ use na_model::{MapSource, TableName};
 use rusqlite::Connection;
 use rusqlite::blob::Blob;
 
-use crate::db::database::Database;
 use crate::error::CacheError;
 use crate::format::blob::{Entry, directory_size, entries};
 use crate::format::frame::{Frame, malformed, unpack};
+use crate::read::book::{Book, book};
 use crate::read::cached_unit::{CachedTableInfo, CachedUnit};
-use crate::read::column_sets::ColumnSets;
 
 /// A table of a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,81 +32,89 @@ pub(crate) struct Selection<'a> {
     pub(crate) columns: &'a dyn Fn(&str) -> bool,
 }
 
-/// All columns of all maps that a unit has of a long table in the database, sorted by map.
+/// All columns of all maps that a unit has of a long table outside of parts, sorted by map.
 pub(crate) fn read_table(
-    database: &Database,
-    column_sets: &ColumnSets,
+    books: &[Book],
     unit: &CachedUnit,
     table: &TableName,
 ) -> Result<Vec<CachedTable>, CacheError> {
     let selection = Selection { table, maps: &|_| true, columns: &|_| true };
-    let connection = database.connection()?;
-    let packed = BlobReader::new(database, column_sets, &connection).read_unit(unit, &selection)?;
-    drop(connection);
-    let unpacked = packed.into_iter().map(|packed| packed.unpack(&mut LatestColumns::default()));
-    unpacked.map(|table| table.map_err(|error| database.damaged(error))).collect()
+    let mut packed = read_packed(books, [unit], &selection)?;
+    let packed = packed.pop().unwrap_or_default().into_iter();
+    packed.map(|packed| packed.unpack(books, &mut LatestColumns::default())).collect()
 }
 
 /// A selection of each unit, sorted by map.
 pub(crate) fn read_columns(
-    database: &Database,
-    column_sets: &ColumnSets,
+    books: &[Book],
     units: &[Arc<CachedUnit>],
     selection: &Selection<'_>,
 ) -> Result<Vec<Vec<CachedTable>>, CacheError> {
-    let connection = database.connection()?;
-    let mut reader = BlobReader::new(database, column_sets, &connection);
-    let packed = units.iter().map(|unit| reader.read_unit(unit, selection));
-    let packed: Vec<Vec<PackedTable>> = packed.collect::<Result<_, CacheError>>()?;
-    drop(reader);
-    // Others read with it while this unpacks.
-    drop(connection);
+    let packed = read_packed(books, units.iter().map(AsRef::as_ref), selection)?;
     let mut latest = LatestColumns::default();
-    let mut unpack = |packed: PackedTable| packed.unpack(&mut latest);
-    let unpacked = packed.into_iter().map(|tables| tables.into_iter().map(&mut unpack).collect());
-    unpacked.map(|tables: Result<_, ArrowError>| tables.map_err(|error| database.damaged(error))).collect()
+    let mut unpack = |packed: PackedTable| packed.unpack(books, &mut latest);
+    packed.into_iter().map(|tables| tables.into_iter().map(&mut unpack).collect()).collect()
+}
+
+/// The bytes of a selection of each unit, sorted by map. A database is read at one go, and nobody has a connection when this ends.
+fn read_packed<'u>(
+    books: &[Book],
+    units: impl IntoIterator<Item = &'u CachedUnit>,
+    selection: &Selection<'_>,
+) -> Result<Vec<Vec<PackedTable>>, CacheError> {
+    let is_selected = |info: &&CachedTableInfo| {
+        info.seal.is_none() && info.table == *selection.table && (selection.maps)(info.map.as_ref())
+    };
+    let mut wanted: BTreeMap<usize, Vec<(usize, &CachedTableInfo)>> = BTreeMap::new();
+    let mut packed: Vec<Vec<PackedTable>> = Vec::new();
+    for (unit, of_unit) in units.into_iter().enumerate() {
+        packed.push(Vec::new());
+        for info in of_unit.tables.iter().filter(is_selected) {
+            wanted.entry(info.book).or_default().push((unit, info));
+        }
+    }
+    let n_books = wanted.len();
+    for (number, tables) in wanted {
+        let book = book(books, number)?;
+        let connection = book.database.connection()?;
+        let mut reader = BlobReader { book, connection: &connection, blob: None };
+        for (unit, info) in tables {
+            let table = reader.read(info, selection.columns)?;
+            if let Some(of_unit) = packed.get_mut(unit) {
+                of_unit.push(table);
+            }
+        }
+    }
+    if n_books > 1 {
+        packed.iter_mut().for_each(|tables| tables.sort_by(|one, other| one.map.cmp(&other.map)));
+    }
+    Ok(packed)
 }
 
 /// Reads the bytes of columns.
 struct BlobReader<'c> {
-    database: &'c Database,
-    column_sets: &'c ColumnSets,
+    book: &'c Book,
     connection: &'c Connection,
     /// Moving an open blob to another row is cheaper than opening another.
     blob: Option<Blob<'c>>,
 }
 
-impl<'c> BlobReader<'c> {
-    fn new(database: &'c Database, column_sets: &'c ColumnSets, connection: &'c Connection) -> Self {
-        Self { database, column_sets, connection, blob: None }
-    }
-
-    fn read_unit(
-        &mut self,
-        unit: &CachedUnit,
-        selection: &Selection<'_>,
-    ) -> Result<Vec<PackedTable>, CacheError> {
-        let is_selected = |info: &&CachedTableInfo| {
-            info.seal.is_none() && info.table == *selection.table && (selection.maps)(info.map.as_ref())
-        };
-        let tables = unit.tables.iter().filter(is_selected);
-        tables.map(|info| self.read(info, selection.columns)).collect()
-    }
-
+impl BlobReader<'_> {
     fn read(
         &mut self,
         info: &CachedTableInfo,
         is_wanted: &dyn Fn(&str) -> bool,
     ) -> Result<PackedTable, CacheError> {
-        let sqlite = |source| self.database.sqlite(source);
-        let schema = self.column_sets.get(self.database, self.connection, info.column_set)?;
+        let database = &self.book.database;
+        let sqlite = |source| database.sqlite(source);
+        let schema = self.book.columns(self.connection, info.column_set)?;
         let blob = match &mut self.blob {
             Some(blob) => {
                 blob.reopen(info.id).map_err(sqlite)?;
                 blob
             }
             slot => {
-                let table = if self.database.has_parts() { "blobs" } else { "tables" };
+                let table = if database.has_parts() { "blobs" } else { "tables" };
                 let opened = self.connection.blob_open("main", table, "data", info.id, true);
                 slot.insert(opened.map_err(sqlite)?)
             }
@@ -125,16 +133,19 @@ impl<'c> BlobReader<'c> {
         let start = frames.clone().map(|frame| frame.start).min().unwrap_or(0);
         let end = frames.map(|frame| frame.start.saturating_add(frame.length)).max().unwrap_or(0);
         if end > blob.len() {
-            return Err(self.database.damaged("a frame is outside of its blob"));
+            return Err(database.damaged("a frame is outside of its blob"));
         }
         let mut bytes = vec![0; end - start];
         blob.read_at_exact(&mut bytes, start).map_err(sqlite)?;
-        Ok(PackedTable { map: info.map.clone(), n_rows: info.n_rows, columns, bytes, start })
+        let (book, map) = (info.book, info.map.clone());
+        Ok(PackedTable { book, map, n_rows: info.n_rows, columns, bytes, start })
     }
 }
 
 /// Columns of a table as they are stored.
 struct PackedTable {
+    /// The number of its database.
+    book: usize,
     map: Option<MapSource>,
     n_rows: usize,
     columns: Vec<(FieldRef, Entry)>,
@@ -151,7 +162,12 @@ impl PackedTable {
         bytes.ok_or_else(|| malformed("a frame is outside of its blob"))
     }
 
-    fn unpack(self, latest: &mut LatestColumns) -> Result<CachedTable, ArrowError> {
+    fn unpack(self, books: &[Book], latest: &mut LatestColumns) -> Result<CachedTable, CacheError> {
+        let book = book(books, self.book)?;
+        self.unpacked(latest).map_err(|error| book.database.damaged(error))
+    }
+
+    fn unpacked(self, latest: &mut LatestColumns) -> Result<CachedTable, ArrowError> {
         let n_rows = self.n_rows;
         let mut fields = Vec::with_capacity(self.columns.len());
         let mut arrays = Vec::with_capacity(self.columns.len());

@@ -13,6 +13,8 @@ use crate::read::sealed_part::SealKey;
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct CachedUnit {
+    /// The number of its database.
+    pub(crate) book: usize,
     /// Its row in `units`.
     pub(crate) key: i64,
     pub unit: Unit,
@@ -21,6 +23,8 @@ pub struct CachedUnit {
     pub tiv: TivFinding,
     /// Sorted by table and map.
     pub tables: Vec<CachedTableInfo>,
+    /// Where several databases have some of it: what each of them has, the oldest first.
+    pub(crate) versions: Vec<CachedUnit>,
 }
 
 /// A table of a unit, without its rows.
@@ -44,6 +48,8 @@ pub struct CachedTableInfo {
     pub(crate) region_set: i64,
     /// Its row in `tables`.
     pub(crate) id: i64,
+    /// The number of its database.
+    pub(crate) book: usize,
 }
 
 /// Columns of `units` for [`unit`], of which schema 2 has fewer.
@@ -51,12 +57,15 @@ const FINDING_AND_TIME: &str = "tiv_finding, read_at";
 const FINDING_AND_TIME_2: &str =
     "iif(tiv IS NULL, 'unknown', 'measured'), CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER)";
 
-/// All units.
-pub(crate) fn by_subject_session_and_modality(database: &Database) -> Result<Vec<CachedUnit>, CacheError> {
-    some_units(database, "", "subject_code, session_id, modality")
+/// All units of a database, which has this number.
+pub(crate) fn by_subject_session_and_modality(
+    database: &Database,
+    book: usize,
+) -> Result<Vec<CachedUnit>, CacheError> {
+    some_units(database, book, "", "subject_code, session_id, modality")
 }
 
-/// Units of a modality that were committed after another, in the order of their commits.
+/// Units of a modality that were committed to the owner's database after another, in the order of their commits.
 pub(crate) fn committed_after(
     database: &Database,
     modality: Modality,
@@ -68,10 +77,15 @@ pub(crate) fn committed_after(
         "WHERE unit IN (SELECT unit FROM units WHERE unit > {after} AND modality = '{modality}'
                         ORDER BY unit LIMIT {at_most})"
     );
-    some_units(database, &which, "unit")
+    some_units(database, 0, &which, "unit")
 }
 
-fn some_units(database: &Database, which: &str, order: &str) -> Result<Vec<CachedUnit>, CacheError> {
+fn some_units(
+    database: &Database,
+    book: usize,
+    which: &str,
+    order: &str,
+) -> Result<Vec<CachedUnit>, CacheError> {
     let is_old = database.is_schema_2();
     let finding_and_time = if is_old { FINDING_AND_TIME_2 } else { FINDING_AND_TIME };
     let mut units = database.query(
@@ -95,8 +109,10 @@ fn some_units(database: &Database, which: &str, order: &str) -> Result<Vec<Cache
         by_unit.entry(unit).or_default().push(info);
     }
     for unit in &mut units {
+        unit.book = book;
         // A unit may have no tables.
         unit.tables = by_unit.remove(&unit.key).unwrap_or_default();
+        unit.tables.iter_mut().for_each(|info| info.book = book);
         if is_old {
             unit.tables.iter_mut().for_each(|info| info.read_at = unit.read_at);
         }
@@ -108,11 +124,13 @@ fn some_units(database: &Database, which: &str, order: &str) -> Result<Vec<Cache
 
 fn unit(row: &Row<'_>) -> rusqlite::Result<CachedUnit> {
     Ok(CachedUnit {
+        book: 0,
         key: row.get(4)?,
         unit: Unit::new(session(row)?, word(row, 2)?),
         read_at: ReadAt(row.get(6)?),
         tiv: tiv_finding(row.get_ref(5)?.as_str()?, row.get(3)?),
         tables: Vec::new(),
+        versions: Vec::new(),
     })
 }
 
@@ -127,6 +145,7 @@ fn table(row: &Row<'_>) -> rusqlite::Result<(i64, CachedTableInfo)> {
         column_set: row.get(6)?,
         region_set: row.get(7)?,
         id: row.get(8)?,
+        book: 0,
     };
     Ok((row.get(0)?, info))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::db::database::Database;
 use crate::db::schema::setting;
 use crate::error::CacheError;
+use crate::segment::name::SegmentName;
 
 /// What an export takes away, and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Commit {
     /// Whether the cache has lost units since the commit began.
     #[serde(default)]
     pub lacks_units: bool,
+    /// The segments that are merged, and go.
+    #[serde(default)]
+    pub segments: Vec<SegmentName>,
 }
 
 /// `None` if no commit is unfinished.

@@ -3,11 +3,15 @@
 //! Promises that a snapshot is of one instant, and that a damaged cache is an error that says so. Open [`cache`] first:
 //! it says everything that a cache can be asked.
 
+pub(crate) mod book;
 pub(crate) mod cache;
 pub(crate) mod cached_table;
 pub(crate) mod cached_unit;
-pub(crate) mod column_sets;
 pub(crate) mod export_commit;
+pub(crate) mod joined_outcomes;
+pub(crate) mod joined_record;
+pub(crate) mod joined_sources;
+pub(crate) mod joined_units;
 pub(crate) mod mentions;
 pub(crate) mod row_conversions;
 pub(crate) mod run_record;

@@ -1,13 +1,15 @@
 //! A cache at a glance.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use na_model::TableName;
+use na_model::{Modality, TableName};
 
 use crate::db::database::Database;
 use crate::db::files::size_bytes;
 use crate::db::schema::setting;
 use crate::error::CacheError;
+use crate::read::cached_unit::CachedUnit;
 use crate::read::row_conversions::count;
 use crate::read::sealed_part;
 
@@ -51,5 +53,30 @@ pub(crate) fn of(database: &Database) -> Result<CacheStatus, CacheError> {
         anatomical_sessions,
         diffusion_sessions,
         tables,
+    })
+}
+
+/// Counts the units of several databases.
+pub(crate) fn of_units<'d>(
+    location: &Path,
+    databases: impl Iterator<Item = &'d Database>,
+    units: &[CachedUnit],
+) -> Result<CacheStatus, CacheError> {
+    let (mut size, mut fresh) = (0, false);
+    for database in databases {
+        let of_parts: u64 = sealed_part::parts(database)?.iter().map(|part| part.length).sum();
+        size += size_bytes(database.location()) + of_parts;
+        fresh |= database.setting(setting::FRESH)?.is_some();
+    }
+    let n = |modality| units.iter().filter(|unit| unit.unit.modality == modality).count();
+    let tables: BTreeSet<&TableName> =
+        units.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
+    Ok(CacheStatus {
+        location: location.to_owned(),
+        size_bytes: size,
+        fresh,
+        anatomical_sessions: n(Modality::Anatomical),
+        diffusion_sessions: n(Modality::Diffusion),
+        tables: tables.into_iter().cloned().collect(),
     })
 }

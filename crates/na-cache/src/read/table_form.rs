@@ -1,17 +1,17 @@
 //! The forms in which long tables occur in a cache, known without decoding a blob.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use foldhash::HashSet;
 use na_model::{RegionSet, TableKind, TableName};
-use rusqlite::Connection;
 
-use crate::db::database::Database;
 use crate::db::schema::setting;
 use crate::error::CacheError;
+use crate::read::book::{Book, book};
 use crate::read::cached_unit::{CachedTableInfo, CachedUnit};
-use crate::read::column_sets::ColumnSets;
 
 /// A form in which a long table occurs in the cache: columns with types, and regions.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,51 +25,72 @@ pub struct TableForm {
 
 /// The forms of every long table, in the order of tables and then of the first unit that has each.
 pub(crate) fn forms<'a>(
-    database: &Database,
-    column_sets: &ColumnSets,
+    books: &[Book],
     units: impl IntoIterator<Item = &'a CachedUnit>,
 ) -> Result<Vec<TableForm>, CacheError> {
-    let mut keys: BTreeMap<&TableName, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut keys: BTreeMap<&TableName, IndexedSet<(usize, i64, i64)>> = BTreeMap::new();
     for info in units.into_iter().flat_map(|unit| &unit.tables) {
-        let keys = keys.entry(&info.table).or_default();
-        let key = (info.column_set, info.region_set);
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
+        keys.entry(&info.table).or_default().insert((info.book, info.column_set, info.region_set));
     }
-    // Those of tables that `parcellate` does not write.
-    let mut kinds: BTreeMap<TableName, TableKind> = database.json_setting(setting::TABLE_KINDS)?;
-    let connection = database.connection()?;
+    let mut kinds = kinds(books)?;
     let mut forms = Vec::new();
     for (table, keys) in keys {
         let kind = kinds.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
         let kind = Arc::new(kind);
-        for (columns, regions) in keys {
-            forms.push(TableForm {
-                table: table.clone(),
-                kind: Arc::clone(&kind),
-                columns: column_sets.get(database, &connection, columns)?,
-                regions: region_set(database, &connection, regions)?,
-            });
+        let mut of_table: Vec<TableForm> = Vec::new();
+        for (number, columns, regions) in keys.in_order {
+            let book = book(books, number)?;
+            let connection = book.database.connection()?;
+            let (columns, regions) =
+                (book.columns(&connection, columns)?, book.regions(&connection, regions)?);
+            // Each database has sets of its own, and most are alike.
+            if !of_table.iter().any(|form| form.columns == columns && form.regions == regions) {
+                of_table.push(TableForm { table: table.clone(), kind: Arc::clone(&kind), columns, regions });
+            }
         }
+        forms.append(&mut of_table);
     }
     Ok(forms)
 }
 
-/// The regions of each table of a unit.
-pub(crate) fn regions_of<'u>(
-    database: &Database,
-    unit: &'u CachedUnit,
-) -> Result<Vec<(&'u CachedTableInfo, RegionSet)>, CacheError> {
-    let connection = database.connection()?;
-    let tables = unit.tables.iter();
-    tables.map(|info| Ok((info, region_set(database, &connection, info.region_set)?))).collect()
+/// The kinds of tables that `parcellate` does not write, as the newest database that has each tells them.
+fn kinds(books: &[Book]) -> Result<BTreeMap<TableName, TableKind>, CacheError> {
+    let mut kinds = BTreeMap::new();
+    for book in books {
+        kinds
+            .append(&mut book.database.json_setting::<BTreeMap<TableName, TableKind>>(setting::TABLE_KINDS)?);
+    }
+    Ok(kinds)
 }
 
-fn region_set(database: &Database, connection: &Connection, key: i64) -> Result<RegionSet, CacheError> {
-    let text: String = connection
-        .prepare_cached("SELECT regions FROM region_sets WHERE region_set = ?1")
-        .and_then(|mut statement| statement.query_row([key], |row| row.get(0)))
-        .map_err(|source| database.sqlite(source))?;
-    serde_json::from_str(&text).map_err(|error| database.damaged(error))
+/// What comes first comes first, and once.
+struct IndexedSet<T> {
+    in_order: Vec<T>,
+    known: HashSet<T>,
+}
+
+impl<T> Default for IndexedSet<T> {
+    fn default() -> Self {
+        Self { in_order: Vec::new(), known: HashSet::default() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> IndexedSet<T> {
+    fn insert(&mut self, item: T) {
+        if self.known.insert(item) {
+            self.in_order.push(item);
+        }
+    }
+}
+
+/// The regions of each table of a unit.
+pub(crate) fn regions_of<'u>(
+    books: &[Book],
+    unit: &'u CachedUnit,
+) -> Result<Vec<(&'u CachedTableInfo, RegionSet)>, CacheError> {
+    let regions = |info: &'u CachedTableInfo| {
+        let book = book(books, info.book)?;
+        Ok((info, book.regions(&*book.database.connection()?, info.region_set)?))
+    };
+    unit.tables.iter().map(regions).collect()
 }

@@ -15,7 +15,7 @@ impl OwnedCache<'_> {
     /// # Errors
     /// [`CacheError::LockLost`]; a file that cannot be deleted.
     pub fn remove(self) -> Result<(), CacheError> {
-        let location = self.location().to_owned();
+        let location = self.database().location().to_owned();
         self.lock().ownership().check()?;
         let parts = self.parts()?;
         if !parts.is_empty() {

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::Path;
 
-use na_model::{Names, Removals, Session, UnitOutcome};
+use na_model::{Names, ReadAt, Removals, Session, UnitOutcome};
 use rusqlite::Transaction;
 
 use crate::db::busy::{begin, until_free};
+use crate::db::database::Database;
 use crate::db::files::{cache_path, filled, remove_files, taken_over_path};
 use crate::db::open::{Journal, Owned, open_to_write};
 use crate::db::secure_delete::{leave_no_trace, overwrite_deleted};
@@ -19,6 +20,7 @@ use crate::lock::owner_lock::OwnerLock;
 use crate::read::cache::Cache;
 use crate::read::export_commit::Commit;
 use crate::read::run_record::RunRecord;
+use crate::segment::listing::Segments;
 use crate::write::new_seal::ReplacedPart;
 use crate::write::withdraw::Withdrawal;
 use crate::write::{export_commit, run_record};
@@ -27,6 +29,10 @@ use crate::write::{export_commit, run_record};
 #[derive(Debug, Clone)]
 pub struct OwnedCache<'lock> {
     cache: Cache,
+    /// The one that is written to.
+    database: Database,
+    /// Those whose units it has, too.
+    segments: Segments,
     journal: Journal,
     lock: &'lock OwnerLock,
 }
@@ -83,7 +89,26 @@ impl<'lock> OwnedCache<'lock> {
     /// Opens a cache, and tells whether its deletion was cut short.
     fn at(lock: &'lock OwnerLock, location: &Path) -> Result<(Self, bool), CacheError> {
         let Owned { database, journal, is_let_go } = open_to_write(lock, location)?;
-        Ok((Self { cache: Cache::new(database), journal, lock }, is_let_go))
+        let (cache, segments) = (Cache::new(database.clone()), Segments::default());
+        Ok((Self { cache, database, segments, journal, lock }, is_let_go))
+    }
+
+    /// The same together with segments, whose units go with an export: `joined` is this cache with them
+    /// ([`Cache::with_segments`]).
+    #[must_use]
+    pub fn joined_with(self, joined: Cache, segments: Segments) -> Self {
+        Self { cache: joined, segments, ..self }
+    }
+
+    /// The segments whose units it has, too.
+    #[must_use]
+    pub fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// The database that is written to.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The lock of whoever writes to the cache.
@@ -109,7 +134,7 @@ impl<'lock> OwnedCache<'lock> {
     /// # Errors
     /// A cache that cannot be written.
     pub fn write_run_record(&self, record: &RunRecord) -> Result<(), CacheError> {
-        self.write(|transaction| run_record::write(transaction, record))
+        self.write(|transaction| run_record::write(transaction, record, ReadAt::now()))
     }
 
     /// Records the missing and failed units of a run.
@@ -149,7 +174,7 @@ impl<'lock> OwnedCache<'lock> {
         n_listed: u64,
         parts: &[ReplacedPart<'_>],
     ) -> Result<(), CacheError> {
-        let database = self.database();
+        let database = &self.database;
         let withdrawal = Withdrawal::of(database, sessions, names, n_listed)?;
         self.write(|transaction| {
             overwrite_deleted(transaction)?;
@@ -166,7 +191,7 @@ impl<'lock> OwnedCache<'lock> {
         &self,
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), CacheError> {
-        let database = self.database();
+        let database = &self.database;
         let connection = database.connection()?;
         let _writing = database.writing();
         let transaction = begin(&connection, self.location(), self.lock.cancel())?;

@@ -1,6 +1,6 @@
 //! Records what a run was asked to do, and its outcomes.
 
-use na_model::{Modality, UnitOutcome};
+use na_model::{Modality, ReadAt, UnitOutcome};
 use rusqlite::{Transaction, params};
 
 use crate::db::schema::setting;
@@ -8,7 +8,11 @@ use crate::read::row_conversions::to_json;
 use crate::read::run_record::RunRecord;
 
 /// Replaces the record and deletes the outcomes of the run before. A commit that has begun stays one.
-pub(crate) fn write(transaction: &Transaction<'_>, record: &RunRecord) -> rusqlite::Result<()> {
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    record: &RunRecord,
+    started: ReadAt,
+) -> rusqlite::Result<()> {
     let stays = [setting::TABLE_KINDS, setting::COMMITTING];
     transaction.execute("DELETE FROM settings WHERE key NOT IN (?1, ?2)", stays)?;
     transaction
@@ -31,6 +35,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, record: &RunRecord) -> rusqli
         (setting::UNKNOWN_AGE_UNIT, flag(record.listing.unknown_age_unit, "")),
         (setting::KNOWS_WITHDRAWALS, n_listed_withdrawn.as_deref()),
         (setting::FRESH, flag(record.fresh, "true")),
+        (setting::STARTED, Some(&started.0.to_string())),
     ] {
         if let Some(value) = value {
             transaction.execute("INSERT INTO settings VALUES (?1, ?2)", [key, value])?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use foldhash::HashMap;
 use na_cache::EncodedTable;
 use na_model::{FeatureSource, LONGEST_FEATURE_FILE, Region, RegionSet, TableName, Unit, WideMetrics};
-use na_store::RegionsInUse;
+use na_store::{Contradiction, KnownRegions, RegionsInUse};
 
 use crate::load::unit_loader::LoadedUnit;
 
@@ -27,7 +27,7 @@ const LONGEST_LABEL: usize = 1_024;
 /// Admits units one after the other.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    regions: BTreeMap<TableName, RegionSet>,
+    regions: KnownRegions,
     metrics: WideMetrics,
 }
 
@@ -38,12 +38,10 @@ impl Admission {
         metrics: WideMetrics,
         cannot_be_read: impl Fn(&Unit) -> bool,
     ) -> Self {
-        let mut regions = in_use.others;
+        let mut regions = KnownRegions::new(in_use.others);
         let changed: HashMap<Unit, BTreeMap<TableName, RegionSet>> = in_use.of_units;
         for (_, tables) in changed.into_iter().filter(|(unit, _)| cannot_be_read(unit)) {
-            for (table, set) in tables {
-                regions.entry(table).or_default().extend(&set);
-            }
+            regions.extend(&tables);
         }
         Self { regions, metrics }
     }
@@ -53,48 +51,24 @@ impl Admission {
     /// # Errors
     /// Why it is refused, and what to do.
     pub(crate) fn admit(&mut self, loaded: &LoadedUnit) -> Result<(), String> {
-        let mut coming: BTreeMap<&TableName, RegionSet> = BTreeMap::new();
+        let tables = &loaded.unit.tables;
+        let told = |table: Option<&EncodedTable>, problem: String| {
+            let file = table.map(|table| source_of(loaded, table)).unwrap_or_default();
+            format!("{file}: {problem}")
+        };
         let mut text: BTreeMap<&TableName, usize> = BTreeMap::new();
-        for table in &loaded.unit.tables {
+        for table in tables {
             let text = text.entry(table.table()).or_default();
             *text += table.text_bytes();
-            let checked = check_width(table)
-                .and_then(|()| check_text(*text))
-                .and_then(|()| self.check_names(table))
-                .and_then(|()| self.add_regions(table, &mut coming));
-            checked.map_err(|problem| format!("{}: {problem}", source_of(loaded, table)))?;
+            let checked =
+                check_width(table).and_then(|()| check_text(*text)).and_then(|()| self.check_names(table));
+            checked.map_err(|problem| told(Some(table), problem))?;
         }
-        let coming: Vec<(TableName, RegionSet)> =
-            coming.into_iter().map(|(table, regions)| (table.clone(), regions)).collect();
-        self.regions.extend(coming);
-        Ok(())
-    }
-
-    /// Adds a table's regions to those that its unit brings.
-    fn add_regions<'t>(
-        &self,
-        table: &'t EncodedTable,
-        coming: &mut BTreeMap<&'t TableName, RegionSet>,
-    ) -> Result<(), String> {
-        let name = table.table();
-        // As a rule a table has the same regions as the store's.
-        if !coming.contains_key(name) && self.regions.get(name) == Some(table.regions()) {
-            return Ok(());
-        }
-        let known = coming.entry(name).or_insert_with(|| self.regions.get(name).cloned().unwrap_or_default());
-        let Some((there, here)) = known.disagreement(table.regions()) else {
-            known.extend(table.regions());
-            return Ok(());
-        };
-        let is_of_table_itself = !known.as_slice().contains(there);
-        let (there, here) = (describe(there), describe(here));
-        Err(if is_of_table_itself {
-            format!("its region {here} is also {there}: spell its hemisphere in one way")
-        } else {
-            format!(
-                "its region {here} is {there} in the store; the atlas is another one, or another version of it"
-            )
-        })
+        let regions: Vec<(&TableName, &RegionSet)> =
+            tables.iter().map(|table| (table.table(), table.regions())).collect();
+        self.regions
+            .add(&regions)
+            .map_err(|Contradiction { table, problem }| told(tables.get(table), problem))
     }
 
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
@@ -153,19 +127,6 @@ fn source_of(loaded: &LoadedUnit, table: &EncodedTable) -> String {
         .iter()
         .find(is_its)
         .map_or_else(|| table.table().to_string(), |source| source.path.clone())
-}
-
-fn describe(region: &Region) -> String {
-    let name = match (region.index, region.label.as_deref()) {
-        (Some(index), Some(label)) => format!("{index} {label:?}"),
-        (None, Some(label)) => format!("{label:?} without index"),
-        (Some(index), None) => format!("{index} without label"),
-        (None, None) => "without index and label".to_owned(),
-    };
-    match &region.hemisphere {
-        Some(hemisphere) => format!("{name} in hemisphere {hemisphere:?}"),
-        None => name,
-    }
 }
 
 #[cfg(test)]

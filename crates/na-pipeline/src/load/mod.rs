@@ -3,7 +3,7 @@
 //! Knows the plan and the inputs. Promises that what is committed can be exported, and that the number of threads
 //! changes nothing but the time. Begin with [`workers`].
 
-mod admission;
+pub(crate) mod admission;
 mod foreign_images;
 mod parsed_checks;
 mod reorder_buffer;

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 
 use foldhash::{HashSet, HashSetExt};
-use na_cache::{Cache, CacheError, OwnedCache, UnitSender, Writer};
-use na_model::{Modality, Names, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_cache::{Cache, CacheError, OwnedCache, SegmentRun, SegmentWriter, UnitSender, Writer};
+use na_model::{Modality, Names, ReadAt, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{Committed, ExistingStore, RegionsInUse, Sealer, StoreError, regions_in_use};
 use rayon::prelude::*;
 
@@ -48,6 +48,9 @@ pub(crate) struct LoadOutcome {
     pub(crate) committed: BTreeMap<Modality, usize>,
     pub(crate) failed: Vec<UnitOutcome>,
 }
+
+/// A unit that cannot be loaded, and when that was seen.
+type Failure = (UnitOutcome, ReadAt);
 
 impl Workers<'_> {
     /// What decides which units are admitted, made before the first is committed.
@@ -108,6 +111,36 @@ impl Workers<'_> {
         Ok(LoadOutcome { committed: committed.into_inner().unwrap_or_else(PoisonError::into_inner), failed })
     }
 
+    /// Loads into segments. Those who load at the same time know nothing of each other. The last segment tells what became of all that
+    /// this run looked for: `planned` is what was known before, at `run.started`; `None` if there is nothing to tell.
+    pub(crate) fn run_into_segments(
+        &self,
+        run: SegmentRun,
+        admission: Admission,
+        planned: Option<&[UnitOutcome]>,
+    ) -> Result<LoadOutcome, PipelineError> {
+        let started = run.started;
+        let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
+        let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
+        let failed = std::thread::scope(|scope| {
+            scope.spawn(|| self.report_commits(acknowledgements, &committed));
+            let (writer, sender) = SegmentWriter::start(run, move |units| {
+                units.iter().for_each(|unit| drop(acknowledged.send(unit.clone())));
+            })?;
+            let failed = self.load_all(admission, &sender, &|| sender.has_failed());
+            drop(sender);
+            let planned = planned.filter(|_| !self.observer.should_stop());
+            let outcomes = planned.map(|planned| {
+                let planned = planned.iter().map(|outcome| (outcome.clone(), started));
+                planned.chain(failed.iter().cloned()).collect::<Vec<Failure>>()
+            });
+            writer.finish(outcomes.as_deref())?;
+            Ok::<_, CacheError>(failed)
+        })?;
+        let committed = committed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(LoadOutcome { committed, failed: failed.into_iter().map(|(outcome, _)| outcome).collect() })
+    }
+
     /// Counts and reports units as they are committed. It ends with the writer.
     fn report_commits(&self, acknowledgements: Receiver<Unit>, committed: &Mutex<BTreeMap<Modality, usize>>) {
         for unit in acknowledgements {
@@ -132,7 +165,8 @@ impl Workers<'_> {
             to_seal.iter().for_each(|sealer| sealer.unit(unit));
         })?;
         let has_failed = || sender.has_failed() || noted.as_ref().is_some_and(Committed::has_failed);
-        *failed = self.load_all(admission, &sender, &has_failed);
+        let failures = self.load_all(admission, &sender, &has_failed).into_iter();
+        *failed = failures.map(|(outcome, _)| outcome).collect();
         drop(sender);
         writer.finish()
     }
@@ -143,7 +177,7 @@ impl Workers<'_> {
         admission: Admission,
         sender: &UnitSender,
         has_failed: &(dyn Fn() -> bool + Sync),
-    ) -> Vec<UnitOutcome> {
+    ) -> Vec<Failure> {
         let n_jobs = self.config.n_jobs.max(1);
         let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
         let intake =
@@ -209,7 +243,7 @@ impl Workers<'_> {
     fn fail(&self, planned: &PlannedUnit, mut reason: String, intake: &mut Intake) -> bool {
         self.names.leave_untold(&mut reason);
         let outcome = UnitOutcome { unit: planned.unit.clone(), status: UnitStatus::Failed, reason };
-        intake.failed.push(outcome.clone());
+        intake.failed.push((outcome.clone(), ReadAt::now()));
         self.observer.event(Event::Failed(outcome));
         true
     }
@@ -227,7 +261,7 @@ impl Drop for EndsSealing {
 /// Where units come in, one after the other.
 struct Intake {
     admission: Admission,
-    failed: Vec<UnitOutcome>,
+    failed: Vec<Failure>,
     foreign_images: ForeignImages,
 }
 

@@ -2,7 +2,7 @@
 //! commit. Until then the store stays as it was.
 
 use foldhash::HashSet;
-use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord};
+use na_cache::{Cache, CacheError, OwnedCache, OwnerLock, RunRecord, Segments};
 use na_model::Session;
 use na_store::{ExportObserver, check_fresh_load, finish_commit, settle_cache};
 
@@ -43,7 +43,7 @@ pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Resu
         Ok(cache) => cache
             .map(|cache| cache.run_record())
             .transpose()?
-            .is_some_and(|record| record.is_none_or(|record| !record.fresh)),
+            .map_or_else(|| has_segments(lock), |record| Ok(record.is_none_or(|record| !record.fresh)))?,
         Err(CacheError::OfPandas { .. }) => true,
         Err(error) => return Err(error.into()),
     };
@@ -56,6 +56,11 @@ pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Resu
         Some(_) if Cache::open_until(lock.output(), lock.cancel())?.is_none() => Ok(()),
         _ => Ok(settle_cache(lock, observer)?),
     }
+}
+
+/// Whether there are segments: they go with the store that is replaced, and count as part of it.
+fn has_segments(lock: &OwnerLock) -> Result<bool, CacheError> {
+    Ok(!Segments::list(lock.output())?.is_empty())
 }
 
 /// Whether a fresh load that was cut short is the one that a run asks for. One that is not is removed with `--force`.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use na_cache::{Cache, RunRecord};
 use na_model::{ExportSettings, Names, Session, SourceRoot, WideMetrics, take_out_of_notes};
 use na_store::ExistingStore;
@@ -23,6 +24,7 @@ use crate::plan::run_inputs::RunInputs;
 use crate::plan::unit_plan::UnitPlan;
 use crate::sessions::claims::Claims;
 use crate::sessions::session_list::SessionList;
+use crate::sessions::shard::Shard;
 use crate::sessions::stored_sessions::StoredSessions;
 use crate::withdrawals::withdrawal::check_clear;
 use crate::withdrawals::withdrawal_list::{Meant, Unclear};
@@ -46,6 +48,8 @@ pub(crate) struct Start<'a> {
     /// The store to add to; `None` if all is loaded anew.
     pub(crate) store: Option<&'a Arc<ExistingStore>>,
     pub(crate) cache: Option<&'a Arc<Cache>>,
+    /// The part of the cohort that is loaded; `None` for all of it.
+    pub(crate) shard: Option<Shard>,
     pub(crate) observer: &'a dyn Observer,
 }
 
@@ -128,6 +132,18 @@ impl Start<'_> {
         Ok(names)
     }
 
+    /// The sessions that labels choose, and the part of the cohort; `None` if that is all of them.
+    fn chosen(&self, list: &SessionList) -> Result<Option<HashSet<Session>>, PipelineError> {
+        let labels = &self.config.labels;
+        let chosen = (!labels.is_empty()).then(|| labels.chosen(list)).transpose()?;
+        let Some(shard) = self.shard else { return Ok(chosen) };
+        let sessions = list.listing.rows.iter().map(|row| &row.session);
+        let is_chosen = |session: &&Session| {
+            shard.has(&session.subject) && chosen.as_ref().is_none_or(|chosen| chosen.contains(*session))
+        };
+        Ok(Some(sessions.filter(is_chosen).cloned().collect()))
+    }
+
     /// The plan of units, with the outcomes of those that the run does not look for; `None` if it is asked to stop.
     fn units(
         &self,
@@ -139,7 +155,7 @@ impl Start<'_> {
         let config = self.config;
         let should_stop = || self.observer.should_stop();
         let cache = self.cache.map(AsRef::as_ref);
-        let chosen = if config.labels.is_empty() { None } else { Some(config.labels.chosen(list)?) };
+        let chosen = self.chosen(list)?;
         let planner = Planner {
             config,
             finder,
@@ -153,8 +169,8 @@ impl Start<'_> {
         if should_stop() {
             return Ok(None);
         }
-        // If everybody on the list withdrew, there is nothing to find.
-        if !list.listing.rows.is_empty() || list.withdrawn.is_empty() {
+        // If everybody on the list withdrew, there is nothing to find, and of a part of the cohort there may be nothing.
+        if (!list.listing.rows.is_empty() || list.withdrawn.is_empty()) && self.shard.is_none() {
             self.check_found(finder, &units, stored)?;
         }
         check_metrics(config, &earlier.stored.columns, finder, list, &should_stop)?;

@@ -22,7 +22,7 @@ use crate::plan::removals::{check_share, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{check_let_go, check_room, in_pool, open_store};
+use crate::run::steps::{check_let_go, check_room, in_pool, open_store, with_segments};
 
 /// Looks what there is to do, and does nothing.
 ///
@@ -33,14 +33,26 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let store = open_store(config, observer)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);
-    let mut cache = Cache::open_existing(&config.output)?.map(Arc::new);
-    let mut begun = cache.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+    let own = Cache::open_existing(&config.output)?;
+    let mut begun = own.as_ref().map(Cache::run_record).transpose()?.flatten();
     let base = Base::of(config, begun.as_ref());
+    let cache = match base {
+        Base::Stored => with_segments(&store, own)?,
+        Base::Anew => own,
+    };
+    let mut cache = cache.map(Arc::new);
     if base == Base::Anew && !begun.as_ref().is_some_and(|begun| begun.fresh) {
         // A fresh load first brings into the store what another load committed.
         (cache, begun) = (None, None);
     }
-    let start = Start { config, inputs: &inputs, store: base.store(&store), cache: cache.as_ref(), observer };
+    let start = Start {
+        config,
+        inputs: &inputs,
+        store: base.store(&store),
+        cache: cache.as_ref(),
+        shard: None,
+        observer,
+    };
     in_pool(config, || {
         let Some(plan) = RunPlan::make(&start)? else { return Ok(RunReport::interrupted_early()) };
         let is_another = |begun: &&RunRecord| {

@@ -5,12 +5,13 @@
 //! 3. The outcomes go to the cache, and a fresh load is held against the store that it replaces.
 //! 4. The export replaces the store's files and clears the cache: `na_store::export` says what a kill leaves.
 
-use std::sync::Arc;
-
 use foldhash::{HashMap, HashSet};
 use na_cache::{Cache, CachedUnit, OwnedCache, OwnerLock, RunRecord};
-use na_model::{Removals, Session, SourceFile, SourceKind, Unit, UnitOutcome};
-use na_store::{ExistingStore, ExportRequest, RunEntry, Sealer, SourceDetail, StoreError};
+use na_model::{Removals, Session, SourceFile, SourceKind, Unit, UnitOutcome, UnitStatus};
+use na_store::{
+    ExistingStore, ExportRequest, LeftOut, RunEntry, Sealer, SourceDetail, StoreError, join_all_segments,
+    joined_listing,
+};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -26,7 +27,7 @@ use crate::plan::removals::{check_share, leave_listing, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::RunPlan;
 use crate::run::report::RunReport;
-use crate::run::steps::{ExportEvents, check_let_go, check_room};
+use crate::run::steps::{ExportEvents, check_let_go, check_room, with_segments};
 
 /// A run that holds the lock and has a plan.
 pub(super) struct LockedRun<'a> {
@@ -55,7 +56,11 @@ impl LockedRun<'_> {
         check_share(config, &plan.units, &removals)?;
         let mut record = plan.record(config, &self.inputs.listed, self.base);
         let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
-        let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
+        let own = Cache::open_until(&config.output, self.lock.cancel())?;
+        let existing = match self.base {
+            Base::Stored => with_segments(self.store, own.clone())?,
+            Base::Anew => own.clone(),
+        };
         if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
             let updated_at = self.store.updated_at().map(str::to_owned);
             return Ok(RunReport { updated_at, ..RunReport::of(plan, LoadOutcome::default()) });
@@ -63,7 +68,7 @@ impl LockedRun<'_> {
         check_tables(&self.inputs.listed, self.store, &plan.wide_metrics)?;
         let finder = plan.finder(&self.inputs.listed);
         self.look_for_room(&finder)?;
-        let (cache, loaded) = self.load(&finder, existing, &record)?;
+        let (cache, loaded) = self.load(&finder, own, existing, &record)?;
         if self.observer.should_stop() {
             return Ok(RunReport { interrupted: true, ..RunReport::of(plan, loaded) });
         }
@@ -75,7 +80,16 @@ impl LockedRun<'_> {
             return Ok(RunReport { let_go, ..RunReport::of(plan, loaded) });
         }
         let removals = self.with_evictions(removals, &loaded);
-        let report = RunReport::of(plan, loaded);
+        let (cache, left_out) = self.with_segments(cache, &mut record)?;
+        left_out.tell(&mut outcomes);
+        if cache.has_segments() {
+            // One may have come since the plan was made.
+            let there: HashSet<Unit> = cache.units()?.into_iter().map(|unit| unit.unit).collect();
+            outcomes
+                .retain(|outcome| outcome.status != UnitStatus::Missing || !there.contains(&outcome.unit));
+        }
+        let mut report = RunReport::of(plan, loaded);
+        report.outcomes.extend(left_out.units);
         let request = ExportRequest {
             outcomes,
             keep_cache: config.keep_cache,
@@ -91,6 +105,23 @@ impl LockedRun<'_> {
             Err(StoreError::Stopped) => Ok(RunReport { interrupted: true, ..report }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The cache with all segments that there are now, which go into the store with it, and what of them does not.
+    fn with_segments<'c>(
+        &self,
+        cache: OwnedCache<'c>,
+        record: &mut RunRecord,
+    ) -> Result<(OwnedCache<'c>, LeftOut), PipelineError> {
+        if self.base == Base::Anew {
+            return Ok((cache, LeftOut::default()));
+        }
+        let (cache, left_out) = join_all_segments(cache, self.store, &record.listing)?;
+        record.listing = joined_listing(std::mem::take(&mut record.listing), &cache)?;
+        for refused in &left_out.segments {
+            self.observer.event(Event::Note(format!("segment {} stays: {}", refused.name, refused.why)));
+        }
+        Ok((cache, left_out))
     }
 
     /// Tells a load that its disk may be full before its end.
@@ -129,11 +160,12 @@ impl LockedRun<'_> {
             && self.store.is_up_to_date(record, &units.all_outcomes(&[]))?)
     }
 
-    /// Loads into the cache; `existing` is the one that an earlier run left.
+    /// Loads into the cache; `own` is the one that an earlier run left, and `existing` that with segments.
     fn load(
         &self,
         finder: &UnitFinder<'_>,
-        existing: Option<Arc<Cache>>,
+        own: Option<Cache>,
+        existing: Option<Cache>,
         record: &RunRecord,
     ) -> Result<(OwnedCache<'_>, LoadOutcome), PipelineError> {
         let Self { config, plan, observer, lock, .. } = *self;
@@ -146,13 +178,13 @@ impl LockedRun<'_> {
             names: &plan.names,
             observer,
         };
-        let admission = workers.admission(self.base.store(self.store), existing.as_deref())?;
-        if let Some(cache) = existing.as_ref().filter(|_| self.base == Base::Stored) {
+        let admission = workers.admission(self.base.store(self.store), existing.as_ref())?;
+        if let Some(cache) = own.as_ref().filter(|_| self.base == Base::Stored) {
             na_store::keep_metadata(lock, cache, &record.listing)?;
         }
         // Readers close before the writer opens: where the cache's file has one user at a time, it needs it.
         plan.stored.close_cache();
-        drop(existing);
+        drop((own, existing));
         let cache = OwnedCache::open_or_create(lock)?;
         cache.write_run_record(record)?;
         let sealer = self.sealer(&cache, record)?;

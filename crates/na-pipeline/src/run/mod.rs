@@ -4,8 +4,10 @@
 //! there. Begin with [`run`]; [`load_and_export`] is what it does under the lock, step by step.
 
 pub(crate) mod dry_run;
+pub(crate) mod listing;
 mod load_and_export;
 pub(crate) mod report;
+pub(crate) mod segments;
 mod steps;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::load_and_export::LockedRun;
 use crate::run::report::RunReport;
-use crate::run::steps::{ExportEvents, in_pool, open_store};
+use crate::run::steps::{ExportEvents, in_pool, open_store, with_segments};
 
 /// Loads what is not in the store yet, each unit committed the moment it is read, and exports all.
 ///
@@ -36,14 +38,14 @@ pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pipeli
     let mut plan = None;
     if config.force || !config.output.exists() {
         // If nothing is found, no store is made, and none is touched.
-        let start = Start { config, inputs: &inputs, store: None, cache: None, observer };
+        let start = Start { config, inputs: &inputs, store: None, cache: None, shard: None, observer };
         plan = in_pool(config, || RunPlan::make(&start))??;
         if plan.is_none() {
             return Ok(RunReport::interrupted_early());
         }
     }
     na_store::create_output(&config.output)?;
-    let claim = Claim { take_over: config.take_over.clone(), cancel: observer.cancel() };
+    let claim = Claim { cancel: observer.cancel(), ..config.claim() };
     let lock = OwnerLock::claim(&config.output, &claim)?;
     let store = open_store(config, observer)?;
     if config.force {
@@ -72,14 +74,20 @@ impl Begin<'_> {
     fn run(&self, plan: Option<RunPlan>, store: Arc<ExistingStore>) -> Result<RunReport, PipelineError> {
         let config = self.config;
         let store = self.settle(store)?;
-        let existing = Cache::open_until(&config.output, self.lock.cancel())?.map(Arc::new);
-        let begun = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+        let own = Cache::open_until(&config.output, self.lock.cancel())?;
+        let begun = own.as_ref().map(Cache::run_record).transpose()?.flatten();
         let base = Base::of(config, begun.as_ref());
+        let existing = match base {
+            Base::Stored => with_segments(&store, own)?,
+            Base::Anew => own,
+        };
+        let existing = existing.map(Arc::new);
         let mut plan = match plan.filter(|_| existing.is_none()) {
             Some(plan) if base == Base::Anew || store.files()?.is_empty() => Some(plan),
             _ => self.plan(base.store(&store), existing.as_ref())?,
         };
-        let n_listed = begun.as_ref().and_then(|record| record.n_listed_withdrawn);
+        let record = existing.as_ref().map(|cache| cache.run_record()).transpose()?.flatten();
+        let n_listed = record.and_then(|record| record.n_listed_withdrawn);
         config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
         drop(existing);
         if let (Some(planned), Some(begun)) = (&plan, begun.filter(|begun| begun.fresh)) {
@@ -116,7 +124,7 @@ impl Begin<'_> {
         cache: Option<&Arc<Cache>>,
     ) -> Result<Option<RunPlan>, PipelineError> {
         let Self { config, observer, inputs, .. } = *self;
-        RunPlan::make(&Start { config, inputs, store, cache, observer })
+        RunPlan::make(&Start { config, inputs, store, cache, shard: None, observer })
     }
 
     fn note(&self, note: &str) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use na_cache::Cache;
-use na_store::{ExistingStore, ExportObserver, ExportStep};
+use na_cache::{Cache, Segments};
+use na_model::Listing;
+use na_store::{ExistingStore, ExportObserver, ExportStep, join_segments};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -29,6 +30,15 @@ pub(super) fn open_store(
     Cache::check_file(&config.output)?;
     store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
     Ok(Arc::new(store))
+}
+
+/// A store's cache with its segments, without what cannot be merged.
+pub(super) fn with_segments(
+    store: &ExistingStore,
+    own: Option<Cache>,
+) -> Result<Option<Cache>, PipelineError> {
+    let segments = Segments::list(store.output())?;
+    Ok(join_segments(store, own, &segments, &Listing::default())?.0)
 }
 
 /// Refuses to let go of what nobody asked to let go of.

@@ -11,5 +11,6 @@ pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod lookalikes;
 pub(crate) mod session_list;
+pub(crate) mod shard;
 pub(crate) mod stored_sessions;
 pub(crate) mod visits;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use na_cache::{Claim, HolderName, OwnerLock};
+use na_cache::{Claim, OwnerLock};
 use na_model::{Names, Session};
 use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
@@ -57,14 +57,14 @@ pub fn withdraw(
     output: &Path,
     withdrawn: &Withdrawn,
     yes: bool,
-    take_over: Option<HolderName>,
+    claim: &Claim,
     observer: &dyn ExportObserver,
 ) -> Result<Withdrew, PipelineError> {
     let told = withdrawn.told(yes);
     let (true, Some(n_listed)) = (output.is_dir(), told.n_listed()) else { return Ok(Withdrew::default()) };
     // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
     // was given a list.
-    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let lock = OwnerLock::claim(output, &Claim { cancel: observer.cancel(), ..claim.clone() })?;
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;

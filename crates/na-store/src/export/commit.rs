@@ -6,6 +6,7 @@
 //! | finished files that were held back are renamed | files of both; the manifest is the old one, and the next writer finishes |
 //! | **the manifest is renamed, and its folder synced** | the new store; the manifest no longer names obsolete files |
 //! | obsolete files are deleted | the new store |
+//! | the segments whose units are in it are deleted (by the caller) | the new store; those that came meanwhile stay |
 //! | the cache is deleted (by the caller) | the new store alone |
 
 use std::collections::BTreeMap;
@@ -52,7 +53,8 @@ pub(crate) fn commit(
 ) -> Result<Manifest, StoreError> {
     if request.takes_away() {
         let (removals, keep_cache) = (request.removals.clone(), request.keep_cache);
-        cache.begin_commit(&Commit { removals, keep_cache, lacks_units: false })?;
+        let segments = cache.segments().names().to_vec();
+        cache.begin_commit(&Commit { removals, keep_cache, lacks_units: false, segments })?;
     }
     to.changes.publish()?;
     let mut manifest = manifest(to, holdings.manifest.as_deref(), new)?;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use na_cache::{Cache, Cancel, Claim, HolderName, OwnedCache, OwnerLock, PandasCache};
+use na_cache::{Cache, Cancel, Claim, OwnedCache, OwnerLock, PandasCache};
+use na_model::Listing;
 
 use crate::error::StoreError;
 use crate::export::job::{IncompleteFreshLoad, export, finish_if_begun};
@@ -10,6 +11,7 @@ use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::ExportRequest;
 use crate::merge::run_record::run_record;
+use crate::merge::segments::join_all_segments;
 use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 
@@ -20,10 +22,10 @@ use crate::tables::existing_store::store::ExistingStore;
 /// ([`StoreError::FreshLoadLacksUnits`]); a load that is running; a file that cannot be deleted.
 pub fn discard_fresh_load(
     output: &Path,
-    take_over: Option<HolderName>,
+    claim: &Claim,
     observer: &dyn ExportObserver,
 ) -> Result<(), StoreError> {
-    let lock = OwnerLock::claim(output, &Claim { take_over, cancel: observer.cancel() })?;
+    let lock = OwnerLock::claim(output, &Claim { cancel: observer.cancel(), ..claim.clone() })?;
     let nothing = || StoreError::NothingToDiscard { output: output.to_owned() };
     recover_parts(&lock)?;
     check_fresh_load(output, lock.cancel())?;
@@ -49,7 +51,7 @@ pub fn check_fresh_load(output: &Path, cancel: &Cancel) -> Result<(), StoreError
     Ok(())
 }
 
-/// Exports whatever a cache holds, so that a load can begin anew beside the store. Its parts were looked at
+/// Exports whatever a cache and segments hold, so that a load can begin anew beside the store. Its parts were looked at
 /// ([`recover_parts`](crate::recover_parts)).
 ///
 /// # Errors
@@ -58,12 +60,14 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     if let Some(pandas) = PandasCache::open_existing(lock.output())? {
         return take_over(lock, pandas, &PandasExport::default(), observer).map(drop);
     }
-    let cache = OwnedCache::open_or_create(lock)?;
-    if cache.units()?.is_empty() {
+    let store = ExistingStore::open(lock.output())?;
+    let own = OwnedCache::open_or_create(lock)?;
+    let (cache, left_out) = join_all_segments(own, &store, &Listing::default())?;
+    if cache.units()?.is_empty() && !cache.has_segments() {
         return Ok(cache.remove()?);
     }
-    let store = ExistingStore::open(lock.output())?;
     let record = run_record(&cache, &store, None)?;
-    let request = ExportRequest::of_cache(&store, &cache, record)?;
+    let mut request = ExportRequest::of_cache(&store, &cache, record)?;
+    left_out.tell(&mut request.outcomes);
     export(lock, &store, cache, &request, observer).map(drop)
 }

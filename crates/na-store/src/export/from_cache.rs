@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use na_cache::{Cache, Claim, HolderName, OwnedCache, OwnerLock, PandasCache, cache_status};
-use na_model::Invocation;
+use na_cache::{Cache, Claim, OwnedCache, OwnerLock, PandasCache, Segments, cache_status};
+use na_model::{Invocation, Listing};
 
 use crate::error::StoreError;
 use crate::export::fresh_load::check_fresh_load;
@@ -12,27 +12,30 @@ use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::merge::run_record::run_record;
+use crate::merge::segments::{join_all_segments, joined_listing};
 use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::runs::RunEntry;
 use crate::tables::withdrawals::WithdrawalsTold;
 
 /// How to export a cache.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct CacheExport {
     /// Needed if neither the cache nor the store records the atlas.
     pub atlas_name: Option<String>,
     pub keep_cache: bool,
+    /// The session list. `None` for those of the runs that filled the cache and its segments.
+    pub listing: Option<Listing>,
     /// A store with withdrawals is written to only by those who say who may not come back.
     pub withdrawals: WithdrawalsTold,
-    /// A lock holder that the user knows to be gone: its lock is taken over.
-    pub take_over: Option<HolderName>,
+    /// How the output is taken; a stop is the observer's.
+    pub claim: Claim,
     /// For the manifest. `None` if nobody says how the export was called.
     pub invocation: Option<Invocation>,
 }
 
-/// Exports the cache of an output folder, as the run that filled it would have.
+/// Exports the cache and the segments of an output folder, as the runs that filled them would have.
 ///
 /// # Errors
 /// No cache; a cache of another atlas; a load that is running; everything that [`export`] fails with.
@@ -48,9 +51,10 @@ pub fn export_cache(
     let cancel = observer.cancel();
     match cache_status(output, &cancel) {
         Err(error) if error.leaves_the_export() => {}
+        Ok(None) if !Segments::list(output)?.is_empty() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
-    let lock = OwnerLock::claim(output, &Claim { take_over: how.take_over.clone(), cancel: cancel.clone() })?;
+    let lock = OwnerLock::claim(output, &Claim { cancel: cancel.clone(), ..how.claim.clone() })?;
     let store = ExistingStore::open(output)?;
     store.check()?;
     Cache::check_file(output)?;
@@ -70,8 +74,20 @@ pub fn export_cache(
     if let Some(report) = finish_if_begun(&lock, IncompleteFreshLoad::IsLoadedFirst, observer)? {
         return Ok(report);
     }
-    let cache = OwnedCache::open_or_create(&lock)?;
+    let own = OwnedCache::open_or_create(&lock)?;
+    let (cache, left_out) =
+        join_all_segments(own, &store, how.listing.as_ref().unwrap_or(&Listing::default()))?;
+    if let (Some(refused), false) = (left_out.segments.first(), cache.has_segments())
+        && cache.run_record()?.is_none()
+    {
+        // It was made for the export alone.
+        cache.remove()?;
+        return Err(StoreError::SegmentsRefused { output: output.to_owned(), why: refused.why.clone() });
+    }
     let mut record = run_record(&cache, &store, how.atlas_name.as_deref())?;
+    if let Some(listing) = &how.listing {
+        record.listing = joined_listing(listing.clone(), &cache)?;
+    }
     how.withdrawals.check(output, record.n_listed_withdrawn)?;
     record.n_listed_withdrawn = how.withdrawals.n_listed();
     if record.fresh {
@@ -82,8 +98,10 @@ pub fn export_cache(
         RunEntry { invocation, roots, counts: None }
     });
     let request = ExportRequest::of_cache(&store, &cache, record)?;
-    let request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
+    let mut request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
+    left_out.tell(&mut request.outcomes);
     let mut report = export(&lock, &store, cache, &request, observer)?;
     report.notes.extend(lost);
+    report.left_out = left_out;
     Ok(report)
 }

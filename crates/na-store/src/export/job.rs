@@ -5,7 +5,7 @@
 //! Then the cache records that the commit has begun, and only then the first file is renamed: from here on, the next
 //! writer finishes the commit.
 
-use na_cache::{Cache, CacheError, Commit, OwnedCache, OwnerLock, RunRecord};
+use na_cache::{Cache, CacheError, Commit, OwnedCache, OwnerLock, RunRecord, Segments};
 
 use crate::error::StoreError;
 use crate::export::destination::Destination;
@@ -15,6 +15,7 @@ use crate::export::plan::{ExportPlan, PlannedTable};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::export::steps::ExportSteps;
 use crate::format::file_changes::FileChanges;
+use crate::merge::segments::{join_owned, joined_listing};
 use crate::seal::recovery::{bring_back_parts, recover_parts};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::paths::remove_temporaries_of_store;
@@ -23,7 +24,7 @@ use crate::tables::paths::remove_temporaries_of_store;
 ///
 /// Each file is written under a temporary name, synced and renamed, then opened again and compared with what was to be
 /// written: long tables before features are made from them. The manifest is written last and names the files, and only
-/// then the cache is deleted, unless the request keeps it.
+/// then the segments go that the cache was opened with, and the cache, unless the request keeps it.
 ///
 /// # Errors
 /// A store of another atlas; another program's file where the store needs one ([`StoreError::Foreign`]); a file that does
@@ -37,6 +38,8 @@ pub fn export(
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
     let report = merge_and_commit(lock, store, &cache, request, observer)?;
+    lock.ownership().check()?;
+    cache.segments().delete()?;
     if !request.keep_cache {
         cache.remove()?;
     } else if request.takes_away() {
@@ -82,20 +85,24 @@ pub(crate) fn finish_if_begun(
     let is_committed = |(commit, record): &(Commit, RunRecord)| {
         !(commit.lacks_units && record.fresh) || incomplete == IncompleteFreshLoad::IsCommitted
     };
-    let Some((Commit { removals, keep_cache, lacks_units }, record)) = begun.filter(is_committed) else {
+    let Some((commit, record)) = begun.filter(is_committed) else {
         remove_temporaries_of_store(lock.output())?;
         return Ok(None);
     };
+    let Commit { removals, keep_cache, lacks_units, segments } = commit;
     tracing::info!("finishing the commit that an earlier run began");
     if lacks_units {
         tracing::warn!(
             "sessions whose rows are gone are not in it: a load reads them again, as far as their files are there"
         );
     }
-    let cache = OwnedCache::open_or_create(lock)?;
-    let request =
-        ExportRequest { outcomes: cache.outcomes()?, keep_cache, removals, ..ExportRequest::new(record) };
     let store = ExistingStore::open(lock.output())?;
+    let own = OwnedCache::open_or_create(lock)?;
+    let outcomes = own.outcomes()?;
+    let segments = Segments::list(lock.output())?.among(&segments);
+    let (cache, _) = join_owned(own, &store, segments, &record.listing)?;
+    let record = RunRecord { listing: joined_listing(record.listing, &cache)?, ..record };
+    let request = ExportRequest { outcomes, keep_cache, removals, ..ExportRequest::new(record) };
     export(lock, &store, cache, &request, observer).map(Some)
 }
 

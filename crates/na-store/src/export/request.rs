@@ -5,6 +5,7 @@ use na_cache::{Cache, RunRecord};
 use na_model::{Manifest, Names, Removals, Unit, UnitOutcome};
 
 use crate::error::StoreError;
+use crate::merge::segments::LeftOut;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::run_changes::RunChanges;
 use crate::tables::runs::RunEntry;
@@ -84,6 +85,8 @@ pub struct ExportReport {
     pub ages_in_years: bool,
     /// What is different from the store before.
     pub changes: RunChanges,
+    /// What segments held that is not in it.
+    pub left_out: LeftOut,
     /// What the user should know.
     pub notes: Vec<String>,
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use na_cache::{Cache, CachedUnit};
+use na_cache::{Cache, CachedUnit, joined_sources};
 use na_model::{Removals, SourceFile, Unit};
 
 use crate::error::StoreError;
 use crate::merge::removals::sources_that_stay;
-use crate::merge::unit_sources::joined_sources;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::sources::stored_unit::SourceDetail;
 

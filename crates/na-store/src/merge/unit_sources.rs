@@ -1,60 +1,9 @@
-//! Joins what store and cache have of a unit: the files that its values come from, and its volume.
+//! What cached units found of total intracranial volume.
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
 use na_cache::CachedUnit;
-use na_model::{Modality, ReadAt, Session, SourceFile, SourceKind, TivFinding};
-
-/// Joins the files of a unit: those of a map's table from the side that its rows come from, and those of total
-/// intracranial volume from the side that the volume comes from.
-pub(crate) fn joined_sources(
-    mut stored: Vec<SourceFile>,
-    mut cached: Vec<SourceFile>,
-    unit: &CachedUnit,
-) -> Vec<SourceFile> {
-    let keeps_volume = unit.tiv == TivFinding::Kept;
-    let volumes: HashMap<String, Option<f64>> =
-        stored.iter().map(|source| (source.path.clone(), source.tiv)).collect();
-    let (read_for_store, read_for_cache) = (volume_files(&stored), volume_files(&cached));
-    let is_newest = |source: &SourceFile| {
-        read_for_cache.get(&source.path).is_none_or(|read_at| *read_at < source.read_at)
-    };
-    stored.retain(|source| match source.kind {
-        SourceKind::Tiv => keeps_volume && is_newest(source),
-        _ => !comes_from_cache(source, unit),
-    });
-    let is_not_older = |source: &SourceFile| {
-        read_for_store.get(&source.path).is_none_or(|read_at| *read_at <= source.read_at)
-    };
-    cached.retain(|source| match source.kind {
-        SourceKind::Tiv => !keeps_volume || is_not_older(source),
-        _ => comes_from_cache(source, unit),
-    });
-    // Only one side's file has the volume: that of the other side is not the store's.
-    if keeps_volume {
-        cached.iter_mut().for_each(|source| source.tiv = volumes.get(&source.path).copied().flatten());
-    } else {
-        stored.iter_mut().for_each(|source| source.tiv = None);
-    }
-    stored.append(&mut cached);
-    stored
-}
-
-/// Whether the cached unit has the map's table that a file holds.
-fn comes_from_cache(source: &SourceFile, unit: &CachedUnit) -> bool {
-    let table = source.table_name();
-    unit.tables.iter().any(|info| Some(&info.table) == table.as_ref() && info.map == source.map)
-}
-
-/// When each file of total intracranial volume was read, by path.
-fn volume_files(sources: &[SourceFile]) -> HashMap<String, ReadAt> {
-    let mut files = HashMap::new();
-    for source in sources.iter().filter(|source| source.kind == SourceKind::Tiv) {
-        files.entry(source.path.clone()).or_insert(source.read_at);
-    }
-    files
-}
+use na_model::{Modality, Session, TivFinding};
 
 /// What cached units found of total intracranial volume, by session.
 pub(crate) fn volumes_found(units: &[Arc<CachedUnit>]) -> impl Iterator<Item = (&Session, TivFinding)> {

@@ -219,7 +219,7 @@ impl FeatureStore {
         }
         let mut last = locked(&self.last);
         if let Some(snapshot) = last.as_ref()
-            && snapshot.is_unchanged()?
+            && snapshot.is_current()?
         {
             return Ok(Arc::clone(snapshot));
         }

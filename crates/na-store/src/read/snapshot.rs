@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use foldhash::HashSet;
-use na_cache::{Cache, CacheError, CachedUnit, RunRecord, TableForm};
-use na_model::{Manifest, Removals, Session, TableKind, TableName, WideMetrics};
+use na_cache::{Cache, CacheError, CachedUnit, RunRecord, Segments, TableForm};
+use na_model::{Listing, Manifest, Removals, Session, TableKind, TableName, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::locked::locked;
@@ -18,6 +18,7 @@ use crate::merge::removals::{take_out_of_cache, take_out_volumes};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
+use crate::merge::segments::{join_segments, warn_once};
 use crate::merge::unit_sources::volumes_found;
 use crate::merge::unit_versions::take_out_older;
 use crate::read::options::Origin;
@@ -66,13 +67,15 @@ impl Snapshot {
         let cached = match origin {
             Origin::Parquet => None,
             Origin::Cache => Cached::read(&store, false)?,
-            Origin::Newest => match Cached::read(&store, true) {
-                Err(StoreError::Cache(error)) if error.leaves_the_export() => {
-                    say_once(output, &error);
-                    None
+            Origin::Newest => {
+                match Segments::list(output).map_err(Into::into).and_then(|_| Cached::read(&store, true)) {
+                    Err(StoreError::Cache(error)) if error.leaves_the_export() => {
+                        say_once(output, &error);
+                        None
+                    }
+                    cached => cached?,
                 }
-                cached => cached?,
-            },
+            }
         };
         let is_replaced = cached.as_ref().is_some_and(|cached| cached.record.fresh);
         let exported = origin != Origin::Cache && !is_replaced;
@@ -101,7 +104,12 @@ impl Snapshot {
     /// Whether the store has not changed since.
     pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
         let undisturbed = self.cached.as_ref().is_none_or(|cached| cached.cache.is_undisturbed());
-        Ok(undisturbed && StoreVersion::of(self.output())? == *self.store.version())
+        Ok(undisturbed && StoreVersion::of(self.output())?.has_all_of(self.store.version()))
+    }
+
+    /// Whether nothing has come to it since, either.
+    pub(crate) fn is_current(&self) -> Result<bool, StoreError> {
+        Ok(StoreVersion::of(self.output())? == *self.store.version())
     }
 
     /// Whether it may be kept for the next read. With a cache, it would pin the write-ahead log. With one that is hidden or
@@ -268,12 +276,21 @@ impl Cached {
     /// has begun, and nothing before.
     fn read(store: &ExistingStore, with_exported: bool) -> Result<Option<Self>, StoreError> {
         let output = store.output();
-        let Some(cache) = Cache::snapshot(output)? else { return Ok(None) };
+        let own = Cache::snapshot(output)?;
+        let begun = own.as_ref().map(Cache::commit_begun).transpose()?.flatten();
+        let record = own.as_ref().map(Cache::run_record).transpose()?.flatten();
+        let is_hidden = begun.is_none() && record.is_some_and(|record| record.fresh);
+        let own = own.filter(|_| !is_hidden);
+        // Those that a commit that has begun does not merge count after it: by then the store is another.
+        let segments = match &begun {
+            Some(commit) => store.version().segments().among(&commit.segments),
+            None => store.version().segments().clone(),
+        };
+        let (cache, left_out) = join_segments(store, own, &segments, &Listing::default())?;
+        warn_once(output, &segments, &left_out);
+        let Some(cache) = cache else { return Ok(None) };
         let record = run_record(&cache, store, None)?;
         let commit = cache.commit_begun()?;
-        if record.fresh && commit.is_none() {
-            return Ok(None);
-        }
         let removals = commit.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
         let exported = match with_exported {

@@ -1,4 +1,5 @@
-//! The version of a store: the identities, at an instant, of its files but its features and `sessions.tsv`.
+//! The version of a store: the identities, at an instant, of its files but its features and `sessions.tsv`, and the names of its
+//! segments.
 //!
 //! An export puts features into place before their long tables, which are still being synced: whoever reads a feature looks at the
 //! state that it records.
@@ -7,7 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::SystemTime;
 
-use na_cache::Cache;
+use na_cache::{Cache, Segments};
 
 use crate::error::StoreError;
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE, long_tables_by_name};
@@ -17,6 +18,7 @@ use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE,
 pub(crate) struct StoreVersion {
     files: Vec<(String, FileIdentity)>,
     cache: Option<FileIdentity>,
+    segments: Segments,
 }
 
 /// What tells a file from any other. Inode numbers are used again, so the time of birth is part of it.
@@ -34,9 +36,18 @@ impl StoreVersion {
         self.files == other.files
     }
 
-    /// Whether there is a cache, which need not hold anything yet.
+    /// Whether what is here was there before: segments may have come since.
+    pub(crate) fn has_all_of(&self, before: &Self) -> bool {
+        self.files == before.files && self.cache == before.cache && before.segments.are_all_in(&self.segments)
+    }
+
+    /// Whether there is a cache, which need not hold anything yet, or a segment.
     pub(crate) fn has_cache(&self) -> bool {
-        self.cache.is_some()
+        self.cache.is_some() || !self.segments.is_empty()
+    }
+
+    pub(crate) fn segments(&self) -> &Segments {
+        &self.segments
     }
 
     pub(crate) fn of(output: &Path) -> Result<Self, StoreError> {
@@ -48,7 +59,13 @@ impl StoreVersion {
         });
         let files = files.collect();
         let cache = fs::metadata(Cache::path_in(output)).ok().filter(|metadata| metadata.len() > 0);
-        Ok(Self { files, cache: cache.as_ref().map(FileIdentity::of_growing) })
+        let cache = cache.as_ref().map(FileIdentity::of_growing);
+        let segments = match Segments::list(output) {
+            // A reader who may not look into them is told so when it reads.
+            Err(error) if error.leaves_the_export() => Segments::default(),
+            segments => segments?,
+        };
+        Ok(Self { files, cache, segments })
     }
 }
 

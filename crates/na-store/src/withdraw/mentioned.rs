@@ -1,9 +1,9 @@
-//! Finds the sessions that a store and its cache name.
+//! Finds the sessions that a store, its cache and its segments name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use na_cache::{Cache, PandasCache};
+use na_cache::{Cache, PandasCache, Segments};
 use na_model::columns::KEY_COLUMNS;
 use na_model::{Names, Session, take_out_of_notes};
 
@@ -52,12 +52,17 @@ impl Mentioned {
             }
         }
         sessions.extend(mentioned_beside_tables(output)?);
+        if let Some(segments) = segments(output)? {
+            sessions.extend(segments.mentioned_sessions()?);
+        }
         let of_store = store.n_listed_withdrawn()?;
         let of_cache = match PandasCache::is_in(output)? {
             true => None,
             false => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
         };
-        let of_cache = of_cache.and_then(|record| record.n_listed_withdrawn);
+        let of_segments = segments(output)?.map(|segments| segments.run_record()).transpose()?.flatten();
+        let records = of_cache.into_iter().chain(of_segments);
+        let of_cache = records.filter_map(|record| record.n_listed_withdrawn).max();
         let mark = store.record()?.and_then(|record| record.withdrawn.as_ref());
         let has_begun = mark.is_some_and(WithdrawalMark::has_begun);
         Ok(Self { sessions, n_listed_withdrawn: of_store.max(of_cache), has_begun })
@@ -69,6 +74,17 @@ impl Mentioned {
     /// # Errors
     /// A store or cache that cannot be read.
     pub fn is_named(store: &ExistingStore, names: &Names) -> Result<bool, StoreError> {
+        if Self::is_named_beside_segments(store, names)? {
+            return Ok(true);
+        }
+        match segments(store.output())?.filter(|_| !names.is_empty()) {
+            Some(segments) => Ok(segments.is_named_in(names)?),
+            None => Ok(false),
+        }
+    }
+
+    /// The same without segments, of which others publish new ones at any time.
+    pub(crate) fn is_named_beside_segments(store: &ExistingStore, names: &Names) -> Result<bool, StoreError> {
         let mut is_named = false;
         if names.is_empty() {
             return Ok(is_named);
@@ -93,6 +109,12 @@ impl Mentioned {
     }
 }
 
+/// All segments, of whatever atlas. `None` if there is none. One that cannot be read is nobody's to look into: the withdrawal ends with
+/// an error when it comes to it.
+fn segments(output: &Path) -> Result<Option<Cache>, StoreError> {
+    Ok(Cache::of_all_segments(&Segments::list(output)?)?)
+}
+
 /// The sessions of a Parquet file; none if it does not exist.
 fn sessions_in(path: &Path) -> Result<Vec<Session>, StoreError> {
     let Some(file) = ParquetReader::open(path)? else { return Ok(Vec::new()) };
@@ -103,7 +125,7 @@ fn sessions_in(path: &Path) -> Result<Vec<Session>, StoreError> {
     Ok(sessions)
 }
 
-/// The sessions that are named outside the store's Parquet files.
+/// The sessions that are named outside the store's Parquet files and its segments.
 pub(crate) fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
     let mut sessions: BTreeSet<Session> =
         sessions_tsv::units(output)?.into_iter().map(|unit| unit.session).collect();

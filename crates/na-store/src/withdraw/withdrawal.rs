@@ -1,10 +1,12 @@
-//! Removes sessions from a store and its cache.
+//! Removes sessions from a store, its cache and its segments.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use foldhash::HashSet;
-use na_cache::{Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache};
+use na_cache::{
+    Cache, OwnedCache, OwnerLock, PandasCache, RunRecord, withdraw_from_pandas_cache, withdraw_from_segments,
+};
 use na_model::columns::KEY_COLUMNS;
 use na_model::{
     Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Names, Removals, Session, SubjectCode,
@@ -32,7 +34,7 @@ use crate::tables::sessions_tsv;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
 use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
 
-/// Removes sessions from a store and its cache, with whatever names them, and verifies that nothing of them is left.
+/// Removes sessions from a store, its cache and its segments, with whatever names them, and verifies that nothing of them is left.
 /// The store records `n_listed`, the number of lines of the list.
 ///
 /// # Errors
@@ -63,6 +65,7 @@ pub fn withdraw(
     } else if has_cache {
         withdraw_from_cache(lock, sessions, names, n_listed)?;
     }
+    let has_cache = withdraw_from_segments(lock, sessions, names, n_listed)? || has_cache;
     let subjects: HashSet<&SubjectCode> = sessions.iter().map(|session| &session.subject).collect();
     let taken_out = Withdrawal { n_subjects: count(subjects.len()), n_sessions: count(sessions.len()) };
     let leaving = Withdrawing { sessions, names, taken_out, n_listed };
@@ -202,7 +205,7 @@ fn verify(store: &ExistingStore, leaving: &Withdrawing<'_>) -> Result<(), StoreE
         }
     }
     let is_mentioned = mentioned_beside_tables(output)?.intersection(sessions).next().is_some();
-    if is_mentioned || Mentioned::is_named(store, leaving.names)? {
+    if is_mentioned || Mentioned::is_named_beside_segments(store, leaving.names)? {
         let problem = "a participant who withdrew is still named".to_owned();
         return Err(StoreError::NotVerified { path: output.to_owned(), problem });
     }

@@ -27,6 +27,7 @@ use crate::format::key_value_metadata as keys;
 use crate::format::open_file_limit::each_file;
 use crate::format::parquet_file::ParquetFile;
 use crate::merge::listed_sessions::listed_sessions;
+use crate::merge::segments::LeftOut;
 use crate::merge::unit_status::UnitStatuses;
 use crate::tables::columns_json::{ColumnsJson, earlier_notes, metadata_notes};
 use crate::tables::existing_store::store::ExistingStore;
@@ -88,6 +89,7 @@ impl<'a> ExportSteps<'a> {
             age_range: metadata.age_range(),
             ages_in_years: metadata.ages_are_in_years(),
             changes,
+            left_out: LeftOut::default(),
             notes,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use na_cache::is_part_name;
+use na_cache::{SEGMENTS_FOLDER, is_part_name};
 
 use crate::error::StoreError;
 use crate::format::atomic_file::is_temporary;
@@ -21,7 +21,8 @@ impl OwnFiles {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 if fs::metadata(entry.path()).is_ok_and(|entry| entry.is_dir()) {
-                    let is_own = path == "wide" || FOLDERS.contains(&path.as_str());
+                    let is_own = ["wide", SEGMENTS_FOLDER].contains(&path.as_str())
+                        || FOLDERS.contains(&path.as_str());
                     others.extend((!is_own).then(|| format!("{path}/")));
                 } else if !is_own_by_name(folder, &name)
                     && !is_part(folder, &name, &entry.path())?

@@ -1,0 +1,50 @@
+//! What the runs were asked to do that wrote a cache and segments, as one record.
+
+use na_model::{Listing, Modality, ReadAt};
+
+use crate::db::database::Database;
+use crate::db::schema::setting;
+use crate::error::CacheError;
+use crate::read::run_record::{self, RunRecord};
+
+/// The record of several runs: of each session the words of the list of the run that started last, and the settings of that run. `None`
+/// if none was recorded.
+pub(crate) fn read<'d>(
+    databases: impl Iterator<Item = &'d Database>,
+) -> Result<Option<RunRecord>, CacheError> {
+    let mut records = Vec::new();
+    for database in databases {
+        if let Some(record) = run_record::read(database)? {
+            records.push((started(database)?, record));
+        }
+    }
+    // Stable: of runs that started at once, the later segment counts.
+    records.sort_by_key(|(started, _)| *started);
+    Ok(joined(records.into_iter().rev().map(|(_, record)| record).collect()))
+}
+
+/// When a run started. The beginning of time if it did not record that, as in caches of earlier versions.
+pub(crate) fn started(database: &Database) -> Result<ReadAt, CacheError> {
+    let text = database.setting(setting::STARTED)?;
+    let started = text.map_or(Ok(0), |text| text.parse().map_err(|error| database.damaged(error)));
+    started.map(ReadAt)
+}
+
+fn joined(latest_first: Vec<RunRecord>) -> Option<RunRecord> {
+    let mut joined = latest_first.first()?.clone();
+    for record in &latest_first {
+        for (entity, value) in &record.choices {
+            joined.choices.entry(entity.clone()).or_insert_with(|| value.clone());
+        }
+        for (root, path) in &record.roots {
+            joined.roots.entry(root.clone()).or_insert_with(|| path.clone());
+        }
+        joined.fresh |= record.fresh;
+        joined.n_listed_withdrawn = joined.n_listed_withdrawn.max(record.n_listed_withdrawn);
+    }
+    let is_asked =
+        |modality: &Modality| latest_first.iter().any(|record| record.modalities.contains(modality));
+    joined.modalities = Modality::ALL.into_iter().filter(is_asked).collect();
+    joined.listing = Listing::joined(latest_first.into_iter().map(|record| record.listing));
+    Some(joined)
+}

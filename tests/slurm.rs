@@ -1,0 +1,250 @@
+//! Array jobs in a real SLURM on this machine's loopback: preempted, requeued, killed, resized, and merged meanwhile.
+//!
+//! `NA_SKIP=slurm` goes on without SLURM. `ROUNDS=50 cargo test --test slurm -- --nocapture` is what the figures of docs/cluster.md come
+//! from; without it, each kind of fault is tried once. `SEED=<seed>` repeats what a failure printed.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::Ran;
+use support::cohort::{Cohort, anatomical, tsv};
+use support::faults::Surroundings;
+use support::files;
+use support::store::Store;
+
+/// Sessions of a cohort; with [`SLOW`] a task of four reads them for a second.
+const SESSIONS: usize = 40;
+
+/// Microseconds for each table that is opened, and where a task has to outlast the cluster's patience with its node.
+const SLOW: u64 = 20_000;
+const SLOWER: u64 = 400_000;
+
+/// Ends a test on a machine whose owner goes on without SLURM.
+macro_rules! in_slurm {
+    () => {
+        if std::env::var("NA_SKIP").is_ok_and(|skipped| skipped.split(',').any(|what| what == "slurm")) {
+            println!("not tried: NA_SKIP=slurm");
+            return;
+        }
+    };
+}
+
+fn rounds() -> usize {
+    std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn cohort() -> Cohort {
+    let names: Vec<String> = (1..=SESSIONS).map(|n| format!("{n:04}")).collect();
+    Cohort::of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>())
+}
+
+/// Where a cluster's jobs run.
+#[derive(Clone, Copy, Default)]
+struct Setting {
+    no_locks: bool,
+    /// Every process finds itself on a host of another name.
+    other_hosts: bool,
+    is_slower: bool,
+}
+
+/// Runs a script beside a SLURM, in the cohort's folder. `$EXAMPLES` has the scripts that people copy, `$SLOWLY` what lets jobs read
+/// slowly, and `drain` waits until no job is left.
+fn in_cluster(cohort: &Cohort, setting: Setting, script: &str) -> Ran {
+    let programs = Path::new(env!("CARGO_BIN_EXE_neuroalign-preprocess")).parent().unwrap();
+    let bin = cohort.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for program in ["neuroalign-preprocess", "neuroalign-export-cache"] {
+        let real = programs.join(program).display().to_string();
+        let text = match setting.other_hosts {
+            true => format!(
+                "#!/bin/sh\nexec unshare --uts sh -c 'hostname \"host-$$\"; exec \"$@\"' - {real} \"$@\"\n"
+            ),
+            false => format!("#!/bin/sh\nexec {real} \"$@\"\n"),
+        };
+        let shim = bin.join(program);
+        fs::write(&shim, text).unwrap();
+        fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let with = Surroundings {
+        no_locks: setting.no_locks.then_some(38),
+        slow: Some(if setting.is_slower { SLOWER } else { SLOW }),
+        ..Surroundings::default()
+    };
+    let slowly: Vec<String> =
+        with.variables().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let prelude = format!(
+        "set -euo pipefail
+        export SLOWLY='--export=ALL,{}' EXAMPLES='{}'
+        drain() {{ while [ -n \"$(squeue --noheader --states=all --format=%T | grep -Ev \
+         'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|DEADLINE|OUT_OF_MEMORY|BOOT_FAIL' || true)\" ]; do sleep 0.2; done; }}
+        ",
+        slowly.join(","),
+        root().join("examples/slurm").display()
+    );
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(root().join("tests/slurm/cluster"));
+    command.args(["-n", "4", "-t", "240", "bash", "-c"]).arg(prelude + script);
+    command.current_dir(cohort.root()).env("PATH", path).env_remove("SLURM_CONF");
+    Ran::of(command.output().unwrap())
+}
+
+/// The store that one ordinary run makes of the same cohort.
+fn expected(cohort: &Cohort) -> Store {
+    let output = cohort.path("in-one-run");
+    let _ = fs::remove_dir_all(&output);
+    cohort.run(&["-o", "in-one-run"]);
+    Store::read(&output)
+}
+
+fn n_segments(cohort: &Cohort) -> usize {
+    let folder = cohort.store().join(".segments");
+    let files = if folder.is_dir() { files::all_below(&folder) } else { Vec::new() };
+    files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "seg")).count()
+}
+
+/// What became of the jobs, if a store is not what it should be.
+#[track_caller]
+fn assert_is_one_run(cohort: &Cohort, ran: &Ran, what: &str) {
+    let logs = fs::read_dir(cohort.root()).unwrap().map(|entry| entry.unwrap().path());
+    let logs: Vec<PathBuf> = logs.filter(|path| path.to_string_lossy().contains("slurm-")).collect();
+    let said: String = logs.iter().map(|log| fs::read_to_string(log).unwrap_or_default()).collect();
+    assert!(cohort.store().join("manifest.json").exists(), "{what}: {ran:?}\n{said}");
+    let store = Store::read(&cohort.store());
+    assert!(store.sessions == expected(cohort).sessions, "{what}: {ran:?}\n{said}\n{:?}", store.sessions);
+    store.assert_same(&expected(cohort));
+    assert_eq!(n_segments(cohort), 0, "{what}");
+}
+
+#[test]
+fn an_array_and_its_merge_are_one_run() {
+    in_slurm!();
+    let cohort = cohort();
+    let script = r#""$EXAMPLES/cohort.sh" sessions.csv data/processed; drain; squeue --states=all"#;
+    let ran = in_cluster(&cohort, Setting::default(), script).ended(0);
+    assert_is_one_run(&cohort, &ran, "array");
+}
+
+/// The ways in which tasks end before their end, each with what a person does then.
+const FAULTS: [(&str, &str); 6] = [
+    ("preempted", "sbatch --partition=high --nodes=4 --wrap 'sleep 1' --output=/dev/null; drain"),
+    ("requeued", "scontrol requeue ${ARRAY}_1; scontrol requeue ${ARRAY}_3; drain"),
+    ("cancelled", "scancel ${ARRAY}_0 ${ARRAY}_2; drain"),
+    ("killed step and job", "scancel --signal=KILL --full $ARRAY; drain"),
+    ("killed node", "\"$CLUSTER_DIR/kill-node\" n2; sleep 6; \"$CLUSTER_DIR/start-node\" n2; drain"),
+    (
+        ZOMBIE,
+        "\"$CLUSTER_DIR/kill-daemon\" n1; for _ in $(seq 200); do scontrol show job $ARRAY | grep -q 'Restarts=[1-9]' && break; sleep 0.2; \
+         done; \"$CLUSTER_DIR/start-node\" n1; drain",
+    ),
+];
+
+/// An attempt that goes on writing while another does the same work.
+const ZOMBIE: &str = "a zombie beside its second attempt";
+
+fn whatever_happens(setting: Setting, n_rounds: usize) {
+    for (fault, script) in FAULTS {
+        for round in 0..n_rounds {
+            let cohort = cohort();
+            // The fault comes at another moment in each round.
+            let after = 0.3 + (round * 37 % 100) as f64 / 100.0;
+            let script = format!(
+                r#"ARRAY=$(sbatch --parsable --requeue "$SLOWLY" "$EXAMPLES/array.sh" sessions.csv data/processed --segment-units 3)
+                while [ -z "$(squeue --noheader --states=RUNNING)" ]; do sleep 0.05; done
+                sleep {after}
+                {script}
+                ls data/processed/.segments | grep -q 'restart[0-9]' && echo started again || true
+                # Whoever lost a task submits the array again: finished parts end at once.
+                sbatch --parsable --wait "$EXAMPLES/array.sh" sessions.csv data/processed
+                sbatch --wait "$EXAMPLES/merge.sh" sessions.csv data/processed"#
+            );
+            let setting = Setting { is_slower: fault == ZOMBIE, ..setting };
+            let ran = in_cluster(&cohort, setting, &script);
+            assert_is_one_run(&cohort, &ran, &format!("{fault}, round {round}"));
+            if fault == ZOMBIE {
+                assert!(ran.stdout.contains("started again"), "no second attempt: {ran:?}");
+            }
+        }
+        println!("{fault}: {n_rounds} rounds, 0 lost, 0 doubled");
+    }
+}
+
+#[test]
+fn whatever_happens_to_tasks_nothing_is_lost_or_doubled() {
+    in_slurm!();
+    whatever_happens(Setting::default(), rounds());
+}
+
+#[test]
+fn nor_where_locks_fail_and_hosts_change_their_names() {
+    in_slurm!();
+    let rounds = if rounds() > 1 { (rounds() * 2).div_ceil(5) } else { 1 };
+    whatever_happens(Setting { no_locks: true, other_hosts: true, ..Setting::default() }, rounds);
+}
+
+#[test]
+fn arrays_may_be_resized_and_run_in_parts() {
+    in_slurm!();
+    let cohort = cohort();
+    let script = r#"
+        submit() { sbatch --parsable --wait "$@" sessions.csv data/processed; }
+        submit --array=0-3 "$EXAMPLES/array.sh" & submit --array=1-7:3 "$EXAMPLES/array.sh"; wait
+        # Some tasks of an array are refused, with the way out.
+        submit --array=1,3 --output=refused-%a "$EXAMPLES/array.sh" || echo refused
+        sbatch --wait --array=1,3 --wrap 'exec neuroalign-preprocess --segment --shard $SLURM_ARRAY_TASK_ID/4 --no-progress -s sessions.csv -o data/processed'
+        submit "$EXAMPLES/merge.sh""#;
+    let ran = in_cluster(&cohort, Setting::default(), script).ended(0);
+    assert!(ran.stdout.contains("refused"), "{ran:?}");
+    let refused = fs::read_to_string(cohort.path("refused-3")).unwrap();
+    assert!(refused.contains("--shard $SLURM_ARRAY_TASK_ID/N"), "{refused}");
+    assert_is_one_run(&cohort, &ran, "resized");
+}
+
+#[test]
+fn fifty_epilogues_end_in_one_store_while_it_is_merged_again_and_again() {
+    in_slurm!();
+    let cohort = Cohort::of(&[]);
+    let names: Vec<String> = (1..=50).map(|n| format!("{n:04}")).collect();
+    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+    for name in &names {
+        cohort.add(name, "1");
+        let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+        let (header, row) =
+            (list.lines().next().unwrap(), list.lines().find(|line| line.starts_with(name)).unwrap());
+        cohort.write(&format!("lists/{name}.csv"), &format!("{header}\n{row}\n"));
+    }
+    // One is read twice, and has changed in between.
+    let changed = anatomical("0007", "1", "GM");
+    let script = format!(
+        r#"
+        for n in $(seq 1 50); do
+            name=$(printf '%04d' "$n")
+            sbatch --output=epilogue-%j --wrap "$EXAMPLES/epilogue.sh lists/$name.csv sessions.csv data/processed" >/dev/null
+        done
+        while [ "$(squeue --noheader | wc -l)" -gt 20 ]; do sleep 0.2; done
+        cp changed.tsv "{changed}"
+        sbatch --output=epilogue-%j --wrap "$EXAMPLES/epilogue.sh lists/0007.csv sessions.csv data/processed" >/dev/null
+        drain
+        sbatch --wait "$EXAMPLES/merge.sh" sessions.csv data/processed || true
+        neuroalign-export-cache data/processed --status --sessions sessions.csv"#
+    );
+    cohort.write("changed.tsv", &tsv(123.0));
+    let ran = in_cluster(&cohort, Setting::default(), &script).ended(0);
+    assert_is_one_run(&cohort, &ran, "epilogues");
+}
+
+#[test]
+fn a_queue_that_kills_what_takes_long_gets_there_in_the_end() {
+    in_slurm!();
+    let cohort = cohort();
+    let script = r#""$EXAMPLES/until_complete.sh" 5 sessions.csv data/processed"#;
+    let ran = in_cluster(&cohort, Setting::default(), script).ended(0).says(&["is in data/processed"]);
+    assert_is_one_run(&cohort, &ran, "until complete");
+}
