@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use na_cache::{Cache, Cancel, Claim, HolderName, Segments, cache_status};
@@ -23,13 +22,12 @@ use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
-use crate::options::{WITHDRAWN, all_cores, environment, withdrawn};
+use crate::options::{WITHDRAWN, all_cores, claim, withdrawn};
 use crate::other_names::explained;
 use crate::progress::{Progress, bars};
 use crate::segments_shown::{ListedShown, SegmentsShown};
 use crate::settings::{Settings, expand};
 use crate::signals::{Signals, survive_file_size_limit};
-use crate::slurm::SlurmTask;
 use crate::status::{CacheShown, Status, refuse_other_version};
 use crate::version;
 use crate::withdrawn::{tell_withdrawn, withdrawn_json};
@@ -218,8 +216,11 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         // A process that was not told of a withdrawal may have published between that and the merge.
         withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
     }
-    let updated_at = ExistingStore::open(&output)?.updated_at().map(str::to_owned);
-    let page = options.page(&output, updated_at.as_deref().filter(|_| result.is_ok()));
+    let updated_at = match result {
+        Ok(_) => ExistingStore::open(&output)?.updated_at().map(str::to_owned),
+        Err(_) => None,
+    };
+    let page = options.page(&output, updated_at.as_deref());
     progress.finish();
     match result {
         Ok(report) => {
@@ -296,12 +297,7 @@ fn tell_left_out(left_out: &LeftOut) {
 impl Options {
     /// How the output is taken.
     fn claim(&self) -> Claim {
-        Claim {
-            take_over: self.take_over.clone(),
-            job: SlurmTask::new(&environment).job(),
-            patience: Duration::from_secs(self.wait.unwrap_or(0)),
-            ..Claim::default()
-        }
+        claim(self.take_over.as_ref(), self.wait)
     }
 
     /// The session list. `None` if none is given.

@@ -266,6 +266,7 @@ impl Options {
 
     /// The configuration that these arguments ask for. A setting counts if its argument is absent.
     pub(crate) fn config(&self, settings: &Settings) -> Result<Config, SettingsError> {
+        let Claim { take_over, job, patience, .. } = self.claim();
         let list = settings.path(self.sessions.as_deref(), "SESSIONS_CSV").filter(|_| !self.discover);
         let sessions = match list {
             Some(path) => SessionSource::List { path, options: self.session_list_options() },
@@ -307,21 +308,16 @@ impl Options {
             },
             withdrawn: self.withdrawn(settings)?,
             yes: self.yes,
-            take_over: self.take_over.clone(),
-            job: SlurmTask::new(&environment).job(),
-            patience: Duration::from_secs(self.wait.unwrap_or(0)),
+            take_over,
+            job,
+            patience,
             invocation: None,
         })
     }
 
     /// How the output is taken.
     pub(crate) fn claim(&self) -> Claim {
-        Claim {
-            take_over: self.take_over.clone(),
-            job: SlurmTask::new(&environment).job(),
-            patience: Duration::from_secs(self.wait.unwrap_or(0)),
-            ..Claim::default()
-        }
+        claim(self.take_over.as_ref(), self.wait)
     }
 
     /// What this process publishes.
@@ -377,8 +373,18 @@ pub(crate) fn withdrawn(given: Option<&Path>, settings: &Settings) -> Result<Wit
     Withdrawn::read(&path).map_err(|source| SettingsError::Withdrawn(Box::new(source)))
 }
 
+/// How an output is taken: from a holder that is gone, and after so many seconds at most.
+pub(crate) fn claim(take_over: Option<&HolderName>, wait: Option<u64>) -> Claim {
+    Claim {
+        take_over: take_over.cloned(),
+        job: SlurmTask::new(&environment).job(),
+        patience: Duration::from_secs(wait.unwrap_or(0)),
+        ..Claim::default()
+    }
+}
+
 /// A variable of the environment.
-pub(crate) fn environment(name: &str) -> Option<String> {
+fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

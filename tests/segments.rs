@@ -11,6 +11,7 @@ use std::time::Duration;
 use support::cohort::{Cohort, anatomical, diffusion, tsv};
 use support::faults::{self, Fault};
 use support::files;
+use support::segments::{assert_is_one_run, segments_in, store_of_one_run};
 use support::store::Store;
 use support::{Ran, export_cache};
 
@@ -26,22 +27,6 @@ fn cohort() -> Cohort {
 
 fn segments(cohort: &Cohort) -> Vec<PathBuf> {
     segments_in(&cohort.store())
-}
-
-fn segments_in(store: &Path) -> Vec<PathBuf> {
-    let folder = store.join(".segments");
-    let mut names = if folder.is_dir() { files::all_below(&folder) } else { Vec::new() };
-    names.retain(|path| path.extension().is_some_and(|ending| ending == "seg"));
-    names.sort();
-    names
-}
-
-/// The store that one ordinary run makes of the same cohort.
-fn expected(cohort: &Cohort) -> Store {
-    let output = cohort.path("in-one-run");
-    let _ = fs::remove_dir_all(&output);
-    cohort.run(&["-o", "in-one-run"]);
-    Store::read(&output)
 }
 
 fn shard(cohort: &Cohort, shard: &str) -> Ran {
@@ -64,11 +49,11 @@ fn shards_that_are_merged_are_one_run() {
     assert!(!cohort.store().join("manifest.json").exists());
     cohort.export_cache(&[]).ended(0).says(&["Segments: 4"]);
     assert_eq!(segments(&cohort), Vec::<PathBuf>::new());
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
     // Finished shards have nothing to do, and an ordinary run neither.
     shard(&cohort, "2/4").ended(0).says(&["Nothing to do"]);
     cohort.run(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -83,7 +68,7 @@ fn other_shards_find_what_is_there() {
         shard(&cohort, &format!("{index}/7")).ended(0);
     }
     cohort.export_cache(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -96,7 +81,7 @@ fn of_two_versions_of_a_unit_the_later_counts_and_none_is_there_twice() {
     cohort.run(&["--segment"]).ended(0);
     assert_eq!(segments(&cohort).len(), 2);
     cohort.export_cache(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -127,7 +112,7 @@ fn an_ordinary_run_merges_what_is_there_and_leaves_nothing_behind() {
     shard(&cohort, "0/3").ended(0);
     cohort.run(&[]).ended(0);
     assert_eq!(segments(&cohort), Vec::<PathBuf>::new());
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -145,7 +130,7 @@ fn a_killed_shard_loses_what_it_did_not_publish_and_nothing_else() {
     cohort.export_cache(&[]);
     shard(&cohort, "0/1").ended(0);
     cohort.export_cache(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -155,7 +140,7 @@ fn what_is_pruned_reloaded_or_fails_is_so_in_segments_too() {
     cohort.remove(&diffusion("NODDI", "0001", "202401010900", "icvf"));
     cohort.run(&["--prune", "--yes"]).ended(0);
     assert_eq!(segments(&cohort), Vec::<PathBuf>::new());
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
     // A table that cannot be read fails its unit alone, and what the store has of it stays.
     let broken = anatomical("0001", "202401010900", "GM");
     let whole = fs::read_to_string(cohort.path(&broken)).unwrap();
@@ -164,7 +149,7 @@ fn what_is_pruned_reloaded_or_fails_is_so_in_segments_too() {
     cohort.export_cache(&[]);
     cohort.write(&broken, &whole);
     cohort.run(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -217,7 +202,7 @@ fn a_status_says_what_of_a_list_is_missing() {
     cohort.export_cache(&["--status", "--sessions", "sessions.csv"]).ended(0).says(&["Missing: 0"]);
     cohort.export_cache(&["--sessions", "sessions.csv"]).ended(0);
     cohort.export_cache(&["--status", "--sessions", "sessions.csv"]).ended(0).says(&["Missing: 0"]);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -238,7 +223,7 @@ fn a_fresh_load_takes_the_segments_that_it_found_and_leaves_those_that_came() {
     cohort.run(&[]).ended(0);
     assert!(came.iter().all(|path| !path.exists()), "{came:?}");
     cohort.run(&["--force", "--segment"]).ended(2).says(&["--reload"]);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 /// Whichever call of a merge fails, and all after it: segments go when the manifest names what they held, and not before.
@@ -250,7 +235,7 @@ fn a_merge_that_fails_anywhere_is_done_again() {
     }
     let (before, out) = (cohort.path("before"), cohort.path("out"));
     files::copy(&cohort.store(), &before);
-    let expected = expected(&cohort);
+    let expected = store_of_one_run(&cohort);
     let merge = || {
         let mut command = export_cache(cohort.root());
         command.args(["out", "--no-report"]);
@@ -317,7 +302,7 @@ fn a_unit_that_contradicts_the_store_fails_at_the_merge_and_the_others_go_on() {
     assert_eq!(cohort.standing(&subject, &session, "diffusion").0, "loaded");
     cohort.write(&path, &whole);
     cohort.run(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -362,7 +347,7 @@ fn a_shard_is_of_segments_alone_and_what_is_no_file_is_nobody_s() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     cohort.export_cache(&["--status"]).ended(0).says(&["Segments: 1"]);
     cohort.export_cache(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }
 
 #[test]
@@ -379,5 +364,5 @@ fn a_segment_that_a_disk_has_changed_is_not_merged_and_its_sessions_are_read_aga
     assert_eq!(segments(&cohort), std::slice::from_ref(&damaged));
     fs::remove_file(damaged).unwrap();
     cohort.run(&[]).ended(0);
-    Store::read(&cohort.store()).assert_same(&expected(&cohort));
+    assert_is_one_run(&cohort);
 }

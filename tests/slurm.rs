@@ -9,11 +9,13 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
 use support::Ran;
 use support::cohort::{Cohort, anatomical, tsv};
 use support::faults::Surroundings;
-use support::files;
+use support::segments::{segments_in, store_of_one_run};
 use support::store::Store;
 
 /// Sessions of a cohort; with [`SLOW`] a task of four reads them for a second.
@@ -99,20 +101,6 @@ fn in_cluster(cohort: &Cohort, setting: Setting, script: &str) -> Ran {
     Ran::of(command.output().unwrap())
 }
 
-/// The store that one ordinary run makes of the same cohort.
-fn expected(cohort: &Cohort) -> Store {
-    let output = cohort.path("in-one-run");
-    let _ = fs::remove_dir_all(&output);
-    cohort.run(&["-o", "in-one-run"]);
-    Store::read(&output)
-}
-
-fn n_segments(cohort: &Cohort) -> usize {
-    let folder = cohort.store().join(".segments");
-    let files = if folder.is_dir() { files::all_below(&folder) } else { Vec::new() };
-    files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "seg")).count()
-}
-
 /// What became of the jobs, if a store is not what it should be.
 #[track_caller]
 fn assert_is_one_run(cohort: &Cohort, ran: &Ran, what: &str) {
@@ -121,9 +109,10 @@ fn assert_is_one_run(cohort: &Cohort, ran: &Ran, what: &str) {
     let said: String = logs.iter().map(|log| fs::read_to_string(log).unwrap_or_default()).collect();
     assert!(cohort.store().join("manifest.json").exists(), "{what}: {ran:?}\n{said}");
     let store = Store::read(&cohort.store());
-    assert!(store.sessions == expected(cohort).sessions, "{what}: {ran:?}\n{said}\n{:?}", store.sessions);
-    store.assert_same(&expected(cohort));
-    assert_eq!(n_segments(cohort), 0, "{what}");
+    let expected = store_of_one_run(cohort);
+    assert!(store.sessions == expected.sessions, "{what}: {ran:?}\n{said}\n{:?}", store.sessions);
+    store.assert_same(&expected);
+    assert_eq!(segments_in(&cohort.store()), Vec::<PathBuf>::new(), "{what}");
 }
 
 #[test]
@@ -152,19 +141,30 @@ const FAULTS: [(&str, &str); 6] = [
 /// An attempt that goes on writing while another does the same work.
 const ZOMBIE: &str = "a zombie beside its second attempt";
 
+/// Clusters that a test runs at a time: most of what they do is wait.
+const AT_ONCE: usize = 3;
+
 fn whatever_happens(setting: Setting, n_rounds: usize) {
-    for (fault, script) in FAULTS {
-        for round in 0..n_rounds {
-            if fault == ZOMBIE {
-                let was_beside =
-                    |slow| happens(Setting { slow: Some(slow), ..setting }, fault, script, round);
-                assert!(SLOWER.into_iter().any(was_beside), "no second attempt");
-            } else {
-                happens(setting, fault, script, round);
-            }
+    let rounds = (0..n_rounds).flat_map(|round| FAULTS.map(|(fault, script)| (fault, script, round)));
+    let rounds = Mutex::new(rounds);
+    let next = || rounds.lock().unwrap().next();
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((fault, script, round)) = next() {
+                    if fault == ZOMBIE {
+                        let was_beside =
+                            |slow| happens(Setting { slow: Some(slow), ..setting }, fault, script, round);
+                        assert!(SLOWER.into_iter().any(was_beside), "no second attempt");
+                    } else {
+                        happens(setting, fault, script, round);
+                    }
+                    println!("{fault}, round {round}: 0 lost, 0 doubled");
+                }
+            });
         }
-        println!("{fault}: {n_rounds} rounds, 0 lost, 0 doubled");
-    }
+    });
+    println!("{n_rounds} rounds of each of {} faults: 0 lost, 0 doubled", FAULTS.len());
 }
 
 /// One round, and whether a second attempt of a task had published something when its script ended.

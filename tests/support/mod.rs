@@ -7,6 +7,7 @@ pub mod faults;
 pub mod files;
 pub mod own_files;
 pub mod sealing;
+pub mod segments;
 pub mod store;
 
 use std::path::Path;

@@ -45,6 +45,12 @@ pub(crate) fn is_pid(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a process of this id runs, as this process sees them. `None` if it can be nobody's.
+pub(crate) fn is_running(pid: &str) -> Option<bool> {
+    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw)?;
+    Some(rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

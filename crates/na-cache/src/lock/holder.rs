@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::holder_name::{HolderName, is_pid};
+use crate::error::HeldBy;
+use crate::holder_name::{HolderName, is_pid, is_running};
 use crate::lock::file_system::FileSystem;
 
 /// The holder that a lock's text describes. Texts of version 0.1 end after the host.
@@ -35,6 +36,11 @@ impl Holder {
     /// The same as a job of a scheduler.
     pub(crate) fn of_job(self, job: Option<String>) -> Self {
         Self { job, ..self }
+    }
+
+    /// Who that is, in the words of a refusal.
+    pub(crate) fn held_by(&self) -> Box<HeldBy> {
+        Box::new(HeldBy { name: self.name.clone(), job: self.job.clone() })
     }
 
     /// `None` if the line is not whole: a power cut can leave a part of it, or nothing but zeros.
@@ -97,9 +103,7 @@ impl Holder {
             && self.boot == here.boot
             && self.pids == here.pids
             && self.name.host == here.name.host;
-        let pid = self.name.pid.parse().ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.filter(|_| shares_pids)?;
-        Some(rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+        is_running(&self.name.pid).filter(|_| shares_pids)
     }
 
     /// Whether the holder is this process.

@@ -139,8 +139,7 @@ impl Attempt<'_> {
         };
         let is_alive = left.is_alive(self.here);
         if is_alive == Some(true) {
-            let holder = Box::new(HeldBy { name: left.name, job: left.job });
-            return Err(CacheError::HeldByFile { output, lock, holder });
+            return Err(CacheError::HeldByFile { output, lock, holder: left.held_by() });
         }
         self.judge(&left, is_alive == Some(false))?;
         set_aside(&self.path, &left, self.here)
@@ -163,18 +162,20 @@ impl Attempt<'_> {
                 return Err(CacheError::OtherHolder { output, asked, holder });
             }
             None => {
-                let holder = Box::new(HeldBy { name: left.name.clone(), job: left.job.clone() });
-                return Err(CacheError::HeldElsewhere { output, lock: self.path.clone(), holder });
+                let (lock, holder) = (self.path.clone(), left.held_by());
+                return Err(CacheError::HeldElsewhere { output, lock, holder });
             }
         }
         Ok(())
     }
 
     fn busy(&self, file: &mut File) -> CacheError {
-        let unknown = || HolderName { host: "an unknown machine".to_owned(), pid: "unknown".to_owned() };
-        let (name, job) =
-            wait_for_holder(file).map_or_else(|| (unknown(), None), |left| (left.name, left.job));
-        CacheError::Busy { output: self.output.to_owned(), holder: Box::new(HeldBy { name, job }) }
+        let unknown = || {
+            let name = HolderName { host: "an unknown machine".to_owned(), pid: "unknown".to_owned() };
+            Box::new(HeldBy { name, job: None })
+        };
+        let holder = wait_for_holder(file).map_or_else(unknown, |left| left.held_by());
+        CacheError::Busy { output: self.output.to_owned(), holder }
     }
 
     /// Writes this process's name into the file, which is its own from here on.

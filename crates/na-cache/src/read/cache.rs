@@ -221,6 +221,22 @@ impl Cache {
         joined_record::read(self.databases())
     }
 
+    /// Whether the run that fills the database of its owner replaces the store. The record says so too, and is read with its whole list.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn is_fresh(&self) -> Result<bool, CacheError> {
+        self.of_own(|own| Ok(own.setting(setting::FRESH)?.is_some()))
+    }
+
+    /// The atlas of the database of its owner. `None` if no run recorded itself.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn atlas_name(&self) -> Result<Option<String>, CacheError> {
+        self.of_own(|own| own.setting(setting::ATLAS_NAME))
+    }
+
     /// The missing and failed units of the last run that finished, and of those that wrote segments.
     ///
     /// # Errors
@@ -303,8 +319,8 @@ impl Cache {
         joined_units(units, &has_report)
     }
 
-    /// Units of a modality that were committed to the database of its owner after another one, in the order of their commits, at most so many. `None` for
-    /// the first.
+    /// Units of a modality that were committed to the database of its owner after another one, in the order of their commits, at most so
+    /// many. `None` for the first.
     ///
     /// # Errors
     /// A cache that cannot be read.

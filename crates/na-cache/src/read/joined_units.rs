@@ -1,7 +1,7 @@
 //! Units that several databases have: of each table and of the volume, what was read last counts.
 
 use foldhash::{HashMap, HashMapExt};
-use na_model::{MapSource, TableName, TivFinding, Unit};
+use na_model::{MapSource, ReadAt, TableName, TivFinding, Unit};
 
 use crate::error::CacheError;
 use crate::read::cached_unit::CachedUnit;
@@ -74,7 +74,7 @@ fn version_of_volume(
 
 /// Leaves each version what no other has newer, and the volume to the one that has it; a version to which nothing is left goes.
 fn keep_what_counts(versions: &mut Vec<CachedUnit>, volume: Option<usize>) {
-    let mut newest: HashMap<(TableName, Option<MapSource>), (na_model::ReadAt, usize)> = HashMap::new();
+    let mut newest: HashMap<(TableName, Option<MapSource>), (ReadAt, usize)> = HashMap::new();
     for (index, version) in versions.iter().enumerate() {
         for info in &version.tables {
             let read = (info.read_at, index);

@@ -1,7 +1,6 @@
 //! The forms in which long tables occur in a cache, known without decoding a blob.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -28,17 +27,21 @@ pub(crate) fn forms<'a>(
     books: &[Book],
     units: impl IntoIterator<Item = &'a CachedUnit>,
 ) -> Result<Vec<TableForm>, CacheError> {
-    let mut keys: BTreeMap<&TableName, IndexedSet<(usize, i64, i64)>> = BTreeMap::new();
+    let mut keys: BTreeMap<&TableName, (Vec<_>, HashSet<_>)> = BTreeMap::new();
     for info in units.into_iter().flat_map(|unit| &unit.tables) {
-        keys.entry(&info.table).or_default().insert((info.book, info.column_set, info.region_set));
+        let key = (info.book, info.column_set, info.region_set);
+        let (in_order, known) = keys.entry(&info.table).or_default();
+        if known.insert(key) {
+            in_order.push(key);
+        }
     }
     let mut kinds = kinds(books)?;
     let mut forms = Vec::new();
-    for (table, keys) in keys {
+    for (table, (keys, _)) in keys {
         let kind = kinds.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
         let kind = Arc::new(kind);
         let mut of_table: Vec<TableForm> = Vec::new();
-        for (number, columns, regions) in keys.in_order {
+        for (number, columns, regions) in keys {
             let book = book(books, number)?;
             let connection = book.database.connection()?;
             let (columns, regions) =
@@ -61,26 +64,6 @@ fn kinds(books: &[Book]) -> Result<BTreeMap<TableName, TableKind>, CacheError> {
             .append(&mut book.database.json_setting::<BTreeMap<TableName, TableKind>>(setting::TABLE_KINDS)?);
     }
     Ok(kinds)
-}
-
-/// What comes first comes first, and once.
-struct IndexedSet<T> {
-    in_order: Vec<T>,
-    known: HashSet<T>,
-}
-
-impl<T> Default for IndexedSet<T> {
-    fn default() -> Self {
-        Self { in_order: Vec::new(), known: HashSet::default() }
-    }
-}
-
-impl<T: Copy + Eq + Hash> IndexedSet<T> {
-    fn insert(&mut self, item: T) {
-        if self.known.insert(item) {
-            self.in_order.push(item);
-        }
-    }
 }
 
 /// The regions of each table of a unit.

@@ -10,9 +10,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::db::files::sync_folder;
 use crate::error::CacheError;
-use crate::holder_name::HolderName;
+use crate::holder_name::{HolderName, is_running};
 use crate::lock::lock_file::delete;
-use crate::segment::name::{SegmentName, writer_of_unfinished};
+use crate::segment::name::{SegmentName, probe_of, writer_of_unfinished};
 
 /// The folder of an output's segments. Hadoop and Spark skip what begins with a dot.
 pub const SEGMENTS_FOLDER: &str = ".segments";
@@ -65,8 +65,7 @@ impl Segments {
         if !check_folder(&folder)? {
             return Ok(Self { folder, names: Vec::new() });
         }
-        let HolderName { host, pid } = HolderName::of_this_process();
-        let probe = folder.join(format!(".listed-by-{host}-{pid}"));
+        let probe = folder.join(probe_of(&HolderName::of_this_process()));
         let created = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
         created.map_err(|source| CacheError::io("create", &probe, source))?;
         delete(&probe)?;
@@ -164,11 +163,9 @@ impl Segments {
     /// # Errors
     /// A file that cannot be deleted.
     pub fn delete(&self) -> Result<(), CacheError> {
-        if self.is_empty() {
-            return Ok(());
-        }
+        let Some(last) = self.names.last() else { return Ok(()) };
         self.names.iter().try_for_each(|name| delete(&self.path_of(name)))?;
-        sync_folder(&self.folder.join("x"))?;
+        sync_folder(&self.path_of(last))?;
         // Not empty, as a rule: others are writing.
         let _ = fs::remove_dir(&self.folder);
         Ok(())
@@ -244,7 +241,8 @@ fn sweep(folder: &Path, after: Duration) -> Result<usize, CacheError> {
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
         let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
         let (is_of_here, age) = (host == here, age.unwrap_or_default());
-        let is_left = if is_of_here { age >= after && !is_running(&pid) } else { age > ABANDONED_AFTER };
+        let is_left =
+            if is_of_here { age >= after && is_running(&pid) != Some(true) } else { age > ABANDONED_AFTER };
         if is_left {
             tracing::debug!(path = %path.display(), "deleting what a killed process left");
             delete(&path)?;
@@ -253,9 +251,4 @@ fn sweep(folder: &Path, after: Duration) -> Result<usize, CacheError> {
         }
     }
     Ok(n_left)
-}
-
-fn is_running(pid: &str) -> bool {
-    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

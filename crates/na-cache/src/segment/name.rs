@@ -88,6 +88,12 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// The name of the empty file with which this process begins a listing. It ends as that of an unfinished segment: what a killed process left
+/// is deleted with those.
+pub(crate) fn probe_of(HolderName { host, pid }: &HolderName) -> String {
+    format!(".listing~{host}~{pid}{UNFINISHED}")
+}
+
 /// Who writes a segment that is not published yet, by the name of its file. `None` for any other file.
 pub(crate) fn writer_of_unfinished(file_name: &str) -> Option<HolderName> {
     let mut words = file_name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplitn(3, '~');
@@ -117,5 +123,6 @@ mod tests {
         assert_eq!(SegmentName::parse(&unfinished), None);
         assert_eq!(writer_of_unfinished(name.as_str()), None);
         assert_eq!(SegmentName::parse(name.as_str()), Some(name));
+        assert_eq!(writer_of_unfinished(&probe_of(&writer)).map(|of| of.pid), Some(writer.pid));
     }
 }

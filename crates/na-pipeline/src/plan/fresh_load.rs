@@ -41,9 +41,9 @@ impl Base {
 pub(crate) fn make_room(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(), PipelineError> {
     let is_of_another = match Cache::open_until(lock.output(), lock.cancel()) {
         Ok(cache) => cache
-            .map(|cache| cache.run_record())
+            .map(|cache| cache.is_fresh())
             .transpose()?
-            .map_or_else(|| has_segments(lock), |record| Ok(record.is_none_or(|record| !record.fresh)))?,
+            .map_or_else(|| has_segments(lock), |is_fresh| Ok(!is_fresh))?,
         Err(CacheError::OfPandas { .. }) => true,
         Err(error) => return Err(error.into()),
     };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use na_cache::{Cache, CacheError, SegmentLimits, SegmentRun, Segments};
-use na_model::{Listing, ReadAt};
-use na_store::{ExistingStore, StoreError, join_segments};
+use na_cache::{Cache, CacheError, SegmentLimits, SegmentRun};
+use na_model::ReadAt;
+use na_store::{ExistingStore, StoreError};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -19,7 +19,7 @@ use crate::plan::fresh_load::Base;
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{in_pool, open_store};
+use crate::run::steps::{in_pool, open_store, with_segments};
 use crate::sessions::shard::Shard;
 
 /// How often a plan is made again while others export: files that were there a moment ago may be gone.
@@ -126,8 +126,7 @@ impl Load<'_> {
     fn plan_once(&self) -> Result<Option<Planned>, PipelineError> {
         let (config, observer) = (self.config, self.observer);
         let store = open_store(config, observer)?;
-        let segments = Segments::list(&config.output)?;
-        let (cache, _) = join_segments(&store, self.own_cache()?, &segments, &Listing::default())?;
+        let cache = with_segments(&store, self.own_cache()?)?;
         let record = cache.as_ref().map(Cache::run_record).transpose()?.flatten();
         let n_listed = record.and_then(|record| record.n_listed_withdrawn);
         config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
@@ -155,8 +154,8 @@ impl Load<'_> {
             Err(error) if error.leaves_the_export() => return Ok(None),
             own => own?,
         };
-        let record = own.as_ref().map(Cache::run_record).transpose()?.flatten();
-        Ok(own.filter(|_| !record.is_some_and(|record| record.fresh)))
+        let is_fresh = own.as_ref().map(Cache::is_fresh).transpose()? == Some(true);
+        Ok(own.filter(|_| !is_fresh))
     }
 }
 
@@ -177,7 +176,6 @@ fn may_pass(error: &PipelineError) -> bool {
         PipelineError::Store(
             StoreError::Io { .. } | StoreError::Damaged { .. } | StoreError::Parquet { .. },
         ) => true,
-        PipelineError::Store(_) => false,
         _ => false,
     }
 }

@@ -32,8 +32,8 @@ pub fn discard_fresh_load(
     if finish_if_begun(&lock, IncompleteFreshLoad::IsLoadedFirst, observer)?.is_some() {
         return Err(nothing());
     }
-    match Cache::open_until(output, lock.cancel())?.map(|cache| cache.run_record()).transpose()?.flatten() {
-        Some(record) if record.fresh => Ok(OwnedCache::open_or_create(&lock)?.remove()?),
+    match Cache::open_until(output, lock.cancel())?.map(|cache| cache.is_fresh()).transpose()? {
+        Some(true) => Ok(OwnedCache::open_or_create(&lock)?.remove()?),
         _ => Err(nothing()),
     }
 }
@@ -44,8 +44,7 @@ pub fn discard_fresh_load(
 /// [`StoreError::FreshLoadLacksUnits`]; a cache that cannot be read.
 pub fn check_fresh_load(output: &Path, cancel: &Cancel) -> Result<(), StoreError> {
     let Some(cache) = Cache::open_until(output, cancel)? else { return Ok(()) };
-    let is_fresh = cache.run_record()?.is_some_and(|record| record.fresh);
-    if is_fresh && cache.commit_begun()?.is_some_and(|commit| commit.lacks_units) {
+    if cache.is_fresh()? && cache.commit_begun()?.is_some_and(|commit| commit.lacks_units) {
         return Err(StoreError::FreshLoadLacksUnits { output: output.to_owned() });
     }
     Ok(())

@@ -49,9 +49,8 @@ pub fn join_segments(
     if segments.is_empty() {
         return Ok((own, LeftOut::default()));
     }
-    let record = own.as_ref().map(Cache::run_record).transpose()?.flatten();
-    let atlas_name = match record {
-        Some(record) => Some(record.settings.atlas_name),
+    let atlas_name = match own.as_ref().map(Cache::atlas_name).transpose()?.flatten() {
+        Some(atlas_name) => Some(atlas_name),
         None => store.atlas()?,
     };
     let (joined, refused) = Cache::with_segments(own.clone(), segments, atlas_name.as_deref())?;

@@ -68,6 +68,7 @@ impl Snapshot {
             Origin::Parquet => None,
             Origin::Cache => Cached::read(&store, false)?,
             Origin::Newest => {
+                // Who may not look into segments is told so: the store's version passes over that.
                 match Segments::list(output).map_err(Into::into).and_then(|_| Cached::read(&store, true)) {
                     Err(StoreError::Cache(error)) if error.leaves_the_export() => {
                         say_once(output, &error);
@@ -278,9 +279,8 @@ impl Cached {
         let output = store.output();
         let own = Cache::snapshot(output)?;
         let begun = own.as_ref().map(Cache::commit_begun).transpose()?.flatten();
-        let record = own.as_ref().map(Cache::run_record).transpose()?.flatten();
-        let is_hidden = begun.is_none() && record.is_some_and(|record| record.fresh);
-        let own = own.filter(|_| !is_hidden);
+        let is_fresh = own.as_ref().map(Cache::is_fresh).transpose()? == Some(true);
+        let own = own.filter(|_| !is_fresh || begun.is_some());
         // Those that a commit that has begun does not merge count after it: by then the store is another.
         let segments = match &begun {
             Some(commit) => store.version().segments().among(&commit.segments),
@@ -290,8 +290,7 @@ impl Cached {
         warn_once(output, &segments, &left_out);
         let Some(cache) = cache else { return Ok(None) };
         let record = run_record(&cache, store, None)?;
-        let commit = cache.commit_begun()?;
-        let removals = commit.map(|commit| commit.removals).unwrap_or_default();
+        let removals = begun.map(|commit| commit.removals).unwrap_or_default();
         let mut units = cache.units()?;
         let exported = match with_exported {
             false if !record.fresh => Exported::HaveRowsOfParts(store),

@@ -43,7 +43,7 @@ pub(crate) fn recover_cached_parts(lock: &OwnerLock) -> Result<Vec<Unit>, StoreE
     }
     let cache = OwnedCache::open_or_create(lock)?;
     cache.delete_empty_parts()?;
-    let is_fresh = cache.run_record()?.is_some_and(|record| record.fresh);
+    let is_fresh = cache.is_fresh()?;
     let store = ExistingStore::open(lock.output())?;
     let parts = SealedParts::find(&cache, lock.output(), Exported::beside(is_fresh, &store))?;
     let mut lost = parts.lost();

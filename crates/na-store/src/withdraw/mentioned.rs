@@ -52,7 +52,8 @@ impl Mentioned {
             }
         }
         sessions.extend(mentioned_beside_tables(output)?);
-        if let Some(segments) = segments(output)? {
+        let segments = segments(output)?;
+        if let Some(segments) = &segments {
             sessions.extend(segments.mentioned_sessions()?);
         }
         let of_store = store.n_listed_withdrawn()?;
@@ -60,7 +61,7 @@ impl Mentioned {
             true => None,
             false => Cache::open_existing(output)?.map(|cache| cache.run_record()).transpose()?.flatten(),
         };
-        let of_segments = segments(output)?.map(|segments| segments.run_record()).transpose()?.flatten();
+        let of_segments = segments.map(|segments| segments.run_record()).transpose()?.flatten();
         let records = of_cache.into_iter().chain(of_segments);
         let of_cache = records.filter_map(|record| record.n_listed_withdrawn).max();
         let mark = store.record()?.and_then(|record| record.withdrawn.as_ref());
