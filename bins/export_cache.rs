@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use na_cache::{Cache, Cancel, Claim, HolderName, Segments, cache_status};
 use na_model::{Invocation, Listing, UnitOutcome};
-use na_pipeline::{Observer, SessionListOptions, Withdrew, read_listing, withdraw};
+use na_pipeline::{Observer, Withdrew, read_listing, withdraw};
 use na_store::{
     CacheExport, ExistingStore, ExportReport, LeftOut, StoreError, Verification, Withdrawal, WithdrawalsTold,
     discard_fresh_load, export_cache, verify_store,
@@ -20,6 +21,7 @@ use crate::collisions;
 use crate::exit::{Exit, complain, print, usage};
 use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
+use crate::list_columns::ListColumns;
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
 use crate::options::{WITHDRAWN, all_cores, claim, withdrawn};
@@ -98,6 +100,8 @@ struct Options {
     /// The session list of the store; without it that of the runs counts. With --status: what of it is there, exit status 3 while any is missing
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["verify", "discard", "report_only"])]
     sessions: Option<PathBuf>,
+    #[command(flatten)]
+    list_columns: ListColumns,
     /// Say more
     #[arg(short, long)]
     verbose: bool,
@@ -118,7 +122,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crate::keep_quiet_about_caught_panics();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let called = invocation(COMMAND, &arguments);
-    match Options::try_parse_from(arguments).map_err(explained) {
+    match Options::parse_checked(arguments) {
         Ok(options) => execute(&options, called).unwrap_or_else(|error| complain(error.as_ref())).into(),
         Err(error) => usage(&error).into(),
     }
@@ -295,6 +299,16 @@ fn tell_left_out(left_out: &LeftOut) {
 }
 
 impl Options {
+    /// Parses the arguments, and refuses those that contradict each other.
+    fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let options = Self::try_parse_from(arguments).map_err(explained)?;
+        if options.sessions.is_none() && !options.list_columns.is_empty() {
+            let problem = "the columns are of a session list: give it with --sessions";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, problem));
+        }
+        Ok(options)
+    }
+
     /// How the output is taken.
     fn claim(&self) -> Claim {
         claim(self.take_over.as_ref(), self.wait)
@@ -303,7 +317,7 @@ impl Options {
     /// The session list. `None` if none is given.
     fn listing(&self, output: &Path, observer: &dyn Observer) -> Result<Option<Listing>, CommandError> {
         let Some(path) = &self.sessions else { return Ok(None) };
-        Ok(Some(read_listing(output, path, &SessionListOptions::default(), observer)?))
+        Ok(Some(read_listing(output, path, &self.list_columns.options(), observer)?))
     }
 
     /// The report of a store whose manifest was written then. `None` if none was to be made, or none could be.

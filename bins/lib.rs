@@ -36,6 +36,7 @@ mod env_file;
 mod exit;
 mod for_shells;
 mod invocation;
+mod list_columns;
 mod load;
 mod logging;
 mod options;

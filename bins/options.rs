@@ -9,11 +9,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use na_cache::{Claim, HolderName, SegmentLimits};
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
-use na_pipeline::{
-    Config, EntityPick, Labels, NOBODY, SegmentLoad, SessionListOptions, SessionSource, Shard, Withdrawn,
-};
+use na_pipeline::{Config, EntityPick, Labels, NOBODY, SegmentLoad, SessionSource, Shard, Withdrawn};
 
 use crate::for_shells::ForShells;
+use crate::list_columns::ListColumns;
 use crate::other_names::explained;
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 use crate::slurm::SlurmTask;
@@ -108,21 +107,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KEY-VALUE", value_parser = parse_entity, help_heading = "What to load")]
     pub(crate) entity: Vec<(String, Option<String>)>,
 
-    /// The session list's columns to keep (with commas) [default: all but direct identifiers]
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Session list")]
-    pub(crate) metadata_columns: Option<Vec<String>>,
-    /// A column to keep although it looks like a direct identifier (repeat it for several)
-    #[arg(long, value_name = "NAME", help_heading = "Session list")]
-    pub(crate) keep_column: Vec<String>,
-    /// The column of age, years [default: the first of AGE, Age@Scan, age, Age]
-    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
-    pub(crate) age_column: Option<String>,
-    /// The column of subjects [default: the first of subject_code, SubjectCode, participant_id, subject, sub, id]
-    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
-    pub(crate) subject_column: Option<String>,
-    /// The column of sessions [default: the first of session_id, ScanID, session, ses]
-    #[arg(long, value_name = "COLUMN", help_heading = "Session list")]
-    pub(crate) session_column: Option<String>,
+    #[command(flatten)]
+    pub(crate) list_columns: ListColumns,
 
     /// Metrics that become features: a list with commas, "default" or "all" [default: what the store has, or default]
     #[arg(long, value_name = "METRICS", help_heading = "Store")]
@@ -269,7 +255,7 @@ impl Options {
         let Claim { take_over, job, patience, .. } = self.claim();
         let list = settings.path(self.sessions.as_deref(), "SESSIONS_CSV").filter(|_| !self.discover);
         let sessions = match list {
-            Some(path) => SessionSource::List { path, options: self.session_list_options() },
+            Some(path) => SessionSource::List { path, options: self.list_columns.options() },
             None if self.discover => SessionSource::Discover,
             None => return Err(SettingsError::NoSessions { env_file: settings.path.clone() }),
         };
@@ -339,16 +325,6 @@ impl Options {
     /// Reads who withdrew, from the list that the command line or else the settings name.
     pub(crate) fn withdrawn(&self, settings: &Settings) -> Result<Withdrawn, SettingsError> {
         withdrawn(self.withdrawn.as_deref(), settings)
-    }
-
-    fn session_list_options(&self) -> SessionListOptions {
-        SessionListOptions {
-            metadata_columns: self.metadata_columns.clone(),
-            keep_columns: self.keep_column.clone(),
-            age_column: self.age_column.clone(),
-            subject_column: self.subject_column.clone(),
-            session_column: self.session_column.clone(),
-        }
     }
 
     fn pick(&self) -> EntityPick {

@@ -366,3 +366,24 @@ fn a_segment_that_a_disk_has_changed_is_not_merged_and_its_sessions_are_read_aga
     cohort.run(&[]).ended(0);
     assert_is_one_run(&cohort);
 }
+
+#[test]
+fn a_merge_reads_its_list_as_a_run_does() {
+    let cohort = cohort();
+    let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+    let lines = list.lines().enumerate().map(|(row, line)| match row {
+        0 => format!("{line},years,e-mail\n"),
+        _ => format!("{line},{},a@b.example\n", 20 + row),
+    });
+    cohort.write("sessions.csv", &lines.collect::<String>());
+    let columns = ["--age-column", "years", "--keep-column", "e-mail"];
+    cohort.run(&[&["--segment", "--shard", "0/1"], &columns[..]].concat()).ended(0);
+    cohort.export_cache(&columns).ended(2).says(&["--sessions"]);
+    cohort.export_cache(&[&["--sessions", "sessions.csv"], &columns[..]].concat()).ended(0);
+    let store = Store::read(&cohort.store());
+    cohort.run(&[&["-o", "in-one-run"], &columns[..]].concat()).ended(0);
+    store.assert_same(&Store::read(&cohort.path("in-one-run")));
+    let metadata = store.table("metadata.parquet");
+    assert_eq!(metadata.doubles("AGE")[0], Some(21.0));
+    assert!(metadata.columns.contains(&"e-mail".to_owned()), "{:?}", metadata.columns);
+}
