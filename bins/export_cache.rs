@@ -8,12 +8,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use na_cache::{Cache, Cancel, Claim, HolderName, Segments, cache_status};
 use na_model::{Invocation, Listing, UnitOutcome};
-use na_pipeline::{Observer, Withdrew, read_listing, withdraw};
+use na_pipeline::{Observer, Withdrawn, Withdrew, read_listing, withdraw};
 use na_store::{
     CacheExport, ExistingStore, ExportReport, LeftOut, StoreError, Verification, Withdrawal, WithdrawalsTold,
     discard_fresh_load, export_cache, verify_store,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use signal_hook::consts::SIGINT;
 
 use crate::cohort_report::{report_alone, report_beside};
@@ -22,12 +22,13 @@ use crate::exit::{Exit, complain, print, usage};
 use crate::for_shells::ForShells;
 use crate::invocation::{invocation, tell_call, tell_settings};
 use crate::list_columns::ListColumns;
+use crate::listed_shown::ListedShown;
 use crate::load::CommandError;
 use crate::logging::{self, Loudness};
 use crate::options::{WITHDRAWN, all_cores, claim, withdrawn};
 use crate::other_names::explained;
 use crate::progress::{Progress, bars};
-use crate::segments_shown::{ListedShown, SegmentsShown};
+use crate::segments_shown::SegmentsShown;
 use crate::settings::{Settings, expand};
 use crate::signals::{Signals, survive_file_size_limit};
 use crate::status::{CacheShown, Status, refuse_other_version};
@@ -45,7 +46,7 @@ Examples:
   neuroalign-export-cache data/processed --report-only
       the cohort at a glance, data/processed/report.html, as every export writes it
   neuroalign-export-cache data/processed --sessions all.csv --wait 3600
-      what the tasks of an array have published is merged; another merge is waited for
+      the segments that the tasks of an array have published become the store; another merge is waited for
   neuroalign-export-cache data/processed --status --sessions all.csv
       what of the list is there; exit status 3 while anything is missing
   neuroalign-export-cache data/processed --verify
@@ -57,14 +58,14 @@ Examples:
 
 Exit status: 0 done, 1 could not run (also: there is no cache, or with --status nothing at all), 2 usage, 3 something is not merged or missing from the list, or --verify found something wrong, 130 interrupted (143 by SIGTERM).";
 
-/// Looks at a cache, or exports what it holds to Parquet.
+/// Exports to Parquet what a cut-short load left, and merges what segments hold; or looks at them.
 #[derive(Debug, Parser)]
 #[command(name = "neuroalign-export-cache", version, long_version = version::long(), after_help = EXAMPLES)]
 struct Options {
     /// The store's folder
     #[arg(value_name = "DIR", required_unless_present_any = ["completions", "man_page"])]
     output: Option<PathBuf>,
-    /// Only show what the cache holds; if there is none, what the store holds
+    /// Only show what the cache and segments hold; if there are none, what the store holds
     #[arg(long)]
     status: bool,
     /// Keep the cache after the export
@@ -177,12 +178,13 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         }
     }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
+    let listing = options.listing(&output, &withdrawn, &progress)?;
     if options.status {
         let mut status = Status::of(&output)?;
-        if status.is_empty() {
+        if status.is_empty() && listing.is_none() {
             return Err(no_cache().into());
         }
-        if let Some(listing) = options.listing(&output, &progress)? {
+        if let Some(listing) = listing {
             status = status.with_list(ListedShown::of(&output, &listing)?);
         }
         progress.finish();
@@ -191,9 +193,11 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     }
     refuse_other_version(&output)?;
     let (cache, segments) = (CacheShown::of(&output)?, SegmentsShown::of(&output)?);
-    if cache.is_none() && segments.is_none() {
+    if cache.is_none() && segments.is_none() && listing.is_none() {
         return Err(no_cache().into());
     }
+    // One that a merge made for itself, and was killed.
+    let cache = cache.filter(|cache| segments.is_none() || !cache.is_empty());
     let shown_json = json!({
         "cache": cache.as_ref().map(CacheShown::json),
         "segments": segments.as_ref().map(SegmentsShown::json),
@@ -210,15 +214,16 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     let how = CacheExport {
         atlas_name: options.atlas_name.clone(),
         keep_cache: options.keep_cache,
-        listing: options.listing(&output, &progress)?,
+        listing,
         withdrawals: withdrawn.told(options.yes),
         claim: options.claim(),
         invocation: Some(called),
     };
     let result = export_cache(&output, &how, &progress);
-    if segments.is_some() && result.is_ok() && withdrawn.is_told() {
+    if result.as_ref().is_ok_and(|report| report.n_segments > 0) && withdrawn.is_told() {
         // A process that was not told of a withdrawal may have published between that and the merge.
-        withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
+        let withdrew = withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
+        tell_withdrawn(&withdrew, false);
     }
     let updated_at = match result {
         Ok(_) => ExistingStore::open(&output)?.updated_at().map(str::to_owned),
@@ -234,7 +239,9 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
             Ok(if report.left_out == LeftOut::default() { Exit::Done } else { Exit::SomeFailed })
         }
         Err(StoreError::Stopped) => {
-            print("Interrupted: the cache is as it was. Run the same command again to go on.\n");
+            print(
+                "Interrupted: what was to be exported is as it was. Run the same command again to go on.\n",
+            );
             Ok(Exit::Interrupted(signals.came().unwrap_or(SIGINT)))
         }
         Err(error) => Err(error.into()),
@@ -298,6 +305,15 @@ fn tell_left_out(left_out: &LeftOut) {
     }
 }
 
+fn left_out_json(left_out: &LeftOut) -> Value {
+    let segments = left_out.segments.iter();
+    let segments =
+        segments.map(|refused| json!({ "segment": refused.name.as_str(), "problem": refused.why }));
+    let units = left_out.units.iter();
+    let units = units.map(|outcome| json!({ "unit": outcome.unit.to_string(), "problem": outcome.reason }));
+    json!({ "segments": segments.collect::<Vec<_>>(), "units": units.collect::<Vec<_>>() })
+}
+
 impl Options {
     /// Parses the arguments, and refuses those that contradict each other.
     fn parse_checked(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
@@ -315,9 +331,14 @@ impl Options {
     }
 
     /// The session list. `None` if none is given.
-    fn listing(&self, output: &Path, observer: &dyn Observer) -> Result<Option<Listing>, CommandError> {
+    fn listing(
+        &self,
+        output: &Path,
+        withdrawn: &Withdrawn,
+        observer: &dyn Observer,
+    ) -> Result<Option<Listing>, CommandError> {
         let Some(path) = &self.sessions else { return Ok(None) };
-        Ok(Some(read_listing(output, path, &self.list_columns.options(), observer)?))
+        Ok(Some(read_listing(output, path, &self.list_columns.options(), withdrawn, observer)?))
     }
 
     /// The report of a store whose manifest was written then. `None` if none was to be made, or none could be.
@@ -355,7 +376,7 @@ fn withdrawal(
     text
 }
 
-fn discarded(options: &Options, output: &Path, status: &serde_json::Value) -> String {
+fn discarded(options: &Options, output: &Path, status: &Value) -> String {
     if options.json {
         let value =
             json!({ "cache": status["cache"], "output": output.display().to_string(), "discarded": true });
@@ -367,7 +388,7 @@ fn discarded(options: &Options, output: &Path, status: &serde_json::Value) -> St
 fn exported(
     options: &Options,
     output: &Path,
-    status: &serde_json::Value,
+    status: &Value,
     report: &ExportReport,
     page: Option<&Path>,
 ) -> String {
@@ -380,6 +401,8 @@ fn exported(
             "tables": manifest.long_formats.keys().collect::<Vec<_>>(),
             "features": manifest.wide_features.len(),
             "sessions": manifest.n_sessions,
+            "merged_segments": report.n_segments,
+            "left_out": left_out_json(&report.left_out),
             "cache_kept": options.keep_cache,
             "notes": report.notes,
             "report": page.map(|page| page.display().to_string()),
@@ -392,12 +415,16 @@ fn exported(
         manifest.long_formats.len(),
         manifest.wide_features.len(),
         manifest.n_sessions,
-        if options.keep_cache {
+        if options.keep_cache && report.n_segments > 0 {
+            "What was merged is deleted, and the cache is kept."
+        } else if options.keep_cache {
             "The cache is kept."
-        } else if status["segments"].is_null() {
-            "The cache is deleted: all of it was verified."
-        } else {
+        } else if report.n_segments > 0 {
             "What was merged is deleted: all of it was verified."
+        } else if status["cache"].is_null() {
+            "Nothing was waiting to be merged: it is in the store already."
+        } else {
+            "The cache is deleted: all of it was verified."
         },
         page.map(|page| format!("\nLook at {}.", page.display())).unwrap_or_default()
     )

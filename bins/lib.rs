@@ -37,6 +37,7 @@ mod exit;
 mod for_shells;
 mod invocation;
 mod list_columns;
+mod listed_shown;
 mod load;
 mod logging;
 mod options;

@@ -8,7 +8,7 @@ use na_model::{Invocation, UnitStatus};
 use na_pipeline::{
     Config, Observer, RunReport, Withdrew, dry_run, load_segments, run, withdraw, would_withdraw,
 };
-use na_store::ExportObserver;
+use na_store::{ExistingStore, ExportObserver};
 
 use crate::cohort_report::report_beside;
 use crate::collisions::{self, InStore};
@@ -84,7 +84,9 @@ impl Done {
     /// Whether a unit failed, or is missing where that counts.
     pub(crate) fn has_failed(&self, options: &Options) -> bool {
         let n = |status| self.report.n_outcomes(status);
-        n(UnitStatus::Failed) > 0 || (options.fail_on_missing && n(UnitStatus::Missing) > 0)
+        n(UnitStatus::Failed) > 0
+            || self.report.n_refused_segments > 0
+            || (options.fail_on_missing && n(UnitStatus::Missing) > 0)
     }
 }
 
@@ -136,6 +138,15 @@ pub(crate) fn load_as(
         true => dry_run(&config, observer)?,
         false => run(&config, observer)?,
     };
+    if let Some(export) = report.export.as_mut().filter(|export| export.n_segments > 0)
+        && withdrawn.is_told()
+    {
+        // A process that was not told of a withdrawal may have published while this one loaded.
+        tell_withdrawn(&withdraw(&output, &withdrawn, options.yes, &claim, observer)?, false);
+        if let Some(updated_at) = ExistingStore::open(&output)?.updated_at() {
+            updated_at.clone_into(&mut export.manifest.updated_at);
+        }
+    }
     report.would_stop = withdrew.would_stop.clone().or(report.would_stop);
     let page = page(options, &config, &report);
     Ok(Done { config, withdrew, report, page })

@@ -37,8 +37,10 @@ Examples:
       what would leave the store because its files are gone
   neuroalign-preprocess --reload --participant-label 0007 0012
       two subjects read again
-  neuroalign-preprocess --segment --shard slurm -s all.csv -o /scratch/store
+  neuroalign-preprocess --segment --shard slurm -s all.csv -o /shared/store
       a task of a SLURM array (sbatch --array=0-99): its part of the sessions, beside all others
+  neuroalign-preprocess --segment --participant-label 0007 -s all.csv -o /shared/store
+      the last line of a subject's own job: its sessions are read, whatever is there
 
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
 CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
@@ -161,10 +163,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", help_heading = "Store")]
     pub(crate) wait: Option<u64>,
 
-    /// Publish segments beside the store, and export nothing: any number of processes may do so at once, without a lock; neuroalign-export-cache merges them
+    /// Publish segments, small files of whole sessions beside the store, and export nothing: any number of processes may do so at once, without a lock; neuroalign-export-cache STORE merges them. What is in a segment is safe
     #[arg(long, conflicts_with_all = ["prune", "prune_unlisted", "keep_cache", "no_report", "report_only", "dry_run", "status", "take_over", "wait"], help_heading = "On a cluster")]
     pub(crate) segment: bool,
-    /// Only this part of the sessions, I of N from 0 on, or "slurm": the part of this task of an array; without it all that is listed is read
+    /// Only this part of the sessions, I of N from 0 on, or "slurm": the part of this task of an array; what is there already is skipped. Without it all that is listed is read again
     #[arg(long, value_name = "I/N", requires = "segment", help_heading = "On a cluster")]
     pub(crate) shard: Option<String>,
     /// Units of a segment [default: 256, or what half a minute brings]

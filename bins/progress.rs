@@ -12,7 +12,7 @@ use na_store::ExportStep;
 
 use crate::logging::FOR_THE_LOG;
 use crate::signals::Signals;
-use crate::summary::counted;
+use crate::summary::{counted, what_is_read_again};
 
 /// Between two progress lines in the log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -103,10 +103,10 @@ impl Progress {
     fn planned(&self, plan: PlanSummary) {
         self.to_load.store(plan.to_load, Ordering::Relaxed);
         tracing::info!(
-            "{}: {} to load ({} of them changed), {} there already, {} missing, {} failed, each modality by itself",
+            "{}: {} to load ({}), {} there already, {} missing, {} failed, each modality by itself",
             counted(plan.sessions, "session"),
             plan.to_load,
-            plan.changed,
+            what_is_read_again(&plan),
             plan.skipped,
             plan.missing,
             plan.failed

@@ -1,16 +1,31 @@
-//! Shows what segments hold, and what of a session list is in a store.
+//! Shows what segments hold.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
-use na_cache::{Cache, CacheStatus, RefusedSegment, Segments};
-use na_model::{Listing, Modality, Unit};
+use na_cache::{CacheError, CacheStatus, RefusedSegment, Segments};
+use na_model::Listing;
 use na_store::{ExistingStore, StoreError, join_segments};
 use serde_json::{Value, json};
 
-/// Missing sessions that are named; `--json` names all.
-const NAMED: usize = 20;
+/// How often to look again while others merge.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Looks at a store that another process may be merging: a segment that was there a moment ago may be gone.
+pub(crate) fn looking_again<T>(look: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 0..TRIES {
+        match look() {
+            Err(StoreError::Cache(CacheError::SegmentGone { .. }) | StoreError::Changing { .. }) => {
+                sleep(PAUSE)
+            }
+            looked => return looked,
+        }
+    }
+    look()
+}
 
 /// What the segments of a store hold that is not exported.
 pub(crate) struct SegmentsShown {
@@ -28,6 +43,10 @@ impl SegmentsShown {
     /// # Errors
     /// A store or segment that cannot be read.
     pub(crate) fn of(output: &Path) -> Result<Option<Self>, StoreError> {
+        looking_again(|| Self::now(output))
+    }
+
+    fn now(output: &Path) -> Result<Option<Self>, StoreError> {
         let segments = match output.is_dir() {
             true => match Segments::list(output) {
                 Err(error) if error.leaves_the_export() => {
@@ -42,7 +61,7 @@ impl SegmentsShown {
             return Ok(None);
         }
         let store = ExistingStore::open(output)?;
-        let (cache, left_out) = join_segments(&store, None, &segments, &Listing::default())?;
+        let (cache, left_out) = join_segments(&store, None, &segments, &Listing::default(), None)?;
         let held = cache.map(|cache| cache.status()).transpose()?;
         let n_refused_units = left_out.units.len();
         Ok(Some(Self { n: segments.len(), held, refused: left_out.segments, n_refused_units }))
@@ -54,7 +73,7 @@ impl SegmentsShown {
         let _ = writeln!(text, "Segments: {}", self.n);
         let _ = writeln!(text, "Anatomical sessions: {}", n(|held| held.anatomical_sessions));
         let _ = writeln!(text, "Diffusion sessions: {}", n(|held| held.diffusion_sessions));
-        for RefusedSegment { name, why } in &self.refused {
+        for RefusedSegment { name, why, .. } in &self.refused {
             let _ = writeln!(text, "Not to be merged: {name}: {why}");
         }
         if self.n_refused_units > 0 {
@@ -74,70 +93,5 @@ impl SegmentsShown {
             "refused": refused.collect::<Vec<_>>(),
             "contradicting": self.n_refused_units,
         })
-    }
-}
-
-/// What of a session list is in a store, its cache and its segments. Numbers are of sessions, each modality counted by itself.
-pub(crate) struct ListedShown {
-    n_sessions: usize,
-    n_there: usize,
-    missing: Vec<Unit>,
-}
-
-impl ListedShown {
-    /// # Errors
-    /// A store, cache or segment that cannot be read.
-    pub(crate) fn of(output: &Path, listing: &Listing) -> Result<Self, StoreError> {
-        let store = ExistingStore::open(output)?;
-        let own = match Cache::open_existing(output) {
-            Err(error) if error.leaves_the_export() => None,
-            own => own?,
-        };
-        let (cache, _) = join_segments(&store, own, &Segments::list(output)?, &Listing::default())?;
-        let mut there: BTreeSet<Unit> = store.units()?.into_keys().collect();
-        let mut modalities: BTreeSet<Modality> = there.iter().map(|unit| unit.modality).collect();
-        if let Some(cache) = cache {
-            there.extend(cache.units()?.into_iter().map(|unit| unit.unit));
-            modalities.extend(cache.run_record()?.into_iter().flat_map(|record| record.modalities));
-        }
-        if modalities.is_empty() {
-            modalities.extend(Modality::ALL);
-        }
-        let sessions = listing.rows.iter().map(|row| &row.session);
-        let units = sessions
-            .flat_map(|session| modalities.iter().map(|modality| Unit::new(session.clone(), *modality)));
-        let (found, missing): (Vec<Unit>, Vec<Unit>) = units.partition(|unit| there.contains(unit));
-        Ok(Self { n_sessions: listing.rows.len(), n_there: found.len(), missing })
-    }
-
-    pub(crate) fn is_all_there(&self) -> bool {
-        self.missing.is_empty()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!(
-            "Listed sessions: {}\nThere: {}\nMissing: {}\n",
-            self.n_sessions,
-            self.n_there,
-            self.missing.len()
-        );
-        for unit in self.missing.iter().take(NAMED) {
-            let _ = writeln!(text, "  - {unit}");
-        }
-        if self.missing.len() > NAMED {
-            let _ = writeln!(text, "  and {} more: --json names all", self.missing.len() - NAMED);
-        }
-        text
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        let missing = self.missing.iter().map(|unit| {
-            json!({
-                "subject_code": unit.session.subject.as_str(),
-                "session_id": unit.session.id_str(),
-                "modality": unit.modality.as_str(),
-            })
-        });
-        json!({ "listed": self.n_sessions, "there": self.n_there, "missing": missing.collect::<Vec<_>>() })
     }
 }

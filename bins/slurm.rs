@@ -44,8 +44,9 @@ impl<'a> SlurmTask<'a> {
         let of = (most.saturating_sub(least) / step).saturating_add(1);
         if of != count || id < least || id > most || (id - least) % step != 0 {
             return Err(format!(
-                "the array has {count} tasks from {least} to {most}, with gaps: nobody can tell how many parts there are; give \
-                 --shard $SLURM_ARRAY_TASK_ID/N with the N of the whole array"
+                "the array has {count} tasks from {least} to {most}, with gaps: nobody can tell how many parts there are; submit the \
+                 whole array again, which skips what is there, or give --shard $SLURM_ARRAY_TASK_ID/N for an array of N tasks from 0 \
+                 (--shard $((SLURM_ARRAY_TASK_ID - 1))/N from 1)"
             ));
         }
         Shard::new((id - least) / step, of)

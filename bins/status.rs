@@ -7,7 +7,8 @@ use na_cache::{Cache, CacheError, CacheStatus, Cancel, cache_status};
 use na_store::{ExistingStore, SessionCounts, StoreError, StoreStatus};
 use serde_json::{Value, json};
 
-use crate::segments_shown::{ListedShown, SegmentsShown};
+use crate::listed_shown::ListedShown;
+use crate::segments_shown::SegmentsShown;
 use crate::today::Today;
 
 const CACHE: &str = "CACHE STATUS";
@@ -121,6 +122,14 @@ impl CacheShown {
         match cache_status(output, &Cancel::never()) {
             Err(error) if error.leaves_the_export() => Ok(Some(Self::Hidden(Hidden::of(output, &error)))),
             status => Ok(status?.map(Self::Read)),
+        }
+    }
+
+    /// Whether it holds no unit.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Read(status) => status.anatomical_sessions + status.diffusion_sessions == 0,
+            Self::Hidden(_) => false,
         }
     }
 

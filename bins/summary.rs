@@ -37,7 +37,7 @@ impl Summary<'_> {
             line("Rows", &rows);
         }
         if self.dry_run {
-            line("To load", &format!("{}, {} of them changed", number(plan.to_load), number(plan.changed)));
+            line("To load", &format!("{}, {}", number(plan.to_load), what_is_read_again(plan)));
         } else {
             line("Loaded", &by_modality(&report.loaded));
         }
@@ -184,6 +184,8 @@ impl Summary<'_> {
             },
             "to_load": report.plan.to_load,
             "changed": report.plan.changed,
+            "again": report.plan.again,
+            "refused_segments": report.n_refused_segments,
             "loaded": counts(&report.loaded),
             "skipped": counts(&report.skipped),
             "missing": report.n_outcomes(UnitStatus::Missing),
@@ -326,6 +328,16 @@ pub(crate) fn number(n: usize) -> String {
 
 fn sessions(n: u64) -> String {
     counted(usize::try_from(n).unwrap_or(usize::MAX), "session")
+}
+
+/// What of the units to load is in the store already, and why.
+pub(crate) fn what_is_read_again(plan: &PlanSummary) -> String {
+    let (changed, again) = (number(plan.changed), number(plan.again));
+    match (plan.changed, plan.again) {
+        (_, 0) => format!("{changed} of them changed"),
+        (0, _) => format!("{again} of them read again, as asked"),
+        _ => format!("{changed} of them changed, {again} read again, as asked"),
+    }
 }
 
 /// A number of things: `1 session`, `1,200 sessions`.

@@ -210,7 +210,7 @@ fn a_signal_during_the_export_ends_either_command_and_leaves_the_cache() {
     let export = || {
         let mut command = support::export_cache(cohort.root());
         command.arg(cohort.store());
-        (command, "the cache is as it was")
+        (command, "what was to be exported is as it was")
     };
     // While a long table is written, and while features are.
     for file in ["anatomical_gm.parquet", "gm_mean.parquet"] {
@@ -267,7 +267,7 @@ fn an_export_from_a_killed_load_s_cache_gives_the_files_that_the_run_would_have(
     let exported = Store::read(&cohort.store());
     let loaded = exported.sessions.iter().filter(|line| line.contains("\tloaded\t")).count();
     assert_eq!(loaded, kept);
-    assert!(exported.sessions.iter().any(|line| line.contains("the run was interrupted before it")));
+    assert!(exported.sessions.iter().any(|line| line.contains("not read yet")));
     assert!(exported.tables.contains_key("metadata.parquet") && exported.tables.contains_key("tiv.parquet"));
     cohort.export_cache(&[]).ended(0).says(&["The cache is deleted"]);
     Store::read(&cohort.store()).assert_same(&exported);

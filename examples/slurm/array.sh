@@ -7,7 +7,7 @@
 #SBATCH --open-mode=append
 #SBATCH --time=1:00:00
 set -euo pipefail
-list=$1 out=$2
+list=${1:?sbatch array.sh LIST OUT} out=${2:?sbatch array.sh LIST OUT}
 shift 2
 # exec: the signals of scancel, preemption and the time limit reach the program itself, which publishes what it has.
 exec neuroalign-preprocess --segment --shard slurm -j "${SLURM_CPUS_PER_TASK:-1}" --no-progress -s "$list" -o "$out" "$@"

@@ -6,6 +6,6 @@
 #SBATCH --open-mode=append
 #SBATCH --time=1:00:00
 set -euo pipefail
-list=$1 out=$2
+list=${1:?sbatch merge.sh LIST OUT} out=${2:?sbatch merge.sh LIST OUT}
 shift 2
 exec neuroalign-export-cache "$out" --sessions "$list" --wait 3600 "$@"

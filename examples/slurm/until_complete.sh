@@ -1,18 +1,29 @@
 #!/usr/bin/env bash
-# Submits a cohort again until all of it is there, or as often as you say: for queues that kill what takes long.
+# Submits a cohort again until nothing is left to read, or as often as you say: for queues that kill what takes long.
 #   until_complete.sh TIMES LIST OUT [options of sbatch for the array]
-# Finished shards end in the time of a look.
+# Finished shards end in the time of a look. What is not on disk, or failed, is not read by trying again: ends with 3 and names it.
 set -euo pipefail
-times=$1 list=$2 out=$3
+usage="call it as until_complete.sh TIMES LIST OUT [options of sbatch]"
+times=${1:?$usage} list=${2:?$usage} out=${3:?$usage}
 shift 3
 here=$(dirname "$(readlink -f "$0")")
-for ((n = 0; n < times; n++)); do
-    if neuroalign-export-cache "$out" --status --sessions "$list" >/dev/null; then
-        echo "all of $list is in $out"
-        exit 0
+[ -e "$here/merge.sh" ] || { echo "$usage, and not by sbatch: it submits by itself" >&2; exit 2; }
+for ((n = 0; ; n++)); do
+    code=0
+    status=$(neuroalign-export-cache "$out" --status --sessions "$list") || code=$?
+    case $code in
+    0) echo "all of $list is in $out" && exit ;;
+    3) ;;
+    # It has said why.
+    *) exit "$code" ;;
+    esac
+    if [[ $n -ge $times || $status == *"Not read yet: 0"* ]]; then
+        echo "$status"
+        exit 3
     fi
     array=$(sbatch --parsable --wait "$@" "$here/array.sh" "$list" "$out") || true
-    sbatch --wait "$here/merge.sh" "$list" "$out" || true
-    echo "array ${array:-} has ended"
+    # sbatch has said why nothing was submitted.
+    [ -n "$array" ] || exit 1
+    sbatch --parsable --wait "$here/merge.sh" "$list" "$out" || true
+    echo "array $array has ended"
 done
-exec neuroalign-export-cache "$out" --status --sessions "$list"

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::files::PARTIAL;
+use super::files::{self, PARTIAL};
 use super::{Ran, export_cache, preprocess};
 
 pub const ATLAS: &str = "4S456Parcels";
@@ -78,6 +78,18 @@ impl Cohort {
 
     pub fn list(&self, text: &str) {
         self.write("sessions.csv", text);
+    }
+
+    /// Makes all tables those of another atlas.
+    pub fn rename_atlas(&self, atlas: &str) {
+        for path in files::all_below(self.root()) {
+            let text = path.to_string_lossy();
+            if text.contains("atlas-4S456Parcels") {
+                let to = PathBuf::from(text.replace("4S456Parcels", atlas));
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::rename(&path, &to).unwrap();
+            }
+        }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {

@@ -72,5 +72,5 @@ pub use source_root::SourceRoot;
 pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
 pub use table_kind::{Metric, RegionKey, TableKind};
 pub use tiv::{TivFinding, is_volume};
-pub use unit::{CHOOSE_OTHERS, KEPT, Modality, Unit, UnitOutcome, UnitStatus};
+pub use unit::{CHOOSE_OTHERS, KEPT, Modality, NOT_READ_YET, Unit, UnitOutcome, UnitStatus};
 pub use wide_metrics::WideMetrics;

@@ -62,9 +62,12 @@ impl Listing {
         let mut joined = listings.next().unwrap_or_default();
         let mut known: HashSet<Session> = joined.rows.iter().map(|row| row.session.clone()).collect();
         for listing in listings {
-            let places: Vec<Option<usize>> =
-                listing.columns.into_iter().map(|name| joined.place_of(name)).collect();
-            for row in listing.rows.into_iter().filter(|row| known.insert(row.session.clone())) {
+            let new = listing.rows.into_iter().filter(|row| known.insert(row.session.clone()));
+            let new: Vec<ListedSession> = new.collect();
+            // Of a list that says of nobody anything new, no column is new.
+            let columns = if new.is_empty() { Vec::new() } else { listing.columns };
+            let places: Vec<Option<usize>> = columns.into_iter().map(|name| joined.place_of(name)).collect();
+            for row in new {
                 let mut values = vec![None; joined.columns.len()];
                 for (place, value) in places.iter().zip(row.values) {
                     if let Some(cell) = place.and_then(|place| values.get_mut(place)) {

@@ -87,6 +87,9 @@ pub const KEPT: &str = "kept: ";
 /// Why tables that are there are not in the store: the end of a reason in `sessions.tsv`.
 pub const CHOOSE_OTHERS: &str = "--entity, --mask and --space choose others";
 
+/// Why a listed unit is missing that no run has come to.
+pub const NOT_READ_YET: &str = "not read yet: no run has come to it";
+
 /// Where a unit stands, as `sessions.tsv` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -26,6 +26,14 @@ pub enum SessionSource {
 }
 
 impl SessionSource {
+    /// How its list is read, for the record of a run.
+    pub(crate) fn read_as(&self) -> Option<String> {
+        match self {
+            Self::List { options, .. } => options.written(),
+            Self::Discover => None,
+        }
+    }
+
     /// Whether a column of the store must not stay in it: it looks like a direct identifier, or others are chosen.
     pub(crate) fn leaves_out(&self, column: &str) -> bool {
         match self {

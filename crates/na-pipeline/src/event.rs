@@ -30,6 +30,8 @@ pub struct PlanSummary {
     pub to_load: usize,
     /// Those of them that the store has and whose files changed.
     pub changed: usize,
+    /// Those of them that the store has, and that are read again because somebody asks for it.
+    pub again: usize,
     /// Units that are in the cache or the store already.
     pub skipped: usize,
     /// Units without files.

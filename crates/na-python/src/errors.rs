@@ -18,7 +18,9 @@ pub(crate) fn of_store(error: StoreError) -> PyErr {
         StoreError::UnknownName { .. } | StoreError::UnknownSession { .. } | StoreError::EmptyList { .. } => {
             PyValueError::new_err(text)
         }
-        StoreError::NoFolder { .. } | StoreError::NoCache { .. } => PyFileNotFoundError::new_err(text),
+        StoreError::NoFolder { .. } | StoreError::NoCache { .. } | StoreError::NoStore { .. } => {
+            PyFileNotFoundError::new_err(text)
+        }
         StoreError::Io { source, .. } => of_io(source.kind(), text),
         _ => PyRuntimeError::new_err(text),
     }

@@ -110,10 +110,21 @@ pub enum StoreError {
     NoFolder { output: PathBuf },
     /// There is no cache to export.
     #[error(
-        "there is no cache: it would be {}; it is there while a load is running, and after one that was cut short",
+        "there is no cache, which would be {}, and no segment beside it: a cache is there while a load is running and after one that was \
+         cut short, segments once neuroalign-preprocess --segment has published some",
         location.display()
     )]
     NoCache { location: PathBuf },
+    /// Nothing was exported to the folder yet.
+    #[error("no store is in {} yet: neuroalign-preprocess makes one, and neuroalign-export-cache of what segments hold", output.display())]
+    NoStore { output: PathBuf },
+    /// Segments are of several atlases, and nothing says which of them the store is of.
+    #[error(
+        "segments of {} are of the atlases {first} and {other}, and a store has one: say which by --atlas-name, and move those of the other \
+         into another output",
+        output.display()
+    )]
+    SeveralAtlases { output: PathBuf, first: String, other: String },
     /// No segment can be merged, and there is no cache.
     #[error("nothing of {} can be merged: {why}", output.display())]
     SegmentsRefused { output: PathBuf, why: String },

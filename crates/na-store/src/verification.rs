@@ -40,7 +40,7 @@ pub struct Verification {
 /// Reads every file of a store, and compares it with the manifest and with `sources.parquet`. Changes nothing.
 ///
 /// # Errors
-/// [`StoreError::Changing`] if an export runs meanwhile; a manifest of another version. A problem of the store is not an
+/// [`StoreError::NoStore`] if nothing was exported there yet; [`StoreError::Changing`] if an export runs meanwhile; a manifest of another version. A problem of the store is not an
 /// error, but reported.
 pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
     if !output.is_dir() {
@@ -48,6 +48,9 @@ pub fn verify_store(output: &Path) -> Result<Verification, StoreError> {
     }
     for _ in 0..TRIES {
         let store = ExistingStore::open(output)?;
+        if store.is_empty()? {
+            return Err(StoreError::NoStore { output: output.to_owned() });
+        }
         let before = store.version().clone();
         let verification = Verifier::run(store);
         if StoreVersion::of(output)?.has_files_of(&before) {

@@ -52,7 +52,7 @@ impl OwnerLock {
             match Self::take(output, claim, here) {
                 Err(error) if error.is_held() && began.elapsed() < claim.patience => {
                     if !std::mem::replace(&mut is_told, true) {
-                        tracing::warn!("waiting: {error}");
+                        tracing::warn!("waiting for {} s at most: {error}", claim.patience.as_secs());
                     }
                     if claim.cancel.is_asked() {
                         return Err(CacheError::Stopped);

@@ -122,6 +122,8 @@ pub(crate) mod setting {
     pub(crate) const KNOWS_WITHDRAWALS: &str = "knows_withdrawals";
     /// When the run started, microseconds since 1970. Earlier versions did not write it.
     pub(crate) const STARTED: &str = "started";
+    /// JSON. Earlier versions did not write it.
+    pub(crate) const LIST_READ_AS: &str = "list_read_as";
     /// JSON, of segments: when each outcome was known, in their order.
     pub(crate) const OUTCOME_TIMES: &str = "outcome_times";
     /// Present if true.

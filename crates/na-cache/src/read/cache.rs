@@ -77,20 +77,23 @@ impl Cache {
         let (files, mut refused) = (ImmutableFiles::default(), Vec::new());
         let mut of_store = atlas_name.map(str::to_owned);
         for name in segments.names() {
-            let why = match segment_of(&segments.path_of(name), &files) {
+            let (why, atlas) = match segment_of(&segments.path_of(name), &files) {
                 Err(error @ CacheError::SegmentGone { .. }) => return Err(error),
-                Err(error) => error.to_string(),
+                Err(error) => (error.to_string(), None),
                 Ok((atlas, database)) if *of_store.get_or_insert_with(|| atlas.clone()) == atlas => {
                     let book = Book::of_segment(database, books.last());
                     books.push(book);
                     continue;
                 }
-                Ok((atlas, _)) => format!(
-                    "it is of atlas {atlas}, and the store of {}: move it into {SEGMENTS_FOLDER} of another output, and export that",
-                    of_store.as_deref().unwrap_or_default()
+                Ok((atlas, _)) => (
+                    format!(
+                        "it is of atlas {atlas}, and the store of {}: move it into {SEGMENTS_FOLDER} of another output, and export that",
+                        of_store.as_deref().unwrap_or_default()
+                    ),
+                    Some(atlas),
                 ),
             };
-            refused.push(RefusedSegment { name: name.clone(), why });
+            refused.push(RefusedSegment { name: name.clone(), why, atlas });
         }
         let cache =
             (!books.is_empty()).then(|| Self { books: books.into(), location, refused: Arc::default() });

@@ -34,6 +34,8 @@ pub struct RunRecord {
     pub n_listed_withdrawn: Option<u64>,
     /// Whether the store is loaded anew: the cache then replaces the whole store, at the commit and not before.
     pub fresh: bool,
+    /// How the session list was read, as whoever read it writes that down. `None` if there was nothing to say.
+    pub list_read_as: Option<String>,
 }
 
 impl RunRecord {
@@ -49,6 +51,7 @@ impl RunRecord {
             asked: Vec::new(),
             n_listed_withdrawn: None,
             fresh: false,
+            list_read_as: None,
         }
     }
 }
@@ -82,6 +85,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
         asked: database.parse_json(value(setting::ASKED))?,
         n_listed_withdrawn: n_listed_withdrawn.transpose()?,
         fresh: value(setting::FRESH).is_some(),
+        list_read_as: value(setting::LIST_READ_AS).map(str::to_owned),
     }))
 }
 

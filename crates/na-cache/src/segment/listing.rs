@@ -28,13 +28,18 @@ pub struct Segments {
     names: Vec<SegmentName>,
 }
 
-/// A segment that is not merged, and stays where it is.
+/// How the name of a segment ends that is not what was published: nobody takes it for one any more.
+const SET_ASIDE: &str = ".damaged";
+
+/// A segment that is not merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedSegment {
     /// Which.
     pub name: SegmentName,
     /// Why, and the way out.
     pub why: String,
+    /// The atlas that it is of, where that is why.
+    pub atlas: Option<String>,
 }
 
 impl Segments {
@@ -122,20 +127,48 @@ impl Segments {
         self.names.iter().all(|name| other.names.binary_search(name).is_ok())
     }
 
-    /// Those whose content is not what was published, since a disk or a copy has changed it, and those that cannot be read. Each is
-    /// read whole.
-    #[must_use]
-    pub fn damaged(&self) -> Vec<RefusedSegment> {
-        let mut damaged = Vec::new();
+    /// Sets aside those whose content is not what was published under their name, since a disk or a copy has changed one of both: their
+    /// sessions are read again. Returns the others, with what is refused: these, and those that cannot be read. Each is read whole.
+    ///
+    /// # Errors
+    /// A file that cannot be renamed.
+    pub fn set_aside_damaged(self) -> Result<(Self, Vec<RefusedSegment>), CacheError> {
+        let mut refused = Vec::new();
         for name in &self.names {
-            let why = match fs::File::open(self.path_of(name)).and_then(hash_of) {
+            let path = self.path_of(name);
+            let why = match fs::File::open(&path).and_then(hash_of) {
                 Ok(hash) if name.is_of_content(hash) => continue,
-                Ok(_) => "its content is not what was published: move it away, and the next run reads its sessions again".to_owned(),
+                Ok(_) => {
+                    let aside = self.folder.join(format!("{name}{SET_ASIDE}"));
+                    fs::rename(&path, &aside).map_err(|source| CacheError::io("rename", &path, source))?;
+                    format!(
+                        "its content is not what was published under its name: it is now {name}{SET_ASIDE}, and the next run reads its \
+                         sessions again"
+                    )
+                }
                 Err(error) => format!("it cannot be read ({error}): it is merged when it can be"),
             };
-            damaged.push(RefusedSegment { name: name.clone(), why });
+            refused.push(RefusedSegment { name: name.clone(), why, atlas: None });
         }
-        damaged
+        if !refused.is_empty() {
+            sync_folder(&self.folder.join(SET_ASIDE))?;
+        }
+        let names: Vec<SegmentName> = refused.iter().map(|refused| refused.name.clone()).collect();
+        Ok((self.without(&names), refused))
+    }
+
+    /// Deletes what was set aside: nobody can tell whom it names. How many files that were.
+    ///
+    /// # Errors
+    /// A file that cannot be deleted.
+    pub(crate) fn delete_set_aside(&self) -> Result<usize, CacheError> {
+        if !check_folder(&self.folder)? {
+            return Ok(0);
+        }
+        let names = file_names(&self.folder)?;
+        let set_aside: Vec<&String> = names.iter().filter(|name| name.ends_with(SET_ASIDE)).collect();
+        set_aside.iter().try_for_each(|name| Self::delete_one(&self.folder.join(name)))?;
+        Ok(set_aside.len())
     }
 
     /// Those of them that have one of these names.

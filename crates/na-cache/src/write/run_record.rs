@@ -35,6 +35,7 @@ pub(crate) fn write(
         (setting::UNKNOWN_AGE_UNIT, flag(record.listing.unknown_age_unit, "")),
         (setting::KNOWS_WITHDRAWALS, n_listed_withdrawn.as_deref()),
         (setting::FRESH, flag(record.fresh, "true")),
+        (setting::LIST_READ_AS, record.list_read_as.as_deref()),
         (setting::STARTED, Some(&started.0.to_string())),
     ] {
         if let Some(value) = value {

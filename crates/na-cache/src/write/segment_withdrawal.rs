@@ -41,9 +41,19 @@ pub fn withdraw_from_segments(
              that out"
         );
     }
-    let segments = Segments::list_to_merge(lock.output())?;
+    let (segments, refused) = Segments::list_to_merge(lock.output())?.set_aside_damaged()?;
+    let n_damaged = segments.delete_set_aside()?;
+    if n_damaged > 0 {
+        tracing::warn!(
+            segments = n_damaged,
+            "damaged segments are deleted, since nobody can tell whom they name: the next run reads their sessions again"
+        );
+    }
     let files = ImmutableFiles::default();
-    for name in segments.names() {
+    // One that cannot be read now stops it: nobody knows whom that names.
+    let unreadable =
+        refused.iter().map(|refused| &refused.name).filter(|name| segments.path_of(name).exists());
+    for name in segments.names().iter().chain(unreadable) {
         let path = segments.path_of(name);
         let database = open_segment(&path, &files)?;
         let is_mentioned = mentions::sessions(&database)?.iter().any(|session| sessions.contains(session));

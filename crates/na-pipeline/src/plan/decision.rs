@@ -23,6 +23,8 @@ pub(crate) enum Decision {
         has_tables: bool,
         /// Whether its content is another than what the store has.
         differs: bool,
+        /// Whether it is read again only because somebody asks for it.
+        as_asked: bool,
     },
     Skip,
     /// Nothing was found, or nothing that is chosen.
@@ -171,14 +173,18 @@ impl Decider<'_> {
         }
         // Without a record of its files nobody can say whether its content is another.
         let differs = has_changed && !record.sources.is_empty();
-        Ok(Decision::Load { has_tables: !found.found.tables.is_empty(), differs })
+        let as_asked = self.config.reload && !has_changed;
+        Ok(Decision::Load { has_tables: !found.found.tables.is_empty(), differs, as_asked })
     }
 }
 
 fn new_unit(unit: &Unit, found: &FoundUnit) -> UnitDecision {
     let decision = match found.is_empty() {
         true => Decision::Missing(why_missing(unit, found)),
-        false => Decision::Load { has_tables: !found.found.tables.is_empty(), differs: false },
+        false => {
+            let has_tables = !found.found.tables.is_empty();
+            Decision::Load { has_tables, differs: false, as_asked: false }
+        }
     };
     UnitDecision {
         not_chosen: in_words(&found.found.not_chosen),

@@ -108,6 +108,7 @@ impl RunPlan {
             asked: inputs.asked(),
             roots,
             fresh: base == Base::Anew,
+            list_read_as: config.sessions.read_as(),
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
             ..RunRecord::new(settings, listing, inputs.modalities().to_vec())
         }

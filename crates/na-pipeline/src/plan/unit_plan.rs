@@ -124,11 +124,12 @@ impl UnitPlan {
         self.n_found_again +=
             usize::from(decided.is_stored && !matches!(decided.decision, Decision::Keep(_)));
         match decided.decision {
-            Decision::Load { has_tables, differs } => {
+            Decision::Load { has_tables, differs, as_asked } => {
                 self.has_tables |= has_tables;
                 self.n_differing += usize::from(differs);
                 self.summary.to_load += 1;
-                self.summary.changed += usize::from(decided.is_stored);
+                self.summary.changed += usize::from(decided.is_stored && !as_asked);
+                self.summary.again += usize::from(as_asked);
                 self.to_load.push(PlannedUnit {
                     index,
                     unit,

@@ -37,7 +37,7 @@ pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, Pi
     let mut begun = own.as_ref().map(Cache::run_record).transpose()?.flatten();
     let base = Base::of(config, begun.as_ref());
     let cache = match base {
-        Base::Stored => with_segments(&store, own)?,
+        Base::Stored => with_segments(&store, own, Some(&config.atlas_name))?,
         Base::Anew => own,
     };
     let mut cache = cache.map(Arc::new);

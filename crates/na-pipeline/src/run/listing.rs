@@ -10,14 +10,16 @@ use na_store::ExistingStore;
 use crate::error::PipelineError;
 use crate::event::Observer;
 use crate::files::roots::Roots;
-use crate::run::steps::with_segments;
+use crate::run::steps::{looking_again, with_segments};
 use crate::sessions::identity::identify;
 use crate::sessions::list::options::SessionListOptions;
 use crate::sessions::list::read_session_list;
 use crate::sessions::stored_sessions::StoredSessions;
+use crate::withdrawals::withdrawal_list::Withdrawn;
 
-/// Reads a session list beside a store: codes that the store, its cache or its segments spell otherwise are theirs. A list without
-/// sessions means every session that these have of its subjects.
+/// Reads a session list beside a store, without those who withdrew: codes that the store, its cache or its segments spell otherwise are theirs. A list without
+/// sessions means every session that these have of its subjects. Where nothing is said of its columns, what the runs were told counts
+/// whose cache or segments are there.
 ///
 /// # Errors
 /// A list, store or cache that cannot be read.
@@ -25,18 +27,34 @@ pub fn read_listing(
     output: &Path,
     list: &Path,
     options: &SessionListOptions,
+    withdrawn: &Withdrawn,
     observer: &dyn Observer,
 ) -> Result<Listing, PipelineError> {
-    let rows = read_session_list(list, options)?;
+    looking_again(observer, || read(output, list, options, withdrawn, observer))
+}
+
+fn read(
+    output: &Path,
+    list: &Path,
+    options: &SessionListOptions,
+    withdrawn: &Withdrawn,
+    observer: &dyn Observer,
+) -> Result<Listing, PipelineError> {
     let store = Arc::new(ExistingStore::open(output)?);
     let own = match Cache::open_until(output, &observer.cancel()) {
         Err(error) if error.leaves_the_export() => None,
         own => own?,
     };
-    let cache = with_segments(&store, own)?.map(Arc::new);
+    let cache = with_segments(&store, own, None)?.map(Arc::new);
+    let told = cache.as_deref().filter(|_| *options == SessionListOptions::default());
+    let record = told.map(Cache::run_record).transpose()?.flatten();
+    let recorded = record.and_then(|record| SessionListOptions::from_record(&record.list_read_as?));
+    let options = recorded.as_ref().unwrap_or(options);
+    let rows = read_session_list(list, options)?;
     let stored = StoredSessions::of(Some(&store), cache.as_ref())?;
     let has_files = |_: &_, _: &Path| false;
     let mut list = identify(rows, &Roots::default(), &has_files, &stored, &|| observer.should_stop());
+    withdrawn.take_out_of(&mut list);
     let columns = stored.metadata_columns.iter();
     list.listing.left_out = columns.filter(|column| options.leaves_out(column)).cloned().collect();
     Ok(list.listing)

@@ -58,7 +58,7 @@ impl LockedRun<'_> {
         let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
         let own = Cache::open_until(&config.output, self.lock.cancel())?;
         let existing = match self.base {
-            Base::Stored => with_segments(self.store, own.clone())?,
+            Base::Stored => with_segments(self.store, own.clone(), Some(&config.atlas_name))?,
             Base::Anew => own.clone(),
         };
         if existing.is_none() && removals.is_empty() && self.is_up_to_date(&record)? {
@@ -90,6 +90,7 @@ impl LockedRun<'_> {
         }
         let mut report = RunReport::of(plan, loaded);
         report.outcomes.extend(left_out.units);
+        report.n_refused_segments = left_out.segments.len();
         let request = ExportRequest {
             outcomes,
             keep_cache: config.keep_cache,
@@ -116,8 +117,10 @@ impl LockedRun<'_> {
         if self.base == Base::Anew {
             return Ok((cache, LeftOut::default()));
         }
-        let (cache, left_out) = join_all_segments(cache, self.store, &record.listing)?;
-        record.listing = joined_listing(std::mem::take(&mut record.listing), &cache)?;
+        let (cache, left_out) = join_all_segments(cache, self.store, &record.listing, None)?;
+        if !self.config.prune_unlisted {
+            record.listing = joined_listing(std::mem::take(&mut record.listing), &cache)?;
+        }
         for refused in &left_out.segments {
             self.observer.event(Event::Note(format!("segment {} stays: {}", refused.name, refused.why)));
         }

@@ -78,7 +78,7 @@ impl Begin<'_> {
         let begun = own.as_ref().map(Cache::run_record).transpose()?.flatten();
         let base = Base::of(config, begun.as_ref());
         let existing = match base {
-            Base::Stored => with_segments(&store, own)?,
+            Base::Stored => with_segments(&store, own, Some(&config.atlas_name))?,
             Base::Anew => own,
         };
         let existing = existing.map(Arc::new);

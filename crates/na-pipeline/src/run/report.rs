@@ -28,6 +28,8 @@ pub struct RunReport {
     pub outcomes: Vec<UnitOutcome>,
     /// What the store holds now; `None` if nothing was exported.
     pub export: Option<ExportReport>,
+    /// Segments that could not be merged.
+    pub n_refused_segments: usize,
     /// When the store's manifest was last written, ISO 8601, of a run that had nothing to write.
     pub updated_at: Option<String>,
     /// Whether the run was asked to stop before its end.

@@ -1,12 +1,10 @@
 //! A run that shares its output with any number of others: it publishes segments, takes no lock, and exports nothing.
 
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::Duration;
 
-use na_cache::{Cache, CacheError, SegmentLimits, SegmentRun};
+use na_cache::{Cache, SegmentLimits, SegmentRun};
 use na_model::ReadAt;
-use na_store::{ExistingStore, StoreError};
+use na_store::ExistingStore;
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -19,12 +17,8 @@ use crate::plan::fresh_load::Base;
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{in_pool, open_store, with_segments};
+use crate::run::steps::{in_pool, looking_again, open_store, with_segments};
 use crate::sessions::shard::Shard;
-
-/// How often a plan is made again while others export: files that were there a moment ago may be gone.
-const TRIES: usize = 20;
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What one of several processes loads, and how it publishes that.
 #[derive(Debug, Clone)]
@@ -110,23 +104,13 @@ impl Load<'_> {
 
     /// The plan; `None` if the run is asked to stop meanwhile.
     fn plan(&self) -> Result<Option<Planned>, PipelineError> {
-        let mut tries = 0;
-        loop {
-            match self.plan_once() {
-                Err(error) if tries < TRIES && may_pass(&error) && !self.observer.should_stop() => {
-                    tracing::debug!(%error, "looking again: others may be exporting");
-                    tries += 1;
-                    sleep(PAUSE);
-                }
-                planned => return planned,
-            }
-        }
+        looking_again(self.observer, || self.plan_once())
     }
 
     fn plan_once(&self) -> Result<Option<Planned>, PipelineError> {
         let (config, observer) = (self.config, self.observer);
         let store = open_store(config, observer)?;
-        let cache = with_segments(&store, self.own_cache()?)?;
+        let cache = with_segments(&store, self.own_cache()?, Some(&config.atlas_name))?;
         let record = cache.as_ref().map(Cache::run_record).transpose()?.flatten();
         let n_listed = record.and_then(|record| record.n_listed_withdrawn);
         config.withdrawn.told(config.yes).check(&config.output, n_listed)?;
@@ -156,26 +140,5 @@ impl Load<'_> {
         };
         let is_fresh = own.as_ref().map(Cache::is_fresh).transpose()? == Some(true);
         Ok(own.filter(|_| !is_fresh))
-    }
-}
-
-/// Whether an error may be one of the moment: somebody replaced or deleted a file between two looks.
-fn may_pass(error: &PipelineError) -> bool {
-    let of_cache = |error: &CacheError| {
-        matches!(
-            error,
-            CacheError::SegmentGone { .. }
-                | CacheError::Io { .. }
-                | CacheError::Pool { .. }
-                | CacheError::Sqlite { .. }
-                | CacheError::Damaged { .. }
-        )
-    };
-    match error {
-        PipelineError::Cache(error) | PipelineError::Store(StoreError::Cache(error)) => of_cache(error),
-        PipelineError::Store(
-            StoreError::Io { .. } | StoreError::Damaged { .. } | StoreError::Parquet { .. },
-        ) => true,
-        _ => false,
     }
 }

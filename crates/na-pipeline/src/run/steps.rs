@@ -1,10 +1,12 @@
 //! Steps that a run and a dry run share.
 
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
-use na_cache::{Cache, Segments};
+use na_cache::{Cache, CacheError, Segments};
 use na_model::Listing;
-use na_store::{ExistingStore, ExportObserver, ExportStep, join_segments};
+use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, join_segments};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -32,13 +34,57 @@ pub(super) fn open_store(
     Ok(Arc::new(store))
 }
 
-/// A store's cache with its segments, without what cannot be merged.
+/// A store's cache with its segments, without what cannot be merged. The atlas that is asked for counts where nothing is stored.
 pub(super) fn with_segments(
     store: &ExistingStore,
     own: Option<Cache>,
+    asked: Option<&str>,
 ) -> Result<Option<Cache>, PipelineError> {
     let segments = Segments::list(store.output())?;
-    Ok(join_segments(store, own, &segments, &Listing::default())?.0)
+    Ok(join_segments(store, own, &segments, &Listing::default(), asked)?.0)
+}
+
+/// How often somebody without the lock looks again while others export.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Looks at a store whose lock another process may have: a file that was there a moment ago may be gone.
+pub(super) fn looking_again<T>(
+    observer: &dyn Observer,
+    look: impl Fn() -> Result<T, PipelineError>,
+) -> Result<T, PipelineError> {
+    let mut tries = 0;
+    loop {
+        match look() {
+            Err(error) if tries < TRIES && may_pass(&error) && !observer.should_stop() => {
+                tracing::debug!(%error, "looking again: others may be exporting");
+                tries += 1;
+                sleep(PAUSE);
+            }
+            looked => return looked,
+        }
+    }
+}
+
+/// Whether an error may be one of the moment: somebody replaced or deleted a file between two looks.
+fn may_pass(error: &PipelineError) -> bool {
+    let of_cache = |error: &CacheError| {
+        matches!(
+            error,
+            CacheError::SegmentGone { .. }
+                | CacheError::Io { .. }
+                | CacheError::Pool { .. }
+                | CacheError::Sqlite { .. }
+                | CacheError::Damaged { .. }
+        )
+    };
+    match error {
+        PipelineError::Cache(error) | PipelineError::Store(StoreError::Cache(error)) => of_cache(error),
+        PipelineError::Store(
+            StoreError::Io { .. } | StoreError::Damaged { .. } | StoreError::Parquet { .. },
+        ) => true,
+        _ => false,
+    }
 }
 
 /// Refuses to let go of what nobody asked to let go of.

@@ -61,7 +61,7 @@ pub fn settle_cache(lock: &OwnerLock, observer: &dyn ExportObserver) -> Result<(
     }
     let store = ExistingStore::open(lock.output())?;
     let own = OwnedCache::open_or_create(lock)?;
-    let (cache, left_out) = join_all_segments(own, &store, &Listing::default())?;
+    let (cache, left_out) = join_all_segments(own, &store, &Listing::default(), None)?;
     if cache.units()?.is_empty() && !cache.has_segments() {
         return Ok(cache.remove()?);
     }

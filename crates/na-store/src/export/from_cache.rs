@@ -1,9 +1,11 @@
 //! Exports a cache without the run that filled it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use foldhash::HashSet;
 use na_cache::{Cache, Claim, OwnedCache, OwnerLock, PandasCache, Segments, cache_status};
-use na_model::{Invocation, Listing};
+use na_model::{Invocation, Listing, Session};
 
 use crate::error::StoreError;
 use crate::export::fresh_load::check_fresh_load;
@@ -12,7 +14,7 @@ use crate::export::observer::ExportObserver;
 use crate::export::pandas_cache::{PandasExport, take_over};
 use crate::export::request::{ExportReport, ExportRequest};
 use crate::merge::run_record::run_record;
-use crate::merge::segments::{join_all_segments, joined_listing};
+use crate::merge::segments::{LeftOut, join_all_segments, joined_listing};
 use crate::seal::recovery::recover_parts;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::runs::RunEntry;
@@ -45,17 +47,20 @@ pub fn export_cache(
     observer: &dyn ExportObserver,
 ) -> Result<ExportReport, StoreError> {
     let store = ExistingStore::open(output)?;
-    store.check_withdrawals(how.withdrawals)?;
-    let lost = store.what_is_lost()?;
     let no_cache = || StoreError::NoCache { location: Cache::path_in(output) };
     let cancel = observer.cancel();
     match cache_status(output, &cancel) {
         Err(error) if error.leaves_the_export() => {}
+        // A store and its list: the list may have changed.
+        Ok(None) if how.listing.is_some() && !store.is_empty()? => {}
         Ok(None) if !Segments::list(output)?.is_empty() => {}
         status => status?.map(drop).ok_or_else(no_cache)?,
     }
     let lock = OwnerLock::claim(output, &Claim { cancel: cancel.clone(), ..how.claim.clone() })?;
+    // Whoever had the lock may have changed all of it.
     let store = ExistingStore::open(output)?;
+    store.check_withdrawals(how.withdrawals)?;
+    let lost = store.what_is_lost()?;
     store.check()?;
     Cache::check_file(output)?;
     if let Some(pandas) = PandasCache::open_existing(output)? {
@@ -75,18 +80,55 @@ pub fn export_cache(
         return Ok(report);
     }
     let own = OwnedCache::open_or_create(&lock)?;
-    let (cache, left_out) =
-        join_all_segments(own, &store, how.listing.as_ref().unwrap_or(&Listing::default()))?;
-    if let (Some(refused), false) = (left_out.segments.first(), cache.has_segments())
-        && cache.run_record()?.is_none()
-    {
-        // It was made for the export alone.
-        cache.remove()?;
-        return Err(StoreError::SegmentsRefused { output: output.to_owned(), why: refused.why.clone() });
+    let is_of_export = own.run_record()?.is_none() && own.units()?.is_empty();
+    let prepared = prepare(own.clone(), &store, how);
+    if prepared.is_err() && is_of_export {
+        own.remove()?;
     }
-    let mut record = run_record(&cache, &store, how.atlas_name.as_deref())?;
+    let Prepared { cache, left_out, request, unlisted } = prepared?;
+    let mut report = export(&lock, &store, cache, &request, observer)?;
+    report.notes.extend(lost);
+    report.notes.extend(unlisted);
+    report.left_out = left_out;
+    Ok(report)
+}
+
+/// What an export of a cache and of segments needs.
+struct Prepared<'lock> {
+    cache: OwnedCache<'lock>,
+    left_out: LeftOut,
+    request: ExportRequest,
+    /// A note on sessions that are not in the list.
+    unlisted: Option<String>,
+}
+
+fn prepare<'lock>(
+    own: OwnedCache<'lock>,
+    store: &ExistingStore,
+    how: &CacheExport,
+) -> Result<Prepared<'lock>, StoreError> {
+    let output = store.output();
+    let is_told_atlas = how.atlas_name.is_some() || store.atlas()?.is_some() || own.atlas_name()?.is_some();
+    let order = how.listing.clone().unwrap_or_default();
+    let (cache, left_out) = join_all_segments(own, store, &order, how.atlas_name.as_deref())?;
+    if let Some(other) = left_out.segments.iter().find_map(|refused| refused.atlas.clone())
+        && !is_told_atlas
+    {
+        let first = cache.run_record()?.map(|record| record.settings.atlas_name).unwrap_or_default();
+        return Err(StoreError::SeveralAtlases { output: output.to_owned(), first, other });
+    }
+    let is_blank = !cache.has_segments() && cache.run_record()?.is_none();
+    if let (Some(refused), true) = (left_out.segments.first(), is_blank) {
+        let why = format!("{}: {}", refused.name, refused.why);
+        return Err(StoreError::SegmentsRefused { output: output.to_owned(), why });
+    }
+    let unlisted = how.listing.as_ref().map(|listing| unlisted(listing, &cache)).transpose()?.flatten();
+    let mut record = run_record(&cache, store, how.atlas_name.as_deref())?;
     if let Some(listing) = &how.listing {
         record.listing = joined_listing(listing.clone(), &cache)?;
+    }
+    if is_blank {
+        record.modalities = store.modalities()?;
     }
     how.withdrawals.check(output, record.n_listed_withdrawn)?;
     record.n_listed_withdrawn = how.withdrawals.n_listed();
@@ -97,11 +139,20 @@ pub fn export_cache(
         let roots = record.roots.clone();
         RunEntry { invocation, roots, counts: None }
     });
-    let request = ExportRequest::of_cache(&store, &cache, record)?;
+    let request = ExportRequest::of_cache(store, &cache, record)?;
     let mut request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
     left_out.tell(&mut request.outcomes);
-    let mut report = export(&lock, &store, cache, &request, observer)?;
-    report.notes.extend(lost);
-    report.left_out = left_out;
-    Ok(report)
+    Ok(Prepared { cache, left_out, request, unlisted })
+}
+
+/// A note on sessions that a cache or segments hold and that the list does not have. `None` if it has all.
+fn unlisted(listing: &Listing, cache: &Cache) -> Result<Option<String>, StoreError> {
+    let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
+    let units = cache.units()?;
+    let others: BTreeSet<&Session> =
+        units.iter().map(|unit| &unit.unit.session).filter(|session| !listed.contains(session)).collect();
+    Ok(others.first().map(|first| {
+        let n = others.len();
+        format!("{n} sessions that were merged are not in the list, such as {first}: is it the whole list?")
+    }))
 }

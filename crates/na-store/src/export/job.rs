@@ -100,7 +100,7 @@ pub(crate) fn finish_if_begun(
     let own = OwnedCache::open_or_create(lock)?;
     let outcomes = own.outcomes()?;
     let segments = Segments::list(lock.output())?.among(&segments);
-    let (cache, _) = join_owned(own, &store, segments, &record.listing)?;
+    let (cache, _) = join_owned(own, &store, segments, &record.listing, None)?;
     let record = RunRecord { listing: joined_listing(record.listing, &cache)?, ..record };
     let request = ExportRequest { outcomes, keep_cache, removals, ..ExportRequest::new(record) };
     export(lock, &store, cache, &request, observer).map(Some)

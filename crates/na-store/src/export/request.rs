@@ -85,6 +85,8 @@ pub struct ExportReport {
     pub ages_in_years: bool,
     /// What is different from the store before.
     pub changes: RunChanges,
+    /// The segments that are in it now, and deleted.
+    pub n_segments: usize,
     /// What segments held that is not in it.
     pub left_out: LeftOut,
     /// What the user should know.

@@ -20,7 +20,7 @@ const MANY: usize = 1000;
 /// What segments hold and is not merged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// They stay where they are.
+    /// They stay where they are, or are set aside.
     pub segments: Vec<RefusedSegment>,
     /// Units that contradict the store or each other, as failed: the next run reads them again.
     pub units: Vec<UnitOutcome>,
@@ -36,7 +36,8 @@ impl LeftOut {
 }
 
 /// Joins the cache that an owner writes to, if there is one, with segments. Units are admitted in the order of a list; those that it
-/// does not have come behind, by subject and session.
+/// does not have come behind, by subject and session. Where neither cache nor store says their atlas, it is the one asked for, else that
+/// of the first segment.
 ///
 /// # Errors
 /// A store, cache or segment that cannot be read.
@@ -45,13 +46,14 @@ pub fn join_segments(
     own: Option<Cache>,
     segments: &Segments,
     order: &Listing,
+    asked: Option<&str>,
 ) -> Result<(Option<Cache>, LeftOut), StoreError> {
     if segments.is_empty() {
         return Ok((own, LeftOut::default()));
     }
     let atlas_name = match own.as_ref().map(Cache::atlas_name).transpose()?.flatten() {
         Some(atlas_name) => Some(atlas_name),
-        None => store.atlas()?,
+        None => store.atlas()?.or_else(|| asked.map(str::to_owned)),
     };
     let (joined, refused) = Cache::with_segments(own.clone(), segments, atlas_name.as_deref())?;
     let Some(joined) = joined else { return Ok((None, LeftOut { segments: refused, units: Vec::new() })) };
@@ -68,12 +70,11 @@ pub fn join_all_segments<'lock>(
     own: OwnedCache<'lock>,
     store: &ExistingStore,
     order: &Listing,
+    asked: Option<&str>,
 ) -> Result<(OwnedCache<'lock>, LeftOut), StoreError> {
-    let listed = Segments::list_to_merge(own.output())?;
     // What is merged is deleted: it has to be what was published.
-    let damaged = listed.damaged();
-    let names: Vec<_> = damaged.iter().map(|refused| refused.name.clone()).collect();
-    let (own, mut left_out) = join_owned(own, store, listed.without(&names), order)?;
+    let (listed, damaged) = Segments::list_to_merge(own.output())?.set_aside_damaged()?;
+    let (own, mut left_out) = join_owned(own, store, listed, order, asked)?;
     left_out.segments.extend(damaged);
     Ok((own, left_out))
 }
@@ -84,8 +85,9 @@ pub(crate) fn join_owned<'lock>(
     store: &ExistingStore,
     segments: Segments,
     order: &Listing,
+    asked: Option<&str>,
 ) -> Result<(OwnedCache<'lock>, LeftOut), StoreError> {
-    let (joined, left_out) = join_segments(store, Some((*own).clone()), &segments, order)?;
+    let (joined, left_out) = join_segments(store, Some((*own).clone()), &segments, order, asked)?;
     let refused: Vec<_> = left_out.segments.iter().map(|refused| refused.name.clone()).collect();
     let owned = match joined {
         Some(joined) => own.joined_with(joined, segments.without(&refused)),
@@ -114,7 +116,7 @@ pub(crate) fn warn_once(output: &Path, segments: &Segments, left_out: &LeftOut) 
             tracing::warn!("{what}");
         }
     };
-    for RefusedSegment { name, why } in &left_out.segments {
+    for RefusedSegment { name, why, .. } in &left_out.segments {
         say(format!("{} is not read: {why}", segments.path_of(name).display()));
     }
     if segments.len() > MANY {

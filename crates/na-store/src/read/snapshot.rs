@@ -286,7 +286,7 @@ impl Cached {
             Some(commit) => store.version().segments().among(&commit.segments),
             None => store.version().segments().clone(),
         };
-        let (cache, left_out) = join_segments(store, own, &segments, &Listing::default())?;
+        let (cache, left_out) = join_segments(store, own, &segments, &Listing::default(), None)?;
         warn_once(output, &segments, &left_out);
         let Some(cache) = cache else { return Ok(None) };
         let record = run_record(&cache, store, None)?;

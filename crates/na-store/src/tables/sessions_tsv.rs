@@ -6,16 +6,14 @@ use std::path::Path;
 
 use foldhash::{HashMap, HashSet, HashSetExt};
 use na_model::{
-    CHOOSE_OTHERS, KEPT, Listing, Modality, Session, SubjectCode, TableName, Unit, UnitOutcome, UnitStatus,
+    CHOOSE_OTHERS, KEPT, Listing, Modality, NOT_READ_YET, Session, SubjectCode, TableName, Unit, UnitOutcome,
+    UnitStatus,
 };
 
 use crate::error::StoreError;
 use crate::format::atomic_file::write_atomically;
 use crate::format::file_changes::FileChanges;
 use crate::tables::paths::SESSIONS_FILE;
-
-/// The reason of a listed unit without an outcome: the run ended before it came to the unit.
-const INTERRUPTED: &str = "not loaded: the run was interrupted before it";
 
 /// The first line, which marks a file as the store's.
 pub(crate) const HEADER: &str = "subject_code\tsession_id\tmodality\tstatus\ttables\treason";
@@ -104,7 +102,7 @@ fn status_and_reason(
         (Some((UnitStatus::Failed, reason)), Some(_)) => (UnitStatus::Failed, reason.to_owned()),
         // A unit that the store has is not missing, whatever an earlier outcome says.
         (_, Some((status, reason))) => (status, reason.to_owned()),
-        (_, None) => (UnitStatus::Missing, INTERRUPTED.to_owned()),
+        (_, None) => (UnitStatus::Missing, NOT_READ_YET.to_owned()),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the command line says of the session list.
 
+use serde::{Deserialize, Serialize};
+
 /// What the command line says of the session list's columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SessionListOptions {
     /// The metadata columns to keep; `None` for all that do not look like direct identifiers.
     pub metadata_columns: Option<Vec<String>>,
@@ -13,4 +16,16 @@ pub struct SessionListOptions {
     pub subject_column: Option<String>,
     /// The column of sessions.
     pub session_column: Option<String>,
+}
+
+impl SessionListOptions {
+    /// As text for the record of a run. `None` if nothing is said.
+    pub(crate) fn written(&self) -> Option<String> {
+        (*self != Self::default()).then(|| serde_json::to_string(self).ok()).flatten()
+    }
+
+    /// What a record says. `None` if it cannot be understood.
+    pub(crate) fn from_record(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
 }

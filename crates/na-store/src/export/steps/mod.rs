@@ -89,6 +89,7 @@ impl<'a> ExportSteps<'a> {
             age_range: metadata.age_range(),
             ages_in_years: metadata.ages_are_in_years(),
             changes,
+            n_segments: self.cache.segments().len(),
             left_out: LeftOut::default(),
             notes,
         })

@@ -84,6 +84,13 @@ impl ExistingStore {
         Ok(self.units()?.into_keys().map(|unit| (unit.modality, UnitStatus::Loaded)).collect())
     }
 
+    /// The modalities of its units and of those that it says are missing or failed, in the store's order.
+    pub(crate) fn modalities(&self) -> Result<Vec<Modality>, StoreError> {
+        let statuses = self.statuses()?;
+        let is_there = |modality: &Modality| statuses.iter().any(|(of, _)| of == modality);
+        Ok(Modality::ALL.into_iter().filter(is_there).collect())
+    }
+
     /// The size of all files of the store and its report, bytes.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use na_cache::Segments;
 use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
 
 use crate::error::StoreError;
@@ -14,7 +15,7 @@ use crate::tables::existing_store::long_files::LongFiles;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::{ManifestRecord, read_manifest};
 use crate::tables::own_files::OwnFiles;
-use crate::tables::paths::SOURCES_FILE;
+use crate::tables::paths::{MANIFEST_FILE, SOURCES_FILE};
 use crate::tables::sessions_tsv;
 use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit, for_each_unit};
 use crate::tables::store_record::StoreRecord;
@@ -63,7 +64,7 @@ impl ExistingStore {
     ///
     /// # Errors
     /// A folder that cannot be listed.
-    pub(crate) fn is_unchanged(&self) -> Result<bool, StoreError> {
+    pub fn is_unchanged(&self) -> Result<bool, StoreError> {
         Ok(StoreVersion::of(&self.output)?.has_files_of(&self.version))
     }
 
@@ -162,7 +163,8 @@ impl ExistingStore {
     /// A file that cannot be read.
     pub fn what_is_lost(&self) -> Result<Vec<String>, StoreError> {
         let is_lost = self.manifest.is_none() && self.record()?.is_none();
-        if !is_lost || self.long_tables()?.is_empty() {
+        // A first merge that was killed before its manifest: the segments say what was chosen.
+        if !is_lost || self.long_tables()?.is_empty() || !Segments::list(&self.output)?.is_empty() {
             return self.lost_columns();
         }
         Ok(vec![format!(
@@ -170,6 +172,12 @@ impl ExistingStore {
              and whether participants withdrew: give the same choices as before, and --withdrawn if there is a list",
             self.output.display()
         )])
+    }
+
+    /// Whether nothing was exported yet.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        let has = |file: &str| self.output.join(file).exists();
+        Ok(!has(MANIFEST_FILE) && !has(SOURCES_FILE) && self.long_tables()?.is_empty())
     }
 
     /// Notes for columns that long tables had and do not have any more.
