@@ -74,7 +74,9 @@ fn a_withdrawal_takes_no_damaged_segment_for_a_whole_one() {
     }
     cohort.write("withdrawn.csv", "subject_code\n0001\n");
     let withdrawn = ["--withdrawn", "withdrawn.csv", "--yes"];
-    cohort.export_cache(&[&["--sessions", "sessions.csv"], &withdrawn[..]].concat());
+    let merge = [&["--sessions", "sessions.csv"], &withdrawn[..]].concat();
+    cohort.export_cache(&merge).says(&["damaged segments are deleted"]);
+    assert!(!cohort.store().join("manifest.json").exists());
     cohort.run(&withdrawn).ended(0);
     let store = Store::read(&cohort.store());
     cohort.run(&[&["-o", "in-one-run"], &withdrawn[..]].concat()).ended(0);

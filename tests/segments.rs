@@ -205,14 +205,14 @@ fn a_status_says_what_of_a_list_is_missing() {
     cohort.add("0092", "1");
     cohort.write(&anatomical("0092", "1", "GM"), "");
     cohort.run(&["--segment", "--participant-label", "0091", "0092"]).ended(3);
-    let told = cohort.export_cache(&["--status", "--sessions", "sessions.csv"]).ended(3);
-    told.says(&[
-        "There: 3 of 8",
-        "Failed: 1",
-        "Not on disk: 2",
-        "Not read yet: 2",
-        "  - sub-0093/ses-1 diffusion",
-    ]);
+    let why =
+        &["There: 3 of 8", "Failed: 1", "Not on disk: 2", "Not read yet: 2", "  - sub-0093/ses-1 diffusion"];
+    for merges in [false, true] {
+        if merges {
+            cohort.export_cache(&["--sessions", "sessions.csv"]).ended(0);
+        }
+        cohort.export_cache(&["--status", "--sessions", "sessions.csv"]).ended(3).says(why);
+    }
 }
 
 #[test]
