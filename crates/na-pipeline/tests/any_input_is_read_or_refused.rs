@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::freesurfer_stats::parse_stats;
 use na_pipeline::parse::regional_tsv::parse_table;
 use na_pipeline::parse::sidecar::parse_sidecar;
 use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
@@ -21,6 +22,10 @@ const XML: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<S><filedata><fna
                    <vol_abs_CGW>[1 2 3]</vol_abs_CGW><vol_TIV>1456.25</vol_TIV></subjectmeasures></S>\n";
 const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
                        \"software_version\": \"1.2\", \"timestamp\": \"2026-01-01T00:00:00\", \"more\": [1, {}]}";
+
+const STATS: &str = "# cvs_version 7.4.1\n# subjectname sub-1\n# hemi lh\n# Measure Cortex, CortexVol Total volume, 390925.975594, mm^3\n\
+                     # NRows 2\n# TableCol  2 ColHeader NumVert\n# TableCol  2 Units unitless\n# ColHeaders StructName NumVert ThickAvg\n\
+                     bankssts   1575   2.813\ncuneus   3038   -nan\n";
 
 /// Bytes that were something once, changed here and there.
 fn changed(valid: &'static str) -> impl Strategy<Value = Vec<u8>> {
@@ -86,6 +91,16 @@ proptest! {
     #[test]
     fn sidecars(bytes in any_bytes(SIDECAR)) {
         names_the_file(parse_sidecar(Path::new("in/side.json"), &bytes), "in/side.json");
+    }
+
+    #[test]
+    fn stats_of_freesurfer(bytes in any_bytes(STATS)) {
+        let result = parse_stats(Path::new("in/lh.aparc.stats"), &bytes, &|| false);
+        if let Ok(stats) = &result {
+            prop_assert!(stats.regions.as_ref().is_none_or(|regions| regions.num_rows() > 0));
+            prop_assert!(stats.measures.iter().all(|measure| measure.value.is_none_or(f64::is_finite)));
+        }
+        names_the_file(result, "in/lh.aparc.stats");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod bad_cell;
 pub mod cat12_report;
 pub(crate) mod cell;
 mod column_builder;
+pub mod freesurfer_stats;
 pub(crate) mod json;
 pub mod regional_tsv;
 pub mod sidecar;
