@@ -163,18 +163,21 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
     }
     let signals = Signals::listen()?;
     let progress = Progress::new(bars, signals.clone());
+    let mut n_damaged = 0;
     if !options.status {
         let withdrew = withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
         tell_withdrawn(&withdrew, false);
         called.leave_untold(&withdrew.names);
+        n_damaged = withdrew.n_damaged_segments;
         if options.withdrawn.is_some()
+            && options.sessions.is_none()
             && let Some(no_export) = NoExport::after_withdrawal(&output, options.discard)
         {
             let updated_at = ExistingStore::open(&output)?.updated_at().map(str::to_owned);
             let page = options.page(&output, updated_at.as_deref());
             progress.finish();
             print(&withdrawal(options, &output, &withdrew, &no_export, page.as_deref()));
-            return Ok(Exit::Done);
+            return Ok(if n_damaged == 0 { Exit::Done } else { Exit::SomeFailed });
         }
     }
     let no_cache = || StoreError::NoCache { location: Cache::path_in(&output) };
@@ -215,12 +218,16 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
         atlas_name: options.atlas_name.clone(),
         keep_cache: options.keep_cache,
         listing,
+        list_read_as: (!options.list_columns.is_empty())
+            .then(|| options.list_columns.options().written())
+            .flatten(),
         withdrawals: withdrawn.told(options.yes),
         claim: options.claim(),
         invocation: Some(called),
     };
     let result = export_cache(&output, &how, &progress);
-    if result.as_ref().is_ok_and(|report| report.n_segments > 0) && withdrawn.is_told() {
+    let has_merged = |report: &ExportReport| report.n_segments + report.left_out.segments.len() > 0;
+    if result.as_ref().is_ok_and(has_merged) && withdrawn.is_told() {
         // A process that was not told of a withdrawal may have published between that and the merge.
         let withdrew = withdraw(&output, &withdrawn, options.yes, &options.claim(), &progress)?;
         tell_withdrawn(&withdrew, false);
@@ -236,7 +243,8 @@ fn execute(options: &Options, mut called: Invocation) -> Result<Exit, CommandErr
             report.notes.iter().for_each(|note| tracing::warn!("{note}"));
             tell_left_out(&report.left_out);
             print(&exported(options, &output, &shown_json, &report, page.as_deref()));
-            Ok(if report.left_out == LeftOut::default() { Exit::Done } else { Exit::SomeFailed })
+            let is_whole = report.left_out == LeftOut::default() && n_damaged == 0;
+            Ok(if is_whole { Exit::Done } else { Exit::SomeFailed })
         }
         Err(StoreError::Stopped) => {
             print(
@@ -415,9 +423,9 @@ fn exported(
         manifest.long_formats.len(),
         manifest.wide_features.len(),
         manifest.n_sessions,
-        if options.keep_cache && report.n_segments > 0 {
+        if options.keep_cache && !status["cache"].is_null() && report.n_segments > 0 {
             "What was merged is deleted, and the cache is kept."
-        } else if options.keep_cache {
+        } else if options.keep_cache && !status["cache"].is_null() {
             "The cache is kept."
         } else if report.n_segments > 0 {
             "What was merged is deleted: all of it was verified."

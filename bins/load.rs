@@ -86,6 +86,7 @@ impl Done {
         let n = |status| self.report.n_outcomes(status);
         n(UnitStatus::Failed) > 0
             || self.report.n_refused_segments > 0
+            || self.withdrew.n_damaged_segments > 0
             || (options.fail_on_missing && n(UnitStatus::Missing) > 0)
     }
 }
@@ -138,7 +139,8 @@ pub(crate) fn load_as(
         true => dry_run(&config, observer)?,
         false => run(&config, observer)?,
     };
-    if let Some(export) = report.export.as_mut().filter(|export| export.n_segments > 0)
+    let n_refused = report.n_refused_segments;
+    if let Some(export) = report.export.as_mut().filter(|export| export.n_segments + n_refused > 0)
         && withdrawn.is_told()
     {
         // A process that was not told of a withdrawal may have published while this one loaded.

@@ -53,8 +53,19 @@ fn a_segment_that_a_disk_has_changed_is_set_aside_and_its_sessions_are_read_agai
     assert_is_one_run(&cohort);
     // Whom it names nobody can tell.
     cohort.write("withdrawn.csv", "subject_code\n0099\n");
-    cohort.export_cache(&["--withdrawn", "withdrawn.csv", "--yes"]).ended(0).says(&["damaged"]);
+    let withdrawn = ["--withdrawn", "withdrawn.csv"];
+    cohort.export_cache(&withdrawn).ended(3).says(&["was damaged and is deleted"]);
     assert!(!aside.exists());
+    // Also where a list of as many was told before, and where nobody can open it.
+    for _ in 0..2 {
+        cohort.run(&[&["--segment"], &withdrawn[..]].concat()).ended(0);
+        let segment = segments(&cohort).remove(0);
+        fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(5000).unwrap();
+        let merge = [&["--sessions", "sessions.csv"], &withdrawn[..]].concat();
+        cohort.export_cache(&merge).ended(3).says(&["was damaged and is deleted"]);
+        let left = cohort.store().join(".segments");
+        assert!(!left.exists() || files::names_in(&left).is_empty());
+    }
 }
 
 #[test]
@@ -75,7 +86,7 @@ fn a_withdrawal_takes_no_damaged_segment_for_a_whole_one() {
     cohort.write("withdrawn.csv", "subject_code\n0001\n");
     let withdrawn = ["--withdrawn", "withdrawn.csv", "--yes"];
     let merge = [&["--sessions", "sessions.csv"], &withdrawn[..]].concat();
-    cohort.export_cache(&merge).says(&["damaged segments are deleted"]);
+    cohort.export_cache(&merge).says(&["was damaged and is deleted"]);
     assert!(!cohort.store().join("manifest.json").exists());
     cohort.run(&withdrawn).ended(0);
     let store = Store::read(&cohort.store());
@@ -108,9 +119,14 @@ fn a_merge_that_finds_nothing_left_changes_nothing() {
     let ages = Store::read(&cohort.store()).table("metadata.parquet").doubles("AGE");
     cohort.run(&[]).ended(0);
     assert_eq!(ages, Store::read(&cohort.store()).table("metadata.parquet").doubles("AGE"));
-    // Without a list there is nothing to do, and a list that is none is one's mistake.
-    cohort.export_cache(&[]).ended(1).says(&["there is no cache"]);
-    cohort.export_cache(&["--sessions", "none.csv"]).ended(1).says(&["none.csv"]);
+    cohort.write("withdrawn.csv", "subject_code\n0099\n");
+    cohort.list_of(&["0002", "0090", "0003", "0004", "0001"].map(|subject| (subject, "1")));
+    cohort.export_cache(&["--sessions", "sessions.csv", "--withdrawn", "withdrawn.csv"]).ended(0);
+    assert_eq!(cohort.session_rows()[0][0], "0002");
+    let told = ["--withdrawn", "withdrawn.csv", "--sessions"];
+    cohort.export_cache(&[&told[..], &["sessions.csv", "--atlas-name", "AAL"]].concat()).ended(1);
+    assert!(!cohort.store().join(".cache.db").exists());
+    cohort.export_cache(&[&told[..], &["none.csv"]].concat()).ended(1).says(&["none.csv"]);
 }
 
 #[test]
@@ -145,6 +161,16 @@ fn a_merge_reads_its_list_as_a_run_does() {
         let metadata = store.table("metadata.parquet");
         assert_eq!(metadata.doubles("AGE")[0], Some(21.0));
         assert!(!metadata.columns.contains(&"note".to_owned()), "{:?}", metadata.columns);
+        // The store remembers it, when nothing else does.
+        merge(&cohort).ended(0).says(&["Nothing was waiting"]);
+        Store::read(&cohort.store()).assert_same(&store);
+        cohort.run(&["-o", "of-a-run", columns[0], columns[1], columns[4], columns[5]]);
+        let mut again = support::export_cache(cohort.root());
+        again.args(["of-a-run", "--sessions", "sessions.csv"]);
+        Ran::of(again.output().unwrap()).ended(0);
+        let of_run = Store::read(&cohort.path("of-a-run"));
+        assert_eq!(of_run.table("metadata.parquet").doubles("AGE")[0], Some(21.0));
+        fs::remove_dir_all(cohort.path("of-a-run")).unwrap();
     }
 }
 

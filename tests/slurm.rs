@@ -60,6 +60,22 @@ struct Setting {
     slow: Option<u64>,
 }
 
+/// A file system that has locks, and one that has none, on hosts that change their names.
+const SETTINGS: [Setting; 2] = [
+    Setting { no_locks: false, other_hosts: false, slow: None },
+    Setting { no_locks: true, other_hosts: true, slow: None },
+];
+
+/// Runs a test in both settings at once.
+fn in_both(test: impl Fn(Setting) + Sync) {
+    thread::scope(|scope| {
+        for setting in SETTINGS {
+            let test = &test;
+            scope.spawn(move || test(setting));
+        }
+    });
+}
+
 /// Runs a script beside a SLURM, in the cohort's folder. `$EXAMPLES` has the scripts that people copy, `$SLOWLY` what lets jobs read
 /// slowly, and `drain` waits until no job is left.
 fn in_cluster(cohort: &Cohort, setting: Setting, script: &str) -> Ran {
@@ -68,21 +84,21 @@ fn in_cluster(cohort: &Cohort, setting: Setting, script: &str) -> Ran {
     fs::create_dir_all(&bin).unwrap();
     for program in ["neuroalign-preprocess", "neuroalign-export-cache"] {
         let real = programs.join(program).display().to_string();
+        // Whoever calls it, in whatever job, is on that file system.
+        let on = Surroundings { no_locks: setting.no_locks.then_some(38), ..Surroundings::default() };
+        let variables = on.variables().into_iter().map(|(name, value)| format!("export {name}='{value}'\n"));
+        let variables: String = variables.collect();
         let text = match setting.other_hosts {
             true => format!(
-                "#!/bin/sh\nexec unshare --uts sh -c 'hostname \"host-$$\"; exec \"$@\"' - {real} \"$@\"\n"
+                "#!/bin/sh\n{variables}exec unshare --uts sh -c 'hostname \"host-$$\"; exec \"$@\"' - {real} \"$@\"\n"
             ),
-            false => format!("#!/bin/sh\nexec {real} \"$@\"\n"),
+            false => format!("#!/bin/sh\n{variables}exec {real} \"$@\"\n"),
         };
         let shim = bin.join(program);
         fs::write(&shim, text).unwrap();
         fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let with = Surroundings {
-        no_locks: setting.no_locks.then_some(38),
-        slow: Some(setting.slow.unwrap_or(SLOW)),
-        ..Surroundings::default()
-    };
+    let with = Surroundings { slow: Some(setting.slow.unwrap_or(SLOW)), ..Surroundings::default() };
     let slowly: Vec<String> =
         with.variables().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let prelude = format!(
@@ -118,10 +134,12 @@ fn assert_is_one_run(cohort: &Cohort, ran: &Ran, what: &str) {
 #[test]
 fn an_array_and_its_merge_are_one_run() {
     in_slurm!();
-    let cohort = cohort();
-    let script = r#""$EXAMPLES/cohort.sh" sessions.csv data/processed; drain; squeue --states=all"#;
-    let ran = in_cluster(&cohort, Setting::default(), script).ended(0);
-    assert_is_one_run(&cohort, &ran, "array");
+    in_both(|setting| {
+        let cohort = cohort();
+        let script = r#""$EXAMPLES/cohort.sh" sessions.csv data/processed; drain; squeue --states=all"#;
+        let ran = in_cluster(&cohort, setting, script).ended(0);
+        assert_is_one_run(&cohort, &ran, "array");
+    });
 }
 
 /// The ways in which tasks end before their end, each with what a person does then.
@@ -190,51 +208,54 @@ fn happens(setting: Setting, fault: &str, script: &str, round: usize) -> bool {
 #[test]
 fn whatever_happens_to_tasks_nothing_is_lost_or_doubled() {
     in_slurm!();
-    whatever_happens(Setting::default(), rounds());
+    whatever_happens(SETTINGS[0], rounds());
 }
 
 #[test]
 fn nor_where_locks_fail_and_hosts_change_their_names() {
     in_slurm!();
     let rounds = if rounds() > 1 { (rounds() * 2).div_ceil(5) } else { 1 };
-    whatever_happens(Setting { no_locks: true, other_hosts: true, ..Setting::default() }, rounds);
+    whatever_happens(SETTINGS[1], rounds);
 }
 
 #[test]
 fn arrays_may_be_resized_and_run_in_parts() {
     in_slurm!();
-    let cohort = cohort();
-    let script = r#"
+    in_both(|setting| {
+        let cohort = cohort();
+        let script = r#"
         submit() { sbatch --parsable --wait "$@" sessions.csv data/processed; }
         submit --array=0-3 "$EXAMPLES/array.sh" & submit --array=1-7:3 "$EXAMPLES/array.sh"; wait
         # Some tasks of an array are refused, with the way out.
         submit --array=1,3 --output=refused-%a "$EXAMPLES/array.sh" || echo refused
         sbatch --wait --array=1,3 --wrap 'exec neuroalign-preprocess --segment --shard $SLURM_ARRAY_TASK_ID/4 --no-progress -s sessions.csv -o data/processed'
         submit "$EXAMPLES/merge.sh""#;
-    let ran = in_cluster(&cohort, Setting::default(), script).ended(0);
-    assert!(ran.stdout.contains("refused"), "{ran:?}");
-    let refused = fs::read_to_string(cohort.path("refused-3")).unwrap();
-    assert!(refused.contains("--shard $SLURM_ARRAY_TASK_ID/N"), "{refused}");
-    assert_is_one_run(&cohort, &ran, "resized");
+        let ran = in_cluster(&cohort, setting, script).ended(0);
+        assert!(ran.stdout.contains("refused"), "{ran:?}");
+        let refused = fs::read_to_string(cohort.path("refused-3")).unwrap();
+        assert!(refused.contains("--shard $SLURM_ARRAY_TASK_ID/N"), "{refused}");
+        assert_is_one_run(&cohort, &ran, "resized");
+    });
 }
 
 #[test]
 fn fifty_epilogues_end_in_one_store_while_it_is_merged_again_and_again() {
     in_slurm!();
-    let cohort = Cohort::of(&[]);
-    let names: Vec<String> = (1..=50).map(|n| format!("{n:04}")).collect();
-    cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
-    for name in &names {
-        cohort.add(name, "1");
-        let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
-        let (header, row) =
-            (list.lines().next().unwrap(), list.lines().find(|line| line.starts_with(name)).unwrap());
-        cohort.write(&format!("lists/{name}.csv"), &format!("{header}\n{row}\n"));
-    }
-    // One is read twice, and has changed in between; one withdraws, whose epilogue may be before or after that.
-    let changed = anatomical("0007", "1", "GM");
-    let script = format!(
-        r#"
+    in_both(|setting| {
+        let cohort = Cohort::of(&[]);
+        let names: Vec<String> = (1..=50).map(|n| format!("{n:04}")).collect();
+        cohort.list_of(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+        for name in &names {
+            cohort.add(name, "1");
+            let list = fs::read_to_string(cohort.path("sessions.csv")).unwrap();
+            let (header, row) =
+                (list.lines().next().unwrap(), list.lines().find(|line| line.starts_with(name)).unwrap());
+            cohort.write(&format!("lists/{name}.csv"), &format!("{header}\n{row}\n"));
+        }
+        // One is read twice, and has changed in between; one withdraws, whose epilogue may be before or after that.
+        let changed = anatomical("0007", "1", "GM");
+        let script = format!(
+            r#"
         export WITHDRAWN=$PWD/withdrawn.csv
         printf 'subject_code\n9999\n' >"$WITHDRAWN"
         for n in $(seq 1 50); do
@@ -250,26 +271,29 @@ fn fifty_epilogues_end_in_one_store_while_it_is_merged_again_and_again() {
         drain
         sbatch --wait "$EXAMPLES/merge.sh" sessions.csv data/processed || true
         neuroalign-export-cache data/processed --status --sessions sessions.csv"#
-    );
-    cohort.write("changed.tsv", &tsv(123.0));
-    let ran = in_cluster(&cohort, Setting::default(), &script).ended(0);
-    assert!(!cohort.session_rows().iter().any(|row| row[0] == "0013"), "{ran:?}");
-    cohort.run(&["-o", "in-one-run", "--withdrawn", "withdrawn.csv"]).ended(0);
-    let stores = ["data/processed", "in-one-run"].map(|store| {
-        let mut store = Store::read(&cohort.path(store));
-        // How many withdrew, and when, is of the store's past.
-        store.manifest.as_object_mut().unwrap().remove("withdrawn").unwrap();
-        store
+        );
+        cohort.write("changed.tsv", &tsv(123.0));
+        let ran = in_cluster(&cohort, setting, &script).ended(0);
+        assert!(!cohort.session_rows().iter().any(|row| row[0] == "0013"), "{ran:?}");
+        cohort.run(&["-o", "in-one-run", "--withdrawn", "withdrawn.csv"]).ended(0);
+        let stores = ["data/processed", "in-one-run"].map(|store| {
+            let mut store = Store::read(&cohort.path(store));
+            // How many withdrew, and when, is of the store's past.
+            store.manifest.as_object_mut().unwrap().remove("withdrawn").unwrap();
+            store
+        });
+        stores[0].assert_same(&stores[1]);
+        assert_eq!(segments_in(&cohort.store()), Vec::<PathBuf>::new(), "{ran:?}");
     });
-    stores[0].assert_same(&stores[1]);
-    assert_eq!(segments_in(&cohort.store()), Vec::<PathBuf>::new(), "{ran:?}");
 }
 
 #[test]
 fn a_queue_that_kills_what_takes_long_gets_there_in_the_end() {
     in_slurm!();
-    let cohort = cohort();
-    let script = r#""$EXAMPLES/until_complete.sh" 5 sessions.csv data/processed"#;
-    let ran = in_cluster(&cohort, Setting::default(), script).ended(0).says(&["is in data/processed"]);
-    assert_is_one_run(&cohort, &ran, "until complete");
+    in_both(|setting| {
+        let cohort = cohort();
+        let script = r#""$EXAMPLES/until_complete.sh" 5 sessions.csv data/processed"#;
+        let ran = in_cluster(&cohort, setting, script).ended(0).says(&["is in data/processed"]);
+        assert_is_one_run(&cohort, &ran, "until complete");
+    });
 }

@@ -12,18 +12,21 @@ for ((n = 0; ; n++)); do
     code=0
     status=$(neuroalign-export-cache "$out" --status --sessions "$list") || code=$?
     case $code in
-    0) echo "all of $list is in $out" && exit ;;
+    # What is published and not merged is safe, and not in the store yet.
+    0) [[ $status == *SEGMENTS* ]] || { echo "all of $list is in $out" && exit; } ;;
     3) ;;
     # It has said why.
     *) exit "$code" ;;
     esac
-    if [[ $n -ge $times || $status == *"Not read yet: 0"* ]]; then
+    if [[ $n -ge $times || $status == *"Not read yet: 0"* && $status != *SEGMENTS* ]]; then
         echo "$status"
         exit 3
     fi
-    array=$(sbatch --parsable --wait "$@" "$here/array.sh" "$list" "$out") || true
-    # sbatch has said why nothing was submitted.
-    [ -n "$array" ] || exit 1
+    if [[ $status != *"Not read yet: 0"* ]]; then
+        array=$(sbatch --parsable --wait "$@" "$here/array.sh" "$list" "$out") || true
+        # sbatch has said why nothing was submitted.
+        [ -n "$array" ] || exit 1
+        echo "array $array has ended"
+    fi
     sbatch --parsable --wait "$here/merge.sh" "$list" "$out" || true
-    echo "array $array has ended"
 done

@@ -107,6 +107,6 @@ pub use write::encoded_unit::{EncodedTable, EncodedUnit};
 pub use write::new_seal::{NewSeal, ReplacedPart};
 pub use write::owned_cache::OwnedCache;
 pub use write::segment_run::{SegmentLimits, SegmentRun};
-pub use write::segment_withdrawal::withdraw_from_segments;
+pub use write::segment_withdrawal::{delete_damaged_segments, withdraw_from_segments};
 pub use write::segment_writer::SegmentWriter;
 pub use write::unit_writer::{UnitSender, Writer};

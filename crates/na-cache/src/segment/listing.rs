@@ -131,7 +131,7 @@ impl Segments {
     /// sessions are read again. Returns the others, with what is refused: these, and those that cannot be read. Each is read whole.
     ///
     /// # Errors
-    /// A file that cannot be renamed.
+    /// A folder that cannot be synced.
     pub fn set_aside_damaged(self) -> Result<(Self, Vec<RefusedSegment>), CacheError> {
         let mut refused = Vec::new();
         for name in &self.names {
@@ -139,12 +139,16 @@ impl Segments {
             let why = match fs::File::open(&path).and_then(hash_of) {
                 Ok(hash) if name.is_of_content(hash) => continue,
                 Ok(_) => {
-                    let aside = self.folder.join(format!("{name}{SET_ASIDE}"));
-                    fs::rename(&path, &aside).map_err(|source| CacheError::io("rename", &path, source))?;
-                    format!(
-                        "its content is not what was published under its name: it is now {name}{SET_ASIDE}, and the next run reads its \
-                         sessions again"
-                    )
+                    let aside = format!("{name}{SET_ASIDE}");
+                    let what = "its content is not what was published under its name";
+                    match fs::rename(&path, self.folder.join(&aside)) {
+                        Ok(()) => {
+                            format!("{what}: it is now {aside}, and the next run reads its sessions again")
+                        }
+                        Err(error) => format!(
+                            "{what}, and it cannot be called {aside} ({error}): move it away, and the next run reads its sessions again"
+                        ),
+                    }
                 }
                 Err(error) => format!("it cannot be read ({error}): it is merged when it can be"),
             };
@@ -157,18 +161,18 @@ impl Segments {
         Ok((self.without(&names), refused))
     }
 
-    /// Deletes what was set aside: nobody can tell whom it names. How many files that were.
+    /// Deletes what was set aside: nobody can tell whom it names. The names of the files.
     ///
     /// # Errors
     /// A file that cannot be deleted.
-    pub(crate) fn delete_set_aside(&self) -> Result<usize, CacheError> {
+    pub(crate) fn delete_set_aside(&self) -> Result<Vec<String>, CacheError> {
         if !check_folder(&self.folder)? {
-            return Ok(0);
+            return Ok(Vec::new());
         }
-        let names = file_names(&self.folder)?;
-        let set_aside: Vec<&String> = names.iter().filter(|name| name.ends_with(SET_ASIDE)).collect();
-        set_aside.iter().try_for_each(|name| Self::delete_one(&self.folder.join(name)))?;
-        Ok(set_aside.len())
+        let mut names = file_names(&self.folder)?;
+        names.retain(|name| name.ends_with(SET_ASIDE));
+        names.iter().try_for_each(|name| Self::delete_one(&self.folder.join(name)))?;
+        Ok(names)
     }
 
     /// Those of them that have one of these names.

@@ -22,6 +22,16 @@ use crate::segment::name::SegmentName;
 use crate::write::unfinished_segment::UnfinishedSegment;
 use crate::write::withdraw::Withdrawal;
 
+/// Deletes the segments whose content is not what was published: nobody can tell whom they name, and their sessions are read again. Their
+/// names.
+///
+/// # Errors
+/// A folder that cannot be read or written to.
+pub fn delete_damaged_segments(lock: &OwnerLock) -> Result<Vec<String>, CacheError> {
+    let (segments, _) = Segments::list_to_merge(lock.output())?.set_aside_damaged()?;
+    segments.delete_set_aside()
+}
+
 /// Deletes sessions from all segments of an output, with whatever names them in what is recorded of others. Whether there is any
 /// segment.
 ///
@@ -41,19 +51,9 @@ pub fn withdraw_from_segments(
              that out"
         );
     }
-    let (segments, refused) = Segments::list_to_merge(lock.output())?.set_aside_damaged()?;
-    let n_damaged = segments.delete_set_aside()?;
-    if n_damaged > 0 {
-        tracing::warn!(
-            segments = n_damaged,
-            "damaged segments are deleted, since nobody can tell whom they name: the next run reads their sessions again"
-        );
-    }
+    let segments = Segments::list_to_merge(lock.output())?;
     let files = ImmutableFiles::default();
-    // One that cannot be read now stops it: nobody knows whom that names.
-    let unreadable =
-        refused.iter().map(|refused| &refused.name).filter(|name| segments.path_of(name).exists());
-    for name in segments.names().iter().chain(unreadable) {
+    for name in segments.names() {
         let path = segments.path_of(name);
         let database = open_segment(&path, &files)?;
         let is_mentioned = mentions::sessions(&database)?.iter().any(|session| sessions.contains(session));

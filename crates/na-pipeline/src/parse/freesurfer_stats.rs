@@ -72,10 +72,13 @@ impl FreeSurferStats {
 ///
 /// use na_pipeline::parse::freesurfer_stats::parse_stats;
 ///
-/// let text = "# cvs_version 7.4.1\n\
-///             # Measure EstimatedTotalIntraCranialVol, eTIV, Estimated Total Intracranial Volume, 1626503.552457, mm^3\n\
-///             # ColHeaders  Index SegId NVoxels Volume_mm3 StructName\n  \
-///               1   4      5305     5645.4  Left-Lateral-Ventricle\n";
+/// let text = [
+///     "# cvs_version 7.4.1",
+///     "# Measure EstimatedTotalIntraCranialVol, eTIV, Estimated Total Intracranial Volume, 1626503.552457, mm^3",
+///     "# ColHeaders  Index SegId NVoxels Volume_mm3 StructName",
+///     "  1   4      5305     5645.4  Left-Lateral-Ventricle\n",
+/// ]
+/// .join("\n");
 /// let stats = parse_stats(Path::new("aseg.stats"), text.as_bytes(), &|| false)?;
 /// assert_eq!(stats.measure("eTIV").and_then(|measure| measure.value), Some(1_626_503.552_457));
 /// assert_eq!(stats.regions.map(|regions| regions.num_rows()), Some(1));

@@ -8,7 +8,7 @@ use na_model::Listing;
 use na_store::ExistingStore;
 
 use crate::error::PipelineError;
-use crate::event::Observer;
+use crate::event::{Event, Observer};
 use crate::files::roots::Roots;
 use crate::run::steps::{looking_again, with_segments};
 use crate::sessions::identity::identify;
@@ -19,7 +19,7 @@ use crate::withdrawals::withdrawal_list::Withdrawn;
 
 /// Reads a session list beside a store, without those who withdrew: codes that the store, its cache or its segments spell otherwise are theirs. A list without
 /// sessions means every session that these have of its subjects. Where nothing is said of its columns, what the runs were told counts
-/// whose cache or segments are there.
+/// that brought what is there.
 ///
 /// # Errors
 /// A list, store or cache that cannot be read.
@@ -46,9 +46,19 @@ fn read(
         own => own?,
     };
     let cache = with_segments(&store, own, None)?.map(Arc::new);
-    let told = cache.as_deref().filter(|_| *options == SessionListOptions::default());
-    let record = told.map(Cache::run_record).transpose()?.flatten();
-    let recorded = record.and_then(|record| SessionListOptions::from_record(&record.list_read_as?));
+    let record = cache.as_deref().map(Cache::run_record).transpose()?.flatten();
+    let recorded = match record.and_then(|record| record.list_read_as) {
+        None => store.settings()?.list_read_as,
+        recorded => recorded,
+    };
+    let recorded = recorded.filter(|_| *options == SessionListOptions::default());
+    let recorded = recorded.and_then(|text| SessionListOptions::from_record(&text));
+    if recorded.as_ref().is_some_and(|recorded| recorded != options) {
+        observer.event(Event::Note(format!(
+            "{} is read with the columns that the runs were told: --age-column and its like name others",
+            list.display()
+        )));
+    }
     let options = recorded.as_ref().unwrap_or(options);
     let rows = read_session_list(list, options)?;
     let stored = StoredSessions::of(Some(&store), cache.as_ref())?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use na_cache::{Claim, OwnerLock};
+use na_cache::{Claim, OwnerLock, delete_damaged_segments};
 use na_model::{Names, Session};
 use na_store::{ExistingStore, ExportObserver, Mentioned, Withdrawal};
 
@@ -41,6 +41,8 @@ pub struct Withdrew {
     pub named_in_cells: BTreeMap<String, u64>,
     /// Files and folders in the output that are not the store's: nobody looked into them.
     pub files_of_others: BTreeSet<String>,
+    /// Segments that were damaged and are deleted: nobody can tell whom they named.
+    pub n_damaged_segments: usize,
     /// Whether the store was given a list of as many lines before.
     pub is_known: bool,
     /// Why a withdrawal would stop before it does anything, of one that was only planned.
@@ -65,6 +67,12 @@ pub fn withdraw(
     // The lock is taken even if nobody is found: it clears what a killed withdrawal left, and the store records that it
     // was given a list.
     let lock = OwnerLock::claim(output, &Claim { cancel: observer.cancel(), ..claim.clone() })?;
+    let damaged_segments = delete_damaged_segments(&lock)?;
+    for name in &damaged_segments {
+        tracing::warn!(
+            "segment {name} was damaged and is deleted, since nobody can tell whom it names: the next run reads its sessions again"
+        );
+    }
     let store = ExistingStore::open(output)?;
     let mentioned = Mentioned::of(&store)?;
     let (meant, is_known) = withdrawn.checked(&mentioned, output, yes)?;
@@ -82,7 +90,9 @@ pub fn withdraw(
         na_store::finish_commit(&lock, observer)?;
     }
     let withdrew = Withdrew::of(meant, is_known);
-    Ok(Withdrew { taken_out, sessions: BTreeSet::new(), named_in_cells, files_of_others, ..withdrew })
+    let n_damaged_segments = damaged_segments.len();
+    let sessions = BTreeSet::new();
+    Ok(Withdrew { taken_out, sessions, named_in_cells, files_of_others, n_damaged_segments, ..withdrew })
 }
 
 /// What [`withdraw`] would take out.

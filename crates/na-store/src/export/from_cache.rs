@@ -29,6 +29,8 @@ pub struct CacheExport {
     pub keep_cache: bool,
     /// The session list. `None` for those of the runs that filled the cache and its segments.
     pub listing: Option<Listing>,
+    /// How that list was read, as whoever read it writes that down. `None` if as the runs' lists were, or the store's.
+    pub list_read_as: Option<String>,
     /// A store with withdrawals is written to only by those who say who may not come back.
     pub withdrawals: WithdrawalsTold,
     /// How the output is taken; a stop is the observer's.
@@ -86,7 +88,14 @@ pub fn export_cache(
         own.remove()?;
     }
     let Prepared { cache, left_out, request, unlisted } = prepared?;
-    let mut report = export(&lock, &store, cache, &request, observer)?;
+    let request = ExportRequest { keep_cache: how.keep_cache && !is_of_export, ..request };
+    let exported = export(&lock, &store, cache, &request, observer);
+    if let (Err(_), true) = (&exported, is_of_export)
+        && Cache::path_in(output).exists()
+    {
+        OwnedCache::open_or_create(&lock)?.remove()?;
+    }
+    let mut report = exported?;
     report.notes.extend(lost);
     report.notes.extend(unlisted);
     report.left_out = left_out;
@@ -126,6 +135,7 @@ fn prepare<'lock>(
     let mut record = run_record(&cache, store, how.atlas_name.as_deref())?;
     if let Some(listing) = &how.listing {
         record.listing = joined_listing(listing.clone(), &cache)?;
+        record.list_read_as = how.list_read_as.clone().or(record.list_read_as);
     }
     if is_blank {
         record.modalities = store.modalities()?;
@@ -140,7 +150,7 @@ fn prepare<'lock>(
         RunEntry { invocation, roots, counts: None }
     });
     let request = ExportRequest::of_cache(store, &cache, record)?;
-    let mut request = ExportRequest { keep_cache: how.keep_cache, run, ..request };
+    let mut request = ExportRequest { run, ..request };
     left_out.tell(&mut request.outcomes);
     Ok(Prepared { cache, left_out, request, unlisted })
 }

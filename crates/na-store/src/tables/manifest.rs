@@ -36,6 +36,9 @@ pub(crate) struct ManifestRecord {
     pub(crate) wide_metrics: Option<String>,
     /// Which of several files is a table, by entities of their names.
     pub(crate) choices: BTreeMap<TableName, Choices>,
+    /// How the session list was last read. `None` in stores of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) list_read_as: Option<String>,
     /// The folders from which the files were last read, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
     /// The state of each file of the store but this one, when it was written.

@@ -22,6 +22,9 @@ pub(crate) struct StoreRecord {
     pub(crate) choices: BTreeMap<TableName, Choices>,
     /// The folders from which the files were last read, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
+    /// How the session list was last read, as whoever read it writes that down. `None` in stores of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) list_read_as: Option<String>,
     /// `None` if the store was never told of withdrawals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) withdrawn: Option<WithdrawalMark>,
@@ -36,9 +39,10 @@ impl StoreRecord {
     pub(crate) fn read(output: &Path, manifest: Option<&Manifest>) -> Result<Option<Self>, StoreError> {
         let withdrawn = manifest.and_then(WithdrawalMark::of);
         let of_manifest = manifest.and_then(ManifestRecord::of);
-        let of_manifest = of_manifest.map(|ManifestRecord { choices, roots, .. }| Self {
+        let of_manifest = of_manifest.map(|ManifestRecord { choices, roots, list_read_as, .. }| Self {
             choices,
             roots,
+            list_read_as,
             withdrawn: withdrawn.clone(),
         });
         if of_manifest.is_some() && manifest.map_or(Ok(false), |manifest| is_as_written(output, manifest))? {
@@ -78,7 +82,7 @@ impl StoreRecord {
 
     /// The part that stands in the manifest under this program's key.
     pub(crate) fn to_manifest_record(&self) -> ManifestRecord {
-        let Self { choices, roots, .. } = self.clone();
-        ManifestRecord { choices, roots, ..ManifestRecord::default() }
+        let Self { choices, roots, list_read_as, .. } = self.clone();
+        ManifestRecord { choices, roots, list_read_as, ..ManifestRecord::default() }
     }
 }

@@ -19,9 +19,10 @@ pub struct SessionListOptions {
 }
 
 impl SessionListOptions {
-    /// As text for the record of a run. `None` if nothing is said.
-    pub(crate) fn written(&self) -> Option<String> {
-        (*self != Self::default()).then(|| serde_json::to_string(self).ok()).flatten()
+    /// As text for the record of a run.
+    #[must_use]
+    pub fn written(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
     }
 
     /// What a record says. `None` if it cannot be understood.

@@ -219,6 +219,9 @@ impl<'a> ExportSteps<'a> {
         let tables: HashSet<&TableName> = tables.collect();
         record.choices.retain(|table, _| tables.contains(table));
         record.roots.extend(run.roots.clone());
+        if run.list_read_as.is_some() {
+            record.list_read_as.clone_from(&run.list_read_as);
+        }
         self.request.names.take_out_of_roots(&mut record.roots);
         if let Some(n_listed) = run.n_listed_withdrawn {
             record.withdrawn.get_or_insert_default().add(self.request.withdrawal, n_listed);

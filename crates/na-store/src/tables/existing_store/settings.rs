@@ -23,6 +23,8 @@ pub struct StoredSettings {
     pub choices: BTreeMap<TableName, Choices>,
     /// The folders from which the files were last read.
     pub roots: BTreeMap<SourceRoot, PathBuf>,
+    /// How the session list was last read, as whoever read it writes that down. `None` in stores of earlier versions.
+    pub list_read_as: Option<String>,
 }
 
 impl ExistingStore {
@@ -41,7 +43,7 @@ impl ExistingStore {
         };
         let tables = manifest.into_iter().flat_map(|manifest| manifest.long_formats.values());
         let columns = tables.flat_map(|table| table.columns.iter().cloned()).collect();
-        let StoreRecord { choices, roots, .. } = self.record()?.cloned().unwrap_or_default();
-        Ok(StoredSettings { atlas_name: self.atlas()?, wide_metrics, columns, choices, roots })
+        let StoreRecord { choices, roots, list_read_as, .. } = self.record()?.cloned().unwrap_or_default();
+        Ok(StoredSettings { atlas_name: self.atlas()?, wide_metrics, columns, choices, roots, list_read_as })
     }
 }
