@@ -34,7 +34,8 @@ pub struct RunRecord {
     pub n_listed_withdrawn: Option<u64>,
     /// Whether the store is loaded anew: the cache then replaces the whole store, at the commit and not before.
     pub fresh: bool,
-    /// How the session list was read, as whoever read it writes that down. `None` if there was nothing to say.
+    /// How the session list was read, as whoever read it writes that down. `None` if there was no list, or an
+    /// earlier version wrote the record.
     pub list_read_as: Option<String>,
 }
 

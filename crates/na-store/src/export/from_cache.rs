@@ -118,8 +118,9 @@ fn prepare<'lock>(
 ) -> Result<Prepared<'lock>, StoreError> {
     let output = store.output();
     let is_told_atlas = how.atlas_name.is_some() || store.atlas()?.is_some() || own.atlas_name()?.is_some();
-    let order = how.listing.clone().unwrap_or_default();
-    let (cache, left_out) = join_all_segments(own, store, &order, how.atlas_name.as_deref())?;
+    let no_list = Listing::default();
+    let order = how.listing.as_ref().unwrap_or(&no_list);
+    let (cache, left_out) = join_all_segments(own, store, order, how.atlas_name.as_deref())?;
     if let Some(other) = left_out.segments.iter().find_map(|refused| refused.atlas.clone())
         && !is_told_atlas
     {
