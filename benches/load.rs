@@ -24,7 +24,7 @@ fn unit(n: usize, texts: &[String]) -> EncodedUnit {
         EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &parse(text).batch).unwrap()
     });
     EncodedUnit {
-        unit: Unit::new(bench_support::session(n), Modality::Anatomical),
+        unit: Unit::of_parcellate(bench_support::session(n), Modality::Anatomical),
         read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Measured(1500.0),
         tables: tables.collect(),

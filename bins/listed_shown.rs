@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use na_cache::{Cache, Segments};
-use na_model::{Listing, Modality, NOT_READ_YET, Unit, UnitOutcome, UnitStatus};
+use na_model::{Listing, Modality, NOT_READ_YET, Unit, UnitKind, UnitOutcome, UnitStatus};
 use na_store::{ExistingStore, StoreError, join_segments};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::segments_shown::looking_again;
 /// Units that are named; `--json` names all.
 const NAMED: usize = 20;
 
-/// What of a session list is in a store, its cache and its segments, and why the rest is not. Each modality is counted by itself.
+/// What of a session list is in a store, its cache and its segments, and why the rest is not. Each modality and input is counted by itself.
 pub(crate) struct ListedShown {
     n_sessions: usize,
     n_there: usize,
@@ -68,18 +68,18 @@ impl ListedShown {
         let (cache, left_out) =
             join_segments(&store, own, &Segments::list(output)?, &Listing::default(), None)?;
         let mut there: BTreeSet<Unit> = store.units()?.into_keys().collect();
-        let mut modalities: BTreeSet<Modality> = there.iter().map(|unit| unit.modality).collect();
+        let mut kinds: BTreeSet<UnitKind> = there.iter().map(|unit| unit.kind.clone()).collect();
         let mut told = Vec::new();
         if let Some(cache) = cache {
             there.extend(cache.units()?.into_iter().map(|unit| unit.unit));
-            modalities.extend(cache.run_record()?.into_iter().flat_map(|record| record.modalities));
+            kinds.extend(cache.run_record()?.into_iter().flat_map(|record| record.kinds));
             told = cache.outcomes()?;
         }
         let mut outcomes = store.earlier_outcomes(told)?;
         left_out.tell(&mut outcomes);
-        modalities.extend(outcomes.iter().map(|outcome| outcome.unit.modality));
-        if modalities.is_empty() {
-            modalities.extend(Modality::ALL);
+        kinds.extend(outcomes.iter().map(|outcome| outcome.unit.kind.clone()));
+        if kinds.is_empty() {
+            kinds.extend(Modality::ALL.map(UnitKind::of_parcellate));
         }
         if !store.is_unchanged()? {
             return Err(StoreError::Changing { output: output.to_owned() });
@@ -87,8 +87,8 @@ impl ListedShown {
         let outcomes: BTreeMap<&Unit, &UnitOutcome> =
             outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
         let sessions = listing.rows.iter().map(|row| &row.session);
-        let units = sessions
-            .flat_map(|session| modalities.iter().map(|modality| Unit::new(session.clone(), *modality)));
+        let units =
+            sessions.flat_map(|session| kinds.iter().map(|kind| Unit::new(session.clone(), kind.clone())));
         let (found, missing): (Vec<Unit>, Vec<Unit>) = units.partition(|unit| there.contains(unit));
         let why = |unit: Unit| {
             let why = Why::of(outcomes.get(&unit).copied());
@@ -130,7 +130,8 @@ impl ListedShown {
             json!({
                 "subject_code": unit.session.subject.as_str(),
                 "session_id": unit.session.id_str(),
-                "modality": unit.modality.as_str(),
+                "modality": unit.modality().as_str(),
+                "input": unit.kind.input.as_str(),
                 "why": why.as_str().to_lowercase(),
             })
         });

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use na_model::{KEPT, Leaving, Modality, Unit, UnitOutcome, UnitStatus};
+use na_model::{KEPT, Leaving, Modality, Unit, UnitKind, UnitOutcome, UnitStatus};
 use na_pipeline::{Config, PlanSummary, RunReport, Withdrew};
-use na_store::{ExportReport, Withdrawal};
+use na_store::{ExportReport, SessionRow, Withdrawal};
 use serde_json::{Value, json};
 
 use crate::withdrawn::withdrawn_json;
@@ -39,12 +39,12 @@ impl Summary<'_> {
         if self.dry_run {
             line("To load", &format!("{}, {}", number(plan.to_load), what_is_read_again(plan)));
         } else {
-            line("Loaded", &by_modality(&report.loaded));
+            line("Loaded", &by_kind(&report.loaded));
         }
         if let Some(space) = report.space.filter(|_| self.dry_run) {
             line("Space", &space.to_string());
         }
-        line("Skipped", &by_modality(&report.skipped));
+        line("Skipped", &by_kind(&report.skipped));
         line("Missing", &number(report.n_outcomes(UnitStatus::Missing)));
         line("Failed", &number(report.n_outcomes(UnitStatus::Failed)));
         let withdrawal = self.withdrew.taken_out;
@@ -119,8 +119,8 @@ impl Summary<'_> {
         }
         if report.interrupted {
             let mut safe = report.loaded.clone();
-            report.skipped.iter().for_each(|(modality, n)| *safe.entry(*modality).or_default() += n);
-            let safe = by_modality(&safe);
+            report.skipped.iter().for_each(|(kind, n)| *safe.entry(kind.clone()).or_default() += n);
+            let safe = by_kind(&safe);
             return format!("Interrupted: {safe} are safe in {output}. Run the same command again to go on.");
         }
         if report.export.is_none() && !report.let_go.is_empty() && !self.dry_run {
@@ -161,9 +161,10 @@ impl Summary<'_> {
     }
 
     pub(crate) fn json(&self, report: &RunReport) -> String {
-        let counts = |counts: &BTreeMap<Modality, usize>| {
-            let count = |modality| counts.get(&modality).copied().unwrap_or_default();
-            json!({ "anatomical": count(Modality::Anatomical), "diffusion": count(Modality::Diffusion) })
+        let counts = |counts: &BTreeMap<UnitKind, usize>| {
+            let always = Modality::ALL.map(|modality| (UnitKind::of_parcellate(modality), 0));
+            let all: BTreeMap<UnitKind, usize> = always.into_iter().chain(counts.clone()).collect();
+            all.into_iter().map(|(kind, n)| (kind.to_string(), json!(n))).collect::<Value>()
         };
         let removed = report.removals.iter().map(|(unit, leaving)| removed_json(unit, leaving));
         let let_go = report.let_go.units.iter().chain(&report.let_go.failed).map(unit_json);
@@ -219,14 +220,16 @@ fn partial(export: &ExportReport) -> usize {
 
 /// Units of the store that keep something although its file is gone.
 fn kept(export: &ExportReport) -> usize {
-    export.sessions.iter().filter(|row| row.reason.starts_with(KEPT)).count()
+    let outcomes = export.sessions.iter().flat_map(SessionRow::outcomes);
+    outcomes.filter(|outcome| outcome.reason.starts_with(KEPT)).count()
 }
 
 fn unit_json(unit: &Unit) -> Value {
     json!({
         "subject_code": unit.session.subject.as_str(),
         "session_id": unit.session.id_str(),
-        "modality": unit.modality.as_str(),
+        "modality": unit.modality().as_str(),
+        "input": unit.kind.input.as_str(),
     })
 }
 
@@ -234,7 +237,8 @@ fn outcome_json(outcome: &UnitOutcome) -> Value {
     json!({
         "subject_code": outcome.unit.session.subject.as_str(),
         "session_id": outcome.unit.session.id_str(),
-        "modality": outcome.unit.modality.as_str(),
+        "modality": outcome.unit.modality().as_str(),
+        "input": outcome.unit.kind.input.as_str(),
         "status": outcome.status.as_str(),
         "reason": outcome.reason,
     })
@@ -288,12 +292,9 @@ fn rows(report: &RunReport) -> Option<String> {
         .then(|| format!("{}: {sessions} sessions, {}", number(counts.rows), others.join(", ")))
 }
 
-fn by_modality(counts: &BTreeMap<Modality, usize>) -> String {
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(_, n)| **n > 0)
-        .map(|(modality, n)| format!("{} {modality}", number(*n)))
-        .collect();
+fn by_kind(counts: &BTreeMap<UnitKind, usize>) -> String {
+    let parts: Vec<String> =
+        counts.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| format!("{} {kind}", number(*n))).collect();
     if parts.is_empty() { "0".to_owned() } else { parts.join(", ") }
 }
 
@@ -368,11 +369,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_modality_of_which_there_is_none_is_not_shown() {
+    fn a_kind_of_which_there_is_none_is_not_shown() {
         let counts = |anatomical, diffusion| {
-            by_modality(&BTreeMap::from([
-                (Modality::Anatomical, anatomical),
-                (Modality::Diffusion, diffusion),
+            by_kind(&BTreeMap::from([
+                (UnitKind::of_parcellate(Modality::Anatomical), anatomical),
+                (UnitKind::of_parcellate(Modality::Diffusion), diffusion),
             ]))
         };
         assert_eq!(counts(0, 0), "0");

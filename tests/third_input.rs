@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, RecordBatchReader, StringArray};
 use na_model::{
-    MeasurementUnit, Metric, MetricKind, Modality, RegionKey, SourceRoot, TableKind, TableName, UnitStatus,
+    InputName, MeasurementUnit, Metric, MetricKind, Modality, RegionKey, SourceRoot, TableKind, TableName,
+    UnitKind, UnitStatus,
 };
 use na_pipeline::{
     Config, Event, FoundTable, FoundUnit, Input, Observer, ParsedTable, PipelineError, RootList, RunReport,
-    SearchedFolder, SessionListOptions, SessionSource, TableRoot, UnitError, run,
+    SearchedFolder, SessionListOptions, SessionSource, TableRoot, UnitError, Withdrawn, run, withdraw,
 };
-use na_store::{FeatureStore, Origin, ReadOptions};
+use na_store::{FeatureStore, Origin, ReadOptions, Unobserved};
 use support::files::{Bytes, copy};
 use support::store::{NULL, Table, unit_of};
 use tempfile::TempDir;
@@ -33,9 +34,16 @@ struct Demo {
     table: TableName,
 }
 
+impl Demo {
+    /// Of the input, which is called as its table.
+    fn name(&self) -> InputName {
+        self.table.name().parse().unwrap()
+    }
+}
+
 impl Input for Demo {
-    fn modality(&self) -> Modality {
-        Modality::Anatomical
+    fn unit_kind(&self) -> UnitKind {
+        UnitKind::new(Modality::Anatomical, self.name())
     }
 
     fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
@@ -54,6 +62,7 @@ impl Input for Demo {
         let metric = |name: &str, unit| (name.to_owned(), Metric { kind: MetricKind::Number, unit });
         TableKind {
             producer: "demo".to_owned(),
+            input: self.name(),
             feature_prefix: self.table.name().to_owned(),
             measured: "cortex".to_owned(),
             metrics: BTreeMap::from([
@@ -113,6 +122,9 @@ impl Input for Demo {
 }
 
 // The tests.
+
+/// The tables of a session that has all.
+const TABLES: &str = "anatomical_gm,anatomical_wm,anatomical_ct,anatomical_demo";
 
 const SESSIONS: [&str; 3] =
     ["sub-0475/ses-202507271541", "sub-0475/ses-202601121004", "sub-CLMC_10/ses-202407110849"];
@@ -177,6 +189,12 @@ impl Lab {
         FeatureStore::open(self.path("store")).unwrap()
     }
 
+    /// The cells of `sessions.tsv` below its header.
+    fn sessions(&self) -> Vec<Vec<String>> {
+        let text = fs::read_to_string(self.path("store/sessions.tsv")).unwrap();
+        text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    }
+
     fn table(&self, relative: &str) -> Table {
         Table::read(&self.path("store").join(relative))
     }
@@ -228,9 +246,9 @@ fn read(store: &FeatureStore, origin: Origin) -> (Table, Table, Vec<(String, Str
 }
 
 #[test]
-fn its_tables_are_loaded_beside_those_of_cat12_in_one_unit() {
+fn its_tables_are_loaded_beside_those_of_cat12_in_units_of_their_own() {
     let lab = Lab::new();
-    assert_eq!(counts(&lab.run()), (3, 0));
+    assert_eq!(counts(&lab.run()), (6, 0));
     let long = lab.table("long/anatomical_demo.parquet");
     assert_eq!(
         long.columns[..8],
@@ -239,7 +257,7 @@ fn its_tables_are_loaded_beside_those_of_cat12_in_one_unit() {
     assert_eq!(long.column("metric"), ["cortex"; 9]);
     let expected = [2.5, 2.25, 3.0].into_iter().flat_map(|x| [Some(x), None, Some(2.75)]);
     assert_eq!(long.doubles("thickness"), expected.collect::<Vec<_>>());
-    assert!(!long.column("tiv").contains(&NULL), "the volume is its unit's, which CAT12 gives");
+    assert!(!long.column("tiv").contains(&NULL), "the volume is its session's, which CAT12 gives");
     let store = lab.path("store");
     let unit = |column| unit_of(&store.join("long/anatomical_demo.parquet"), column);
     assert_eq!(
@@ -264,17 +282,17 @@ fn what_did_not_change_is_not_loaded_again_and_what_did_is() {
     let lab = Lab::new();
     lab.run();
     let before = Bytes::of_store(&lab.path("store"));
-    assert_eq!(counts(&lab.run()), (0, 3));
+    assert_eq!(counts(&lab.run()), (0, 6));
     assert!(Bytes::of_store(&lab.path("store")) == before);
     lab.write(SESSIONS[1], &format!("{HEADER}\nprecuneus;4.5;1.5\ncuneus;2;0.5\ninsula;2.75;-99\n"));
-    assert_eq!(counts(&lab.run()), (1, 2));
+    assert_eq!(counts(&lab.run()), (1, 5));
     let feature = lab.table("wide/anatomical/demo_thickness.parquet");
     assert_eq!(feature.doubles("precuneus"), [Some(2.5), Some(4.5), Some(3.0)]);
     assert_eq!(feature.doubles("cuneus"), [None, Some(2.0), None]);
 }
 
 #[test]
-fn a_malformed_file_fails_its_unit_with_path_and_line() {
+fn a_malformed_file_fails_its_unit_with_path_and_line_and_no_other() {
     let text = |rows: &str| format!("{HEADER}\nprecuneus;2.5;1.5\n{rows}");
     for (rows, says) in [
         ("cuneus;x;0.5\n", "regions.csv, line 3: found x"),
@@ -284,25 +302,55 @@ fn a_malformed_file_fails_its_unit_with_path_and_line() {
         let lab = Lab::new();
         lab.write(SESSIONS[0], &text(rows));
         let report = lab.run();
-        assert_eq!(counts(&report), (2, 0));
+        assert_eq!(counts(&report), (5, 0));
         let [failed] = report.outcomes.as_slice() else { panic!("{:?}", report.outcomes) };
         assert_eq!(failed.status, UnitStatus::Failed);
         assert!(failed.reason.contains(SESSIONS[0]), "{}", failed.reason);
         assert!(failed.reason.contains(says), "{}", failed.reason);
+        let sessions = lab.sessions();
+        assert_eq!(sessions[0][3..5], ["partial", "anatomical_gm,anatomical_wm,anatomical_ct"]);
+        assert!(sessions[0][5].starts_with("demo failed: "), "{sessions:?}");
+        assert_eq!(lab.table("wide/anatomical/gm_mean.parquet").rows.len(), 3);
+        // It is told again by a run that does not look for it, and tried again by one that does.
+        let without = Config { further_inputs: Vec::new(), ..lab.config() };
+        run(&without, &StopsAfter::new(usize::MAX)).unwrap();
+        assert_eq!(lab.sessions(), sessions);
+        lab.write(SESSIONS[0], &text("cuneus;1;1\n"));
+        assert_eq!(counts(&lab.run()), (1, 5));
+        assert_eq!(
+            lab.sessions()[0][3..],
+            ["partial", TABLES, "demo partial: anatomical_demo lacks 1 of 3 regions"]
+        );
     }
+}
+
+#[test]
+fn a_malformed_file_of_cat12_takes_nothing_of_it_along() {
+    let lab = Lab::new();
+    let table =
+        fs::read_dir(lab.path("parcellated/cat12").join(SESSIONS[0]).join("anat/atlas-AICHA384")).unwrap();
+    let table =
+        table.map(|file| file.unwrap().path()).find(|path| path.to_str().unwrap().ends_with("GM_parc.tsv"));
+    fs::write(table.unwrap(), "index\tlabel\tmean\n1\tleft\tx\n").unwrap();
+    assert_eq!(counts(&lab.run()), (5, 0));
+    let first = lab.sessions().remove(0);
+    assert_eq!(first[3..5], ["partial", "anatomical_demo"]);
+    assert!(first[5].starts_with("parcellate failed: ") && first[5].contains("line 2"), "{first:?}");
+    assert_eq!(counts(&lab.run()), (0, 5));
+    assert_eq!(lab.sessions()[0], first);
 }
 
 #[test]
 fn it_is_read_from_the_cache_before_an_export_as_from_parquet_after_it() {
     let lab = Lab::new();
-    let report = run(&lab.config(), &StopsAfter::new(3)).unwrap();
+    let report = run(&lab.config(), &StopsAfter::new(6)).unwrap();
     assert!(report.interrupted && !lab.path("store/long").exists());
     let cached = read(&lab.store(), Origin::Newest);
     let (_, feature, units) = &cached;
     let of_region = |region: &str| (region.to_owned(), "mm".to_owned());
     assert_eq!(*units, ["cuneus", "insula", "precuneus"].map(of_region));
     assert_eq!(feature.doubles("precuneus"), [Some(2.5), Some(2.25), Some(3.0)]);
-    assert_eq!(counts(&lab.run()), (0, 3));
+    assert_eq!(counts(&lab.run()), (0, 6));
     assert!(!lab.path("store/.cache.db").exists());
     assert_eq!(read(&lab.store(), Origin::Parquet), cached);
 }
@@ -313,7 +361,7 @@ fn a_store_without_its_manifest_knows_what_the_table_is() {
     lab.run();
     let before = read(&lab.store(), Origin::Parquet);
     fs::remove_file(lab.path("store/manifest.json")).unwrap();
-    assert_eq!(counts(&lab.run()), (0, 3));
+    assert_eq!(counts(&lab.run()), (0, 6));
     assert_eq!(read(&lab.store(), Origin::Parquet), before);
     fs::remove_file(lab.path("store/manifest.json")).unwrap();
     lab.write(SESSIONS[0], &format!("{HEADER}\nprecuneus;4.5;1.5\n"));
@@ -337,7 +385,7 @@ fn a_run_of_it_alone_leaves_volumes_and_tables_of_cat12() {
     let observer = StopsAfter::new(usize::MAX);
     run(&Config { output: lab.path("fresh"), ..alone }, &observer).unwrap();
     assert_eq!(*observer.notes.lock().unwrap(), [""; 0], "nobody misses a volume that no input gives");
-    assert_eq!(counts(&lab.run()), (0, 3), "what it read is known to the run of both");
+    assert_eq!(counts(&lab.run()), (0, 6), "what it read is known to the run of both");
 }
 
 #[test]
@@ -366,7 +414,7 @@ fn its_sessions_are_discovered_and_its_statistics_can_be_asked_for() {
     let error = run(&discovers("fold"), &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
     assert!(error.contains("fold") && error.contains("the nearest that there are, are folding"), "{error}");
     let report = run(&discovers("folding"), &StopsAfter::new(usize::MAX)).unwrap();
-    assert_eq!(counts(&report), (4, 0));
+    assert_eq!(counts(&report), (7, 0));
     let feature = lab.table("wide/anatomical/demo_folding.parquet");
     assert_eq!(feature.column("subject_code"), ["0009", "0475", "0475", "CLMC_10"]);
     assert_eq!(feature.column("session_id")[0], NULL);
@@ -379,10 +427,10 @@ fn two_inputs_may_have_one_path_under_roots_of_their_own() {
     let twin = lab.input("TWIN_ROOT", "twin", "anatomical_twin");
     let both = Config { further_inputs: vec![lab.demo(), twin], ..lab.config() };
     let load = |config: &Config| counts(&run(config, &StopsAfter::new(usize::MAX)).unwrap());
-    assert_eq!([load(&both), load(&both)], [(3, 0), (0, 3)]);
+    assert_eq!([load(&both), load(&both)], [(9, 0), (0, 9)]);
     fs::write(lab.path("twin").join(SESSIONS[0]).join("regions.csv"), format!("{HEADER}\nprecuneus;9;9\n"))
         .unwrap();
-    assert_eq!([load(&both), load(&both)], [(1, 2), (0, 3)]);
+    assert_eq!([load(&both), load(&both)], [(1, 8), (0, 9)]);
     let of = |feature: &str| lab.table(&format!("wide/anatomical/{feature}.parquet")).doubles("precuneus")[0];
     assert_eq!([of("demo_thickness"), of("twin_thickness")], [Some(2.5), Some(9.0)]);
 }
@@ -395,7 +443,7 @@ fn two_inputs_with_one_setting_or_table_are_refused() {
         (lab.input("OTHER_ROOT", "demo", "anatomical_demo"), "the table anatomical_demo"),
         (
             lab.input("OTHER_ROOT", "demo", "diffusion_demo"),
-            "the table diffusion_demo: it is of another modality",
+            "the table diffusion_demo, whose name and kind say diffusion demo",
         ),
     ] {
         let config = Config { further_inputs: vec![lab.demo(), other], ..lab.config() };
@@ -405,13 +453,55 @@ fn two_inputs_with_one_setting_or_table_are_refused() {
     }
 }
 
+#[test]
+fn who_withdraws_leaves_it_too_and_volumes_stay_where_it_alone_leaves() {
+    let lab = Lab::new();
+    lab.run();
+    let volumes = lab.table("tiv.parquet");
+    for session in SESSIONS {
+        fs::remove_file(lab.file(session)).unwrap();
+    }
+    let prunes = Config { prune: true, yes: true, ..lab.config() };
+    run(&prunes, &StopsAfter::new(usize::MAX)).unwrap();
+    assert!(!lab.path("store/long/anatomical_demo.parquet").exists());
+    assert_eq!(lab.table("tiv.parquet"), volumes);
+    let lab = Lab::new();
+    lab.run();
+    fs::write(lab.path("withdrawn.txt"), "CLMC_10\n").unwrap();
+    let withdrawn = Withdrawn::read(&lab.path("withdrawn.txt")).unwrap();
+    withdraw(&lab.path("store"), &withdrawn, true, &lab.config().claim(), &Unobserved).unwrap();
+    for file in ["long/anatomical_demo.parquet", "wide/anatomical/demo_thickness.parquet", "sources.parquet"]
+    {
+        assert!(!lab.table(file).column("subject_code").contains(&"CLMC_10"), "{file}");
+    }
+}
+
+#[test]
+fn its_rows_are_sealed_beside_a_store_that_has_others_of_the_sessions() {
+    let lab = Lab::new();
+    let sealed = |further_inputs| Config { further_inputs, sealed_at_once: Some(3), ..lab.config() };
+    run(&sealed(Vec::new()), &StopsAfter::new(usize::MAX)).unwrap();
+    let report = run(&sealed(vec![lab.demo()]), &StopsAfter::new(3)).unwrap();
+    assert!(report.interrupted);
+    let parts = || fs::read_dir(lab.path("store/long")).unwrap().map(|file| file.unwrap().file_name());
+    assert!(
+        parts().any(|name| name.to_string_lossy().starts_with(".sealed-")),
+        "{:?}",
+        parts().collect::<Vec<_>>()
+    );
+    let cached = read(&lab.store(), Origin::Newest);
+    assert_eq!(counts(&run(&sealed(vec![lab.demo()]), &StopsAfter::new(usize::MAX)).unwrap()), (0, 6));
+    assert_eq!(read(&lab.store(), Origin::Parquet), cached);
+    assert!(!lab.table("long/anatomical_demo.parquet").column("tiv").contains(&NULL));
+}
+
 /// An input that takes its files for a table of CAT12.
 #[derive(Debug)]
 struct Stray(Arc<dyn Input>);
 
 impl Input for Stray {
-    fn modality(&self) -> Modality {
-        self.0.modality()
+    fn unit_kind(&self) -> UnitKind {
+        self.0.unit_kind()
     }
 
     fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
@@ -446,7 +536,7 @@ fn an_input_that_finds_a_table_of_another_fails_the_unit() {
     let lab = Lab::new();
     let stray = Config { further_inputs: vec![Arc::new(Stray(lab.demo()))], ..lab.config() };
     let report = run(&stray, &StopsAfter::new(usize::MAX)).unwrap();
-    assert_eq!(counts(&report), (0, 0));
+    assert_eq!(counts(&report), (3, 0));
     let failed: Vec<&str> = report.outcomes.iter().map(|outcome| outcome.reason.as_str()).collect();
     assert_eq!(failed.len(), 3);
     assert!(failed.iter().all(|reason| reason.contains("found anatomical_wm there")), "{failed:?}");

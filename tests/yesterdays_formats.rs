@@ -4,6 +4,7 @@ mod support;
 
 use support::files::{Bytes, copy, fixture, holding};
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -58,7 +59,7 @@ fn assert_same_tables(one: &Store, other: &Store) {
 
 /// The first that left a file, and the last before today's.
 const FIRST_SCHEMA: i64 = 2;
-const LAST_SCHEMA: i64 = 4;
+const LAST_SCHEMA: i64 = 5;
 
 #[test]
 fn every_schema_of_the_cache_before_todays_has_its_file() {
@@ -136,6 +137,32 @@ fn a_cache_of_an_earlier_schema_is_exported_by_itself() {
         assert!(!path.join(".cache.db").exists());
         assert_same_tables(&Store::read(&path), &fresh(folder.path()));
     }
+}
+
+/// In the store's place the segment that a version's task published, with the whole list and its outcomes.
+fn with_segment(folder: &Path, schema: i64) {
+    fs::remove_dir_all(folder.join("store")).unwrap();
+    copy(&fixture(&format!("segments/schema-{schema}")), &folder.join("store/.segments"));
+}
+
+#[test]
+fn a_segment_of_an_earlier_schema_is_read_merged_and_withdrawn_from() {
+    let folder = written_by_0_1_0();
+    with_segment(folder.path(), LAST_SCHEMA);
+    let path = folder.path().join("store");
+    let batch = FeatureStore::open(&path).unwrap().feature_batch("gm_mean", &ReadOptions::default()).unwrap();
+    assert_eq!(batch.num_rows(), 3);
+    Ran::of(support::export_cache(folder.path()).arg("store").output().unwrap()).ended(0);
+    assert_same_tables(&Store::read(&path), &fresh(folder.path()));
+    with_segment(folder.path(), LAST_SCHEMA);
+    fs::write(folder.path().join("withdrawn.txt"), "CLMC-10\n").unwrap();
+    let withdraw = ["store", "--withdrawn", "withdrawn.txt", "--yes"];
+    Ran::of(support::export_cache(folder.path()).args(withdraw).output().unwrap()).ended(0);
+    let subjects = Store::read(&path).sessions_of("long/anatomical_gm.parquet");
+    assert_eq!(BTreeSet::from_iter(subjects), ["0007/1", "0042/∅"].map(str::to_owned).into());
+    assert_gone(&path, &["CLMC_10", "202407110849"]);
+    let told = fs::read_to_string(path.join("sessions.tsv")).unwrap();
+    assert!(told.contains("0042\tn/a\tdiffusion\tmissing"), "{told}");
 }
 
 /// A list without the person of 0042, and without the columns that tell who somebody is.

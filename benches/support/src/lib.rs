@@ -7,7 +7,7 @@ use std::path::Path;
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, ListedSession, Listing, Modality, Session, SessionId, SubjectCode,
-    TableName, Unit, WideMetrics,
+    TableName, Unit, UnitKind, WideMetrics,
 };
 use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
 use na_store::{ExistingStore, ExportRequest, Sealer, Unobserved, export};
@@ -39,7 +39,7 @@ pub fn unit(n: usize, tissues: &[&str], regions: usize) -> EncodedUnit {
         EncodedTable::encode(TableName::parse(tissue).unwrap(), None, &table.batch).unwrap()
     });
     EncodedUnit {
-        unit: Unit::new(session(n), Modality::Anatomical),
+        unit: Unit::of_parcellate(session(n), Modality::Anatomical),
         read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Measured(1500.0),
         tables: tables.collect(),
@@ -61,7 +61,7 @@ pub fn record(sessions: usize) -> RunRecord {
             rows: (0..sessions).map(row).collect(),
             ..Listing::default()
         },
-        vec![Modality::Anatomical],
+        vec![UnitKind::of_parcellate(Modality::Anatomical)],
     )
 }
 

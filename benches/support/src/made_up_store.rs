@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, ListedSession, Listing, MapSource, Modality, ReadAt, TableName, TivFinding,
-    Unit, WideMetrics,
+    Unit, UnitKind, WideMetrics,
 };
 use na_store::{ExistingStore, ExportRequest, Unobserved, export};
 
@@ -49,7 +49,7 @@ fn record(sessions: usize) -> RunRecord {
         rows: (0..sessions).map(row).collect(),
         ..Listing::default()
     };
-    RunRecord::new(settings, listing, vec![Modality::Diffusion])
+    RunRecord::new(settings, listing, vec![UnitKind::of_parcellate(Modality::Diffusion)])
 }
 
 fn unit(n: usize, labels: &ArrayRef, maps: usize) -> EncodedUnit {
@@ -68,7 +68,7 @@ fn unit(n: usize, labels: &ArrayRef, maps: usize) -> EncodedUnit {
             .unwrap()
     };
     EncodedUnit {
-        unit: Unit::new(session(n), Modality::Diffusion),
+        unit: Unit::of_parcellate(session(n), Modality::Diffusion),
         read_at: ReadAt::now(),
         tiv: TivFinding::Unknown,
         tables: (0..maps).map(table).collect(),

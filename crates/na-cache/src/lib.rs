@@ -1,6 +1,6 @@
 //! The write-ahead store in front of the Parquet store: SQLite makes each unit durable the moment it is read.
 //!
-//! A unit is one session of one modality. Loading threads encode units ([`EncodedUnit`]); a single [`Writer`] commits
+//! A unit is one session of one kind of input. Loading threads encode units ([`EncodedUnit`]); a single [`Writer`] commits
 //! whatever units wait in one synced transaction; an export reads them back ([`Cache`]). A table is a blob of compressed
 //! columns, never a row a region.
 //!
@@ -38,7 +38,7 @@
 //!     ("label", Arc::new(StringArray::from(vec!["left", "right"])) as _),
 //!     ("mean", Arc::new(Float64Array::from(vec![0.5, 0.25])) as _),
 //! ])?;
-//! let unit = Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
+//! let unit = Unit::of_parcellate(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
 //! let (writer, sender) = Writer::start(&cache, |unit| println!("{} is safe", unit.unit))?;
 //! sender.send(EncodedUnit {
 //!     unit: unit.clone(),

@@ -15,7 +15,7 @@ fn sealed(lock: &OwnerLock) -> OwnedCache<'_> {
     let table = |name: &str| EncodedTable::encode(TableName::parse(name).unwrap(), None, &batch).unwrap();
     let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
     let unit = EncodedUnit {
-        unit: Unit::new(Session::new(SubjectCode::clean("7").unwrap(), None), Modality::Anatomical),
+        unit: Unit::of_parcellate(Session::new(SubjectCode::clean("7").unwrap(), None), Modality::Anatomical),
         read_at: ReadAt::now(),
         tiv: TivFinding::Unknown,
         tables: vec![table("anatomical_gm"), table("diffusion_NODDI")],

@@ -10,8 +10,8 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{Cache, CachedUnit, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,
-    WideMetrics,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitKind, UnitOutcome,
+    UnitStatus, WideMetrics,
 };
 use proptest::prelude::*;
 
@@ -105,7 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn unit_of((subject, id, modality): Key) -> Unit {
     let id = id.and_then(|id| SessionId::clean(&id.to_string()).unwrap());
-    Unit::new(Session::new(SubjectCode::clean(&subject.to_string()).unwrap(), id), modality)
+    Unit::of_parcellate(Session::new(SubjectCode::clean(&subject.to_string()).unwrap(), id), modality)
 }
 
 fn map_of(param: Option<&str>) -> Option<MapSource> {
@@ -175,7 +175,7 @@ fn record_of(number: u8) -> RunRecord {
             rows: (0..number % 4).map(row).collect(),
             ..Listing::default()
         },
-        Modality::ALL.to_vec(),
+        Modality::ALL.map(UnitKind::of_parcellate).to_vec(),
     )
 }
 

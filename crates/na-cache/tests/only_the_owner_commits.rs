@@ -10,12 +10,12 @@ use na_cache::{
     cache_status,
 };
 use na_model::{
-    Compression, ExportSettings, Listing, Modality, ReadAt, Session, SubjectCode, TivFinding, Unit,
+    Compression, ExportSettings, Listing, Modality, ReadAt, Session, SubjectCode, TivFinding, Unit, UnitKind,
     UnitOutcome, UnitStatus, WideMetrics,
 };
 
 fn unit() -> Unit {
-    Unit::new(Session::new(SubjectCode::clean("7").unwrap(), None), Modality::Anatomical)
+    Unit::of_parcellate(Session::new(SubjectCode::clean("7").unwrap(), None), Modality::Anatomical)
 }
 
 fn encoded() -> EncodedUnit {
@@ -29,7 +29,7 @@ fn record() -> RunRecord {
         wide_metrics: WideMetrics::default(),
         compression: Compression::default(),
     };
-    RunRecord::new(settings, Listing::default(), vec![Modality::Anatomical])
+    RunRecord::new(settings, Listing::default(), vec![UnitKind::of_parcellate(Modality::Anatomical)])
 }
 
 /// The results of everything that an owner writes to its cache.

@@ -14,7 +14,8 @@ use na_cache::{
 };
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, Modality, Names, ReadAt, Session,
-    SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitOutcome, UnitStatus, WideMetrics,
+    SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitKind, UnitOutcome, UnitStatus,
+    WideMetrics,
 };
 
 fn session(subject: &str) -> Session {
@@ -43,7 +44,7 @@ fn unit(subject: &str, read_at: i64, tables: &[(&str, f64)], tiv: TivFinding) ->
         sidecar: None,
     };
     EncodedUnit {
-        unit: Unit::new(session(subject), Modality::Anatomical),
+        unit: Unit::of_parcellate(session(subject), Modality::Anatomical),
         read_at: ReadAt(read_at),
         tiv,
         tables: tables.iter().map(encode).collect(),
@@ -64,7 +65,7 @@ fn record(subjects: &[&str], age: &str) -> RunRecord {
         rows: subjects.iter().map(row).collect(),
         ..Listing::default()
     };
-    RunRecord::new(settings, listing, vec![Modality::Anatomical])
+    RunRecord::new(settings, listing, vec![UnitKind::of_parcellate(Modality::Anatomical)])
 }
 
 fn run(output: &Path, record: RunRecord, started: i64) -> SegmentRun {
@@ -256,7 +257,7 @@ fn what_was_told_of_a_unit_before_it_was_read_says_nothing_any_more() {
         units.into_iter().for_each(|unit| sender.send(unit).unwrap());
         drop(sender);
         let outcome = |(subject, status, at): &(&str, UnitStatus, i64)| {
-            let unit = Unit::new(session(subject), Modality::Anatomical);
+            let unit = Unit::of_parcellate(session(subject), Modality::Anatomical);
             (UnitOutcome { unit, status: *status, reason: format!("{status} at {at}") }, ReadAt(*at))
         };
         writer.finish(Some(&told.iter().map(outcome).collect::<Vec<_>>())).unwrap();

@@ -6,8 +6,8 @@ use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use na_cache::{Cache, CacheError, EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     ColumnNote, ColumnNotes, Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource,
-    Modality, Session, SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitOutcome,
-    UnitStatus, WideMetrics,
+    Modality, Session, SessionId, SourceFile, SourceKind, SubjectCode, TableName, Unit, UnitKind,
+    UnitOutcome, UnitStatus, WideMetrics,
 };
 
 fn session(subject: &str, id: &str) -> Session {
@@ -38,7 +38,7 @@ fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
         }
     };
     EncodedUnit {
-        unit: Unit::new(session(subject, "01"), modality),
+        unit: Unit::of_parcellate(session(subject, "01"), modality),
         read_at: na_model::ReadAt::now(),
         tiv: match modality {
             Modality::Anatomical => na_model::TivFinding::Measured(1500.25),
@@ -163,12 +163,12 @@ fn an_export_from_the_cache_alone_finds_what_the_run_was_asked() {
                 ListedSession { session: session("1", ""), values: vec![None, Some("é\n".into())] },
             ],
         },
-        vec![Modality::Anatomical],
+        vec![UnitKind::of_parcellate(Modality::Anatomical)],
     );
     cache.write_run_record(&record).unwrap();
     cache.write_run_record(&record).unwrap();
     let outcome = UnitOutcome {
-        unit: Unit::new(session("9", "01"), Modality::Anatomical),
+        unit: Unit::of_parcellate(session("9", "01"), Modality::Anatomical),
         status: UnitStatus::Failed,
         reason: "x.tsv, line 3".into(),
     };

@@ -18,6 +18,9 @@ pub enum ModelError {
     /// A text that no setting is called by.
     #[error("{0:?} is not the name of a setting: expected a capital, then capitals, digits and _")]
     NotASetting(String),
+    /// A text that no kind of input is called by.
+    #[error("{0:?} is not the name of an input: expected a small letter, then small letters, digits and -")]
+    NotAnInput(String),
     /// A word outside a fixed list.
     #[error("{found:?} is not one of {expected}")]
     NotOneOf {

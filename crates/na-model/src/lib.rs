@@ -9,7 +9,7 @@
 //!
 //! let session = Session::new(SubjectCode::clean("7")?, SessionId::clean("202507271541")?);
 //! assert_eq!(session.to_string(), "sub-0007/ses-202507271541");
-//! let unit = Unit::new(session, Modality::Anatomical);
+//! let unit = Unit::of_parcellate(session, Modality::Anatomical);
 //! assert_eq!(unit.to_string(), "sub-0007/ses-202507271541 anatomical");
 //! assert_eq!(TableName::parse("anatomical_gm")?.to_string(), "anatomical_gm");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,6 +46,7 @@ mod table;
 mod table_kind;
 mod tiv;
 mod unit;
+mod unit_kind;
 mod wide_metrics;
 
 pub use bids::BidsName;
@@ -73,4 +74,5 @@ pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
 pub use table_kind::{Metric, RegionKey, TableKind};
 pub use tiv::{TivFinding, is_volume};
 pub use unit::{CHOOSE_OTHERS, KEPT, Modality, NOT_READ_YET, Unit, UnitOutcome, UnitStatus};
+pub use unit_kind::{InputName, UnitKind};
 pub use wide_metrics::WideMetrics;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::Session;
 use crate::source_file::{SourceFile, SourceKind};
 use crate::table::{MapSource, TableName};
-use crate::unit::{Modality, Unit};
+use crate::unit::Unit;
 
 /// What leaves a store, by unit. All else of a unit stays.
 ///
@@ -19,9 +19,10 @@ use crate::unit::{Modality, Unit};
 /// let session = Session::new(SubjectCode::clean("7")?, None);
 /// let table = TableName::parse("anatomical_gm")?;
 /// let mut removals = Removals::default();
-/// removals.add_table(Unit::new(session.clone(), Modality::Anatomical), table.clone(), None);
-/// assert!(removals.takes_table(&session, &table, None));
-/// assert!(!removals.takes_table(&session, &TableName::parse("anatomical_wm")?, None));
+/// removals.add_table(Unit::of_parcellate(session, Modality::Anatomical), table.clone(), None);
+/// let unit = Unit::of_parcellate(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
+/// assert!(removals.takes_table(&unit, &table, None));
+/// assert!(!removals.takes_table(&unit, &TableName::parse("anatomical_wm")?, None));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,13 +149,10 @@ impl Removals {
         self.0.get(unit) == Some(&Leaving::All)
     }
 
-    /// Whether a session's rows of a table, or of one map of it, leave.
+    /// Whether a unit's rows of a table, or of one map of it, leave.
     #[must_use]
-    pub fn takes_table(&self, session: &Session, table: &TableName, map: Option<&MapSource>) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        match self.0.get(&Unit::new(session.clone(), table.modality())) {
+    pub fn takes_table(&self, unit: &Unit, table: &TableName, map: Option<&MapSource>) -> bool {
+        match self.0.get(unit) {
             None => false,
             Some(Leaving::All) => true,
             Some(Leaving::Parts(parts)) => {
@@ -168,7 +166,7 @@ impl Removals {
     pub fn takes_volume(&self, unit: &Unit) -> bool {
         match self.0.get(unit) {
             None => false,
-            Some(Leaving::All) => unit.modality == Modality::Anatomical,
+            Some(Leaving::All) => unit.kind.has_volume(),
             Some(Leaving::Parts(parts)) => parts.volume,
         }
     }
@@ -190,11 +188,12 @@ impl From<Removals> for Vec<(Unit, Leaving)> {
 mod tests {
     use super::*;
     use crate::session::SubjectCode;
+    use crate::unit::Modality;
 
     #[test]
     fn what_leaves_is_told_apart_from_what_stays_and_survives_being_written_down() {
         let session = |code| Session::new(SubjectCode::clean(code).unwrap(), None);
-        let unit = |code, modality| Unit::new(session(code), modality);
+        let unit = |code, modality| Unit::of_parcellate(session(code), modality);
         let noddi = TableName::parse("diffusion_NODDI").unwrap();
         let map = |param: &str| MapSource { model: "n".into(), param: param.into(), desc: String::new() };
         let mut removals = Removals::default();
@@ -206,7 +205,8 @@ mod tests {
         assert_eq!(removals.sessions(), [&session("1"), &session("2")].into_iter().collect());
         let read: Removals = serde_json::from_str(&serde_json::to_string(&removals).unwrap()).unwrap();
         assert_eq!(read, removals);
-        let takes = |code, param| removals.takes_table(&session(code), &noddi, Some(&map(param)));
+        let takes =
+            |code, param| removals.takes_table(&unit(code, Modality::Diffusion), &noddi, Some(&map(param)));
         assert_eq!([takes("1", "od"), takes("1", "icvf"), takes("2", "icvf")], [true, false, true]);
         assert!(!removals.takes_unit(&unit("1", Modality::Diffusion)));
         assert!(removals.takes_unit(&unit("2", Modality::Diffusion)));

@@ -8,6 +8,7 @@ use crate::columns::{HEMISPHERE_COLUMNS, INDEX, LABEL_COLUMNS, TIV, VOL_TIV};
 use crate::measurement_unit::{MeasurementUnit, parcellate_unit};
 use crate::metric::{MetricKind, PARCELLATE_METRICS, default_metrics};
 use crate::table::{TableName, Tissue};
+use crate::unit_kind::{InputName, UnitKind};
 
 /// What a table is. Each Parquet file of a long table keeps it, so that nobody who reads one needs a list of kinds.
 ///
@@ -23,6 +24,9 @@ use crate::table::{TableName, Tissue};
 pub struct TableKind {
     /// The program that writes its files, `parcellate`.
     pub producer: String,
+    /// The kind of input that brings it.
+    #[serde(default, skip_serializing_if = "InputName::is_parcellate")]
+    pub input: InputName,
     /// What the names of its features begin with, `gm`.
     pub feature_prefix: String,
     /// What its maps measure, `volume`: the `metric` column of an anatomical table. Empty if nobody says it, as for
@@ -66,12 +70,19 @@ impl TableKind {
         };
         Self {
             producer: "parcellate".to_owned(),
+            input: InputName::PARCELLATE,
             feature_prefix: table.name().to_owned(),
             measured: tissue.map_or("", Tissue::measured).to_owned(),
             metrics: PARCELLATE_METRICS.iter().map(metric).collect(),
             default_metrics: default_metrics(table.modality()).iter().map(ToString::to_string).collect(),
             region_key: RegionKey::default(),
         }
+    }
+
+    /// The kind of the units that feed a table of this kind.
+    #[must_use]
+    pub fn unit_kind(&self, table: &TableName) -> UnitKind {
+        UnitKind::new(table.modality(), self.input.clone())
     }
 
     /// What a statistic's cells must be. `None` for columns that are no statistic.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::session::Session;
+use crate::unit_kind::UnitKind;
 
 /// What was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,15 +22,6 @@ pub enum Modality {
 impl Modality {
     /// Both, in the store's order.
     pub const ALL: [Self; 2] = [Self::Anatomical, Self::Diffusion];
-
-    /// Whether its units have a total intracranial volume.
-    #[must_use]
-    pub fn has_volume(self) -> bool {
-        match self {
-            Self::Anatomical => true,
-            Self::Diffusion => false,
-        }
-    }
 
     /// The word in files.
     #[must_use]
@@ -58,26 +50,39 @@ impl FromStr for Modality {
     }
 }
 
-/// One session of one modality.
+/// One session of one kind of input. It is read, committed, skipped, failed and replaced as a whole, and by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unit {
     /// Whose visit.
     pub session: Session,
-    /// Which of its scans.
-    pub modality: Modality,
+    /// Which of its scans, by whose program.
+    #[serde(flatten)]
+    pub kind: UnitKind,
 }
 
 impl Unit {
-    /// One modality of a visit.
+    /// What one kind of input has of a visit.
     #[must_use]
-    pub fn new(session: Session, modality: Modality) -> Self {
-        Self { session, modality }
+    pub fn new(session: Session, kind: UnitKind) -> Self {
+        Self { session, kind }
+    }
+
+    /// What `parcellate` has of one modality of a visit.
+    #[must_use]
+    pub fn of_parcellate(session: Session, modality: Modality) -> Self {
+        Self::new(session, UnitKind::of_parcellate(modality))
+    }
+
+    /// Which of the visit's scans.
+    #[must_use]
+    pub fn modality(&self) -> Modality {
+        self.kind.modality
     }
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.session, self.modality)
+        write!(f, "{} {}", self.session, self.kind)
     }
 }
 

@@ -169,7 +169,7 @@ impl Config {
 mod tests {
     use std::fs;
 
-    use na_model::{Modality, SourceRoot, TableName};
+    use na_model::{Modality, SourceRoot, TableName, UnitKind};
 
     use super::*;
     use crate::error::PipelineError;
@@ -213,10 +213,10 @@ mod tests {
         let (mut found_tables, pick) = (Vec::new(), EntityPick::default());
         for root in &inputs.roots.all {
             let input = inputs.of(root).unwrap();
-            assert_eq!(root.modality, input.modality());
+            assert_eq!(root.kind, input.unit_kind());
             assert!(settings.contains(&root.setting), "{}", root.setting);
             for table in &root.tables {
-                assert!(input.looks_for(table) && table.modality() == input.modality(), "{table}");
+                assert!(input.looks_for(table) && input.kind(table).unit_kind(table) == root.kind, "{table}");
                 let kind = input.kind(table);
                 let mut defaults = kind.default_metrics.iter();
                 assert!(defaults.all(|metric| kind.metric_kind(metric).is_some()), "{table}");
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(found_tables, ["anatomical_gm", "diffusion_A"]);
         let looked_for = |name: &str| inputs.looks_for(&TableName::parse(name).unwrap());
         assert!(looked_for("anatomical_ct") && !looked_for("anatomical_wm") && !looked_for("diffusion_B"));
-        assert_eq!(inputs.modalities(), Modality::ALL);
+        assert_eq!(inputs.kinds(), Modality::ALL.map(UnitKind::of_parcellate));
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
         let (_folder, config) = config();
         let config = Config { tissues: Vec::new(), ..config };
         let inputs = ListedInputs::list(config.inputs()).unwrap();
-        assert_eq!(inputs.modalities(), [Modality::Diffusion]);
+        assert_eq!(inputs.kinds(), [UnitKind::of_parcellate(Modality::Diffusion)]);
         assert!(inputs.roots.all.iter().all(|root| root.setting == SourceRoot::QSIPARC));
         assert!(!inputs.looks_for(&TableName::from(Tissue::Gm)));
         assert_eq!(inputs.settings().count(), 3);

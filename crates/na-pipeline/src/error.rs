@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
-use na_model::{Modality, SourceRoot, reading_remedy};
+use na_model::{SourceRoot, UnitKind, reading_remedy};
 use na_store::StoreError;
 
 /// Why a run cannot go on.
@@ -82,8 +82,8 @@ pub enum PipelineError {
         what: String,
     },
     /// An input lists a table that its units cannot have.
-    #[error("an input of {modality} units lists the table {table}: it is of another modality")]
-    OtherModality { table: String, modality: Modality },
+    #[error("an input of {kind} units lists the table {table}, whose name and kind say {of_table}")]
+    OtherUnits { table: String, kind: UnitKind, of_table: UnitKind },
     /// A workflow that is asked for does not exist.
     #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
     UnknownWorkflow {

@@ -20,7 +20,7 @@ pub enum Event {
     Export(ExportStep),
 }
 
-/// What there is to do, counted in units: a session of two modalities is two.
+/// What there is to do, counted in units: a session of two modalities or inputs is two.
 #[expect(missing_docs, reason = "a field without a note is what its name says")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PlanSummary {

@@ -68,7 +68,7 @@ proptest! {
             let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
             let name = TableName::parse("anatomical_gm").unwrap();
             sender.send(EncodedUnit {
-                unit: Unit::new(Session::new(SubjectCode::clean("1").unwrap(), None), Modality::Anatomical),
+                unit: Unit::of_parcellate(Session::new(SubjectCode::clean("1").unwrap(), None), Modality::Anatomical),
                 read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Kept,
                 tables: vec![EncodedTable::encode(name, None, &table.batch).unwrap()],

@@ -156,7 +156,8 @@ impl Store {
             let cache = Cache::open_until(store.folder(), &Cancel::never())?;
             Ok(cache.map(|cache| cache.units()).transpose()?.unwrap_or_default())
         })?;
-        let units = units.into_iter().map(|unit| unit.unit).filter(|unit| unit.modality.as_str() == modality);
+        let units =
+            units.into_iter().map(|unit| unit.unit).filter(|unit| unit.modality().as_str() == modality);
         Ok(units.map(|unit| words(&unit.session)).collect())
     }
 

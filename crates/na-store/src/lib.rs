@@ -22,7 +22,7 @@
 //! # ])?;
 //! # let (writer, sender) = Writer::start(&cache, |_| {})?;
 //! # sender.send(EncodedUnit {
-//! #     unit: Unit::new(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
+//! #     unit: Unit::of_parcellate(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical),
 //! #     read_at: ReadAt::now(),
 //! #     tiv: TivFinding::Measured(1500.0),
 //! #     tables: vec![EncodedTable::encode(TableName::parse("anatomical_gm")?, None, &table)?],

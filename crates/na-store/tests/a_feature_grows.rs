@@ -91,7 +91,7 @@ fn assert_as_if_made_at_once(output: &Path, cohort: &Cohort) {
 fn leave(lock: &OwnerLock, subjects: &[u32]) {
     let mut removals = Removals::default();
     for subject in subjects {
-        removals.add_unit(Unit::new(session(&format!("{subject:04}")), Modality::Diffusion));
+        removals.add_unit(Unit::of_parcellate(session(&format!("{subject:04}")), Modality::Diffusion));
     }
     let cache = commit(lock, &listed(), Vec::new());
     let request = ExportRequest { removals, ..ExportRequest::new(listed()) };

@@ -136,7 +136,7 @@ fn a_session_that_is_read_again_or_leaves_leaves_nothing_behind() {
     assert_ne!(dead(output.path()).len(), 0);
     // What leaves takes the zeros along: here a volume, for which one chunk of a row group is new.
     let mut removals = Removals::default();
-    removals.add_volume(Unit::new(session(&of_load(2)[5].to_string()), Modality::Anatomical));
+    removals.add_volume(Unit::of_parcellate(session(&of_load(2)[5].to_string()), Modality::Anatomical));
     let cache = commit(&lock, &list(&cohort), Vec::new());
     let request = ExportRequest { removals, ..ExportRequest::new(list(&cohort)) };
     export(&lock, &stored(&lock), cache, &request, &Unobserved).unwrap();

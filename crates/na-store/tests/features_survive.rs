@@ -58,7 +58,7 @@ fn unit(session: Session, cells: &Cells) -> EncodedUnit {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)));
     let table = TableName::parse("anatomical_gm").unwrap();
     EncodedUnit {
-        unit: Unit::new(session, Modality::Anatomical),
+        unit: Unit::of_parcellate(session, Modality::Anatomical),
         read_at: na_model::ReadAt::now(),
         tiv: na_model::TivFinding::Kept,
         tables: vec![EncodedTable::encode(table, None, &batch.unwrap()).unwrap()],

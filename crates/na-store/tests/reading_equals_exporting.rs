@@ -11,7 +11,7 @@ use arrow_array::{
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
-    SourceFile, SourceKind, TableName, TivFinding, Unit, WideMetrics,
+    SourceFile, SourceKind, TableName, TivFinding, Unit, UnitKind, WideMetrics,
 };
 use na_store::{ExportRequest, FeatureStore, Origin, ReadOptions, StoreError, Unobserved, export};
 use proptest::prelude::*;
@@ -274,7 +274,7 @@ fn encoded(subject: &str, modality: Modality, reading: Reading, read_at: ReadAt)
         sources.push(SourceFile { tiv: tiv.after(None), ..source(SourceKind::Tiv, None, None) });
     }
     EncodedUnit {
-        unit: Unit::new(session(subject), modality),
+        unit: Unit::of_parcellate(session(subject), modality),
         read_at,
         tiv,
         tables: tables.collect(),
@@ -295,7 +295,7 @@ fn record(years: u32) -> RunRecord {
             compression: Compression::None,
         },
         Listing { columns: vec!["AGE".to_owned()], rows: rows.collect(), ..Listing::default() },
-        Modality::ALL.to_vec(),
+        Modality::ALL.map(UnitKind::of_parcellate).to_vec(),
     )
 }
 

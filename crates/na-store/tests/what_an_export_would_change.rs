@@ -12,7 +12,7 @@ use support::{commit, record, session, unit};
 use tempfile::TempDir;
 
 fn outcome(subject: &str, modality: Modality, status: UnitStatus, reason: &str) -> UnitOutcome {
-    UnitOutcome { unit: Unit::new(session(subject), modality), status, reason: reason.to_owned() }
+    UnitOutcome { unit: Unit::of_parcellate(session(subject), modality), status, reason: reason.to_owned() }
 }
 
 /// A store of two sessions; the diffusion of one failed, and a third is missing.

@@ -203,7 +203,7 @@ fn what_the_store_tells_of_units_stays_where_a_run_was_cut_short_before_it_told_
     let lock = OwnerLock::acquire(output.path()).unwrap();
     let list = record(&["1", "2", "3"]);
     let outcome = |subject: &str, status: UnitStatus, reason: &str| UnitOutcome {
-        unit: Unit::new(session(subject), Modality::Anatomical),
+        unit: Unit::of_parcellate(session(subject), Modality::Anatomical),
         status,
         reason: reason.to_owned(),
     };

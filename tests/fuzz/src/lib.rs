@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, Modality, ReadAt, Session, SessionId,
-    SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
+    SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitKind, WideMetrics,
 };
 use na_pipeline::parse::regional_tsv::parse_table;
 use na_store::{
@@ -150,7 +150,7 @@ fn unit(subject: &str) -> EncodedUnit {
     };
     let names = ["anatomical_gm", "anatomical_ct"];
     EncodedUnit {
-        unit: Unit::new(session(subject), Modality::Anatomical),
+        unit: Unit::of_parcellate(session(subject), Modality::Anatomical),
         read_at: ReadAt::UNKNOWN,
         tiv: TivFinding::Measured(1500.0),
         tables: names.map(encode).into(),
@@ -171,6 +171,6 @@ fn record() -> RunRecord {
             rows: ["0001", "0002"].map(row).into(),
             ..Listing::default()
         },
-        vec![Modality::Anatomical],
+        vec![UnitKind::of_parcellate(Modality::Anatomical)],
     )
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction};
 
-use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION, is_empty, is_let_go, is_pandas};
+use crate::db::schema::{
+    SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_VERSION, is_empty, is_let_go, is_pandas,
+};
 use crate::error::CacheError;
 
 /// `PRAGMA application_id` of a cache that this program writes: `naca`.
@@ -40,7 +42,7 @@ pub(crate) fn known_version(location: &Path, connection: &Connection) -> Result<
     let path = location.to_owned();
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version.map_err(sqlite)?;
-    if [SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION].contains(&found) {
+    if [SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_VERSION].contains(&found) {
         return if is_own(connection).map_err(sqlite)? {
             Ok(found)
         } else {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 use crate::db::files::FilesAtRest;
 use crate::db::immutable_files::{ImmutableFiles, ImmutableInUse};
 use crate::db::pool::{Connections, InUse as PooledInUse};
-use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4};
+use crate::db::schema::{SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5};
 use crate::error::CacheError;
 
 /// A database that is open. Clones share its connections.
@@ -85,6 +85,11 @@ impl Database {
     /// Whether it names the files of its parts. A database of schema 4 does not.
     pub(crate) fn names_parts(&self) -> bool {
         self.version > SCHEMA_4
+    }
+
+    /// The column with the kind of input of a unit or outcome. In a database of an earlier schema all are of `parcellate`.
+    pub(crate) fn input_column(&self) -> &'static str {
+        if self.version > SCHEMA_5 { "input" } else { "'parcellate'" }
     }
 
     /// Whether nobody wrote to it since it was opened without locks. With locks, always.

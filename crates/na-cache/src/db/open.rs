@@ -12,10 +12,7 @@ use crate::db::files::create_if_missing;
 use crate::db::pool::{
     NO_LOCKS, READ_WRITE, configure, configure_write_ahead, connect, pool_of_one, pool_to_write,
 };
-use crate::db::schema::{
-    CREATE, MOVE_BLOBS, PART_NAME_4, ROWS, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_VERSION, UPGRADE_2,
-    UPGRADE_3, UPGRADE_4, is_empty, is_let_go,
-};
+use crate::db::schema::{CREATE, ROWS, SCHEMA_VERSION, is_empty, is_let_go, steps_from};
 use crate::error::CacheError;
 use crate::lock::file_system::FileSystem;
 use crate::lock::owner_lock::OwnerLock;
@@ -44,17 +41,12 @@ pub(crate) struct Owned {
 pub(crate) fn open_to_write(lock: &OwnerLock, location: &Path) -> Result<Owned, CacheError> {
     create_if_missing(location)?;
     let (connection, journal) = connect_to_write(lock, location)?;
-    match version_if_filled(location, &connection)? {
-        None => change_schema(lock, location, &connection, &[CREATE, ROWS])?,
-        Some(SCHEMA_2) => {
-            change_schema(lock, location, &connection, &[UPGRADE_2, UPGRADE_3, ROWS, MOVE_BLOBS])?
-        }
-        Some(SCHEMA_3) => change_schema(lock, location, &connection, &[UPGRADE_3, ROWS, MOVE_BLOBS])?,
-        Some(SCHEMA_4) => {
-            let name_parts = format!("UPDATE parts SET file_name = {PART_NAME_4}");
-            change_schema(lock, location, &connection, &[UPGRADE_4, &name_parts])?;
-        }
-        Some(_) => {}
+    let steps = match version_if_filled(location, &connection)? {
+        None => vec![CREATE.to_owned(), ROWS.to_owned()],
+        Some(version) => steps_from(version),
+    };
+    if !steps.is_empty() {
+        change_schema(lock, location, &connection, &steps)?;
     }
     let is_let_go = is_let_go(&connection).map_err(|source| CacheError::sqlite(location, source))?;
     let connections = match journal {
@@ -69,7 +61,7 @@ fn change_schema(
     lock: &OwnerLock,
     location: &Path,
     connection: &Connection,
-    steps: &[&str],
+    steps: &[String],
 ) -> Result<(), CacheError> {
     let sqlite = |source| CacheError::sqlite(location, source);
     let transaction = begin(connection, location, lock.cancel())?;

@@ -1,11 +1,14 @@
 //! The tables of `.cache.db` and their version. In the `sqlite3` shell, this shows what a cache holds:
-//! `SELECT subject_code, session_id, modality, table_name FROM units JOIN tables USING (unit)`.
+//! `SELECT subject_code, session_id, modality, input, table_name FROM units JOIN tables USING (unit)`.
 
 use rusqlite::Connection;
 
 /// `PRAGMA user_version` of a cache that this program writes. Raise it for a change of the tables below or of the blobs in
 /// `blobs`, with an upgrade from the version before and a cache of that version among the tests' fixtures.
-pub(crate) const SCHEMA_VERSION: i64 = 5;
+pub(crate) const SCHEMA_VERSION: i64 = 6;
+
+/// A version before: all units and outcomes are of `parcellate`.
+pub(crate) const SCHEMA_5: i64 = 5;
 
 /// A version before: parts have the names that [`PART_NAME_4`] tells.
 pub(crate) const SCHEMA_4: i64 = 4;
@@ -26,7 +29,8 @@ CREATE TABLE listed_sessions (
     position INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, metadata TEXT NOT NULL
 ) STRICT;
 CREATE TABLE outcomes (
-    subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL
+    subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    input TEXT NOT NULL DEFAULT 'parcellate'
 ) STRICT;
 CREATE TABLE units (
     unit INTEGER PRIMARY KEY, subject_code TEXT NOT NULL, session_id TEXT, modality TEXT NOT NULL,
@@ -68,23 +72,26 @@ pub(crate) const PART_NAME_4: &str =
     "'.sealed-' || iif(substr(table_name, 1, 10) = 'diffusion_', substr(table_name, 11), table_name)
         || '-' || part || '.parquet'";
 
+/// From schema 5 in place, and as the last step from those before.
+const UPGRADE_5: &str = "ALTER TABLE outcomes ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate'";
+
 /// From schema 4 in place, before each part gets its [`PART_NAME_4`].
-pub(crate) const UPGRADE_4: &str = "ALTER TABLE parts ADD COLUMN file_name TEXT NOT NULL DEFAULT ''";
+const UPGRADE_4: &str = "ALTER TABLE parts ADD COLUMN file_name TEXT NOT NULL DEFAULT ''";
 
 /// From schema 3 in place, before [`ROWS`] and [`MOVE_BLOBS`].
-pub(crate) const UPGRADE_3: &str = "
+const UPGRADE_3: &str = "
 ALTER TABLE tables ADD COLUMN seal INTEGER REFERENCES seals;
 DROP INDEX tables_of_unit;
 ";
 
 /// From schema 3 in place, after [`ROWS`].
-pub(crate) const MOVE_BLOBS: &str = "
+const MOVE_BLOBS: &str = "
 INSERT INTO blobs SELECT id, data FROM tables;
 ALTER TABLE tables DROP COLUMN data;
 ";
 
 /// From schema 2 to 3 in place. Its units replaced what was known of TIV, even if they measured none.
-pub(crate) const UPGRADE_2: &str = "
+const UPGRADE_2: &str = "
 ALTER TABLE units ADD COLUMN input TEXT NOT NULL DEFAULT 'parcellate';
 ALTER TABLE units ADD COLUMN tiv_finding TEXT NOT NULL DEFAULT 'kept';
 ALTER TABLE units ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
@@ -96,12 +103,25 @@ ALTER TABLE tables ADD COLUMN read_at INTEGER NOT NULL DEFAULT 0;
 UPDATE tables SET read_at = (SELECT read_at FROM units WHERE units.unit = tables.unit);
 ";
 
+/// What brings a database of a version to today's tables, in one transaction. Nothing if it has them.
+pub(crate) fn steps_from(version: i64) -> Vec<String> {
+    let name_parts = format!("UPDATE parts SET file_name = {PART_NAME_4}");
+    let steps: &[&str] = match version {
+        SCHEMA_2 => &[UPGRADE_2, UPGRADE_3, ROWS, MOVE_BLOBS, UPGRADE_5],
+        SCHEMA_3 => &[UPGRADE_3, ROWS, MOVE_BLOBS, UPGRADE_5],
+        SCHEMA_4 => &[UPGRADE_4, &name_parts, UPGRADE_5],
+        SCHEMA_5 => &[UPGRADE_5],
+        _ => &[],
+    };
+    steps.iter().map(ToString::to_string).collect()
+}
+
 /// The keys of `settings`.
 pub(crate) mod setting {
     pub(crate) const ATLAS_NAME: &str = "atlas_name";
     pub(crate) const WIDE_METRICS: &str = "wide_metrics";
     pub(crate) const COMPRESSION: &str = "compression";
-    /// Words, separated by commas.
+    /// Kinds of units, separated by commas.
     pub(crate) const MODALITIES: &str = "modalities";
     /// JSON, as the next three.
     pub(crate) const LEFT_OUT: &str = "left_out";

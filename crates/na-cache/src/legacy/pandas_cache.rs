@@ -118,7 +118,7 @@ impl PandasCache {
     /// A cache that cannot be read.
     pub fn status(&self) -> Result<CacheStatus, CacheError> {
         let whole = self.units()?.whole;
-        let n_of = |modality| whole.iter().filter(|unit| unit.unit.modality == modality).count();
+        let n_of = |modality| whole.iter().filter(|unit| unit.unit.modality() == modality).count();
         Ok(CacheStatus {
             fresh: false,
             location: self.location.clone(),
@@ -142,7 +142,7 @@ impl PandasCache {
             for written in marked.union(&with_rows) {
                 let name = format!("{written} {modality}");
                 let unit = match written.clean() {
-                    Ok(session) => Unit::new(session, modality),
+                    Ok(session) => Unit::of_parcellate(session, modality),
                     Err(problem) => {
                         units.left_out.push(format!("{name}: {problem}"));
                         continue;
@@ -199,7 +199,7 @@ impl PandasCache {
         let mut tables = Vec::new();
         let mut tiv = None;
         let mut age = None;
-        for (index, table) in self.tables_of(unit.unit.modality) {
+        for (index, table) in self.tables_of(unit.unit.modality()) {
             let rows = self.rows_of(unit, index, table).map_err(|source| self.sqlite(source))?;
             tiv = tiv.or_else(|| rows.volume());
             age = age.or_else(|| rows.age());

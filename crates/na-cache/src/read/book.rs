@@ -12,7 +12,7 @@ use crate::db::database::Database;
 use crate::db::files::CACHE_FILE;
 use crate::error::CacheError;
 use crate::format::column_set::columns_from_text;
-use crate::read::cached_unit::{CachedUnit, by_subject_session_and_modality};
+use crate::read::cached_unit::{CachedUnit, by_session_and_kind};
 
 /// A database with what was parsed of it.
 #[derive(Debug, Clone)]
@@ -40,12 +40,12 @@ impl Book {
         Self { database, is_segment: true, columns, regions, units: Arc::default() }
     }
 
-    /// All its units, by subject, session and modality; `number` is its own among the books of its cache.
+    /// All its units, by session and kind; `number` is its own among the books of its cache.
     pub(crate) fn units(&self, number: usize) -> Result<Vec<CachedUnit>, CacheError> {
         if let Some(known) = self.units.get() {
             return Ok(known.clone());
         }
-        let units = by_subject_session_and_modality(&self.database, number)?;
+        let units = by_session_and_kind(&self.database, number)?;
         Ok(if self.is_segment { self.units.get_or_init(|| units).clone() } else { units })
     }
 

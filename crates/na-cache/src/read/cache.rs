@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use foldhash::HashSet;
 use na_model::{
-    MapSource, Modality, Names, RegionSet, Session, SourceFile, SourceKind, TableName, Unit, UnitOutcome,
+    MapSource, Names, RegionSet, Session, SourceFile, SourceKind, TableName, Unit, UnitKind, UnitOutcome,
 };
 
 use crate::cancel::Cancel;
@@ -299,7 +299,7 @@ impl Cache {
 
 /// Units and their tables.
 impl Cache {
-    /// All committed units, by subject, session and modality.
+    /// All committed units, by session and kind.
     ///
     /// # Errors
     /// A cache that cannot be read.
@@ -322,7 +322,7 @@ impl Cache {
         joined_units(units, &has_report)
     }
 
-    /// Units of a modality that were committed to the database of its owner after another one, in the order of their commits, at most so
+    /// Units of a kind that were committed to the database of its owner after another one, in the order of their commits, at most so
     /// many. `None` for the first.
     ///
     /// # Errors
@@ -330,10 +330,10 @@ impl Cache {
     pub fn units_after(
         &self,
         after: Option<&CachedUnit>,
-        modality: Modality,
+        kind: &UnitKind,
         at_most: usize,
     ) -> Result<Vec<CachedUnit>, CacheError> {
-        self.of_own(|own| cached_unit::committed_after(own, modality, after, at_most))
+        self.of_own(|own| cached_unit::committed_after(own, kind, after, at_most))
     }
 
     /// The columns of a cached table, with their types: [`DataType::Null`](arrow_schema::DataType::Null) for one without a

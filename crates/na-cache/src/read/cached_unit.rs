@@ -1,7 +1,7 @@
 //! The units of a cache, without their tables' rows.
 
 use foldhash::{HashMap, HashMapExt};
-use na_model::{MapSource, Modality, ReadAt, SourceFile, TableName, TivFinding, Unit};
+use na_model::{MapSource, ReadAt, SourceFile, TableName, TivFinding, Unit, UnitKind};
 use rusqlite::Row;
 
 use crate::db::database::Database;
@@ -58,23 +58,22 @@ const FINDING_AND_TIME_2: &str =
     "iif(tiv IS NULL, 'unknown', 'measured'), CAST(unixepoch(committed_at, 'subsec') * 1000000 AS INTEGER)";
 
 /// All units of a database, which has this number.
-pub(crate) fn by_subject_session_and_modality(
-    database: &Database,
-    book: usize,
-) -> Result<Vec<CachedUnit>, CacheError> {
-    some_units(database, book, "", "subject_code, session_id, modality")
+pub(crate) fn by_session_and_kind(database: &Database, book: usize) -> Result<Vec<CachedUnit>, CacheError> {
+    some_units(database, book, "", "subject_code, session_id, modality, input <> 'parcellate', input")
 }
 
-/// Units of a modality that were committed to the owner's database after another, in the order of their commits.
+/// Units of a kind that were committed to the owner's database after another, in the order of their commits.
 pub(crate) fn committed_after(
     database: &Database,
-    modality: Modality,
+    kind: &UnitKind,
     after: Option<&CachedUnit>,
     at_most: usize,
 ) -> Result<Vec<CachedUnit>, CacheError> {
-    let (after, modality) = (after.map_or(i64::MIN, |unit| unit.key), modality.as_str());
+    let (after, modality) = (after.map_or(i64::MIN, |unit| unit.key), kind.modality.as_str());
+    // Neither has a quotation mark.
+    let input = kind.input.as_str();
     let which = format!(
-        "WHERE unit IN (SELECT unit FROM units WHERE unit > {after} AND modality = '{modality}'
+        "WHERE unit IN (SELECT unit FROM units WHERE unit > {after} AND modality = '{modality}' AND input = '{input}'
                         ORDER BY unit LIMIT {at_most})"
     );
     some_units(database, 0, &which, "unit")
@@ -87,10 +86,11 @@ fn some_units(
     order: &str,
 ) -> Result<Vec<CachedUnit>, CacheError> {
     let is_old = database.is_schema_2();
+    let input = database.input_column();
     let finding_and_time = if is_old { FINDING_AND_TIME_2 } else { FINDING_AND_TIME };
     let mut units = database.query(
         &format!(
-            "SELECT subject_code, session_id, modality, tiv, unit, {finding_and_time} FROM units {which}
+            "SELECT subject_code, session_id, modality, tiv, unit, {finding_and_time}, {input} AS input FROM units {which}
              ORDER BY {order}"
         ),
         unit,
@@ -126,7 +126,7 @@ fn unit(row: &Row<'_>) -> rusqlite::Result<CachedUnit> {
     Ok(CachedUnit {
         book: 0,
         key: row.get(4)?,
-        unit: Unit::new(session(row)?, word(row, 2)?),
+        unit: Unit::new(session(row)?, UnitKind::new(word(row, 2)?, word(row, 7)?)),
         read_at: ReadAt(row.get(6)?),
         tiv: tiv_finding(row.get_ref(5)?.as_str()?, row.get(3)?),
         tables: Vec::new(),

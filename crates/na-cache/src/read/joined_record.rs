@@ -1,6 +1,8 @@
 //! What the runs were asked to do that wrote a cache and segments, as one record.
 
-use na_model::{Listing, Modality, ReadAt};
+use std::collections::BTreeSet;
+
+use na_model::{Listing, ReadAt, UnitKind};
 
 use crate::db::database::Database;
 use crate::db::schema::setting;
@@ -42,9 +44,8 @@ fn joined(latest_first: Vec<RunRecord>) -> Option<RunRecord> {
         joined.fresh |= record.fresh;
         joined.n_listed_withdrawn = joined.n_listed_withdrawn.max(record.n_listed_withdrawn);
     }
-    let is_asked =
-        |modality: &Modality| latest_first.iter().any(|record| record.modalities.contains(modality));
-    joined.modalities = Modality::ALL.into_iter().filter(is_asked).collect();
+    let asked: BTreeSet<&UnitKind> = latest_first.iter().flat_map(|record| &record.kinds).collect();
+    joined.kinds = asked.into_iter().cloned().collect();
     joined.listing = Listing::joined(latest_first.into_iter().map(|record| record.listing));
     Some(joined)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use foldhash::HashMap;
 use na_model::{
-    Choices, ExportSettings, ListedSession, Listing, Modality, ModelError, SourceRoot, Unit, UnitOutcome,
+    Choices, ExportSettings, ListedSession, Listing, ModelError, SourceRoot, Unit, UnitKind, UnitOutcome,
     WideMetrics,
 };
 use rusqlite::Row;
@@ -21,7 +21,8 @@ use crate::read::row_conversions::{session, word};
 pub struct RunRecord {
     pub settings: ExportSettings,
     pub listing: Listing,
-    pub modalities: Vec<Modality>,
+    /// The kinds of units that it asks for, in the store's order.
+    pub kinds: Vec<UnitKind>,
     /// The entities that choose between several files of one table, each with its value; `None` is a file without the
     /// entity.
     pub choices: Choices,
@@ -42,11 +43,11 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run that adds to a store, without choices and roots.
     #[must_use]
-    pub fn new(settings: ExportSettings, listing: Listing, modalities: Vec<Modality>) -> Self {
+    pub fn new(settings: ExportSettings, listing: Listing, kinds: Vec<UnitKind>) -> Self {
         Self {
             settings,
             listing,
-            modalities,
+            kinds,
             choices: Choices::new(),
             roots: BTreeMap::new(),
             asked: Vec::new(),
@@ -62,7 +63,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
     let rows = database.query("SELECT key, value FROM settings", |row| Ok((row.get(0)?, row.get(1)?)))?;
     let settings: HashMap<String, String> = rows.into_iter().collect();
     let value = |key: &str| settings.get(key).map(String::as_str);
-    let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(modalities)) = (
+    let (Some(atlas_name), Some(wide_metrics), Some(compression), Some(kinds)) = (
         value(setting::ATLAS_NAME),
         value(setting::WIDE_METRICS),
         value(setting::COMPRESSION),
@@ -70,8 +71,8 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
     ) else {
         return Ok(None);
     };
-    let modalities: Result<Vec<Modality>, ModelError> =
-        modalities.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
+    let kinds: Result<Vec<UnitKind>, ModelError> =
+        kinds.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
     let n_listed_withdrawn = value(setting::KNOWS_WITHDRAWALS).map(|text| n_listed(database, text));
     Ok(Some(RunRecord {
         settings: ExportSettings {
@@ -80,7 +81,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
             compression: compression.parse().map_err(|error| database.damaged(error))?,
         },
         listing: listing(database, &settings)?,
-        modalities: modalities.map_err(|error| database.damaged(error))?,
+        kinds: kinds.map_err(|error| database.damaged(error))?,
         choices: database.parse_json(value(setting::CHOICES))?,
         roots: database.parse_json(value(setting::ROOTS))?,
         asked: database.parse_json(value(setting::ASKED))?,
@@ -119,13 +120,16 @@ fn listing(database: &Database, settings: &HashMap<String, String>) -> Result<Li
 
 /// The missing and failed units, in the order in which the run recorded them.
 pub(crate) fn outcomes(database: &Database) -> Result<Vec<UnitOutcome>, CacheError> {
+    let input = database.input_column();
     database.query(
-        "SELECT subject_code, session_id, modality, status, reason FROM outcomes ORDER BY rowid",
+        &format!(
+            "SELECT subject_code, session_id, modality, status, reason, {input} FROM outcomes ORDER BY rowid"
+        ),
         outcome,
     )
 }
 
 fn outcome(row: &Row<'_>) -> rusqlite::Result<UnitOutcome> {
-    let unit = Unit::new(session(row)?, word(row, 2)?);
+    let unit = Unit::new(session(row)?, UnitKind::new(word(row, 2)?, word(row, 5)?));
     Ok(UnitOutcome { unit, status: word(row, 3)?, reason: row.get(4)? })
 }

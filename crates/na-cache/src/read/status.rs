@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use na_model::{Modality, TableName};
+use foldhash::HashSet;
+use na_model::{Modality, Session, TableName};
 
 use crate::db::database::Database;
 use crate::db::files::size_bytes;
@@ -23,9 +24,9 @@ pub struct CacheStatus {
     /// Whether it is of a fresh load, which replaces the store when its whole list is loaded: until then readers see
     /// nothing of it.
     pub fresh: bool,
-    /// Committed units.
+    /// Sessions with a committed unit.
     pub anatomical_sessions: usize,
-    /// Committed units.
+    /// Sessions with a committed unit.
     pub diffusion_sessions: usize,
     /// The tables of these units: tissues in the store's order, then workflows by name.
     pub tables: Vec<TableName>,
@@ -35,7 +36,7 @@ pub struct CacheStatus {
 pub(crate) fn of(database: &Database) -> Result<CacheStatus, CacheError> {
     let counts = database.query(
         "SELECT count(*) FILTER (WHERE modality = 'anatomical'), count(*) FILTER (WHERE modality = 'diffusion')
-         FROM units",
+         FROM (SELECT DISTINCT subject_code, session_id, modality FROM units)",
         |row| Ok((count(row, 0)?, count(row, 1)?)),
     )?;
     let Some(&(anatomical_sessions, diffusion_sessions)) = counts.first() else {
@@ -68,7 +69,9 @@ pub(crate) fn of_units<'d>(
         size += size_bytes(database.location()) + of_parts;
         fresh |= database.setting(setting::FRESH)?.is_some();
     }
-    let n = |modality| units.iter().filter(|unit| unit.unit.modality == modality).count();
+    let sessions: HashSet<(&Session, Modality)> =
+        units.iter().map(|unit| (&unit.unit.session, unit.unit.modality())).collect();
+    let n = |modality| sessions.iter().filter(|(_, of)| *of == modality).count();
     let tables: BTreeSet<&TableName> =
         units.iter().flat_map(|unit| &unit.tables).map(|info| &info.table).collect();
     Ok(CacheStatus {

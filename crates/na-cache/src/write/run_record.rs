@@ -1,6 +1,6 @@
 //! Records what a run was asked to do, and its outcomes.
 
-use na_model::{Modality, ReadAt, UnitOutcome};
+use na_model::{ReadAt, UnitKind, UnitOutcome};
 use rusqlite::{Transaction, params};
 
 use crate::db::schema::setting;
@@ -17,14 +17,14 @@ pub(crate) fn write(
     transaction.execute("DELETE FROM settings WHERE key NOT IN (?1, ?2)", stays)?;
     transaction
         .execute_batch("DELETE FROM metadata_columns; DELETE FROM listed_sessions; DELETE FROM outcomes;")?;
-    let modalities: Vec<&str> = record.modalities.iter().copied().map(Modality::as_str).collect();
+    let kinds: Vec<String> = record.kinds.iter().map(UnitKind::to_string).collect();
     let n_listed_withdrawn = record.n_listed_withdrawn.map(|n| n.to_string());
     let flag = |is_set: bool, value: &'static str| is_set.then_some(value);
     for (key, value) in [
         (setting::ATLAS_NAME, Some(record.settings.atlas_name.as_str())),
         (setting::WIDE_METRICS, Some(&record.settings.wide_metrics.to_text())),
         (setting::COMPRESSION, Some(record.settings.compression.as_str())),
-        (setting::MODALITIES, Some(&modalities.join(","))),
+        (setting::MODALITIES, Some(&kinds.join(","))),
         (setting::LEFT_OUT, Some(&to_json(&record.listing.left_out)?)),
         (setting::CHOICES, Some(&to_json(&record.choices)?)),
         (setting::ROOTS, Some(&to_json(&record.roots)?)),
@@ -60,15 +60,16 @@ pub(crate) fn write_outcomes(
     outcomes: &[UnitOutcome],
 ) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM outcomes", [])?;
-    let mut insert = transaction.prepare("INSERT INTO outcomes VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = transaction.prepare("INSERT INTO outcomes VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for outcome in outcomes {
         let session = &outcome.unit.session;
         insert.execute(params![
             session.subject.as_str(),
             session.id_str(),
-            outcome.unit.modality.as_str(),
+            outcome.unit.modality().as_str(),
             outcome.status.as_str(),
-            outcome.reason
+            outcome.reason,
+            outcome.unit.kind.input.as_str(),
         ])?;
     }
     Ok(())

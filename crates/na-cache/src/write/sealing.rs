@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use na_model::{TableName, Unit};
-use rusqlite::params;
+use na_model::{TableName, Unit, UnitKind};
+use rusqlite::{Row, params};
 
 use crate::db::busy::until_free;
 use crate::db::files::sync_folder;
@@ -77,12 +77,11 @@ impl OwnedCache<'_> {
         let mut units = BTreeSet::new();
         self.write(|transaction| {
             let mut of_seal = transaction.prepare(
-                "SELECT DISTINCT subject_code, session_id, modality FROM units JOIN tables USING (unit)
+                "SELECT DISTINCT subject_code, session_id, modality, input FROM units JOIN tables USING (unit)
                  WHERE seal = ?1",
             )?;
             for seal in lost {
-                let of_seal =
-                    of_seal.query_map([seal.0], |row| Ok(Unit::new(session(row)?, word(row, 2)?)))?;
+                let of_seal = of_seal.query_map([seal.0], unit)?;
                 units.extend(of_seal.collect::<rusqlite::Result<Vec<Unit>>>()?);
                 transaction.execute(
                     "DELETE FROM units WHERE unit IN (SELECT unit FROM tables WHERE seal = ?1)",
@@ -145,4 +144,9 @@ impl OwnedCache<'_> {
         let _writing = self.database().writing();
         checkpoint("TRUNCATE")
     }
+}
+
+/// The unit in a row's first four columns.
+fn unit(row: &Row<'_>) -> rusqlite::Result<Unit> {
+    Ok(Unit::new(session(row)?, UnitKind::new(word(row, 2)?, word(row, 3)?)))
 }

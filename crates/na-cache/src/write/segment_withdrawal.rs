@@ -8,11 +8,12 @@ use std::path::Path;
 use na_model::{Names, Session};
 use rusqlite::Connection;
 
+use crate::db::application_id::{commit_marked, known_version};
 use crate::db::database::Database;
 use crate::db::immutable_files::ImmutableFiles;
 use crate::db::open_segment::open_segment;
 use crate::db::pool::{NO_LOCKS, READ_WRITE, pool_of_one};
-use crate::db::schema::SCHEMA_VERSION;
+use crate::db::schema::steps_from;
 use crate::db::secure_delete::overwrite_deleted;
 use crate::error::CacheError;
 use crate::lock::owner_lock::OwnerLock;
@@ -79,15 +80,20 @@ fn rewrite(
     let sqlite = |source| CacheError::sqlite(path, source);
     let connection =
         Connection::open_with_flags_and_vfs(rewritten.path(), READ_WRITE, NO_LOCKS).map_err(sqlite)?;
+    let version = known_version(path, &connection)?;
     connection.pragma_update(None, "journal_mode", "OFF").map_err(sqlite)?;
     let pool = pool_of_one(rewritten.path(), connection)?;
-    let database = Database::new(rewritten.path(), pool, SCHEMA_VERSION, None);
+    let database = Database::new(rewritten.path(), pool, version, None);
     let withdrawal = Withdrawal::of(&database, sessions, names, n_listed)?;
     let connection = database.connection()?;
     overwrite_deleted(&connection)
         .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
         .and_then(|()| connection.unchecked_transaction())
-        .and_then(|transaction| withdrawal.write(&transaction).and_then(|()| transaction.commit()))
+        .and_then(|transaction| {
+            steps_from(version).iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+            withdrawal.write(&transaction)?;
+            commit_marked(transaction)
+        })
         .and_then(|()| connection.execute_batch("VACUUM"))
         .map_err(sqlite)?;
     drop(connection);

@@ -17,12 +17,14 @@ impl UnitRow {
     /// `None` if the unit is not in the cache.
     pub(crate) fn of(transaction: &Transaction<'_>, unit: &Unit) -> rusqlite::Result<Option<Self>> {
         let session = &unit.session;
-        let key = params![session.subject.as_str(), session.id_str(), unit.modality.as_str()];
+        let kind = &unit.kind;
+        let key =
+            params![session.subject.as_str(), session.id_str(), kind.modality.as_str(), kind.input.as_str()];
         transaction
             .prepare_cached(
                 "SELECT unit, read_at, tiv_finding, tiv, sources FROM units
                  WHERE subject_code = ?1 AND ifnull(session_id, '') = ifnull(?2, '') AND modality = ?3
-                 AND input = 'parcellate'",
+                 AND input = ?4",
             )?
             .query_row(key, Self::from_row)
             .optional()

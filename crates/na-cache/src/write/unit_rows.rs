@@ -68,9 +68,9 @@ impl UnitRows {
                 _ => staying.iter_mut().for_each(|source| source.tiv = None),
             }
             sources.append(&mut staying);
-            // The index allows one row with this input.
+            // The index allows one row of the unit: no kind of input has this name.
             transaction
-                .prepare_cached("UPDATE units SET input = 'replaced' WHERE unit = ?1")?
+                .prepare_cached("UPDATE units SET input = '' WHERE unit = ?1")?
                 .execute([earlier.key])?;
         }
         let key =
@@ -151,17 +151,19 @@ fn insert_unit(transaction: &Transaction<'_>, values: &UnitValues<'_>) -> rusqli
     let (finding, volume) = tiv_word(values.tiv);
     transaction
         .prepare_cached(
-            "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7)",
+            "INSERT INTO units (subject_code, session_id, modality, tiv, sources, committed_at, tiv_finding, read_at,
+                 input)
+             VALUES (?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ'), ?6, ?7, ?8)",
         )?
         .insert(params![
             session.subject.as_str(),
             session.id_str(),
-            values.unit.modality.as_str(),
+            values.unit.modality().as_str(),
             volume,
             to_json(&values.sources)?,
             finding,
             values.read_at.0,
+            values.unit.kind.input.as_str(),
         ])
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use na_model::{Modality, SourceRoot, TableName};
+#[cfg(test)]
+use na_model::Modality;
+use na_model::{SourceRoot, TableName, UnitKind};
 
 use crate::files::session_folders::Folders;
 use crate::files::source_folder::RootKey;
@@ -13,7 +15,7 @@ pub(crate) struct Root {
     /// The input that reads it, by its index among the run's.
     pub(crate) input: usize,
     /// Of the units that have files here.
-    pub(crate) modality: Modality,
+    pub(crate) kind: UnitKind,
     /// The setting that leads to it.
     pub(crate) setting: SourceRoot,
     /// What stands before `sub-` in the store's paths of its files: nothing, or the folder below the setting's with `/`.
@@ -46,8 +48,8 @@ impl Root {
     pub(crate) fn unlisted(setting: SourceRoot, path: &Path, tables: Vec<TableName>) -> Self {
         let listed = crate::files::session_folders::FolderListing::default();
         let subjects = Folders::new(path, crate::identifiers::name_match::IdKind::Subject, listed);
-        let (modality, prefix) = (Modality::Anatomical, String::new());
-        Self { input: 0, modality, setting, prefix, has_tables: true, tables, subjects }
+        let (kind, prefix) = (UnitKind::of_parcellate(Modality::Anatomical), String::new());
+        Self { input: 0, kind, setting, prefix, has_tables: true, tables, subjects }
     }
 }
 

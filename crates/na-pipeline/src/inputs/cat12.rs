@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use na_model::{Modality, SourceRoot, TableKind, TableName, Tissue};
+use na_model::{Modality, SourceRoot, TableKind, TableName, Tissue, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::session_folders::{ANAT, names_in};
@@ -34,8 +34,8 @@ pub(crate) struct Cat12 {
 }
 
 impl Input for Cat12 {
-    fn modality(&self) -> Modality {
-        Modality::Anatomical
+    fn unit_kind(&self) -> UnitKind {
+        UnitKind::of_parcellate(Modality::Anatomical)
     }
 
     fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use na_model::{Modality, SourceRoot, TableKind, TableName};
+use na_model::{SourceRoot, TableKind, TableName, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::fingerprint::read_unless;
@@ -19,8 +19,8 @@ use crate::unit_error::UnitError;
 /// roots.
 ///
 /// A run lists the roots once, finds a session's folder under each by the names behind `sub-` and `ses-`, and has the
-/// input find the tables there. Tables of all inputs with one modality are one unit of a session: they are read,
-/// committed, skipped and replaced together. All else is the run's: which sessions there are, what has changed, what may
+/// input find the tables there. What an input has of a session is a unit: it is read, committed, skipped, failed and replaced
+/// together, and apart from what other inputs have. All else is the run's: which sessions there are, what has changed, what may
 /// leave the store, and the threads.
 ///
 /// An input is called from many threads, and never for a row or a cell. Methods with a default need no code unless the
@@ -33,7 +33,7 @@ use crate::unit_error::UnitError;
 /// use std::path::PathBuf;
 /// use std::sync::Arc;
 ///
-/// use na_model::{Modality, SourceRoot, TableKind, TableName};
+/// use na_model::{InputName, Modality, SourceRoot, TableKind, TableName, UnitKind};
 /// use na_pipeline::{
 ///     Config, FoundTable, FoundUnit, Input, ParsedTable, PipelineError, RootList, SearchedFolder, SessionSource,
 ///     TableRoot, UnitError,
@@ -46,11 +46,12 @@ use crate::unit_error::UnitError;
 ///     kind: TableKind,
 /// }
 ///
+/// const DEMO: InputName = InputName::named("demo");
 /// const ROOT: SourceRoot = SourceRoot::named("DEMO_ROOT");
 ///
 /// impl Input for Demo {
-///     fn modality(&self) -> Modality {
-///         Modality::Anatomical
+///     fn unit_kind(&self) -> UnitKind {
+///         UnitKind::new(Modality::Anatomical, DEMO)
 ///     }
 ///
 ///     fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {
@@ -83,7 +84,7 @@ use crate::unit_error::UnitError;
 /// }
 ///
 /// let table = TableName::parse("anatomical_demo")?;
-/// let kind = TableKind { producer: "demo".to_owned(), ..TableKind::of_parcellate(&table) };
+/// let kind = TableKind { producer: "demo".to_owned(), input: DEMO, ..TableKind::of_parcellate(&table) };
 /// let demo = Demo { root: "demo".into(), table, kind };
 /// let config = Config {
 ///     further_inputs: vec![Arc::new(demo)],
@@ -92,8 +93,9 @@ use crate::unit_error::UnitError;
 /// # Ok::<(), na_model::ModelError>(())
 /// ```
 pub trait Input: Debug + Send + Sync {
-    /// The modality of the units that it feeds, and of its tables' names. Several inputs may feed one.
-    fn modality(&self) -> Modality;
+    /// The kind of the units that it feeds: its name, and the modality of its tables' names. Inputs with one kind feed the same
+    /// units.
+    fn unit_kind(&self) -> UnitKind;
 
     /// The settings that lead to its files, each with the folder that the user gave, whether the run asks for what lies
     /// there or not. No two inputs have one setting: the store tells by it whose a file is.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use na_model::{Modality, SourceRoot, TableName};
+use na_model::{SourceRoot, TableName, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
@@ -89,7 +89,7 @@ impl RootNote {
 #[derive(Debug)]
 pub struct RootList<'a> {
     pub(super) input: usize,
-    pub(super) modality: Modality,
+    pub(super) kind: UnitKind,
     pub(super) roots: &'a mut Roots,
 }
 
@@ -127,8 +127,8 @@ impl RootList<'_> {
         }
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);
-        let (input, modality) = (self.input, self.modality);
-        self.roots.add(Root { input, modality, setting, prefix, has_tables, tables, subjects });
+        let (input, kind) = (self.input, self.kind.clone());
+        self.roots.add(Root { input, kind, setting, prefix, has_tables, tables, subjects });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use na_model::{Modality, SourceRoot, TableKind, TableName};
+use na_model::{SourceRoot, TableKind, TableName, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
@@ -19,7 +19,7 @@ use crate::inputs::unit_files::FoundUnit;
 #[derive(Debug)]
 pub(crate) struct ListedInputs {
     all: Vec<Arc<dyn Input>>,
-    modalities: Vec<Modality>,
+    kinds: Vec<UnitKind>,
     pub(crate) roots: Roots,
     /// The tables that the run may write.
     tables: BTreeMap<TableName, InputTable>,
@@ -41,25 +41,23 @@ impl ListedInputs {
     /// Settings that ask for nothing; a root that is missing or cannot be listed; a workflow that is not there; inputs
     /// that have a setting or a table in common.
     pub(crate) fn list(all: Vec<Arc<dyn Input>>) -> Result<Self, PipelineError> {
-        let modalities = modalities_of(&all);
-        let mut listed = Self { all, modalities, roots: Roots::default(), tables: BTreeMap::new() };
+        let kinds = kinds_of(&all);
+        let mut listed = Self { all, kinds, roots: Roots::default(), tables: BTreeMap::new() };
         listed.check_settings()?;
         let unasked = listed.all.iter().filter(|input| !input.is_asked_for());
         let hints: Vec<String> = unasked.filter_map(|input| input.hint()).collect();
-        if listed.modalities.is_empty() {
+        if listed.kinds.is_empty() {
             let hint = hints.iter().map(|hint| format!("; {hint}")).collect();
             return Err(PipelineError::NothingToLoad { hint });
         }
         listed.roots.notes.extend(hints);
         for (index, input) in listed.all.iter().enumerate().filter(|(_, input)| input.is_asked_for()) {
             let roots = &mut listed.roots;
-            let (modality, begin) = (input.modality(), roots.all.len());
-            input.list_roots(&mut RootList { input: index, modality, roots })?;
+            let (kind, begin) = (input.unit_kind(), roots.all.len());
+            input.list_roots(&mut RootList { input: index, kind: kind.clone(), roots })?;
             for root in roots.all.iter().skip(begin) {
                 for table in &root.tables {
-                    if table.modality() != modality {
-                        return Err(PipelineError::OtherModality { table: table.to_string(), modality });
-                    }
+                    check_kind(&**input, table)?;
                     let known = listed.tables.entry(table.clone()).or_insert_with(|| InputTable {
                         input: Arc::clone(input),
                         kind: Arc::new(input.kind(table)),
@@ -82,9 +80,9 @@ impl ListedInputs {
         }
     }
 
-    /// The modalities that the settings ask for, in the store's order.
-    pub(crate) fn modalities(&self) -> &[Modality] {
-        &self.modalities
+    /// The kinds of units that the settings ask for, in the store's order.
+    pub(crate) fn kinds(&self) -> &[UnitKind] {
+        &self.kinds
     }
 
     /// What is asked of the inputs, as words.
@@ -103,7 +101,7 @@ impl ListedInputs {
     }
 
     /// The tables that the run may write.
-    pub(crate) fn kinds(&self) -> BTreeMap<TableName, TableKind> {
+    pub(crate) fn table_kinds(&self) -> BTreeMap<TableName, TableKind> {
         let kinds = self.tables.iter();
         kinds.map(|(table, known)| (table.clone(), TableKind::clone(&known.kind))).collect()
     }
@@ -137,8 +135,17 @@ impl ListedInputs {
     }
 }
 
-fn modalities_of(all: &[Arc<dyn Input>]) -> Vec<Modality> {
-    let asked =
-        |modality: &Modality| all.iter().any(|input| input.modality() == *modality && input.is_asked_for());
-    Modality::ALL.into_iter().filter(asked).collect()
+fn kinds_of(all: &[Arc<dyn Input>]) -> Vec<UnitKind> {
+    let asked = all.iter().filter(|input| input.is_asked_for());
+    let kinds: BTreeSet<UnitKind> = asked.map(|input| input.unit_kind()).collect();
+    kinds.into_iter().collect()
+}
+
+/// Refuses a table that would not be of its input's units.
+fn check_kind(input: &dyn Input, table: &TableName) -> Result<(), PipelineError> {
+    let (kind, of_table) = (input.unit_kind(), input.kind(table).unit_kind(table));
+    if kind == of_table {
+        return Ok(());
+    }
+    Err(PipelineError::OtherUnits { table: table.to_string(), kind, of_table })
 }

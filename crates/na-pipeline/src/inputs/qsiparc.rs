@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, Workflow};
+use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, UnitKind, Workflow};
 
 use crate::error::PipelineError;
 use crate::files::session_folders::{DWI, folders_in, list_root};
@@ -33,8 +33,8 @@ pub(crate) struct Qsiparc {
 }
 
 impl Input for Qsiparc {
-    fn modality(&self) -> Modality {
-        Modality::Diffusion
+    fn unit_kind(&self) -> UnitKind {
+        UnitKind::of_parcellate(Modality::Diffusion)
     }
 
     fn settings(&self) -> Vec<(SourceRoot, PathBuf)> {

@@ -11,7 +11,7 @@ use crate::inputs::found_tables::{FoundTable, FoundTables};
 use crate::sessions::claims::SessionFolder;
 use crate::unit_error::UnitError;
 
-/// What a unit can be read from: what all inputs of its modality have found.
+/// What a unit can be read from: what all inputs of its kind have found.
 #[derive(Debug, Default)]
 pub struct FoundUnit {
     pub(crate) found: FoundTables,

@@ -1,8 +1,8 @@
-//! Finds the files of a unit under every root of its modality.
+//! Finds the files of a unit under every root of its kind.
 
 use std::path::Path;
 
-use na_model::{Modality, Unit};
+use na_model::{Unit, UnitKind};
 
 use crate::files::roots::Root;
 use crate::files::session_folders::folders_in;
@@ -34,7 +34,7 @@ impl<'a> UnitFinder<'a> {
     /// The files of a unit that a run asks for. What it does not ask for stays as it was.
     pub(crate) fn find(&self, unit: &Unit, written: &WrittenIds) -> Result<FoundUnit, UnitError> {
         let mut found = FoundUnit::default();
-        let of_unit = |root: &&Root| root.modality == unit.modality && root.is_searched();
+        let of_unit = |root: &&Root| root.kind == unit.kind && root.is_searched();
         for root in self.inputs.roots.all.iter().filter(of_unit) {
             let Some(input) = self.inputs.of(root) else { continue };
             let folder = match self.claims.locate(root, &unit.session, written) {
@@ -67,10 +67,10 @@ impl<'a> UnitFinder<'a> {
         Ok(found)
     }
 
-    /// Where a modality's sessions were looked for, and which folders are there.
-    pub(crate) fn looked_in(&self, modality: Modality) -> Vec<String> {
+    /// Where sessions of a kind of unit were looked for, and which folders are there.
+    pub(crate) fn looked_in(&self, kind: &UnitKind) -> Vec<String> {
         let roots = self.inputs.roots.of_tables();
-        roots.filter(|root| root.modality == modality).map(subjects_of).collect()
+        roots.filter(|root| root.kind == *kind).map(subjects_of).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread::ScopedJoinHandle;
 
 use foldhash::{HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, OwnedCache, SegmentRun, SegmentWriter, UnitSender, Writer};
-use na_model::{Modality, Names, ReadAt, RegionSet, TableName, Unit, UnitOutcome, UnitStatus, WideMetrics};
+use na_model::{Names, ReadAt, RegionSet, TableName, Unit, UnitKind, UnitOutcome, UnitStatus, WideMetrics};
 use na_store::{Committed, ExistingStore, RegionsInUse, Sealer, StoreError, regions_in_use};
 use rayon::prelude::*;
 
@@ -45,7 +45,7 @@ pub(crate) struct Workers<'a> {
 /// What was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct LoadOutcome {
-    pub(crate) committed: BTreeMap<Modality, usize>,
+    pub(crate) committed: BTreeMap<UnitKind, usize>,
     pub(crate) failed: Vec<UnitOutcome>,
 }
 
@@ -80,7 +80,7 @@ impl Workers<'_> {
         sealer: Option<Sealer<'_>>,
         admission: Admission,
     ) -> Result<LoadOutcome, PipelineError> {
-        let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
+        let committed: Mutex<BTreeMap<UnitKind, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
         let mut failed = Vec::new();
         let noted = sealer.as_ref().map(Sealer::committed);
@@ -120,7 +120,7 @@ impl Workers<'_> {
         planned: Option<&[UnitOutcome]>,
     ) -> Result<LoadOutcome, PipelineError> {
         let started = run.started;
-        let committed: Mutex<BTreeMap<Modality, usize>> = Mutex::default();
+        let committed: Mutex<BTreeMap<UnitKind, usize>> = Mutex::default();
         let (acknowledged, acknowledgements) = mpsc::channel::<Unit>();
         let failed = std::thread::scope(|scope| {
             scope.spawn(|| self.report_commits(acknowledgements, &committed));
@@ -142,10 +142,10 @@ impl Workers<'_> {
     }
 
     /// Counts and reports units as they are committed. It ends with the writer.
-    fn report_commits(&self, acknowledgements: Receiver<Unit>, committed: &Mutex<BTreeMap<Modality, usize>>) {
+    fn report_commits(&self, acknowledgements: Receiver<Unit>, committed: &Mutex<BTreeMap<UnitKind, usize>>) {
         for unit in acknowledgements {
             let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
-            *committed.entry(unit.modality).or_default() += 1;
+            *committed.entry(unit.kind.clone()).or_default() += 1;
             drop(committed);
             self.observer.event(Event::Committed(unit));
         }

@@ -27,5 +27,5 @@ pub(crate) fn check_tables(
     store: &ExistingStore,
     metrics: &WideMetrics,
 ) -> Result<(), PipelineError> {
-    Ok(store.check_tables(&inputs.kinds(), metrics)?)
+    Ok(store.check_tables(&inputs.table_kinds(), metrics)?)
 }

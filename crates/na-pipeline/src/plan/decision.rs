@@ -204,7 +204,7 @@ fn roots_of(
     found: &FoundUnit,
     record: &UnitRecord,
 ) -> BTreeMap<SourceRoot, bool> {
-    let of_files = record.sources.iter().filter_map(|source| Some(folder_of(source, unit.modality)?.0.0));
+    let of_files = record.sources.iter().filter_map(|source| Some(folder_of(source, unit.modality())?.0.0));
     let of_rows = record.without_files.iter().map(|(table, _)| inputs.root_of(table));
     let has_folder = |root: &SourceRoot| found.folders.iter().any(|folder| folder.root.0 == *root);
     let roots: BTreeSet<SourceRoot> = of_files.chain(of_rows).collect();
@@ -213,7 +213,7 @@ fn roots_of(
 
 /// Why a unit is missing of which there is no file at all.
 pub(super) fn nothing_found_reason(unit: &Unit) -> String {
-    format!("no {} tables were found", unit.modality)
+    format!("no {} tables were found", unit.kind)
 }
 
 fn why_missing(unit: &Unit, found: &FoundUnit) -> String {

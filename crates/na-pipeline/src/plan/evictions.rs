@@ -41,7 +41,7 @@ impl WeakClaims {
             None => format!("sub-{}/", session.subject),
         };
         for source in sources.iter().filter(|source| !source.path.contains(&of_code)) {
-            let Some((root, folder)) = folder_of(source, unit.modality) else { continue };
+            let Some((root, folder)) = folder_of(source, unit.modality()) else { continue };
             let rule = best_match(unit, &folder);
             if rule == Match::Code {
                 continue;
@@ -94,7 +94,7 @@ impl WeakClaim {
         comes_in: &dyn Fn(&Unit) -> bool,
     ) -> Option<(Unit, PathBuf)> {
         for (session, written) in finder.claims.near(folder, self.rule) {
-            let unit = Unit::new(session.clone(), root.modality);
+            let unit = Unit::new(session.clone(), root.kind.clone());
             if *session == self.unit.session || !comes_in(&unit) {
                 continue;
             }

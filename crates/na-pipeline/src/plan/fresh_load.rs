@@ -105,7 +105,7 @@ pub(crate) fn check_same(
     let differs = [
         ("it is of another atlas than this run", begun.settings.atlas_name != config.atlas_name),
         ("it is of another choice of files than this run", begun.choices != config.choices()),
-        ("it is of other modalities than this run", begun.modalities != inputs.modalities()),
+        ("it is of other modalities or inputs than this run", begun.kinds != inputs.kinds()),
         ("it is of other tissues or workflows than this run", begun.asked != inputs.asked()),
         ("this run is of chosen sessions alone", !config.labels.is_empty()),
         ("this run prunes or reads again", config.prune || config.prune_unlisted || config.reload),

@@ -7,7 +7,8 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::CachedUnit;
 use na_model::{
-    Leaving, MapSource, Modality, Removals, Session, TableName, TivFinding, Unit, UnitOutcome, UnitStatus,
+    Leaving, MapSource, Modality, Removals, Session, TableName, TivFinding, Unit, UnitKind, UnitOutcome,
+    UnitStatus,
 };
 use na_store::{ExistingStore, StoreError};
 
@@ -90,14 +91,13 @@ impl LetGo {
             }
         }
         for session in store.sessions_with_volume()? {
-            let unit = Unit::new(session, Modality::Anatomical);
+            let unit = Unit::of_parcellate(session, Modality::Anatomical);
             let Some(parts) = again.get(&unit) else { continue };
             if kinds.is_lost(None, parts.has_volume) {
                 let_go.parts.add_volume(unit);
             }
         }
-        store.for_each_map(|session, table, map| {
-            let unit = Unit::new(session.clone(), table.modality());
+        store.for_each_map(|unit, table, map| {
             let Some(parts) = again.get(&unit) else { return };
             if kinds.is_lost(Some(table), parts.tables.contains(&(table, map))) {
                 let_go.parts.add_table(unit, table.clone(), map.cloned());
@@ -143,12 +143,12 @@ impl LetGo {
         sessions_of.into_iter().map(|(part, sessions)| format!("{part} of {}", counted(&sessions))).collect()
     }
 
-    /// How many units of each modality go whole, in words.
+    /// How many units of each kind go whole, in words.
     fn unit_counts(&self) -> Option<String> {
         let all: Vec<&Unit> = self.units.iter().chain(&self.failed).collect();
-        let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
-        all.iter().for_each(|unit| *of_modality.entry(unit.modality).or_default() += 1);
-        let counts: Vec<String> = of_modality.iter().map(|(modality, n)| format!("{n} {modality}")).collect();
+        let mut of_kind: BTreeMap<&UnitKind, usize> = BTreeMap::new();
+        all.iter().for_each(|unit| *of_kind.entry(&unit.kind).or_default() += 1);
+        let counts: Vec<String> = of_kind.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         let sessions: BTreeSet<&Session> = all.iter().map(|unit| &unit.session).collect();
         let sessions: Vec<&Session> = sessions.into_iter().collect();
         (!all.is_empty()).then(|| format!("{} of {}", counts.join(" and "), counted(&sessions)))

@@ -31,11 +31,11 @@ pub(crate) fn check_metrics(
         return Ok(());
     }
     for (row, written) in list.listing.rows.iter().zip(&list.as_written) {
-        for &modality in finder.inputs.modalities() {
+        for kind in finder.inputs.kinds() {
             if should_stop() {
                 return Ok(());
             }
-            let unit = Unit::new(row.session.clone(), modality);
+            let unit = Unit::new(row.session.clone(), kind.clone());
             // A unit that cannot be found or read fails when it is loaded.
             let found = finder.find(&unit, written).map(|found| found.found.tables);
             let mut tables = found.unwrap_or_default().into_iter();

@@ -1,7 +1,7 @@
 //! What `sessions.tsv` is going to say beside what the store holds.
 
 use foldhash::HashSet;
-use na_model::{Modality, Names, Session, Unit, UnitOutcome, UnitStatus};
+use na_model::{Names, Session, Unit, UnitKind, UnitOutcome, UnitStatus};
 
 use crate::config::Config;
 use crate::event::{Event, Observer};
@@ -46,13 +46,13 @@ impl UnitPlan {
     pub(crate) fn note_not_chosen(
         &mut self,
         list: &SessionList,
-        modalities: &[Modality],
+        kinds: &[UnitKind],
         chosen: &HashSet<Session>,
     ) {
         let told: HashSet<Unit> = self.unlisted.iter().map(|outcome| outcome.unit.clone()).collect();
         let others = list.listing.rows.iter().filter(|row| !chosen.contains(&row.session));
-        let units = others
-            .flat_map(|row| modalities.iter().map(|modality| Unit::new(row.session.clone(), *modality)));
+        let units =
+            others.flat_map(|row| kinds.iter().map(|kind| Unit::new(row.session.clone(), kind.clone())));
         let untold = units.filter(|unit| !told.contains(unit) && !self.stored.contains(unit));
         let reason = "not looked for: the labels choose other sessions".to_owned();
         let outcomes: Vec<UnitOutcome> = untold

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::Cache;
-use na_model::{Modality, Session, Unit, UnitStatus};
+use na_model::{Session, Unit, UnitKind, UnitStatus};
 use na_store::ExistingStore;
 use rayon::prelude::*;
 
@@ -59,9 +59,9 @@ impl Planner<'_> {
 
     /// The units of the list, in its order, each with its session's index.
     fn listed_units(&self) -> impl Iterator<Item = (usize, Unit)> {
-        let modalities = self.finder.inputs.modalities();
+        let kinds = self.finder.inputs.kinds();
         self.list.listing.rows.iter().enumerate().flat_map(move |(index, row)| {
-            modalities.iter().map(move |modality| (index, Unit::new(row.session.clone(), *modality)))
+            kinds.iter().map(move |kind| (index, Unit::new(row.session.clone(), kind.clone())))
         })
     }
 
@@ -102,7 +102,7 @@ fn note_of_partial(plan: &UnitPlan) -> Option<String> {
 struct Decisions<'a> {
     planner: &'a Planner<'a>,
     decider: Decider<'a>,
-    modalities: Vec<Modality>,
+    kinds: Vec<UnitKind>,
     seen: HashSet<Unit>,
     batch: Vec<(Unit, Option<UnitRecord>)>,
     made: HashMap<Unit, UnitDecision>,
@@ -121,7 +121,7 @@ impl<'a> Decisions<'a> {
         Self {
             planner,
             decider,
-            modalities: planner.finder.inputs.modalities().to_vec(),
+            kinds: planner.finder.inputs.kinds().to_vec(),
             seen: HashSet::new(),
             batch: Vec::new(),
             made: HashMap::new(),
@@ -132,8 +132,7 @@ impl<'a> Decisions<'a> {
     /// discovered: then it would be listed if its folder were there.
     fn are_for(&self, unit: &Unit) -> bool {
         let is_discovered = self.planner.config.sessions == SessionSource::Discover;
-        (is_discovered || self.decider.indices.contains_key(&unit.session))
-            && self.modalities.contains(&unit.modality)
+        (is_discovered || self.decider.indices.contains_key(&unit.session)) && self.kinds.contains(&unit.kind)
     }
 
     /// Adds a unit, unless it is there already or labels choose others.

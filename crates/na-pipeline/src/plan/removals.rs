@@ -2,7 +2,7 @@
 //! (`--prune-unlisted`), and what another session has a better claim to.
 
 use foldhash::HashSet;
-use na_model::{ListedSession, Listing, Modality, Removals, Session, SubjectCode, Unit, UnitOutcome};
+use na_model::{ListedSession, Listing, Removals, Session, SubjectCode, Unit, UnitKind, UnitOutcome};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -82,7 +82,7 @@ pub(crate) fn check_share(
 /// their subjects alone. Returns the outcomes of subjects of whom nothing is left.
 pub(crate) fn leave_listing(
     listing: &mut Listing,
-    modalities: &[Modality],
+    kinds: &[UnitKind],
     plan: &UnitPlan,
     removals: &Removals,
 ) -> Vec<UnitOutcome> {
@@ -102,7 +102,7 @@ pub(crate) fn leave_listing(
         // A listed subject without any session stays in the listing.
         if with_rows.insert(row.session.subject.clone()) {
             let session = Session::new(row.session.subject, None);
-            let units = modalities.iter().map(|modality| Unit::new(session.clone(), *modality));
+            let units = kinds.iter().map(|kind| Unit::new(session.clone(), kind.clone()));
             outcomes.extend(units.map(|unit| nothing_found(&unit)));
             listing.rows.push(ListedSession { session, values: row.values });
         }

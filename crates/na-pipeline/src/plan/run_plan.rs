@@ -110,7 +110,7 @@ impl RunPlan {
             fresh: base == Base::Anew,
             list_read_as: config.sessions.read_as(),
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
-            ..RunRecord::new(settings, listing, inputs.modalities().to_vec())
+            ..RunRecord::new(settings, listing, inputs.kinds().to_vec())
         }
     }
 }
@@ -181,7 +181,7 @@ impl Start<'_> {
             units.carry_over(store.earlier_outcomes(cached)?, config, list);
         }
         if let Some(chosen) = &planner.chosen {
-            units.note_not_chosen(list, self.inputs.listed.modalities(), chosen);
+            units.note_not_chosen(list, self.inputs.listed.kinds(), chosen);
         }
         Ok(Some(units))
     }
@@ -203,8 +203,7 @@ impl Start<'_> {
             let misplaced = self.inputs.listed.roots.misplaced.as_ref();
             return misplaced.map_or(Ok(()), |note| Err(PipelineError::MisplacedRoot { note: note.clone() }));
         }
-        let looked_in =
-            self.inputs.listed.modalities().iter().flat_map(|modality| finder.looked_in(*modality));
+        let looked_in = self.inputs.listed.kinds().iter().flat_map(|kind| finder.looked_in(kind));
         Err(PipelineError::NothingFound {
             sessions: units.summary.sessions,
             looked_in: looked_in.collect::<Vec<_>>().join("; "),

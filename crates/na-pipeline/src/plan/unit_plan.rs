@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashSet;
-use na_model::{Modality, ReadAt, Session, SourceFile, SourceRoot, Unit, UnitOutcome, UnitStatus};
+use na_model::{Modality, ReadAt, Session, SourceFile, SourceRoot, Unit, UnitKind, UnitOutcome, UnitStatus};
 
 use crate::event::PlanSummary;
 use crate::plan::absent_files::AbsentFiles;
@@ -21,11 +21,11 @@ pub(crate) struct UnitPlan {
     /// Outcomes of units that are not listed: of today if they were looked for all the same, else of earlier runs.
     pub(crate) unlisted: Vec<UnitOutcome>,
     pub(crate) summary: PlanSummary,
-    pub(crate) skipped: BTreeMap<Modality, usize>,
+    pub(crate) skipped: BTreeMap<UnitKind, usize>,
     pub(crate) notes: Vec<String>,
     /// Stored units that were looked for and have lost files, by unit.
     pub(crate) absences: Vec<Absence>,
-    /// Units of the store and its cache, listed or not, whatever their modality.
+    /// Units of the store and its cache, listed or not, whatever their kind.
     pub(crate) stored: BTreeSet<Unit>,
     /// What leaves when a unit comes in that has a better claim to its folder.
     pub(crate) evictions: Vec<Eviction>,
@@ -77,8 +77,8 @@ impl UnitPlan {
 
     /// The units that the store has of a session.
     pub(crate) fn stored_units(&self, session: &Session) -> Vec<Unit> {
-        let units = Modality::ALL.into_iter().map(|modality| Unit::new(session.clone(), modality));
-        units.filter(|unit| self.stored.contains(unit)).collect()
+        let first = Unit::of_parcellate(session.clone(), Modality::Anatomical);
+        self.stored.range(first..).take_while(|unit| unit.session == *session).cloned().collect()
     }
 
     /// Whether nothing was found for any session, and nothing is in the store.
@@ -139,13 +139,13 @@ impl UnitPlan {
                     known_read_at: decided.read_at,
                 });
             }
-            Decision::Skip => self.skip(unit.modality),
+            Decision::Skip => self.skip(unit.kind),
             Decision::Keep(_) if self.prunes && decided.remains == Remains::Nothing => {
                 self.miss(nothing_found(&unit));
             }
             Decision::Keep(note) => {
                 self.notes.extend((!self.prunes).then_some(note));
-                self.skip(unit.modality);
+                self.skip(unit.kind);
             }
             Decision::Missing(reason) => {
                 self.miss(UnitOutcome { unit, status: UnitStatus::Missing, reason });
@@ -173,9 +173,9 @@ impl UnitPlan {
         }
     }
 
-    fn skip(&mut self, modality: Modality) {
+    fn skip(&mut self, kind: UnitKind) {
         self.summary.skipped += 1;
-        *self.skipped.entry(modality).or_default() += 1;
+        *self.skipped.entry(kind).or_default() += 1;
     }
 
     fn miss(&mut self, outcome: UnitOutcome) {

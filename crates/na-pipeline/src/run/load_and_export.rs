@@ -55,7 +55,7 @@ impl LockedRun<'_> {
         let removals = pruned(config, &self.inputs.listed, &plan.list, &plan.units)?;
         check_share(config, &plan.units, &removals)?;
         let mut record = plan.record(config, &self.inputs.listed, self.base);
-        let left = leave_listing(&mut record.listing, &record.modalities, &plan.units, &removals);
+        let left = leave_listing(&mut record.listing, &record.kinds, &plan.units, &removals);
         let own = Cache::open_until(&config.output, self.lock.cancel())?;
         let existing = match self.base {
             Base::Stored => with_segments(self.store, own.clone(), Some(&config.atlas_name))?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use na_model::{Modality, Removals, UnitOutcome, UnitStatus};
+use na_model::{Removals, UnitKind, UnitOutcome, UnitStatus};
 use na_store::{ExportReport, RunCounts};
 
 use crate::event::PlanSummary;
@@ -19,10 +19,10 @@ pub struct RunReport {
     pub plan: PlanSummary,
     /// What became of the session list's rows; empty if sessions were discovered.
     pub rows: RowCounts,
-    /// Units that were loaded in this run, by modality.
-    pub loaded: BTreeMap<Modality, usize>,
-    /// Units that were in the store already, by modality.
-    pub skipped: BTreeMap<Modality, usize>,
+    /// Units that were loaded in this run, by kind.
+    pub loaded: BTreeMap<UnitKind, usize>,
+    /// Units that were in the store already, by kind.
+    pub skipped: BTreeMap<UnitKind, usize>,
     /// Missing and failed units; as loaded those that stay although files of them are gone, as partial those with tables that
     /// are not chosen.
     pub outcomes: Vec<UnitOutcome>,

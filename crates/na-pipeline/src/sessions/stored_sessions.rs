@@ -119,12 +119,12 @@ impl StoredSessions {
         let mut owners = FolderOwners::default();
         if let Some(cache) = self.cache().as_ref() {
             for unit in cache.units()? {
-                owners.add(&unit.unit.session, unit.unit.modality, &cache.sources(&unit)?);
+                owners.add(&unit.unit.session, unit.unit.modality(), &cache.sources(&unit)?);
             }
         }
         if let Some(store) = &self.store {
             store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
-                owners.add(&stored.unit.session, stored.unit.modality, &stored.sources);
+                owners.add(&stored.unit.session, stored.unit.modality(), &stored.sources);
                 Ok(())
             })?;
         }

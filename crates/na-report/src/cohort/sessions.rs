@@ -28,7 +28,7 @@ impl Sessions {
     pub(crate) fn of(rows: &[SessionRow], metadata: &RecordBatch) -> Result<Self, ReportError> {
         let mut lines: HashMap<Session, usize> = HashMap::new();
         for (row, line) in rows.iter().zip(2..) {
-            lines.entry(row.unit.session.clone()).or_insert(line);
+            lines.entry(row.session.clone()).or_insert(line);
         }
         let stored = sessions_of(metadata)?;
         for session in &stored {
@@ -40,7 +40,7 @@ impl Sessions {
         let indices: HashMap<Session, usize> = sessions.iter().cloned().zip(0..).collect();
         let mut is_stored = vec![false; sessions.len()];
         // Metadata that another program wrote may lack sessions that tables have.
-        let with_tables = rows.iter().filter(|row| !row.tables.is_empty()).map(|row| &row.unit.session);
+        let with_tables = rows.iter().filter(|row| !row.tables.is_empty()).map(|row| &row.session);
         for index in stored.iter().chain(with_tables).filter_map(|session| indices.get(session)) {
             is_stored.get_mut(*index).into_iter().for_each(|is_stored| *is_stored = true);
         }
@@ -111,7 +111,7 @@ pub(crate) fn text(batch: &RecordBatch, name: &str) -> Result<StringArray, Repor
 mod tests {
     use std::sync::Arc;
 
-    use na_model::{Modality, Unit, UnitStatus};
+    use na_model::{Modality, UnitStatus};
 
     use super::*;
 
@@ -120,8 +120,8 @@ mod tests {
     }
 
     fn row(session: Session) -> SessionRow {
-        let unit = Unit::new(session, Modality::Anatomical);
-        SessionRow { unit, status: UnitStatus::Loaded, tables: Vec::new(), reason: String::new() }
+        let (modality, status) = (Modality::Anatomical, UnitStatus::Loaded);
+        SessionRow { session, modality, status, tables: Vec::new(), reason: String::new() }
     }
 
     #[test]

@@ -82,12 +82,12 @@ impl Units {
         let mut by_modality: BTreeMap<Modality, Vec<Option<UnitFacts>>> = BTreeMap::new();
         let mut held = vec![vec![false; tables.len()]; sessions.len()];
         for row in rows {
-            let Some(session) = sessions.index(&row.unit.session) else { continue };
+            let Some(session) = sessions.index(&row.session) else { continue };
             let reason = below_roots(&row.reason, roots);
             let kind = if row.status == UnitStatus::Failed { kind(&row.reason) } else { reason.clone() };
             let facts =
                 UnitFacts { status: row.status, reason: reasons.index(&reason), kind: kinds.index(&kind) };
-            let of_modality = by_modality.entry(row.unit.modality);
+            let of_modality = by_modality.entry(row.modality);
             let of_modality = of_modality.or_insert_with(|| vec![None; sessions.len()]);
             if let Some(of_session) = of_modality.get_mut(session) {
                 *of_session = Some(facts);
@@ -152,8 +152,8 @@ fn combinations(held: Vec<Vec<bool>>) -> (Vec<Vec<bool>>, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use arrow_array::{RecordBatch, StringArray};
+    use na_model::Session;
     use na_model::columns::{SESSION, SUBJECT};
-    use na_model::{Session, Unit};
     use std::sync::Arc;
 
     use super::*;
@@ -165,9 +165,9 @@ mod tests {
         tables: &[&str],
         reason: &str,
     ) -> SessionRow {
-        let unit = Unit::new(Session::from_store(subject, None).unwrap(), modality);
+        let session = Session::from_store(subject, None).unwrap();
         let tables = tables.iter().map(|table| TableName::parse(table).unwrap()).collect();
-        SessionRow { unit, status, tables, reason: reason.to_owned() }
+        SessionRow { session, modality, status, tables, reason: reason.to_owned() }
     }
 
     #[test]

@@ -191,7 +191,7 @@ mod tests {
     use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
     use na_model::{
         Compression, ExportSettings, ListedSession, Listing, Modality, ReadAt, Session, SubjectCode,
-        TableName, TivFinding, Unit, WideMetrics,
+        TableName, TivFinding, Unit, UnitKind, WideMetrics,
     };
     use na_store::{CacheExport, FeatureStore, Unobserved, export_cache};
 
@@ -216,7 +216,7 @@ mod tests {
             ("mean", Arc::new(Float64Array::from_iter((0..7).map(value))) as _),
         ]);
         EncodedUnit {
-            unit: Unit::new(session(n), Modality::Anatomical),
+            unit: Unit::of_parcellate(session(n), Modality::Anatomical),
             read_at: ReadAt::now(),
             tiv: TivFinding::Measured(1400.0 + f64::from(n)),
             tables: vec![
@@ -238,7 +238,13 @@ mod tests {
         };
         let rows = (0..SESSIONS + 10).map(|n| ListedSession { session: session(n), values: Vec::new() });
         let listing = Listing { rows: rows.collect(), ..Listing::default() };
-        cache.write_run_record(&RunRecord::new(settings, listing, vec![Modality::Anatomical])).unwrap();
+        cache
+            .write_run_record(&RunRecord::new(
+                settings,
+                listing,
+                vec![UnitKind::of_parcellate(Modality::Anatomical)],
+            ))
+            .unwrap();
         let (writer, sender) = Writer::start(&cache, |_| {}).unwrap();
         (0..SESSIONS).for_each(|n| sender.send(unit(n)).unwrap());
         drop(sender);

@@ -139,7 +139,7 @@ fn prepare<'lock>(
         record.list_read_as = how.list_read_as.clone().or(record.list_read_as);
     }
     if is_blank {
-        record.modalities = store.modalities()?;
+        record.kinds = store.kinds()?;
     }
     how.withdrawals.check(output, record.n_listed_withdrawn)?;
     record.n_listed_withdrawn = how.withdrawals.n_listed();

@@ -107,7 +107,7 @@ impl Holdings {
         sessions.extend(self.volumes.0.keys().cloned());
         let replaced = Replaced::leaving(removals);
         for (table, long) in &self.files {
-            sessions.extend(replaced.in_table(table).sessions_left(&long.index));
+            sessions.extend(replaced.in_table(table, &long.kind.unit_kind(table)).sessions_left(&long.index));
         }
         let leaving = removals.sessions();
         let known = self.metadata.sessions.iter().filter(|session| !leaving.contains(session));

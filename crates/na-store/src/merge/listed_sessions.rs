@@ -18,7 +18,7 @@ pub(crate) fn listed_sessions(output: &Path, record: &RunRecord) -> Result<HashS
     let mut named = HashSet::new();
     if !record.fresh {
         let found = found_by_folder(output)?;
-        let reported = sessions_tsv::units(output)?.into_iter().map(|unit| unit.session);
+        let reported = sessions_tsv::sessions(output)?.into_iter();
         named.extend(reported.filter(|session| !found.contains(session)));
     }
     named.extend(record.listing.named().cloned());

@@ -66,16 +66,17 @@ impl LongMerge {
         forms: &[TableForm],
         facts: SessionFacts,
     ) -> Self {
-        let replaced = replaced.in_table(table);
         let has_table = |unit: &&Arc<CachedUnit>| blobs_of(unit, table).next().is_some();
         let forms: Vec<TableForm> = forms.iter().filter(|form| form.table == *table).cloned().collect();
         let kind = forms.last().map(|form| Arc::clone(&form.kind));
         let kind = kind.or_else(|| exported.as_ref().map(|old| Arc::clone(&old.kind)));
+        let kind = kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table)));
+        let replaced = replaced.in_table(table, &kind.unit_kind(table));
         let exported = exported.into_iter().map(|old| MergedFile::exported(old, &replaced));
         let sealed = MergedFile::sealed(sealed, table, units);
         Self {
             table: table.clone(),
-            kind: kind.unwrap_or_else(|| Arc::new(TableKind::of_parcellate(table))),
+            kind,
             files: exported.chain(sealed).collect(),
             replaced,
             units: units.iter().filter(has_table).cloned().collect(),

@@ -9,6 +9,7 @@ use na_model::{MapSource, RegionSet, Session, TableName, Unit};
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::tables::existing_store::store::ExistingStore;
+use crate::tables::long_file::kind_of;
 
 /// The regions of each long table, with those of some units kept apart.
 #[derive(Debug, Default)]
@@ -20,8 +21,7 @@ pub struct RegionsInUse {
 }
 
 impl RegionsInUse {
-    fn add(&mut self, apart: &HashSet<Unit>, session: &Session, table: &TableName, regions: &RegionSet) {
-        let unit = Unit::new(session.clone(), table.modality());
+    fn add(&mut self, apart: &HashSet<Unit>, unit: Unit, table: &TableName, regions: &RegionSet) {
         let tables =
             if apart.contains(&unit) { self.of_units.entry(unit).or_default() } else { &mut self.others };
         tables.entry(table.clone()).or_default().extend(regions);
@@ -43,7 +43,7 @@ pub fn regions_in_use(
     if let Some(cache) = cache {
         for unit in cache.units()? {
             for (info, regions) in cache.regions_of(&unit)? {
-                in_use.add(apart, &unit.unit.session, &info.table, &regions);
+                in_use.add(apart, unit.unit.clone(), &info.table, &regions);
                 cached.insert((unit.unit.session.clone(), info.table.clone(), info.map.clone()));
             }
         }
@@ -51,7 +51,8 @@ pub fn regions_in_use(
     let Some(store) = store else { return Ok(in_use) };
     for table in store.long_tables()? {
         let Some(file) = store.long_reader(table)? else { continue };
-        let is_apart = apart.iter().any(|unit| unit.modality == table.modality());
+        let kind = kind_of(table, &file)?.unit_kind(table);
+        let is_apart = apart.iter().any(|unit| unit.kind == kind);
         // The record saves a look at every row; a file without one that can be understood is read.
         let recorded =
             file.key_value(keys::REGIONS).and_then(|text| serde_json::from_str::<RegionSet>(text).ok());
@@ -70,7 +71,7 @@ pub fn regions_in_use(
             };
             let key = (session.clone(), table.clone(), map.clone());
             if let Some(regions) = region_lists.get(range.region_list).filter(|_| !cached.contains(&key)) {
-                in_use.add(apart, session, table, regions);
+                in_use.add(apart, Unit::new(session.clone(), kind.clone()), table, regions);
             }
         }
     }

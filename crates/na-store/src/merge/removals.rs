@@ -11,11 +11,10 @@ pub(crate) fn take_out_of_cache(units: &mut Vec<CachedUnit>, removals: &Removals
         return;
     }
     units.retain(|unit| !removals.takes_unit(&unit.unit));
-    for unit in units {
-        let session = &unit.unit.session;
-        unit.tables.retain(|info| !removals.takes_table(session, &info.table, info.map.as_ref()));
-        if removals.takes_volume(&unit.unit) {
-            unit.tiv = TivFinding::Unknown;
+    for CachedUnit { unit, tables, tiv, .. } in units {
+        tables.retain(|info| !removals.takes_table(unit, &info.table, info.map.as_ref()));
+        if removals.takes_volume(unit) {
+            *tiv = TivFinding::Unknown;
         }
     }
 }

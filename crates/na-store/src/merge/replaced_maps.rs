@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::{CachedTableInfo, CachedUnit};
-use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit};
+use na_model::{Leaving, MapSource, Removals, Session, TableName, Unit, UnitKind};
 
 use crate::tables::long_index::index::{LongIndex, RowRange};
 
@@ -55,9 +55,10 @@ impl Replaced {
         Self::of(&[], |_| false, removals)
     }
 
-    pub(crate) fn in_table(&self, table: &TableName) -> Arc<ReplacedMaps> {
+    /// Those of a table that units of a kind feed.
+    pub(crate) fn in_table(&self, table: &TableName, kind: &UnitKind) -> Arc<ReplacedMaps> {
         let known = self.tables.get(table).map(Arc::clone).unwrap_or_default();
-        let leaving = self.leaving.iter().filter(|unit| unit.modality == table.modality());
+        let leaving = self.leaving.iter().filter(|unit| unit.kind == *kind);
         let leaving: HashSet<Session> = leaving.map(|unit| unit.session.clone()).collect();
         if leaving.is_empty() { known } else { Arc::new(ReplacedMaps { maps: known.maps.clone(), leaving }) }
     }

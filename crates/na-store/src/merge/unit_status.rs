@@ -6,7 +6,7 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{
-    MapSource, Modality, SourceFile, SourceKind, TableName, Unit, UnitOutcome, UnitStatus, matched_regions,
+    MapSource, SourceFile, SourceKind, TableName, Unit, UnitKind, UnitOutcome, UnitStatus, matched_regions,
 };
 
 use crate::tables::long_index::index::{LongIndex, RowRange};
@@ -21,6 +21,8 @@ pub(crate) struct UnitStatuses<'a> {
 /// A table, and how complete its region lists are.
 struct TableContent<'a> {
     name: &'a TableName,
+    /// Of the units that feed it.
+    kind: UnitKind,
     index: &'a LongIndex,
     /// The region that each of the index's is, in whichever of its spellings.
     matched: Vec<usize>,
@@ -38,10 +40,10 @@ struct LackingRegions<'a> {
 }
 
 impl<'a> TableContent<'a> {
-    fn of(name: &'a TableName, index: &'a LongIndex) -> Self {
+    fn of(name: &'a TableName, kind: UnitKind, index: &'a LongIndex) -> Self {
         let matched = matched_regions(&index.regions);
         let n_regions = matched.iter().collect::<HashSet<_>>().len();
-        let mut content = Self { name, index, matched, n_regions, n_lacking: Vec::new() };
+        let mut content = Self { name, kind, index, matched, n_regions, n_lacking: Vec::new() };
         content.n_lacking =
             (0..index.region_lists.len()).map(|list| content.count_lacking(&[list])).collect();
         content
@@ -62,14 +64,14 @@ impl fmt::Display for LackingRegions<'_> {
 }
 
 impl<'a> UnitStatuses<'a> {
-    pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, &'a LongIndex)>) -> Self {
-        let tables: Vec<TableContent<'_>> =
-            tables.into_iter().map(|(name, index)| TableContent::of(name, index)).collect();
+    pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, UnitKind, &'a LongIndex)>) -> Self {
+        let tables = tables.into_iter().map(|(name, kind, index)| TableContent::of(name, kind, index));
+        let tables: Vec<TableContent<'_>> = tables.collect();
         let mut held: HashMap<Unit, Vec<(usize, &RowRange)>> = HashMap::new();
-        for (table_index, TableContent { name, index, .. }) in tables.iter().enumerate() {
+        for (table_index, TableContent { kind, index, .. }) in tables.iter().enumerate() {
             for range in &index.row_ranges {
                 let Some(session) = index.sessions.get(range.session) else { continue };
-                let unit = Unit::new(session.clone(), name.modality());
+                let unit = Unit::new(session.clone(), kind.clone());
                 held.entry(unit).or_default().push((table_index, range));
             }
         }
@@ -123,7 +125,7 @@ impl<'a> UnitStatuses<'a> {
     pub(crate) fn of_unit(&self, unit: &Unit) -> UnitOutcome {
         let held = self.held.get(unit).map_or(&[][..], Vec::as_slice);
         let mut reasons = Vec::new();
-        let lacking = self.lacking(unit.modality, held);
+        let lacking = self.lacking(&unit.kind, held);
         if !lacking.is_empty() {
             reasons.push(format!("no {}, which other sessions have", lacking.join(", ")));
         } else if held.is_empty() {
@@ -135,14 +137,14 @@ impl<'a> UnitStatuses<'a> {
     }
 
     /// The tables that a unit lacks, and the maps that it lacks in its other tables; in the store's order.
-    fn lacking(&self, modality: Modality, held: &[(usize, &RowRange)]) -> Vec<String> {
+    fn lacking(&self, kind: &UnitKind, held: &[(usize, &RowRange)]) -> Vec<String> {
         let mut held_maps: HashMap<usize, HashSet<usize>> = HashMap::new();
         for (table, range) in held {
             held_maps.entry(*table).or_default().insert(range.map);
         }
         let mut lacking = BTreeSet::new();
-        for (table, TableContent { name, index, .. }) in self.tables.iter().enumerate() {
-            if name.modality() != modality {
+        for (table, TableContent { name, kind: of_table, index, .. }) in self.tables.iter().enumerate() {
+            if of_table != kind {
                 continue;
             }
             let Some(held) = held_maps.get(&table) else {

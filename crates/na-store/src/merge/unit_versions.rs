@@ -1,6 +1,7 @@
 //! Decides between two versions of one table or volume: the one that was read later counts, be it the cache's or
 //! Parquet's.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::{
@@ -11,7 +12,7 @@ use arrow_array::{
 use foldhash::HashMap;
 use na_cache::CachedUnit;
 use na_model::columns::{SESSION, SUBJECT};
-use na_model::{MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit};
+use na_model::{InputName, MapSource, Modality, ReadAt, SourceKind, TivFinding, Unit, UnitKind};
 
 use crate::error::StoreError;
 use crate::format::parquet_reader::ParquetReader;
@@ -19,10 +20,11 @@ use crate::tables::long_index::key_columns::sessions_of_rows;
 use crate::tables::paths::SOURCES_FILE;
 use crate::tables::sources::columns as col;
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     SUBJECT,
     SESSION,
     col::MODALITY,
+    col::INPUT,
     col::KIND,
     col::TABLE,
     col::MODEL,
@@ -45,9 +47,13 @@ pub(crate) fn take_out_older(output: &Path, units: &mut [CachedUnit]) -> Result<
         let batch = file.read_dictionaries(row_group, &COLUMNS)?;
         let sources = SourceRows(&batch);
         for (session, rows) in sessions_of_rows(&batch, file.path())? {
-            for modality in Modality::ALL {
-                let Some(unit) = of_units.get_mut(&Unit::new(session.clone(), modality)) else { continue };
-                let of_unit = |row: &usize| sources.text(col::MODALITY, *row) == Some(modality.as_str());
+            let kinds: BTreeSet<(&str, &str)> = rows.clone().filter_map(|row| sources.kind(row)).collect();
+            for (modality, input) in kinds {
+                let kind = (modality.parse::<Modality>(), input.parse::<InputName>());
+                let (Ok(of_modality), Ok(of_input)) = kind else { continue };
+                let unit = Unit::new(session.clone(), UnitKind::new(of_modality, of_input));
+                let Some(unit) = of_units.get_mut(&unit) else { continue };
+                let of_unit = |row: &usize| sources.kind(*row) == Some((modality, input));
                 rows.clone().filter(of_unit).for_each(|row| sources.take_out_older(row, unit));
             }
         }
@@ -71,6 +77,12 @@ impl SourceRows<'_> {
         if (kind == Some(SourceKind::Tiv.as_str()) || self.has_volume(row)) && unit.read_at < read_at {
             unit.tiv = TivFinding::Kept;
         }
+    }
+
+    /// The modality and input of the row's unit, in words. `None` if another program took the modality out.
+    fn kind(&self, row: usize) -> Option<(&str, &str)> {
+        let input = self.text(col::INPUT, row).unwrap_or(InputName::PARCELLATE_WORD);
+        Some((self.text(col::MODALITY, row)?, input))
     }
 
     fn text(&self, column: &str, row: usize) -> Option<&str> {

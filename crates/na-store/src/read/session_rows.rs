@@ -1,9 +1,9 @@
 //! What became of each unit: as `sessions.tsv` says, or as it would say after an export now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashSet;
-use na_model::{Session, SourceFile, TableName, Unit, UnitOutcome, UnitStatus};
+use na_model::{Modality, Session, SourceFile, TableName, Unit, UnitKind, UnitOutcome, UnitStatus};
 
 use crate::error::StoreError;
 use crate::merge::listed_sessions::listed_sessions;
@@ -23,22 +23,31 @@ impl Snapshot {
         }
     }
 
-    /// A row of each unit that has rows in a table, as if it was loaded.
+    /// A row of each modality of a session that has rows in a table, as if it was loaded.
     pub(crate) fn rows_as_loaded(&self) -> Result<Vec<SessionRow>, StoreError> {
         let units = self.store.units()?.into_iter();
-        let row = |(unit, tables): (Unit, BTreeSet<TableName>)| SessionRow {
-            unit,
+        let mut rows: BTreeMap<(Session, Modality), BTreeSet<TableName>> = BTreeMap::new();
+        for (unit, tables) in units {
+            rows.entry((unit.session, unit.kind.modality)).or_default().extend(tables);
+        }
+        let row = |((session, modality), tables): ((Session, Modality), BTreeSet<TableName>)| SessionRow {
+            session,
+            modality,
             status: UnitStatus::Loaded,
             tables: tables.into_iter().collect(),
             reason: String::new(),
         };
-        Ok(units.map(row).collect())
+        Ok(rows.into_iter().map(row).collect())
     }
 
     fn merged_rows(&self, cached: &Cached) -> Result<Vec<SessionRow>, StoreError> {
-        let indices = self.tables().map(|table| Ok((table, self.merged_index(&*self.merge(table)?)?)));
-        let indices = indices.collect::<Result<Vec<(&TableName, LongIndex)>, StoreError>>()?;
-        let statuses = UnitStatuses::of(indices.iter().map(|(table, index)| (*table, index)));
+        let indices = self.tables().map(|table| {
+            let merge = self.merge(table)?;
+            Ok((table, merge.kind.unit_kind(table), self.merged_index(&merge)?))
+        });
+        let indices = indices.collect::<Result<Vec<(&TableName, UnitKind, LongIndex)>, StoreError>>()?;
+        let statuses =
+            UnitStatuses::of(indices.iter().map(|(table, kind, index)| (*table, kind.clone(), index)));
         let mut stored: Vec<UnitOutcome> = Vec::new();
         let mut without_files: HashSet<&Unit> = statuses.units().collect();
         self.for_each_unit(|unit, sources| {
@@ -52,12 +61,12 @@ impl Snapshot {
         without_files.sort_unstable();
         stored.extend(without_files.into_iter().map(|unit| statuses.of_unit(unit)));
         let sessions = |index: &LongIndex| index.sessions.iter().cloned().collect::<HashSet<Session>>();
-        let tables = indices.iter().map(|(table, index)| ((*table).clone(), sessions(index))).collect();
+        let tables = indices.iter().map(|(table, _, index)| ((*table).clone(), sessions(index))).collect();
         let outcomes = cached.cache.outcomes()?;
         let outcomes = if cached.record.fresh { outcomes } else { self.store.earlier_outcomes(outcomes)? };
         Ok(sessions_tsv::rows(&Told {
             listing: &cached.record.listing,
-            modalities: &cached.record.modalities,
+            kinds: &cached.record.kinds,
             stored: &stored,
             outcomes: &outcomes,
             tables: &tables,

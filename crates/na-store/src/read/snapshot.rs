@@ -202,7 +202,8 @@ impl Snapshot {
     pub(crate) fn is_touched(&self, table: &TableName) -> bool {
         self.cached.as_ref().is_some_and(|cached| {
             let has_form = cached.forms.iter().any(|form| form.table == *table);
-            has_form || !cached.replaced.in_table(table).is_empty()
+            let kind = self.kinds().get(table).map(|kind| kind.unit_kind(table));
+            has_form || kind.is_some_and(|kind| !cached.replaced.in_table(table, &kind).is_empty())
         })
     }
 
@@ -244,9 +245,9 @@ impl Snapshot {
         if self.exported && (old.sessions.is_empty() || !cached.removals.is_empty()) {
             let leaving = Replaced::leaving(&cached.removals);
             for table in &self.in_parquet {
-                let old = self.old(table)?;
-                let stay = old.iter().map(|old| leaving.in_table(table).sessions_left(&old.index));
-                sessions.extend(stay.flatten());
+                let Some(old) = self.old(table)? else { continue };
+                let stay = leaving.in_table(table, &old.kind.unit_kind(table)).sessions_left(&old.index);
+                sessions.extend(stay);
             }
         }
         Ok(MetadataTable::merge(old, &cached.record.listing, &sessions))

@@ -1,11 +1,11 @@
 //! Seals what a load commits while it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::{Cache, CacheError, CachedUnit, EncodedUnit, OwnedCache, RunRecord};
-use na_model::{Modality, Session, TableName};
+use na_model::{Session, TableName, UnitKind};
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
@@ -34,6 +34,8 @@ pub struct Sealer<'a> {
     sealing: Sealing<'a>,
     cache: &'a OwnedCache<'a>,
     backlog: Arc<Backlog>,
+    /// The kinds of the units that the load may commit.
+    kinds: BTreeSet<UnitKind>,
     /// Rows of a window. `None` for the default.
     window: Option<usize>,
 }
@@ -45,8 +47,7 @@ pub struct Committed(Arc<Backlog>);
 impl Committed {
     /// A unit was committed. Waits while more is committed than the sealer keeps up with.
     pub fn unit(&self, unit: &EncodedUnit) {
-        self.0
-            .add(unit.unit.modality, weight(unit.tables.iter().map(|table| (table.table(), table.n_rows()))));
+        self.0.add(&unit.unit.kind, weight(unit.tables.iter().map(|table| (table.table(), table.n_rows()))));
     }
 
     /// Nothing more is committed.
@@ -95,7 +96,9 @@ impl<'a> Sealer<'a> {
             in_store: HashMap::new(),
             parts,
         };
-        Ok(Self { sealing, cache, backlog: Arc::default(), window })
+        let cached = cache.units()?.into_iter().map(|unit| unit.unit.kind);
+        let kinds = record.kinds.iter().cloned().chain(cached).collect();
+        Ok(Self { sealing, cache, backlog: Arc::default(), kinds, window })
     }
 
     /// What is to be told of commits.
@@ -116,43 +119,44 @@ impl<'a> Sealer<'a> {
     }
 
     fn seal_all(&mut self) -> Result<(), StoreError> {
-        let mut windows = Modality::ALL.map(|_| Windows::default());
-        for modality in Modality::ALL {
-            let believed = self.backlog.rows(modality);
-            let in_store = self.sealing.sessions_in_store(modality)?;
-            self.backlog.correct(modality, believed, self.unsealed(modality, &in_store)?);
+        let kinds = self.kinds.clone();
+        let mut windows: BTreeMap<&UnitKind, Windows> =
+            kinds.iter().map(|kind| (kind, Windows::default())).collect();
+        for kind in &kinds {
+            let believed = self.backlog.rows(kind);
+            let in_store = self.sealing.sessions_in_store(kind)?;
+            self.backlog.correct(kind, believed, self.unsealed(kind, &in_store)?);
         }
         let window = self.window;
         let enough = |windows: &Windows| {
             let share = windows.sealed / SEALED_BEFORE;
             window.unwrap_or_else(|| share.clamp(FEWEST_ROWS, ROW_GROUP))
         };
-        while let Some((modality, rows)) =
-            self.backlog.next(Modality::ALL.into_iter().zip(windows.iter().map(enough)))
+        while let Some((kind, rows)) =
+            self.backlog.next(windows.iter().map(|(kind, windows)| (*kind, enough(windows))))
         {
             if self.cache.lock().cancel().is_asked() {
                 return Err(CacheError::Stopped.into());
             }
-            let Some(windows) = windows.get_mut(modality as usize) else { break };
-            let believed = self.backlog.rows(modality);
+            let Some(windows) = windows.get_mut(kind) else { break };
+            let believed = self.backlog.rows(kind);
             // A unit that is replaced meanwhile stays readable, and its rows do not count.
             let Some(snapshot) = Cache::snapshot(self.cache.output())? else { break };
-            let in_store = self.sealing.sessions_in_store(modality)?;
-            let (units, last, n_rows) =
-                next_window(&snapshot, windows.last.as_ref(), modality, rows, &in_store)?;
+            let in_store = self.sealing.sessions_in_store(kind)?;
+            let (units, last, n_rows) = next_window(&snapshot, windows.last.as_ref(), kind, rows, &in_store)?;
             if n_rows < rows {
                 // Units of sessions that the store has, or that were replaced meanwhile, had been counted, too.
                 if n_rows == 0 {
                     windows.last = last;
                 }
-                self.backlog.correct(modality, believed, n_rows);
+                self.backlog.correct(kind, believed, n_rows);
                 continue;
             }
             windows.last = last;
             windows.sealed += n_rows;
             self.sealing.seal(&snapshot, units)?;
             drop(snapshot);
-            self.backlog.remove(modality, n_rows);
+            self.backlog.remove(kind, n_rows);
             // While nobody of this program reads.
             self.cache.empty_log()?;
         }
@@ -162,10 +166,10 @@ impl<'a> Sealer<'a> {
 
 impl Sealer<'_> {
     /// The weight of what an earlier run left in the database.
-    fn unsealed(&self, modality: Modality, in_store: &HashSet<Session>) -> Result<usize, StoreError> {
+    fn unsealed(&self, kind: &UnitKind, in_store: &HashSet<Session>) -> Result<usize, StoreError> {
         let (mut last, mut rows): (Option<CachedUnit>, usize) = (None, 0);
         loop {
-            let units = self.cache.units_after(last.as_ref(), modality, UNITS_AT_ONCE)?;
+            let units = self.cache.units_after(last.as_ref(), kind, UNITS_AT_ONCE)?;
             rows += units.iter().map(|unit| unsealed_weight(unit, in_store)).sum::<usize>();
             match units.into_iter().next_back() {
                 None => return Ok(rows),
@@ -184,7 +188,7 @@ impl Drop for GivesUp {
     }
 }
 
-/// The windows of a modality so far.
+/// The windows of a kind so far.
 #[derive(Default)]
 struct Windows {
     /// The last unit that was in one.
@@ -193,17 +197,17 @@ struct Windows {
     sealed: usize,
 }
 
-/// The next units of a modality with rows in the database, about so many rows; the last unit looked at; and the rows that they have.
+/// The next units of a kind with rows in the database, about so many rows; the last unit looked at; and the rows that they have.
 fn next_window(
     cache: &Cache,
     after: Option<&CachedUnit>,
-    modality: Modality,
+    kind: &UnitKind,
     rows: usize,
     in_store: &HashSet<Session>,
 ) -> Result<(Vec<CachedUnit>, Option<CachedUnit>, usize), StoreError> {
     let (mut units, mut last, mut n_rows) = (Vec::new(), after.cloned(), 0);
     while n_rows < rows {
-        let next = cache.units_after(last.as_ref(), modality, UNITS_AT_ONCE)?;
+        let next = cache.units_after(last.as_ref(), kind, UNITS_AT_ONCE)?;
         if next.is_empty() {
             break;
         }

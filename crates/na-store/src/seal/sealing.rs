@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
-use na_model::{Compression, Modality, Session, TableName};
+use na_model::{Compression, Session, TableName, UnitKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -37,7 +37,7 @@ pub(crate) struct Sealing<'a> {
     /// The store's.
     pub(crate) volumes: TivTable,
     /// The sessions that the store has rows of, once they were looked up.
-    pub(crate) in_store: HashMap<Modality, Arc<HashSet<Session>>>,
+    pub(crate) in_store: HashMap<UnitKind, Arc<HashSet<Session>>>,
     /// Those that this run began.
     pub(crate) parts: Vec<PartWriter>,
 }
@@ -86,21 +86,18 @@ impl Sealing<'_> {
         Ok(())
     }
 
-    /// The sessions that the store has rows of. Their units are not sealed: a session is never split over row groups.
-    pub(crate) fn sessions_in_store(
-        &mut self,
-        modality: Modality,
-    ) -> Result<Arc<HashSet<Session>>, StoreError> {
+    /// The sessions that the store has rows of, of units of a kind. Their units are not sealed: a session is never split over row groups.
+    pub(crate) fn sessions_in_store(&mut self, kind: &UnitKind) -> Result<Arc<HashSet<Session>>, StoreError> {
         let Some(store) = self.store else { return Ok(Arc::default()) };
-        if let Some(known) = self.in_store.get(&modality) {
+        if let Some(known) = self.in_store.get(kind) {
             return Ok(Arc::clone(known));
         }
         let mut sessions = HashSet::new();
-        for table in store.long_tables()?.iter().filter(|table| table.modality() == modality) {
-            let long = store.long_file(table)?;
+        for table in store.long_tables()?.iter().filter(|table| table.modality() == kind.modality) {
+            let long = store.long_file(table)?.filter(|long| long.kind.unit_kind(table) == *kind);
             sessions.extend(long.iter().flat_map(|long| &long.index.sessions).cloned());
         }
-        Ok(Arc::clone(self.in_store.entry(modality).or_insert(Arc::new(sessions))))
+        Ok(Arc::clone(self.in_store.entry(kind.clone()).or_insert(Arc::new(sessions))))
     }
 
     /// The long tables of units, each with the units whose rows have the same columns. Those of other columns stay where they are,

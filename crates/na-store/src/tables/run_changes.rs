@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use foldhash::HashSet;
-use na_model::{KEPT, Unit, UnitOutcome, UnitStatus};
+use na_model::{KEPT, TableName, Unit, UnitKind, UnitOutcome, UnitStatus};
 use serde_json::{Value, json};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::paths::SOURCES_FILE;
-use crate::tables::sessions_tsv::{SessionRow, unit_cells, unit_of};
+use crate::tables::sessions_tsv::{SessionRow, unit_of_text, unit_to_text};
 
 /// Units of each kind that are named at most.
 const NAMED: usize = 500;
@@ -38,7 +38,7 @@ pub struct RunChanges {
 pub struct ChangedUnits {
     /// How many there are.
     pub n: usize,
-    /// By subject, session and modality; of very many, the first.
+    /// In the order of units; of very many, the first.
     pub units: Vec<Unit>,
 }
 
@@ -49,33 +49,39 @@ impl ChangedUnits {
     }
 
     fn to_json(&self) -> Value {
-        let unit = |unit: &Unit| unit_cells(unit).join("\t");
-        json!({ "n": self.n, "units": self.units.iter().map(unit).collect::<Vec<_>>() })
+        json!({ "n": self.n, "units": self.units.iter().map(unit_to_text).collect::<Vec<_>>() })
     }
 
     /// What [`ChangedUnits::to_json`] made. What is not understood is left out: another version may have written it.
     fn of_json(value: &Value) -> Self {
         let n = value.get("n").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let units = value.get("units").and_then(Value::as_array).into_iter().flatten();
-        Self { n: n.unwrap_or(0), units: units.filter_map(|unit| unit_of(unit.as_str()?)).collect() }
+        Self { n: n.unwrap_or(0), units: units.filter_map(|unit| unit_of_text(unit.as_str()?)).collect() }
     }
 }
 
 impl RunChanges {
-    /// Compares the rows of `sessions.tsv` before a run with what it read, what it removed, and its outcomes.
+    /// Compares the rows of `sessions.tsv` before a run with what it read, what it removed, and its outcomes. `kind_of` says whose a
+    /// table is.
     pub(crate) fn between<'u>(
         before: &[SessionRow],
+        kind_of: impl Fn(&TableName) -> UnitKind,
         outcomes: &[UnitOutcome],
         read: impl Iterator<Item = &'u Unit> + Clone,
         removed: impl Iterator<Item = &'u Unit>,
     ) -> Self {
         // What failed may be in the store, too: as an earlier run read it.
-        let is_in_store = |row: &&SessionRow| {
-            !row.tables.is_empty() || matches!(row.status, UnitStatus::Loaded | UnitStatus::Partial)
+        let in_store = |row: &SessionRow| {
+            let with_volume_alone =
+                row.tables.is_empty() && matches!(row.status, UnitStatus::Loaded | UnitStatus::Partial);
+            let alone = with_volume_alone.then(|| UnitKind::of_parcellate(row.modality));
+            let kinds: BTreeSet<UnitKind> = row.tables.iter().map(&kind_of).chain(alone).collect();
+            kinds.into_iter().map(|kind| Unit::new(row.session.clone(), kind)).collect::<Vec<_>>()
         };
-        let stored: HashSet<&Unit> = before.iter().filter(is_in_store).map(|row| &row.unit).collect();
-        let failed_before: HashSet<&Unit> =
-            before.iter().filter(|row| row.status == UnitStatus::Failed).map(|row| &row.unit).collect();
+        let stored: HashSet<Unit> = before.iter().flat_map(in_store).collect();
+        let failed_before = before.iter().flat_map(SessionRow::outcomes);
+        let failed_before = failed_before.filter(|outcome| outcome.status == UnitStatus::Failed);
+        let failed_before: HashSet<Unit> = failed_before.map(|outcome| outcome.unit).collect();
         let failed: HashSet<&Unit> = outcomes
             .iter()
             .filter(|outcome| outcome.status == UnitStatus::Failed)
@@ -85,8 +91,8 @@ impl RunChanges {
             outcomes.iter().filter(|outcome| outcome.reason.starts_with(KEPT)).map(|outcome| &outcome.unit);
         let is_healed = |unit: &&Unit| failed_before.contains(*unit) && !failed.contains(*unit);
         Self {
-            new: ChangedUnits::of(read.clone().filter(|unit| !stored.contains(unit))),
-            changed: ChangedUnits::of(read.clone().filter(|unit| stored.contains(unit))),
+            new: ChangedUnits::of(read.clone().filter(|unit| !stored.contains(*unit))),
+            changed: ChangedUnits::of(read.clone().filter(|unit| stored.contains(*unit))),
             kept: ChangedUnits::of(kept),
             healed: ChangedUnits::of(read.filter(is_healed)),
             failed: ChangedUnits::of(failed.into_iter()),
@@ -142,12 +148,20 @@ pub(crate) fn last_changes(output: &Path) -> Result<Option<RunChanges>, StoreErr
 
 #[cfg(test)]
 mod tests {
-    use na_model::{Modality, Session, TableName};
+    use na_model::{Modality, Session};
 
     use super::*;
 
+    fn session(subject: &str) -> Session {
+        Session::from_store(subject, None).unwrap()
+    }
+
+    fn of_parcellate(table: &TableName) -> UnitKind {
+        UnitKind::of_parcellate(table.modality())
+    }
+
     fn unit(subject: &str) -> Unit {
-        Unit::new(Session::from_store(subject, None).unwrap(), Modality::Anatomical)
+        Unit::of_parcellate(session(subject), Modality::Anatomical)
     }
 
     fn row(subject: &str, status: UnitStatus) -> SessionRow {
@@ -155,7 +169,8 @@ mod tests {
             UnitStatus::Loaded => vec![TableName::parse("anatomical_gm").unwrap()],
             _ => Vec::new(),
         };
-        SessionRow { unit: unit(subject), status, tables, reason: String::new() }
+        let (session, reason) = (session(subject), String::new());
+        SessionRow { session, modality: Modality::Anatomical, status, tables, reason }
     }
 
     fn outcome(subject: &str, status: UnitStatus, reason: &str) -> UnitOutcome {
@@ -169,7 +184,7 @@ mod tests {
         let after =
             [outcome("3", Loaded, "kept: anatomical_gm: its file is gone"), outcome("4", Failed, "bad")];
         let (read, gone) = (["1", "2"].map(unit), [unit("9")]);
-        let changes = RunChanges::between(&before, &after, read.iter(), gone.iter());
+        let changes = RunChanges::between(&before, of_parcellate, &after, read.iter(), gone.iter());
         let told: Vec<(&str, Vec<&str>)> = changes
             .kinds()
             .map(|(kind, of)| (kind, of.units.iter().map(|unit| unit.session.subject.as_str()).collect()))
@@ -191,7 +206,7 @@ mod tests {
     #[test]
     fn of_very_many_units_the_first_are_named() {
         let read: Vec<Unit> = (0..700).map(|n| unit(&format!("{n:04}"))).collect();
-        let changes = RunChanges::between(&[], &[], read.iter(), std::iter::empty());
+        let changes = RunChanges::between(&[], of_parcellate, &[], read.iter(), std::iter::empty());
         assert_eq!((changes.new.n, changes.new.units.len()), (700, NAMED));
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use foldhash::{HashMap, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_model::{
-    CHOOSE_OTHERS, KEPT, Listing, Modality, NOT_READ_YET, Session, SubjectCode, TableName, Unit, UnitOutcome,
-    UnitStatus,
+    CHOOSE_OTHERS, InputName, KEPT, Listing, Modality, NOT_READ_YET, Session, SubjectCode, TableName, Unit,
+    UnitKind, UnitOutcome, UnitStatus,
 };
 
 use crate::error::StoreError;
@@ -25,18 +25,21 @@ const NONE: &str = "n/a";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "plain data: what a name does not say is documented")]
 pub struct SessionRow {
-    pub unit: Unit,
+    pub session: Session,
+    pub modality: Modality,
+    /// Of all its units together.
     pub status: UnitStatus,
-    /// Those with rows of the unit, in the store's order.
+    /// Those with rows of the session, in the store's order.
     pub tables: Vec<TableName>,
-    /// Empty for a unit that is simply loaded.
+    /// Empty for a session that is simply loaded.
     pub reason: String,
 }
 
 /// What the rows are made from.
 pub(crate) struct Told<'a> {
     pub(crate) listing: &'a Listing,
-    pub(crate) modalities: &'a [Modality],
+    /// The kinds of units that the run asks for.
+    pub(crate) kinds: &'a [UnitKind],
     /// Of each unit of the store.
     pub(crate) stored: &'a [UnitOutcome],
     /// Of the run, and of earlier ones.
@@ -46,15 +49,45 @@ pub(crate) struct Told<'a> {
     pub(crate) named: &'a HashSet<Session>,
 }
 
-/// The rows of all units in the file's order: units of listed sessions in the list's order, then the store's others, then
-/// others with an outcome. Each unit has one row.
+/// The rows of all sessions in the file's order: listed ones in the list's order, then the store's others, then others with an
+/// outcome. Each modality of a session has one row.
 pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
-    let Told { listing, modalities, stored, outcomes, tables, named } = *told;
+    let mut places: HashMap<(Session, Modality), usize> = HashMap::new();
+    let mut rows: Vec<(Session, Modality, Vec<UnitOutcome>)> = Vec::new();
+    for outcome in outcomes_of_units(told) {
+        let Unit { session, kind } = &outcome.unit;
+        let place = *places.entry((session.clone(), kind.modality)).or_insert_with(|| {
+            rows.push((session.clone(), kind.modality, Vec::new()));
+            rows.len() - 1
+        });
+        if let Some((.., units)) = rows.get_mut(place) {
+            units.push(outcome);
+        }
+    }
+    let of_tables = |session: &Session, modality| {
+        let has_it = |(table, sessions): &(&TableName, &HashSet<Session>)| {
+            table.modality() == modality && sessions.contains(session)
+        };
+        told.tables.iter().filter(has_it).map(|(table, _)| table.clone()).collect()
+    };
+    let row = |(session, modality, units)| {
+        let (status, reason) = joined(units);
+        let tables = of_tables(&session, modality);
+        SessionRow { session, modality, status, tables, reason }
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// What became of each unit, once, in the order of the file's rows.
+fn outcomes_of_units(told: &Told<'_>) -> Vec<UnitOutcome> {
+    let Told { listing, kinds, stored, outcomes, named, .. } = *told;
     let listed: HashSet<&Session> = listing.rows.iter().map(|row| &row.session).collect();
     let stored_units: HashMap<&Unit, (UnitStatus, &str)> =
         stored.iter().map(|stored| (&stored.unit, (stored.status, stored.reason.as_str()))).collect();
-    let asked =
-        listing.rows.iter().flat_map(|row| modalities.iter().map(|m| Unit::new(row.session.clone(), *m)));
+    let asked = listing
+        .rows
+        .iter()
+        .flat_map(|row| kinds.iter().map(|kind| Unit::new(row.session.clone(), kind.clone())));
     let in_store: HashSet<&Session> = stored.iter().map(|stored| &stored.unit.session).collect();
     let is_told =
         |session: &Session| listed.contains(session) || in_store.contains(session) || named.contains(session);
@@ -69,21 +102,63 @@ pub(crate) fn rows(told: &Told<'_>) -> Vec<SessionRow> {
     let by_unit: HashMap<&Unit, &UnitOutcome> =
         outcomes.iter().map(|outcome| (&outcome.unit, outcome)).collect();
     let mut seen: HashSet<Unit> = HashSet::new();
-    let mut rows = Vec::new();
+    let mut all = Vec::new();
     for unit in asked.chain(stored.iter().map(|stored| stored.unit.clone())).chain(others) {
         if !seen.insert(unit.clone()) {
             continue;
         }
-        let tables = tables
-            .iter()
-            .filter(|(table, sessions)| table.modality() == unit.modality && sessions.contains(&unit.session))
-            .map(|(table, _)| table.clone())
-            .collect();
         let outcome = by_unit.get(&unit).map(|outcome| (outcome.status, outcome.reason.as_str()));
         let (status, reason) = status_and_reason(outcome, stored_units.get(&unit).copied());
-        rows.push(SessionRow { unit, status, tables, reason });
+        all.push(UnitOutcome { unit, status, reason });
     }
-    rows
+    all
+}
+
+/// The status and reason of a session's units of one modality together. It is partial if only some of them are in the store.
+/// What is of another input than `parcellate`, or of another status than the whole, says so: [`told_of`] reads it back.
+fn joined(mut units: Vec<UnitOutcome>) -> (UnitStatus, String) {
+    units.sort_by(|one, other| one.unit.cmp(&other.unit));
+    let has = |status| units.iter().any(|unit| unit.status == status);
+    let status = if units.iter().all(|unit| unit.status == UnitStatus::Loaded) {
+        UnitStatus::Loaded
+    } else if has(UnitStatus::Loaded) || has(UnitStatus::Partial) {
+        UnitStatus::Partial
+    } else if has(UnitStatus::Failed) {
+        UnitStatus::Failed
+    } else {
+        UnitStatus::Missing
+    };
+    let reason = |UnitOutcome { unit, status: of_unit, reason }: UnitOutcome| {
+        let goes_without_saying = is_in_store(of_unit) && is_in_store(status) || of_unit == status;
+        if reason.is_empty() && is_in_store(of_unit) || goes_without_saying && unit.kind.is_of_parcellate() {
+            return reason;
+        }
+        format!("{} {of_unit}: {reason}", unit.kind.input)
+    };
+    let reasons = units.into_iter().map(reason).filter(|reason| !reason.is_empty());
+    (status, reasons.collect::<Vec<_>>().join(NEXT))
+}
+
+/// The inverse of [`joined`], as far as reasons tell: each input that has one, with its status and reason.
+fn told_of(status: UnitStatus, reason: &str) -> Vec<(InputName, UnitStatus, String)> {
+    let mut all = vec![(InputName::PARCELLATE, status, Vec::new())];
+    for one in reason.split(NEXT) {
+        match named_input(one) {
+            Some((input, status, rest)) => all.push((input, status, vec![rest])),
+            None => all.iter_mut().next_back().into_iter().for_each(|(.., reasons)| reasons.push(one)),
+        }
+    }
+    // Where the others alone are told of, `parcellate` has nothing to say.
+    all.retain(|(.., reasons)| !reasons.is_empty());
+    let joined = |(input, status, reasons): (_, _, Vec<&str>)| (input, status, reasons.join(NEXT));
+    all.into_iter().map(joined).collect()
+}
+
+/// What a reason begins with that is of another input or status than its row: `freesurfer failed: …`.
+fn named_input(reason: &str) -> Option<(InputName, UnitStatus, &str)> {
+    let (named, rest) = reason.split_once(": ")?;
+    let (input, status) = named.split_once(' ')?;
+    Some((input.parse().ok()?, status.parse().ok()?, rest))
 }
 
 /// The status and reason of a unit, from its outcome and from what the store has of it.
@@ -126,9 +201,10 @@ pub(crate) fn earlier_outcomes(
     Ok(cached.into_iter().chain(told).collect())
 }
 
-/// The units that the file has rows of. Lines that do not name one are left out: anybody may have edited the file.
-pub(crate) fn units(output: &Path) -> Result<Vec<Unit>, StoreError> {
-    Ok(text(output)?.lines().skip(1).filter_map(unit_of).collect())
+/// The sessions that the file has rows of. Lines that do not name one are left out: anybody may have edited the file.
+pub(crate) fn sessions(output: &Path) -> Result<Vec<Session>, StoreError> {
+    let session = |line| session_of(line).map(|(session, _)| session);
+    Ok(text(output)?.lines().skip(1).filter_map(session).collect())
 }
 
 fn text(output: &Path) -> Result<String, StoreError> {
@@ -142,60 +218,59 @@ fn text(output: &Path) -> Result<String, StoreError> {
     }
 }
 
-/// The unit that a row begins with.
-pub(crate) fn unit_of(line: &str) -> Option<Unit> {
+/// The session and modality that a row begins with.
+fn session_of(line: &str) -> Option<(Session, Modality)> {
     let mut cells = line.split('\t');
     let (subject, id, modality) = (cells.next()?, cells.next()?, cells.next()?);
     let session = Session::from_store(subject, (id != NONE).then_some(id)).ok()?;
-    Some(Unit::new(session, modality.parse().ok()?))
+    Some((session, modality.parse().ok()?))
 }
 
-/// What the file says became of each unit. Lines that say it of none are left out.
-pub(crate) fn statuses(output: &Path) -> Result<Vec<(Unit, UnitStatus)>, StoreError> {
-    let status = |line: &str| Some((unit_of(line)?, line.split('\t').nth(3)?.parse().ok()?));
+/// What the file says became of each modality of a session. Lines that say it of none are left out.
+pub(crate) fn statuses(output: &Path) -> Result<Vec<(Modality, UnitStatus)>, StoreError> {
+    let status = |line: &str| Some((session_of(line)?.1, line.split('\t').nth(3)?.parse().ok()?));
     Ok(text(output)?.lines().skip(1).filter_map(status).collect())
 }
 
-/// The rows of the file. Lines that say of no unit what became of it are left out.
+/// The rows of the file. Lines that say of no session what became of it are left out.
 pub(crate) fn session_rows(output: &Path) -> Result<Vec<SessionRow>, StoreError> {
     Ok(text(output)?.lines().skip(1).filter_map(row_of).collect())
 }
 
 fn row_of(line: &str) -> Option<SessionRow> {
-    let unit = unit_of(line)?;
+    let (session, modality) = session_of(line)?;
     let mut cells = line.split('\t').skip(3);
     let (status, tables, reason) = (cells.next()?, cells.next()?, cells.next()?);
     let tables = tables.split(',').filter_map(|name| TableName::parse(name).ok());
     Some(SessionRow {
-        unit,
+        session,
+        modality,
         status: status.parse().ok()?,
         tables: tables.collect(),
         reason: if reason == NONE { String::new() } else { reason.to_owned() },
     })
 }
 
-/// The outcomes that the file tells of: of missing and failed units, of units that stay though files of theirs are gone (as
-/// loaded), and of units with tables that are not chosen (as partial). Lines that tell of none are left out.
+/// The outcomes that the file tells of ([`SessionRow::outcomes`]). Lines that tell of none are left out.
 pub(crate) fn read(output: &Path) -> Result<Vec<UnitOutcome>, StoreError> {
-    Ok(text(output)?.lines().skip(1).filter_map(outcome_of).collect())
+    Ok(session_rows(output)?.iter().flat_map(SessionRow::outcomes).collect())
 }
 
-fn outcome_of(line: &str) -> Option<UnitOutcome> {
-    let unit = unit_of(line)?;
-    let mut cells = line.split('\t').skip(3);
-    let (status, _tables, reason) = (cells.next()?, cells.next()?, cells.next()?);
-    match status.parse().ok()? {
-        status @ (UnitStatus::Missing | UnitStatus::Failed) => {
-            let reason = if reason == NONE { String::new() } else { reason.to_owned() };
-            Some(UnitOutcome { unit, status, reason })
-        }
-        UnitStatus::Loaded | UnitStatus::Partial => {
+impl SessionRow {
+    /// What it tells of units: of those that are missing or failed, of those that stay though files of theirs are gone (as
+    /// loaded), and of those with tables that are not chosen (as partial).
+    pub fn outcomes(&self) -> impl Iterator<Item = UnitOutcome> {
+        told_of(self.status, &self.reason).into_iter().filter_map(|(input, status, reason)| {
+            let unit = Unit::new(self.session.clone(), UnitKind::new(self.modality, input));
+            if !is_in_store(status) {
+                return Some(UnitOutcome { unit, status, reason });
+            }
             let told = reason.split(NEXT).filter(|one| one.starts_with(KEPT) || one.ends_with(CHOOSE_OTHERS));
             let reason = told.collect::<Vec<_>>().join(NEXT);
             let is_partial = reason.ends_with(CHOOSE_OTHERS);
             let status = if is_partial { UnitStatus::Partial } else { UnitStatus::Loaded };
             (!reason.is_empty()).then_some(UnitOutcome { unit, status, reason })
-        }
+        })
     }
 }
 
@@ -204,7 +279,7 @@ pub(crate) fn write(output: &Path, changes: &FileChanges, rows: &[SessionRow]) -
     for row in rows {
         let tables: Vec<String> = row.tables.iter().map(|table| cell(&table.to_string())).collect();
         let tables = tables.join(",");
-        let [subject, id, modality] = unit_cells(&row.unit);
+        let [subject, id, modality] = first_cells(&row.session, row.modality);
         let cells =
             [subject, id, modality, row.status.as_str(), or_none(&tables), &cell(or_none(&row.reason))];
         text.push_str(&cells.join("\t"));
@@ -214,8 +289,21 @@ pub(crate) fn write(output: &Path, changes: &FileChanges, rows: &[SessionRow]) -
 }
 
 /// What a row begins with.
-pub(crate) fn unit_cells(unit: &Unit) -> [&str; 3] {
-    [unit.session.subject.as_str(), unit.session.id_str().unwrap_or(NONE), unit.modality.as_str()]
+fn first_cells(session: &Session, modality: Modality) -> [&str; 3] {
+    [session.subject.as_str(), session.id_str().unwrap_or(NONE), modality.as_str()]
+}
+
+/// A unit as a row of the file begins, with tabs, and behind it the input if that is not `parcellate`.
+pub(crate) fn unit_to_text(unit: &Unit) -> String {
+    let row = first_cells(&unit.session, unit.modality()).join("\t");
+    if unit.kind.is_of_parcellate() { row } else { format!("{row}\t{}", unit.kind.input) }
+}
+
+/// The inverse of [`unit_to_text`].
+pub(crate) fn unit_of_text(text: &str) -> Option<Unit> {
+    let (session, modality) = session_of(text)?;
+    let input = text.split('\t').nth(3).map_or(Some(InputName::PARCELLATE), |input| input.parse().ok())?;
+    Some(Unit::new(session, UnitKind::new(modality, input)))
 }
 
 pub(crate) fn or_none(text: &str) -> &str {
@@ -225,4 +313,105 @@ pub(crate) fn or_none(text: &str) -> &str {
 /// The text of a cell. A reason may repeat a file's content, and tabs or newlines would split the cell.
 pub(crate) fn cell(text: &str) -> String {
     text.replace(['\t', '\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session::from_store("0007", None).unwrap()
+    }
+
+    fn outcome(input: &str, status: UnitStatus, reason: &str) -> UnitOutcome {
+        let unit = Unit::new(session(), UnitKind::new(Modality::Anatomical, input.parse().unwrap()));
+        UnitOutcome { unit, status, reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn what_became_of_several_inputs_is_one_row_and_is_read_back() {
+        use UnitStatus::{Failed, Loaded, Missing, Partial};
+        let kept = "kept: anatomical_gm: its file is gone";
+        let chosen = format!("anatomical_gm has run-2 only: {CHOOSE_OTHERS}");
+        for (units, status, reason) in [
+            (vec![outcome("parcellate", Loaded, "")], Loaded, ""),
+            (vec![outcome("parcellate", Failed, "a: b; c")], Failed, "a: b; c"),
+            (vec![outcome("zebra", Missing, "no tables")], Missing, "zebra missing: no tables"),
+            (vec![outcome("zebra", Loaded, "")], Loaded, ""),
+            (
+                vec![outcome("zebra", Failed, "x: y; z"), outcome("parcellate", Loaded, "")],
+                Partial,
+                "zebra failed: x: y; z",
+            ),
+            (
+                vec![outcome("parcellate", Failed, "x; y"), outcome("apple", Loaded, "")],
+                Partial,
+                "parcellate failed: x; y",
+            ),
+            (
+                vec![
+                    outcome("zebra", Missing, "m"),
+                    outcome("apple", Failed, "f"),
+                    outcome("parcellate", Failed, "p"),
+                ],
+                Failed,
+                "p; apple failed: f; zebra missing: m",
+            ),
+            (
+                vec![outcome("parcellate", Loaded, kept), outcome("zebra", Loaded, kept)],
+                Loaded,
+                "kept: anatomical_gm: its file is gone; zebra loaded: kept: anatomical_gm: its file is gone",
+            ),
+            (
+                vec![outcome("parcellate", Partial, &chosen), outcome("zebra", Failed, "f")],
+                Partial,
+                &format!("{chosen}; zebra failed: f"),
+            ),
+        ] {
+            let told = joined(units.clone());
+            assert_eq!((told.0, told.1.as_str()), (status, reason));
+            let row = SessionRow {
+                session: session(),
+                modality: Modality::Anatomical,
+                status,
+                tables: Vec::new(),
+                reason: told.1,
+            };
+            let is_told = |unit: &UnitOutcome| !(is_in_store(unit.status) && unit.reason.is_empty());
+            let mut expected: Vec<UnitOutcome> = units.into_iter().filter(is_told).collect();
+            expected.sort_by(|one, other| one.unit.cmp(&other.unit));
+            assert_eq!(row.outcomes().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_unit_lacks_beside_others_is_found_anew_and_not_read_back() {
+        let lacks = "no anatomical_wm, which other sessions have";
+        let (status, reason) = joined(vec![outcome("zebra", UnitStatus::Partial, lacks)]);
+        assert_eq!(
+            (status, reason.as_str()),
+            (UnitStatus::Partial, format!("zebra partial: {lacks}").as_str())
+        );
+        assert_eq!(told_of(status, &reason), [("zebra".parse().unwrap(), status, lacks.to_owned())]);
+        let row = SessionRow {
+            session: session(),
+            modality: Modality::Anatomical,
+            status,
+            tables: Vec::new(),
+            reason,
+        };
+        assert_eq!(row.outcomes().count(), 0);
+    }
+
+    #[test]
+    fn a_unit_is_written_as_text_and_read_back() {
+        for input in ["parcellate", "zebra"] {
+            let unit = outcome(input, UnitStatus::Loaded, "").unit;
+            assert_eq!(unit_of_text(&unit_to_text(&unit)), Some(unit));
+        }
+        assert_eq!(
+            unit_to_text(&outcome("parcellate", UnitStatus::Loaded, "").unit),
+            "0007\tn/a\tanatomical"
+        );
+    }
 }

@@ -128,8 +128,7 @@ fn sessions_in(path: &Path) -> Result<Vec<Session>, StoreError> {
 
 /// The sessions that are named outside the store's Parquet files and its segments.
 pub(crate) fn mentioned_beside_tables(output: &Path) -> Result<BTreeSet<Session>, StoreError> {
-    let mut sessions: BTreeSet<Session> =
-        sessions_tsv::units(output)?.into_iter().map(|unit| unit.session).collect();
+    let mut sessions: BTreeSet<Session> = sessions_tsv::sessions(output)?.into_iter().collect();
     if let Some(pandas) = PandasCache::open_existing(output)? {
         sessions.extend(pandas.mentioned_sessions()?);
     } else if let Some(cache) = Cache::open_existing(output)? {

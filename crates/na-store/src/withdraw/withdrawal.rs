@@ -10,7 +10,7 @@ use na_cache::{
 use na_model::columns::KEY_COLUMNS;
 use na_model::{
     Compression, DEFAULT_ATLAS, ExportSettings, Listing, Modality, Names, Removals, Session, SubjectCode,
-    Unit,
+    Unit, UnitKind,
 };
 
 use crate::error::StoreError;
@@ -31,6 +31,7 @@ use crate::tables::manifest::{ManifestContent, count, write_manifest, write_mark
 use crate::tables::paths::{MANIFEST_FILE, METADATA_FILE, SOURCES_FILE, TIV_FILE};
 use crate::tables::report_page::delete_report;
 use crate::tables::sessions_tsv;
+use crate::tables::sources::stored_unit::SourceDetail;
 use crate::tables::withdrawals::{Withdrawal, WithdrawalMark};
 use crate::withdraw::mentioned::{Mentioned, mentioned_beside_tables};
 
@@ -160,10 +161,17 @@ fn rewrite(
         outcome
     });
     let mut removals = Removals::default();
+    let mut kinds: BTreeSet<UnitKind> = store.kinds()?.into_iter().collect();
+    kinds.extend(Modality::ALL.map(UnitKind::of_parcellate));
+    // Somebody may have deleted the table of a unit whose files are still named.
+    store.for_each_unit::<StoreError>(SourceDetail::States, |stored| {
+        if !kinds.contains(&stored.unit.kind) {
+            kinds.insert(stored.unit.kind);
+        }
+        Ok(())
+    })?;
     for session in sessions {
-        Modality::ALL
-            .into_iter()
-            .for_each(|modality| removals.add_unit(Unit::new(session.clone(), modality)));
+        kinds.iter().for_each(|kind| removals.add_unit(Unit::new(session.clone(), kind.clone())));
     }
     let record = RunRecord {
         n_listed_withdrawn: Some(n_listed),

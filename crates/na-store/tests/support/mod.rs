@@ -11,7 +11,7 @@ use arrow_array::{Array, Float64Array, Int64Array, RecordBatch, StringArray, cas
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, RunRecord, Writer};
 use na_model::{
     Compression, ExportSettings, Fingerprint, ListedSession, Listing, MapSource, Modality, ReadAt, Session,
-    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, WideMetrics,
+    SessionId, SourceFile, SourceKind, SubjectCode, TableName, TivFinding, Unit, UnitKind, WideMetrics,
 };
 use na_store::{
     ExistingStore, ExportObserver, ExportReport, ExportRequest, ExportStep, Sealer, StoreError, export,
@@ -64,7 +64,7 @@ pub fn unit(subject: &str, modality: Modality, value: f64) -> EncodedUnit {
         EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch(value)).unwrap()
     };
     EncodedUnit {
-        unit: Unit::new(session(subject), modality),
+        unit: Unit::of_parcellate(session(subject), modality),
         read_at: na_model::ReadAt::now(),
         tiv: match modality {
             Modality::Anatomical => na_model::TivFinding::Measured(1000.0 + value),
@@ -110,7 +110,7 @@ pub fn unit_of(
         EncodedTable::encode(TableName::parse(table).unwrap(), map, &batch).unwrap()
     };
     let tables = tables.into_iter().map(encode).collect();
-    EncodedUnit { unit: Unit::new(session(subject), modality), read_at, tiv, tables, sources }
+    EncodedUnit { unit: Unit::of_parcellate(session(subject), modality), read_at, tiv, tables, sources }
 }
 
 /// A map of NODDI.
@@ -153,7 +153,7 @@ fn waiting_rows(cache: &OwnedCache<'_>) -> usize {
         for info in unit.tables.iter().filter(|info| info.seal.is_none()) {
             *rows.entry(&info.table).or_default() += info.n_rows;
         }
-        (unit.unit.modality, rows.into_values().min().unwrap_or(0))
+        (unit.unit.modality(), rows.into_values().min().unwrap_or(0))
     });
     let mut of_modality: BTreeMap<Modality, usize> = BTreeMap::new();
     rows.for_each(|(modality, rows)| *of_modality.entry(modality).or_default() += rows);
@@ -174,7 +174,7 @@ pub fn record(sessions: &[&str]) -> RunRecord {
             rows: sessions.iter().map(row).collect(),
             ..Listing::default()
         },
-        Modality::ALL.to_vec(),
+        Modality::ALL.map(UnitKind::of_parcellate).to_vec(),
     )
 }
 

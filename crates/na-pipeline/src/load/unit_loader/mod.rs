@@ -82,7 +82,7 @@ impl UnitLoader<'_> {
             }
             self.add_table(table, &mut loaded)?;
         }
-        if self.planned.unit.modality.has_volume() {
+        if self.planned.unit.kind.has_volume() {
             for file in self.found.tiv.iter() {
                 self.add_tiv_file(file, &mut loaded)?;
             }
@@ -115,7 +115,7 @@ impl UnitLoader<'_> {
         };
         let json = self.read_sidecar(table, &source, loaded)?;
         source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
-        if self.planned.unit.modality.has_volume() && known.kind.metrics.contains_key(VOL_TIV) {
+        if self.planned.unit.kind.has_volume() && known.kind.metrics.contains_key(VOL_TIV) {
             self.volumes.push(VolumeCandidate {
                 root: table.root.clone(),
                 path: table.path.clone(),
@@ -252,7 +252,7 @@ impl UnitLoader<'_> {
     }
 
     fn has_looked_for(&self, known: &SourceFile) -> bool {
-        self.found.tiv.looked().contains(&known.root_in(self.planned.unit.modality))
+        self.found.tiv.looked().contains(&known.root_in(self.planned.unit.modality()))
     }
 }
 

@@ -83,7 +83,7 @@ fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
         is_changed: false,
         known_read_at: na_model::ReadAt::UNKNOWN,
         loses_volume: false,
-        unit: Unit::new(session, Modality::Anatomical),
+        unit: Unit::of_parcellate(session, Modality::Anatomical),
         known_tiv: known_tiv.to_vec(),
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use foldhash::HashSet;
 use na_cache::OwnedCache;
-use na_model::{FeatureName, Session, TableName, WideFeature};
+use na_model::{FeatureName, Session, TableName, UnitKind, WideFeature};
 
 use crate::error::StoreError;
 use crate::export::background_commit::BackgroundCommit;
@@ -140,7 +140,9 @@ impl<'a> ExportSteps<'a> {
         listed: &HashSet<Session>,
         changes: &RunChanges,
     ) -> Result<WrittenSources, StoreError> {
-        let statuses = UnitStatuses::of(tables.iter().map(|(table, long)| (table, &long.index)));
+        let statuses = UnitStatuses::of(
+            tables.iter().map(|(table, long)| (table, long.kind.unit_kind(table), &long.index)),
+        );
         let stored = &self.plan.facts.metadata.sessions;
         let unlisted = unlisted_sessions(stored, self.request, listed);
         let mut key_values = vec![
@@ -173,7 +175,7 @@ impl<'a> ExportSteps<'a> {
             .collect();
         sessions_tsv::rows(&Told {
             listing: &record.listing,
-            modalities: &record.modalities,
+            kinds: &record.kinds,
             stored: &sources.units,
             outcomes: &self.request.outcomes,
             tables: &tables,
@@ -186,7 +188,15 @@ impl<'a> ExportSteps<'a> {
         let before = sessions_tsv::session_rows(self.to.output)?;
         let read = self.holdings.units.iter().map(|unit| &unit.unit);
         let removed = self.request.removals.iter().map(|(unit, _)| unit);
-        Ok(RunChanges::between(&before, &self.request.outcomes, read, removed))
+        let kind_of = |table: &TableName| {
+            let merges = self.plan.tables.iter().map(|planned| &planned.merge);
+            let merge = merges.into_iter().find(|merge| merge.table == *table);
+            merge.map_or_else(
+                || UnitKind::of_parcellate(table.modality()),
+                |merge| merge.kind.unit_kind(table),
+            )
+        };
+        Ok(RunChanges::between(&before, kind_of, &self.request.outcomes, read, removed))
     }
 
     fn columns(&self, tables: &BTreeMap<TableName, LongFile>) -> ColumnsJson {

@@ -1,9 +1,10 @@
 //! What a store holds, told without reading a table of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use na_model::{Modality, UnitStatus};
+use na_model::{Modality, Session, UnitKind, UnitStatus};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
@@ -79,16 +80,27 @@ impl ExistingStore {
     fn statuses(&self) -> Result<Vec<(Modality, UnitStatus)>, StoreError> {
         let told = sessions_tsv::statuses(self.output())?;
         if !told.is_empty() {
-            return Ok(told.into_iter().map(|(unit, status)| (unit.modality, status)).collect());
+            return Ok(told);
         }
-        Ok(self.units()?.into_keys().map(|unit| (unit.modality, UnitStatus::Loaded)).collect())
+        let there: BTreeSet<(Session, Modality)> =
+            self.units()?.into_keys().map(|unit| (unit.session, unit.kind.modality)).collect();
+        Ok(there.into_iter().map(|(_, modality)| (modality, UnitStatus::Loaded)).collect())
     }
 
-    /// The modalities of its units and of those that it says are missing or failed, in the store's order.
-    pub(crate) fn modalities(&self) -> Result<Vec<Modality>, StoreError> {
-        let statuses = self.statuses()?;
-        let is_there = |modality: &Modality| statuses.iter().any(|(of, _)| of == modality);
-        Ok(Modality::ALL.into_iter().filter(is_there).collect())
+    /// The kinds of its units and of those that it says are missing or failed, in the store's order.
+    pub(crate) fn kinds(&self) -> Result<Vec<UnitKind>, StoreError> {
+        let mut kinds: BTreeSet<UnitKind> =
+            sessions_tsv::read(self.output())?.into_iter().map(|outcome| outcome.unit.kind).collect();
+        for table in self.long_tables()? {
+            kinds.extend(self.unit_kind(table)?);
+        }
+        for (modality, _) in self.statuses()? {
+            // A session may have a volume alone.
+            if kinds.iter().all(|kind| kind.modality != modality) {
+                kinds.insert(UnitKind::of_parcellate(modality));
+            }
+        }
+        Ok(kinds.into_iter().collect())
     }
 
     /// The size of all files of the store and its report, bytes.

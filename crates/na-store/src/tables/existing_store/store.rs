@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use na_cache::Segments;
-use na_model::{Manifest, TableKind, TableName, UnitOutcome, WideMetrics};
+use na_model::{Manifest, TableKind, TableName, UnitKind, UnitOutcome, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::column_origin::of_table;
 use crate::format::parquet_reader::ParquetReader;
 use crate::tables::existing_store::long_files::LongFiles;
-use crate::tables::long_file::LongFile;
+use crate::tables::long_file::{LongFile, kind_of};
 use crate::tables::manifest::{ManifestRecord, read_manifest};
 use crate::tables::own_files::OwnFiles;
 use crate::tables::paths::{MANIFEST_FILE, SOURCES_FILE};
@@ -108,6 +108,15 @@ impl ExistingStore {
     /// The file of a long table with the index of its rows. `None` if it does not exist.
     pub(crate) fn long_file(&self, table: &TableName) -> Result<Option<Arc<LongFile>>, StoreError> {
         self.long_files.indexed(table)
+    }
+
+    /// The kind of the units that feed a long table. `None` if its file does not exist.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn unit_kind(&self, table: &TableName) -> Result<Option<UnitKind>, StoreError> {
+        let file = self.long_reader(table)?;
+        file.map(|file| Ok(kind_of(table, &file)?.unit_kind(table))).transpose()
     }
 
     /// Refuses an output folder in which another program's file has a path that every store uses.

@@ -21,12 +21,14 @@ impl ExistingStore {
     /// A store that cannot be read.
     pub fn units(&self) -> Result<BTreeMap<Unit, BTreeSet<TableName>>, StoreError> {
         let volumes = self.sessions_with_volume()?.into_iter();
-        let mut units: BTreeMap<Unit, BTreeSet<TableName>> =
-            volumes.map(|session| (Unit::new(session, Modality::Anatomical), BTreeSet::new())).collect();
+        let mut units: BTreeMap<Unit, BTreeSet<TableName>> = volumes
+            .map(|session| (Unit::of_parcellate(session, Modality::Anatomical), BTreeSet::new()))
+            .collect();
         for table in self.long_tables()? {
             let Some(long) = self.long_file(table)? else { continue };
+            let kind = long.kind.unit_kind(table);
             for session in &long.index.sessions {
-                let unit = Unit::new(session.clone(), table.modality());
+                let unit = Unit::new(session.clone(), kind.clone());
                 units.entry(unit).or_default().insert(table.clone());
             }
         }
@@ -41,17 +43,21 @@ impl ExistingStore {
         Ok(TivTable::read(self.output())?.0.into_keys().collect())
     }
 
-    /// Calls `each` for every session, table and map that has rows, table by table.
+    /// Calls `each` for every unit, table and map that has rows, table by table.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub fn for_each_map(
         &self,
-        mut each: impl FnMut(&Session, &TableName, Option<&MapSource>),
+        mut each: impl FnMut(Unit, &TableName, Option<&MapSource>),
     ) -> Result<(), StoreError> {
         for table in self.long_tables()? {
             let Some(long) = self.long_file(table)? else { continue };
-            long.index.rows().into_keys().for_each(|(session, map)| each(session, table, map.as_ref()));
+            let kind = long.kind.unit_kind(table);
+            let rows = long.index.rows().into_keys();
+            rows.for_each(|(session, map)| {
+                each(Unit::new(session.clone(), kind.clone()), table, map.as_ref());
+            });
         }
         Ok(())
     }
@@ -67,8 +73,7 @@ impl ExistingStore {
         if record.is_some_and(|record| record.rows_without_files == Some(false)) {
             return Ok(tables);
         }
-        self.for_each_map(|session, table, map| {
-            let unit = Unit::new(session.clone(), table.modality());
+        self.for_each_map(|unit, table, map| {
             tables.entry(unit).or_default().insert((table.clone(), map.cloned()));
         })?;
         self.for_each_unit::<StoreError>(SourceDetail::States, |stored| {

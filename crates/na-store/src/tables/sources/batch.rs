@@ -68,7 +68,7 @@ fn columns(rows: &[SourceRow<'_>], sizes: &[i64]) -> Vec<(Field, ArrayRef)> {
     };
     let millilitre = Some(MeasurementUnit::Millilitre.as_str());
     vec![
-        text(col::MODALITY, &|(unit, _)| Some(unit.unit.modality.to_string())),
+        text(col::MODALITY, &|(unit, _)| Some(unit.unit.modality().to_string())),
         text(col::STATUS, &|(unit, _)| Some(unit.status.to_string())),
         text(col::REASON, &|(unit, _)| Some(unit.reason.clone()).filter(|reason| !reason.is_empty())),
         text(col::KIND, &|(_, source)| Some(source.kind.to_string())),
@@ -95,5 +95,6 @@ fn columns(rows: &[SourceRow<'_>], sizes: &[i64]) -> Vec<(Field, ArrayRef)> {
         text(col::ROOT, &|(_, source)| source.root.as_ref().map(ToString::to_string)),
         double(col::TIV, millilitre, &|(_, source)| source.tiv),
         integer(col::READ_AT, "us since 1970", times_of_reading),
+        text(col::INPUT, &|(unit, _)| Some(unit.unit.kind.input.to_string())),
     ]
 }

@@ -36,6 +36,9 @@ pub(crate) const SPACE: &str = "space";
 pub(crate) const SOFTWARE_VERSION: &str = "software_version";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 
+/// The kind of input of the unit. Earlier versions did not write it: all units were of `parcellate`.
+pub(crate) const INPUT: &str = "input";
+
 /// The columns that only [`SourceDetail::Sidecars`](super::stored_unit::SourceDetail) reads: what sidecars fill, and the
 /// mask entity.
 pub(crate) const OF_SIDECARS: [&str; 12] = [

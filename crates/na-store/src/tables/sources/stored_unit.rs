@@ -8,7 +8,10 @@ use arrow_array::{
     types::{Float64Type, Int64Type},
 };
 use foldhash::HashMap;
-use na_model::{Fingerprint, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitStatus};
+use na_model::{
+    Fingerprint, InputName, MapSource, ModelError, ReadAt, Session, Sidecar, SourceFile, Unit, UnitKind,
+    UnitStatus,
+};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -137,6 +140,7 @@ impl<T: ArrowPrimitiveType> NumberColumn<'_, T> {
 /// The columns of the file.
 struct SourceColumns<'a> {
     modality: TextColumn<'a>,
+    input: TextColumn<'a>,
     status: TextColumn<'a>,
     reason: TextColumn<'a>,
     kind: TextColumn<'a>,
@@ -160,6 +164,7 @@ impl<'a> SourceColumns<'a> {
         let columns = ColumnsByName::of(batch);
         Self {
             modality: columns.text(col::MODALITY),
+            input: columns.text(col::INPUT),
             status: columns.text(col::STATUS),
             reason: columns.text(col::REASON),
             kind: columns.text(col::KIND),
@@ -183,8 +188,10 @@ impl<'a> SourceColumns<'a> {
     fn unit(&self, row: usize, session: Session, path: &Path) -> Result<StoredUnit, StoreError> {
         let source = self.source(row, path)?;
         let damaged = |error: ModelError| StoreError::damaged(path, error);
+        let modality = self.modality.or_empty(row).parse().map_err(damaged)?;
+        let input = self.input.value(row).unwrap_or(InputName::PARCELLATE_WORD);
         Ok(StoredUnit {
-            unit: Unit::new(session, self.modality.or_empty(row).parse().map_err(damaged)?),
+            unit: Unit::new(session, UnitKind::new(modality, input.parse().map_err(damaged)?)),
             status: self.status.or_empty(row).parse().map_err(damaged)?,
             reason: self.reason.or_empty(row).to_owned(),
             sources: vec![source],

@@ -1,0 +1,229 @@
+//! Whose files a unit is read from.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::unit::Modality;
+
+/// The longest name of a kind of input, bytes.
+const LONGEST: usize = 32;
+
+/// The name of a kind of input: a small letter, then small letters, digits and `-`.
+///
+/// `parcellate` comes first in every order, then all others by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InputName(Cow<'static, str>);
+
+impl InputName {
+    /// The tables that `parcellate` writes.
+    pub const PARCELLATE: Self = Self::named(Self::PARCELLATE_WORD);
+
+    /// Its name.
+    pub const PARCELLATE_WORD: &'static str = "parcellate";
+
+    /// A name in the code of an input, for a constant.
+    ///
+    /// ```
+    /// use na_model::InputName;
+    ///
+    /// const DEMO: InputName = InputName::named("demo");
+    /// assert_eq!(DEMO.to_string(), "demo");
+    /// ```
+    ///
+    /// # Panics
+    /// A text that is no such name; of a constant, when it is compiled.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        assert!(is_name(name.as_bytes()), "an input is called by small letters, digits and -");
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `parcellate`, which files do not say.
+    pub(crate) fn is_parcellate(&self) -> bool {
+        *self == Self::PARCELLATE
+    }
+
+    fn in_store_order(&self) -> (bool, &str) {
+        (!self.is_parcellate(), self.as_str())
+    }
+}
+
+const fn is_name(mut name: &[u8]) -> bool {
+    if name.len() > LONGEST || !matches!(name, [b'a'..=b'z', ..]) {
+        return false;
+    }
+    while let [first, rest @ ..] = name {
+        if !matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'-') {
+            return false;
+        }
+        name = rest;
+    }
+    true
+}
+
+impl Default for InputName {
+    fn default() -> Self {
+        Self::PARCELLATE
+    }
+}
+
+impl Ord for InputName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.in_store_order().cmp(&other.in_store_order())
+    }
+}
+
+impl PartialOrd for InputName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for InputName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<InputName> for String {
+    fn from(name: InputName) -> Self {
+        name.0.into_owned()
+    }
+}
+
+impl TryFrom<String> for InputName {
+    type Error = ModelError;
+
+    fn try_from(name: String) -> Result<Self, ModelError> {
+        name.parse()
+    }
+}
+
+impl FromStr for InputName {
+    type Err = ModelError;
+
+    fn from_str(name: &str) -> Result<Self, ModelError> {
+        // A store has units of it for each of very many sessions: it is not copied.
+        if name == Self::PARCELLATE_WORD {
+            return Ok(Self::PARCELLATE);
+        }
+        match is_name(name.as_bytes()) {
+            true => Ok(Self(Cow::Owned(name.to_owned()))),
+            false => Err(ModelError::NotAnInput(name.chars().take(LONGEST).collect())),
+        }
+    }
+}
+
+/// What a unit is of: a modality, and the kind of input that its files are of. Written `anatomical` where that is
+/// `parcellate`, else `anatomical freesurfer`.
+///
+/// ```
+/// use na_model::{InputName, Modality, UnitKind};
+///
+/// let kind = UnitKind::new(Modality::Anatomical, InputName::named("freesurfer"));
+/// assert_eq!(kind.to_string(), "anatomical freesurfer");
+/// assert_eq!("anatomical freesurfer".parse(), Ok(kind));
+/// assert_eq!(UnitKind::of_parcellate(Modality::Diffusion).to_string(), "diffusion");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UnitKind {
+    /// What was scanned.
+    pub modality: Modality,
+    /// Whose files.
+    #[serde(default, skip_serializing_if = "InputName::is_parcellate")]
+    pub input: InputName,
+}
+
+impl UnitKind {
+    /// A kind of input of one modality.
+    #[must_use]
+    pub const fn new(modality: Modality, input: InputName) -> Self {
+        Self { modality, input }
+    }
+
+    /// What `parcellate` writes of a modality.
+    #[must_use]
+    pub const fn of_parcellate(modality: Modality) -> Self {
+        Self::new(modality, InputName::PARCELLATE)
+    }
+
+    /// Whether its units have a total intracranial volume.
+    #[must_use]
+    pub fn has_volume(&self) -> bool {
+        self.is_of_parcellate() && self.modality == Modality::Anatomical
+    }
+
+    /// Whether `parcellate` writes its files.
+    #[must_use]
+    pub fn is_of_parcellate(&self) -> bool {
+        self.input.is_parcellate()
+    }
+}
+
+impl fmt::Display for UnitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.input.is_parcellate() {
+            true => self.modality.fmt(f),
+            false => write!(f, "{} {}", self.modality, self.input),
+        }
+    }
+}
+
+impl FromStr for UnitKind {
+    type Err = ModelError;
+
+    fn from_str(words: &str) -> Result<Self, ModelError> {
+        match words.split_once(' ') {
+            None => Ok(Self::of_parcellate(words.parse()?)),
+            Some((modality, input)) => Ok(Self::new(modality.parse()?, input.parse()?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Session, SubjectCode};
+    use crate::unit::Unit;
+
+    #[test]
+    fn an_input_is_called_by_a_word_that_files_and_options_can_have() {
+        for name in ["parcellate", "freesurfer", "cat12-globals", "a1"] {
+            assert_eq!(name.parse::<InputName>().unwrap().as_str(), name);
+        }
+        let long = "a".repeat(LONGEST + 1);
+        for name in ["", "FreeSurfer", "1a", "-a", "a b", "a_b", "a\n", "ä", "a;b", &long] {
+            assert!(name.parse::<InputName>().is_err(), "{name:?}");
+        }
+        for words in ["", "anatomical ", "freesurfer", "anatomical a b"] {
+            assert!(words.parse::<UnitKind>().is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn units_of_parcellate_are_written_as_ever_and_come_first() {
+        let session = Session::new(SubjectCode::clean("7").unwrap(), None);
+        let mut units = ["zebra", "parcellate", "apple"].map(|input| {
+            Unit::new(session.clone(), UnitKind::new(Modality::Anatomical, input.parse().unwrap()))
+        });
+        units.sort();
+        let texts = units.each_ref().map(|unit| serde_json::to_string(unit).unwrap());
+        let of_session = |text: &str| text.replace("SESSION", &serde_json::to_string(&session).unwrap());
+        assert_eq!(texts[0], of_session(r#"{"session":SESSION,"modality":"anatomical"}"#));
+        assert_eq!(texts[1], of_session(r#"{"session":SESSION,"modality":"anatomical","input":"apple"}"#));
+        let read = texts.map(|text| serde_json::from_str::<Unit>(&text).unwrap());
+        assert_eq!(read, units);
+    }
+}
