@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,15 +15,17 @@ use na_model::{
     UnitKind, UnitStatus,
 };
 use na_pipeline::{
-    Config, Event, FoundTable, FoundUnit, Input, Observer, ParsedTable, PipelineError, RootList, RunReport,
-    SearchedFolder, SessionListOptions, SessionSource, TableRoot, UnitError, Withdrawn, run, withdraw,
+    Config, Event, FileBytes, FoundTable, FoundUnit, Input, Observer, ParsedTable, PipelineError, RootList,
+    RunReport, SearchedFolder, SessionListOptions, SessionSource, TableRoot, UnitError, Withdrawn, run,
+    withdraw,
 };
 use na_store::{FeatureStore, Origin, ReadOptions, Unobserved};
 use support::files::{Bytes, copy};
 use support::store::{NULL, Table, unit_of};
 use tempfile::TempDir;
 
-// The input: `demo/sub-S[/ses-E]/regions.csv`, cells between semicolons, -99 where there is no value.
+// The input: `demo/sub-S[/ses-E]/regions.csv`, cells between semicolons, -99 where there is no value. More of the regions may be in
+// `more.csv` beside it. Features say `fold` for folding, and `outside` is no region.
 
 const HEADER: &str = "parcel;thickness;folding";
 
@@ -70,41 +72,59 @@ impl Input for Demo {
                 metric("folding", MeasurementUnit::Dimensionless),
             ]),
             default_metrics: vec!["thickness".to_owned()],
+            words: BTreeMap::from([("folding".to_owned(), "fold".to_owned())]),
+            no_regions: BTreeSet::from(["outside".to_owned()]),
             region_key: RegionKey { index: None, labels: vec!["parcel".to_owned()], hemispheres: Vec::new() },
         }
     }
 
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
         let path = folder.path().join("regions.csv");
-        if path.is_file() {
-            found.add(FoundTable::new(folder, self.table.clone(), None, path));
+        let more = folder.path().join("more.csv");
+        match (path.is_file(), more.is_file()) {
+            (true, true) => {
+                found.add(FoundTable::new(folder, self.table.clone(), None, path).and(folder, more));
+            }
+            (true, false) => found.add(FoundTable::new(folder, self.table.clone(), None, path)),
+            (false, true) => found.add(FoundTable::new(folder, self.table.clone(), None, more)),
+            (false, false) => {}
         }
         Ok(())
     }
 
     fn parse(
         &self,
-        table: &FoundTable,
-        bytes: &[u8],
+        _: &FoundTable,
+        files: &[FileBytes<'_>],
         _: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        let wrong = |line: usize, found: &str, expected: &str| UnitError::Line {
-            path: table.path().to_owned(),
+        let (mut parcels, mut values) = (Vec::new(), [Vec::new(), Vec::new()]);
+        let wrong = |path: &Path, line: usize, found: &str, expected: &str| UnitError::Line {
+            path: path.to_owned(),
             line,
             found: found.to_owned(),
             expected: expected.to_owned(),
         };
-        let text = String::from_utf8_lossy(bytes);
-        let mut lines = text.lines().zip(1..);
-        if lines.next().is_none_or(|(header, _)| header != HEADER) {
-            return Err(wrong(1, "another header", HEADER));
-        }
-        let (mut parcels, mut values) = (Vec::new(), [Vec::new(), Vec::new()]);
-        for (text, line) in lines {
+        let lines = files.iter().flat_map(|FileBytes { path, bytes }| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines()
+                .map(str::to_owned)
+                .zip(1..)
+                .map(|(text, line)| (*path, text, line))
+                .collect::<Vec<_>>()
+        });
+        for (path, text, line) in lines {
+            let wrong = |line, found: &str, expected: &str| wrong(path, line, found, expected);
+            if line == 1 {
+                match text == HEADER {
+                    true => continue,
+                    false => return Err(wrong(1, "another header", HEADER)),
+                }
+            }
             let cells: Vec<&str> = text.split(';').collect();
             let [parcel, statistics @ ..] = cells.as_slice() else { continue };
             if statistics.len() != values.len() {
-                return Err(wrong(line, text, "a parcel and two statistics"));
+                return Err(wrong(line, &text, "a parcel and two statistics"));
             }
             parcels.push((*parcel).to_owned());
             for (cell, values) in statistics.iter().zip(&mut values) {
@@ -116,7 +136,7 @@ impl Input for Demo {
         let columns = [Arc::new(StringArray::from(parcels)) as ArrayRef].into_iter().chain(columns);
         let named = HEADER.split(';').zip(columns).map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(named)
-            .map_err(|error| wrong(1, &error.to_string(), HEADER))?;
+            .map_err(|error| wrong(files[0].path, 1, &error.to_string(), HEADER))?;
         Ok(ParsedTable { batch, notes: Vec::new() })
     }
 }
@@ -266,7 +286,7 @@ fn its_tables_are_loaded_beside_those_of_cat12_in_units_of_their_own() {
     );
     let features = lab.store().list_features(None).unwrap();
     assert!(features.contains(&"demo_thickness".to_owned()) && features.contains(&"gm_mean".to_owned()));
-    assert!(!features.contains(&"demo_folding".to_owned()), "it is no default of the table");
+    assert!(!features.contains(&"demo_fold".to_owned()), "it is no default of the table");
     let sources = lab.table("sources.parquet");
     assert_eq!(sources.column("root").iter().filter(|root| **root == "DEMO_ROOT").count(), 3);
     // What CAT12 brings is as it is without the third input.
@@ -411,13 +431,61 @@ fn its_sessions_are_discovered_and_its_statistics_can_be_asked_for() {
         wide_metrics: Some(na_model::WideMetrics::parse(metrics)),
         ..lab.config()
     };
-    let error = run(&discovers("fold"), &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
-    assert!(error.contains("fold") && error.contains("the nearest that there are, are folding"), "{error}");
+    let error = run(&discovers("fol"), &StopsAfter::new(usize::MAX)).unwrap_err().to_string();
+    assert!(error.contains("fol") && error.contains("the nearest that there are, are fold"), "{error}");
     let report = run(&discovers("folding"), &StopsAfter::new(usize::MAX)).unwrap();
     assert_eq!(counts(&report), (7, 0));
-    let feature = lab.table("wide/anatomical/demo_folding.parquet");
+    run(&discovers("fold"), &StopsAfter::new(usize::MAX)).unwrap();
+    let feature = lab.table("wide/anatomical/demo_fold.parquet");
     assert_eq!(feature.column("subject_code"), ["0009", "0475", "0475", "CLMC_10"]);
     assert_eq!(feature.column("session_id")[0], NULL);
+}
+
+#[test]
+fn a_table_of_two_files_is_read_from_both_and_keeps_what_one_of_them_had() {
+    let lab = Lab::new();
+    let more = lab.file(SESSIONS[0]).with_file_name("more.csv");
+    let write_more =
+        |value: &str| fs::write(&more, format!("{HEADER}\nfusiform;{value};1\noutside;7;7\n")).unwrap();
+    let fusiform = || lab.table("wide/anatomical/demo_thickness.parquet").doubles("fusiform")[0];
+    write_more("1.5");
+    assert_eq!(counts(&lab.run()), (6, 0));
+    assert_eq!(fusiform(), Some(1.5));
+    let sources = lab.table("sources.parquet");
+    let of_demo = sources.column("path").iter().filter(|path| path.ends_with(".csv")).count();
+    assert_eq!(of_demo, 4);
+    write_more("3.5");
+    assert_eq!((counts(&lab.run()), counts(&lab.run())), ((1, 5), (0, 6)));
+    assert_eq!(fusiform(), Some(3.5));
+    fs::remove_file(&more).unwrap();
+    lab.write(SESSIONS[0], &format!("{HEADER}\nprecuneus;9;9\n"));
+    assert_eq!(counts(&lab.run()), (0, 6));
+    assert_eq!(fusiform(), Some(3.5));
+    assert_eq!(lab.sessions()[0][5], "demo loaded: kept: anatomical_demo: its file is gone");
+    let prunes = Config { prune: true, yes: true, ..lab.config() };
+    assert_eq!(counts(&run(&prunes, &StopsAfter::new(usize::MAX)).unwrap()), (1, 5));
+    let feature = lab.table("wide/anatomical/demo_thickness.parquet");
+    assert!(!feature.columns.contains(&"fusiform".to_owned()));
+    assert_eq!(feature.doubles("precuneus")[0], Some(9.0));
+    assert_eq!(counts(&lab.run()), (0, 6));
+}
+
+#[test]
+fn what_is_no_region_stays_in_the_long_table_and_is_no_column_of_a_feature() {
+    let lab = Lab::new();
+    lab.write(SESSIONS[1], &format!("{HEADER}\noutside;1;1\ncuneus;2;0.5\nprecuneus;3;3\n"));
+    let asked = Config { wide_metrics: Some(na_model::WideMetrics::parse("fold,thickness")), ..lab.config() };
+    run(&asked, &StopsAfter::new(6)).unwrap();
+    let before = lab.store().feature_batch("demo_thickness", &ReadOptions::default()).unwrap();
+    run(&asked, &StopsAfter::new(usize::MAX)).unwrap();
+    assert_eq!(lab.store().feature_batch("demo_thickness", &ReadOptions::default()).unwrap(), before);
+    assert!(lab.table("long/anatomical_demo.parquet").column("parcel").contains(&"outside"));
+    for (feature, cuneus) in [("demo_thickness", 2.0), ("demo_fold", 0.5)] {
+        let feature = lab.table(&format!("wide/anatomical/{feature}.parquet"));
+        assert_eq!(feature.columns[2..], ["cuneus", "insula", "precuneus"]);
+        assert_eq!(feature.doubles("cuneus")[1], Some(cuneus));
+        assert_eq!(feature.doubles("precuneus")[1], Some(3.0));
+    }
 }
 
 #[test]
@@ -526,7 +594,12 @@ impl Input for Stray {
         Ok(())
     }
 
-    fn parse(&self, _: &FoundTable, _: &[u8], _: &dyn Fn() -> bool) -> Result<ParsedTable, UnitError> {
+    fn parse(
+        &self,
+        _: &FoundTable,
+        _: &[FileBytes<'_>],
+        _: &dyn Fn() -> bool,
+    ) -> Result<ParsedTable, UnitError> {
         unreachable!("no table that it finds is its own")
     }
 }

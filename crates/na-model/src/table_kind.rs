@@ -1,6 +1,6 @@
 //! What a table is: told by the input that brings it, and kept with the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +36,15 @@ pub struct TableKind {
     pub metrics: BTreeMap<String, Metric>,
     /// The statistics that become features unless others are asked for, in this order.
     pub default_metrics: Vec<String>,
+    /// What a statistic is called in the names of features, where that is not its column's name: `thickness` for `ThickAvg`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, String>,
     /// The columns that tell its regions apart.
     pub region_key: RegionKey,
+    /// Labels of rows that are no regions, such as what is not of the cortex: they are kept in the long table, and become no
+    /// columns of features.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub no_regions: BTreeSet<String>,
 }
 
 /// A statistic of a region.
@@ -75,7 +82,9 @@ impl TableKind {
             measured: tissue.map_or("", Tissue::measured).to_owned(),
             metrics: PARCELLATE_METRICS.iter().map(metric).collect(),
             default_metrics: default_metrics(table.modality()).iter().map(ToString::to_string).collect(),
+            words: BTreeMap::new(),
             region_key: RegionKey::default(),
+            no_regions: BTreeSet::new(),
         }
     }
 
@@ -89,6 +98,18 @@ impl TableKind {
     #[must_use]
     pub fn metric_kind(&self, column: &str) -> Option<MetricKind> {
         self.metrics.get(column).map(|metric| metric.kind)
+    }
+
+    /// What a statistic is called in the names of features: its word, or else its column's name.
+    #[must_use]
+    pub fn word_of<'a>(&'a self, metric: &'a str) -> &'a str {
+        self.words.get(metric).map_or(metric, String::as_str)
+    }
+
+    /// Whether a name is that of a statistic, by its column or its word.
+    #[must_use]
+    pub fn is_metric(&self, name: &str) -> bool {
+        self.metrics.contains_key(name) || self.words.values().any(|word| word == name)
     }
 
     /// What a column is measured in. `None` for columns that are no measurement.

@@ -41,15 +41,21 @@ impl WideMetrics {
         }
     }
 
-    /// The metrics among a table's numeric and boolean columns that become features, in the order asked for.
+    /// The metrics among a table's numeric and boolean columns that become features, in the order asked for. They are asked for
+    /// by their columns or their words.
     #[must_use]
     pub fn choose<'a>(&'a self, kind: &'a TableKind, columns: &[&'a str]) -> Vec<&'a str> {
         let wanted = match self {
-            Self::All => return columns.iter().copied().filter(|c| kind.metric_kind(c).is_some()).collect(),
+            Self::All => return columns.iter().copied().filter(|c| kind.is_metric(c)).collect(),
             Self::Listed(metrics) => metrics,
             Self::Default => &kind.default_metrics,
         };
-        once_each(wanted.iter().map(String::as_str).filter(|metric| columns.contains(metric))).collect()
+        let column_of = |metric: &String| {
+            let by_word = |column: &&&str| kind.word_of(column) == kind.word_of(metric);
+            let by_name = columns.iter().find(|column| *column == metric);
+            by_name.or_else(|| columns.iter().find(by_word)).copied()
+        };
+        once_each(wanted.iter().filter_map(column_of)).collect()
     }
 }
 
@@ -62,7 +68,10 @@ fn once_each<'a>(words: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measurement_unit::MeasurementUnit;
+    use crate::metric::MetricKind;
     use crate::table::TableName;
+    use crate::table_kind::Metric;
 
     fn kind(table: &str) -> TableKind {
         TableKind::of_parcellate(&TableName::parse(table).unwrap())
@@ -81,6 +90,21 @@ mod tests {
             ["skewness"]
         );
         assert_eq!(WideMetrics::parse("skewness, cv").to_text(), "skewness,cv");
+    }
+
+    #[test]
+    fn a_metric_is_asked_for_by_its_column_or_its_word() {
+        let words = [("ThickAvg", "thickness"), ("normMean", "mean"), ("nuMean", "mean")];
+        let words = words.map(|(column, word)| (column.to_owned(), word.to_owned())).into();
+        let number = Metric { kind: MetricKind::Number, unit: MeasurementUnit::Unknown };
+        let metrics = ["ThickAvg", "normMean", "nuMean"].map(|column| (column.to_owned(), number)).into();
+        let kind = TableKind { words, metrics, ..kind("anatomical_gm") };
+        let columns = ["NumVert", "ThickAvg", "nuMean"];
+        for asked in ["thickness", "ThickAvg", "thickness,ThickAvg"] {
+            assert_eq!(WideMetrics::parse(asked).choose(&kind, &columns), ["ThickAvg"], "{asked}");
+        }
+        assert_eq!(WideMetrics::parse("mean,x").choose(&kind, &columns), ["nuMean"]);
+        assert_eq!(WideMetrics::All.choose(&kind, &columns), ["ThickAvg", "nuMean"]);
     }
 
     #[test]

@@ -173,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::error::PipelineError;
+    use crate::inputs::found_tables::FileBytes;
     use crate::inputs::listed_inputs::ListedInputs;
     use crate::inputs::searched_folder::SearchedFolder;
     use crate::inputs::unit_files::FoundUnit;
@@ -229,7 +230,8 @@ mod tests {
             for table in found.found.tables {
                 assert!(root.tables.contains(table.table()), "{table:?}");
                 assert!(table.relative.starts_with(&format!("{}sub-1/", root.prefix)), "{table:?}");
-                let parsed = input.parse(&table, TABLE.as_bytes(), &|| false).unwrap().batch;
+                let file = FileBytes { path: table.path(), bytes: TABLE.as_bytes() };
+                let parsed = input.parse(&table, &[file], &|| false).unwrap().batch;
                 let columns: Vec<String> =
                     parsed.schema().fields().iter().map(|field| field.name().clone()).collect();
                 assert_eq!(input.columns(&table), columns);

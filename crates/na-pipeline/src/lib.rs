@@ -68,7 +68,7 @@ pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
 pub use inputs::entity_pick::EntityPick;
-pub use inputs::found_tables::FoundTable;
+pub use inputs::found_tables::{FileBytes, FoundTable};
 pub use inputs::input::Input;
 pub use inputs::input_root::{RootList, TableRoot};
 pub use inputs::searched_folder::SearchedFolder;

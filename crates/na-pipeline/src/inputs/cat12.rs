@@ -10,14 +10,16 @@ use crate::error::PipelineError;
 use crate::files::session_folders::{ANAT, names_in};
 use crate::files::tiv_files::TivFiles;
 use crate::files::tiv_rank::Rank;
-use crate::inputs::found_tables::{FoundTable, FoundTables};
+use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
 use crate::inputs::meant_root::{has_name, has_session};
-use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header, is_table_name};
+use crate::inputs::parcellate_tables::{
+    ATLAS_PREFIX, Search, atlases_in, header, is_table_name, parse_the_one,
+};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::parse::regional_tsv::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.
@@ -100,10 +102,10 @@ impl Input for Cat12 {
     fn parse(
         &self,
         table: &FoundTable,
-        bytes: &[u8],
+        files: &[FileBytes<'_>],
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        parse_table_unless(table.path(), bytes, should_stop)
+        parse_the_one(table, files, should_stop)
     }
 
     fn columns(&self, table: &FoundTable) -> Vec<String> {

@@ -4,12 +4,29 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use na_model::{MapSource, SourceRoot, TableName};
+use na_model::{MapSource, SourceFile, SourceKind, SourceRoot, TableName};
 
 use crate::inputs::searched_folder::SearchedFolder;
 
 /// A table, or one map of it.
 pub(crate) type TableKey = (TableName, Option<MapSource>);
+
+/// A file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundFile {
+    pub(crate) path: PathBuf,
+    /// Its path under the root that the settings name, with `/` between folders.
+    pub(crate) relative: String,
+}
+
+/// What stands in a file of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct FileBytes<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// All of it.
+    pub bytes: &'a [u8],
+}
 
 /// A table on disk, or one map of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +38,8 @@ pub struct FoundTable {
     pub(crate) path: PathBuf,
     /// Its path under the root that the settings name, with `/` between folders.
     pub(crate) relative: String,
+    /// The files that it is made of beside the first, in the order in which they are parsed.
+    pub(crate) further: Vec<FoundFile>,
     /// The atlas that a sidecar must name.
     pub(crate) atlas: Option<String>,
     /// The file with the name of its JSON; it may be a link that leads nowhere.
@@ -34,7 +53,17 @@ impl FoundTable {
     #[must_use]
     pub fn new(folder: &SearchedFolder<'_>, table: TableName, map: Option<MapSource>, path: PathBuf) -> Self {
         let (root, relative) = (folder.setting().clone(), folder.stored_path(&path));
-        Self { table, map, root, path, relative, atlas: None, sidecar: None, mask_entity: None }
+        let further = Vec::new();
+        Self { table, map, root, path, relative, further, atlas: None, sidecar: None, mask_entity: None }
+    }
+
+    /// The same with a further file: a table may be made of several, such as one a hemisphere. Where one of them is gone, what the
+    /// store has of the table stays.
+    #[must_use]
+    pub fn and(mut self, folder: &SearchedFolder<'_>, path: PathBuf) -> Self {
+        let relative = folder.stored_path(&path);
+        self.further.push(FoundFile { path, relative });
+        self
     }
 
     /// The table that it feeds.
@@ -49,10 +78,30 @@ impl FoundTable {
         self.map.as_ref()
     }
 
-    /// The file.
+    /// The file, or the first of several.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its files, each with its path under the root that the settings name.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let further = self.further.iter().map(|file| (file.path.as_path(), file.relative.as_str()));
+        std::iter::once((self.path.as_path(), self.relative.as_str())).chain(further)
+    }
+
+    /// Whether the store read it from more files than there are. If one of these is new to the store, they are others, such as in a
+    /// folder that was renamed.
+    pub(crate) fn lacks_files(&self, known: &[SourceFile]) -> bool {
+        let is_of_it = |source: &&SourceFile| {
+            source.kind == SourceKind::Table
+                && source.map == self.map
+                && source.table_name().as_ref() == Some(&self.table)
+        };
+        let known: BTreeSet<&str> =
+            known.iter().filter(is_of_it).map(|source| source.path.as_str()).collect();
+        let found: BTreeSet<&str> = self.files().map(|(_, relative)| relative).collect();
+        found.len() < known.len() && found.is_subset(&known)
     }
 
     pub(crate) fn key(&self) -> TableKey {

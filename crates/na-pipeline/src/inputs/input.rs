@@ -8,7 +8,7 @@ use na_model::{SourceRoot, TableKind, TableName, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::fingerprint::read_unless;
-use crate::inputs::found_tables::FoundTable;
+use crate::inputs::found_tables::{FileBytes, FoundTable};
 use crate::inputs::input_root::RootList;
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
@@ -35,7 +35,7 @@ use crate::unit_error::UnitError;
 ///
 /// use na_model::{InputName, Modality, SourceRoot, TableKind, TableName, UnitKind};
 /// use na_pipeline::{
-///     Config, FoundTable, FoundUnit, Input, ParsedTable, PipelineError, RootList, SearchedFolder, SessionSource,
+///     Config, FileBytes, FoundTable, FoundUnit, Input, ParsedTable, PipelineError, RootList, SearchedFolder, SessionSource,
 ///     TableRoot, UnitError,
 /// };
 ///
@@ -78,7 +78,7 @@ use crate::unit_error::UnitError;
 ///         Ok(())
 ///     }
 ///
-///     fn parse(&self, _: &FoundTable, _: &[u8], _: &dyn Fn() -> bool) -> Result<ParsedTable, UnitError> {
+///     fn parse(&self, _: &FoundTable, _: &[FileBytes<'_>], _: &dyn Fn() -> bool) -> Result<ParsedTable, UnitError> {
 ///         todo!("the bytes as Arrow columns, a row a region")
 ///     }
 /// }
@@ -133,7 +133,7 @@ pub trait Input: Debug + Send + Sync {
     /// which name the regions. Asked once a run for each table. The store keeps it with the table.
     fn kind(&self, table: &TableName) -> TableKind;
 
-    /// Adds the tables that lie in a session's folder, one file a table or map. Called several times a run, when
+    /// Adds the tables that lie in a session's folder, each once, with its file or its files. Called several times a run, when
     /// sessions are discovered, the run is planned and the unit is loaded: it should open no file.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ pub trait Input: Debug + Send + Sync {
     /// error.
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError>;
 
-    /// A table's bytes as columns, a row a region. `should_stop` is worth asking every few thousand cells: if it says
+    /// The bytes of a table's files as columns, a row a region; there is one file, unless the table was found with more. `should_stop` is worth asking every few thousand cells: if it says
     /// so, return [`UnitError::Stopped`].
     ///
     /// A cell without a value is null. Statistics of the table's [kind](Self::kind) are numbers or flags, and columns
@@ -152,7 +152,7 @@ pub trait Input: Debug + Send + Sync {
     fn parse(
         &self,
         table: &FoundTable,
-        bytes: &[u8],
+        files: &[FileBytes<'_>],
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError>;
 
@@ -160,8 +160,12 @@ pub trait Input: Debug + Send + Sync {
     /// before anything is loaded. An input with a header that can be read alone saves the rest of the file.
     fn columns(&self, table: &FoundTable) -> Vec<String> {
         let goes_on = || false;
-        let parsed =
-            read_unless(table.path(), &goes_on).and_then(|(bytes, _)| self.parse(table, &bytes, &goes_on));
+        let read = table.files().map(|(path, _)| Ok((path, read_unless(path, &goes_on)?.0)));
+        let parsed = read.collect::<Result<Vec<_>, UnitError>>().and_then(|read| {
+            let files: Vec<FileBytes<'_>> =
+                read.iter().map(|(path, bytes)| FileBytes { path, bytes }).collect();
+            self.parse(table, &files, &goes_on)
+        });
         let fields = parsed.map(|parsed| parsed.batch.schema().fields().clone());
         fields.iter().flatten().map(|field| field.name().clone()).collect()
     }

@@ -111,9 +111,12 @@ impl ListedInputs {
         self.tables.get(table)
     }
 
-    /// The names of a table's columns; none if it cannot be read.
-    pub(crate) fn columns(&self, table: &FoundTable) -> Vec<String> {
-        self.table(&table.table).map(|known| known.input.columns(table)).unwrap_or_default()
+    /// The names of a table's columns, and what statistics among them are called in features; none if it cannot be read.
+    pub(crate) fn metrics_of(&self, table: &FoundTable) -> Vec<String> {
+        let Some(known) = self.table(&table.table) else { return Vec::new() };
+        let columns = known.input.columns(table);
+        let words = columns.iter().filter_map(|column| known.kind.words.get(column)).cloned();
+        words.chain(columns.iter().cloned()).collect()
     }
 
     /// The setting that leads to the files of a table. Of one that this run does not write, it is `parcellate`'s.

@@ -7,14 +7,14 @@ use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, U
 
 use crate::error::PipelineError;
 use crate::files::session_folders::{DWI, folders_in, list_root};
-use crate::inputs::found_tables::{FoundTable, FoundTables};
+use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, RootNote, TableRoot};
 use crate::inputs::meant_root::question;
-use crate::inputs::parcellate_tables::{Search, atlases_in, header};
+use crate::inputs::parcellate_tables::{Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::parse::regional_tsv::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// The prefix of a workflow's folder.
@@ -99,10 +99,10 @@ impl Input for Qsiparc {
     fn parse(
         &self,
         table: &FoundTable,
-        bytes: &[u8],
+        files: &[FileBytes<'_>],
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        parse_table_unless(table.path(), bytes, should_stop)
+        parse_the_one(table, files, should_stop)
     }
 
     fn columns(&self, table: &FoundTable) -> Vec<String> {

@@ -34,9 +34,11 @@ impl Changes {
         let known = KnownFiles::of(known);
         let tables = &found.found.tables;
         for table in tables {
-            match known.get(&table.root, &table.relative) {
-                Some(source) if !self.differs(&table.path, source)? => {}
-                _ => return Ok(true),
+            for (path, relative) in table.files() {
+                match known.get(&table.root, relative) {
+                    Some(source) if !self.differs(path, source)? => {}
+                    _ => return Ok(true),
+                }
             }
         }
         let sidecars = tables.iter().filter_map(|table| {

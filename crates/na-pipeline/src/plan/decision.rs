@@ -7,7 +7,7 @@ use na_model::{CHOOSE_OTHERS, Modality, ReadAt, Session, SourceFile, SourceKind,
 
 use crate::config::Config;
 use crate::files::source_folder::folder_of;
-use crate::inputs::found_tables::NotChosen;
+use crate::inputs::found_tables::{FoundTable, NotChosen, TableKey};
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
 use crate::inputs::unit_finder::UnitFinder;
@@ -54,6 +54,8 @@ pub(crate) struct UnitDecision {
     /// What the store remembers of its TIV, if it is loaded.
     pub(crate) tiv: Vec<SourceFile>,
     pub(crate) read_at: ReadAt,
+    /// Tables that stay as the store has them: some of their files are gone.
+    pub(crate) kept: BTreeSet<TableKey>,
     pub(crate) absent: AbsentFiles,
     pub(crate) remains: Remains,
     /// The roots that the store has files from, and whether the session has a folder there today.
@@ -73,6 +75,7 @@ impl UnitDecision {
             is_stored: record.is_some(),
             tiv,
             read_at: record.map(UnitRecord::read_at).unwrap_or_default(),
+            kept: BTreeSet::new(),
             absent: AbsentFiles::default(),
             remains: Remains::Something,
             roots: BTreeMap::new(),
@@ -102,7 +105,7 @@ impl Decider<'_> {
             Err(reason) => Err(reason),
             Ok(found) => match record {
                 None => Ok(new_unit(unit, &found)),
-                Some(record) => self.stored_unit(unit, &found, record).map_err(|error| error.to_string()),
+                Some(record) => self.stored_unit(unit, found, record).map_err(|error| error.to_string()),
             },
         };
         decision.unwrap_or_else(|reason| UnitDecision::new(Decision::Fail(reason), record))
@@ -124,13 +127,20 @@ impl Decider<'_> {
     fn stored_unit(
         &self,
         unit: &Unit,
-        found: &FoundUnit,
+        mut found: FoundUnit,
         record: &UnitRecord,
     ) -> Result<UnitDecision, UnitError> {
         let tables = record.tables();
+        let lacking = found.found.tables.iter().filter(|table| table.lacks_files(&record.sources));
+        let lacking: BTreeSet<TableKey> = lacking.map(FoundTable::key).collect();
+        let is_cut_short = !lacking.is_empty() && self.config.prune;
+        let kept = if self.config.prune { BTreeSet::new() } else { lacking };
+        // To the store they are as if all of their files were gone: it has more of them than there is.
+        found.found.tables.retain(|table| !kept.contains(&table.key()));
+        let found = &found;
         let absent = AbsentFiles::of(self.finder.inputs, found, &record.sources, &tables);
         let decision = if !found.is_empty() {
-            self.load_or_skip(found, record, &absent)?
+            self.load_or_skip(found, record, &absent, is_cut_short)?
         } else if absent.reason().is_some() {
             Decision::Keep(why_kept(unit, found))
         } else {
@@ -141,6 +151,7 @@ impl Decider<'_> {
         decided.not_chosen =
             in_words(found.found.not_chosen.iter().filter(|other| !tables.contains(&other.key())));
         decided.has_folder = has_folder(found);
+        decided.kept = kept;
         if self.config.prune {
             // What is gone is forgotten: the volume is then looked for in what is there.
             decided.tiv.retain(|source| !is_absent(source, found));
@@ -160,8 +171,9 @@ impl Decider<'_> {
         found: &FoundUnit,
         record: &UnitRecord,
         absent: &AbsentFiles,
+        is_cut_short: bool,
     ) -> Result<Decision, UnitError> {
-        let has_changed = self.changes.any(found, &record.sources)?;
+        let has_changed = is_cut_short || self.changes.any(found, &record.sources)?;
         let mut of_tiv = record.sources.iter().filter(|source| source.kind == SourceKind::Tiv);
         // What else was looked into is only forgotten where the volume is found anew, which needs all of its roots.
         let is_looked_for =

@@ -99,7 +99,8 @@ fn text_to_read(finder: &UnitFinder<'_>, plan: &RunPlan) -> u64 {
     let measured: u64 = sample
         .par_iter()
         .filter_map(|planned| finder.find(&planned.unit, plan.list.as_written.get(planned.index)?).ok())
-        .map(|found| found.found.tables.iter().map(|table| size(&table.path)).sum::<u64>())
+        .flat_map_iter(|found| found.found.tables)
+        .map(|table| table.files().map(|(path, _)| size(path)).sum::<u64>())
         .sum();
     let (all, some) = (u64::try_from(to_load.len()), u64::try_from(sample.len().max(1)));
     measured.saturating_mul(all.unwrap_or(u64::MAX)) / some.unwrap_or(1)

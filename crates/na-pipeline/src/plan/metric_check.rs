@@ -39,7 +39,7 @@ pub(crate) fn check_metrics(
             // A unit that cannot be found or read fails when it is loaded.
             let found = finder.find(&unit, written).map(|found| found.found.tables);
             let mut tables = found.unwrap_or_default().into_iter();
-            if tables.any(|table| has_any(finder.inputs.columns(&table))) {
+            if tables.any(|table| has_any(finder.inputs.metrics_of(&table))) {
                 return Ok(());
             }
         }

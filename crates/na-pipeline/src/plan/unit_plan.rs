@@ -6,6 +6,7 @@ use foldhash::HashSet;
 use na_model::{Modality, ReadAt, Session, SourceFile, SourceRoot, Unit, UnitKind, UnitOutcome, UnitStatus};
 
 use crate::event::PlanSummary;
+use crate::inputs::found_tables::TableKey;
 use crate::plan::absent_files::AbsentFiles;
 use crate::plan::decision::{Decision, Remains, UnitDecision, nothing_found_reason};
 use crate::plan::evictions::Eviction;
@@ -59,6 +60,8 @@ pub(crate) struct PlannedUnit {
     pub(crate) loses_volume: bool,
     /// When what the store has of it was read.
     pub(crate) known_read_at: ReadAt,
+    /// Tables that stay as the store has them: some of their files are gone.
+    pub(crate) kept: BTreeSet<TableKey>,
 }
 
 /// What a stored unit has lost on disk.
@@ -137,6 +140,7 @@ impl UnitPlan {
                     known_tiv: decided.tiv,
                     loses_volume,
                     known_read_at: decided.read_at,
+                    kept: decided.kept,
                 });
             }
             Decision::Skip => self.skip(unit.kind),

@@ -60,7 +60,7 @@ impl<'a> FeatureWriter<'a> {
         features: &[PlannedFeature],
         commits: &mut BackgroundCommit<'_, 'a>,
     ) -> Result<(), StoreError> {
-        let pivots = MapPivot::all(self.index);
+        let pivots = MapPivot::all(self.kind, self.index);
         let mut by_metric: BTreeMap<&str, Vec<&PlannedFeature>> = BTreeMap::new();
         for feature in features {
             by_metric.entry(&feature.metric).or_default().push(feature);

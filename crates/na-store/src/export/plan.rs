@@ -102,8 +102,10 @@ fn long_tables(
 /// Returns a line for each metric that was asked for and that no table has.
 fn metrics_without_features(metrics: &WideMetrics, tables: &[PlannedTable]) -> Vec<String> {
     let WideMetrics::Listed(metrics) = metrics else { return Vec::new() };
-    let features = tables.iter().flat_map(|table| &table.features);
-    let has = |metric: &String| features.clone().any(|feature| feature.metric == *metric);
+    let features = tables.iter().flat_map(|table| table.features.iter().map(|of| (&table.merge.kind, of)));
+    let has = |metric: &String| {
+        features.clone().any(|(kind, feature)| kind.word_of(&feature.metric) == kind.word_of(metric))
+    };
     let none = metrics.iter().filter(|metric| !has(metric));
     none.map(|metric| format!("no table has the metric {metric}: it gives no feature")).collect()
 }

@@ -1,6 +1,6 @@
 //! The regions of a store's tables, to which units come one after the other: what contradicts them stays out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use na_model::{Region, RegionSet, TableName};
 
@@ -48,6 +48,9 @@ impl KnownRegions {
                 let problem = problem(there, here, is_of_table_itself);
                 return Err(Contradiction { table: index, problem });
             }
+            if let Some(problem) = has_other_names(known, regions) {
+                return Err(Contradiction { table: index, problem });
+            }
             known.extend(regions);
         }
         let coming: Vec<(TableName, RegionSet)> =
@@ -57,13 +60,43 @@ impl KnownRegions {
     }
 }
 
+/// Regions of a table without numbers from which on their names tell whether they are of one atlas.
+const FEWEST_NAMES: usize = 10;
+
+/// What is wrong with regions that have no numbers, of which less than nine in ten have the names that are known: each would be a region
+/// of its own. A hemisphere in front of a name, as FreeSurfer writes it, does not count: a unit may have one of two. `None` if they
+/// are of one atlas, or too few to tell.
+fn has_other_names(known: &RegionSet, coming: &RegionSet) -> Option<String> {
+    let names = |regions: &'_ RegionSet| -> Option<BTreeSet<String>> {
+        let name =
+            |region: &Region| region.label.as_deref().filter(|_| region.index.is_none()).map(without_side);
+        regions.as_slice().iter().map(name).collect()
+    };
+    let (known, coming) = (names(known)?, names(coming)?);
+    let (fewer, shared) = (known.len().min(coming.len()), known.intersection(&coming).count());
+    if fewer < FEWEST_NAMES || shared * 10 >= fewer * 9 {
+        return None;
+    }
+    let here = coming.difference(&known).next()?;
+    let there = known.difference(&coming).next()?;
+    Some(format!(
+        "only {shared} of its {} regions are known by their names to the store, which has {there:?} where {here:?} is new; the atlas is another \
+         one, or another version of it: were versions of its program mixed? Another --output takes the others",
+        coming.len()
+    ))
+}
+
+fn without_side(label: &str) -> String {
+    label.strip_prefix("lh_").or_else(|| label.strip_prefix("rh_")).unwrap_or(label).to_owned()
+}
+
 fn problem(there: &Region, here: &Region, is_of_table_itself: bool) -> String {
     let (there, here) = (describe(there), describe(here));
     if is_of_table_itself {
         format!("its region {here} is also {there}: spell its hemisphere in one way")
     } else {
         format!(
-            "its region {here} is {there} in the store; the atlas is another one, or another version of it"
+            "its region {here} is {there} in the store; the atlas is another one, or another version of it: were versions of its program mixed?"
         )
     }
 }
@@ -78,5 +111,45 @@ fn describe(region: &Region) -> String {
     match &region.hemisphere {
         Some(hemisphere) => format!("{name} in hemisphere {hemisphere:?}"),
         None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regions(labels: impl Iterator<Item = String>, index: impl Fn(usize) -> Option<i64>) -> RegionSet {
+        let region = |(n, label): (usize, String)| Region {
+            index: index(n),
+            label: Some(label),
+            hemisphere: None,
+        };
+        RegionSet::new(labels.enumerate().map(region))
+    }
+
+    #[test]
+    fn names_tell_an_atlas_only_where_nothing_else_does_and_they_are_enough() {
+        let parcels = |side: &str, from: usize, n: usize| {
+            (from..from + n).map(|n| format!("{side}parcel-{n}")).collect::<Vec<_>>()
+        };
+        let table = TableName::parse("anatomical_x").unwrap();
+        let admits = |known: Vec<String>, coming: Vec<String>, has_index: bool| {
+            let index = |n: usize| has_index.then(|| i64::try_from(n).unwrap());
+            let far = |n: usize| has_index.then(|| i64::try_from(n + 1_000).unwrap());
+            let mut all = KnownRegions::default();
+            all.add(&[(&table, &regions(known.into_iter(), index))]).unwrap();
+            all.add(&[(&table, &regions(coming.into_iter(), far))]).map_err(|error| error.problem)
+        };
+        assert_eq!(admits(parcels("", 0, 20), parcels("", 2, 20), false), Ok(()));
+        let problem = admits(parcels("", 0, 20), parcels("", 3, 20), false).unwrap_err();
+        assert!(problem.contains("only 17 of its 20 regions") && problem.contains("versions"), "{problem}");
+        assert_eq!(
+            admits(parcels("lh_", 0, 20), parcels("rh_", 0, 20), false),
+            Ok(()),
+            "the other hemisphere"
+        );
+        assert_eq!(admits(parcels("", 0, 30), parcels("", 10, 12), false), Ok(()), "some of them");
+        assert_eq!(admits(parcels("", 0, 9), parcels("", 9, 9), false), Ok(()), "few");
+        assert_eq!(admits(parcels("", 0, 20), parcels("", 20, 20), true), Ok(()), "numbers tell them apart");
     }
 }

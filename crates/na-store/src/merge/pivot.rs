@@ -9,7 +9,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use foldhash::HashMap;
-use na_model::{MapSource, MeasurementUnit, Session, TableKind};
+use na_model::{MapSource, MeasurementUnit, Region, Session, TableKind};
 
 use crate::format::fields::with_unit;
 use crate::tables::key_columns::key_fields;
@@ -37,9 +37,14 @@ pub(crate) struct RowPicks {
 }
 
 impl MapPivot {
-    /// The pivots of all maps of a table, in the order in which its index has the maps.
-    pub(crate) fn all(index: &LongIndex) -> Vec<Self> {
-        let names = column_names(&index.regions);
+    /// The pivots of all maps of a table of a kind, in the order in which its index has the maps.
+    pub(crate) fn all(kind: &TableKind, index: &LongIndex) -> Vec<Self> {
+        let is_column = |region: &Region| {
+            region.label.as_ref().is_none_or(|label| !kind.no_regions.contains(label.as_str()))
+        };
+        let names = column_names(&index.regions).into_iter().zip(&index.regions);
+        let names: Vec<Option<String>> =
+            names.map(|(name, region)| is_column(region).then_some(name)).collect();
         let mut row_ranges_of_map: BTreeMap<usize, Vec<&RowRange>> = BTreeMap::new();
         for range in &index.row_ranges {
             row_ranges_of_map.entry(range.map).or_default().push(range);
@@ -47,7 +52,7 @@ impl MapPivot {
         row_ranges_of_map.into_iter().map(|(map, ranges)| Self::of(index, &names, map, &ranges)).collect()
     }
 
-    fn of(index: &LongIndex, names: &[String], map: usize, row_ranges: &[&RowRange]) -> Self {
+    fn of(index: &LongIndex, names: &[Option<String>], map: usize, row_ranges: &[&RowRange]) -> Self {
         let region_lists = row_ranges.iter().map(|range| range.region_list).collect();
         let mut by_session: BTreeMap<Session, Vec<RowRange>> = BTreeMap::new();
         for range in row_ranges {
@@ -82,6 +87,7 @@ impl MapPivot {
                 let start = starts.get(&range.row_group).filter(|_| columns.len() == range.rows.len());
                 let start = start.ok_or_else(|| does_not_fit(range))?;
                 for (row, column) in (start + range.rows.start..).zip(columns) {
+                    let Some(column) = column else { continue };
                     let cell = column * n_sessions + session;
                     let row = row_index(row).ok_or_else(|| does_not_fit(range))?;
                     match rows.get_mut(cell) {

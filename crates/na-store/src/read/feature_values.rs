@@ -108,7 +108,7 @@ impl Snapshot {
     ) -> Result<Vec<(usize, RecordBatch)>, StoreError> {
         let merge = self.merge(table)?;
         let read = self.long_values(&merge, features)?;
-        let pivots = MapPivot::all(&read.index);
+        let pivots = MapPivot::all(&merge.kind, &read.index);
         let batches = features.iter().map(|(index, feature)| {
             let batch = self.pivoted(&merge, feature, &pivots, &read, options)?;
             Ok((*index, batch))

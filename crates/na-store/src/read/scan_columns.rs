@@ -57,7 +57,8 @@ pub(crate) fn check_metrics(
     let of_table = written.filter(|column| column.origin == ColumnOrigin::Table);
     let known: Vec<&str> =
         of_table.map(|column| column.written).filter(|name| kind.metric_kind(name).is_some()).collect();
-    match metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
+    let is_known = |metric: &String| known.iter().any(|name| kind.word_of(name) == kind.word_of(metric));
+    match metrics.iter().find(|metric| !is_known(metric)) {
         Some(wrong) => Err(unknown("metric", wrong, output, known)),
         None => Ok(()),
     }
@@ -74,7 +75,7 @@ impl ScanColumns {
     ) -> Self {
         let mut columns = Self::default();
         let metrics: Option<HashSet<&str>> =
-            options.metrics.as_ref().map(|metrics| metrics.iter().map(String::as_str).collect());
+            options.metrics.as_ref().map(|metrics| metrics.iter().map(|name| kind.word_of(name)).collect());
         for (column, field) in written_columns(all).iter().zip(all.fields()) {
             if column.written.starts_with(PANDAS_INDEX) {
                 continue;
@@ -129,6 +130,6 @@ fn given_field(field: &Field, options: &ReadOptions) -> Field {
 
 /// Whether a column of the table's own files is read: a metric only if it was asked for.
 fn is_wanted(column: &WrittenColumn<'_>, kind: &TableKind, metrics: Option<&HashSet<&str>>) -> bool {
-    metrics
-        .is_none_or(|metrics| kind.metric_kind(column.written).is_none() || metrics.contains(column.written))
+    let is_asked_for = |metrics: &HashSet<&str>| metrics.contains(kind.word_of(column.written));
+    metrics.is_none_or(|metrics| kind.metric_kind(column.written).is_none() || is_asked_for(metrics))
 }

@@ -11,23 +11,26 @@ use na_model::{FeatureName, FeatureSource, LONGEST_FEATURE_FILE, TableKind, Tabl
 pub(crate) struct Unnamed {
     pub(crate) source: FeatureSource,
     pub(crate) metric: String,
+    /// The metric in its name.
+    word: String,
     short: FeatureName,
     long: Option<FeatureName>,
 }
 
 impl Unnamed {
-    pub(crate) fn new(source: &FeatureSource, metric: &str, desc_in_name: bool) -> Self {
+    pub(crate) fn new(source: &FeatureSource, (metric, word): (&str, &str), desc_in_name: bool) -> Self {
         Self {
             source: source.clone(),
             metric: metric.to_owned(),
-            short: source.feature(metric, desc_in_name),
-            long: source.long_feature(metric, desc_in_name),
+            word: word.to_owned(),
+            short: source.feature(word, desc_in_name),
+            long: source.long_feature(word, desc_in_name),
         }
     }
 
     /// Whether a file can have each name that the feature may get.
     pub(crate) fn can_be_a_file(&self) -> bool {
-        self.source.longest_file_name([self.metric.as_str()]) <= LONGEST_FEATURE_FILE
+        self.source.longest_file_name([self.word.as_str()]) <= LONGEST_FEATURE_FILE
     }
 
     fn source_and_map(&self) -> String {
@@ -184,7 +187,7 @@ mod tests {
         let table = TableName::parse(&format!("diffusion_{workflow}")).unwrap();
         let map = MapSource { model: model.into(), param: param.into(), desc: UNKNOWN.into() };
         let prefix = workflow.to_owned();
-        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, metric, false)
+        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, (metric, metric), false)
     }
 
     /// The names of features, in their order. They must not depend on the order.
@@ -261,8 +264,11 @@ mod tests {
     #[test]
     fn a_tissue_s_features_keep_their_names() {
         let table = TableName::parse("anatomical_gm").unwrap();
-        let tissue =
-            Unnamed::new(&FeatureSource { table, prefix: "gm".to_owned(), map: None }, "a_b_mean", false);
+        let tissue = Unnamed::new(
+            &FeatureSource { table, prefix: "gm".to_owned(), map: None },
+            ("a_b_mean", "a_b_mean"),
+            false,
+        );
         let features = [feature("gm", "a", "b", "mean"), tissue];
         assert_eq!(names(&features), ["gm_model-a_param-b_mean", "gm_a_b_mean"]);
     }

@@ -145,7 +145,8 @@ fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
         let (table, prefix) = (origin.table.clone(), origin.kind.feature_prefix.clone());
         let source = FeatureSource { table, prefix, map: map.clone() };
         let desc_in_name = several(map);
-        features.extend(metrics.iter().map(|metric| Unnamed::new(&source, metric, desc_in_name)));
+        let named = metrics.iter().map(|metric| (*metric, origin.kind.word_of(metric)));
+        features.extend(named.map(|metric| Unnamed::new(&source, metric, desc_in_name)));
     }
     features
 }

@@ -117,30 +117,31 @@ impl<'a> RegionNames<'a> {
 pub(crate) struct SourceRegions {
     /// In name order.
     pub(crate) names: Vec<String>,
-    columns_of_list: HashMap<usize, Vec<usize>>,
+    columns_of_list: HashMap<usize, Vec<Option<usize>>>,
 }
 
 impl SourceRegions {
-    /// The columns of these region lists. `names` has a name for each of [`LongIndex::regions`].
-    pub(crate) fn of(index: &LongIndex, names: &[String], region_lists: &BTreeSet<usize>) -> Self {
-        let names_of = |region_list: &usize| -> Option<Vec<&str>> {
+    /// The columns of these region lists. `names` has a name for each of [`LongIndex::regions`], or `None` if it is no column.
+    pub(crate) fn of(index: &LongIndex, names: &[Option<String>], region_lists: &BTreeSet<usize>) -> Self {
+        let names_of = |region_list: &usize| -> Option<Vec<Option<&str>>> {
             let regions = index.region_lists.get(*region_list)?.iter();
-            regions.map(|region| names.get(*region).map(String::as_str)).collect()
+            regions.map(|region| names.get(*region).map(Option::as_deref)).collect()
         };
-        let lists: Vec<(usize, Vec<&str>)> =
+        let lists: Vec<(usize, Vec<Option<&str>>)> =
             region_lists.iter().filter_map(|list| Some((*list, names_of(list)?))).collect();
-        let names = in_name_order(lists.iter().flat_map(|(_, names)| names).copied());
+        let names = in_name_order(lists.iter().flat_map(|(_, names)| names).flatten().copied());
         let columns: HashMap<&str, usize> = names.iter().copied().zip(0..).collect();
-        let columns_of = |names: &[&str]| -> Option<Vec<usize>> {
-            names.iter().map(|name| columns.get(name).copied()).collect()
+        let columns_of = |names: &[Option<&str>]| -> Option<Vec<Option<usize>>> {
+            let column = |name: &Option<&str>| name.map(|name| columns.get(name).copied().ok_or(()));
+            names.iter().map(|name| column(name).transpose().ok()).collect()
         };
         let columns_of_list =
             lists.iter().filter_map(|(list, names)| Some((*list, columns_of(names)?))).collect();
         Self { names: names.iter().map(|name| (*name).to_owned()).collect(), columns_of_list }
     }
 
-    /// The column of each row. Empty for a region list that is not one of these.
-    pub(crate) fn columns(&self, region_list: usize) -> &[usize] {
+    /// The column of each row, `None` for a row that is no region. Empty for a region list that is not one of these.
+    pub(crate) fn columns(&self, region_list: usize) -> &[Option<usize>] {
         self.columns_of_list.get(&region_list).map_or(&[], Vec::as_slice)
     }
 }

@@ -15,9 +15,10 @@ use crate::files::copies;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
 use crate::files::session_folders::{folders_in, names_in};
-use crate::inputs::found_tables::{FoundTable, FoundTables, NotChosen};
+use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables, NotChosen};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::parse::cell::unquoted;
+use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
 use crate::unit_error::UnitError;
 
 mod choice_among_files;
@@ -134,6 +135,19 @@ fn candidates(
         found.push((feeds, candidate));
     }
     found
+}
+
+/// The one file of a table as columns.
+pub(super) fn parse_the_one(
+    table: &FoundTable,
+    files: &[FileBytes<'_>],
+    should_stop: &dyn Fn() -> bool,
+) -> Result<ParsedTable, UnitError> {
+    let [FileBytes { path, bytes }] = files else {
+        let found = format!("{} files", files.len());
+        return Err(UnitError::form(table.path(), found, "one file a table"));
+    };
+    parse_table_unless(path, bytes, should_stop)
 }
 
 /// The columns of a table, from its first line; none if it cannot be read.

@@ -3,21 +3,25 @@
 //! Knows one unit and its files. Promises all of it or an error, and that a sidecar or report that cannot be read costs
 //! a note and no measurement. Begin with [`load`].
 
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
 use arrow_array::{
     Array, RecordBatch,
     cast::AsArray,
     types::{Float64Type, Int64Type},
 };
 use arrow_schema::DataType;
+use foldhash::{HashMap, HashMapExt};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, is_volume};
+use na_model::{Fingerprint, ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, is_volume};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
 use crate::files::tiv_files::TivFile;
 use crate::files::tiv_rank::{Rank, image_of_report};
-use crate::inputs::found_tables::FoundTable;
+use crate::inputs::found_tables::{FileBytes, FoundTable};
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
 use crate::load::parsed_checks::{check_columns, check_regions};
@@ -47,7 +51,17 @@ pub(crate) fn load(
     regions: &mut RegionSet,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<LoadedUnit>, UnitError> {
-    match (UnitLoader { inputs, planned, found, regions, should_stop, volumes: Vec::new() }).run() {
+    match (UnitLoader {
+        inputs,
+        planned,
+        found,
+        regions,
+        should_stop,
+        shared: HashMap::new(),
+        volumes: Vec::new(),
+    })
+    .run()
+    {
         Err(UnitError::Stopped) => Ok(None),
         loaded => loaded.map(Some),
     }
@@ -59,6 +73,8 @@ struct UnitLoader<'a> {
     found: &'a FoundUnit,
     regions: &'a mut RegionSet,
     should_stop: &'a dyn Fn() -> bool,
+    /// The files that several tables are made of.
+    shared: HashMap<PathBuf, Rc<(Vec<u8>, Fingerprint)>>,
     /// Every file that may hold TIV, with what was read there.
     volumes: Vec<VolumeCandidate>,
 }
@@ -76,7 +92,8 @@ impl UnitLoader<'_> {
             notes: self.found.tiv.notes.clone(),
             foreign_image: None,
         };
-        for table in &self.found.found.tables {
+        let kept = |table: &&FoundTable| !self.planned.kept.contains(&table.key());
+        for table in self.found.found.tables.iter().filter(kept) {
             if (self.should_stop)() {
                 return Err(UnitError::Stopped);
             }
@@ -92,13 +109,18 @@ impl UnitLoader<'_> {
     }
 
     fn add_table(&mut self, table: &FoundTable, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
-        let (bytes, fingerprint) = read_unless(&table.path, self.should_stop)?;
+        let mut read = Vec::with_capacity(1 + table.further.len());
+        for (path, relative) in table.files() {
+            read.push((path, relative, self.read(path)?));
+        }
         let Some(known) = self.inputs.table(&table.table) else {
             let (path, table) = (table.path.clone(), table.table.to_string());
             return Err(UnitError::UnlistedTable { path, table });
         };
-        let parsed = known.input.parse(table, &bytes, self.should_stop)?;
-        drop(bytes);
+        let bytes = read.iter().map(|(path, _, read)| FileBytes { path, bytes: &read.0 });
+        let parsed = known.input.parse(table, &bytes.collect::<Vec<_>>(), self.should_stop)?;
+        let mut files = read.into_iter().map(|(_, relative, read)| (relative, read.1.clone()));
+        let Some((relative, fingerprint)) = files.next() else { return Ok(()) };
         check_columns(table, &parsed.batch, &known.kind)?;
         loaded.notes.extend(parsed.notes);
         let mut source = SourceFile {
@@ -108,11 +130,14 @@ impl UnitLoader<'_> {
             root: Some(table.root.clone()),
             tiv: None,
             read_at: ReadAt::UNKNOWN,
-            path: table.relative.clone(),
+            path: relative.to_owned(),
             fingerprint,
             mask_entity: table.mask_entity.clone(),
             sidecar: None,
         };
+        let further: Vec<SourceFile> = files
+            .map(|(path, fingerprint)| SourceFile { path: path.to_owned(), fingerprint, ..source.clone() })
+            .collect();
         let json = self.read_sidecar(table, &source, loaded)?;
         source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
         if self.planned.unit.kind.has_volume() && known.kind.metrics.contains_key(VOL_TIV) {
@@ -124,6 +149,7 @@ impl UnitLoader<'_> {
             });
         }
         loaded.unit.sources.push(source);
+        loaded.unit.sources.extend(further);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let (name, map) = (table.table.clone(), table.map.clone());
         let encoded = EncodedTable::encode_as(&known.kind, name, map, &parsed.batch, self.regions)
@@ -132,6 +158,19 @@ impl UnitLoader<'_> {
         self.regions.clone_from(encoded.regions());
         loaded.unit.tables.push(encoded);
         Ok(())
+    }
+
+    /// A file's bytes. One that several tables are made of is read once.
+    fn read(&mut self, path: &Path) -> Result<Rc<(Vec<u8>, Fingerprint)>, UnitError> {
+        if let Some(read) = self.shared.get(path) {
+            return Ok(Rc::clone(read));
+        }
+        let read = Rc::new(read_unless(path, self.should_stop)?);
+        let n_tables = self.found.found.tables.iter().filter(|table| table.files().any(|(of, _)| of == path));
+        if n_tables.count() > 1 {
+            self.shared.insert(path.to_owned(), Rc::clone(&read));
+        }
+        Ok(read)
     }
 
     /// A table's sidecar as a source. One that cannot be parsed is a note, and still a source: a change of it is

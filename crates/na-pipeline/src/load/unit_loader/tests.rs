@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -79,6 +80,7 @@ impl Files {
 fn planned(known_tiv: &[SourceFile]) -> PlannedUnit {
     let session = Session::new(SubjectCode::clean("1").unwrap(), None);
     PlannedUnit {
+        kept: BTreeSet::new(),
         index: 0,
         is_changed: false,
         known_read_at: na_model::ReadAt::UNKNOWN,
