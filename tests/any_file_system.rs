@@ -5,12 +5,14 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use support::Ran;
 use support::cohort::Cohort;
 use support::faults::{Surroundings, surround};
 use support::files::names_in;
+use support::segments::segments_in;
 use support::store::Store;
 
 const SESSIONS: usize = 60;
@@ -172,6 +174,20 @@ fn where_no_locks_are_kept_a_second_run_stops_and_names_the_first() {
     taking.args(["--take-over", &name]);
     Ran::of(taking.output().unwrap()).ended(0);
     assert_eq!(left_of_the_cache(&cohort), [""; 0]);
+}
+
+#[test]
+fn segments_are_published_while_a_load_holds_the_cache() {
+    for with in [without_locks(ENOLCK), on_nfs()] {
+        let cohort = cohort();
+        let halted = Halted::after(load(&cohort, with), 5);
+        let mut segment = load(&cohort, with);
+        segment.arg("--segment");
+        Ran::of(segment.output().unwrap()).ended(0);
+        assert!(!segments_in(&cohort.store()).is_empty());
+        halted.go_on().ended(0);
+        assert_eq!(segments_in(&cohort.store()), Vec::<PathBuf>::new());
+    }
 }
 
 #[test]
