@@ -15,7 +15,8 @@ const PLANS: [Plan; 5] = [
         name: "na-model",
         floors: &[
             &["bids", "columns", "error", "io_remedy", "manifest", "missing", "number", "read_at", "tiv"],
-            &["region", "session"],
+            &["modality", "region", "session"],
+            &["unit_kind"],
             &["unit"],
             &["metric", "metric_note", "source_root", "table"],
             &["feature", "measurement_unit", "source_file"],

@@ -5,8 +5,8 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::columns::TIV;
+use crate::modality::Modality;
 use crate::table::{MapSource, TableName, UNKNOWN};
-use crate::unit::Modality;
 
 /// The longest name that a feature's file may have, bytes: what is left of a file system's 255 holds the names under
 /// which files are written.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{VOL_TIV, VOLUME_MM3};
-use crate::unit::Modality;
+use crate::modality::Modality;
 
 /// What the cells of a statistic must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

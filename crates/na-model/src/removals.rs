@@ -187,8 +187,8 @@ impl From<Removals> for Vec<(Unit, Leaving)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modality::Modality;
     use crate::session::SubjectCode;
-    use crate::unit::Modality;
 
     #[test]
     fn what_leaves_is_told_apart_from_what_stays_and_survives_being_written_down() {

@@ -9,10 +9,10 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
+use crate::modality::Modality;
 use crate::read_at::ReadAt;
 use crate::source_root::SourceRoot;
 use crate::table::{MapSource, TableName};
-use crate::unit::Modality;
 
 /// What a source file is to its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

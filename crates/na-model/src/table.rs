@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::ADDED_COLUMNS;
 use crate::error::ModelError;
-use crate::unit::Modality;
+use crate::modality::Modality;
 
 /// What stands in `model` and `desc` where a file name has no such entity.
 pub const UNKNOWN: &str = "unknown";

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::unit::Modality;
+use crate::modality::Modality;
 
 /// The longest name of a kind of input, bytes.
 const LONGEST: usize = 32;
