@@ -57,6 +57,16 @@ pub enum UnitError {
         second.display()
     )]
     AmbiguousFolder { session: String, first: PathBuf, second: PathBuf },
+    /// Several folders of one session side by side.
+    #[error("several folders are of one session: {folders}; {way_out}")]
+    SeveralFolders { folders: String, way_out: &'static str },
+    /// A folder of a subject of whom several sessions are listed.
+    #[error(
+        "{} is of the subject, not of a session, and {n_sessions} sessions of {subject} are listed: where a program joined all scans of a \
+         subject, list one session of it, or none by name",
+        folder.display()
+    )]
+    PerSubject { folder: PathBuf, subject: String, n_sessions: usize },
     /// A folder that others have an equal or better claim to.
     #[error(
         "{} could be that of {session} and of {claimants}: write the codes in the session list as the folders are called, or \

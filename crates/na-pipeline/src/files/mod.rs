@@ -11,5 +11,6 @@ pub(crate) mod roots;
 pub(crate) mod session_entities;
 pub(crate) mod session_folders;
 pub(crate) mod source_folder;
+pub(crate) mod subjects_dir;
 pub(crate) mod tiv_files;
 pub(crate) mod tiv_rank;

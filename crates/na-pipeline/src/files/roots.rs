@@ -1,13 +1,15 @@
 //! The roots of a run, listed once: which subjects have a folder under which.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 use na_model::Modality;
 use na_model::{SourceRoot, TableName, UnitKind};
 
-use crate::files::session_folders::Folders;
+use crate::files::session_folders::{Folders, list_sessions};
 use crate::files::source_folder::RootKey;
+use crate::files::subjects_dir::SubjectsDir;
+use crate::unit_error::UnitError;
 
 /// A folder that holds folders of subjects.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Root {
     /// The tables that the run looks for here.
     pub(crate) tables: Vec<TableName>,
     pub(crate) subjects: Folders,
+    /// Where folders of sessions lie side by side; `subjects` are then those that they name.
+    pub(crate) flat: Option<SubjectsDir>,
 }
 
 impl Root {
@@ -34,6 +38,31 @@ impl Root {
 
     pub(crate) fn key(&self) -> RootKey {
         (self.setting.clone(), self.prefix.clone())
+    }
+
+    /// The folders of a subject's visits.
+    ///
+    /// # Errors
+    /// A subject's folder that leads nowhere, or cannot be listed.
+    pub(crate) fn visits(&self, subject: &str) -> Result<Folders, UnitError> {
+        if let Some(flat) = &self.flat {
+            return Ok(flat.visits(subject));
+        }
+        let folder = self.subjects.reached(subject)?;
+        list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))
+    }
+
+    /// The folder with a subject's files of no visit. `None` if folders lie side by side and none is of the subject alone.
+    pub(crate) fn without_visit(&self, subject: &str) -> Result<Option<PathBuf>, UnitError> {
+        match &self.flat {
+            Some(flat) => flat.without_visit(subject),
+            None => self.subjects.reached(subject).map(Some),
+        }
+    }
+
+    /// Whether no session has a folder.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flat.as_ref().map_or(self.subjects.index.names().is_empty(), |flat| flat.examples(0).0 == 0)
     }
 
     /// Whether the run asks for what lies here.
@@ -49,7 +78,7 @@ impl Root {
         let listed = crate::files::session_folders::FolderListing::default();
         let subjects = Folders::new(path, crate::identifiers::name_match::IdKind::Subject, listed);
         let (kind, prefix) = (UnitKind::of_parcellate(Modality::Anatomical), String::new());
-        Self { input: 0, kind, setting, prefix, has_tables: true, tables, subjects }
+        Self { input: 0, kind, setting, prefix, has_tables: true, tables, subjects, flat: None }
     }
 }
 

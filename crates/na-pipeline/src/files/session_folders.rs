@@ -1,6 +1,6 @@
 //! Listing the folders of subjects, sessions and workflows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,6 +79,19 @@ pub(crate) fn list_root(
     }
 }
 
+/// Several folders that could be a session's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeveralFolders {
+    pub(crate) folders: String,
+    pub(crate) way_out: &'static str,
+}
+
+impl From<SeveralFolders> for UnitError {
+    fn from(SeveralFolders { folders, way_out }: SeveralFolders) -> Self {
+        Self::SeveralFolders { folders, way_out }
+    }
+}
+
 /// The folders of subjects in a root, or of sessions in a subject's folder, found by any spelling of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
@@ -87,6 +100,8 @@ pub(crate) struct Folders {
     pub(crate) index: NameIndex,
     unreadable: Vec<PathBuf>,
     dead: BTreeSet<String>,
+    /// Of folders that are not called by their prefix and name.
+    paths: BTreeMap<String, Result<PathBuf, SeveralFolders>>,
 }
 
 impl Folders {
@@ -101,14 +116,24 @@ impl Folders {
             index: NameIndex::new(keyed),
             unreadable: listed.unreadable,
             dead: listed.dead,
+            paths: BTreeMap::new(),
         }
+    }
+
+    /// The same, where these are the paths, or what stands in the place of one.
+    pub(crate) fn at(mut self, paths: BTreeMap<String, Result<PathBuf, SeveralFolders>>) -> Self {
+        self.paths = paths;
+        self
     }
 
     /// The path of a folder, checked to exist if it is a link that could not be reached before.
     ///
     /// # Errors
-    /// A link that leads nowhere: the disk with the files may not be mounted.
+    /// A link that leads nowhere: the disk with the files may not be mounted; several folders of one session.
     pub(crate) fn reached(&self, name: &str) -> Result<PathBuf, UnitError> {
+        if let Some(Err(several)) = self.paths.get(name) {
+            return Err(several.clone().into());
+        }
         let path = self.path_of(name);
         if !self.dead.contains(name) {
             return Ok(path);
@@ -135,7 +160,10 @@ impl Folders {
     }
 
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{}{name}", self.kind_prefix))
+        match self.paths.get(name) {
+            Some(Ok(path)) => path.clone(),
+            _ => self.path.join(format!("{}{name}", self.kind_prefix)),
+        }
     }
 }
 

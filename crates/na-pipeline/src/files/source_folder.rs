@@ -2,15 +2,24 @@
 
 use na_model::{Modality, SourceFile, SourceRoot};
 
+use crate::files::subjects_dir::folder_name;
+
 /// A root as paths in the store name it: the setting, and what stands before `sub-`.
 pub(crate) type RootKey = (SourceRoot, String);
 
 /// The folder of a session's files under a root: the names behind `sub-` and `ses-`.
 pub(crate) type FolderName = (String, Option<String>);
 
+/// The folder of a session in a `SUBJECTS_DIR` that FreeSurfer's files lie in.
+pub(crate) const STATS: &str = "stats";
+
 /// The root and folder that a source's path lies in; `None` for a path in no subject's folder.
 pub(crate) fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, FolderName)> {
     let path = &source.path;
+    let mut parts = path.split('/');
+    if let (Some(folder), Some(STATS)) = (parts.next(), parts.next()) {
+        return Some(((source.root_in(modality), String::new()), folder_name(folder)));
+    }
     let start = if path.starts_with("sub-") { 0 } else { path.find("/sub-")? + 1 };
     let mut parts = path.get(start..)?.split('/');
     let subject = parts.next()?.strip_prefix("sub-")?.to_owned();

@@ -7,6 +7,7 @@ use na_model::{SourceRoot, TableName, UnitKind};
 use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::{Folders, list_root};
+use crate::files::subjects_dir::{FolderChoice, SubjectsDir};
 use crate::identifiers::name_match::IdKind;
 use crate::inputs::meant_root::question;
 
@@ -20,6 +21,8 @@ pub struct TableRoot {
     tables: Vec<TableName>,
     /// Whether the user is told if no `sub-*` folder is there.
     is_told_if_empty: bool,
+    /// Which folder is a session's, where those of all sessions lie side by side. `None` where subjects have folders.
+    side_by_side: Option<FolderChoice>,
     /// Whether a folder looks like such a root. `None` if nothing tells.
     is_root: Option<fn(&Path) -> bool>,
 }
@@ -30,7 +33,8 @@ impl TableRoot {
     #[must_use]
     pub fn new(setting: SourceRoot, path: &Path, tables: impl IntoIterator<Item = TableName>) -> Self {
         let (path, tables) = (path.to_owned(), tables.into_iter().collect());
-        Self { setting, path, prefix: String::new(), tables, is_told_if_empty: true, is_root: None }
+        let (prefix, side_by_side, is_root) = (String::new(), None, None);
+        Self { setting, path, prefix, tables, is_told_if_empty: true, side_by_side, is_root }
     }
 
     /// A folder in the one that the setting gives: paths in the store begin with its name.
@@ -40,6 +44,14 @@ impl TableRoot {
         self.prefix.push_str(folder);
         self.prefix.push('/');
         self.is_told_if_empty = false;
+        self
+    }
+
+    /// The folders of all sessions lie side by side, as FreeSurfer has them in its `SUBJECTS_DIR`: `sub-S_ses-E`, `sub-S`, or as
+    /// they are listed. `choice` says which is a session's if several are.
+    #[must_use]
+    pub fn side_by_side(mut self, choice: FolderChoice) -> Self {
+        self.side_by_side = Some(choice);
         self
     }
 
@@ -60,6 +72,7 @@ impl TableRoot {
             return None;
         }
         let problem = match is_empty {
+            true if self.side_by_side.is_some() => "no session has a folder there",
             true => "no sub-* folders are there",
             false => "its first sub-* folders have no files of its kind",
         };
@@ -121,14 +134,21 @@ impl RootList<'_> {
     }
 
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
-        let listed = list_root(&root.setting, &root.path, IdKind::Subject.prefix())?;
-        if let Some(note) = root.note(listed.names.len()) {
+        let all = if root.side_by_side.is_some() { "" } else { IdKind::Subject.prefix() };
+        let mut listed = list_root(&root.setting, &root.path, all)?;
+        let flat = root.side_by_side.clone().map(|choice| SubjectsDir::new(&root.path, &listed, choice));
+        let mut n_folders = listed.names.len();
+        if let Some(flat) = &flat {
+            n_folders = flat.examples(0).0;
+            listed = flat.subjects(listed);
+        }
+        if let Some(note) = root.note(n_folders) {
             self.tell(note, has_tables);
         }
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);
         let (input, kind) = (self.input, self.kind.clone());
-        self.roots.add(Root { input, kind, setting, prefix, has_tables, tables, subjects });
+        self.roots.add(Root { input, kind, setting, prefix, has_tables, tables, subjects, flat });
         Ok(())
     }
 }

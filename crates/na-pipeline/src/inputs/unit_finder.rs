@@ -95,6 +95,14 @@ fn with_a_visit(root: &Path, name: &str) -> String {
 }
 
 fn subjects_of(root: &Root) -> String {
+    if let Some(flat) = &root.flat {
+        let (n, some) = flat.examples(EXAMPLES);
+        let folders = match n {
+            0 => "no folder of a session".to_owned(),
+            _ => format!("{n} folders such as {}", some.join(", ")),
+        };
+        return format!("{} ({folders})", root.path().display());
+    }
     let names = root.subjects.index.names();
     let examples: Vec<String> =
         names.iter().take(EXAMPLES).map(|name| with_a_visit(root.path(), name)).collect();

@@ -6,6 +6,7 @@ use na_model::{ListedSession, Listing, Removals, Session, SubjectCode, Unit, Uni
 
 use crate::config::Config;
 use crate::error::PipelineError;
+use crate::files::roots::Root;
 use crate::identifiers::session_key::SessionKey;
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::plan::decision::Remains;
@@ -115,8 +116,10 @@ fn check_mounted(config: &Config, inputs: &ListedInputs, plan: &UnitPlan) -> Res
     for (setting, path) in inputs.settings() {
         let Some(n_with_folder) = plan.mounts.get(&setting) else { continue };
         let mut of_setting = inputs.roots.all.iter().filter(|root| root.setting == setting);
-        if of_setting.all(|root| root.subjects.index.names().is_empty()) {
-            let problem = "no sub-* folders are there";
+        let is_flat = of_setting.clone().any(|root| root.flat.is_some());
+        if of_setting.all(Root::is_empty) {
+            let problem =
+                if is_flat { "no session has a folder there" } else { "no sub-* folders are there" };
             return Err(PipelineError::NotMounted { setting, path, problem });
         }
         if *n_with_folder == 0 && !config.yes {

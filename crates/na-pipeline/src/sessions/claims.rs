@@ -13,7 +13,6 @@ use na_model::{Session, SubjectCode};
 
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::Folders;
-use crate::files::session_folders::list_sessions;
 use crate::files::source_folder::{FolderName, RootKey};
 use crate::identifiers::name_index::NameIndex;
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
@@ -82,18 +81,29 @@ impl<'a> Claims<'a> {
     ) -> Result<Option<SessionFolder>, UnitError> {
         let subject_keys = MatchKeys::of_code(session.subject.as_str(), Some(&written.subject));
         let Some((subject_rule, subject)) = self.subject_folder(root, session, &subject_keys)? else {
-            return Ok(None);
+            return self.listed_folder(root, session, written);
         };
-        let folder = root.subjects.reached(subject)?;
         let Some(id) = session.id_str() else {
+            let Some(folder) = root.without_visit(subject)? else {
+                return self.listed_folder(root, session, written);
+            };
             self.count(subject_rule, session, &folder);
             let name = (subject.to_owned(), None);
             return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
         };
-        let visits = list_sessions(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
+        let visits = root.visits(subject)?;
         let keys = MatchKeys::of_code(id, written.session.as_deref());
         let named = session.to_string();
-        let Some((rule, visit)) = only(&visits, &keys, &named)? else { return Ok(None) };
+        let Some((rule, visit)) = only(&visits, &keys, &named)? else {
+            let Some(folder) = root.flat.as_ref().map(|_| root.without_visit(subject)).transpose()?.flatten()
+            else {
+                return self.listed_folder(root, session, written);
+            };
+            self.check_only_session(session, &folder)?;
+            self.count(subject_rule, session, &folder);
+            let name = (subject.to_owned(), None);
+            return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
+        };
         if rule > Match::Code {
             let kind = IdKind::Session;
             let claim = Claim { kind, rule, folders: &visits, name: visit, code: id, keys: &keys };
@@ -104,6 +114,41 @@ impl<'a> Claims<'a> {
         self.count(rule, session, &path);
         let name = (subject.to_owned(), Some(visit.to_owned()));
         Ok(Some(SessionFolder { root: root.key(), path, name, rule }))
+    }
+
+    /// The folder that is called as the session is listed, `S_E`, or as its subject, where folders lie side by side.
+    fn listed_folder(
+        &self,
+        root: &Root,
+        session: &Session,
+        written: &WrittenIds,
+    ) -> Result<Option<SessionFolder>, UnitError> {
+        let Some(flat) = &root.flat else { return Ok(None) };
+        let subjects = [written.subject.as_str(), session.subject.as_str()];
+        let visits = [written.session.as_deref(), session.id_str()];
+        let of_session = subjects.iter().flat_map(|subject| {
+            visits.iter().flatten().map(move |visit| (format!("{subject}_{visit}"), false))
+        });
+        let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
+        for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
+            let Some(path) = flat.plain(&name)? else { continue };
+            if is_of_subject && session.id.is_some() {
+                self.check_only_session(session, &path)?;
+            }
+            let (root, name) = (root.key(), (name, None));
+            return Ok(Some(SessionFolder { root, path, name, rule: Match::Code }));
+        }
+        Ok(None)
+    }
+
+    /// Refuses a folder of a subject for one of several sessions.
+    fn check_only_session(&self, session: &Session, folder: &Path) -> Result<(), UnitError> {
+        let n_sessions = self.visits.get(&session.subject).map_or(0, Vec::len);
+        if n_sessions < 2 {
+            return Ok(());
+        }
+        let (folder, subject) = (folder.to_owned(), format!("sub-{}", session.subject));
+        Err(UnitError::PerSubject { folder, subject, n_sessions })
     }
 
     /// The name of a subject's folder, and how it is found.
@@ -117,7 +162,9 @@ impl<'a> Claims<'a> {
         let named = format!("sub-{code}");
         let found = only(&root.subjects, keys, &named)?;
         if let Some((rule, name)) = found.filter(|(rule, _)| *rule > Match::Code) {
-            root.subjects.reached(name)?;
+            if root.flat.is_none() {
+                root.subjects.reached(name)?;
+            }
             let kind = IdKind::Subject;
             let claim = Claim { kind, rule, folders: &root.subjects, name, code, keys };
             let owners = self.owners(&root.key(), name, None)?;
@@ -188,10 +235,8 @@ impl<'a> Claims<'a> {
     fn visits_of(&self, subject: &MatchKeys) -> impl Iterator<Item = Folders> {
         let found =
             self.roots.all.iter().filter_map(|root| Some((root, root.subjects.index.find(subject)?.1)));
-        let folders =
-            found.flat_map(|(root, names)| names.into_iter().map(|name| root.subjects.path_of(name)));
         // A folder that cannot be listed fails the units that need it.
-        folders.filter_map(|folder| list_sessions(&folder).ok())
+        found.flat_map(|(root, names)| names.into_iter().filter_map(|name| root.visits(name).ok()))
     }
 
     fn owners(&self, root: &RootKey, subject: &str, visit: Option<&str>) -> Result<Vec<&Session>, UnitError> {

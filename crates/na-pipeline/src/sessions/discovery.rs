@@ -1,8 +1,8 @@
 //! The sessions of a run without a session list: every folder of a session under the roots.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use foldhash::HashMap;
 use na_model::{ListedSession, Session, SubjectCode, visible};
 
 use crate::files::roots::Roots;
@@ -23,18 +23,22 @@ pub(crate) fn discover(
     list.listing.is_discovered = true;
     let mut subjects: FoldersByCode = BTreeMap::new();
     let mut written: BTreeMap<String, String> = BTreeMap::new();
+    let mut named: Vec<(usize, String, &str)> = Vec::new();
     for (index, root) in roots.all.iter().enumerate() {
         for name in root.subjects.index.names() {
             let folder = root.subjects.path_of(name);
             match IdKind::Subject.clean(name) {
                 Some(code) => {
                     written.entry(code.clone()).or_insert_with(|| visible(name, IdKind::Subject.prefix()));
-                    subjects.entry(code).or_default().insert(index, folder);
+                    subjects.entry(code.clone()).or_default().insert(index, folder);
+                    named.push((index, code, name.as_str()));
                 }
                 None => list.notes.push(format!("{} is left out: it names no subject", folder.display())),
             }
         }
     }
+    let names: HashMap<(usize, &str), &str> =
+        named.iter().map(|(index, code, name)| ((*index, code.as_str()), *name)).collect();
     let mut refused: BTreeMap<&str, String> = BTreeMap::new();
     let pairs = lookalikes(IdKind::Subject, &subjects);
     for pair in &pairs {
@@ -47,8 +51,8 @@ pub(crate) fn discover(
             return list;
         }
         let Ok(subject) = SubjectCode::clean(code) else { continue };
-        let with_root = |(index, folder): (&usize, &PathBuf)| Some((roots.all.get(*index)?, folder.clone()));
-        let mut visits = Visits::of(folders.iter().filter_map(with_root), has_files);
+        let with_root = |index: &usize| Some((roots.all.get(*index)?, *names.get(&(*index, code.as_str()))?));
+        let mut visits = Visits::of(folders.keys().filter_map(with_root), has_files);
         list.notes.append(&mut visits.notes);
         for (id, name) in visits.ids {
             let session = Session::new(subject.clone(), id);

@@ -72,7 +72,13 @@ pub(crate) fn lookalikes(kind: IdKind, folders: &FoldersByCode) -> Vec<Lookalike
 }
 
 fn name_of(kind: IdKind, path: &Path) -> Option<&str> {
-    path.file_name()?.to_str()?.strip_prefix(kind.prefix())
+    let name = path.file_name()?.to_str()?;
+    // Of folders side by side, the one name has both.
+    let side_by_side = || match kind {
+        IdKind::Subject => None,
+        IdKind::Session => Some(name.split_once("_ses-")?.1.split("_run-").next()?.split(".long.").next()?),
+    };
+    name.strip_prefix(kind.prefix()).or_else(side_by_side)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use na_model::{SessionId, visible};
 
 use crate::files::roots::Root;
-use crate::files::session_folders::{ANAT, DWI, list_sessions};
+use crate::files::session_folders::{ANAT, DWI};
 use crate::identifiers::name_match::IdKind;
 use crate::sessions::lookalikes::{FoldersByCode, Lookalikes, lookalikes};
 
@@ -32,16 +32,17 @@ struct Possible<'r> {
 }
 
 impl Visits {
-    /// The visits in a subject's folders, each with its root.
+    /// The visits in a subject's folders, each with its root, by their names.
     pub(crate) fn of<'r>(
-        folders: impl IntoIterator<Item = (&'r Root, PathBuf)>,
+        folders: impl IntoIterator<Item = (&'r Root, &'r str)>,
         has_files: HasFiles<'_>,
     ) -> Self {
         let mut visits = Self::default();
         let mut by_id: FoldersByCode = BTreeMap::new();
         let mut possible: Vec<Possible<'_>> = Vec::new();
-        for (root_index, (root, folder)) in folders.into_iter().enumerate() {
-            let listed = match list_sessions(&folder) {
+        for (root_index, (root, subject)) in folders.into_iter().enumerate() {
+            let folder = root.subjects.path_of(subject);
+            let listed = match root.visits(subject) {
                 Ok(listed) => listed,
                 Err(error) => {
                     visits.notes.push(format!("{} is left out: {error}", folder.display()));
@@ -49,7 +50,12 @@ impl Visits {
                 }
             };
             let names = listed.index.names();
-            if root.has_tables && (names.is_empty() || has_scans(&folder)) {
+            if root.flat.is_some() {
+                // A subject's folder is of its only visit, whatever that is called elsewhere.
+                if let Ok(Some(folder)) = root.without_visit(subject) {
+                    possible.push(Possible { id: None, written: None, root, folder });
+                }
+            } else if root.has_tables && (names.is_empty() || has_scans(&folder)) {
                 visits.ids.insert(None, None);
             } else if !root.has_tables {
                 possible.push(Possible { id: None, written: None, root, folder });
@@ -104,7 +110,12 @@ impl Visits {
     }
 }
 
+/// Whether a subject has files of no visit under a root, beside those of visits.
+pub(crate) fn has_visitless_files(root: &Root, subject: &str) -> bool {
+    root.flat.is_none() && has_scans(&root.subjects.path_of(subject))
+}
+
 /// Whether a subject's folder holds scans of no session.
-pub(crate) fn has_scans(folder: &Path) -> bool {
+fn has_scans(folder: &Path) -> bool {
     [ANAT, DWI].iter().any(|scans| folder.join(scans).is_dir())
 }

@@ -119,11 +119,8 @@ mod tests {
     use super::*;
 
     fn regions(labels: impl Iterator<Item = String>, index: impl Fn(usize) -> Option<i64>) -> RegionSet {
-        let region = |(n, label): (usize, String)| Region {
-            index: index(n),
-            label: Some(label),
-            hemisphere: None,
-        };
+        let region =
+            |(n, label): (usize, String)| Region { index: index(n), label: Some(label), hemisphere: None };
         RegionSet::new(labels.enumerate().map(region))
     }
 

@@ -1,7 +1,6 @@
 //! The subject of each row of a session list.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{SubjectCode, is_missing_in_list, visible};
@@ -120,14 +119,11 @@ impl Identities<'_> {
         .and_then(|code| SubjectCode::clean(&code).ok())
     }
 
-    /// The folders of a subject, each with its root. The claims refuse several in one root; here the first counts.
-    pub(super) fn folders(&self, person: &Person) -> Vec<(&Root, PathBuf)> {
+    /// The names of a subject's folders, each with its root. The claims refuse several in one root; here the first counts.
+    pub(super) fn folders(&self, person: &Person) -> Vec<(&Root, &str)> {
         let keys = MatchKeys::of_code(person.subject.as_str(), Some(&person.written));
-        let of_root = |root: &'_ Root| match root.subjects.index.find(&keys) {
-            Some((_, names)) => names.first().map(|name| root.subjects.path_of(name)),
-            None => None,
-        };
-        self.roots.all.iter().filter_map(|root| Some((root, of_root(root)?))).collect()
+        let all = self.roots.all.iter();
+        all.filter_map(|root| Some((root, *root.subjects.index.find(&keys)?.1.first()?))).collect()
     }
 }
 

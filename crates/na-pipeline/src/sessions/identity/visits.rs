@@ -6,14 +6,13 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::columns::AGE;
 use na_model::{Session, SessionId, SubjectCode, is_missing_in_list, visible};
 
-use crate::files::session_folders::list_sessions;
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys, number};
 use crate::identifiers::spreadsheet_numbers::{SpreadsheetColumn, is_scientific, without_decimal_zeros};
 use crate::sessions::identity::rows::{is_repetition, same_session};
 use crate::sessions::identity::subjects::{DIGITS_LOST, Identities, Person, one_spelling};
 use crate::sessions::list::ListedRow;
 use crate::sessions::session_list::{SessionList, WrittenIds};
-use crate::sessions::visits::{Visits, has_scans};
+use crate::sessions::visits::{Visits, has_visitless_files};
 
 /// A person's row with the visit's id as it is written; `None` without one.
 struct Visit {
@@ -123,15 +122,15 @@ impl Identities<'_> {
         let Ok(Some(id)) = SessionId::clean(written) else { return false };
         let keys = MatchKeys::of_code(id.as_str(), Some(written));
         self.stored.visits(&person.subject).any(|stored| stored.as_ref() == Some(&id))
-            || self.folders(person).iter().any(|(_, folder)| {
-                list_sessions(folder).is_ok_and(|listed| !listed.index.by(Match::Code, &keys).is_empty())
+            || self.folders(person).iter().any(|(root, subject)| {
+                root.visits(subject).is_ok_and(|listed| !listed.index.by(Match::Code, &keys).is_empty())
             })
     }
 
     /// Whether a subject has files that are in no visit's folder, on disk or in the store.
     fn has_visitless_files(&self, person: &Person) -> bool {
         self.stored.visits(&person.subject).any(Option::is_none)
-            || self.folders(person).iter().any(|(_, folder)| has_scans(folder))
+            || self.folders(person).iter().any(|(root, subject)| has_visitless_files(root, subject))
     }
 
     /// The store's id, or else a folder's, that equals this one as a number; `None` if either has it as it is.
@@ -156,8 +155,8 @@ impl Identities<'_> {
     fn visit_of_folder(&self, person: &Person, id: &SessionId, written: &str) -> Option<SessionId> {
         let keys = MatchKeys::of_code(id.as_str(), Some(written));
         let mut found: Vec<(Match, Vec<String>)> = Vec::new();
-        for (_, folder) in self.folders(person) {
-            let Ok(listed) = list_sessions(&folder) else { continue };
+        for (root, subject) in self.folders(person) {
+            let Ok(listed) = root.visits(subject) else { continue };
             let Some((rule, names)) = listed.index.find(&keys) else { continue };
             found.push((rule, names.into_iter().map(str::to_owned).collect()));
             if rule < Match::Number {

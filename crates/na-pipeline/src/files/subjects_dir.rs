@@ -1,0 +1,269 @@
+//! FreeSurfer's `SUBJECTS_DIR`: the folders of all sessions side by side, `sub-S_ses-E`, where BIDS has `sub-S/ses-E`.
+//!
+//! fMRIPrep, `BIDS-Apps/freesurfer` and FastSurfer call them as BIDS says; others by the subject's code alone, or by any text that a
+//! list has. The longitudinal stream adds `.long.BASE` to a session's name, and a folder for each base.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::files::session_folders::{FolderListing, Folders, SeveralFolders};
+use crate::identifiers::name_match::IdKind;
+use crate::unit_error::UnitError;
+
+/// What separates a session's name from that of its base.
+const LONG: &str = ".long.";
+
+/// The file that FreeSurfer writes into a base: the time points that it is made of.
+const OF_BASE: &str = "base-tps";
+
+/// Which of FreeSurfer's streams a folder is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// Each session by itself.
+    Cross,
+    /// A session that was processed from its subject's base.
+    Long,
+}
+
+/// Which folder is a session's where several are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderChoice {
+    /// `None` if nobody chose: then both for one session are an error.
+    pub stream: Option<Stream>,
+    /// The value of the entity `run`. `None` if nobody chose.
+    pub run: Option<String>,
+}
+
+/// What a folder's name says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionDirName<'a> {
+    /// Behind `sub-`; `None` for a name that does not begin so.
+    subject: Option<&'a str>,
+    visit: Option<&'a str>,
+    run: Option<&'a str>,
+    stream: Stream,
+    /// Without the base.
+    stem: &'a str,
+}
+
+impl<'a> SessionDirName<'a> {
+    fn parse(name: &'a str) -> Self {
+        let (stem, stream) = match name.split_once(LONG) {
+            Some((stem, _)) => (stem, Stream::Long),
+            None => (name, Stream::Cross),
+        };
+        let Some(bids) = stem.strip_prefix(IdKind::Subject.prefix()) else {
+            return Self { subject: None, visit: None, run: None, stream, stem };
+        };
+        let (bids, run) = bids.split_once("_run-").map_or((bids, None), |(bids, run)| (bids, Some(run)));
+        let (subject, visit) =
+            bids.split_once("_ses-").map_or((bids, None), |(subject, visit)| (subject, Some(visit)));
+        Self { subject: Some(subject), visit, run, stream, stem }
+    }
+}
+
+/// The subject and visit that a folder's name says. Of a name that does not begin with `sub-`, it is the subject, whole.
+pub(crate) fn folder_name(name: &str) -> (String, Option<String>) {
+    let parsed = SessionDirName::parse(name);
+    (parsed.subject.unwrap_or(parsed.stem).to_owned(), parsed.visit.map(str::to_owned))
+}
+
+/// The folders of all sessions in a `SUBJECTS_DIR`.
+#[derive(Debug, Default)]
+pub(crate) struct SubjectsDir {
+    path: PathBuf,
+    /// By subject and visit; `None` for a folder that names no visit.
+    sessions: BTreeMap<String, BTreeMap<Option<String>, Vec<SessionDir>>>,
+    /// Folders that do not begin with `sub-`, by their names without their bases.
+    plain: BTreeMap<String, Vec<SessionDir>>,
+    choice: FolderChoice,
+    dead: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SessionDir {
+    name: String,
+    stream: Stream,
+    run: Option<String>,
+}
+
+impl SubjectsDir {
+    /// Sorts what was listed of a folder, all names whole.
+    pub(crate) fn new(path: &Path, listed: &FolderListing, choice: FolderChoice) -> Self {
+        let mut all = Self { path: path.to_owned(), choice, dead: listed.dead.clone(), ..Self::default() };
+        let of_long = listed.names.iter().filter_map(|name| Some(name.split_once(LONG)?.1));
+        let bases: BTreeSet<&str> = of_long.collect();
+        let is_base = |name: &str| bases.contains(name) || path.join(name).join(OF_BASE).is_file();
+        for name in listed.names.iter().filter(|name| !is_made_by_freesurfer(name) && !is_base(name)) {
+            let SessionDirName { subject, visit, run, stream, stem } = SessionDirName::parse(name);
+            let folder = SessionDir { name: name.clone(), stream, run: run.map(str::to_owned) };
+            match subject {
+                Some(subject) => {
+                    let visits = all.sessions.entry(subject.to_owned()).or_default();
+                    visits.entry(visit.map(str::to_owned)).or_default().push(folder);
+                }
+                None => all.plain.entry(stem.to_owned()).or_default().push(folder),
+            }
+        }
+        all
+    }
+
+    /// The subjects that folders name, as if each had a folder of its own. Of what was listed, those whose names are no text stay.
+    pub(crate) fn subjects(&self, listed: FolderListing) -> FolderListing {
+        let names = self.sessions.keys().cloned().collect();
+        FolderListing { names, dead: BTreeSet::new(), ..listed }
+    }
+
+    /// How many sessions' folders there are, and the first names.
+    pub(crate) fn examples(&self, n: usize) -> (usize, Vec<&str>) {
+        let of_subjects = self.sessions.values().flat_map(BTreeMap::values);
+        let all: Vec<&str> =
+            of_subjects.chain(self.plain.values()).flatten().map(|folder| folder.name.as_str()).collect();
+        (all.len(), all.into_iter().take(n).collect())
+    }
+
+    /// The folders of a subject's visits.
+    pub(crate) fn visits(&self, subject: &str) -> Folders {
+        let visits = self.sessions.get(subject).into_iter().flatten();
+        let visits = visits.filter_map(|(visit, folders)| Some((visit.as_ref()?, folders)));
+        let (mut listed, mut paths) = (FolderListing::default(), BTreeMap::new());
+        for (visit, folders) in visits {
+            let Some(chosen) = self.one_of(folders).transpose() else { continue };
+            listed.names.push(visit.clone());
+            if folders.iter().any(|folder| self.dead.contains(&folder.name)) {
+                listed.dead.insert(visit.clone());
+            }
+            paths.insert(visit.clone(), chosen.map(|folder| self.path.join(&folder.name)));
+        }
+        Folders::new(&self.path, IdKind::Session, listed).at(paths)
+    }
+
+    /// The folder of a subject that names no visit. `None` if there is none.
+    pub(crate) fn without_visit(&self, subject: &str) -> Result<Option<PathBuf>, UnitError> {
+        self.path_in(self.sessions.get(subject).and_then(|visits| visits.get(&None)))
+    }
+
+    /// The folder that does not begin with `sub-` and has this name. `None` if there is none.
+    pub(crate) fn plain(&self, name: &str) -> Result<Option<PathBuf>, UnitError> {
+        self.path_in(self.plain.get(name))
+    }
+
+    fn path_in(&self, folders: Option<&Vec<SessionDir>>) -> Result<Option<PathBuf>, UnitError> {
+        let Some(folders) = folders else { return Ok(None) };
+        Ok(self.one_of(folders)?.map(|folder| self.path.join(&folder.name)))
+    }
+
+    /// The one of a session's folders that is chosen. `None` if others are.
+    fn one_of<'a>(&self, folders: &'a [SessionDir]) -> Result<Option<&'a SessionDir>, SeveralFolders> {
+        let mut chosen: Vec<&SessionDir> = folders.iter().collect();
+        if let Some(stream) = self.choice.stream {
+            chosen.retain(|folder| folder.stream == stream);
+        }
+        if let Some(run) = &self.choice.run
+            && chosen.iter().any(|folder| folder.run.is_some())
+        {
+            chosen.retain(|folder| folder.run.as_ref() == Some(run));
+        }
+        let several = |way_out: &'static str| {
+            let paths = chosen.iter().map(|folder| self.path.join(&folder.name).display().to_string());
+            SeveralFolders { folders: paths.collect::<Vec<_>>().join(", "), way_out }
+        };
+        match chosen.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            all if all.iter().any(|folder| Some(folder.stream) != all.first().map(|first| first.stream)) => {
+                Err(several("choose with --freesurfer-stream cross or long"))
+            }
+            all if all.iter().all(|folder| folder.run.is_some()) => {
+                Err(several("choose with --entity run-VALUE"))
+            }
+            _ => Err(several("keep one of them, or name runs")),
+        }
+    }
+}
+
+/// Whether a folder is FreeSurfer's own and no session's: a template, or an average of subjects.
+fn is_made_by_freesurfer(name: &str) -> bool {
+    name.starts_with("fsaverage")
+        || name.starts_with("cvs_avg35")
+        || name.ends_with("_average")
+        || matches!(name, "lh.EC_average" | "rh.EC_average")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(names: &[&str], choice: FolderChoice) -> SubjectsDir {
+        let names = names.iter().map(ToString::to_string).collect();
+        SubjectsDir::new(Path::new("d"), &FolderListing { names, ..FolderListing::default() }, choice)
+    }
+
+    fn reached(all: &SubjectsDir, subject: &str, visit: &str) -> Result<PathBuf, String> {
+        let visits = all.visits(subject);
+        match visits.index.names().iter().any(|name| name == visit) {
+            true => visits.reached(visit).map_err(|error| error.to_string()),
+            false => Err("none".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_folder_says_whose_it_is_and_templates_averages_and_bases_are_nobodys() {
+        let all = listed(
+            &[
+                "fsaverage",
+                "fsaverage5",
+                "cvs_avg35_inMNI152",
+                "lh.EC_average",
+                "V1_average",
+                "sub-1_ses-a",
+                "sub-1_ses-b_run-2",
+                "sub-2",
+                "9001_20000101",
+                "sub-3",
+                "sub-3_ses-a.long.sub-3",
+            ],
+            FolderChoice::default(),
+        );
+        assert_eq!(all.examples(2).0, 5);
+        assert_eq!(all.subjects(FolderListing::default()).names, ["1", "2", "3"]);
+        assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a".into()));
+        assert_eq!(reached(&all, "1", "b"), Ok("d/sub-1_ses-b_run-2".into()));
+        assert_eq!(reached(&all, "3", "a"), Ok("d/sub-3_ses-a.long.sub-3".into()));
+        assert_eq!(all.without_visit("2").unwrap(), Some("d/sub-2".into()));
+        assert_eq!(all.without_visit("3").unwrap(), None, "a base");
+        assert_eq!(all.plain("9001_20000101").unwrap(), Some("d/9001_20000101".into()));
+        for (name, subject, visit) in [
+            ("sub-1_ses-a.long.sub-1", "1", Some("a")),
+            ("sub-1_ses-a_run-2", "1", Some("a")),
+            ("sub-A_B", "A_B", None),
+            ("9001_1.long.base", "9001_1", None),
+        ] {
+            assert_eq!(folder_name(name), (subject.to_owned(), visit.map(str::to_owned)), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_several_folders_of_a_session_one_is_chosen_or_all_are_named() {
+        let names =
+            ["sub-1_ses-a", "sub-1_ses-a.long.x", "sub-2_ses-a_run-1", "sub-2_ses-a_run-2", "7", "7.long.y"];
+        let choice = |stream, run: Option<&str>| FolderChoice { stream, run: run.map(str::to_owned) };
+        let all = listed(&names, choice(None, None));
+        let error = reached(&all, "1", "a").unwrap_err();
+        assert!(
+            ["d/sub-1_ses-a,", "d/sub-1_ses-a.long.x", "--freesurfer-stream"]
+                .iter()
+                .all(|word| error.contains(word)),
+            "{error}"
+        );
+        assert!(reached(&all, "2", "a").unwrap_err().contains("--entity run-"));
+        assert!(all.plain("7").unwrap_err().to_string().contains("7.long.y"));
+        let all = listed(&names, choice(Some(Stream::Long), Some("2")));
+        assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a.long.x".into()));
+        assert_eq!(reached(&all, "2", "a"), Err("none".to_owned()), "it has no longitudinal one");
+        assert_eq!(all.plain("7").unwrap(), Some("d/7.long.y".into()));
+        let all = listed(&names, choice(Some(Stream::Cross), Some("2")));
+        assert_eq!(reached(&all, "2", "a"), Ok("d/sub-2_ses-a_run-2".into()));
+        assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a".into()));
+    }
+}
