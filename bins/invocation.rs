@@ -37,6 +37,7 @@ pub(crate) fn settings_used(options: &Options, settings: &Settings) -> BTreeMap<
         ("CAT12_ROOT", path(&options.cat12_root)),
         ("CAT12_PARCELLATED_ROOT", path(&options.cat12_parcellated_root)),
         ("QSIPARC_PATH", path(&options.qsiparc)),
+        ("FREESURFER_DIR", path(&options.freesurfer)),
         (WITHDRAWN, path(&options.withdrawn)),
         (ATLAS_NAME, options.atlas_name.clone()),
         (N_JOBS, options.n_jobs.map(|n_jobs| n_jobs.to_string())),

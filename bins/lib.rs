@@ -30,6 +30,7 @@
 pub mod export_cache;
 pub mod preprocess;
 
+mod atlas_choice;
 mod cohort_report;
 mod collisions;
 mod env_file;

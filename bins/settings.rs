@@ -14,11 +14,12 @@ use crate::env_file::{self, LineProblem};
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Every setting.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
+    "FREESURFER_DIR",
     "QSIRECON_PATH",
     "ATLAS_NAME",
     "N_JOBS",

@@ -72,6 +72,7 @@ impl Input for Demo {
                 metric("folding", MeasurementUnit::Dimensionless),
             ]),
             default_metrics: vec!["thickness".to_owned()],
+            atlas: None,
             words: BTreeMap::from([("folding".to_owned(), "fold".to_owned())]),
             no_regions: BTreeSet::from(["outside".to_owned()]),
             region_key: RegionKey { index: None, labels: vec!["parcel".to_owned()], hemispheres: Vec::new() },
@@ -137,7 +138,7 @@ impl Input for Demo {
         let named = HEADER.split(';').zip(columns).map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(named)
             .map_err(|error| wrong(files[0].path, 1, &error.to_string(), HEADER))?;
-        Ok(ParsedTable { batch, notes: Vec::new() })
+        Ok(ParsedTable::new(batch))
     }
 }
 

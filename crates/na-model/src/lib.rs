@@ -76,5 +76,5 @@ pub use table::{Choices, MapSource, TableName, Tissue, UNKNOWN, Workflow};
 pub use table_kind::{Metric, RegionKey, TableKind};
 pub use tiv::{TivFinding, is_volume};
 pub use unit::{CHOOSE_OTHERS, KEPT, NOT_READ_YET, Unit, UnitOutcome, UnitStatus};
-pub use unit_kind::{InputName, UnitKind};
+pub use unit_kind::{InputName, TivSource, UnitKind};
 pub use wide_metrics::WideMetrics;

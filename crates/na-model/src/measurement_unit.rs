@@ -19,6 +19,15 @@ pub enum MeasurementUnit {
     /// Millimetres.
     #[serde(rename = "mm")]
     Millimetre,
+    /// Square millimetres.
+    #[serde(rename = "mm2")]
+    SquareMillimetre,
+    /// A curvature: one over millimetres.
+    #[serde(rename = "1/mm")]
+    PerMillimetre,
+    /// A Gaussian curvature: one over square millimetres.
+    #[serde(rename = "1/mm2")]
+    PerSquareMillimetre,
     /// A ratio, a count, a probability.
     #[serde(rename = "dimensionless")]
     Dimensionless,
@@ -57,6 +66,9 @@ impl MeasurementUnit {
             Self::CubicMillimetre => "mm3",
             Self::Millilitre => "mL",
             Self::Millimetre => "mm",
+            Self::SquareMillimetre => "mm2",
+            Self::PerMillimetre => "1/mm",
+            Self::PerSquareMillimetre => "1/mm2",
             Self::Dimensionless => "dimensionless",
             Self::Unknown => "unknown",
         }
@@ -98,6 +110,9 @@ mod tests {
             MeasurementUnit::CubicMillimetre,
             MeasurementUnit::Millilitre,
             MeasurementUnit::Millimetre,
+            MeasurementUnit::SquareMillimetre,
+            MeasurementUnit::PerMillimetre,
+            MeasurementUnit::PerSquareMillimetre,
             MeasurementUnit::Dimensionless,
             MeasurementUnit::Unknown,
         ] {

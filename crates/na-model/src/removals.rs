@@ -166,7 +166,7 @@ impl Removals {
     pub fn takes_volume(&self, unit: &Unit) -> bool {
         match self.0.get(unit) {
             None => false,
-            Some(Leaving::All) => unit.kind.has_volume(),
+            Some(Leaving::All) => unit.kind.volume_of().is_some(),
             Some(Leaving::Parts(parts)) => parts.volume,
         }
     }

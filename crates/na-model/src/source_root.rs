@@ -32,6 +32,9 @@ impl SourceRoot {
     /// `parcellate`'s tables of QSIRecon's maps.
     pub const QSIPARC: Self = Self::named("QSIPARC_PATH");
 
+    /// FreeSurfer's `SUBJECTS_DIR`.
+    pub const FREESURFER: Self = Self::named("FREESURFER_DIR");
+
     const KNOWN: [Self; 3] = [Self::CAT12, Self::CAT12_PARCELLATED, Self::QSIPARC];
 
     /// A setting that the code of an input names, for a constant.

@@ -27,6 +27,9 @@ pub struct TableKind {
     /// The kind of input that brings it.
     #[serde(default, skip_serializing_if = "InputName::is_parcellate")]
     pub input: InputName,
+    /// The atlas that was chosen for it, `aparc`. `None` where the store's is, or none can be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atlas: Option<String>,
     /// What the names of its features begin with, `gm`.
     pub feature_prefix: String,
     /// What its maps measure, `volume`: the `metric` column of an anatomical table. Empty if nobody says it, as for
@@ -78,6 +81,7 @@ impl TableKind {
         Self {
             producer: "parcellate".to_owned(),
             input: InputName::PARCELLATE,
+            atlas: None,
             feature_prefix: table.name().to_owned(),
             measured: tissue.map_or("", Tissue::measured).to_owned(),
             metrics: PARCELLATE_METRICS.iter().map(metric).collect(),

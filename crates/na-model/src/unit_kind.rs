@@ -24,7 +24,10 @@ impl InputName {
     /// The tables that `parcellate` writes.
     pub const PARCELLATE: Self = Self::named(Self::PARCELLATE_WORD);
 
-    /// Its name.
+    /// The statistics that FreeSurfer writes.
+    pub const FREESURFER: Self = Self::named("freesurfer");
+
+    /// The name of [`InputName::PARCELLATE`].
     pub const PARCELLATE_WORD: &'static str = "parcellate";
 
     /// A name in the code of an input, for a constant.
@@ -119,6 +122,9 @@ impl FromStr for InputName {
         if name == Self::PARCELLATE_WORD {
             return Ok(Self::PARCELLATE);
         }
+        if name == Self::FREESURFER.as_str() {
+            return Ok(Self::FREESURFER);
+        }
         match is_name(name.as_bytes()) {
             true => Ok(Self(Cow::Owned(name.to_owned()))),
             false => Err(ModelError::NotAnInput(name.chars().take(LONGEST).collect())),
@@ -159,10 +165,10 @@ impl UnitKind {
         Self::new(modality, InputName::PARCELLATE)
     }
 
-    /// Whether its units have a total intracranial volume.
+    /// Who measured the total intracranial volume that its units have. `None` if they have none.
     #[must_use]
-    pub fn has_volume(&self) -> bool {
-        self.is_of_parcellate() && self.modality == Modality::Anatomical
+    pub fn volume_of(&self) -> Option<TivSource> {
+        TivSource::ALL.into_iter().find(|source| source.unit_kind() == *self)
     }
 
     /// Whether `parcellate` writes its files.
@@ -189,6 +195,56 @@ impl FromStr for UnitKind {
             None => Ok(Self::of_parcellate(words.parse()?)),
             Some((modality, input)) => Ok(Self::new(modality.parse()?, input.parse()?)),
         }
+    }
+}
+
+/// Who measured a store's total intracranial volumes. CAT12's is a sum of tissues, FreeSurfer's is scaled from the registration of an
+/// atlas: they are not comparable, and a store has one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TivSource {
+    /// CAT12, in its reports and in the tables of `parcellate`.
+    #[default]
+    Cat12,
+    /// FreeSurfer: its eTIV, mm³ / 1000.
+    FreeSurfer,
+}
+
+impl TivSource {
+    /// Both, the preferred first.
+    pub const ALL: [Self; 2] = [Self::Cat12, Self::FreeSurfer];
+
+    /// The units that have it.
+    #[must_use]
+    pub const fn unit_kind(self) -> UnitKind {
+        match self {
+            Self::Cat12 => UnitKind::of_parcellate(Modality::Anatomical),
+            Self::FreeSurfer => UnitKind::new(Modality::Anatomical, InputName::FREESURFER),
+        }
+    }
+
+    /// The word in files and options.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cat12 => "cat12",
+            Self::FreeSurfer => "freesurfer",
+        }
+    }
+}
+
+impl fmt::Display for TivSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TivSource {
+    type Err = ModelError;
+
+    fn from_str(word: &str) -> Result<Self, ModelError> {
+        let not_one = || ModelError::NotOneOf { found: word.to_owned(), expected: "cat12, freesurfer" };
+        Self::ALL.into_iter().find(|source| source.as_str() == word).ok_or_else(not_one)
     }
 }
 

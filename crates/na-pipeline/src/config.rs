@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use na_cache::{Claim, HolderName};
-use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, WideMetrics};
+use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, TivSource, WideMetrics};
 
+use crate::files::subjects_dir::{FolderChoice, Stream};
 use crate::inputs::cat12::Cat12;
 use crate::inputs::entity_pick::EntityPick;
+use crate::inputs::freesurfer::{APARC, ASEG, FreeSurfer};
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::sessions::labels::Labels;
@@ -54,6 +56,16 @@ pub struct Config {
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
+    /// FreeSurfer's `SUBJECTS_DIR`.
+    pub freesurfer: Option<PathBuf>,
+    /// FreeSurfer's parcellation, what stands between `lh.` and `.stats`.
+    pub parcellation: String,
+    /// FreeSurfer's segmentation, what stands before `.stats`.
+    pub segmentation: String,
+    /// Which of FreeSurfer's streams is loaded where both are there for a session.
+    pub stream: Option<Stream>,
+    /// Whose total intracranial volumes the store has; `None` for those that it has, or CAT12's where any session has one.
+    pub tiv_from: Option<TivSource>,
     pub output: PathBuf,
     /// The tissues of CAT12's tables to load; empty for none.
     pub tissues: Vec<Tissue>,
@@ -106,6 +118,11 @@ impl Config {
             cat12_root: None,
             cat12_parcellated_root: None,
             qsiparc: None,
+            freesurfer: None,
+            parcellation: APARC.to_owned(),
+            segmentation: ASEG.to_owned(),
+            stream: None,
+            tiv_from: None,
             output,
             tissues: Tissue::ALL.to_vec(),
             diffusion: true,
@@ -148,6 +165,13 @@ impl Config {
                 atlas: self.atlas_name.clone(),
             }),
         ];
+        let run = self.pick.wanted.iter().find(|(entity, _)| entity == "run");
+        inputs.push(Arc::new(FreeSurfer {
+            root: self.freesurfer.clone(),
+            parcellation: self.parcellation.clone(),
+            segmentation: self.segmentation.clone(),
+            choice: FolderChoice { stream: self.stream, run: run.and_then(|(_, value)| value.clone()) },
+        }));
         inputs.extend(self.further_inputs.iter().map(Arc::clone));
         inputs
     }

@@ -54,6 +54,19 @@ pub enum PipelineError {
          ATLAS_NAME)"
     )]
     NoSuchAtlas { asked: String, there: String },
+    /// There are stats files, but none of the parcellation asked for.
+    #[error(
+        "no session in {} has a file lh.{asked}.stats or rh.{asked}.stats: there are {there}; choose with --atlas freesurfer=NAME",
+        root.display()
+    )]
+    NoSuchParcellation { asked: String, root: PathBuf, there: String },
+    /// A table of the store is of another atlas than the one asked for.
+    #[error(
+        "the table {table} in {} is of {store}, not of {asked}: a table has one atlas; give --output another folder, or choose {store} \
+         with --atlas",
+        output.display()
+    )]
+    OtherTableAtlas { output: PathBuf, table: String, store: String, asked: String },
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
     Root { setting: SourceRoot, path: PathBuf, problem: String },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::ArrowError;
 use na_cache::CacheError;
-use na_model::writing_remedy;
+use na_model::{TivSource, writing_remedy};
 use parquet::errors::ParquetError;
 
 /// Why a store cannot be written or read. Each says what, where and the way out.
@@ -52,6 +52,13 @@ pub enum StoreError {
         output.display()
     )]
     OtherAtlas { output: PathBuf, store: String, asked: String },
+    /// The store has volumes of another source than the one asked for.
+    #[error(
+        "the total intracranial volumes in {} are those of {store}, not of {asked}: the two are not comparable, and a store has one of them; leave \
+         --tiv-from out, give --output another folder, or load all anew with --force",
+        output.display()
+    )]
+    OtherVolumes { output: PathBuf, store: TivSource, asked: TivSource },
     /// A file does not hold what was written to it. The cache is kept.
     #[error(
         "{} does not hold what was written to it ({problem}): the cache is kept; check the disk and run again",

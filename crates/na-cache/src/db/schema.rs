@@ -144,6 +144,8 @@ pub(crate) mod setting {
     pub(crate) const STARTED: &str = "started";
     /// JSON. Earlier versions did not write it.
     pub(crate) const LIST_READ_AS: &str = "list_read_as";
+    /// Whose total intracranial volumes are asked for, if any are.
+    pub(crate) const TIV_FROM: &str = "tiv_from";
     /// JSON, of segments: when each outcome was known, in their order.
     pub(crate) const OUTCOME_TIMES: &str = "outcome_times";
     /// Present if true.

@@ -42,6 +42,7 @@ fn joined(latest_first: Vec<RunRecord>) -> Option<RunRecord> {
             joined.roots.entry(root.clone()).or_insert_with(|| path.clone());
         }
         joined.fresh |= record.fresh;
+        joined.tiv_from = joined.tiv_from.or(record.tiv_from);
         joined.n_listed_withdrawn = joined.n_listed_withdrawn.max(record.n_listed_withdrawn);
     }
     let asked: BTreeSet<&UnitKind> = latest_first.iter().flat_map(|record| &record.kinds).collect();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use foldhash::HashMap;
 use na_model::{
-    Choices, ExportSettings, ListedSession, Listing, ModelError, SourceRoot, Unit, UnitKind, UnitOutcome,
-    WideMetrics,
+    Choices, ExportSettings, ListedSession, Listing, ModelError, SourceRoot, TivSource, Unit, UnitKind,
+    UnitOutcome, WideMetrics,
 };
 use rusqlite::Row;
 
@@ -33,6 +33,8 @@ pub struct RunRecord {
     /// The number of lines in the list of participants who withdrew; `None` if the run was given no list. Every later run
     /// must be given a list of as many.
     pub n_listed_withdrawn: Option<u64>,
+    /// Whose total intracranial volumes are asked for. `None` if it is left to what is there.
+    pub tiv_from: Option<TivSource>,
     /// Whether the store is loaded anew: the cache then replaces the whole store, at the commit and not before.
     pub fresh: bool,
     /// How the session list was read, as whoever read it writes that down. `None` if there was no list, or an
@@ -52,6 +54,7 @@ impl RunRecord {
             roots: BTreeMap::new(),
             asked: Vec::new(),
             n_listed_withdrawn: None,
+            tiv_from: None,
             fresh: false,
             list_read_as: None,
         }
@@ -73,6 +76,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
     };
     let kinds: Result<Vec<UnitKind>, ModelError> =
         kinds.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
+    let damaged = |error: ModelError| database.damaged(error);
     let n_listed_withdrawn = value(setting::KNOWS_WITHDRAWALS).map(|text| n_listed(database, text));
     Ok(Some(RunRecord {
         settings: ExportSettings {
@@ -86,6 +90,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
         roots: database.parse_json(value(setting::ROOTS))?,
         asked: database.parse_json(value(setting::ASKED))?,
         n_listed_withdrawn: n_listed_withdrawn.transpose()?,
+        tiv_from: value(setting::TIV_FROM).map(str::parse).transpose().map_err(damaged)?,
         fresh: value(setting::FRESH).is_some(),
         list_read_as: value(setting::LIST_READ_AS).map(str::to_owned),
     }))

@@ -1,6 +1,6 @@
 //! Records what a run was asked to do, and its outcomes.
 
-use na_model::{ReadAt, UnitKind, UnitOutcome};
+use na_model::{ReadAt, TivSource, UnitKind, UnitOutcome};
 use rusqlite::{Transaction, params};
 
 use crate::db::schema::setting;
@@ -35,6 +35,7 @@ pub(crate) fn write(
         (setting::UNKNOWN_AGE_UNIT, flag(record.listing.unknown_age_unit, "")),
         (setting::KNOWS_WITHDRAWALS, n_listed_withdrawn.as_deref()),
         (setting::FRESH, flag(record.fresh, "true")),
+        (setting::TIV_FROM, record.tiv_from.map(TivSource::as_str)),
         (setting::LIST_READ_AS, record.list_read_as.as_deref()),
         (setting::STARTED, Some(&started.0.to_string())),
     ] {

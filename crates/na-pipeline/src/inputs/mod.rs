@@ -8,6 +8,7 @@ pub(crate) mod atlases;
 pub(crate) mod cat12;
 pub(crate) mod entity_pick;
 pub(crate) mod found_tables;
+pub(crate) mod freesurfer;
 pub(crate) mod input;
 pub(crate) mod input_root;
 pub(crate) mod listed_inputs;

@@ -8,6 +8,7 @@ pub mod cat12_report;
 pub(crate) mod cell;
 mod column_builder;
 pub mod freesurfer_stats;
+pub mod freesurfer_tables;
 pub(crate) mod json;
 pub mod regional_tsv;
 pub mod sidecar;

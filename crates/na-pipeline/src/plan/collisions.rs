@@ -29,3 +29,15 @@ pub(crate) fn check_tables(
 ) -> Result<(), PipelineError> {
     Ok(store.check_tables(&inputs.table_kinds(), metrics)?)
 }
+
+/// Refuses tables of another atlas than the store has.
+pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
+    for (table, kind) in inputs.table_kinds() {
+        let (Some(asked), Some(known)) = (kind.atlas, store.table_kind(&table)?) else { continue };
+        if let Some(of_store) = known.atlas.filter(|of_store| *of_store != asked) {
+            let (output, table) = (store.output().to_owned(), table.to_string());
+            return Err(PipelineError::OtherTableAtlas { output, table, store: of_store, asked });
+        }
+    }
+    Ok(())
+}

@@ -7,8 +7,7 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::CachedUnit;
 use na_model::{
-    Leaving, MapSource, Modality, Removals, Session, TableName, TivFinding, Unit, UnitKind, UnitOutcome,
-    UnitStatus,
+    Leaving, MapSource, Removals, Session, TableName, TivFinding, Unit, UnitKind, UnitOutcome, UnitStatus,
 };
 use na_store::{ExistingStore, StoreError};
 
@@ -90,8 +89,7 @@ impl LetGo {
                 let_go.units.insert(unit);
             }
         }
-        for session in store.sessions_with_volume()? {
-            let unit = Unit::of_parcellate(session, Modality::Anatomical);
+        for unit in store.units_with_volume()? {
             let Some(parts) = again.get(&unit) else { continue };
             if kinds.is_lost(None, parts.has_volume) {
                 let_go.parts.add_volume(unit);

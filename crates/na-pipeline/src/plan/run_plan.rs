@@ -16,8 +16,10 @@ use crate::inputs::atlases::check_atlas;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_finder::UnitFinder;
+use crate::plan::collisions::check_atlases;
 use crate::plan::earlier_settings::{EarlierSettings, absolute};
 use crate::plan::fresh_load::Base;
+
 use crate::plan::metric_check::check_metrics;
 use crate::plan::planner::Planner;
 use crate::plan::run_inputs::RunInputs;
@@ -64,6 +66,10 @@ impl RunPlan {
         let mut list = start.inputs.sessions(start.config, &stored, start.observer);
         let names = start.leave_out_withdrawn(&stored, &mut list)?;
         let earlier = EarlierSettings::of(start.store.map(AsRef::as_ref), start.cache)?;
+        if let Some(store) = start.store {
+            check_atlases(&start.inputs.listed, store)?;
+            store.check_volumes(start.config.tiv_from)?;
+        }
         let pick = earlier.pick(start.config, &start.inputs.listed)?;
         let listed = &start.inputs.listed;
         let finder = UnitFinder::new(listed, Claims::new(&listed.roots, &list, &stored), &pick);
@@ -109,6 +115,7 @@ impl RunPlan {
             roots,
             fresh: base == Base::Anew,
             list_read_as: config.sessions.read_as(),
+            tiv_from: config.tiv_from,
             n_listed_withdrawn: config.withdrawn.told(config.yes).n_listed(),
             ..RunRecord::new(settings, listing, inputs.kinds().to_vec())
         }

@@ -71,6 +71,9 @@ fn shown_unit(unit: MeasurementUnit) -> &'static str {
     match unit {
         MeasurementUnit::CubicMillimetre => "mm³",
         MeasurementUnit::Millimetre => "mm",
+        MeasurementUnit::SquareMillimetre => "mm²",
+        MeasurementUnit::PerMillimetre => "mm⁻¹",
+        MeasurementUnit::PerSquareMillimetre => "mm⁻²",
         MeasurementUnit::Millilitre => "mL",
         MeasurementUnit::Dimensionless => "",
         MeasurementUnit::Unknown => "?",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 use na_cache::{Cache, CachedUnit, TableForm};
-use na_model::{Manifest, Session, TableName};
+use na_model::{Manifest, Session, TableName, TivSource};
 
 use crate::error::StoreError;
 use crate::export::request::ExportRequest;
@@ -13,6 +13,7 @@ use crate::merge::removals::{brings_nothing, take_out_of_cache, take_out_volumes
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::unit_versions::take_out_older;
+use crate::merge::volume_source::volume_source;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::ManifestRecord;
@@ -35,6 +36,8 @@ pub(crate) struct Holdings {
     pub(crate) metadata: MetadataTable,
     /// Without volumes that leave the store.
     pub(crate) volumes: TivTable,
+    /// Whose they are.
+    pub(crate) tiv_from: TivSource,
 }
 
 impl Holdings {
@@ -70,6 +73,9 @@ impl Holdings {
         }
         take_out_of_cache(&mut units, &request.removals);
         holdings.units = units.into_iter().map(Arc::new).collect();
+        let stored = (!request.record.fresh).then_some(store);
+        holdings.tiv_from = volume_source(stored, request.record.tiv_from, &holdings.units)?;
+        take_out_volumes(&mut holdings.volumes, &request.removals, holdings.tiv_from);
         holdings.forms = cache.table_forms(holdings.units.iter().map(AsRef::as_ref))?;
         Ok(holdings)
     }
@@ -93,7 +99,6 @@ impl Holdings {
         if self.manifest.as_ref().is_some_and(|manifest| ManifestRecord::of(manifest).is_none()) {
             self.metadata.take_over(self.files.values().map(AsRef::as_ref), &self.volumes)?;
         }
-        take_out_volumes(&mut self.volumes, &request.removals);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::export::request::ExportRequest;
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::producer_versions::cached_producers;
 use crate::merge::replaced_maps::Replaced;
-use crate::merge::unit_sources::volumes_found;
+use crate::merge::volume_source::{note_of_others, volumes_found};
 use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan};
 use crate::tables::long_schema::LongSchema;
 use crate::tables::metadata::table::MetadataTable;
@@ -55,7 +55,7 @@ impl ExportPlan {
         let metadata = std::mem::take(&mut holdings.metadata);
         let metadata = MetadataTable::merge(metadata, &request.record.listing, &sessions);
         let mut volumes = std::mem::take(&mut holdings.volumes);
-        volumes.merge(volumes_found(&holdings.units));
+        volumes.merge(volumes_found(&holdings.units, holdings.tiv_from));
         let facts = SessionFacts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
         let mut tables = long_tables(holdings, cache, request, &facts)?;
         let origins: Vec<FeatureOrigin<'_>> =
@@ -66,6 +66,7 @@ impl ExportPlan {
             table.features = features.features.remove(&table.merge.table).unwrap_or_default();
         }
         let mut notes = facts.metadata.notes.clone();
+        notes.extend(note_of_others(&holdings.units, holdings.tiv_from, &facts.volumes));
         notes.extend(tables.iter().flat_map(|table| table.schema.notes.clone()));
         notes.append(&mut features.notes);
         notes.extend(metrics_without_features(metrics, &tables));

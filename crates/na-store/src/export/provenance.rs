@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use na_model::{BidsName, Sidecar, SourceFile, SourceKind};
+use na_model::{BidsName, Sidecar, SourceFile, SourceKind, SourceRoot};
 
 /// Values that a note lists; others are counted.
 const LISTED_VALUES: usize = 8;
@@ -71,8 +71,10 @@ fn statements(source: &SourceFile) -> Vec<Statement<'_>> {
         let mask = source.mask_entity.as_deref().filter(|_| entity == "mask");
         add(kind, name.entity(entity).or(mask).map(str::to_owned));
     }
+    let is_freesurfer = source.root == Some(SourceRoot::FREESURFER);
+    let versions = if is_freesurfer { "FreeSurfer versions" } else { "parcellate versions" };
     let Some(sidecar) = &source.sidecar else {
-        add("parcellate versions", Some("unknown (no sidecar)".to_owned()));
+        add(versions, Some("unknown (no sidecar)".to_owned()));
         return statements;
     };
     let Sidecar { mask, mask_threshold, atlas_threshold, space, software_version, .. } = sidecar;
@@ -80,7 +82,7 @@ fn statements(source: &SourceFile) -> Vec<Statement<'_>> {
     add("mask thresholds", mask_threshold.map(|number| number.to_string()));
     add("atlas thresholds", atlas_threshold.map(|number| number.to_string()));
     add("spaces of sidecars", space.clone());
-    add("parcellate versions", software_version.clone());
+    add(versions, software_version.clone());
     statements
 }
 

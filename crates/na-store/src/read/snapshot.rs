@@ -19,8 +19,8 @@ use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::segments::{join_segments, warn_once};
-use crate::merge::unit_sources::volumes_found;
 use crate::merge::unit_versions::take_out_older;
+use crate::merge::volume_source::{volume_source, volumes_found};
 use crate::read::options::Origin;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
@@ -266,8 +266,10 @@ impl Snapshot {
         }
         let mut volumes = if self.exported { TivTable::read(self.output())? } else { TivTable::default() };
         if let Some(cached) = &self.cached {
-            take_out_volumes(&mut volumes, &cached.removals);
-            volumes.merge(volumes_found(&cached.units));
+            let stored = self.exported.then_some(&self.store);
+            let source = volume_source(stored, cached.record.tiv_from, &cached.units)?;
+            take_out_volumes(&mut volumes, &cached.removals, source);
+            volumes.merge(volumes_found(&cached.units, source));
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_cache::{Cache, CacheError, CachedUnit, EncodedUnit, OwnedCache, RunRecord};
-use na_model::{Session, TableName, UnitKind};
+use na_model::{Session, TableName, TivSource, UnitKind};
 
 use crate::error::StoreError;
 use crate::format::file_changes::FileChanges;
@@ -83,6 +83,10 @@ impl<'a> Sealer<'a> {
         };
         let sessions = stored.sessions.iter().chain(sessions).cloned().collect();
         let metadata = Arc::new(MetadataTable::merge(stored, &record.listing, &sessions));
+        let stored = store.map(ExistingStore::volume_source).transpose()?.flatten();
+        let has_cat12 = record.kinds.contains(&TivSource::Cat12.unit_kind());
+        let likely = if has_cat12 { TivSource::Cat12 } else { TivSource::FreeSurfer };
+        let tiv_from = stored.or(record.tiv_from).unwrap_or(likely);
         let changes = FileChanges::of(cache.lock());
         let compression = record.settings.compression;
         let parts = Vec::new();
@@ -93,6 +97,7 @@ impl<'a> Sealer<'a> {
             changes,
             metadata,
             volumes,
+            tiv_from,
             in_store: HashMap::new(),
             parts,
         };

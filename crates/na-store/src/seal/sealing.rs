@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
-use na_model::{Compression, Session, TableName, UnitKind};
+use na_model::{Compression, Session, TableName, TivSource, UnitKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -15,7 +15,7 @@ use crate::format::open_file_limit::written_at_once;
 use crate::format::parquet_writer::{SealedGroups, UnsyncedGroups};
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::replaced_maps::Replaced;
-use crate::merge::unit_sources::volumes_found;
+use crate::merge::volume_source::volumes_found;
 use crate::seal::part_writer::{PartWriter, sync_all};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_schema::LongSchema;
@@ -36,6 +36,8 @@ pub(crate) struct Sealing<'a> {
     pub(crate) metadata: Arc<MetadataTable>,
     /// The store's.
     pub(crate) volumes: TivTable,
+    /// Whose volumes the store is going to have, as far as it can be told: an export puts right what is sealed with others.
+    pub(crate) tiv_from: TivSource,
     /// The sessions that the store has rows of, once they were looked up.
     pub(crate) in_store: HashMap<UnitKind, Arc<HashSet<Session>>>,
     /// Those that this run began.
@@ -162,7 +164,7 @@ impl Sealing<'_> {
                 volumes.0.insert(session.clone(), *volume);
             }
         }
-        volumes.merge(volumes_found(units));
+        volumes.merge(volumes_found(units, self.tiv_from));
         SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use foldhash::HashSet;
 use na_model::{
-    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableKind, TableName, WideFeature,
+    Choices, LongFormat, MANIFEST_VERSION, Manifest, Session, SourceRoot, TableKind, TableName, TivSource,
+    WideFeature,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +40,9 @@ pub(crate) struct ManifestRecord {
     /// How the session list was last read. `None` in stores of earlier versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) list_read_as: Option<String>,
+    /// Whose total intracranial volumes the store has. `None` without any, and in stores of earlier versions, which have CAT12's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tiv_from: Option<TivSource>,
     /// The folders from which the files were last read, for people.
     pub(crate) roots: BTreeMap<SourceRoot, PathBuf>,
     /// The state of each file of the store but this one, when it was written.

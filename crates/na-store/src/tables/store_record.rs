@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use na_model::{Choices, Manifest, SourceRoot, TableName};
+use na_model::{Choices, Manifest, SourceRoot, TableName, TivSource};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -25,6 +25,9 @@ pub(crate) struct StoreRecord {
     /// How the session list was last read, as whoever read it writes that down. `None` in stores of earlier versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) list_read_as: Option<String>,
+    /// Whose total intracranial volumes it has. `None` without any, and in stores of earlier versions, which have CAT12's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tiv_from: Option<TivSource>,
     /// `None` if the store was never told of withdrawals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) withdrawn: Option<WithdrawalMark>,
@@ -39,12 +42,14 @@ impl StoreRecord {
     pub(crate) fn read(output: &Path, manifest: Option<&Manifest>) -> Result<Option<Self>, StoreError> {
         let withdrawn = manifest.and_then(WithdrawalMark::of);
         let of_manifest = manifest.and_then(ManifestRecord::of);
-        let of_manifest = of_manifest.map(|ManifestRecord { choices, roots, list_read_as, .. }| Self {
-            choices,
-            roots,
-            list_read_as,
-            withdrawn: withdrawn.clone(),
-        });
+        let of_manifest =
+            of_manifest.map(|ManifestRecord { choices, roots, list_read_as, tiv_from, .. }| Self {
+                choices,
+                roots,
+                list_read_as,
+                tiv_from,
+                withdrawn: withdrawn.clone(),
+            });
         if of_manifest.is_some() && manifest.map_or(Ok(false), |manifest| is_as_written(output, manifest))? {
             return Ok(of_manifest);
         }
@@ -82,7 +87,7 @@ impl StoreRecord {
 
     /// The part that stands in the manifest under this program's key.
     pub(crate) fn to_manifest_record(&self) -> ManifestRecord {
-        let Self { choices, roots, list_read_as, .. } = self.clone();
-        ManifestRecord { choices, roots, list_read_as, ..ManifestRecord::default() }
+        let Self { choices, roots, list_read_as, tiv_from, .. } = self.clone();
+        ManifestRecord { choices, roots, list_read_as, tiv_from, ..ManifestRecord::default() }
     }
 }

@@ -6,7 +6,7 @@
 //! cannot be read, unless a better source has a volume, and if its file is gone and there is no other. Begin with
 //! [`choose`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use na_model::{Modality, SourceFile, SourceKind, SourceRoot, TivFinding, is_volume};
 
@@ -140,15 +140,19 @@ fn measured(found: FoundVolume<'_>, own: Option<f64>) -> VolumeChoice {
     let path = found.file.path.display();
     let mut choice = VolumeChoice::new(TivFinding::Measured(ml), None);
     choice.source = Some((found.file.root.clone(), found.file.relative.clone()));
-    if !PLAUSIBLE.contains(&ml) {
-        choice.notes.push(format!("{path}: TIV is {ml} mL, expected 500 to 3000 mL"));
-    }
+    choice.notes.extend(implausible(&found.file.path, ml));
     if let Some(own) = own.filter(|own| !agree([*own, ml])) {
         choice.notes.push(format!(
             "{path}: TIV is {ml} mL, and {own} mL by vol_TIV in the session's tables: they may be of another run of CAT12"
         ));
     }
     choice
+}
+
+/// What to say of a volume that no head has. `None` if one may.
+pub(crate) fn implausible(path: &Path, ml: f64) -> Option<String> {
+    let is_plausible = PLAUSIBLE.contains(&ml);
+    (!is_plausible).then(|| format!("{}: TIV is {ml} mL, expected 500 to 3000 mL", path.display()))
 }
 
 fn ambiguity(group: &[FoundVolume<'_>]) -> String {

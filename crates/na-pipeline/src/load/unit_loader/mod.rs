@@ -15,7 +15,7 @@ use arrow_schema::DataType;
 use foldhash::{HashMap, HashMapExt};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{Fingerprint, ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, is_volume};
+use na_model::{Fingerprint, ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, TivSource, is_volume};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
@@ -26,7 +26,7 @@ use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_files::FoundUnit;
 use crate::load::parsed_checks::{check_columns, check_regions};
 use crate::load::sidecar_checks::{check_atlas, foreign_image};
-use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose};
+use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose, implausible};
 use crate::parse::cat12_report::tiv_from_xml;
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
@@ -58,6 +58,7 @@ pub(crate) fn load(
         regions,
         should_stop,
         shared: HashMap::new(),
+        etiv: None,
         volumes: Vec::new(),
     })
     .run()
@@ -75,6 +76,8 @@ struct UnitLoader<'a> {
     should_stop: &'a dyn Fn() -> bool,
     /// The files that several tables are made of.
     shared: HashMap<PathBuf, Rc<(Vec<u8>, Fingerprint)>>,
+    /// The volume that a table of the unit measures, mL, and its file.
+    etiv: Option<(PathBuf, f64)>,
     /// Every file that may hold TIV, with what was read there.
     volumes: Vec<VolumeCandidate>,
 }
@@ -99,11 +102,15 @@ impl UnitLoader<'_> {
             }
             self.add_table(table, &mut loaded)?;
         }
-        if self.planned.unit.kind.has_volume() {
-            for file in self.found.tiv.iter() {
-                self.add_tiv_file(file, &mut loaded)?;
+        match self.planned.unit.kind.volume_of() {
+            Some(TivSource::Cat12) => {
+                for file in self.found.tiv.iter() {
+                    self.add_tiv_file(file, &mut loaded)?;
+                }
+                self.add_tiv(&mut loaded);
             }
-            self.add_tiv(&mut loaded);
+            Some(TivSource::FreeSurfer) => self.add_etiv(&mut loaded),
+            None => {}
         }
         Ok(loaded)
     }
@@ -135,12 +142,21 @@ impl UnitLoader<'_> {
             mask_entity: table.mask_entity.clone(),
             sidecar: None,
         };
+        let json = self.read_sidecar(table, &source, loaded)?;
+        source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
+        if let Some(version) = parsed.version {
+            source.sidecar.get_or_insert_default().software_version = Some(version);
+        }
         let further: Vec<SourceFile> = files
             .map(|(path, fingerprint)| SourceFile { path: path.to_owned(), fingerprint, ..source.clone() })
             .collect();
-        let json = self.read_sidecar(table, &source, loaded)?;
-        source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
-        if self.planned.unit.kind.has_volume() && known.kind.metrics.contains_key(VOL_TIV) {
+        if let Some(volume) = parsed.volume {
+            source.tiv = Some(volume);
+            self.etiv = Some((table.path.clone(), volume));
+        }
+        if self.planned.unit.kind.volume_of() == Some(TivSource::Cat12)
+            && known.kind.metrics.contains_key(VOL_TIV)
+        {
             self.volumes.push(VolumeCandidate {
                 root: table.root.clone(),
                 path: table.path.clone(),
@@ -275,6 +291,18 @@ impl UnitLoader<'_> {
             TivFinding::Kept => self.keep_tiv_files(loaded),
             TivFinding::Unknown => {}
         }
+    }
+
+    /// The volume that FreeSurfer estimates. Without it the unit has none, unless its file is gone.
+    fn add_etiv(&self, loaded: &mut LoadedUnit) {
+        loaded.unit.tiv = match &self.etiv {
+            Some((path, volume)) if is_volume(*volume) => {
+                loaded.notes.extend(implausible(path, *volume));
+                TivFinding::Measured(*volume)
+            }
+            _ if self.planned.kept.is_empty() => TivFinding::Unknown,
+            _ => TivFinding::Kept,
+        };
     }
 
     /// Keeps the files of a volume that stays as sources of the unit.

@@ -32,6 +32,18 @@ pub struct ParsedTable {
     pub batch: RecordBatch,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// The version of the program that wrote it. `None` if its files do not say it, or a sidecar does.
+    pub version: Option<String>,
+    /// The session's total intracranial volume, mL, if this is where it is measured.
+    pub volume: Option<f64>,
+}
+
+impl ParsedTable {
+    /// A table of which nothing else is known.
+    #[must_use]
+    pub fn new(batch: RecordBatch) -> Self {
+        Self { batch, notes: Vec::new(), version: None, volume: None }
+    }
 }
 
 /// Parses a table. Doubles are the nearest to their text; known statistics are numbers or flags; any other column has
@@ -72,7 +84,7 @@ pub(crate) fn parse_table_unless(
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| UnitError::form(path, error.to_string(), "columns of one length"))?;
     let (batch, note) = without_repeats(path, batch, region_column, should_stop)?;
-    Ok(ParsedTable { batch, notes: note.into_iter().collect() })
+    Ok(ParsedTable { notes: note.into_iter().collect(), ..ParsedTable::new(batch) })
 }
 
 /// The first line, and the lines after it without empty ones at the end.

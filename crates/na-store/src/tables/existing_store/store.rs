@@ -115,8 +115,15 @@ impl ExistingStore {
     /// # Errors
     /// A file that cannot be read.
     pub fn unit_kind(&self, table: &TableName) -> Result<Option<UnitKind>, StoreError> {
-        let file = self.long_reader(table)?;
-        file.map(|file| Ok(kind_of(table, &file)?.unit_kind(table))).transpose()
+        Ok(self.table_kind(table)?.map(|kind| kind.unit_kind(table)))
+    }
+
+    /// What a long table is. `None` if its file does not exist.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn table_kind(&self, table: &TableName) -> Result<Option<TableKind>, StoreError> {
+        self.long_reader(table)?.map(|file| kind_of(table, &file)).transpose()
     }
 
     /// Refuses an output folder in which another program's file has a path that every store uses.

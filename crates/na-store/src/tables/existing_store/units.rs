@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashSet;
-use na_model::{MapSource, Modality, Session, SourceKind, TableName, Unit};
+use na_model::{MapSource, SourceKind, TableName, TivSource, Unit};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
@@ -20,10 +20,9 @@ impl ExistingStore {
     /// # Errors
     /// A store that cannot be read.
     pub fn units(&self) -> Result<BTreeMap<Unit, BTreeSet<TableName>>, StoreError> {
-        let volumes = self.sessions_with_volume()?.into_iter();
-        let mut units: BTreeMap<Unit, BTreeSet<TableName>> = volumes
-            .map(|session| (Unit::of_parcellate(session, Modality::Anatomical), BTreeSet::new()))
-            .collect();
+        let volumes = self.units_with_volume()?.into_iter();
+        let mut units: BTreeMap<Unit, BTreeSet<TableName>> =
+            volumes.map(|unit| (unit, BTreeSet::new())).collect();
         for table in self.long_tables()? {
             let Some(long) = self.long_file(table)? else { continue };
             let kind = long.kind.unit_kind(table);
@@ -35,12 +34,48 @@ impl ExistingStore {
         Ok(units)
     }
 
-    /// The sessions with total intracranial volume.
+    /// The units whose total intracranial volumes it has.
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub fn sessions_with_volume(&self) -> Result<HashSet<Session>, StoreError> {
-        Ok(TivTable::read(self.output())?.0.into_keys().collect())
+    pub fn units_with_volume(&self) -> Result<HashSet<Unit>, StoreError> {
+        let kind = self.volume_source()?.unwrap_or(TivSource::Cat12).unit_kind();
+        let sessions = TivTable::read(self.output())?.0.into_keys();
+        Ok(sessions.map(|session| Unit::new(session, kind.clone())).collect())
+    }
+
+    /// Whose total intracranial volumes it has. `None` without any.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn volume_source(&self) -> Result<Option<TivSource>, StoreError> {
+        if let Some(told) = self.record()?.and_then(|record| record.tiv_from) {
+            return Ok(Some(told));
+        }
+        if TivTable::read(self.output())?.0.is_empty() {
+            return Ok(None);
+        }
+        // Without a record, its tables tell.
+        let mut kinds = BTreeSet::new();
+        for table in self.long_tables()? {
+            kinds.extend(self.unit_kind(table)?.and_then(|kind| kind.volume_of()));
+        }
+        let is_freesurfer = kinds == BTreeSet::from([TivSource::FreeSurfer]);
+        Ok(Some(if is_freesurfer { TivSource::FreeSurfer } else { TivSource::Cat12 }))
+    }
+
+    /// Refuses volumes of another source than the store has.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherVolumes`]; a store that cannot be read.
+    pub fn check_volumes(&self, asked: Option<TivSource>) -> Result<Option<TivSource>, StoreError> {
+        let stored = self.volume_source()?;
+        match stored.zip(asked) {
+            Some((store, asked)) if store != asked => {
+                Err(StoreError::OtherVolumes { output: self.output().to_owned(), store, asked })
+            }
+            _ => Ok(stored),
+        }
     }
 
     /// Calls `each` for every unit, table and map that has rows, table by table.

@@ -1,0 +1,46 @@
+//! `--atlas KIND=NAME`: the atlas of one kind of input.
+
+/// What an atlas is chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtlasKind {
+    /// The parcellation of FreeSurfer's surfaces.
+    FreeSurfer,
+    /// FreeSurfer's segmentation.
+    FreeSurferSegmentation,
+}
+
+impl AtlasKind {
+    const ALL: [(Self, &'static str); 2] =
+        [(Self::FreeSurfer, "freesurfer"), (Self::FreeSurferSegmentation, "freesurfer-seg")];
+}
+
+/// Parses a choice.
+pub(crate) fn parse_atlas(text: &str) -> Result<(AtlasKind, String), String> {
+    let kinds = AtlasKind::ALL.map(|(_, word)| word).join(" or ");
+    let Some((word, name)) = text.split_once('=').filter(|(_, name)| !name.is_empty()) else {
+        return Err(format!("expected KIND=NAME, where KIND is {kinds}; parcellate's atlas is --atlas-name"));
+    };
+    match AtlasKind::ALL.into_iter().find(|(_, of)| *of == word) {
+        Some(_) if name.contains('/') => Err(format!("{name} is no name: it has a /")),
+        Some((kind, _)) => Ok((kind, name.to_owned())),
+        None => Err(format!("{word:?} has no atlas: expected {kinds}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atlas_is_of_a_kind_that_has_one() {
+        let aparc = (AtlasKind::FreeSurfer, "aparc.a2009s".to_owned());
+        assert_eq!(parse_atlas("freesurfer=aparc.a2009s"), Ok(aparc));
+        assert_eq!(
+            parse_atlas("freesurfer-seg=gtmseg").map(|(kind, _)| kind),
+            Ok(AtlasKind::FreeSurferSegmentation)
+        );
+        for text in ["aparc", "freesurfer=", "cat12=x", "=x", "freesurfer=a/b"] {
+            assert!(parse_atlas(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! FreeSurfer's statistics, from a `SUBJECTS_DIR` to the store, by the binaries that people run.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::Ran;
+use support::files::copy;
+use support::store::{NULL, Store, Table};
+use tempfile::TempDir;
+
+/// A folder with a `SUBJECTS_DIR` called `fs`, which a test fills.
+struct Lab(TempDir);
+
+impl Lab {
+    fn new() -> Self {
+        let lab = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(lab.path("fs")).unwrap();
+        lab
+    }
+
+    fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    /// A session's folder with the files of a shipped one.
+    fn add(&self, name: &str, of: &str) {
+        copy(&shipped(of), &self.path("fs").join(name));
+    }
+
+    fn stats(&self, name: &str, file: &str) -> PathBuf {
+        self.path("fs").join(name).join("stats").join(file)
+    }
+
+    /// Replaces a text in a stats file, which must be there.
+    fn change(&self, name: &str, file: &str, from: &str, to: &str) {
+        let path = self.stats(name, file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    fn list(&self, rows: &str) {
+        fs::write(self.path("sessions.csv"), format!("subject_code,session_id\n{rows}")).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = support::preprocess(self.0.path());
+        command.args(["--freesurfer", "fs", "-o", "store", "--no-progress"]).args(arguments);
+        Ran::of(command.output().unwrap())
+    }
+
+    /// A run of the sessions that are listed.
+    fn load(&self, arguments: &[&str]) -> Ran {
+        self.run(&[&["-s", "sessions.csv"][..], arguments].concat())
+    }
+
+    fn table(&self, relative: &str) -> Table {
+        Table::read(&self.path("store").join(relative))
+    }
+
+    /// The cells of `sessions.tsv` below its header.
+    fn sessions(&self) -> Vec<Vec<String>> {
+        let text = fs::read_to_string(self.path("store/sessions.tsv")).unwrap();
+        text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    }
+
+    /// A region of a feature, of the store's first session.
+    fn value(&self, feature: &str, region: &str) -> Option<f64> {
+        self.table(&format!("wide/anatomical/{feature}.parquet")).doubles(region)[0]
+    }
+}
+
+fn shipped(of: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/freesurfer").join(of)
+}
+
+const BIDS: &str = "fs741_bids/sub-741";
+const PLAIN: &str = "fs600_plain/9001_20000101_MPRAGE";
+const NO_ETIV: &str = "fs741_petprep/sub-744";
+
+#[test]
+fn surfaces_segmentation_and_globals_are_tables_of_their_own_with_the_doubles_of_the_texts() {
+    let lab = Lab::new();
+    lab.add("sub-741_ses-1", BIDS);
+    lab.run(&["--discover"]).ended(0);
+    let long = lab.table("long/anatomical_fs.parquet");
+    assert_eq!(
+        long.columns,
+        [
+            "label",
+            "hemisphere",
+            "StructName",
+            "NumVert",
+            "SurfArea",
+            "GrayVol",
+            "ThickAvg",
+            "ThickStd",
+            "MeanCurv",
+            "GausCurv",
+            "FoldInd",
+            "CurvInd",
+            "modality",
+            "metric",
+            "subject_code",
+            "session_id",
+            "tiv"
+        ]
+    );
+    assert_eq!(long.rows.len(), 68);
+    assert_eq!(long.column("metric"), ["fs"; 68]);
+    let text = |file: &str, region: &str| -> Vec<String> {
+        let text = fs::read_to_string(lab.stats("sub-741_ses-1", file)).unwrap();
+        let line = text.lines().find(|line| !line.starts_with('#') && line.contains(region)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    for (side, place) in [("lh", "lh_bankssts"), ("rh", "rh_insula")] {
+        let words = text(&format!("{side}.aparc.stats"), &place[3..]);
+        for (feature, column) in [("fs_area", 2), ("fs_volume", 3), ("fs_thickness", 4)] {
+            assert_eq!(lab.value(feature, place), words[column].parse().ok(), "{feature} {place}");
+        }
+    }
+    let words = text("aseg.stats", "Left-Hippocampus");
+    assert_eq!(lab.value("aseg_volume", "Left-Hippocampus"), words[3].parse().ok());
+    assert_eq!(lab.table("long/anatomical_aseg.parquet").rows.len(), 45);
+    assert_eq!(lab.value("fs_globals", "eTIV"), Some(1_626_503.552_457));
+    assert!(lab.value("fs_globals", "lh_MeanThickness").is_some());
+    assert_eq!(lab.value("tiv", "tiv"), Some(1_626_503.552_457 / 1000.0));
+    let manifest = fs::read_to_string(lab.path("store/manifest.json")).unwrap();
+    assert!(manifest.contains("\"tiv_from\": \"freesurfer\""), "{manifest}");
+    let sources = lab.table("sources.parquet");
+    assert!(sources.column("input").iter().all(|input| *input == "freesurfer"));
+    assert!(sources.column("software_version").iter().all(|version| *version == "7.4.1"));
+    assert_eq!(lab.sessions()[0][..4], ["0741", "1", "anatomical", "loaded"]);
+    let before = Store::read(&lab.path("store"));
+    assert_eq!(
+        lab.run(&["--discover", "--json"]).ended(0).json()["skipped"]["anatomical freesurfer"],
+        1
+    );
+    before.assert_same(&Store::read(&lab.path("store")));
+}
+
+#[test]
+fn any_of_its_statistics_may_be_asked_for_by_either_name() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.run(&["--discover", "--wide-metrics", "thicknessstd,MeanCurv,nvoxels,mean"]).ended(0);
+    for (feature, region) in [
+        ("fs_thicknessstd", "lh_bankssts"),
+        ("fs_meancurv", "lh_bankssts"),
+        ("aseg_nvoxels", "Brain-Stem"),
+        ("aseg_mean", "Brain-Stem"),
+    ] {
+        assert!(lab.value(feature, region).is_some(), "{feature}");
+    }
+    assert!(!lab.path("store/wide/anatomical/fs_thickness.parquet").exists());
+}
+
+#[test]
+fn sessions_are_found_as_bids_calls_them_as_they_are_listed_and_by_the_subject_alone() {
+    let lab = Lab::new();
+    for name in ["sub-0001_ses-a", "sub-0001_ses-b", "sub-0002", "sub-0003_ses-a_run-1"] {
+        lab.add(name, BIDS);
+    }
+    lab.add("9001_20000101_MPRAGE", BIDS);
+    lab.add("bert", BIDS);
+    for name in ["fsaverage", "fsaverage5", "V1_average", "cvs_avg35_inMNI152"] {
+        lab.add(name, NO_ETIV);
+    }
+    lab.list("0001,a\n1,b\n0002,x\n0003,a\n9001,20000101_MPRAGE\nbert,\n0004,a\n");
+    let ran = lab.load(&["--json"]).ended(0);
+    assert_eq!(ran.json()["loaded"]["anatomical freesurfer"], 6);
+    assert_eq!(lab.sessions().iter().filter(|row| row[3] == "missing").count(), 1);
+    let lab = Lab::new();
+    lab.add("sub-0001", BIDS);
+    lab.list("0001,a\n0001,b\n");
+    lab.load(&[]).ended(3).says(&["fs/sub-0001 is of the subject", "2 sessions of sub-0001"]);
+}
+
+#[test]
+fn a_base_is_no_session_and_of_two_streams_one_is_chosen() {
+    let lab = Lab::new();
+    for name in ["sub-1_ses-a", "sub-1_ses-a.long.sub-1", "sub-1"] {
+        lab.add(name, BIDS);
+    }
+    lab.change("sub-1_ses-a.long.sub-1", "lh.aparc.stats", "bankssts ", "bankssts  ");
+    lab.change("sub-1_ses-a.long.sub-1", "aseg.stats", "1626503.552457", "1500000.5");
+    for side in ["lh", "rh"] {
+        lab.change("sub-1_ses-a.long.sub-1", &format!("{side}.aparc.stats"), "1626503.552457", "1500000.5");
+    }
+    let words = ["fs/sub-1_ses-a,", "fs/sub-1_ses-a.long.sub-1;", "--freesurfer-stream cross or long"];
+    lab.run(&["--discover"]).ended(3).says(&words);
+    for (stream, etiv) in [("cross", 1_626_503.552_457), ("long", 1_500_000.5)] {
+        lab.run(&["--discover", "--force", "--freesurfer-stream", stream]).ended(0);
+        assert_eq!(lab.value("fs_globals", "eTIV"), Some(etiv), "{stream}");
+        assert_eq!(lab.sessions().len(), 1, "{:?}", lab.sessions());
+    }
+}
+
+#[test]
+fn a_malformed_file_fails_its_session_and_says_where() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    for (name, says) in [
+        ("truncated_row/sub-901", "10 as # ColHeaders"),
+        ("no_colheaders/sub-902", "ColHeaders"),
+        ("empty/sub-903", "an empty file"),
+        ("header_only/sub-904", "measures and no # ColHeaders"),
+        ("text_in_number/sub-905", "2,451"),
+        ("twice_the_region/sub-906", "again"),
+        ("hemi_disagrees/sub-907", "# hemi"),
+    ] {
+        let (_, session) = name.split_once('/').unwrap();
+        lab.add(session, &format!("malformed/{name}"));
+        lab.run(&["--discover"]).ended(3).says(&[says, &format!("fs/{session}/stats/")]);
+        fs::remove_dir_all(lab.path("fs").join(session)).unwrap();
+    }
+    assert_eq!(lab.table("wide/anatomical/fs_thickness.parquet").rows.len(), 1);
+    lab.add("sub-908", "malformed/nan_value/sub-908");
+    lab.run(&["--discover"]).ended(0);
+    let table = lab.table("long/anatomical_fs.parquet");
+    assert_eq!(table.column("ThickAvg").iter().filter(|cell| **cell == NULL).count(), 1);
+}
+
+#[test]
+fn what_versions_call_otherwise_is_not_mixed_into_one_table() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.add("9001", PLAIN);
+    lab.list("1,\n9001,\n");
+    lab.load(&[]).ended(3).says(&["sub-9001", "Left-Thalamus", "versions of its program mixed?"]);
+    let lab = Lab::new();
+    lab.add("9001", PLAIN);
+    lab.list("9001,\n");
+    lab.load(&[]).ended(0).says(&["there is no file of the left hemisphere beside it"]);
+    assert!(lab.value("fs_globals", "rh_NumVert").is_some());
+    assert!(lab.table("long/anatomical_fs.parquet").column("hemisphere").iter().all(|side| *side == "rh"));
+}
+
+#[test]
+fn a_hemisphere_that_is_gone_stays_in_the_store_until_it_is_pruned() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.run(&["--discover"]).ended(0);
+    fs::remove_file(lab.stats("sub-1", "rh.aparc.stats")).unwrap();
+    lab.run(&["--discover"]).ended(0);
+    assert!(lab.value("fs_thickness", "rh_insula").is_some());
+    assert!(lab.sessions()[0][5].contains("kept: "), "{:?}", lab.sessions());
+    lab.run(&["--discover", "--prune", "--yes"]).ended(0);
+    assert!(!lab.table("wide/anatomical/fs_thickness.parquet").columns.contains(&"rh_insula".to_owned()));
+    assert!(lab.value("fs_thickness", "lh_insula").is_some());
+}
+
+#[test]
+fn a_parcellation_is_chosen_and_a_table_has_one() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    let absent = lab.run(&["--discover", "--atlas", "freesurfer=HCP-MMP1"]).ended(1);
+    absent.says(&["aparc.DKTatlas", "aparc.a2009s", "--atlas freesurfer=NAME"]);
+    assert!(!lab.path("store").exists());
+    lab.run(&["--discover", "--atlas", "freesurfer=aparc.a2009s"]).ended(0);
+    assert!(lab.value("fs_thickness", "lh_G_and_S_frontomargin").is_some());
+    assert!(lab.value("fs_globals", "lh_MeanThickness").is_some());
+    lab.run(&["--discover"]).ended(1).says(&[
+        "anatomical_fs",
+        "aparc.a2009s",
+        "not of aparc",
+        "another folder",
+    ]);
+}
+
+#[test]
+fn volumes_are_of_one_producer() {
+    let lab = Lab::new();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
+    let both = [
+        "--cat12-root",
+        "cat12",
+        "--cat12-parcellated-root",
+        "parcellated/cat12",
+        "--atlas-name",
+        "AICHA384",
+    ];
+    for name in ["sub-0475_ses-202507271541", "sub-0999_ses-1"] {
+        lab.add(name, BIDS);
+    }
+    let rows = fs::read_to_string(lab.path("sessions.csv")).unwrap();
+    let commas = rows.lines().next().unwrap().matches(',').count();
+    fs::write(lab.path("sessions.csv"), format!("{rows}\n0999,1{}\n", ",".repeat(commas - 1))).unwrap();
+    let said =
+        lab.load(&both).ended(0).says(&["1 sessions, such as sub-0999/ses-1", "--tiv-from freesurfer"]);
+    assert!(!said.stderr.contains("error"), "{}", said.stderr);
+    let volumes = lab.table("tiv.parquet");
+    let alone = lab.path("alone");
+    let cat12 = [
+        &[
+            "--cat12-root",
+            "cat12",
+            "--cat12-parcellated-root",
+            "parcellated/cat12",
+            "--atlas-name",
+            "AICHA384",
+        ][..],
+        &["-s", "sessions.csv", "-o", "alone"],
+    ]
+    .concat();
+    Ran::of(support::preprocess(lab.0.path()).args(cat12).output().unwrap()).ended(0);
+    let of_cat12 = Table::read(&alone.join("tiv.parquet"));
+    assert_eq!(
+        volumes.doubles("tiv").into_iter().flatten().collect::<Vec<_>>(),
+        of_cat12.doubles("tiv").into_iter().flatten().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        lab.table("long/anatomical_gm.parquet"),
+        Table::read(&alone.join("long/anatomical_gm.parquet"))
+    );
+    let of_fs = lab.table("long/anatomical_fs.parquet");
+    assert_eq!(
+        of_fs.column("tiv").iter().filter(|tiv| **tiv == NULL).count(),
+        68,
+        "the session without CAT12's"
+    );
+    lab.load(&[&both[..], &["--tiv-from", "freesurfer"]].concat())
+        .ended(1)
+        .says(&["those of cat12, not of freesurfer", "--force"]);
+    lab.load(&[&both[..], &["--tiv-from", "freesurfer", "--force", "--yes"]].concat()).ended(0);
+    assert_eq!(
+        lab.table("tiv.parquet").doubles("tiv").into_iter().flatten().collect::<Vec<_>>(),
+        [1_626_503.552_457 / 1000.0; 2]
+    );
+}
+
+#[test]
+fn a_session_without_an_estimate_has_no_volume_and_two_that_differ_are_refused() {
+    let lab = Lab::new();
+    lab.add("sub-1", NO_ETIV);
+    fs::remove_file(lab.stats("sub-1", "brainvol.stats")).unwrap();
+    lab.run(&["--discover"]).ended(0);
+    let globals = lab.table("long/anatomical_fs_globals.parquet");
+    let has_etiv = globals.column("label").contains(&"eTIV");
+    assert_eq!(lab.path("store/tiv.parquet").exists(), has_etiv);
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.change("sub-1", "lh.aparc.stats", "1626503.552457", "1626504.5");
+    lab.run(&["--discover"]).ended(3).says(&["1626504.5", "1626503.552457", "one run of FreeSurfer"]);
+}
+
+#[test]
+fn segments_and_rows_that_are_sealed_make_the_store_of_one_run() {
+    let lab = Lab::new();
+    for n in 1..=12 {
+        lab.add(&format!("sub-{n:04}_ses-1"), BIDS);
+        lab.change(&format!("sub-{n:04}_ses-1"), "aseg.stats", "Left-Hippocampus", "Left-Hippocampus ");
+    }
+    lab.list(&(1..=12).map(|n| format!("{n:04},1\n")).collect::<String>());
+    lab.load(&[]).ended(0);
+    let one = Store::read(&lab.path("store"));
+    let again = |arguments: &[&str]| {
+        fs::remove_dir_all(lab.path("store")).unwrap();
+        lab.load(arguments).ended(0);
+        Store::read(&lab.path("store"))
+    };
+    one.assert_same(&again(&["--sealed-at-once", "130"]));
+    one.assert_same(&again(&["-j", "1", "--sealed-at-once", "40"]));
+    fs::remove_dir_all(lab.path("store")).unwrap();
+    for shard in ["0/3", "1/3", "2/3"] {
+        lab.load(&["--segment", "--shard", shard]).ended(0);
+    }
+    Ran::of(
+        support::export_cache(lab.0.path()).args(["store", "--sessions", "sessions.csv"]).output().unwrap(),
+    )
+    .ended(0);
+    one.assert_same(&Store::read(&lab.path("store")));
+}
