@@ -134,10 +134,7 @@ fn surfaces_segmentation_and_globals_are_tables_of_their_own_with_the_doubles_of
     assert!(sources.column("software_version").iter().all(|version| *version == "7.4.1"));
     assert_eq!(lab.sessions()[0][..4], ["0741", "1", "anatomical", "loaded"]);
     let before = Store::read(&lab.path("store"));
-    assert_eq!(
-        lab.run(&["--discover", "--json"]).ended(0).json()["skipped"]["anatomical freesurfer"],
-        1
-    );
+    assert_eq!(lab.run(&["--discover", "--json"]).ended(0).json()["skipped"]["anatomical freesurfer"], 1);
     before.assert_same(&Store::read(&lab.path("store")));
 }
 
