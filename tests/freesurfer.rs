@@ -339,6 +339,9 @@ fn a_session_without_an_estimate_has_no_volume_and_two_that_differ_are_refused()
     lab.add("sub-1", NO_ETIV);
     fs::remove_file(lab.stats("sub-1", "brainvol.stats")).unwrap();
     lab.run(&["--discover"]).ended(0);
+    let build = fs::read_to_string(lab.path("fs/sub-1/scripts/build-stamp.txt")).unwrap();
+    let versions = lab.table("sources.parquet");
+    assert!(versions.column("software_version").iter().all(|version| *version == build.trim()), "{build}");
     let globals = lab.table("long/anatomical_fs_globals.parquet");
     let has_etiv = globals.column("label").contains(&"eTIV");
     assert_eq!(lab.path("store/tiv.parquet").exists(), has_etiv);

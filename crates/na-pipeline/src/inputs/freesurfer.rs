@@ -1,6 +1,7 @@
 //! FreeSurfer's statistics, `SUBJECTS_DIR/{session}/stats/*.stats`: surfaces, the segmentation, and measures of the whole brain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use na_model::{
@@ -40,6 +41,9 @@ const NO_REGIONS: [&str; 2] = ["Background+FreeSurfer_Defined_Medial_Wall", "???
 
 /// Sessions that are looked into for the parcellations that there are.
 const SESSIONS: usize = 50;
+
+/// The longest build that is taken for one, bytes.
+const LONGEST_STAMP: usize = 200;
 
 /// The columns of `mris_anatomical_stats`, each with the word of `aparcstats2table` and its unit.
 const OF_SURFACES: [(&str, &str, MeasurementUnit); 9] = [
@@ -220,7 +224,7 @@ impl Input for FreeSurfer {
         };
         Ok(ParsedTable {
             notes: if is_globals { unfinished(table.path()) } else { missing_side(table, &files) },
-            version: files.iter().find_map(|file| file.stats.version.clone()),
+            version: build(table.path()).or_else(|| files.iter().find_map(|file| file.stats.version.clone())),
             volume: if is_globals { volume(&files) } else { None },
             ..ParsedTable::new(batch)
         })
@@ -266,10 +270,22 @@ fn missing_side(table: &FoundTable, files: &[StatsFile<'_>]) -> Vec<String> {
     vec![format!("{}: there is no file of the {other} hemisphere beside it", file.path.display())]
 }
 
+/// The folder `scripts` of the session that a stats file is of.
+fn scripts_of(stats: &Path) -> Option<PathBuf> {
+    stats.parent().and_then(Path::parent).map(|session| session.join("scripts"))
+}
+
+/// The build of FreeSurfer as it stamps it. `None` where the stats were copied without it: before version 7 they tell the version of one
+/// program's source alone.
+fn build(stats: &Path) -> Option<String> {
+    let stamp = fs::read_to_string(scripts_of(stats)?.join("build-stamp.txt")).ok()?;
+    let line = stamp.lines().next()?.trim();
+    (!line.is_empty() && line.len() < LONGEST_STAMP).then(|| line.to_owned())
+}
+
 /// What to say of a session that FreeSurfer stopped at, or is still at work on.
 fn unfinished(stats: &Path) -> Vec<String> {
-    let scripts = stats.parent().and_then(Path::parent).map(|session| session.join("scripts"));
-    let Some(scripts) = scripts else { return Vec::new() };
+    let Some(scripts) = scripts_of(stats) else { return Vec::new() };
     let names = names_in(&scripts).unwrap_or_default();
     let mut is_told = names.iter().filter(|name| *name == "recon-all.error" || name.starts_with("IsRunning"));
     is_told
