@@ -18,7 +18,9 @@ impl AtlasKind {
 pub(crate) fn parse_atlas(text: &str) -> Result<(AtlasKind, String), String> {
     let kinds = AtlasKind::ALL.map(|(_, word)| word).join(" or ");
     let Some((word, name)) = text.split_once('=').filter(|(_, name)| !name.is_empty()) else {
-        return Err(format!("expected KIND=NAME, where KIND is {kinds}; parcellate's atlas is --atlas-name"));
+        return Err(format!(
+            "expected KIND=NAME, where KIND is {kinds}; parcellate's atlas, --atlas in the pandas package, is --atlas-name here"
+        ));
     };
     match AtlasKind::ALL.into_iter().find(|(_, of)| *of == word) {
         Some(_) if name.contains('/') => Err(format!("{name} is no name: it has a /")),

@@ -5,8 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Flags of the pandas package's later versions and of its documents (where `--cat12-root` means the tables), and of the other
 /// command.
-const KNOWN: [(&str, &str); 9] = [
-    ("--atlas", "the pandas package's name of --atlas-name"),
+const KNOWN: [(&str, &str); 8] = [
     ("--qsiparc-root", "the pandas package's name of --qsiparc, parcellate's diffusion tables"),
     (
         "--maskthr",

@@ -334,8 +334,7 @@ fn with_fail_on_missing_a_missing_session_is_a_failure() {
 fn a_flag_of_another_version_of_the_pandas_package_is_told_what_it_is_called_here() {
     let cohort = Cohort::of(&[A]);
     for (theirs, ours) in [
-        (&["--atlas", "X"][..], "--atlas-name"),
-        (&["--qsiparc-root=X"], "--qsiparc"),
+        (&["--qsiparc-root=X"][..], "--qsiparc"),
         (&["--maskthr", "50"], "--entity maskthr-50"),
         (&["--tissues", "GM", "WM"], "--no-ct"),
         (&["--sessions-csv", "X"], "--sessions"),
@@ -344,6 +343,7 @@ fn a_flag_of_another_version_of_the_pandas_package_is_told_what_it_is_called_her
         let ran = cohort.run(theirs).ended(2).says(&[&tip, "pandas package", ours]);
         assert_eq!(ran.stderr.matches("tip:").count(), 1, "{ran:?}");
     }
+    cohort.run(&["--atlas", "X"]).ended(2).says(&["KIND=NAME", "pandas package", "--atlas-name"]);
     cohort.export_cache(&["--chunk-size", "1000"]).ended(2).says(&["it is not needed"]);
     cohort.run(&["--verify"]).ended(2).says(&["neuroalign-export-cache DIR --verify"]);
     cohort.run(&["--no-such-flag"]).ended(2).keeps_quiet_about(&["pandas"]);

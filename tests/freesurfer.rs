@@ -508,3 +508,31 @@ fn a_load_of_both_producers_that_is_killed_goes_on_where_it_was() {
         whole.assert_same(&Store::read(&lab.path("store")));
     }
 }
+
+#[test]
+fn a_store_of_it_alone_takes_any_atlas_of_others_and_it_is_added_to_a_store_of_any() {
+    let lab = Lab::new();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
+    fs::remove_file(lab.path(".env")).unwrap();
+    lab.add("sub-0475_ses-202507271541", BIDS);
+    let atlas_of_manifest = || {
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(lab.path("store/manifest.json")).unwrap()).unwrap();
+        manifest["atlas_name"].as_str().unwrap().to_owned()
+    };
+    lab.load(&[]).ended(0);
+    assert_eq!(atlas_of_manifest(), "aparc");
+    let cat12 = [
+        "--cat12-root",
+        "cat12",
+        "--cat12-parcellated-root",
+        "parcellated/cat12",
+        "--atlas-name",
+        "AICHA384",
+    ];
+    lab.load(&cat12).ended(0);
+    assert_eq!(atlas_of_manifest(), "AICHA384");
+    lab.change("sub-0475_ses-202507271541", "lh.aparc.stats", "bankssts ", "bankssts  ");
+    assert_eq!(lab.load(&["--json"]).ended(0).json()["loaded"]["anatomical freesurfer"], 1);
+    assert_eq!(atlas_of_manifest(), "AICHA384");
+}

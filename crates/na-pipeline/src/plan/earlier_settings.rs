@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{Choices, SourceRoot, TableName, WideMetrics};
+use na_model::{Choices, InputName, SourceRoot, TableName, WideMetrics};
 use na_store::{ExistingStore, StoreError, StoredSettings};
 
 use crate::config::Config;
@@ -64,7 +64,14 @@ impl EarlierSettings {
             let (output, store, asked) = (config.output.clone(), store.clone(), asked.clone());
             return Err(StoreError::OtherAtlas { output, store, asked }.into());
         }
-        match cached.map(|record| &record.settings.atlas_name).filter(|cached| *cached != asked) {
+        // FreeSurfer's tables have atlases of their own.
+        let has_atlas =
+            |record: &&RunRecord| record.kinds.iter().any(|kind| kind.input != InputName::FREESURFER);
+        match cached
+            .filter(has_atlas)
+            .map(|record| &record.settings.atlas_name)
+            .filter(|cached| *cached != asked)
+        {
             None => Ok(()),
             Some(cached) => Err(PipelineError::OtherAtlasCached {
                 output: config.output.clone(),

@@ -22,7 +22,7 @@ use crate::plan::removals::{check_share, pruned};
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{check_let_go, check_room, in_pool, open_store, with_segments};
+use crate::run::steps::{check_let_go, check_room, in_pool, open_store, settled, with_segments};
 
 /// Looks what there is to do, and does nothing.
 ///
@@ -30,6 +30,7 @@ use crate::run::steps::{check_let_go, check_room, in_pool, open_store, with_segm
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
+    let config = &*settled(config)?;
     let store = open_store(config, observer)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);

@@ -24,7 +24,7 @@ use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::load_and_export::LockedRun;
 use crate::run::report::RunReport;
-use crate::run::steps::{ExportEvents, in_pool, open_store, with_segments};
+use crate::run::steps::{ExportEvents, in_pool, open_store, settled, with_segments};
 
 /// Loads what is not in the store yet, each unit committed the moment it is read, and exports all.
 ///
@@ -33,6 +33,7 @@ use crate::run::steps::{ExportEvents, in_pool, open_store, with_segments};
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
+    let config = &*settled(config)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);
     let mut plan = None;

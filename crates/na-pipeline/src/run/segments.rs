@@ -17,7 +17,7 @@ use crate::plan::fresh_load::Base;
 use crate::plan::run_inputs::RunInputs;
 use crate::plan::run_plan::{RunPlan, Start};
 use crate::run::report::RunReport;
-use crate::run::steps::{in_pool, looking_again, open_store, with_segments};
+use crate::run::steps::{in_pool, looking_again, open_store, settled, with_segments};
 use crate::sessions::shard::Shard;
 
 /// What one of several processes loads, and how it publishes that.
@@ -42,6 +42,7 @@ pub fn load_segments(
     observer: &dyn Observer,
 ) -> Result<RunReport, PipelineError> {
     check_list(config)?;
+    let config = &*settled(config)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);
     let config = Config { reload: config.reload || how.shard.is_none(), ..config.clone() };

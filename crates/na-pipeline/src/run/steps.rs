@@ -1,11 +1,12 @@
 //! Steps that a run and a dry run share.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use na_cache::{Cache, CacheError, Segments};
-use na_model::Listing;
+use na_model::{InputName, Listing, UnitKind};
 use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, join_segments};
 
 use crate::config::Config;
@@ -36,6 +37,29 @@ pub(super) fn open_store(
     }
     store.what_is_lost()?.into_iter().for_each(|lost| observer.event(Event::Note(lost)));
     Ok(Arc::new(store))
+}
+
+/// The run with the atlas that the store has, where it loads nothing that is of one: who adds FreeSurfer's tables need not know it. A
+/// store of these alone is called by their parcellation.
+pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError> {
+    let has_atlas = |kind: &UnitKind| kind.input != InputName::FREESURFER;
+    let mut asked = config.inputs().into_iter().filter(|input| input.is_asked_for());
+    if config.freesurfer.is_none() || asked.any(|input| has_atlas(&input.unit_kind())) {
+        return Ok(Cow::Borrowed(config));
+    }
+    let mut atlas = None;
+    if !config.force {
+        atlas = ExistingStore::open(&config.output)?.settings()?.atlas_name;
+        let own = match Cache::open_existing(&config.output) {
+            Err(error) if error.leaves_the_export() => None,
+            own => own?,
+        };
+        let record = own.map(|cache| cache.run_record()).transpose()?.flatten();
+        let record = record.filter(|record| record.kinds.iter().any(has_atlas));
+        atlas = atlas.or(record.map(|record| record.settings.atlas_name));
+    }
+    let atlas_name = atlas.unwrap_or_else(|| config.parcellation.clone());
+    Ok(Cow::Owned(Config { atlas_name, ..config.clone() }))
 }
 
 /// A store's cache with its segments, without what cannot be merged. The atlas that is asked for counts where nothing is stored.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use na_model::Manifest;
+use na_model::{InputName, Manifest, TableKind, TableName};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -43,7 +43,7 @@ impl ExistingStore {
         }
         content.wide_features = wide_features;
         // No table, no atlas.
-        content.atlas_name = self.atlas()?.unwrap_or_default();
+        content.atlas_name = self.told_atlas()?.unwrap_or_default();
         content.has_tiv = self.own_files().has(TIV_FILE)?;
         let record = self.record()?.cloned().unwrap_or_default();
         content.record = ManifestRecord { table_kinds: kinds, ..record.to_manifest_record() };
@@ -52,8 +52,28 @@ impl ExistingStore {
         content.into_manifest(None).map_err(damaged)
     }
 
-    /// The atlas, from the manifest or the files. `None` if there is no table.
+    /// The atlas of all tables but FreeSurfer's, each of which has its own. `None` if there is no such table.
     pub(crate) fn atlas(&self) -> Result<Option<String>, StoreError> {
+        let is_of_others =
+            |kind: Option<&TableKind>| kind.is_none_or(|kind| kind.input != InputName::FREESURFER);
+        let of_others = match self.written_manifest() {
+            Some(manifest) => {
+                let kinds = ManifestRecord::of(manifest).map(|record| record.table_kinds).unwrap_or_default();
+                let named = manifest.long_formats.values().map(|entry| TableName::parse(&entry.name));
+                manifest.long_formats.is_empty()
+                    || named.flatten().any(|table| is_of_others(kinds.get(&table)))
+            }
+            None => {
+                let kinds = self.long_tables()?.iter().map(|table| self.table_kind(table));
+                let kinds = kinds.collect::<Result<Vec<_>, StoreError>>()?;
+                kinds.is_empty() || kinds.iter().any(|kind| is_of_others(kind.as_ref()))
+            }
+        };
+        if of_others { self.told_atlas() } else { Ok(None) }
+    }
+
+    /// What the manifest or the files say of the atlas. `None` if there is no table.
+    fn told_atlas(&self) -> Result<Option<String>, StoreError> {
         if let Some(manifest) = self.written_manifest() {
             let is_known = !manifest.long_formats.is_empty() && !manifest.atlas_name.is_empty();
             return Ok(is_known.then(|| manifest.atlas_name.clone()));
