@@ -66,7 +66,7 @@ fn tiles_and_findings_say_what_the_store_says() {
     let n_sessions = |n: usize| format!("{n} session{}", if n == 1 { "" } else { "s" });
     for (words, count) in [
         ("failed to load", n_sessions(oracle.with_status("failed").len())),
-        ("made with parcellate 0.2.1, unlike those of 0.3.0", n_sessions(old)),
+        ("made with version 0.2.1, unlike those of 0.3.0", n_sessions(old)),
         ("byte for byte those of another session", n_sessions(2 * lab().faults.copies.len())),
         ("with more than 5 % unusual regions", n_sessions(flagged.len())),
         ("with a TIV outside 500–3,000 mL", n_sessions(wrong)),

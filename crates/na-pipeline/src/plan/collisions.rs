@@ -32,7 +32,8 @@ pub(crate) fn check_tables(
 
 /// Refuses tables of another atlas than the store has.
 pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
-    for (table, kind) in inputs.table_kinds() {
+    let stored = store.tables()?;
+    for (table, kind) in inputs.table_kinds().into_iter().filter(|(table, _)| stored.contains(table)) {
         let (Some(asked), Some(known)) = (kind.atlas, store.table_kind(&table)?) else { continue };
         if let Some(of_store) = known.atlas.filter(|of_store| *of_store != asked) {
             let (output, table) = (store.output().to_owned(), table.to_string());

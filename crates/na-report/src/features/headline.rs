@@ -8,13 +8,18 @@ use na_store::FeatureOutline;
 /// Features of which regions and repeated measures are looked at, at most: of more, the headline features alone.
 pub(crate) const MOST_ANALYSED: usize = 80;
 
-/// The statistics that stand for a map, the best first: the volume of tissue maps, where it is one.
-const CHOICE: [&str; 3] = ["volume_mm3", "mean", "median"];
+/// The statistics that stand for a map, the best first: the volume of tissue maps, where it is one. FreeSurfer's are called as it calls
+/// them.
+const CHOICE: [&str; 5] = ["volume_mm3", "mean", "median", "ThickAvg", "Volume_mm3"];
+
+/// What the names of tables end in whose regions are measures of a whole brain: each has a unit of its own, and no mean.
+const GLOBALS: &str = "_globals";
 
 /// The indices of the features that stand for a map each, in the order of the features.
 pub(crate) fn headline(features: &[FeatureOutline]) -> Vec<usize> {
     let mut by_map: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (index, feature) in features.iter().enumerate() {
+    let has_regions = |feature: &FeatureOutline| !feature.table.name().ends_with(GLOBALS);
+    for (index, feature) in features.iter().enumerate().filter(|(_, feature)| has_regions(feature)) {
         by_map.entry((&feature.table, &feature.map)).or_default().push(index);
     }
     let of_map = |indices: &Vec<usize>| {
@@ -63,7 +68,10 @@ mod tests {
             feature("diffusion_W", Some("fa"), "std", MeasurementUnit::Dimensionless),
             feature("diffusion_W", Some("fa"), "mean", MeasurementUnit::Dimensionless),
             feature("diffusion_W", Some("md"), "cv", MeasurementUnit::Dimensionless),
+            feature("anatomical_fs", None, "SurfArea", MeasurementUnit::SquareMillimetre),
+            feature("anatomical_fs", None, "ThickAvg", MeasurementUnit::Millimetre),
+            feature("anatomical_fs_globals", None, "value", MeasurementUnit::Unknown),
         ];
-        assert_eq!(headline(&features), [1, 3, 5, 6]);
+        assert_eq!(headline(&features), [1, 3, 5, 6, 8]);
     }
 }

@@ -204,7 +204,7 @@ impl Gathering<'_, '_> {
             .iter()
             .find(|of| of.shift == Some(0.0))
             .map_or("the newest", |of| &of.version);
-        let what = format!("made with parcellate {}, unlike those of {newest}", shifted.version);
+        let what = format!("made with version {}, unlike those of {newest}", shifted.version);
         let others = match features.len() {
             1 => String::new(),
             n => format!(", and {} more are shifted", counted(n - 1, "feature")),

@@ -75,7 +75,7 @@ impl Glance {
             unusual,
             Tile::new(
                 Count(n_versions),
-                if n_versions == 1 { "version of parcellate" } else { "versions of parcellate" },
+                if n_versions == 1 { "version of a producer" } else { "versions of producers" },
                 if n_versions > 1 { "look" } else { "" },
             ),
         ];

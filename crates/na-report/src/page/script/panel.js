@@ -17,7 +17,7 @@ function panel(session) {
     facts.append(element("span", modality + " " + status + (reason ? ": " + reason : ""), { class: "st " + status }), element("br"));
   });
   const version = versionOf(session);
-  facts.append(version ? "parcellate " + version : "no tables");
+  facts.append(version ? "version " + version : "no tables");
   if (directory.scored && Number.isNaN(level(session))) facts.append(" · nothing of it is scored");
   else if (directory.scored) {
     const inWorst = worst(session) ? percent(worst(session)) + " % in " + worstFeature(session) + ", " : "";

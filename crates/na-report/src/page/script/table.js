@@ -19,7 +19,7 @@ if (directory.scored) {
 } else {
   directory.means.forEach((name, f) => numbers(name, (s) => column.means[f * n + s], (s) => digits(column.means[f * n + s])));
 }
-words("parcellate", versionOf, "minmax(90px, 0.5fr)");
+words("version", versionOf, "minmax(90px, 0.5fr)");
 
 // The sessions of a finding, which are chosen while the menu says so.
 let listed = null;

@@ -118,6 +118,14 @@ impl ExistingStore {
         Ok(self.table_kind(table)?.map(|kind| kind.unit_kind(table)))
     }
 
+    /// The long tables that are the store's, in its order.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed; a file that cannot be read.
+    pub fn tables(&self) -> Result<&[TableName], StoreError> {
+        self.long_tables()
+    }
+
     /// What a long table is. `None` if its file does not exist.
     ///
     /// # Errors
