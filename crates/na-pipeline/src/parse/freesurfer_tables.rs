@@ -175,3 +175,45 @@ fn not_joined(files: &[StatsFile<'_>], problem: &str) -> UnitError {
     let path = files.first().map_or(Path::new("stats"), |file| file.path);
     UnitError::form(path, problem.to_owned(), "stats files of one session")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &'static str, measures: &[(&str, f64)]) -> StatsFile<'static> {
+        let measure = |(name, value): &(&str, f64)| Measure {
+            name: (*name).to_owned(),
+            value: Some(*value),
+            unit: "mm^3".to_owned(),
+        };
+        let measures = measures.iter().map(measure).collect();
+        StatsFile { path: Path::new(path), stats: FreeSurferStats { measures, ..FreeSurferStats::default() } }
+    }
+
+    fn column<'b>(batch: &'b RecordBatch, name: &str) -> Vec<&'b str> {
+        batch[name].as_string::<i32>().iter().flatten().collect()
+    }
+
+    #[test]
+    fn of_two_measures_of_one_name_the_segmentation_s_counts_and_surfaces_say_their_side() {
+        let files = [
+            file("stats/aseg.stats", &[("CortexVol", 1.0)]),
+            file("stats/brainvol.stats", &[("CortexVol", 2.0), ("MaskVol", 3.0)]),
+            file("stats/lh.aparc.stats", &[("NumVert", 4.0), ("CortexVol", 5.0), (ETIV, 6.0)]),
+            file("stats/rh.aparc.stats", &[("NumVert", 7.0), (ETIV, 6.0)]),
+        ];
+        let table = globals(&files).unwrap();
+        assert_eq!(column(&table, LABEL), ["CortexVol", "MaskVol", "lh_NumVert", "eTIV", "rh_NumVert"]);
+        let values = table["value"].as_primitive::<arrow_array::types::Float64Type>().values().to_vec();
+        assert_eq!(values, [1.0, 3.0, 4.0, 6.0, 7.0]);
+        assert_eq!(column(&table, "source")[3], "lh.aparc.stats");
+    }
+
+    #[test]
+    fn a_volume_is_one_division() {
+        let etiv = 1400001.885;
+        assert_ne!(etiv / 1000.0, etiv * 0.001, "a product is another double");
+        assert_eq!(volume(&[file("stats/aseg.stats", &[(ETIV, etiv)])]), Some(etiv / 1000.0));
+        assert_eq!(volume(&[file("stats/aseg.stats", &[("sTIV", etiv)])]), None);
+    }
+}
