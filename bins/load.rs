@@ -130,7 +130,9 @@ pub(crate) fn load_as(
         false => withdraw(&output, &withdrawn, options.yes, &claim, observer)?,
     };
     tell_withdrawn(&withdrew, options.only_looks());
-    let config = Config { invocation: Some(called), ..options.config(settings)? };
+    // A list that is no file can be read once.
+    let config =
+        Config { invocation: Some(called), withdrawn: withdrawn.clone(), ..options.config(settings)? };
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }

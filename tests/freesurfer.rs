@@ -536,3 +536,62 @@ fn a_store_of_it_alone_takes_any_atlas_of_others_and_it_is_added_to_a_store_of_a
     assert_eq!(lab.load(&["--json"]).ended(0).json()["loaded"]["anatomical freesurfer"], 1);
     assert_eq!(atlas_of_manifest(), "AICHA384");
 }
+
+#[test]
+fn a_folder_is_of_one_session_today_and_over_the_years() {
+    let lab = Lab::new();
+    lab.add("9001_2", BIDS);
+    lab.list("9001,2\n9001_2,\n");
+    lab.load(&[]).ended(3).says(&["sub-9001/ses-2", "sub-9001_2", "fs/9001_2 could be that of"]);
+    let lab = Lab::new();
+    lab.add("sub-0001", BIDS);
+    lab.list("0001,a\n");
+    lab.load(&[]).ended(0);
+    lab.list("0001,b\n");
+    lab.load(&[]).ended(3).says(&["fs/sub-0001 is of the subject", "2 sessions"]);
+    assert_eq!(lab.table("wide/anatomical/fs_thickness.parquet").rows.len(), 1);
+}
+
+#[test]
+fn two_runs_of_it_are_not_mixed_within_a_session() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.run(&["--discover"]).ended(0);
+    fs::remove_file(lab.stats("sub-1", "brainvol.stats")).unwrap();
+    let before = lab.value("aseg_volume", "Left-Hippocampus").unwrap();
+    lab.change("sub-1", "aseg.stats", &format!("{before:?}"), "1234.5");
+    lab.run(&["--discover", "--reload"]).ended(0);
+    assert_eq!(lab.value("aseg_volume", "Left-Hippocampus"), Some(before));
+    assert!(lab.sessions()[0][5].contains("kept: anatomical_fs_globals"), "{:?}", lab.sessions());
+    lab.run(&["--discover", "--prune", "--yes"]).ended(0);
+    assert_eq!(lab.value("aseg_volume", "Left-Hippocampus"), Some(1234.5));
+}
+
+#[test]
+fn what_is_not_chosen_is_not_gone() {
+    let lab = Lab::new();
+    lab.add("sub-1_ses-1", BIDS);
+    lab.add("sub-2_ses-1_run-2", BIDS);
+    lab.run(&["--discover"]).ended(0);
+    for choice in [["--entity", "run-1"], ["--freesurfer-stream", "long"]] {
+        let arguments = [&["--discover", "--prune", "--yes"][..], &choice].concat();
+        lab.run(&arguments).ended(3).says(&["fs/sub-2_ses-1_run-2", "choose others"]);
+        assert_eq!(lab.table("wide/anatomical/fs_thickness.parquet").rows.len(), 2, "{choice:?}");
+    }
+    lab.run(&["--discover", "--atlas", "freesurfer-seg=gtmseg"]).ended(1).says(&[
+        "gtmseg.stats",
+        "aseg",
+        "wmparc",
+    ]);
+}
+
+#[test]
+fn versions_may_have_other_measures_of_the_whole_brain() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.add("sub-820", "made/fs820/sub-820");
+    lab.run(&["--discover"]).ended(0);
+    let statuses: Vec<String> = lab.sessions().iter().map(|row| format!("{} {}", row[0], row[3])).collect();
+    assert!(statuses.contains(&"0001 loaded".to_owned()), "{statuses:?}");
+    assert_eq!(lab.value("fs_globals", "sTIV"), None);
+}

@@ -157,6 +157,12 @@ impl TableName {
         &self.name
     }
 
+    /// Whether its rows are measures of a whole brain, and no regions of an atlas: a program's versions may have others.
+    #[must_use]
+    pub fn is_of_globals(&self) -> bool {
+        self.name.ends_with("_globals")
+    }
+
     /// Its file under the store, with `/` between folders.
     #[must_use]
     pub fn file_path(&self) -> String {

@@ -60,6 +60,12 @@ pub enum PipelineError {
         root.display()
     )]
     NoSuchParcellation { asked: String, root: PathBuf, there: String },
+    /// There are stats files, but none of the segmentation asked for.
+    #[error(
+        "no session in {} has a file {asked}.stats: there are {there}; choose with --atlas freesurfer-seg=NAME",
+        root.display()
+    )]
+    NoSuchSegmentation { asked: String, root: PathBuf, there: String },
     /// A table of the store is of another atlas than the one asked for.
     #[error(
         "the table {table} in {} is of {store}, not of {asked}: a table has one atlas; give --output another folder, or choose {store} \

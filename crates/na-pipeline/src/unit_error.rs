@@ -58,7 +58,7 @@ pub enum UnitError {
     )]
     AmbiguousFolder { session: String, first: PathBuf, second: PathBuf },
     /// Several folders of one session side by side.
-    #[error("several folders are of one session: {folders}; {way_out}")]
+    #[error("these folders are of one session: {folders}; {way_out}")]
     SeveralFolders { folders: String, way_out: &'static str },
     /// A folder of a subject of whom several sessions are listed.
     #[error(

@@ -153,7 +153,7 @@ impl SubjectsDir {
         Ok(self.one_of(folders)?.map(|folder| self.path.join(&folder.name)))
     }
 
-    /// The one of a session's folders that is chosen. `None` if others are.
+    /// The one of a session's folders that is chosen. `None` if there is none at all: of folders that are not chosen, nothing is gone.
     fn one_of<'a>(&self, folders: &'a [SessionDir]) -> Result<Option<&'a SessionDir>, SeveralFolders> {
         let mut chosen: Vec<&SessionDir> = folders.iter().collect();
         if let Some(stream) = self.choice.stream {
@@ -169,7 +169,12 @@ impl SubjectsDir {
             SeveralFolders { folders: paths.collect::<Vec<_>>().join(", "), way_out }
         };
         match chosen.as_slice() {
-            [] => Ok(None),
+            [] if folders.is_empty() => Ok(None),
+            [] => {
+                let all = folders.iter().map(|folder| self.path.join(&folder.name).display().to_string());
+                let way_out = "--freesurfer-stream and --entity choose others";
+                Err(SeveralFolders { folders: all.collect::<Vec<_>>().join(", "), way_out })
+            }
             [one] => Ok(Some(one)),
             all if all.iter().any(|folder| Some(folder.stream) != all.first().map(|first| first.stream)) => {
                 Err(several("choose with --freesurfer-stream cross or long"))
@@ -260,7 +265,11 @@ mod tests {
         assert!(all.plain("7").unwrap_err().to_string().contains("7.long.y"));
         let all = listed(&names, choice(Some(Stream::Long), Some("2")));
         assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a.long.x".into()));
-        assert_eq!(reached(&all, "2", "a"), Err("none".to_owned()), "it has no longitudinal one");
+        let error = reached(&all, "2", "a").unwrap_err();
+        assert!(
+            error.contains("--freesurfer-stream and --entity choose others"),
+            "it has no longitudinal one: {error}"
+        );
         assert_eq!(all.plain("7").unwrap(), Some("d/7.long.y".into()));
         let all = listed(&names, choice(Some(Stream::Cross), Some("2")));
         assert_eq!(reached(&all, "2", "a"), Ok("d/sub-2_ses-a_run-2".into()));

@@ -234,7 +234,7 @@ impl Input for FreeSurfer {
 impl FreeSurfer {
     /// Refuses a parcellation that no session has if there are others, and names them.
     fn check_parcellation(&self, root: &Path) -> Result<(), PipelineError> {
-        let mut there = BTreeSet::new();
+        let (mut there, mut segmentations) = (BTreeSet::new(), BTreeSet::new());
         let folders = folders_in(root, "").unwrap_or_default().names.into_iter();
         // FreeSurfer's own templates have tables of groups.
         let sessions = folders.filter(|name| !name.starts_with("fsaverage"));
@@ -246,6 +246,13 @@ impl FreeSurfer {
                     .filter(|name| name != "curv" && !name.ends_with(".pct"))
             };
             there.extend(names.iter().filter_map(parcellation));
+            let others = names.iter().filter(|name| parcellation(name).is_none());
+            segmentations.extend(others.filter_map(|name| Some(name.strip_suffix(".stats")?.to_owned())));
+        }
+        if self.segmentation != ASEG && !segmentations.contains(&self.segmentation) {
+            let there = segmentations.into_iter().collect::<Vec<_>>().join(", ");
+            let (asked, root) = (self.segmentation.clone(), root.to_owned());
+            return Err(PipelineError::NoSuchSegmentation { asked, root, there });
         }
         if there.is_empty() || there.contains(&self.parcellation) {
             return Ok(());

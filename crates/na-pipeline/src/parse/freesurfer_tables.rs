@@ -135,8 +135,13 @@ pub fn globals(files: &[StatsFile<'_>]) -> Result<RecordBatch, UnitError> {
             match rows.iter().find(|(known, ..)| *known == label) {
                 None => rows.push((label, measure, source)),
                 Some((_, known, from)) if label == ETIV && known.value != measure.value => {
-                    let found =
-                        format!("an eTIV of {:?} mm³, and one of {:?} in {from}", measure.value, known.value);
+                    let shown =
+                        |value: Option<f64>| value.map_or("nan".to_owned(), |value| value.to_string());
+                    let found = format!(
+                        "an eTIV of {} mm³, and one of {} in {from}",
+                        shown(measure.value),
+                        shown(known.value)
+                    );
                     return Err(UnitError::form(file.path, found, "files of one run of FreeSurfer"));
                 }
                 Some(_) => {}

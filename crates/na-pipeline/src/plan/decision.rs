@@ -139,7 +139,10 @@ impl Decider<'_> {
         found.found.tables.retain(|table| !kept.contains(&table.key()));
         let found = &found;
         let absent = AbsentFiles::of(self.finder.inputs, found, &record.sources, &tables);
-        let decision = if !found.is_empty() {
+        let decision = if !kept.is_empty() {
+            // What stays is of an earlier run of its program: nothing of a later one is mixed with it.
+            Decision::Skip
+        } else if !found.is_empty() {
             self.load_or_skip(found, record, &absent, is_cut_short)?
         } else if absent.reason().is_some() {
             Decision::Keep(why_kept(unit, found))

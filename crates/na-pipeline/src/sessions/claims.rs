@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use foldhash::{HashMap, HashMapExt};
 use na_model::{Session, SubjectCode};
@@ -27,6 +27,8 @@ pub(crate) struct Claims<'a> {
     subjects: NameIndex,
     subject_keys: HashMap<&'a str, MatchKeys>,
     visits: HashMap<&'a SubjectCode, Vec<(&'a Session, &'a WrittenIds)>>,
+    /// The listed sessions by what a folder may be called that lies beside those of others.
+    by_folder: OnceLock<HashMap<String, BTreeSet<Session>>>,
     found_by: Mutex<BTreeMap<Match, BTreeMap<Session, PathBuf>>>,
 }
 
@@ -65,7 +67,8 @@ impl<'a> Claims<'a> {
         }
         let subjects =
             NameIndex::new(subject_keys.iter().map(|(code, keys)| ((*code).to_owned(), keys.clone())));
-        Self { roots, stored, subjects, subject_keys, visits, found_by: Mutex::default() }
+        let (by_folder, found_by) = (OnceLock::new(), Mutex::default());
+        Self { roots, stored, subjects, subject_keys, visits, by_folder, found_by }
     }
 
     /// The folder of a session under a root; `None` if there is none.
@@ -99,7 +102,7 @@ impl<'a> Claims<'a> {
             else {
                 return self.listed_folder(root, session, written);
             };
-            self.check_only_session(session, &folder)?;
+            self.check_only_session(root, session, &folder, (subject, &visits))?;
             self.count(subject_rule, session, &folder);
             let name = (subject.to_owned(), None);
             return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
@@ -132,8 +135,9 @@ impl<'a> Claims<'a> {
         let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
         for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
             let Some(path) = flat.plain(&name)? else { continue };
+            self.check_only_name(root, session, &path, &name)?;
             if is_of_subject && session.id.is_some() {
-                self.check_only_session(session, &path)?;
+                self.check_only_session(root, session, &path, (&name, &Folders::default()))?;
             }
             let (root, name) = (root.key(), (name, None));
             return Ok(Some(SessionFolder { root, path, name, rule: Match::Code }));
@@ -141,9 +145,48 @@ impl<'a> Claims<'a> {
         Ok(None)
     }
 
-    /// Refuses a folder of a subject for one of several sessions.
-    fn check_only_session(&self, session: &Session, folder: &Path) -> Result<(), UnitError> {
-        let n_sessions = self.visits.get(&session.subject).map_or(0, Vec::len);
+    /// Refuses a folder that is called as another session is listed, too, or that another has files from in the store.
+    fn check_only_name(
+        &self,
+        root: &Root,
+        session: &Session,
+        folder: &Path,
+        name: &str,
+    ) -> Result<(), UnitError> {
+        let called = self.by_folder.get_or_init(|| {
+            let mut called: HashMap<String, BTreeSet<Session>> = HashMap::new();
+            for (session, written) in self.visits.values().flatten() {
+                for name in names_side_by_side(session, written) {
+                    called.entry(name).or_default().insert(Session::clone(session));
+                }
+            }
+            called
+        });
+        let listed = called.get(name).into_iter().flatten();
+        let stored = self.owners(&root.key(), name, None)?;
+        let others: BTreeSet<String> =
+            listed.chain(stored).filter(|other| *other != session).map(Session::to_string).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let claimants = others.into_iter().collect::<Vec<_>>().join(", ");
+        Err(UnitError::ClaimedFolder { folder: folder.to_owned(), session: session.to_string(), claimants })
+    }
+
+    /// Refuses a folder of a subject for one of several sessions, listed or with files from it in the store. Those with folders of their own
+    /// do not count there.
+    fn check_only_session(
+        &self,
+        root: &Root,
+        session: &Session,
+        folder: &Path,
+        (name, visits): (&str, &Folders),
+    ) -> Result<(), UnitError> {
+        let has_folder = |id: &str| !visits.index.by(Match::Code, &MatchKeys::of_code(id, None)).is_empty();
+        let owners = self.owners(&root.key(), name, None)?.into_iter();
+        let owners = owners.filter(|owner| owner.id_str().is_none_or(|id| !has_folder(id)));
+        let listed = self.visits.get(&session.subject).into_iter().flatten().map(|(listed, _)| *listed);
+        let n_sessions = owners.chain(listed).chain([session]).collect::<BTreeSet<_>>().len();
         if n_sessions < 2 {
             return Ok(());
         }
@@ -256,6 +299,19 @@ impl<'a> Claims<'a> {
     pub(crate) fn notes(&self) -> Vec<String> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
         found.iter().filter_map(|(rule, sessions)| note(*rule, sessions)).collect()
+    }
+}
+
+/// What the folder of a listed session may be called where folders lie side by side: its subject and visit, or its subject.
+fn names_side_by_side(session: &Session, written: &WrittenIds) -> BTreeSet<String> {
+    let subjects = [written.subject.as_str(), session.subject.as_str()];
+    let visits: Vec<&str> = [written.session.as_deref(), session.id_str()].into_iter().flatten().collect();
+    match visits.is_empty() || session.id.is_none() {
+        true => subjects.map(str::to_owned).into(),
+        false => subjects
+            .iter()
+            .flat_map(|subject| visits.iter().map(move |visit| format!("{subject}_{visit}")))
+            .collect(),
     }
 }
 

@@ -12,13 +12,11 @@ pub(crate) const MOST_ANALYSED: usize = 80;
 /// them.
 const CHOICE: [&str; 5] = ["volume_mm3", "mean", "median", "ThickAvg", "Volume_mm3"];
 
-/// What the names of tables end in whose regions are measures of a whole brain: each has a unit of its own, and no mean.
-const GLOBALS: &str = "_globals";
-
 /// The indices of the features that stand for a map each, in the order of the features.
 pub(crate) fn headline(features: &[FeatureOutline]) -> Vec<usize> {
     let mut by_map: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    let has_regions = |feature: &FeatureOutline| !feature.table.name().ends_with(GLOBALS);
+    // Each measure of a whole brain has a unit of its own: they have no mean.
+    let has_regions = |feature: &FeatureOutline| !feature.table.is_of_globals();
     for (index, feature) in features.iter().enumerate().filter(|(_, feature)| has_regions(feature)) {
         by_map.entry((&feature.table, &feature.map)).or_default().push(index);
     }

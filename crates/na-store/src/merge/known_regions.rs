@@ -48,7 +48,8 @@ impl KnownRegions {
                 let problem = problem(there, here, is_of_table_itself);
                 return Err(Contradiction { table: index, problem });
             }
-            if let Some(problem) = has_other_names(known, regions) {
+            let other_names = if name.is_of_globals() { None } else { has_other_names(known, regions) };
+            if let Some(problem) = other_names {
                 return Err(Contradiction { table: index, problem });
             }
             known.extend(regions);

@@ -165,7 +165,8 @@ impl<'a> UnitStatuses<'a> {
         }
         let mut lacking = BTreeSet::new();
         for ((table, _), lists) in lists {
-            let Some(table) = self.tables.get(table) else { continue };
+            let table = self.tables.get(table).filter(|table| !table.name.is_of_globals());
+            let Some(table) = table else { continue };
             let n_lacking = match lists.as_slice() {
                 [list] => table.n_lacking.get(*list).copied().unwrap_or(0),
                 lists => table.count_lacking(lists),

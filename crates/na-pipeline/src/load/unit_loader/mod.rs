@@ -300,8 +300,15 @@ impl UnitLoader<'_> {
                 loaded.notes.extend(implausible(path, *volume));
                 TivFinding::Measured(*volume)
             }
-            _ if self.planned.kept.is_empty() => TivFinding::Unknown,
-            _ => TivFinding::Kept,
+            Some((path, volume)) => {
+                loaded.notes.push(format!(
+                    "{}: an eTIV of {volume} mL is no volume, and is not taken",
+                    path.display()
+                ));
+                TivFinding::Unknown
+            }
+            None if self.planned.kept.is_empty() => TivFinding::Unknown,
+            None => TivFinding::Kept,
         };
     }
 

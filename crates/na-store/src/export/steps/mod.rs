@@ -232,7 +232,8 @@ impl<'a> ExportSteps<'a> {
         if run.list_read_as.is_some() {
             record.list_read_as.clone_from(&run.list_read_as);
         }
-        record.tiv_from = self.has_tiv().then_some(self.holdings.tiv_from);
+        let chosen = self.holdings.tiv_from;
+        record.tiv_from = if self.has_tiv() { Some(chosen) } else { run.tiv_from.or(record.tiv_from) };
         self.request.names.take_out_of_roots(&mut record.roots);
         if let Some(n_listed) = run.n_listed_withdrawn {
             record.withdrawn.get_or_insert_default().add(self.request.withdrawal, n_listed);

@@ -72,6 +72,10 @@ impl ExistingStore {
         let stored = self.volume_source()?;
         match stored.zip(asked) {
             Some((store, asked)) if store != asked => {
+                // Without a volume another choice costs nothing.
+                if TivTable::read(self.output())?.0.is_empty() {
+                    return Ok(Some(asked));
+                }
                 Err(StoreError::OtherVolumes { output: self.output().to_owned(), store, asked })
             }
             _ => Ok(stored),
