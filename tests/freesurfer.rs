@@ -1,89 +1,16 @@
 //! FreeSurfer's statistics, from a `SUBJECTS_DIR` to the store, by the binaries that people run.
 
-#[path = "../examples/freesurfer_tables.rs"]
-#[allow(dead_code, reason = "an example, and a test of it")]
-mod freesurfer_tables;
 mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use support::Ran;
 use support::files::copy;
+use support::freesurfer::{BIDS, Lab, NO_ETIV, PLAIN};
 use support::store::{NULL, Store, Table};
-use tempfile::TempDir;
-
-/// A folder with a `SUBJECTS_DIR` called `fs`, which a test fills.
-struct Lab(TempDir);
-
-impl Lab {
-    fn new() -> Self {
-        let lab = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(lab.path("fs")).unwrap();
-        lab
-    }
-
-    fn path(&self, relative: &str) -> PathBuf {
-        self.0.path().join(relative)
-    }
-
-    /// A session's folder with the files of a shipped one.
-    fn add(&self, name: &str, of: &str) {
-        copy(&shipped(of), &self.path("fs").join(name));
-    }
-
-    fn stats(&self, name: &str, file: &str) -> PathBuf {
-        self.path("fs").join(name).join("stats").join(file)
-    }
-
-    /// Replaces a text in a stats file, which must be there.
-    fn change(&self, name: &str, file: &str, from: &str, to: &str) {
-        let path = self.stats(name, file);
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(path, text.replace(from, to)).unwrap();
-    }
-
-    fn list(&self, rows: &str) {
-        fs::write(self.path("sessions.csv"), format!("subject_code,session_id\n{rows}")).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let mut command = support::preprocess(self.0.path());
-        command.args(["--freesurfer", "fs", "-o", "store", "--no-progress"]).args(arguments);
-        Ran::of(command.output().unwrap())
-    }
-
-    /// A run of the sessions that are listed.
-    fn load(&self, arguments: &[&str]) -> Ran {
-        self.run(&[&["-s", "sessions.csv"][..], arguments].concat())
-    }
-
-    fn table(&self, relative: &str) -> Table {
-        Table::read(&self.path("store").join(relative))
-    }
-
-    /// The cells of `sessions.tsv` below its header.
-    fn sessions(&self) -> Vec<Vec<String>> {
-        let text = fs::read_to_string(self.path("store/sessions.tsv")).unwrap();
-        text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
-    }
-
-    /// A region of a feature, of the store's first session.
-    fn value(&self, feature: &str, region: &str) -> Option<f64> {
-        self.table(&format!("wide/anatomical/{feature}.parquet")).doubles(region)[0]
-    }
-}
-
-fn shipped(of: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/freesurfer").join(of)
-}
-
-const BIDS: &str = "fs741_bids/sub-741";
-const PLAIN: &str = "fs600_plain/9001_20000101_MPRAGE";
-const NO_ETIV: &str = "fs741_petprep/sub-744";
 
 #[test]
 fn surfaces_segmentation_and_globals_are_tables_of_their_own_with_the_doubles_of_the_texts() {
@@ -377,73 +304,6 @@ fn segments_and_rows_that_are_sealed_make_the_store_of_one_run() {
     )
     .ended(0);
     one.assert_same(&Store::read(&lab.path("store")));
-}
-
-/// What the example makes of the store.
-fn tables_of(lab: &Lab) -> PathBuf {
-    freesurfer_tables::write(&lab.path("store"), &lab.path("tables")).unwrap();
-    lab.path("tables")
-}
-
-/// The cells of a table of text.
-fn cells(path: &Path, between: char) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.split(between).map(str::to_owned).collect()).collect()
-}
-
-/// Fails where a table is another than an expected one, names of rows aside: numbers are compared as doubles. A table may have more rows,
-/// and more columns behind the others: versions before 6 write no measures of the whole brain into a hemisphere's file.
-#[track_caller]
-fn assert_has_table(made: &Path, expected: &Path) {
-    let (made, expected) = (cells(made, '\t'), cells(expected, '\t'));
-    let n_columns = expected[0].len();
-    assert_eq!(made[0][..n_columns], expected[0]);
-    for row in &expected[1..] {
-        let numbers = |cells: &[String]| -> Vec<Option<f64>> {
-            cells[1..n_columns].iter().map(|cell| cell.parse().ok()).collect()
-        };
-        assert!(made[1..].iter().any(|made| numbers(made) == numbers(row)), "{row:?}");
-    }
-}
-
-/// `NA_INPUTS` names a folder of more files, with the tables that are expected of them.
-#[test]
-fn the_tables_of_its_own_tools_and_enigmas_sheets_are_made_of_the_store() {
-    let mut cohorts = vec![(shipped("fs741_bids"), shipped("tables_of_fs741"))];
-    if let Some(more) = std::env::var_os("NA_INPUTS").map(PathBuf::from) {
-        let of = |name: &str| {
-            (more.join("freesurfer").join(name), more.join("freesurfer/oracle_tables").join(name))
-        };
-        cohorts.extend(["fs530_bids", "fs700", "fs741_bids"].map(of));
-    }
-    for (subjects, expected) in cohorts {
-        let lab = Lab::new();
-        copy(&subjects, &lab.path("fs"));
-        lab.run(&["--discover"]).ended(0);
-        let made = tables_of(&lab);
-        let mut n_tables = 0;
-        for table in fs::read_dir(&expected).unwrap() {
-            let table = table.unwrap().path();
-            assert_has_table(&made.join(table.file_name().unwrap()), &table);
-            n_tables += 1;
-        }
-        assert!(n_tables >= 18, "{n_tables}");
-        println!("{}: {n_tables} tables", subjects.display());
-    }
-    let lab = Lab::new();
-    lab.add("sub-1", BIDS);
-    lab.run(&["--discover"]).ended(0);
-    let made = tables_of(&lab);
-    let sheet = cells(&made.join("LandRvolumes.csv"), ',');
-    let heads = "SubjID,LLatVent,RLatVent,Lthal,Rthal,Lcaud,Rcaud,Lput,Rput,Lpal,Rpal,Lhippo,Rhippo,Lamyg,Ramyg,Laccumb,Raccumb,ICV";
-    assert_eq!(sheet[0].join(","), heads);
-    assert!(sheet[1][1..].iter().all(|cell| cell.parse::<f64>().is_ok()), "{sheet:?}");
-    let sheet = cells(&made.join("CorticalMeasuresENIGMA_ThickAvg.csv"), ',');
-    assert_eq!(
-        (sheet[0].len(), sheet[0][1].as_str(), sheet[0][35].as_str()),
-        (74, "L_bankssts_thickavg", "R_bankssts_thickavg")
-    );
-    assert_eq!(sheet[0][69..], ["LThickness", "RThickness", "LSurfArea", "RSurfArea", "ICV"]);
 }
 
 /// A load that is killed once so many units are committed, whatever their input.

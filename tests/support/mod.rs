@@ -5,6 +5,7 @@ pub mod cohort;
 pub mod disk;
 pub mod faults;
 pub mod files;
+pub mod freesurfer;
 pub mod own_files;
 pub mod sealing;
 pub mod segments;
@@ -14,11 +15,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// The settings that a user's environment may have: tests start without.
-pub const SETTINGS: [&str; 8] = [
+pub const SETTINGS: [&str; 9] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
+    "FREESURFER_DIR",
     "QSIRECON_PATH",
     "ATLAS_NAME",
     "N_JOBS",
