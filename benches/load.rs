@@ -10,7 +10,8 @@ use bench_support::table::{Content, text};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use na_cache::{EncodedTable, EncodedUnit, OwnedCache, OwnerLock, Writer};
 use na_model::{Modality, TableName, Unit};
-use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
+use na_pipeline::ParsedTable;
+use na_pipeline::parse::regional_tsv::parse_table;
 use rayon::prelude::*;
 
 const UNITS: usize = 100;

@@ -44,6 +44,7 @@ mod logging;
 mod options;
 mod other_names;
 mod panics;
+mod producer_options;
 mod progress;
 mod segments_shown;
 mod settings;

@@ -4,17 +4,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use na_cache::{Claim, HolderName, SegmentLimits};
 use na_model::{Compression, DEFAULT_ATLAS, Tissue, WideMetrics};
-use na_pipeline::{Config, EntityPick, Labels, NOBODY, SegmentLoad, SessionSource, Shard, Stream, Withdrawn};
+use na_pipeline::{Config, EntityPick, Labels, NOBODY, SegmentLoad, SessionSource, Shard, Withdrawn};
 
-use crate::atlas_choice::{AtlasKind, parse_atlas};
 use crate::for_shells::ForShells;
 use crate::list_columns::ListColumns;
 use crate::other_names::explained;
+use crate::producer_options::{ProducerOptions, one_of};
 use crate::settings::{Settings, SettingsError, expand, parse_jobs};
 use crate::slurm::SlurmTask;
 use crate::version;
@@ -103,15 +103,8 @@ pub(crate) struct Options {
     /// The atlas [ATLAS_NAME] [default: 4S456Parcels]
     #[arg(long, value_name = "NAME", help_heading = "What to load")]
     pub(crate) atlas_name: Option<String>,
-    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg [default: freesurfer=aparc, freesurfer-seg=aseg]
-    #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
-    pub(crate) atlas: Vec<(AtlasKind, String)>,
-    /// Where a session has a folder of FreeSurfer's longitudinal stream beside its own: which is loaded
-    #[arg(long, value_name = "STREAM", value_parser = ["cross", "long"], help_heading = "What to load")]
-    pub(crate) freesurfer_stream: Option<String>,
-    /// Whose total intracranial volumes the store has: they are not comparable [default: CAT12's where any session has one]
-    #[arg(long, value_name = "PRODUCER", value_parser = ["cat12", "freesurfer"], help_heading = "What to load")]
-    pub(crate) tiv_from: Option<String>,
+    #[command(flatten)]
+    pub(crate) producers: ProducerOptions,
     /// Where several files answer to one table, take those with this mask ("none": without one)
     #[arg(long, value_name = "MASK", help_heading = "What to load")]
     pub(crate) mask: Option<String>,
@@ -285,14 +278,10 @@ impl Options {
             cat12_parcellated_root: settings
                 .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
             qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),
-            freesurfer: settings.path(self.freesurfer.as_deref(), "FREESURFER_DIR"),
-            parcellation: self.atlas_of(AtlasKind::FreeSurfer, "aparc"),
-            segmentation: self.atlas_of(AtlasKind::FreeSurferSegmentation, "aseg"),
-            stream: self.freesurfer_stream.as_deref().map(|stream| match stream {
-                "long" => Stream::Long,
-                _ => Stream::Cross,
-            }),
-            tiv_from: self.tiv_from.as_deref().and_then(|producer| producer.parse().ok()),
+            freesurfer: settings
+                .path(self.freesurfer.as_deref(), "FREESURFER_DIR")
+                .map(|subjects_dir| self.producers.freesurfer(subjects_dir)),
+            tiv_from: self.producers.tiv_from,
             output: expand(&self.output),
             tissues: Tissue::ALL.into_iter().filter(|tissue| !self.no_anatomical && wanted(tissue)).collect(),
             diffusion: !self.no_diffusion,
@@ -322,12 +311,6 @@ impl Options {
             patience,
             invocation: None,
         })
-    }
-
-    /// The atlas that is chosen for a kind of input, or its default.
-    fn atlas_of(&self, kind: AtlasKind, default: &str) -> String {
-        let chosen = self.atlas.iter().rev().find(|(of, _)| *of == kind);
-        chosen.map_or_else(|| default.to_owned(), |(_, name)| name.clone())
     }
 
     /// How the output is taken.
@@ -417,6 +400,5 @@ fn without_key(atlas: String) -> String {
 
 /// Parses a compression; `--help` lists them.
 fn compression() -> impl TypedValueParser<Value = Compression> {
-    PossibleValuesParser::new(Compression::ALL.map(Compression::as_str))
-        .try_map(|text| text.parse::<Compression>())
+    one_of(Compression::ALL.map(Compression::as_str))
 }

@@ -4,13 +4,11 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 
 use support::Ran;
-use support::files::copy;
-use support::freesurfer::{BIDS, Lab, NO_ETIV, PLAIN};
-use support::store::{NULL, Store, Table};
+use support::freesurfer::{BIDS, CAT12, Lab, NO_ETIV, PLAIN};
+use support::store::{NULL, Store, Table, unit_of};
 
 #[test]
 fn surfaces_segmentation_and_globals_are_tables_of_their_own_with_the_doubles_of_the_texts() {
@@ -104,7 +102,7 @@ fn sessions_are_found_as_bids_calls_them_as_they_are_listed_and_by_the_subject_a
     let lab = Lab::new();
     lab.add("sub-0001", BIDS);
     lab.list("0001,a\n0001,b\n");
-    lab.load(&[]).ended(3).says(&["fs/sub-0001 is of the subject", "2 sessions of sub-0001"]);
+    lab.load(&[]).ended(3).says(&["fs/sub-0001 is per subject", "2 sessions of sub-0001"]);
 }
 
 #[test]
@@ -202,15 +200,7 @@ fn a_parcellation_is_chosen_and_a_table_has_one() {
 #[test]
 fn volumes_are_of_one_producer() {
     let lab = Lab::new();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
-    let both = [
-        "--cat12-root",
-        "cat12",
-        "--cat12-parcellated-root",
-        "parcellated/cat12",
-        "--atlas-name",
-        "AICHA384",
-    ];
+    lab.add_cohort();
     for name in ["sub-0475_ses-202507271541", "sub-0999_ses-1"] {
         lab.add(name, BIDS);
     }
@@ -218,22 +208,11 @@ fn volumes_are_of_one_producer() {
     let commas = rows.lines().next().unwrap().matches(',').count();
     fs::write(lab.path("sessions.csv"), format!("{rows}\n0999,1{}\n", ",".repeat(commas - 1))).unwrap();
     let said =
-        lab.load(&both).ended(0).says(&["1 sessions, such as sub-0999/ses-1", "--tiv-from freesurfer"]);
+        lab.load(&CAT12).ended(0).says(&["1 sessions, such as sub-0999/ses-1", "--tiv-from freesurfer"]);
     assert!(!said.stderr.contains("error"), "{}", said.stderr);
     let volumes = lab.table("tiv.parquet");
     let alone = lab.path("alone");
-    let cat12 = [
-        &[
-            "--cat12-root",
-            "cat12",
-            "--cat12-parcellated-root",
-            "parcellated/cat12",
-            "--atlas-name",
-            "AICHA384",
-        ][..],
-        &["-s", "sessions.csv", "-o", "alone"],
-    ]
-    .concat();
+    let cat12 = [&CAT12[..], &["-s", "sessions.csv", "-o", "alone"]].concat();
     Ran::of(support::preprocess(lab.0.path()).args(cat12).output().unwrap()).ended(0);
     let of_cat12 = Table::read(&alone.join("tiv.parquet"));
     assert_eq!(
@@ -250,10 +229,10 @@ fn volumes_are_of_one_producer() {
         68,
         "the session without CAT12's"
     );
-    lab.load(&[&both[..], &["--tiv-from", "freesurfer"]].concat())
+    lab.load(&[&CAT12[..], &["--tiv-from", "freesurfer"]].concat())
         .ended(1)
         .says(&["those of cat12, not of freesurfer", "--force"]);
-    lab.load(&[&both[..], &["--tiv-from", "freesurfer", "--force", "--yes"]].concat()).ended(0);
+    lab.load(&[&CAT12[..], &["--tiv-from", "freesurfer", "--force", "--yes"]].concat()).ended(0);
     assert_eq!(
         lab.table("tiv.parquet").doubles("tiv").into_iter().flatten().collect::<Vec<_>>(),
         [1_626_503.552_457 / 1000.0; 2]
@@ -332,39 +311,31 @@ fn killed_after(lab: &Lab, units: usize, arguments: &[&str]) {
 #[test]
 fn a_load_of_both_producers_that_is_killed_goes_on_where_it_was() {
     let lab = Lab::new();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
+    lab.add_cohort();
     for name in ["sub-0475_ses-202507271541", "sub-0475_ses-202601121004", "sub-CLMC_10_ses-202407110849"] {
         lab.add(name, BIDS);
     }
-    let both = [
-        "--cat12-root",
-        "cat12",
-        "--cat12-parcellated-root",
-        "parcellated/cat12",
-        "--atlas-name",
-        "AICHA384",
-    ];
-    lab.load(&both).ended(0);
+    lab.load(&CAT12).ended(0);
     let whole = Store::read(&lab.path("store"));
     for units in [1, 3, 5, 7] {
         fs::remove_dir_all(lab.path("store")).unwrap();
-        killed_after(&lab, units, &both);
-        let ran = lab.load(&[&both[..], &["--json"]].concat()).ended(0).json();
+        killed_after(&lab, units, &CAT12);
+        let ran = lab.load(&[&CAT12[..], &["--json"]].concat()).ended(0).json();
         let n =
             |what: &str| ran[what].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
         assert!(n("skipped") >= units as u64 && n("skipped") + n("loaded") == 8, "{ran}");
         whole.assert_same(&Store::read(&lab.path("store")));
     }
     // One after the other, and the other way round, it is the same store.
-    for first in [&[][..], &both[..]] {
+    for first in [&[][..], &CAT12[..]] {
         fs::remove_dir_all(lab.path("store")).unwrap();
         if first.is_empty() {
             let mut cat12 = support::preprocess(lab.0.path());
-            Ran::of(cat12.args(["-s", "sessions.csv", "-o", "store"]).args(both).output().unwrap()).ended(0);
+            Ran::of(cat12.args(["-s", "sessions.csv", "-o", "store"]).args(CAT12).output().unwrap()).ended(0);
         } else {
             lab.load(&["--tiv-from", "cat12"]).ended(0);
         }
-        lab.load(&both).ended(0);
+        lab.load(&CAT12).ended(0);
         whole.assert_same(&Store::read(&lab.path("store")));
     }
 }
@@ -372,7 +343,7 @@ fn a_load_of_both_producers_that_is_killed_goes_on_where_it_was() {
 #[test]
 fn a_store_of_it_alone_takes_any_atlas_of_others_and_it_is_added_to_a_store_of_any() {
     let lab = Lab::new();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), lab.0.path());
+    lab.add_cohort();
     fs::remove_file(lab.path(".env")).unwrap();
     lab.add("sub-0475_ses-202507271541", BIDS);
     let atlas_of_manifest = || {
@@ -382,15 +353,7 @@ fn a_store_of_it_alone_takes_any_atlas_of_others_and_it_is_added_to_a_store_of_a
     };
     lab.load(&[]).ended(0);
     assert_eq!(atlas_of_manifest(), "aparc");
-    let cat12 = [
-        "--cat12-root",
-        "cat12",
-        "--cat12-parcellated-root",
-        "parcellated/cat12",
-        "--atlas-name",
-        "AICHA384",
-    ];
-    lab.load(&cat12).ended(0);
+    lab.load(&CAT12).ended(0);
     assert_eq!(atlas_of_manifest(), "AICHA384");
     lab.change("sub-0475_ses-202507271541", "lh.aparc.stats", "bankssts ", "bankssts  ");
     assert_eq!(lab.load(&["--json"]).ended(0).json()["loaded"]["anatomical freesurfer"], 1);
@@ -408,7 +371,12 @@ fn a_folder_is_of_one_session_today_and_over_the_years() {
     lab.list("0001,a\n");
     lab.load(&[]).ended(0);
     lab.list("0001,b\n");
-    lab.load(&[]).ended(3).says(&["fs/sub-0001 is of the subject", "2 sessions"]);
+    lab.load(&[]).ended(3).says(&["fs/sub-0001 is per subject", "2 sessions"]);
+    let taken = lab.load(&["--freesurfer-per-subject"]).ended(3);
+    taken.says(&["in the store as that of sub-0001/ses-a", "--prune-unlisted"]);
+    assert_eq!(lab.table("wide/anatomical/fs_thickness.parquet").rows.len(), 1);
+    lab.load(&["--prune-unlisted", "--yes"]);
+    lab.load(&["--freesurfer-per-subject"]).ended(0);
     assert_eq!(lab.table("wide/anatomical/fs_thickness.parquet").rows.len(), 1);
 }
 
@@ -454,4 +422,87 @@ fn versions_may_have_other_measures_of_the_whole_brain() {
     let statuses: Vec<String> = lab.sessions().iter().map(|row| format!("{} {}", row[0], row[3])).collect();
     assert!(statuses.contains(&"0001 loaded".to_owned()), "{statuses:?}");
     assert_eq!(lab.value("fs_globals", "sTIV"), None);
+}
+
+#[test]
+fn a_measure_of_the_whole_brain_has_its_own_unit_in_the_feature() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    lab.run(&["--discover"]).ended(0);
+    for (feature, region, unit) in [
+        ("fs_globals", "eTIV", "mm3"),
+        ("fs_globals", "lh_MeanThickness", "mm"),
+        ("fs_globals", "SurfaceHoles", "dimensionless"),
+        ("fs_thickness", "lh_insula", "mm"),
+    ] {
+        let path = lab.path(&format!("store/wide/anatomical/{feature}.parquet"));
+        assert_eq!(unit_of(&path, region).as_deref(), Some(unit), "{feature} {region}");
+    }
+}
+
+#[test]
+fn what_many_headers_have_alike_is_told_once() {
+    let lab = Lab::new();
+    for name in ["sub-1", "sub-2", "sub-741"] {
+        lab.add(name, BIDS);
+    }
+    let said = lab.run(&["--discover"]).ended(0);
+    let told = said.stderr.matches("header names another subject").count();
+    assert_eq!(told, 1, "{}", said.stderr);
+    said.says(&["2 sessions have statistics whose header", "fs/sub-1/stats/", "(subjectname sub-741)"]);
+}
+
+#[test]
+fn a_root_that_is_too_high_or_too_low_is_named_with_the_one_that_is_meant() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    let command = |root: &str| {
+        let mut command = support::preprocess(lab.0.path());
+        command.args(["--discover", "-o", "store", "--no-progress", "--freesurfer", root]);
+        Ran::of(command.output().unwrap())
+    };
+    for root in [".", "fs/sub-1", "fs/sub-1/stats"] {
+        command(root).ended(1).says(&["FREESURFER_DIR is", "fs meant?"]);
+        assert!(!lab.path("store").exists(), "{root}");
+    }
+    command("fs").ended(0);
+}
+
+#[test]
+fn sessions_of_both_streams_are_told_unless_one_is_chosen() {
+    let lab = Lab::new();
+    for name in ["sub-1_ses-a", "sub-2_ses-a.long.sub-2", "sub-2", "sub-3_ses-a.long.sub-3"] {
+        lab.add(name, BIDS);
+    }
+    let words = "2 sessions have been through FreeSurfer's longitudinal stream, and 1 have not";
+    lab.run(&["--discover"]).ended(0).says(&[words, "--freesurfer-stream"]);
+    let chosen = lab.run(&["--discover", "--freesurfer-stream", "long"]);
+    assert!(!chosen.stderr.contains(words), "{}", chosen.stderr);
+}
+
+#[test]
+fn what_is_of_a_subject_is_loaded_for_it_alone_if_that_is_asked_for() {
+    let lab = Lab::new();
+    for name in ["sub-0001", "sub-0002", "bert", "sub-0003_ses-a", "sub-0003"] {
+        lab.add(name, BIDS);
+    }
+    lab.list("0001,a\n1,b\n0002,x\nbert,1\nbert,2\n0003,a\n0003,b\n");
+    let refused = lab.load(&[]).ended(3);
+    refused.says(&["fs/sub-0001 is per subject, not per session", "--freesurfer-per-subject"]);
+    let ran = lab.load(&["--freesurfer-per-subject", "--json"]).ended(0).json();
+    assert_eq!(ran["failed"], 0, "{ran}");
+    let loaded: Vec<(String, String)> = lab
+        .sessions()
+        .into_iter()
+        .filter(|row| row[3] == "loaded")
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let expected = [("0001", "n/a"), ("0002", "x"), ("0003", "a"), ("0003", "n/a"), ("bert", "n/a")];
+    let mut loaded: Vec<(&str, &str)> =
+        loaded.iter().map(|(code, id)| (code.as_str(), id.as_str())).collect();
+    loaded.sort_unstable();
+    assert_eq!(loaded, expected);
+    let before = Store::read(&lab.path("store"));
+    lab.load(&["--freesurfer-per-subject"]).ended(0);
+    before.assert_same(&Store::read(&lab.path("store")));
 }

@@ -23,6 +23,11 @@ impl Lab {
         self.0.path().join(relative)
     }
 
+    /// The shipped cohort beside it, with CAT12's volumes and `parcellate`'s tables.
+    pub fn add_cohort(&self) {
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cohort"), self.0.path());
+    }
+
     /// A session's folder with the files of a shipped one.
     pub fn add(&self, name: &str, of: &str) {
         copy(&shipped(of), &self.path("fs").join(name));
@@ -74,6 +79,10 @@ impl Lab {
 pub fn shipped(of: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/freesurfer").join(of)
 }
+
+/// The arguments of a run that also loads the cohort's anatomical tables.
+pub const CAT12: [&str; 6] =
+    ["--cat12-root", "cat12", "--cat12-parcellated-root", "parcellated/cat12", "--atlas-name", "AICHA384"];
 
 /// A session of version 7.4.1, one of 6.0 with the right hemisphere alone, and one without the estimate of the whole head.
 pub const BIDS: &str = "fs741_bids/sub-741";

@@ -9,7 +9,8 @@ use na_model::{
     Compression, ExportSettings, ListedSession, Listing, Modality, Session, SessionId, SubjectCode,
     TableName, Unit, UnitKind, WideMetrics,
 };
-use na_pipeline::parse::regional_tsv::{ParsedTable, parse_table};
+use na_pipeline::ParsedTable;
+use na_pipeline::parse::regional_tsv::parse_table;
 use na_store::{ExistingStore, ExportRequest, Sealer, Unobserved, export};
 use table::{Content, REGIONS, text};
 

@@ -19,8 +19,8 @@ use crate::unit::Unit;
 /// let session = Session::new(SubjectCode::clean("7")?, None);
 /// let table = TableName::parse("anatomical_gm")?;
 /// let mut removals = Removals::default();
-/// removals.add_table(Unit::of_parcellate(session, Modality::Anatomical), table.clone(), None);
-/// let unit = Unit::of_parcellate(Session::new(SubjectCode::clean("7")?, None), Modality::Anatomical);
+/// let unit = Unit::of_parcellate(session, Modality::Anatomical);
+/// removals.add_table(unit.clone(), table.clone(), None);
 /// assert!(removals.takes_table(&unit, &table, None));
 /// assert!(!removals.takes_table(&unit, &TableName::parse("anatomical_wm")?, None));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

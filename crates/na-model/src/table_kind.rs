@@ -48,6 +48,9 @@ pub struct TableKind {
     /// columns of features.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub no_regions: BTreeSet<String>,
+    /// What the rows of measures of the whole brain are measured in, by label, where each has a unit of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub row_units: BTreeMap<String, MeasurementUnit>,
 }
 
 /// A statistic of a region.
@@ -89,6 +92,7 @@ impl TableKind {
             words: BTreeMap::new(),
             region_key: RegionKey::default(),
             no_regions: BTreeSet::new(),
+            row_units: BTreeMap::new(),
         }
     }
 
@@ -123,6 +127,13 @@ impl TableKind {
             return Some(MeasurementUnit::Millilitre);
         }
         self.metrics.get(column).map(|metric| metric.unit)
+    }
+
+    /// What a region's column of a feature is measured in: in the unit of its row, or else of the statistic. `None` for a statistic
+    /// that is not the table's.
+    #[must_use]
+    pub fn unit_of_region(&self, metric: &str, region: &str) -> Option<MeasurementUnit> {
+        self.row_units.get(region).copied().or_else(|| self.unit_of(metric))
     }
 }
 

@@ -7,10 +7,9 @@ use std::time::Duration;
 use na_cache::{Claim, HolderName};
 use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, TivSource, WideMetrics};
 
-use crate::files::subjects_dir::{FolderChoice, Stream};
 use crate::inputs::cat12::Cat12;
 use crate::inputs::entity_pick::EntityPick;
-use crate::inputs::freesurfer::{APARC, ASEG, FreeSurfer};
+use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::sessions::labels::Labels;
@@ -56,14 +55,8 @@ pub struct Config {
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
-    /// FreeSurfer's `SUBJECTS_DIR`.
-    pub freesurfer: Option<PathBuf>,
-    /// FreeSurfer's parcellation, what stands between `lh.` and `.stats`.
-    pub parcellation: String,
-    /// FreeSurfer's segmentation, what stands before `.stats`.
-    pub segmentation: String,
-    /// Which of FreeSurfer's streams is loaded where both are there for a session.
-    pub stream: Option<Stream>,
+    /// FreeSurfer's statistics.
+    pub freesurfer: Option<FreeSurferFiles>,
     /// Whose total intracranial volumes the store has; `None` for those that it has, or CAT12's where any session has one.
     pub tiv_from: Option<TivSource>,
     pub output: PathBuf,
@@ -119,9 +112,6 @@ impl Config {
             cat12_parcellated_root: None,
             qsiparc: None,
             freesurfer: None,
-            parcellation: APARC.to_owned(),
-            segmentation: ASEG.to_owned(),
-            stream: None,
             tiv_from: None,
             output,
             tissues: Tissue::ALL.to_vec(),
@@ -165,13 +155,9 @@ impl Config {
                 atlas: self.atlas_name.clone(),
             }),
         ];
-        let run = self.pick.wanted.iter().find(|(entity, _)| entity == "run");
-        inputs.push(Arc::new(FreeSurfer {
-            root: self.freesurfer.clone(),
-            parcellation: self.parcellation.clone(),
-            segmentation: self.segmentation.clone(),
-            choice: FolderChoice { stream: self.stream, run: run.and_then(|(_, value)| value.clone()) },
-        }));
+        if let Some(files) = self.freesurfer.clone() {
+            inputs.push(Arc::new(FreeSurfer { files, run: self.pick.value("run") }));
+        }
         inputs.extend(self.further_inputs.iter().map(Arc::clone));
         inputs
     }

@@ -54,18 +54,17 @@ pub enum PipelineError {
          ATLAS_NAME)"
     )]
     NoSuchAtlas { asked: String, there: String },
-    /// There are stats files, but none of the parcellation asked for.
-    #[error(
-        "no session in {} has a file lh.{asked}.stats or rh.{asked}.stats: there are {there}; choose with --atlas freesurfer=NAME",
-        root.display()
-    )]
-    NoSuchParcellation { asked: String, root: PathBuf, there: String },
-    /// There are stats files, but none of the segmentation asked for.
-    #[error(
-        "no session in {} has a file {asked}.stats: there are {there}; choose with --atlas freesurfer-seg=NAME",
-        root.display()
-    )]
-    NoSuchSegmentation { asked: String, root: PathBuf, there: String },
+    /// There are files of an input, but none of the atlas that is chosen for it.
+    #[error("no session in {} has {file}: there are {there}; choose with {option}", root.display())]
+    NoSuchFiles {
+        /// What was looked for: `lh.aparc.stats or rh.aparc.stats`.
+        file: String,
+        root: PathBuf,
+        /// The atlases that files are of.
+        there: String,
+        /// The option that chooses another.
+        option: &'static str,
+    },
     /// A table of the store is of another atlas than the one asked for.
     #[error(
         "the table {table} in {} is of {store}, not of {asked}: a table has one atlas; give --output another folder, or choose {store} \

@@ -62,11 +62,17 @@ pub enum UnitError {
     SeveralFolders { folders: String, way_out: &'static str },
     /// A folder of a subject of whom several sessions are listed.
     #[error(
-        "{} is of the subject, not of a session, and {n_sessions} sessions of {subject} are listed: where a program joined all scans of a \
-         subject, list one session of it, or none by name",
+        "{} is per subject, not per session, and {n_sessions} sessions of {subject} are listed: --freesurfer-per-subject loads it for the \
+         subject, as a session without an id",
         folder.display()
     )]
     PerSubject { folder: PathBuf, subject: String, n_sessions: usize },
+    /// A folder that is in the store as another session's.
+    #[error(
+        "{} is in the store as that of {owners}: let go of it there first, with --prune, or with --prune-unlisted if it is not listed",
+        folder.display()
+    )]
+    TakenFolder { folder: PathBuf, owners: String },
     /// A folder that others have an equal or better claim to.
     #[error(
         "{} could be that of {session} and of {claimants}: write the codes in the session list as the folders are called, or \

@@ -94,9 +94,9 @@ pub(crate) struct Roots {
 
 impl Roots {
     /// Adds a root, with a note for each folder in it that is left out.
-    pub(crate) fn add(&mut self, root: Root) {
+    pub(crate) fn add(&mut self, root: Root) -> &Root {
         self.notes.extend(root.subjects.notes());
-        self.all.push(root);
+        self.all.push_mut(root)
     }
 
     /// The roots that sessions are listed from.

@@ -16,6 +16,9 @@ use crate::unit_error::UnitError;
 pub(crate) const ANAT: &str = "anat";
 pub(crate) const DWI: &str = "dwi";
 
+/// The folder of a session in a `SUBJECTS_DIR` that FreeSurfer's files lie in.
+pub(crate) const STATS: &str = "stats";
+
 /// The names of folders that start with a prefix, without it, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct FolderListing {

@@ -2,6 +2,7 @@
 
 use na_model::{Modality, SourceFile, SourceRoot};
 
+use crate::files::session_folders::STATS;
 use crate::files::subjects_dir::folder_name;
 
 /// A root as paths in the store name it: the setting, and what stands before `sub-`.
@@ -9,9 +10,6 @@ pub(crate) type RootKey = (SourceRoot, String);
 
 /// The folder of a session's files under a root: the names behind `sub-` and `ses-`.
 pub(crate) type FolderName = (String, Option<String>);
-
-/// The folder of a session in a `SUBJECTS_DIR` that FreeSurfer's files lie in.
-pub(crate) const STATS: &str = "stats";
 
 /// The root and folder that a source's path lies in; `None` for a path in no subject's folder.
 pub(crate) fn folder_of(source: &SourceFile, modality: Modality) -> Option<(RootKey, FolderName)> {

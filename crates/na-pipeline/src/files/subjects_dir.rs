@@ -5,8 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::files::session_folders::{FolderListing, Folders, SeveralFolders};
+use na_model::ModelError;
+
+use crate::files::session_folders::{FolderListing, Folders, STATS, SeveralFolders, folders_in, names_in};
 use crate::identifiers::name_match::IdKind;
 use crate::unit_error::UnitError;
 
@@ -15,6 +18,9 @@ const LONG: &str = ".long.";
 
 /// The file that FreeSurfer writes into a base: the time points that it is made of.
 const OF_BASE: &str = "base-tps";
+
+/// Folders that are looked at for the files of a session.
+const LOOKED_AT: usize = 100;
 
 /// Which of FreeSurfer's streams a folder is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +31,29 @@ pub enum Stream {
     Long,
 }
 
+impl Stream {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cross, Self::Long];
+
+    /// The word in options.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cross => "cross",
+            Self::Long => "long",
+        }
+    }
+}
+
+impl FromStr for Stream {
+    type Err = ModelError;
+
+    fn from_str(word: &str) -> Result<Self, ModelError> {
+        let not_one = || ModelError::NotOneOf { found: word.to_owned(), expected: "cross, long" };
+        Self::ALL.into_iter().find(|stream| stream.as_str() == word).ok_or_else(not_one)
+    }
+}
+
 /// Which folder is a session's where several are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FolderChoice {
@@ -32,6 +61,8 @@ pub struct FolderChoice {
     pub stream: Option<Stream>,
     /// The value of the entity `run`. `None` if nobody chose.
     pub run: Option<String>,
+    /// Whether the folder of a subject with several sessions is loaded, for a session without an id. Without it, it is an error.
+    pub per_subject: bool,
 }
 
 /// What a folder's name says.
@@ -122,6 +153,45 @@ impl SubjectsDir {
         (all.len(), all.into_iter().take(n).collect())
     }
 
+    /// `SUBJECTS_DIR`.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a folder of a subject with several sessions is loaded, for a session without an id.
+    pub(crate) fn is_per_subject(&self) -> bool {
+        self.choice.per_subject
+    }
+
+    /// Whether there is a folder of a subject that names no visit.
+    pub(crate) fn has_whole(&self, subject: &str) -> bool {
+        self.sessions.get(subject).is_some_and(|visits| visits.contains_key(&None))
+    }
+
+    /// Whether there is a folder that does not begin with `sub-` and has this name.
+    pub(crate) fn has_plain(&self, name: &str) -> bool {
+        self.plain.contains_key(name)
+    }
+
+    /// What to say where nobody chose a stream, and some sessions have a folder of the one alone and others of the other.
+    pub(crate) fn note_of_streams(&self) -> Option<String> {
+        let of_subjects = self.sessions.values().flat_map(BTreeMap::values);
+        let of_sessions = || of_subjects.clone().chain(self.plain.values());
+        let n_alone = |stream| {
+            let is_alone = |folders: &&Vec<SessionDir>| folders.iter().all(|folder| folder.stream == stream);
+            of_sessions().filter(is_alone).count()
+        };
+        let (n_cross, n_long) = (n_alone(Stream::Cross), n_alone(Stream::Long));
+        let is_mixed = self.choice.stream.is_none() && n_cross > 0 && n_long > 0;
+        is_mixed.then(|| {
+            format!(
+                "in {}, {n_long} sessions have been through FreeSurfer's longitudinal stream, and {n_cross} have not: their values \
+                 are not comparable; choose with --freesurfer-stream cross or long",
+                self.path.display()
+            )
+        })
+    }
+
     /// The folders of a subject's visits.
     pub(crate) fn visits(&self, subject: &str) -> Folders {
         let visits = self.sessions.get(subject).into_iter().flatten();
@@ -185,6 +255,15 @@ impl SubjectsDir {
             _ => Err(several("keep one of them, or name runs")),
         }
     }
+}
+
+/// Whether the first folders in a folder are FreeSurfer's of sessions.
+pub(crate) fn is_subjects_dir(path: &Path) -> bool {
+    let folders = folders_in(path, "").unwrap_or_default().names.into_iter();
+    folders.filter(|name| !is_made_by_freesurfer(name)).take(LOOKED_AT).any(|name| {
+        let names = names_in(&path.join(name).join(STATS)).unwrap_or_default();
+        names.iter().any(|name| name.ends_with(".stats"))
+    })
 }
 
 /// Whether a folder is FreeSurfer's own and no session's: a template, or an average of subjects.
@@ -252,7 +331,11 @@ mod tests {
     fn of_several_folders_of_a_session_one_is_chosen_or_all_are_named() {
         let names =
             ["sub-1_ses-a", "sub-1_ses-a.long.x", "sub-2_ses-a_run-1", "sub-2_ses-a_run-2", "7", "7.long.y"];
-        let choice = |stream, run: Option<&str>| FolderChoice { stream, run: run.map(str::to_owned) };
+        let choice = |stream, run: Option<&str>| FolderChoice {
+            stream,
+            run: run.map(str::to_owned),
+            per_subject: false,
+        };
         let all = listed(&names, choice(None, None));
         let error = reached(&all, "1", "a").unwrap_err();
         assert!(

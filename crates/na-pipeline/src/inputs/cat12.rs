@@ -19,7 +19,7 @@ use crate::inputs::parcellate_tables::{
 };
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::parse::regional_tsv::ParsedTable;
+use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.

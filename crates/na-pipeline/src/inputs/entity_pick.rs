@@ -12,3 +12,10 @@ pub struct EntityPick {
     /// The choices that each table of the store was made with.
     pub remembered: BTreeMap<TableName, Choices>,
 }
+
+impl EntityPick {
+    /// The value of an entity that is chosen. `None` if none is, or files without it.
+    pub(crate) fn value(&self, entity: &str) -> Option<String> {
+        self.wanted.iter().find(|(name, _)| name == entity)?.1.clone()
+    }
+}

@@ -12,7 +12,7 @@ use crate::inputs::found_tables::{FileBytes, FoundTable};
 use crate::inputs::input_root::RootList;
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::parse::regional_tsv::ParsedTable;
+use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// A kind of files that a run can load. It holds its own settings: a run asks it, and nothing else, what lies under its
@@ -35,8 +35,8 @@ use crate::unit_error::UnitError;
 ///
 /// use na_model::{InputName, Modality, SourceRoot, TableKind, TableName, UnitKind};
 /// use na_pipeline::{
-///     Config, FileBytes, FoundTable, FoundUnit, Input, ParsedTable, PipelineError, RootList, SearchedFolder, SessionSource,
-///     TableRoot, UnitError,
+///     Config, FileBytes, FoundTable, FoundUnit, Input, ParsedTable, PipelineError, RootList, SearchedFolder,
+///     SessionSource, TableRoot, UnitError,
 /// };
 ///
 /// #[derive(Debug)]
@@ -141,8 +141,8 @@ pub trait Input: Debug + Send + Sync {
     /// error.
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError>;
 
-    /// The bytes of a table's files as columns, a row a region; there is one file, unless the table was found with more. `should_stop` is worth asking every few thousand cells: if it says
-    /// so, return [`UnitError::Stopped`].
+    /// The bytes of a table's files as columns, a row a region; there is one file, unless the table was found with more.
+    /// `should_stop` is worth asking every few thousand cells: if it says so, return [`UnitError::Stopped`].
     ///
     /// A cell without a value is null. Statistics of the table's [kind](Self::kind) are numbers or flags, and columns
     /// have no name that the store adds, such as `subject_code`: what breaks this, or has a region twice, fails the unit.

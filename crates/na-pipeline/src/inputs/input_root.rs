@@ -74,6 +74,7 @@ impl TableRoot {
         let problem = match is_empty {
             true if self.side_by_side.is_some() => "no session has a folder there",
             true => "no sub-* folders are there",
+            false if self.side_by_side.is_some() => "its first folders have no files of its kind",
             false => "its first sub-* folders have no files of its kind",
         };
         let question = self.is_root.map(|is_root| question(&self.path, is_root)).unwrap_or_default();
@@ -112,6 +113,11 @@ impl RootList<'_> {
     /// # Errors
     /// A folder that is missing or cannot be listed.
     pub fn add(&mut self, root: TableRoot) -> Result<(), PipelineError> {
+        self.list(root, true).map(|_| ())
+    }
+
+    /// The same, and the root as it was listed.
+    pub(super) fn add_and_see(&mut self, root: TableRoot) -> Result<&Root, PipelineError> {
         self.list(root, true)
     }
 
@@ -130,10 +136,10 @@ impl RootList<'_> {
 
     /// Lists the subjects of a root that holds total intracranial volume and no table.
     pub(super) fn add_of_volumes(&mut self, root: TableRoot) -> Result<(), PipelineError> {
-        self.list(root, false)
+        self.list(root, false).map(|_| ())
     }
 
-    fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<(), PipelineError> {
+    fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<&Root, PipelineError> {
         let all = if root.side_by_side.is_some() { "" } else { IdKind::Subject.prefix() };
         let mut listed = list_root(&root.setting, &root.path, all)?;
         let flat = root.side_by_side.clone().map(|choice| SubjectsDir::new(&root.path, &listed, choice));
@@ -148,7 +154,6 @@ impl RootList<'_> {
         let TableRoot { setting, path, prefix, tables, .. } = root;
         let subjects = Folders::new(&path, IdKind::Subject, listed);
         let (input, kind) = (self.input, self.kind.clone());
-        self.roots.add(Root { input, kind, setting, prefix, has_tables, tables, subjects, flat });
-        Ok(())
+        Ok(self.roots.add(Root { input, kind, setting, prefix, has_tables, tables, subjects, flat }))
     }
 }

@@ -14,7 +14,7 @@ use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::parse::regional_tsv::ParsedTable;
+use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// The prefix of a workflow's folder.

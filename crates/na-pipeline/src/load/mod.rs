@@ -4,8 +4,8 @@
 //! changes nothing but the time. Begin with [`workers`].
 
 pub(crate) mod admission;
-mod foreign_images;
 mod parsed_checks;
+mod remarks;
 mod reorder_buffer;
 mod sidecar_checks;
 pub(crate) mod thread_pool;

@@ -6,6 +6,7 @@ use na_model::Sidecar;
 
 use crate::files::session_entities::FolderSession;
 use crate::inputs::found_tables::FoundTable;
+use crate::parse::parsed_table::Remark;
 use crate::unit_error::UnitError;
 
 /// Refuses a table that was made with another atlas than its folder names.
@@ -33,10 +34,14 @@ fn is_same_atlas(first: &str, second: &str) -> bool {
     bare(first) == bare(second)
 }
 
-/// Which image a table was made of, in words, if it is another session's; `None` if it is not.
-pub(super) fn foreign_image(table: &FoundTable, sidecar: &Sidecar) -> Option<String> {
+/// What to say of a table that was made of another session's image; `None` if it was not.
+pub(super) fn foreign_image(table: &FoundTable, sidecar: &Sidecar) -> Option<Remark> {
     let original = sidecar.original_file.as_deref()?;
     let name = original.rsplit(['/', '\\']).next().unwrap_or(original);
     FolderSession::of(&table.relative).other_session(name)?;
-    Some(format!("{} was made of {name}", table.path.display()))
+    Some(Remark {
+        what: "tables that were made of another session's images, as their sidecars say",
+        example: format!("{} was made of {name}", table.path.display()),
+        advice: "data may have been renamed",
+    })
 }

@@ -16,7 +16,7 @@ use crate::error::PipelineError;
 use crate::event::{Event, Observer};
 use crate::inputs::unit_finder::UnitFinder;
 use crate::load::admission::Admission;
-use crate::load::foreign_images::ForeignImages;
+use crate::load::remarks::Remarks;
 use crate::load::reorder_buffer::ReorderBuffer;
 use crate::load::thread_pool::thread_pool;
 use crate::load::unit_loader::{LoadedUnit, load};
@@ -180,8 +180,7 @@ impl Workers<'_> {
     ) -> Vec<Failure> {
         let n_jobs = self.config.n_jobs.max(1);
         let buffer = ReorderBuffer::new(self.plan.to_load.len(), WINDOW * n_jobs);
-        let intake =
-            Mutex::new(Intake { admission, failed: Vec::new(), foreign_images: ForeignImages::default() });
+        let intake = Mutex::new(Intake { admission, failed: Vec::new(), remarks: Remarks::default() });
         let should_stop = || self.observer.should_stop() || has_failed();
         let take = |number: usize, read| {
             let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +192,7 @@ impl Workers<'_> {
             }
         });
         let intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
-        intake.foreign_images.note().into_iter().for_each(|note| self.observer.event(Event::Note(note)));
+        intake.remarks.notes().for_each(|note| self.tell(note));
         intake.failed
     }
 
@@ -228,15 +227,18 @@ impl Workers<'_> {
         if let Err(refusal) = intake.admission.admit(&loaded) {
             return self.fail(planned, refusal, intake);
         }
-        intake.foreign_images.add(&planned.unit.session, loaded.foreign_image.as_deref());
-        for mut note in loaded.notes.drain(..) {
-            if self.names.are_in(&note) {
-                self.names.leave_untold(&mut note);
-            }
-            self.observer.event(Event::Note(note));
-        }
+        intake.remarks.add(&planned.unit.session, std::mem::take(&mut loaded.remarks));
+        loaded.notes.drain(..).for_each(|note| self.tell(note));
         self.names.take_out_of_all(&mut loaded.unit.sources);
         sender.send(loaded.unit).is_ok()
+    }
+
+    /// Tells what the user should know, without the names of those who withdrew.
+    fn tell(&self, mut note: String) {
+        if self.names.are_in(&note) {
+            self.names.leave_untold(&mut note);
+        }
+        self.observer.event(Event::Note(note));
     }
 
     /// Records why a unit is not loaded. Always true: the others go on.
@@ -262,7 +264,7 @@ impl Drop for EndsSealing {
 struct Intake {
     admission: Admission,
     failed: Vec<Failure>,
-    foreign_images: ForeignImages,
+    remarks: Remarks,
 }
 
 /// Whether a unit that is read again has regions that no other unit has.

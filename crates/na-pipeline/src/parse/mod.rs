@@ -10,6 +10,7 @@ mod column_builder;
 pub mod freesurfer_stats;
 pub mod freesurfer_tables;
 pub(crate) mod json;
+pub(crate) mod parsed_table;
 pub mod regional_tsv;
 pub mod sidecar;
 pub(crate) mod text;

@@ -32,7 +32,7 @@ pub(crate) fn check_tables(
 
 /// Refuses tables of another atlas than the store has.
 pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
-    let stored = store.tables()?;
+    let stored = store.long_tables()?;
     for (table, kind) in inputs.table_kinds().into_iter().filter(|(table, _)| stored.contains(table)) {
         let (Some(asked), Some(known)) = (kind.atlas, store.table_kind(&table)?) else { continue };
         if let Some(of_store) = known.atlas.filter(|of_store| *of_store != asked) {

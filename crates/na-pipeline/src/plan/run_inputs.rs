@@ -12,6 +12,7 @@ use crate::sessions::identity::identify;
 use crate::sessions::list::{ListedRows, read_session_list};
 use crate::sessions::session_list::SessionList;
 use crate::sessions::stored_sessions::StoredSessions;
+use crate::sessions::whole_subjects::add_whole_subjects;
 
 pub(crate) struct RunInputs {
     /// `None` if sessions are discovered.
@@ -39,7 +40,11 @@ impl RunInputs {
         let has_files = |root: &Root, folder: &Path| self.listed.has_files(root, folder);
         let roots = &self.listed.roots;
         let mut list = match &self.rows {
-            Some(rows) => identify(rows.clone(), roots, &has_files, stored, &should_stop),
+            Some(rows) => {
+                let mut list = identify(rows.clone(), roots, &has_files, stored, &should_stop);
+                add_whole_subjects(&mut list, roots, stored);
+                list
+            }
             None => discover(roots, &has_files, &should_stop),
         };
         let columns = stored.metadata_columns.iter();

@@ -44,7 +44,8 @@ pub(super) fn open_store(
 pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError> {
     let has_atlas = |kind: &UnitKind| kind.input != InputName::FREESURFER;
     let mut asked = config.inputs().into_iter().filter(|input| input.is_asked_for());
-    if config.freesurfer.is_none() || asked.any(|input| has_atlas(&input.unit_kind())) {
+    let Some(freesurfer) = &config.freesurfer else { return Ok(Cow::Borrowed(config)) };
+    if asked.any(|input| has_atlas(&input.unit_kind())) {
         return Ok(Cow::Borrowed(config));
     }
     let mut atlas = None;
@@ -58,7 +59,7 @@ pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError>
         let record = record.filter(|record| record.kinds.iter().any(has_atlas));
         atlas = atlas.or(record.map(|record| record.settings.atlas_name));
     }
-    let atlas_name = atlas.unwrap_or_else(|| config.parcellation.clone());
+    let atlas_name = atlas.unwrap_or_else(|| freesurfer.parcellation.clone());
     Ok(Cow::Owned(Config { atlas_name, ..config.clone() }))
 }
 

@@ -14,6 +14,7 @@ use na_model::{Session, SubjectCode};
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::Folders;
 use crate::files::source_folder::{FolderName, RootKey};
+use crate::files::subjects_dir::SubjectsDir;
 use crate::identifiers::name_index::NameIndex;
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::sessions::session_list::{SessionList, WrittenIds};
@@ -90,6 +91,9 @@ impl<'a> Claims<'a> {
             let Some(folder) = root.without_visit(subject)? else {
                 return self.listed_folder(root, session, written);
             };
+            if root.flat.is_some() {
+                self.check_not_taken(root, session, &folder, (subject, &root.visits(subject)?))?;
+            }
             self.count(subject_rule, session, &folder);
             let name = (subject.to_owned(), None);
             return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
@@ -102,7 +106,9 @@ impl<'a> Claims<'a> {
             else {
                 return self.listed_folder(root, session, written);
             };
-            self.check_only_session(root, session, &folder, (subject, &visits))?;
+            if !self.is_only_session(root, session, &folder, (subject, &visits))? {
+                return Ok(None);
+            }
             self.count(subject_rule, session, &folder);
             let name = (subject.to_owned(), None);
             return Ok(Some(SessionFolder { root: root.key(), path: folder, name, rule: subject_rule }));
@@ -135,10 +141,14 @@ impl<'a> Claims<'a> {
         let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
         for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
             let Some(path) = flat.plain(&name)? else { continue };
-            self.check_only_name(root, session, &path, &name)?;
-            if is_of_subject && session.id.is_some() {
-                self.check_only_session(root, session, &path, (&name, &Folders::default()))?;
+            let visits = Folders::default();
+            if is_of_subject
+                && session.id.is_some()
+                && !self.is_only_session(root, session, &path, (&name, &visits))?
+            {
+                return Ok(None);
             }
+            self.check_only_name(root, session, &path, &name)?;
             let (root, name) = (root.key(), (name, None));
             return Ok(Some(SessionFolder { root, path, name, rule: Match::Code }));
         }
@@ -173,22 +183,51 @@ impl<'a> Claims<'a> {
         Err(UnitError::ClaimedFolder { folder: folder.to_owned(), session: session.to_string(), claimants })
     }
 
-    /// Refuses a folder of a subject for one of several sessions, listed or with files from it in the store. Those with folders of their own
-    /// do not count there.
-    fn check_only_session(
+    /// Refuses a folder of a subject, for no visit, that a visit has files from in the store.
+    fn check_not_taken(
         &self,
         root: &Root,
         session: &Session,
         folder: &Path,
         (name, visits): (&str, &Folders),
     ) -> Result<(), UnitError> {
+        let others = self.owners_of_whole(root, name, visits)?;
+        let others: BTreeSet<String> =
+            others.into_iter().filter(|owner| *owner != session).map(Session::to_string).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let owners = others.into_iter().collect::<Vec<_>>().join(", ");
+        Err(UnitError::TakenFolder { folder: folder.to_owned(), owners })
+    }
+
+    /// The sessions with files from a subject's folder in the store, without those that have folders of their own.
+    fn owners_of_whole(&self, root: &Root, name: &str, visits: &Folders) -> Result<Vec<&Session>, UnitError> {
         let has_folder = |id: &str| !visits.index.by(Match::Code, &MatchKeys::of_code(id, None)).is_empty();
         let owners = self.owners(&root.key(), name, None)?.into_iter();
-        let owners = owners.filter(|owner| owner.id_str().is_none_or(|id| !has_folder(id)));
+        Ok(owners.filter(|owner| owner.id_str().is_none_or(|id| !has_folder(id))).collect())
+    }
+
+    /// Whether a folder of a subject is that of its one session, listed or with files from it in the store. Sessions with folders of their
+    /// own do not count there.
+    ///
+    /// # Errors
+    /// It is of several, and the run does not ask for what is of a subject.
+    fn is_only_session(
+        &self,
+        root: &Root,
+        session: &Session,
+        folder: &Path,
+        (name, visits): (&str, &Folders),
+    ) -> Result<bool, UnitError> {
+        let owners = self.owners_of_whole(root, name, visits)?.into_iter();
         let listed = self.visits.get(&session.subject).into_iter().flatten().map(|(listed, _)| *listed);
         let n_sessions = owners.chain(listed).chain([session]).collect::<BTreeSet<_>>().len();
         if n_sessions < 2 {
-            return Ok(());
+            return Ok(true);
+        }
+        if root.flat.as_ref().is_some_and(SubjectsDir::is_per_subject) {
+            return Ok(false);
         }
         let (folder, subject) = (folder.to_owned(), format!("sub-{}", session.subject));
         Err(UnitError::PerSubject { folder, subject, n_sessions })

@@ -14,3 +14,4 @@ pub(crate) mod session_list;
 pub(crate) mod shard;
 pub(crate) mod stored_sessions;
 pub(crate) mod visits;
+pub(crate) mod whole_subjects;

@@ -151,15 +151,15 @@ fn indices_or_null(rows: &[u32]) -> UInt32Array {
     UInt32Array::new(rows.to_vec().into(), nulls)
 }
 
-/// The columns of a feature: the key columns, then its regions, all with the metric's type and unit.
+/// The columns of a feature: the key columns, then its regions, all with the metric's type, each with its unit.
 pub(crate) fn feature_schema(
     kind: &TableKind,
     metric: &str,
     regions: &[String],
     data_type: &DataType,
 ) -> SchemaRef {
-    let unit = kind.unit_of(metric).filter(|_| *data_type != DataType::Boolean);
     let region = |name: &String| {
+        let unit = kind.unit_of_region(metric, name).filter(|_| *data_type != DataType::Boolean);
         with_unit(Field::new(name, data_type.clone(), true), unit.map(MeasurementUnit::as_str))
     };
     let fields = key_fields().into_iter().chain(regions.iter().map(region));

@@ -18,7 +18,8 @@ use crate::files::session_folders::{folders_in, names_in};
 use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables, NotChosen};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::parse::cell::unquoted;
-use crate::parse::regional_tsv::{ParsedTable, parse_table_unless};
+use crate::parse::parsed_table::ParsedTable;
+use crate::parse::regional_tsv::parse_table_unless;
 use crate::unit_error::UnitError;
 
 mod choice_among_files;

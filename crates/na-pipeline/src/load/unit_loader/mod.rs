@@ -28,6 +28,7 @@ use crate::load::parsed_checks::{check_columns, check_regions};
 use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose, implausible};
 use crate::parse::cat12_report::tiv_from_xml;
+use crate::parse::parsed_table::Remark;
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
 use crate::parse::volume::Volume;
@@ -38,8 +39,8 @@ use crate::unit_error::UnitError;
 pub(crate) struct LoadedUnit {
     pub(crate) unit: EncodedUnit,
     pub(crate) notes: Vec<String>,
-    /// Which image a table was made of, in words, if it is another session's: the run counts them.
-    pub(crate) foreign_image: Option<String>,
+    /// What other units may have, too.
+    pub(crate) remarks: Vec<Remark>,
 }
 
 /// Reads a unit's files; `None` if the run is asked to stop meanwhile. `regions` are those of the table read before,
@@ -93,7 +94,7 @@ impl UnitLoader<'_> {
                 sources: Vec::new(),
             },
             notes: self.found.tiv.notes.clone(),
-            foreign_image: None,
+            remarks: Vec::new(),
         };
         let kept = |table: &&FoundTable| !self.planned.kept.contains(&table.key());
         for table in self.found.found.tables.iter().filter(kept) {
@@ -130,6 +131,7 @@ impl UnitLoader<'_> {
         let Some((relative, fingerprint)) = files.next() else { return Ok(()) };
         check_columns(table, &parsed.batch, &known.kind)?;
         loaded.notes.extend(parsed.notes);
+        loaded.remarks.extend(parsed.remarks);
         let mut source = SourceFile {
             kind: SourceKind::Table,
             table: Some(table.table.to_string()),
@@ -217,7 +219,7 @@ impl UnitLoader<'_> {
         };
         if let Some(sidecar) = &sidecar {
             check_atlas(table, path, sidecar)?;
-            loaded.foreign_image = loaded.foreign_image.take().or_else(|| foreign_image(table, sidecar));
+            loaded.remarks.extend(foreign_image(table, sidecar));
         }
         let kind = SourceKind::Sidecar;
         Ok(Some(SourceFile { kind, path: relative, fingerprint, sidecar, ..source.clone() }))

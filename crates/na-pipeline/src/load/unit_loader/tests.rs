@@ -243,9 +243,9 @@ fn a_sidecar_of_another_atlas_fails_the_unit() {
 fn a_sidecar_of_another_session_is_told_to_the_run() {
     let sidecar = |file: &str| format!("{{\"original_file\": \"/d/sub-9/{file}\"}}");
     for same in ["mwp1sub-0001_T1w.nii.gz", "wctsub-1_ses-3_T1w.nii", "mwp1scan.nii"] {
-        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().foreign_image, None, "{same}");
+        assert_eq!(Files::new(&[(JSON, &sidecar(same))]).load().remarks, [], "{same}");
     }
-    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().foreign_image.unwrap();
+    let other = Files::new(&[(JSON, &sidecar("mwp1sub-2_T1w.nii.gz"))]).load().remarks.remove(0).example;
     assert!(other.contains("GM_parc.tsv was made of mwp1sub-2_T1w.nii.gz"), "{other}");
 }
 

@@ -16,6 +16,7 @@ use na_model::metric_kind;
 use crate::files::pointer::check_content;
 use crate::parse::cell::unquoted;
 use crate::parse::column_builder::ColumnBuilder;
+use crate::parse::parsed_table::ParsedTable;
 use crate::parse::regional_tsv::body::TableBody;
 use crate::parse::regional_tsv::repeats::without_repeats;
 use crate::parse::text::{has_lines_of_old_macs, line_of, text_of, without_bom};
@@ -23,28 +24,6 @@ use crate::unit_error::{UnitError, shorten};
 
 mod body;
 mod repeats;
-
-/// A table of one session and one map.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ParsedTable {
-    /// The columns in the file's order, a row a region; `Int64`, `Float64`, `Boolean`, `Utf8`, or `Null` for a
-    /// column without values that has no known type.
-    pub batch: RecordBatch,
-    /// What the user should know.
-    pub notes: Vec<String>,
-    /// The version of the program that wrote it. `None` if its files do not say it, or a sidecar does.
-    pub version: Option<String>,
-    /// The session's total intracranial volume, mL, if this is where it is measured.
-    pub volume: Option<f64>,
-}
-
-impl ParsedTable {
-    /// A table of which nothing else is known.
-    #[must_use]
-    pub fn new(batch: RecordBatch) -> Self {
-        Self { batch, notes: Vec::new(), version: None, volume: None }
-    }
-}
 
 /// Parses a table. Doubles are the nearest to their text; known statistics are numbers or flags; any other column has
 /// the narrowest type that holds all its cells. A row that repeats another is left out, with a note.

@@ -188,13 +188,11 @@ impl<'a> ExportSteps<'a> {
         let before = sessions_tsv::session_rows(self.to.output)?;
         let read = self.holdings.units.iter().map(|unit| &unit.unit);
         let removed = self.request.removals.iter().map(|(unit, _)| unit);
+        let merges = self.plan.tables.iter().map(|planned| &planned.merge);
+        let kinds: BTreeMap<&TableName, UnitKind> =
+            merges.map(|merge| (&merge.table, merge.kind.unit_kind(&merge.table))).collect();
         let kind_of = |table: &TableName| {
-            let merges = self.plan.tables.iter().map(|planned| &planned.merge);
-            let merge = merges.into_iter().find(|merge| merge.table == *table);
-            merge.map_or_else(
-                || UnitKind::of_parcellate(table.modality()),
-                |merge| merge.kind.unit_kind(table),
-            )
+            kinds.get(table).cloned().unwrap_or_else(|| UnitKind::of_parcellate(table.modality()))
         };
         Ok(RunChanges::between(&before, kind_of, &self.request.outcomes, read, removed))
     }

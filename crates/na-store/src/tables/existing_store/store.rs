@@ -95,8 +95,11 @@ impl ExistingStore {
         &self.own_files
     }
 
-    /// The long tables, in the store's order. The manifest need not name them yet.
-    pub(crate) fn long_tables(&self) -> Result<&[TableName], StoreError> {
+    /// The long tables that are the store's, in its order. The manifest need not name them yet.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed; a file that cannot be read.
+    pub fn long_tables(&self) -> Result<&[TableName], StoreError> {
         self.long_files.tables(&self.own_files)
     }
 
@@ -111,19 +114,8 @@ impl ExistingStore {
     }
 
     /// The kind of the units that feed a long table. `None` if its file does not exist.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn unit_kind(&self, table: &TableName) -> Result<Option<UnitKind>, StoreError> {
+    pub(crate) fn unit_kind(&self, table: &TableName) -> Result<Option<UnitKind>, StoreError> {
         Ok(self.table_kind(table)?.map(|kind| kind.unit_kind(table)))
-    }
-
-    /// The long tables that are the store's, in its order.
-    ///
-    /// # Errors
-    /// A folder that cannot be listed; a file that cannot be read.
-    pub fn tables(&self) -> Result<&[TableName], StoreError> {
-        self.long_tables()
     }
 
     /// What a long table is. `None` if its file does not exist.
