@@ -272,9 +272,11 @@ impl Options {
             Tissue::Wm => !self.no_wm,
             Tissue::Ct => !self.no_ct,
         };
+        let cat12_root = settings.path(self.cat12_root.as_deref(), "CAT12_ROOT");
         Ok(Config {
             sessions,
-            cat12_root: settings.path(self.cat12_root.as_deref(), "CAT12_ROOT"),
+            cat12_globals: self.producers.cat12_globals(settings, cat12_root.as_deref())?,
+            cat12_root,
             cat12_parcellated_root: settings
                 .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
             qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),

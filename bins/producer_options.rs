@@ -1,7 +1,7 @@
 //! What is chosen of the files of other producers than `parcellate`, as arguments say it.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
@@ -10,6 +10,10 @@ use na_model::TivSource;
 use na_pipeline::{FreeSurferFiles, Stream};
 
 use crate::atlas_choice::{AtlasKind, parse_atlas};
+use crate::settings::{Settings, SettingsError};
+
+/// The setting that asks for the measures in CAT12's reports.
+pub(crate) const CAT12_GLOBALS: &str = "CAT12_GLOBALS";
 
 /// The arguments that choose among the files of a root.
 #[derive(Debug, Args)]
@@ -17,6 +21,9 @@ pub(crate) struct ProducerOptions {
     /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg [default: freesurfer=aparc, freesurfer-seg=aseg]
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
     atlas: Vec<(AtlasKind, String)>,
+    /// The volumes of the whole brain and the quality of the images in the reports under --cat12-root [CAT12_GLOBALS=1]
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) cat12_globals: bool,
     /// Where a session has a folder of FreeSurfer's longitudinal stream beside its own: which is loaded
     #[arg(long, value_name = "STREAM", value_parser = one_of::<Stream>(Stream::ALL.map(Stream::as_str)), help_heading = "What to load")]
     freesurfer_stream: Option<Stream>,
@@ -29,6 +36,20 @@ pub(crate) struct ProducerOptions {
 }
 
 impl ProducerOptions {
+    /// Whether CAT12's reports are loaded, not only for total intracranial volume.
+    pub(crate) fn cat12_globals(
+        &self,
+        settings: &Settings,
+        cat12_root: Option<&Path>,
+    ) -> Result<bool, SettingsError> {
+        let is_asked_for = settings.flag(self.cat12_globals, CAT12_GLOBALS)?;
+        if is_asked_for && cat12_root.is_none() {
+            let (what, root) = ("--cat12-globals (CAT12_GLOBALS)", "--cat12-root (CAT12_ROOT)");
+            return Err(SettingsError::NeedsRoot { what, root });
+        }
+        Ok(is_asked_for)
+    }
+
     /// What is loaded from a `SUBJECTS_DIR`.
     pub(crate) fn freesurfer(&self, subjects_dir: PathBuf) -> FreeSurferFiles {
         let mut files = FreeSurferFiles {

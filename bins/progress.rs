@@ -139,6 +139,7 @@ impl Observer for Progress {
                     tracing::warn!(target: FOR_THE_LOG, "{note}");
                 }
             }
+            Event::Offer(offer) => tracing::info!("{offer}"),
             Event::Planned(plan) => self.planned(plan),
             Event::Committed(unit) => self.committed(&unit),
             Event::Failed(outcome) => tracing::warn!("{}: {}", outcome.unit, outcome.reason),

@@ -14,9 +14,10 @@ use crate::env_file::{self, LineProblem};
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Every setting.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
+    "CAT12_GLOBALS",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
     "FREESURFER_DIR",
@@ -37,13 +38,15 @@ pub(crate) enum SettingsError {
     #[error("cannot read the settings in {}, line {}: {}", path.display(), at.line, at.problem)]
     Line { path: PathBuf, at: LineProblem },
     #[error("{name} is {found:?}: {problem}")]
-    Jobs { name: &'static str, found: String, problem: String },
+    Value { name: &'static str, found: String, problem: String },
     #[error(
         "there is no session list: give --sessions FILE (or SESSIONS_CSV in the environment or in {}), or --discover \
          to take every session under the roots",
         env_file.display()
     )]
     NoSessions { env_file: PathBuf },
+    #[error("{what} needs {root}, the folder that it is read from")]
+    NeedsRoot { what: &'static str, root: &'static str },
     #[error(transparent)]
     Withdrawn(Box<na_pipeline::PipelineError>),
 }
@@ -130,6 +133,20 @@ impl Settings {
         env::var_os(name).filter(|value| !value.is_empty() && !self.alone)
     }
 
+    /// Whether something is asked for: `1`, `true` or `yes` in a setting, `0`, `false` or `no` if not.
+    pub(crate) fn flag(&self, given: bool, name: &'static str) -> Result<bool, SettingsError> {
+        let found = self.text(None, name).filter(|_| !given);
+        match found.as_deref().map(str::trim).map(str::to_ascii_lowercase).as_deref() {
+            None => Ok(given),
+            Some("1" | "true" | "yes" | "on") => Ok(true),
+            Some("0" | "false" | "no" | "off") => Ok(false),
+            Some(_) => {
+                let (found, problem) = (found.unwrap_or_default(), "expected 1 or 0".to_owned());
+                Err(SettingsError::Value { name, found, problem })
+            }
+        }
+    }
+
     pub(crate) fn jobs(
         &self,
         given: Option<usize>,
@@ -141,7 +158,7 @@ impl Settings {
         let Some(found) = self.text(None, name) else { return Ok(None) };
         match parse_jobs(found.trim()) {
             Ok(jobs) => Ok(Some(jobs)),
-            Err(problem) => Err(SettingsError::Jobs { name, found, problem }),
+            Err(problem) => Err(SettingsError::Value { name, found, problem }),
         }
     }
 }

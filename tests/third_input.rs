@@ -385,10 +385,15 @@ fn two_inputs_may_have_one_path_under_roots_of_their_own() {
 }
 
 #[test]
-fn two_inputs_with_one_setting_or_table_are_refused() {
+fn two_inputs_with_one_table_or_two_folders_of_one_setting_are_refused() {
     let lab = Lab::new();
+    let elsewhere = Demo {
+        setting: "DEMO_ROOT".parse().unwrap(),
+        root: lab.path("elsewhere"),
+        table: TableName::parse("anatomical_other").unwrap(),
+    };
     for (other, says) in [
-        (lab.input("DEMO_ROOT", "demo", "anatomical_other"), "the setting DEMO_ROOT"),
+        (Arc::new(elsewhere) as Arc<dyn Input>, "the setting DEMO_ROOT"),
         (lab.input("OTHER_ROOT", "demo", "anatomical_demo"), "the table anatomical_demo"),
         (
             lab.input("OTHER_ROOT", "demo", "diffusion_demo"),

@@ -1,6 +1,7 @@
 //! What the tests of the commands share: a cohort that they can change, the commands, and a store's content.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod cat12;
 pub mod cohort;
 pub mod disk;
 pub mod faults;
@@ -15,9 +16,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// The settings that a user's environment may have: tests start without.
-pub const SETTINGS: [&str; 9] = [
+pub const SETTINGS: [&str; 10] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
+    "CAT12_GLOBALS",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
     "FREESURFER_DIR",

@@ -64,6 +64,7 @@ impl Input for Demo {
             words: BTreeMap::from([("folding".to_owned(), "fold".to_owned())]),
             no_regions: BTreeSet::from(["outside".to_owned()]),
             row_units: BTreeMap::new(),
+            expected_rows: BTreeSet::new(),
             region_key: RegionKey { index: None, labels: vec!["parcel".to_owned()], hemispheres: Vec::new() },
         }
     }

@@ -22,12 +22,21 @@ pub enum MeasurementUnit {
     /// Square millimetres.
     #[serde(rename = "mm2")]
     SquareMillimetre,
+    /// Square centimetres.
+    #[serde(rename = "cm2")]
+    SquareCentimetre,
     /// A curvature: one over millimetres.
     #[serde(rename = "1/mm")]
     PerMillimetre,
     /// A Gaussian curvature: one over square millimetres.
     #[serde(rename = "1/mm2")]
     PerSquareMillimetre,
+    /// Hundredths.
+    #[serde(rename = "%")]
+    Percent,
+    /// A mark of CAT12 from 0.5, the best, to 10.5.
+    #[serde(rename = "mark")]
+    Mark,
     /// A ratio, a count, a probability.
     #[serde(rename = "dimensionless")]
     Dimensionless,
@@ -67,8 +76,11 @@ impl MeasurementUnit {
             Self::Millilitre => "mL",
             Self::Millimetre => "mm",
             Self::SquareMillimetre => "mm2",
+            Self::SquareCentimetre => "cm2",
             Self::PerMillimetre => "1/mm",
             Self::PerSquareMillimetre => "1/mm2",
+            Self::Percent => "%",
+            Self::Mark => "mark",
             Self::Dimensionless => "dimensionless",
             Self::Unknown => "unknown",
         }
@@ -111,6 +123,9 @@ mod tests {
             MeasurementUnit::Millilitre,
             MeasurementUnit::Millimetre,
             MeasurementUnit::SquareMillimetre,
+            MeasurementUnit::SquareCentimetre,
+            MeasurementUnit::Percent,
+            MeasurementUnit::Mark,
             MeasurementUnit::PerMillimetre,
             MeasurementUnit::PerSquareMillimetre,
             MeasurementUnit::Dimensionless,

@@ -51,6 +51,9 @@ pub struct TableKind {
     /// What the rows of measures of the whole brain are measured in, by label, where each has a unit of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub row_units: BTreeMap<String, MeasurementUnit>,
+    /// Labels of measures of the whole brain that every session has whose program came to its end: without one it is partial.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub expected_rows: BTreeSet<String>,
 }
 
 /// A statistic of a region.
@@ -93,6 +96,7 @@ impl TableKind {
             region_key: RegionKey::default(),
             no_regions: BTreeSet::new(),
             row_units: BTreeMap::new(),
+            expected_rows: BTreeSet::new(),
         }
     }
 

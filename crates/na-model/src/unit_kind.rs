@@ -27,6 +27,11 @@ impl InputName {
     /// The statistics that FreeSurfer writes.
     pub const FREESURFER: Self = Self::named("freesurfer");
 
+    /// The reports of CAT12 itself.
+    pub const CAT12_GLOBALS: Self = Self::named("cat12-globals");
+
+    const KNOWN: [Self; 2] = [Self::FREESURFER, Self::CAT12_GLOBALS];
+
     /// The name of [`InputName::PARCELLATE`].
     pub const PARCELLATE_WORD: &'static str = "parcellate";
 
@@ -122,8 +127,8 @@ impl FromStr for InputName {
         if name == Self::PARCELLATE_WORD {
             return Ok(Self::PARCELLATE);
         }
-        if name == Self::FREESURFER.as_str() {
-            return Ok(Self::FREESURFER);
+        if let Some(known) = Self::KNOWN.into_iter().find(|known| known.as_str() == name) {
+            return Ok(known);
         }
         match is_name(name.as_bytes()) {
             true => Ok(Self(Cow::Owned(name.to_owned()))),
@@ -168,7 +173,7 @@ impl UnitKind {
     /// Who measured the total intracranial volume that its units have. `None` if they have none.
     #[must_use]
     pub fn volume_of(&self) -> Option<TivSource> {
-        TivSource::ALL.into_iter().find(|source| source.unit_kind() == *self)
+        TivSource::ALL.into_iter().find(|source| source.unit_kinds().contains(self))
     }
 
     /// Whether `parcellate` writes its files.
@@ -214,12 +219,17 @@ impl TivSource {
     /// Both, the preferred first.
     pub const ALL: [Self; 2] = [Self::Cat12, Self::FreeSurfer];
 
-    /// The units that have it.
+    /// The units that have it. Of a session with several of them, the first that measured it counts.
     #[must_use]
-    pub const fn unit_kind(self) -> UnitKind {
+    pub fn unit_kinds(self) -> &'static [UnitKind] {
+        static OF_CAT12: [UnitKind; 2] = [
+            UnitKind::of_parcellate(Modality::Anatomical),
+            UnitKind::new(Modality::Anatomical, InputName::CAT12_GLOBALS),
+        ];
+        static OF_FREESURFER: [UnitKind; 1] = [UnitKind::new(Modality::Anatomical, InputName::FREESURFER)];
         match self {
-            Self::Cat12 => UnitKind::of_parcellate(Modality::Anatomical),
-            Self::FreeSurfer => UnitKind::new(Modality::Anatomical, InputName::FREESURFER),
+            Self::Cat12 => &OF_CAT12,
+            Self::FreeSurfer => &OF_FREESURFER,
         }
     }
 

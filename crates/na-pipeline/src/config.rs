@@ -8,6 +8,7 @@ use na_cache::{Claim, HolderName};
 use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, TivSource, WideMetrics};
 
 use crate::inputs::cat12::Cat12;
+use crate::inputs::cat12_globals::Cat12Globals;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
@@ -51,6 +52,8 @@ pub struct Config {
     pub sessions: SessionSource,
     /// CAT12's own output: where TIV is read from.
     pub cat12_root: Option<PathBuf>,
+    /// Whether the measures of the whole brain in CAT12's reports are loaded.
+    pub cat12_globals: bool,
     /// `parcellate`'s tables of CAT12's segmentations.
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s tables of QSIRecon's maps.
@@ -109,6 +112,7 @@ impl Config {
         Self {
             sessions,
             cat12_root: None,
+            cat12_globals: false,
             cat12_parcellated_root: None,
             qsiparc: None,
             freesurfer: None,
@@ -147,6 +151,7 @@ impl Config {
                 tables: self.cat12_parcellated_root.clone(),
                 tissues: self.tissues.clone(),
                 atlas: self.atlas_name.clone(),
+                run: self.pick.value("run"),
             }),
             Arc::new(Qsiparc {
                 root: self.qsiparc.clone(),
@@ -155,6 +160,10 @@ impl Config {
                 atlas: self.atlas_name.clone(),
             }),
         ];
+        if let Some(root) = self.cat12_root.clone() {
+            let (is_wanted, run) = (self.cat12_globals, self.pick.value("run"));
+            inputs.push(Arc::new(Cat12Globals { root, is_wanted, run }));
+        }
         if let Some(files) = self.freesurfer.clone() {
             inputs.push(Arc::new(FreeSurfer { files, run: self.pick.value("run") }));
         }

@@ -94,7 +94,7 @@ pub enum PipelineError {
         hint: String,
     },
     /// Two inputs bring the same.
-    #[error("two inputs of this run have {what}: each setting and each table is one input's")]
+    #[error("two inputs of this run have {what}: a table is one input's, and a setting leads to one folder")]
     SharedByInputs {
         /// The setting or table that both have.
         what: String,

@@ -10,6 +10,8 @@ use na_store::ExportStep;
 pub enum Event {
     /// Something that the user should know; it stops nothing.
     Note(String),
+    /// What the run could load besides, and how: told when a store is made.
+    Offer(String),
     /// The run knows what there is to do.
     Planned(PlanSummary),
     /// A unit is durable.

@@ -4,6 +4,9 @@
 
 use std::path::Path;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use na_pipeline::parse::cat12_globals::{VALUE, parse_globals};
 use na_pipeline::parse::cat12_report::tiv_from_xml;
 use na_pipeline::parse::freesurfer_stats::parse_stats;
 use na_pipeline::parse::regional_tsv::parse_table;
@@ -20,6 +23,11 @@ const LIST: &str =
 const XML: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<S><filedata><fname>&lt;x&gt;</fname></filedata>\
                    <subjectratings><vol_TIV>1.5</vol_TIV></subjectratings><!-- c --><subjectmeasures>\
                    <vol_abs_CGW>[1 2 3]</vol_abs_CGW><vol_TIV>1456.25</vol_TIV></subjectmeasures></S>\n";
+const REPORT: &str = "<S><help><vol_TIV>x</vol_TIV></help><qualitymeasures><NCR>NaN</NCR><ICR>0.13</ICR></qualitymeasures>\
+                      <qualityratings><IQR>2.55</IQR></qualityratings><software><version_cat>12.9</version_cat></software>\
+                      <subjectmeasures><vol_abs_CGW>[310.25 640.5 520.125 3.53 0]</vol_abs_CGW><vol_TIV>1474.405</vol_TIV>\
+                      <dist_thickness><item>[2.61 0.83]</item></dist_thickness></subjectmeasures><catlog>\
+                      <item>Image Quality Rating (IQR): 79.50% (C+)</item></catlog></S>\n";
 const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
                        \"software_version\": \"1.2\", \"timestamp\": \"2026-01-01T00:00:00\", \"more\": [1, {}]}";
 
@@ -84,6 +92,16 @@ proptest! {
     }
 
     #[test]
+    fn reports_of_cat12(bytes in any_bytes(REPORT)) {
+        let result = parse_globals(Path::new("in/cat.xml"), &bytes);
+        if let Ok(globals) = &result {
+            let values = globals.measures[VALUE].as_primitive::<Float64Type>();
+            prop_assert!(!values.is_empty() && values.iter().flatten().all(f64::is_finite));
+        }
+        names_the_file(result, "in/cat.xml");
+    }
+
+    #[test]
     fn volumes_in_tables(bytes in any_bytes("source_file\tvol_TIV\na.xml\t1456.25\n")) {
         names_the_file(tiv_from_tsv(Path::new("in/tiv.tsv"), &bytes), "in/tiv.tsv");
     }
@@ -129,6 +147,13 @@ fn a_table_with_very_many_columns_takes_no_more_memory_than_its_cells() {
 fn elements_and_brackets_without_end_are_refused() {
     let deep = format!("<S>{}", "<a>".repeat(200_000));
     assert!(!matches!(tiv_from_xml(Path::new("deep.xml"), deep.as_bytes()), Ok(Some(_))));
+    assert!(parse_globals(Path::new("deep.xml"), deep.as_bytes()).is_err());
+    let closed = format!(
+        "<S><qualitymeasures>{}{}</qualitymeasures></S>",
+        "<a>".repeat(200_000),
+        "</a>".repeat(200_000)
+    );
+    assert!(parse_globals(Path::new("deep.xml"), closed.as_bytes()).is_err());
     let entities = "<!DOCTYPE S [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>\
                     <S><subjectmeasures><vol_TIV>&b;</vol_TIV></subjectmeasures></S>";
     assert!(!matches!(tiv_from_xml(Path::new("entities.xml"), entities.as_bytes()), Ok(Some(_))));

@@ -120,6 +120,7 @@ impl Observer for Watched {
     fn event(&self, event: Event) {
         match event {
             Event::Note(note) => tracing::warn!(target: LOGGER, "{note}"),
+            Event::Offer(offer) => tracing::info!(target: LOGGER, "{offer}"),
             Event::Failed(outcome) => tracing::warn!(target: LOGGER, "{}: {}", outcome.unit, outcome.reason),
             Event::Planned(plan) => {
                 self.to_load.store(plan.to_load, Ordering::Relaxed);

@@ -27,7 +27,7 @@ pub(crate) struct Root {
     /// The tables that the run looks for here.
     pub(crate) tables: Vec<TableName>,
     pub(crate) subjects: Folders,
-    /// Where folders of sessions lie side by side; `subjects` are then those that they name.
+    /// Where folders of sessions lie side by side, or the files of all; `subjects` are then those that they name.
     pub(crate) flat: Option<SubjectsDir>,
 }
 
@@ -95,7 +95,10 @@ pub(crate) struct Roots {
 impl Roots {
     /// Adds a root, with a note for each folder in it that is left out.
     pub(crate) fn add(&mut self, root: Root) -> &Root {
-        self.notes.extend(root.subjects.notes());
+        // Two inputs may have one root.
+        let notes = root.subjects.notes().into_iter().filter(|note| !self.notes.contains(note));
+        let notes: Vec<String> = notes.collect();
+        self.notes.extend(notes);
         self.all.push_mut(root)
     }
 

@@ -60,6 +60,12 @@ impl<'a> FolderSession<'a> {
     }
 }
 
+/// The subject and visit in the name of an image.
+pub(crate) fn session_of(name: &str) -> (Option<&str>, Option<&str>) {
+    let named = |key| entity(name, key).and_then(|entity| values(entity).next());
+    (named("sub-").filter(|_| name.starts_with("sub-")), named("ses-"))
+}
+
 /// The visit in a file's own name.
 pub(crate) fn visit_of(file_name: &str) -> Option<&str> {
     entity(file_name, "ses-").and_then(|visit| values(visit).next())

@@ -1,15 +1,19 @@
-//! FreeSurfer's `SUBJECTS_DIR`: the folders of all sessions side by side, `sub-S_ses-E`, where BIDS has `sub-S/ses-E`.
+//! FreeSurfer's `SUBJECTS_DIR`: the folders of all sessions side by side, `sub-S_ses-E`, where BIDS has `sub-S/ses-E`; and a folder with the
+//! files of all sessions, `report/cat_IMAGE.xml`, where the names of images stand for those of folders.
 //!
 //! fMRIPrep, `BIDS-Apps/freesurfer` and FastSurfer call them as BIDS says; others by the subject's code alone, or by any text that a
 //! list has. The longitudinal stream adds `.long.BASE` to a session's name, and a folder for each base.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use na_model::ModelError;
 
+use crate::files::session_entities::session_of;
 use crate::files::session_folders::{FolderListing, Folders, STATS, SeveralFolders, folders_in, names_in};
+use crate::files::tiv_rank::rank_of_image;
 use crate::identifiers::name_match::IdKind;
 use crate::unit_error::UnitError;
 
@@ -91,6 +95,19 @@ impl<'a> SessionDirName<'a> {
             bids.split_once("_ses-").map_or((bids, None), |(subject, visit)| (subject, Some(visit)));
         Self { subject: Some(subject), visit, run, stream, stem }
     }
+
+    /// What the name of an image says: behind `sub-` and `ses-`, up to the next entity.
+    fn of_image(stem: &'a str) -> Self {
+        let (subject, visit) = session_of(stem);
+        let run = stem.split('_').find_map(|part| part.strip_prefix("run-"));
+        Self { subject, visit: visit.filter(|_| subject.is_some()), run, stream: Stream::Cross, stem }
+    }
+}
+
+/// The subject and visit that the name of an image says. Of a name without entities, it is the subject, whole.
+pub(crate) fn image_name(stem: &str) -> (String, Option<String>) {
+    let parsed = SessionDirName::of_image(stem);
+    (parsed.subject.unwrap_or(parsed.stem).to_owned(), parsed.visit.map(str::to_owned))
 }
 
 /// The subject and visit that a folder's name says. Of a name that does not begin with `sub-`, it is the subject, whole.
@@ -109,10 +126,14 @@ pub(crate) struct SubjectsDir {
     plain: BTreeMap<String, Vec<SessionDir>>,
     choice: FolderChoice,
     dead: BTreeSet<String>,
+    /// Whether its names are those of images: what a list has may be the beginning of one.
+    are_images: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct SessionDir {
+    /// Of an image, which of several counts; 0 for folders.
+    rank: u8,
     name: String,
     stream: Stream,
     run: Option<String>,
@@ -127,16 +148,46 @@ impl SubjectsDir {
         let is_base = |name: &str| bases.contains(name) || path.join(name).join(OF_BASE).is_file();
         for name in listed.names.iter().filter(|name| !is_made_by_freesurfer(name) && !is_base(name)) {
             let SessionDirName { subject, visit, run, stream, stem } = SessionDirName::parse(name);
-            let folder = SessionDir { name: name.clone(), stream, run: run.map(str::to_owned) };
+            let folder = SessionDir { rank: 0, name: name.clone(), stream, run: run.map(str::to_owned) };
             match subject {
-                Some(subject) => {
-                    let visits = all.sessions.entry(subject.to_owned()).or_default();
-                    visits.entry(visit.map(str::to_owned)).or_default().push(folder);
-                }
+                Some(subject) => all.add(subject, visit, folder),
                 None => all.plain.entry(stem.to_owned()).or_default().push(folder),
             }
         }
         all
+    }
+
+    /// Sorts the images that files in a folder are of.
+    pub(crate) fn of_images<'i>(
+        path: &Path,
+        images: impl IntoIterator<Item = &'i str>,
+        choice: FolderChoice,
+    ) -> Self {
+        let mut all = Self { path: path.to_owned(), choice, are_images: true, ..Self::default() };
+        for image in images {
+            let SessionDirName { subject, visit, run, stream, .. } = SessionDirName::of_image(image);
+            let (rank, run) = (rank_of_image(image), run.map(str::to_owned));
+            let folder = SessionDir { rank, name: image.to_owned(), stream, run };
+            match subject {
+                Some(subject) => all.add(subject, visit, folder),
+                None => {
+                    for name in beginnings(image) {
+                        all.plain.entry(name).or_default().push(folder.clone());
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, subject: &str, visit: Option<&str>, folder: SessionDir) {
+        let visits = self.sessions.entry(subject.to_owned()).or_default();
+        visits.entry(visit.map(str::to_owned)).or_default().push(folder);
+    }
+
+    /// The names by which a list may mean a folder that does not begin with `sub-`, or the image of one: the longest first.
+    pub(crate) fn names_of(&self, folder: &str) -> Vec<String> {
+        if self.are_images { beginnings(folder) } else { vec![folder.to_owned()] }
     }
 
     /// The subjects that folders name, as if each had a folder of its own. Of what was listed, those whose names are no text stay.
@@ -148,7 +199,7 @@ impl SubjectsDir {
     /// How many sessions' folders there are, and the first names.
     pub(crate) fn examples(&self, n: usize) -> (usize, Vec<&str>) {
         let of_subjects = self.sessions.values().flat_map(BTreeMap::values);
-        let all: Vec<&str> =
+        let all: BTreeSet<&str> =
             of_subjects.chain(self.plain.values()).flatten().map(|folder| folder.name.as_str()).collect();
         (all.len(), all.into_iter().take(n).collect())
     }
@@ -170,7 +221,17 @@ impl SubjectsDir {
 
     /// Whether there is a folder that does not begin with `sub-` and has this name.
     pub(crate) fn has_plain(&self, name: &str) -> bool {
-        self.plain.contains_key(name)
+        self.plain.contains_key(&*self.key(name))
+    }
+
+    /// Whether its names are those of images.
+    pub(crate) fn are_images(&self) -> bool {
+        self.are_images
+    }
+
+    /// What a name is looked up by.
+    fn key<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        if self.are_images { Cow::Owned(joined(name)) } else { Cow::Borrowed(name) }
     }
 
     /// What to say where nobody chose a stream, and some sessions have a folder of the one alone and others of the other.
@@ -215,7 +276,7 @@ impl SubjectsDir {
 
     /// The folder that does not begin with `sub-` and has this name. `None` if there is none.
     pub(crate) fn plain(&self, name: &str) -> Result<Option<PathBuf>, UnitError> {
-        self.path_in(self.plain.get(name))
+        self.path_in(self.plain.get(&*self.key(name)))
     }
 
     fn path_in(&self, folders: Option<&Vec<SessionDir>>) -> Result<Option<PathBuf>, UnitError> {
@@ -234,6 +295,8 @@ impl SubjectsDir {
         {
             chosen.retain(|folder| folder.run.as_ref() == Some(run));
         }
+        let best = chosen.iter().map(|folder| folder.rank).min();
+        chosen.retain(|folder| Some(folder.rank) == best);
         let several = |way_out: &'static str| {
             let paths = chosen.iter().map(|folder| self.path.join(&folder.name).display().to_string());
             SeveralFolders { folders: paths.collect::<Vec<_>>().join(", "), way_out }
@@ -255,6 +318,20 @@ impl SubjectsDir {
             _ => Err(several("keep one of them, or name runs")),
         }
     }
+}
+
+/// The names that an image may be listed by: its own, and what stands before each of its `_` and `-`; the longest first.
+fn beginnings(image: &str) -> Vec<String> {
+    let ends = image.match_indices(['_', '-']).map(|(end, _)| end).chain([image.len()]);
+    let mut names: Vec<String> = ends.filter_map(|end| image.get(..end)).map(joined).collect();
+    names.retain(|name| !name.is_empty());
+    names.reverse();
+    names
+}
+
+/// A name with one sign between its parts: a list has `_` where images have `-`.
+fn joined(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 /// Whether the first folders in a folder are FreeSurfer's of sessions.

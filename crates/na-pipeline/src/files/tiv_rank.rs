@@ -11,9 +11,17 @@ pub enum Rank {
     OwnColumn,
 }
 
-/// The image of a report, from the report's name: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
+/// What the names of CAT12's reports begin with.
+pub(crate) const REPORT_PREFIX: &str = "cat_";
+
+/// The image of a file of CAT12, from its name and what that begins with: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
+pub(crate) fn image_of<'n>(prefix: &str, file_name: &'n str) -> Option<&'n str> {
+    file_name.strip_prefix(prefix)?.strip_suffix(".xml")
+}
+
+/// The image of a report.
 pub(crate) fn image_of_report(file_name: &str) -> Option<&str> {
-    file_name.strip_prefix("cat_")?.strip_suffix(".xml")
+    image_of(REPORT_PREFIX, file_name)
 }
 
 /// 0 for the bias-corrected image, 1 for the uncorrected, 2 for another T1w, 3 for others.

@@ -10,6 +10,7 @@ use crate::error::PipelineError;
 use crate::files::session_folders::{ANAT, names_in};
 use crate::files::tiv_files::TivFiles;
 use crate::files::tiv_rank::Rank;
+use crate::inputs::cat12_files::{REPORT, REPORTS};
 use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
@@ -22,9 +23,6 @@ use crate::inputs::unit_files::FoundUnit;
 use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
-/// The folder under `anat` that CAT12 writes its reports into, unless it writes all into one folder.
-const REPORT: &str = "report";
-
 /// CAT12's tables and reports.
 #[derive(Debug)]
 pub(crate) struct Cat12 {
@@ -33,6 +31,8 @@ pub(crate) struct Cat12 {
     pub(crate) tables: Option<PathBuf>,
     pub(crate) tissues: Vec<Tissue>,
     pub(crate) atlas: String,
+    /// The run that is chosen where a session has several.
+    pub(crate) run: Option<String>,
 }
 
 impl Input for Cat12 {
@@ -75,7 +75,7 @@ impl Input for Cat12 {
             roots.add(TableRoot::new(SourceRoot::CAT12_PARCELLATED, path, tables).told_by(has_tables))?;
         }
         match &self.reports {
-            Some(path) => roots.add_of_volumes(TableRoot::new(SourceRoot::CAT12, path, []).told_by(has_reports))?,
+            Some(path) => REPORTS.add_roots(roots, path, &[], self.run.as_deref(), has_reports)?,
             None => roots.note(
                 "CAT12_ROOT is not set: total intracranial volume is taken from the tables and the files beside them, where \
                  they have it",
@@ -89,6 +89,10 @@ impl Input for Cat12 {
     }
 
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
+        if *folder.setting() == SourceRoot::CAT12 && folder.is_image() {
+            look_for_report_of_image(&mut found.tiv, folder);
+            return Ok(());
+        }
         if *folder.setting() == SourceRoot::CAT12 {
             look_for_reports(&mut found.tiv, folder.root(), folder.path());
             return Ok(());
@@ -125,13 +129,13 @@ fn has_tables(root: &Path) -> bool {
 }
 
 /// Whether a folder looks like CAT12's own output, or a part of it.
-fn has_reports(root: &Path) -> bool {
+pub(super) fn has_reports(root: &Path) -> bool {
     let is_of_cat12 = |name: &str| name.eq_ignore_ascii_case(REPORT) || name.starts_with("cat_");
     // parcellate writes these beside its tables, too.
     let is_of_either = |name: &str| name.ends_with("_tiv.tsv");
     let has =
         |is_such: &dyn Fn(&str) -> bool| has_session(root, |session| has_name(&session.join(ANAT), is_such));
-    has(&is_of_cat12) || (has(&is_of_either) && !has_tables(root))
+    REPORTS.has_images(root) || has(&is_of_cat12) || (has(&is_of_either) && !has_tables(root))
 }
 
 /// The tables of a session's folder, a file for each of the root's tissues at most, in the order of tissues. Older
@@ -161,6 +165,14 @@ fn look_for_reports(tiv: &mut TivFiles, root: &Path, session_folder: &Path) {
         }
         Err(_) => tiv.look(&SourceRoot::CAT12, root, &[report, anat], &[], |_| true),
     }
+}
+
+/// Looks for the report of an image among those of all sessions.
+fn look_for_report_of_image(tiv: &mut TivFiles, folder: &SearchedFolder<'_>) {
+    let (reports, report) = (folder.root().to_owned(), REPORTS.name_of_image(folder));
+    let of_cat12 = reports.parent().unwrap_or(&reports).to_owned();
+    let listed = [(reports.clone(), report.into_iter().collect())];
+    tiv.look(&SourceRoot::CAT12, &of_cat12, &[reports], &listed, |_| true);
 }
 
 /// Looks for tables of volumes where `parcellate` writes them, beside the tables of regions. Folders in `listed` are

@@ -98,7 +98,7 @@ pub trait Input: Debug + Send + Sync {
     fn unit_kind(&self) -> UnitKind;
 
     /// The settings that lead to its files, each with the folder that the user gave, whether the run asks for what lies
-    /// there or not. No two inputs have one setting: the store tells by it whose a file is.
+    /// there or not. Inputs that have one setting have one folder.
     fn settings(&self) -> Vec<(SourceRoot, PathBuf)>;
 
     /// Whether the settings ask for any of its tables. An input that is not asked for has its roots remembered, and
@@ -109,6 +109,11 @@ pub trait Input: Debug + Send + Sync {
 
     /// What a user may have meant whose settings do not ask for its tables, as a sentence. `None` if nothing hints at it.
     fn hint(&self) -> Option<String> {
+        None
+    }
+
+    /// What a run could load besides, and how, as a sentence: told when a store is made. `None` if nothing is there.
+    fn offer(&self) -> Option<String> {
         None
     }
 

@@ -6,8 +6,9 @@ use na_model::{SourceRoot, TableName, UnitKind};
 
 use crate::error::PipelineError;
 use crate::files::roots::{Root, Roots};
-use crate::files::session_folders::{Folders, list_root};
+use crate::files::session_folders::{Folders, list_root, names_in};
 use crate::files::subjects_dir::{FolderChoice, SubjectsDir};
+use crate::files::tiv_rank::image_of;
 use crate::identifiers::name_match::IdKind;
 use crate::inputs::meant_root::question;
 
@@ -23,6 +24,8 @@ pub struct TableRoot {
     is_told_if_empty: bool,
     /// Which folder is a session's, where those of all sessions lie side by side. `None` where subjects have folders.
     side_by_side: Option<FolderChoice>,
+    /// What stands before the names of images in those of files, where the files of all sessions lie in one folder.
+    prefix_of_images: Option<&'static str>,
     /// Whether a folder looks like such a root. `None` if nothing tells.
     is_root: Option<fn(&Path) -> bool>,
 }
@@ -33,8 +36,16 @@ impl TableRoot {
     #[must_use]
     pub fn new(setting: SourceRoot, path: &Path, tables: impl IntoIterator<Item = TableName>) -> Self {
         let (path, tables) = (path.to_owned(), tables.into_iter().collect());
-        let (prefix, side_by_side, is_root) = (String::new(), None, None);
-        Self { setting, path, prefix, tables, is_told_if_empty: true, side_by_side, is_root }
+        Self {
+            setting,
+            path,
+            prefix: String::new(),
+            tables,
+            is_told_if_empty: true,
+            side_by_side: None,
+            prefix_of_images: None,
+            is_root: None,
+        }
     }
 
     /// A folder in the one that the setting gives: paths in the store begin with its name.
@@ -52,6 +63,14 @@ impl TableRoot {
     #[must_use]
     pub fn side_by_side(mut self, choice: FolderChoice) -> Self {
         self.side_by_side = Some(choice);
+        self
+    }
+
+    /// The files of all sessions lie in it, and their names say whose they are. A session's folder is then the one that would be called as
+    /// its image.
+    pub(super) fn of_images(mut self, choice: FolderChoice, prefix: &'static str) -> Self {
+        self.side_by_side = Some(choice);
+        self.prefix_of_images = Some(prefix);
         self
     }
 
@@ -131,7 +150,9 @@ impl RootList<'_> {
         if has_tables && names_another {
             self.roots.misplaced.get_or_insert_with(|| text.clone());
         }
-        self.roots.notes.push(text);
+        if !self.roots.notes.contains(&text) {
+            self.roots.notes.push(text);
+        }
     }
 
     /// Lists the subjects of a root that holds total intracranial volume and no table.
@@ -142,7 +163,19 @@ impl RootList<'_> {
     fn list(&mut self, root: TableRoot, has_tables: bool) -> Result<&Root, PipelineError> {
         let all = if root.side_by_side.is_some() { "" } else { IdKind::Subject.prefix() };
         let mut listed = list_root(&root.setting, &root.path, all)?;
-        let flat = root.side_by_side.clone().map(|choice| SubjectsDir::new(&root.path, &listed, choice));
+        let choice = root.side_by_side.clone();
+        let flat = match root.prefix_of_images {
+            None => choice.map(|choice| SubjectsDir::new(&root.path, &listed, choice)),
+            Some(prefix) => {
+                let names = names_in(&root.path).map_err(|source| PipelineError::RootUnreadable {
+                    setting: root.setting.clone(),
+                    path: root.path.clone(),
+                    source,
+                })?;
+                let images = names.iter().filter_map(|name| image_of(prefix, name));
+                Some(SubjectsDir::of_images(&root.path, images, choice.unwrap_or_default()))
+            }
+        };
         let mut n_folders = listed.names.len();
         if let Some(flat) = &flat {
             n_folders = flat.examples(0).0;

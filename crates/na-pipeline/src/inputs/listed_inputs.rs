@@ -73,11 +73,19 @@ impl ListedInputs {
     }
 
     fn check_settings(&self) -> Result<(), PipelineError> {
-        let mut seen = BTreeSet::new();
-        match self.settings().map(|(setting, _)| setting).find(|setting| !seen.insert(setting.clone())) {
-            None => Ok(()),
-            Some(setting) => Err(PipelineError::SharedByInputs { what: format!("the setting {setting}") }),
+        let mut seen: BTreeMap<SourceRoot, PathBuf> = BTreeMap::new();
+        for (setting, path) in self.all.iter().flat_map(|input| input.settings()) {
+            let first = seen.entry(setting.clone()).or_insert_with(|| path.clone());
+            if *first != path {
+                return Err(PipelineError::SharedByInputs { what: format!("the setting {setting}") });
+            }
         }
+        Ok(())
+    }
+
+    /// What the run could load besides, as sentences.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = String> {
+        self.all.iter().filter(|input| !input.is_asked_for()).filter_map(|input| input.offer())
     }
 
     /// The kinds of units that the settings ask for, in the store's order.
@@ -92,7 +100,8 @@ impl ListedInputs {
 
     /// The settings that are given, each with its folder.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (SourceRoot, PathBuf)> {
-        self.all.iter().flat_map(|input| input.settings())
+        let all: BTreeMap<SourceRoot, PathBuf> = self.all.iter().flat_map(|input| input.settings()).collect();
+        all.into_iter()
     }
 
     /// Whether the run looks for a table: its root is given, and it is chosen.

@@ -6,6 +6,9 @@
 
 pub(crate) mod atlases;
 pub(crate) mod cat12;
+mod cat12_files;
+pub(crate) mod cat12_globals;
+mod choice_among_files;
 pub(crate) mod entity_pick;
 pub(crate) mod found_tables;
 pub(crate) mod freesurfer;

@@ -6,6 +6,7 @@ use na_model::{SourceRoot, TableName};
 
 use crate::files::path::relative;
 use crate::files::roots::Root;
+use crate::files::subjects_dir::SubjectsDir;
 use crate::inputs::entity_pick::EntityPick;
 
 /// A session's folder under one of an input's roots, `sub-S/ses-E` or `sub-S`.
@@ -43,6 +44,11 @@ impl<'a> SearchedFolder<'a> {
     #[must_use]
     pub fn pick(&self) -> &'a EntityPick {
         self.pick
+    }
+
+    /// Whether it stands for an image of which files lie in the root.
+    pub(super) fn is_image(&self) -> bool {
+        self.root.flat.as_ref().is_some_and(SubjectsDir::are_images)
     }
 
     pub(super) fn root(&self) -> &'a Path {

@@ -4,7 +4,9 @@
 //! column, whatever the bytes. Begin with [`regional_tsv`].
 
 pub(crate) mod bad_cell;
+pub mod cat12_globals;
 pub mod cat12_report;
+pub(crate) mod cat12_xml;
 pub(crate) mod cell;
 mod column_builder;
 pub mod freesurfer_stats;

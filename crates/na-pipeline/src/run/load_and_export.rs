@@ -50,6 +50,9 @@ struct Replacement {
 impl LockedRun<'_> {
     pub(super) fn load_and_export(&self) -> Result<RunReport, PipelineError> {
         let Self { config, plan, .. } = *self;
+        if plan.stored.is_empty() {
+            self.inputs.listed.offers().for_each(|offer| self.observer.event(Event::Offer(offer)));
+        }
         plan.list.tell(self.observer);
         plan.units.tell(self.observer);
         let removals = pruned(config, &self.inputs.listed, &plan.list, &plan.units)?;

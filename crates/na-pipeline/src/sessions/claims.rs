@@ -141,18 +141,39 @@ impl<'a> Claims<'a> {
         let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
         for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
             let Some(path) = flat.plain(&name)? else { continue };
+            let folder = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let called = self.called();
+            // What a list has may be the beginning of another session's.
+            let names = flat.names_of(&folder);
+            let is_known = |named: &&String| called.contains_key(&side_by_side_key(named));
+            if names.iter().find(is_known).is_some_and(|known| known.len() > name.len()) {
+                continue;
+            }
             let visits = Folders::default();
             if is_of_subject
                 && session.id.is_some()
-                && !self.is_only_session(root, session, &path, (&name, &visits))?
+                && !self.is_only_session(root, session, &path, (&folder, &visits))?
             {
                 return Ok(None);
             }
-            self.check_only_name(root, session, &path, &name)?;
-            let (root, name) = (root.key(), (name, None));
+            self.check_only_name(root, session, &path, (&name, &folder))?;
+            let (root, name) = (root.key(), (folder.into_owned(), None));
             return Ok(Some(SessionFolder { root, path, name, rule: Match::Code }));
         }
         Ok(None)
+    }
+
+    /// The listed sessions by what their folders may be called.
+    fn called(&self) -> &HashMap<String, BTreeSet<Session>> {
+        self.by_folder.get_or_init(|| {
+            let mut called: HashMap<String, BTreeSet<Session>> = HashMap::new();
+            for (session, written) in self.visits.values().flatten() {
+                for name in names_side_by_side(session, written) {
+                    called.entry(side_by_side_key(&name)).or_default().insert(Session::clone(session));
+                }
+            }
+            called
+        })
     }
 
     /// Refuses a folder that is called as another session is listed, too, or that another has files from in the store.
@@ -161,19 +182,10 @@ impl<'a> Claims<'a> {
         root: &Root,
         session: &Session,
         folder: &Path,
-        name: &str,
+        (name, folder_name): (&str, &str),
     ) -> Result<(), UnitError> {
-        let called = self.by_folder.get_or_init(|| {
-            let mut called: HashMap<String, BTreeSet<Session>> = HashMap::new();
-            for (session, written) in self.visits.values().flatten() {
-                for name in names_side_by_side(session, written) {
-                    called.entry(name).or_default().insert(Session::clone(session));
-                }
-            }
-            called
-        });
-        let listed = called.get(name).into_iter().flatten();
-        let stored = self.owners(&root.key(), name, None)?;
+        let listed = self.called().get(&side_by_side_key(name)).into_iter().flatten();
+        let stored = self.owners(&root.key(), folder_name, None)?;
         let others: BTreeSet<String> =
             listed.chain(stored).filter(|other| *other != session).map(Session::to_string).collect();
         if others.is_empty() {
@@ -339,6 +351,11 @@ impl<'a> Claims<'a> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
         found.iter().filter_map(|(rule, sessions)| note(*rule, sessions)).collect()
     }
+}
+
+/// What names of folders that lie side by side are compared by: an image has `-` where a code has `_`.
+fn side_by_side_key(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 /// What the folder of a listed session may be called where folders lie side by side: its subject and visit, or its subject.

@@ -9,16 +9,17 @@ use na_model::{Manifest, Session, TableName, TivSource};
 
 use crate::error::StoreError;
 use crate::export::request::ExportRequest;
-use crate::merge::removals::{brings_nothing, take_out_of_cache, take_out_volumes};
+use crate::merge::removals::{brings_nothing, take_out_of_cache};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::unit_versions::take_out_older;
-use crate::merge::volume_source::volume_source;
+use crate::merge::volume_source::{take_out_volumes, volume_source, volumes_found};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::ManifestRecord;
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::paths::MANIFEST_FILE;
+use crate::tables::sessions_by_kind::SessionsByKind;
 use crate::tables::store_record::StoreRecord;
 use crate::tables::tiv::TivTable;
 
@@ -34,7 +35,7 @@ pub(crate) struct Holdings {
     pub(crate) record: StoreRecord,
     pub(crate) files: BTreeMap<TableName, Arc<LongFile>>,
     pub(crate) metadata: MetadataTable,
-    /// Without volumes that leave the store.
+    /// Without volumes that leave the store, and with those that the cache brings.
     pub(crate) volumes: TivTable,
     /// Whose they are.
     pub(crate) tiv_from: TivSource,
@@ -75,7 +76,9 @@ impl Holdings {
         holdings.units = units.into_iter().map(Arc::new).collect();
         let stored = (!request.record.fresh).then_some(store);
         holdings.tiv_from = volume_source(stored, request.record.tiv_from, &holdings.units)?;
-        take_out_volumes(&mut holdings.volumes, &request.removals, holdings.tiv_from);
+        let held = SessionsByKind::of(holdings.files.iter().map(|(table, long)| (table, long.as_ref())));
+        take_out_volumes(&mut holdings.volumes, &request.removals, holdings.tiv_from, &held);
+        holdings.volumes.merge(volumes_found(&holdings.units, holdings.tiv_from, &held));
         holdings.forms = cache.table_forms(holdings.units.iter().map(AsRef::as_ref))?;
         Ok(holdings)
     }

@@ -12,7 +12,7 @@ use crate::export::request::ExportRequest;
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::producer_versions::cached_producers;
 use crate::merge::replaced_maps::Replaced;
-use crate::merge::volume_source::{note_of_others, volumes_found};
+use crate::merge::volume_source::note_of_others;
 use crate::tables::features::{FeatureOrigin, PlannedFeature, feature_plan};
 use crate::tables::long_schema::LongSchema;
 use crate::tables::metadata::table::MetadataTable;
@@ -54,8 +54,7 @@ impl ExportPlan {
         let sessions = holdings.sessions(request);
         let metadata = std::mem::take(&mut holdings.metadata);
         let metadata = MetadataTable::merge(metadata, &request.record.listing, &sessions);
-        let mut volumes = std::mem::take(&mut holdings.volumes);
-        volumes.merge(volumes_found(&holdings.units, holdings.tiv_from));
+        let volumes = std::mem::take(&mut holdings.volumes);
         let facts = SessionFacts { metadata: Arc::new(metadata), volumes: Arc::new(volumes) };
         let mut tables = long_tables(holdings, cache, request, &facts)?;
         let origins: Vec<FeatureOrigin<'_>> =

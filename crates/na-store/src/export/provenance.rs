@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use na_model::{BidsName, Sidecar, SourceFile, SourceKind, SourceRoot};
+use na_model::{BidsName, Sidecar, SourceFile, SourceKind, UnitKind};
 
 /// Values that a note lists; others are counted.
 const LISTED_VALUES: usize = 8;
@@ -31,10 +31,13 @@ struct Statement<'s> {
 }
 
 impl Provenance {
-    /// Adds a unit's files.
-    pub(crate) fn add(&mut self, sources: &[SourceFile]) {
+    /// Adds the files of a unit of this kind.
+    pub(crate) fn add(&mut self, kind: &UnitKind, sources: &[SourceFile]) {
+        let versions =
+            if kind.is_of_parcellate() { "parcellate versions" } else { "versions of their program" };
         // A session counts once, however many maps it has.
-        let statements: BTreeSet<Statement<'_>> = sources.iter().flat_map(statements).collect();
+        let statements: BTreeSet<Statement<'_>> =
+            sources.iter().flat_map(|source| statements(source, versions)).collect();
         for Statement { table, kind, value } in statements {
             *self.0.entry((table.to_owned(), kind)).or_default().entry(value).or_default() += 1;
         }
@@ -59,7 +62,7 @@ fn difference(table: &str, kind: &str, values: &BTreeMap<String, usize>) -> Stri
     format!("{table}: its files differ in their {kind}: {}{others}", listed.join(", "))
 }
 
-fn statements(source: &SourceFile) -> Vec<Statement<'_>> {
+fn statements<'s>(source: &'s SourceFile, versions: &'static str) -> Vec<Statement<'s>> {
     let (SourceKind::Table, Some(table)) = (source.kind, &source.table) else { return Vec::new() };
     let mut statements = Vec::new();
     let mut add = |kind, value: Option<String>| {
@@ -71,8 +74,6 @@ fn statements(source: &SourceFile) -> Vec<Statement<'_>> {
         let mask = source.mask_entity.as_deref().filter(|_| entity == "mask");
         add(kind, name.entity(entity).or(mask).map(str::to_owned));
     }
-    let is_freesurfer = source.root == Some(SourceRoot::FREESURFER);
-    let versions = if is_freesurfer { "FreeSurfer versions" } else { "parcellate versions" };
     let Some(sidecar) = &source.sidecar else {
         add(versions, Some("unknown (no sidecar)".to_owned()));
         return statements;
@@ -99,7 +100,7 @@ fn without_session(mask: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use na_model::{Fingerprint, ReadAt};
+    use na_model::{Fingerprint, Modality, ReadAt};
 
     use super::*;
 
@@ -118,6 +119,10 @@ mod tests {
         }
     }
 
+    fn kind() -> UnitKind {
+        UnitKind::of_parcellate(Modality::Anatomical)
+    }
+
     fn mask(path: &str) -> Option<Sidecar> {
         Some(Sidecar { mask: Some(path.to_owned()), ..Sidecar::default() })
     }
@@ -128,7 +133,7 @@ mod tests {
         for (subject, space) in [("1", "MNI"), ("2", "T1w"), ("3", "T1w")] {
             let name =
                 |param| format!("sub-{subject}/dwi/sub-{subject}_space-{space}_param-{param}_parc.tsv");
-            provenance.add(&[file(&name("icvf"), None), file(&name("od"), None)]);
+            provenance.add(&kind(), &[file(&name("icvf"), None), file(&name("od"), None)]);
         }
         assert_eq!(
             provenance.differences(),
@@ -139,10 +144,10 @@ mod tests {
     #[test]
     fn masks_of_sidecars_are_compared_without_the_session() {
         let mut provenance = Provenance::default();
-        provenance.add(&[file("a_parc.tsv", mask("/data/sub-1_ses-a_label-GM_mask.nii.gz"))]);
-        provenance.add(&[file("a_parc.tsv", mask("/other/sub-2_label-GM_mask.nii.gz"))]);
+        provenance.add(&kind(), &[file("a_parc.tsv", mask("/data/sub-1_ses-a_label-GM_mask.nii.gz"))]);
+        provenance.add(&kind(), &[file("a_parc.tsv", mask("/other/sub-2_label-GM_mask.nii.gz"))]);
         assert_eq!(provenance.differences(), [""; 0]);
-        provenance.add(&[file("a_parc.tsv", mask("brain"))]);
+        provenance.add(&kind(), &[file("a_parc.tsv", mask("brain"))]);
         assert_eq!(
             provenance.differences(),
             [

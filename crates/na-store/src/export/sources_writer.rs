@@ -115,7 +115,7 @@ impl<'a> RowsOfUnits<'a> {
         }
         self.without_files.remove(unit);
         self.written.rows_without_files |= self.statuses.has_rows_beside(unit, &sources);
-        self.written.provenance.add(&sources);
+        self.written.provenance.add(&unit.kind, &sources);
         self.n_waiting += sources.len();
         let outcome = self.statuses.of_unit(unit);
         self.written.units.push(outcome.clone());

@@ -1,9 +1,7 @@
-//! Takes what leaves the store out of the cache's units, the volumes and the lists of files.
+//! Takes what leaves the store out of the cache's units and the lists of files.
 
 use na_cache::CachedUnit;
-use na_model::{Leaving, Removals, SourceFile, TivFinding, TivSource, Unit};
-
-use crate::tables::tiv::TivTable;
+use na_model::{Leaving, Removals, SourceFile, TivFinding, Unit};
 
 /// Takes what leaves the store out of a cache's units: a cache that stays must not bring it back.
 pub(crate) fn take_out_of_cache(units: &mut Vec<CachedUnit>, removals: &Removals) {
@@ -16,14 +14,6 @@ pub(crate) fn take_out_of_cache(units: &mut Vec<CachedUnit>, removals: &Removals
         if removals.takes_volume(unit) {
             *tiv = TivFinding::Unknown;
         }
-    }
-}
-
-/// Takes the volumes that leave the store out of its table, which is of one source.
-pub(crate) fn take_out_volumes(volumes: &mut TivTable, removals: &Removals, source: TivSource) {
-    let leaves = |unit: &Unit| removals.takes_volume(unit) && unit.kind.volume_of() == Some(source);
-    for (unit, _) in removals.iter().filter(|(unit, _)| leaves(unit)) {
-        volumes.0.remove(&unit.session);
     }
 }
 

@@ -6,7 +6,8 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use na_model::{
-    MapSource, SourceFile, SourceKind, TableName, Unit, UnitKind, UnitOutcome, UnitStatus, matched_regions,
+    MapSource, SourceFile, SourceKind, TableKind, TableName, Unit, UnitKind, UnitOutcome, UnitStatus,
+    matched_regions,
 };
 
 use crate::tables::long_index::index::{LongIndex, RowRange};
@@ -23,6 +24,8 @@ struct TableContent<'a> {
     name: &'a TableName,
     /// Of the units that feed it.
     kind: UnitKind,
+    /// The rows without which a unit is partial, of a table of measures.
+    expected_rows: &'a BTreeSet<String>,
     index: &'a LongIndex,
     /// The region that each of the index's is, in whichever of its spellings.
     matched: Vec<usize>,
@@ -40,10 +43,12 @@ struct LackingRegions<'a> {
 }
 
 impl<'a> TableContent<'a> {
-    fn of(name: &'a TableName, kind: UnitKind, index: &'a LongIndex) -> Self {
+    fn of(name: &'a TableName, kind: &'a TableKind, index: &'a LongIndex) -> Self {
         let matched = matched_regions(&index.regions);
         let n_regions = matched.iter().collect::<HashSet<_>>().len();
-        let mut content = Self { name, kind, index, matched, n_regions, n_lacking: Vec::new() };
+        let (kind, expected_rows) = (kind.unit_kind(name), &kind.expected_rows);
+        let mut content =
+            Self { name, kind, expected_rows, index, matched, n_regions, n_lacking: Vec::new() };
         content.n_lacking =
             (0..index.region_lists.len()).map(|list| content.count_lacking(&[list])).collect();
         content
@@ -64,7 +69,9 @@ impl fmt::Display for LackingRegions<'_> {
 }
 
 impl<'a> UnitStatuses<'a> {
-    pub(crate) fn of(tables: impl IntoIterator<Item = (&'a TableName, UnitKind, &'a LongIndex)>) -> Self {
+    pub(crate) fn of(
+        tables: impl IntoIterator<Item = (&'a TableName, &'a TableKind, &'a LongIndex)>,
+    ) -> Self {
         let tables = tables.into_iter().map(|(name, kind, index)| TableContent::of(name, kind, index));
         let tables: Vec<TableContent<'_>> = tables.collect();
         let mut held: HashMap<Unit, Vec<(usize, &RowRange)>> = HashMap::new();
@@ -132,6 +139,7 @@ impl<'a> UnitStatuses<'a> {
             reasons.push("no tables, only total intracranial volume".to_owned());
         }
         reasons.extend(self.lacking_regions(held));
+        reasons.extend(self.lacking_measures(held));
         let status = if reasons.is_empty() { UnitStatus::Loaded } else { UnitStatus::Partial };
         UnitOutcome { unit: unit.clone(), status, reason: reasons.join("; ") }
     }
@@ -155,6 +163,24 @@ impl<'a> UnitStatuses<'a> {
             lacking.extend(maps.map(|(_, map)| (*name, map.as_ref())));
         }
         lacking.into_iter().map(|(table, map)| table.with_map(map)).collect()
+    }
+
+    /// The measures that every session has whose program came to its end.
+    fn lacking_measures(&self, held: &[(usize, &RowRange)]) -> Vec<String> {
+        let mut lists: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (table, range) in held {
+            lists.entry(*table).or_default().push(range.region_list);
+        }
+        let lacking = lists.into_iter().filter_map(|(table, lists)| {
+            let TableContent { name, expected_rows, index, .. } = self.tables.get(table)?;
+            let lists = lists.iter().filter_map(|list| index.region_lists.get(*list));
+            let regions = lists.flatten().filter_map(|region| index.regions.get(*region));
+            let there: BTreeSet<&str> = regions.filter_map(|region| region.label.as_deref()).collect();
+            let absent = expected_rows.iter().map(String::as_str).filter(|label| !there.contains(label));
+            let absent = absent.collect::<Vec<_>>().join(", ");
+            (!absent.is_empty()).then(|| format!("{name} lacks {absent}"))
+        });
+        lacking.collect()
     }
 
     fn lacking_regions(&self, held: &[(usize, &RowRange)]) -> Vec<String> {

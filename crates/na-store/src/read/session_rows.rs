@@ -1,9 +1,10 @@
 //! What became of each unit: as `sessions.tsv` says, or as it would say after an export now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::HashSet;
-use na_model::{Modality, Session, SourceFile, TableName, Unit, UnitKind, UnitOutcome, UnitStatus};
+use na_model::{Modality, Session, SourceFile, TableKind, TableName, Unit, UnitOutcome, UnitStatus};
 
 use crate::error::StoreError;
 use crate::merge::listed_sessions::listed_sessions;
@@ -43,11 +44,13 @@ impl Snapshot {
     fn merged_rows(&self, cached: &Cached) -> Result<Vec<SessionRow>, StoreError> {
         let indices = self.tables().map(|table| {
             let merge = self.merge(table)?;
-            Ok((table, merge.kind.unit_kind(table), self.merged_index(&merge)?))
+            let index = self.merged_index(&merge)?;
+            Ok((table, Arc::clone(&merge.kind), index))
         });
-        let indices = indices.collect::<Result<Vec<(&TableName, UnitKind, LongIndex)>, StoreError>>()?;
+        let indices =
+            indices.collect::<Result<Vec<(&TableName, Arc<TableKind>, LongIndex)>, StoreError>>()?;
         let statuses =
-            UnitStatuses::of(indices.iter().map(|(table, kind, index)| (*table, kind.clone(), index)));
+            UnitStatuses::of(indices.iter().map(|(table, kind, index)| (*table, kind.as_ref(), index)));
         let mut stored: Vec<UnitOutcome> = Vec::new();
         let mut without_files: HashSet<&Unit> = statuses.units().collect();
         self.for_each_unit(|unit, sources| {

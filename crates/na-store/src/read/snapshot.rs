@@ -14,18 +14,19 @@ use crate::format::locked::locked;
 use crate::format::parquet_reader::ParquetReader;
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::producer_versions::{cached_producers, recorded_producers};
-use crate::merge::removals::{take_out_of_cache, take_out_volumes};
+use crate::merge::removals::take_out_of_cache;
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::segments::{join_segments, warn_once};
 use crate::merge::unit_versions::take_out_older;
-use crate::merge::volume_source::{volume_source, volumes_found};
+use crate::merge::volume_source::{take_out_volumes, volume_source, volumes_found};
 use crate::read::options::Origin;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::ManifestRecord;
 use crate::tables::metadata::table::MetadataTable;
+use crate::tables::sessions_by_kind::SessionsByKind;
 use crate::tables::store_version::StoreVersion;
 use crate::tables::tiv::TivTable;
 
@@ -268,8 +269,12 @@ impl Snapshot {
         if let Some(cached) = &self.cached {
             let stored = self.exported.then_some(&self.store);
             let source = volume_source(stored, cached.record.tiv_from, &cached.units)?;
-            take_out_volumes(&mut volumes, &cached.removals, source);
-            volumes.merge(volumes_found(&cached.units, source));
+            let files = self.in_parquet.iter().map(|table| Ok((table, self.old(table)?)));
+            let files = files.collect::<Result<Vec<_>, StoreError>>()?;
+            let held = files.iter().filter_map(|(table, long)| Some((*table, long.as_deref()?)));
+            let held = SessionsByKind::of(held);
+            take_out_volumes(&mut volumes, &cached.removals, source, &held);
+            volumes.merge(volumes_found(&cached.units, source, &held));
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
     }

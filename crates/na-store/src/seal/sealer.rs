@@ -84,7 +84,8 @@ impl<'a> Sealer<'a> {
         let sessions = stored.sessions.iter().chain(sessions).cloned().collect();
         let metadata = Arc::new(MetadataTable::merge(stored, &record.listing, &sessions));
         let stored = store.map(ExistingStore::volume_source).transpose()?.flatten();
-        let has_cat12 = record.kinds.contains(&TivSource::Cat12.unit_kind());
+        let of_cat12 = TivSource::Cat12.unit_kinds();
+        let has_cat12 = record.kinds.iter().any(|kind| of_cat12.contains(kind));
         let likely = if has_cat12 { TivSource::Cat12 } else { TivSource::FreeSurfer };
         let tiv_from = stored.or(record.tiv_from).unwrap_or(likely);
         let changes = FileChanges::of(cache.lock());

@@ -21,6 +21,7 @@ use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_schema::LongSchema;
 use crate::tables::metadata::table::MetadataTable;
 use crate::tables::row_groups::RowGroups;
+use crate::tables::sessions_by_kind::SessionsByKind;
 use crate::tables::tiv::TivTable;
 
 /// Parts that a run begins for a long table at most. Columns that vary from session to session would have one each.
@@ -164,7 +165,8 @@ impl Sealing<'_> {
                 volumes.0.insert(session.clone(), *volume);
             }
         }
-        volumes.merge(volumes_found(units, self.tiv_from));
+        // Which other units of these sessions the store has does not matter yet: an export puts that right.
+        volumes.merge(volumes_found(units, self.tiv_from, &SessionsByKind::default()));
         SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
     }
 

@@ -25,6 +25,7 @@ pub(crate) mod run_changes;
 pub(crate) mod runs;
 pub(crate) mod scalar;
 pub(crate) mod session_rows;
+pub(crate) mod sessions_by_kind;
 pub(crate) mod sessions_tsv;
 pub(crate) mod sources;
 pub(crate) mod store_record;

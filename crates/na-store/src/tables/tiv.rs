@@ -46,7 +46,7 @@ impl TivTable {
     }
 
     /// Replaces the volumes of some sessions by what was found.
-    pub(crate) fn merge<'f>(&mut self, found: impl Iterator<Item = (&'f Session, TivFinding)>) {
+    pub(crate) fn merge<'f>(&mut self, found: impl IntoIterator<Item = (&'f Session, TivFinding)>) {
         for (session, finding) in found {
             match finding.after(self.0.get(session).copied()) {
                 Some(tiv) => self.0.insert(session.clone(), tiv),

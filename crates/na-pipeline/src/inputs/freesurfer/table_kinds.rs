@@ -143,6 +143,7 @@ fn kind(prefix: &str, measured: &str, key: (Option<&str>, &str), statistics: Vec
         },
         no_regions: BTreeSet::new(),
         row_units: BTreeMap::new(),
+        expected_rows: BTreeSet::new(),
     }
 }
 

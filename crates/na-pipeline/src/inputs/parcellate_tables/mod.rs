@@ -8,13 +8,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use choice_among_files::{TableCandidate, only};
 use na_model::{BidsName, MapSource, TableName};
 
 use crate::files::copies;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
 use crate::files::session_folders::{folders_in, names_in};
+use crate::inputs::choice_among_files::{TableCandidate, only};
 use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables, NotChosen};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::parse::cell::unquoted;
@@ -22,7 +22,6 @@ use crate::parse::parsed_table::ParsedTable;
 use crate::parse::regional_tsv::parse_table_unless;
 use crate::unit_error::UnitError;
 
-mod choice_among_files;
 #[cfg(test)]
 pub(super) mod tests;
 

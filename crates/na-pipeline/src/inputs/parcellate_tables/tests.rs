@@ -46,7 +46,8 @@ fn find_tissues(
     tissues: &[Tissue],
     pick: &EntityPick,
 ) -> Result<FoundTables, UnitError> {
-    let input = Cat12 { reports: None, tables: None, tissues: tissues.to_vec(), atlas: "A".to_owned() };
+    let input =
+        Cat12 { reports: None, tables: None, tissues: tissues.to_vec(), atlas: "A".to_owned(), run: None };
     let tables = tissues.iter().copied().map(TableName::from).collect();
     found_by(&input, &Root::unlisted(SourceRoot::CAT12_PARCELLATED, root, tables), folder, pick)
 }

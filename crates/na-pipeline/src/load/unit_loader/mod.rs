@@ -15,7 +15,9 @@ use arrow_schema::DataType;
 use foldhash::{HashMap, HashMapExt};
 use na_cache::{EncodedTable, EncodedUnit};
 use na_model::columns::VOL_TIV;
-use na_model::{Fingerprint, ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, TivSource, is_volume};
+use na_model::{
+    Fingerprint, Modality, ReadAt, RegionSet, SourceFile, SourceKind, TivFinding, UnitKind, is_volume,
+};
 
 use crate::files::fingerprint::read_unless;
 use crate::files::session_entities::FolderSession;
@@ -59,7 +61,7 @@ pub(crate) fn load(
         regions,
         should_stop,
         shared: HashMap::new(),
-        etiv: None,
+        measured: None,
         volumes: Vec::new(),
     })
     .run()
@@ -78,7 +80,7 @@ struct UnitLoader<'a> {
     /// The files that several tables are made of.
     shared: HashMap<PathBuf, Rc<(Vec<u8>, Fingerprint)>>,
     /// The volume that a table of the unit measures, mL, and its file.
-    etiv: Option<(PathBuf, f64)>,
+    measured: Option<(PathBuf, f64)>,
     /// Every file that may hold TIV, with what was read there.
     volumes: Vec<VolumeCandidate>,
 }
@@ -103,15 +105,13 @@ impl UnitLoader<'_> {
             }
             self.add_table(table, &mut loaded)?;
         }
-        match self.planned.unit.kind.volume_of() {
-            Some(TivSource::Cat12) => {
-                for file in self.found.tiv.iter() {
-                    self.add_tiv_file(file, &mut loaded)?;
-                }
-                self.add_tiv(&mut loaded);
+        if self.has_tiv_files() {
+            for file in self.found.tiv.iter() {
+                self.add_tiv_file(file, &mut loaded)?;
             }
-            Some(TivSource::FreeSurfer) => self.add_etiv(&mut loaded),
-            None => {}
+            self.add_tiv(&mut loaded);
+        } else if self.planned.unit.kind.volume_of().is_some() {
+            self.add_measured(&mut loaded);
         }
         Ok(loaded)
     }
@@ -154,11 +154,9 @@ impl UnitLoader<'_> {
             .collect();
         if let Some(volume) = parsed.volume {
             source.tiv = Some(volume);
-            self.etiv = Some((table.path.clone(), volume));
+            self.measured = Some((table.path.clone(), volume));
         }
-        if self.planned.unit.kind.volume_of() == Some(TivSource::Cat12)
-            && known.kind.metrics.contains_key(VOL_TIV)
-        {
+        if self.has_tiv_files() && known.kind.metrics.contains_key(VOL_TIV) {
             self.volumes.push(VolumeCandidate {
                 root: table.root.clone(),
                 path: table.path.clone(),
@@ -295,16 +293,21 @@ impl UnitLoader<'_> {
         }
     }
 
-    /// The volume that FreeSurfer estimates. Without it the unit has none, unless its file is gone.
-    fn add_etiv(&self, loaded: &mut LoadedUnit) {
-        loaded.unit.tiv = match &self.etiv {
+    /// Whether the volume is looked for in files beside the tables.
+    fn has_tiv_files(&self) -> bool {
+        self.planned.unit.kind == UnitKind::of_parcellate(Modality::Anatomical)
+    }
+
+    /// The volume that a table of the unit measures. Without it the unit has none, unless its file is gone.
+    fn add_measured(&self, loaded: &mut LoadedUnit) {
+        loaded.unit.tiv = match &self.measured {
             Some((path, volume)) if is_volume(*volume) => {
                 loaded.notes.extend(implausible(path, *volume));
                 TivFinding::Measured(*volume)
             }
             Some((path, volume)) => {
                 loaded.notes.push(format!(
-                    "{}: an eTIV of {volume} mL is no volume, and is not taken",
+                    "{}: a total intracranial volume of {volume} mL is no volume, and is not taken",
                     path.display()
                 ));
                 TivFinding::Unknown

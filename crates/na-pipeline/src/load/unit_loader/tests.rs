@@ -41,6 +41,7 @@ impl Files {
             tables: Some(self.path("t")),
             tissues: Tissue::ALL.to_vec(),
             atlas: "A".to_owned(),
+            run: None,
         };
         ListedInputs::list(vec![Arc::new(cat12)]).unwrap()
     }
@@ -297,7 +298,7 @@ fn a_table_has_its_own_regions_whatever_was_read_before_it() {
 fn a_table_that_its_input_did_not_list_is_refused() {
     let files = Files::new(&[]);
     let tables = Some(files.path("t"));
-    let white = Cat12 { reports: None, tables, tissues: vec![Tissue::Wm], atlas: "A".to_owned() };
+    let white = Cat12 { reports: None, tables, tissues: vec![Tissue::Wm], atlas: "A".to_owned(), run: None };
     let inputs = ListedInputs::list(vec![Arc::new(white)]).unwrap();
     let error = load(&inputs, &planned(&[]), &files.found(), &mut RegionSet::default(), &|| false);
     let error = error.err().unwrap().to_string();

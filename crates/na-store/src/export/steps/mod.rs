@@ -140,9 +140,8 @@ impl<'a> ExportSteps<'a> {
         listed: &HashSet<Session>,
         changes: &RunChanges,
     ) -> Result<WrittenSources, StoreError> {
-        let statuses = UnitStatuses::of(
-            tables.iter().map(|(table, long)| (table, long.kind.unit_kind(table), &long.index)),
-        );
+        let statuses =
+            UnitStatuses::of(tables.iter().map(|(table, long)| (table, long.kind.as_ref(), &long.index)));
         let stored = &self.plan.facts.metadata.sessions;
         let unlisted = unlisted_sessions(stored, self.request, listed);
         let mut key_values = vec![

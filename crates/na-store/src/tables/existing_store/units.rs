@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashSet;
-use na_model::{MapSource, SourceKind, TableName, TivSource, Unit};
+use na_model::{MapSource, Session, SourceKind, TableName, TivSource, Unit};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::manifest::ManifestRecord;
+use crate::tables::sessions_by_kind::SessionsByKind;
 use crate::tables::sources::stored_unit::{SourceDetail, StoredUnit};
 use crate::tables::tiv::TivTable;
 
@@ -39,9 +40,18 @@ impl ExistingStore {
     /// # Errors
     /// A store that cannot be read.
     pub fn units_with_volume(&self) -> Result<HashSet<Unit>, StoreError> {
-        let kind = self.volume_source()?.unwrap_or(TivSource::Cat12).unit_kind();
+        let source = self.volume_source()?.unwrap_or(TivSource::Cat12);
         let sessions = TivTable::read(self.output())?.0.into_keys();
-        Ok(sessions.map(|session| Unit::new(session, kind.clone())).collect())
+        let mut files = Vec::new();
+        for table in self.long_tables()? {
+            files.extend(self.long_file(table)?.map(|long| (table, long)));
+        }
+        let held = SessionsByKind::of(files.iter().map(|(table, long)| (*table, long.as_ref())));
+        let unit = |session: Session| {
+            let kind = held.kind_of(&session, source);
+            Unit::new(session, kind)
+        };
+        Ok(sessions.map(unit).collect())
     }
 
     /// Whose total intracranial volumes it has. `None` without any.
