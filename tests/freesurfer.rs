@@ -130,7 +130,7 @@ fn a_malformed_file_fails_its_session_and_says_where() {
     let lab = Lab::new();
     lab.add("sub-1", BIDS);
     for (name, says) in [
-        ("truncated_row/sub-901", "10 as # ColHeaders"),
+        ("truncated_row/sub-901", "10 words, as # ColHeaders"),
         ("no_colheaders/sub-902", "ColHeaders"),
         ("empty/sub-903", "an empty file"),
         ("header_only/sub-904", "measures and no # ColHeaders"),

@@ -66,7 +66,7 @@ fn tiles_and_findings_say_what_the_store_says() {
     let n_sessions = |n: usize| format!("{n} session{}", if n == 1 { "" } else { "s" });
     for (words, count) in [
         ("failed to load", n_sessions(oracle.with_status("failed").len())),
-        ("made with version 0.2.1, unlike those of 0.3.0", n_sessions(old)),
+        ("made with parcellate 0.2.1, unlike those of 0.3.0", n_sessions(old)),
         ("byte for byte those of another session", n_sessions(2 * lab().faults.copies.len())),
         ("with more than 5 % unusual regions", n_sessions(flagged.len())),
         ("with a TIV outside 500–3,000 mL", n_sessions(wrong)),
@@ -325,6 +325,8 @@ fn every_table_can_be_saved() {
         let widths: BTreeSet<usize> = text.lines().map(|line| line.split('\t').count()).collect();
         assert_eq!((text.lines().count(), widths.len()), (rows + 1, 1), "{name}:\n{text}");
     }
+    // Of one page a browser saves ten files unasked.
+    browser.open_ready(&lab().page(), "");
     browser.value("document.querySelector('.findings').nextElementSibling.click()");
     let lines = texts(&browser, ".findings li").len() + 1;
     assert_eq!(browser.saved("needs_a_look.tsv").lines().count(), lines);

@@ -59,7 +59,8 @@ impl InputName {
     }
 
     /// Whether it is `parcellate`, which files do not say.
-    pub(crate) fn is_parcellate(&self) -> bool {
+    #[must_use]
+    pub fn is_parcellate(&self) -> bool {
         *self == Self::PARCELLATE
     }
 

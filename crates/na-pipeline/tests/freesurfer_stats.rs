@@ -104,7 +104,7 @@ fn units_are_those_that_the_file_says() {
 #[test]
 fn what_is_no_stats_file_is_refused_with_its_place() {
     for (path, words) in [
-        ("truncated_row/sub-901/stats/lh.aparc.stats", &["3 words", "10 as # ColHeaders"][..]),
+        ("truncated_row/sub-901/stats/lh.aparc.stats", &["3 words", "10 words, as # ColHeaders"][..]),
         ("no_colheaders/sub-902/stats/lh.aparc.stats", &["line ", "ColHeaders"]),
         ("empty/sub-903/stats/aseg.stats", &["an empty file"]),
         ("text_in_number/sub-905/stats/lh.aparc.stats", &["line ", "ThickAvg", "2,451", "comma"]),

@@ -295,7 +295,7 @@ impl Rows {
         let n_words = line.text.split_whitespace().count();
         if n_words != self.names.len() {
             let found = format!("{n_words} words");
-            let expected = format!("{} as # ColHeaders has: the file may be cut", self.names.len());
+            let expected = format!("{} words, as # ColHeaders has: the file may be cut", self.names.len());
             return Err(UnitError::line(line.path, line.number, found, expected));
         }
         for ((name, cells), word) in self.names.iter().zip(&mut self.cells).zip(line.text.split_whitespace())

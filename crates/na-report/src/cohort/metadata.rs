@@ -32,6 +32,11 @@ pub(crate) struct ListColumn {
 }
 
 impl Metadata {
+    /// Whether there is no column but the age.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     pub(crate) fn of(batch: &RecordBatch, sessions: &Sessions) -> Result<Self, ReportError> {
         let subjects = sessions.rows_of(batch)?.into_iter();
         let subjects: Vec<usize> = subjects

@@ -10,6 +10,9 @@ pub(crate) mod reason;
 pub(crate) mod sessions;
 pub(crate) mod units;
 
+use std::collections::BTreeSet;
+
+use na_model::{TableName, TivSource, UnitKind};
 use na_store::{RunChanges, StoreSummary, StoreView};
 
 use crate::cohort::covariates::Covariates;
@@ -32,6 +35,10 @@ pub(crate) struct Cohort {
     pub(crate) lost_files: Vec<String>,
     /// Whether the store says what failed and what is missing.
     pub(crate) tells_outcomes: bool,
+    /// The store's atlas, and those of tables that have another.
+    pub(crate) atlases: Vec<String>,
+    /// Whose the volumes of the whole brain are. `None` without any.
+    pub(crate) volume_source: Option<TivSource>,
     /// What the last run changed. `None` if the store does not tell.
     pub(crate) changes: Option<RunChanges>,
 }
@@ -44,12 +51,24 @@ impl Cohort {
         let rows = told.map_or_else(|| view.rows_as_loaded(), Ok)?;
         let list = view.metadata_batch()?;
         let sessions = Sessions::of(&rows, &list)?;
-        let units = Units::of(&rows, &sessions, &view.roots()?);
+        let kinds = view.table_kinds();
+        let kind_of = |table: &TableName| {
+            kinds
+                .get(table)
+                .map_or_else(|| UnitKind::of_parcellate(table.modality()), |kind| kind.unit_kind(table))
+        };
+        let units = Units::of(&rows, &sessions, &view.roots()?, kind_of);
         let provenance = Provenance::read(view, &sessions)?;
         let covariates = Covariates::of(&list, &view.tiv_batch()?, &sessions)?;
         let metadata = Metadata::of(&list, &sessions)?;
-        let changes = view.last_changes()?;
+        let (changes, volume_source) = (view.last_changes()?, view.volume_source()?);
         let lost_files = view.lost_files();
+        let is_stored = |(table, _): &(&TableName, _)| units.tables.contains(table);
+        let own = kinds.iter().filter(is_stored).filter_map(|(_, kind)| kind.atlas.clone());
+        let own: BTreeSet<String> = own.collect();
+        let are_all_own = kinds.values().all(|kind| kind.atlas.is_some() || !kind.input.is_parcellate());
+        let of_store = summary.atlas_name.clone().filter(|name| !are_all_own && !own.contains(name));
+        let atlases = of_store.into_iter().chain(own).collect();
         Ok(Self {
             summary,
             sessions,
@@ -59,6 +78,8 @@ impl Cohort {
             metadata,
             lost_files,
             tells_outcomes,
+            atlases,
+            volume_source,
             changes,
         })
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use na_model::{SourceFile, SourceKind, TableName};
+use na_model::{Sidecar, SourceFile, SourceKind, TableName};
 use na_store::StoreView;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -19,7 +19,9 @@ pub(crate) type Quarter = (u16, u8);
 /// What the sidecars say, and whose tables are whose.
 #[derive(Debug, Default)]
 pub(crate) struct Provenance {
-    /// The versions of `parcellate` that made each table, the newest first.
+    /// The program that made each table.
+    pub(crate) producers: BTreeMap<TableName, String>,
+    /// The versions of it that did, the newest first.
     pub(crate) versions: BTreeMap<TableName, TableVersions>,
     /// Sessions by the quarter of their first sidecar and by their versions. A session without a timestamp is in none.
     pub(crate) quarters: BTreeMap<Quarter, BTreeMap<String, usize>>,
@@ -64,7 +66,10 @@ struct Gathered {
 
 impl Provenance {
     pub(crate) fn read(view: &StoreView<'_>, sessions: &Sessions) -> Result<Self, ReportError> {
-        let mut gathered = Gathered::default();
+        let kinds = view.table_kinds().iter();
+        let producers = kinds.map(|(table, kind)| (table.clone(), kind.producer.clone())).collect();
+        let provenance = Self { producers, ..Self::default() };
+        let mut gathered = Gathered { provenance, ..Gathered::default() };
         view.for_each_unit(|unit, sources| {
             if let Some(session) = sessions.index(&unit.session) {
                 gathered.add(session, &sources);
@@ -75,19 +80,50 @@ impl Provenance {
 
     /// The versions that made a session's tables, the newest first, with commas. Empty if it has none.
     pub(crate) fn version_of(&self, session: usize) -> String {
-        let labels = self.versions.values().filter_map(|versions| {
+        let labels = self.versions.iter().filter_map(|(table, versions)| {
             let label = versions.of.get(session).copied().flatten()?;
-            versions.labels.get(label)
+            Some((table, versions.labels.get(label)?))
         });
-        let single: BTreeSet<String> =
-            labels.flat_map(|label| label.split(JOINS)).map(str::to_owned).collect();
-        newest_first(single).join(", ")
+        let single = labels.flat_map(|(table, label)| label.split(JOINS).map(|one| self.named(table, one)));
+        newest_first(single.collect::<BTreeSet<String>>()).join(", ")
     }
 
-    /// How many versions made the tables; where none is said, that is one.
-    pub(crate) fn n_versions(&self) -> usize {
-        let labels = self.versions.values().flat_map(|versions| &versions.labels);
-        labels.flat_map(|label| label.split(JOINS)).collect::<BTreeSet<_>>().len()
+    /// The program that made a table.
+    pub(crate) fn producer_of(&self, table: &TableName) -> &str {
+        self.producers.get(table).map_or("its program", String::as_str)
+    }
+
+    /// A version of a table, behind its program's name where several programs made the store's tables.
+    pub(crate) fn named(&self, table: &TableName, version: &str) -> String {
+        let mut producers = self.producers.values();
+        let first = producers.next();
+        match producers.any(|other| Some(other) != first) {
+            true => format!("{} {version}", self.producer_of(table)),
+            false => version.to_owned(),
+        }
+    }
+
+    /// The sessions of each version of each program, the newest first: those with a table that it made.
+    pub(crate) fn by_producer(&self) -> BTreeMap<&str, Vec<(String, Vec<usize>)>> {
+        let mut all: BTreeMap<&str, BTreeMap<String, BTreeSet<usize>>> = BTreeMap::new();
+        for (table, versions) in &self.versions {
+            let of_producer = all.entry(self.producer_of(table)).or_default();
+            for (session, label) in versions.of.iter().enumerate() {
+                let label = label.and_then(|label| versions.labels.get(label));
+                for version in label.into_iter().flat_map(|label| label.split(JOINS)) {
+                    of_producer.entry(version.to_owned()).or_default().insert(session);
+                }
+            }
+        }
+        let sorted = |mut versions: BTreeMap<String, BTreeSet<usize>>| {
+            let order = newest_first(versions.keys().cloned());
+            let sessions = |version: String| {
+                let sessions = versions.remove(&version).unwrap_or_default().into_iter().collect();
+                (version, sessions)
+            };
+            order.into_iter().map(sessions).collect()
+        };
+        all.into_iter().map(|(producer, versions)| (producer, sorted(versions))).collect()
     }
 }
 
@@ -102,9 +138,14 @@ impl Gathered {
                 tables.entry(table).or_default().push(source);
             }
         }
+        let named = |file: &&SourceFile| {
+            quarter_of(file)?;
+            Some(self.provenance.named(&file.table_name()?, version(file)))
+        };
+        let dated: Vec<String> = tables.values().flatten().filter_map(named).collect();
         let (first, of_session) = self.made.entry(session).or_default();
         *first = first.iter().copied().chain(sources.iter().filter_map(quarter_of)).min();
-        of_session.extend(tables.values().flatten().map(|file| version(file).to_owned()));
+        of_session.extend(dated);
         for (table, mut files) in tables {
             files.sort_by(|one, other| one.map.cmp(&other.map));
             let versions: BTreeSet<&str> = files.iter().map(|file| version(file)).collect();
@@ -157,6 +198,10 @@ fn joined(versions: &BTreeSet<&str>) -> String {
 /// What a sidecar says of how its table was made.
 fn settings(file: &SourceFile) -> Vec<(&'static str, String)> {
     let Some(sidecar) = &file.sidecar else { return Vec::new() };
+    // Of a program without sidecars the version alone is known.
+    if *sidecar == (Sidecar { software_version: sidecar.software_version.clone(), ..Sidecar::default() }) {
+        return Vec::new();
+    }
     let number = |number: Option<f64>| number.map(|number| number.to_string());
     // A mask or look-up table may be an image of the user's: where it lies is nobody's business.
     let name = |path: &Option<String>| {
@@ -224,12 +269,12 @@ fn version_key(label: &str) -> (bool, Vec<(u64, bool, String)>) {
         let (number, word) = piece.split_at(digits);
         parts.push((number.parse().unwrap_or(0), word.is_empty(), word.to_owned()));
     }
-    (label != UNKNOWN_VERSION, parts)
+    (!label.ends_with(UNKNOWN_VERSION), parts)
 }
 
 #[cfg(test)]
 mod tests {
-    use na_model::{Fingerprint, ReadAt, Sidecar};
+    use na_model::{Fingerprint, ReadAt};
 
     use super::*;
 

@@ -1,16 +1,16 @@
-//! What became of each session's modalities, and which tables it has.
+//! What became of each session's units, and which tables it has.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use foldhash::{HashMap, HashMapExt};
-use na_model::{Modality, TableName, UnitStatus};
+use na_model::{TableName, UnitKind, UnitOutcome, UnitStatus};
 use na_store::SessionRow;
 
 use crate::cohort::reason::{below_roots, kind};
 use crate::cohort::sessions::Sessions;
 
-/// What became of one session of one modality.
+/// What became of one unit of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnitFacts {
     pub(crate) status: UnitStatus,
@@ -23,14 +23,16 @@ pub(crate) struct UnitFacts {
 /// The units of a store.
 #[derive(Debug)]
 pub(crate) struct Units {
-    /// The modalities that were looked for, each with its units by session. `None` for a session that was not looked for.
-    pub(crate) by_modality: BTreeMap<Modality, Vec<Option<UnitFacts>>>,
+    /// The kinds of units that were looked for, each with its units by session. `None` for a session that was not looked for.
+    pub(crate) by_kind: BTreeMap<UnitKind, Vec<Option<UnitFacts>>>,
     /// As `sessions.tsv` has them, with paths below their roots; the first is empty.
     pub(crate) reasons: Vec<String>,
     /// What reasons say without the names of files; the first is empty.
     pub(crate) kinds: Vec<String>,
     /// The long tables, in the store's order.
     pub(crate) tables: Vec<TableName>,
+    /// The kind of the units that feed each.
+    pub(crate) kinds_of_tables: Vec<UnitKind>,
     /// The combinations of tables that sessions have, each a flag a table.
     pub(crate) combinations: Vec<Vec<bool>>,
     /// The combination of each session.
@@ -73,24 +75,27 @@ impl Texts {
 }
 
 impl Units {
-    pub(crate) fn of(rows: &[SessionRow], sessions: &Sessions, roots: &[PathBuf]) -> Self {
+    pub(crate) fn of(
+        rows: &[SessionRow],
+        sessions: &Sessions,
+        roots: &[PathBuf],
+        kind_of: impl Fn(&TableName) -> UnitKind,
+    ) -> Self {
         let mut tables: Vec<TableName> = rows.iter().flat_map(|row| row.tables.iter().cloned()).collect();
         tables.sort_unstable();
         tables.dedup();
         let positions: HashMap<&TableName, usize> = tables.iter().zip(0..).collect();
         let (mut reasons, mut kinds) = (Texts::beginning_with_none(), Texts::beginning_with_none());
-        let mut by_modality: BTreeMap<Modality, Vec<Option<UnitFacts>>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<UnitKind, Vec<Option<UnitFacts>>> = BTreeMap::new();
         let mut held = vec![vec![false; tables.len()]; sessions.len()];
         for row in rows {
             let Some(session) = sessions.index(&row.session) else { continue };
-            let reason = below_roots(&row.reason, roots);
-            let kind = if row.status == UnitStatus::Failed { kind(&row.reason) } else { reason.clone() };
-            let facts =
-                UnitFacts { status: row.status, reason: reasons.index(&reason), kind: kinds.index(&kind) };
-            let of_modality = by_modality.entry(row.modality);
-            let of_modality = of_modality.or_insert_with(|| vec![None; sessions.len()]);
-            if let Some(of_session) = of_modality.get_mut(session) {
-                *of_session = Some(facts);
+            for UnitOutcome { unit, status, reason: told } in row.units(&kind_of) {
+                let reason = below_roots(&told, roots);
+                let kind = if status == UnitStatus::Failed { kind(&told) } else { reason.clone() };
+                let facts = UnitFacts { status, reason: reasons.index(&reason), kind: kinds.index(&kind) };
+                let of_kind = by_kind.entry(unit.kind).or_insert_with(|| vec![None; sessions.len()]);
+                of_kind.get_mut(session).into_iter().for_each(|of_session| *of_session = Some(facts));
             }
             for table in row.tables.iter().filter_map(|table| positions.get(table)) {
                 let flag = held.get_mut(session).and_then(|held| held.get_mut(*table));
@@ -100,20 +105,22 @@ impl Units {
         let (combinations, combination) = combinations(held);
         // They are numbered alike whatever the order of the rows.
         let (of_reasons, of_kinds) = (reasons.sort(), kinds.sort());
-        for facts in by_modality.values_mut().flatten().flatten() {
+        for facts in by_kind.values_mut().flatten().flatten() {
             let new = |numbers: &[usize], old: usize| numbers.get(old).copied().unwrap_or(0);
             facts.reason = new(&of_reasons, facts.reason);
             facts.kind = new(&of_kinds, facts.kind);
         }
-        Self { by_modality, reasons: reasons.texts, kinds: kinds.texts, tables, combinations, combination }
+        let kinds_of_tables = tables.iter().map(kind_of).collect();
+        let (reasons, kinds) = (reasons.texts, kinds.texts);
+        Self { by_kind, reasons, kinds, tables, kinds_of_tables, combinations, combination }
     }
 
-    /// What became of a session's modalities, of those that were looked for.
+    /// What became of a session's units, of those that were looked for.
     pub(crate) fn of_session(&self, session: usize) -> impl Iterator<Item = &UnitFacts> {
-        self.by_modality.values().filter_map(move |units| units.get(session)?.as_ref())
+        self.by_kind.values().filter_map(move |units| units.get(session)?.as_ref())
     }
 
-    /// The worst of what became of a session's modalities. `None` if none was looked for.
+    /// The worst of what became of a session's units. `None` if none was looked for.
     pub(crate) fn worst(&self, session: usize) -> Option<UnitStatus> {
         self.of_session(session).map(|facts| facts.status).max_by_key(|status| severity(*status))
     }
@@ -152,8 +159,8 @@ fn combinations(held: Vec<Vec<bool>>) -> (Vec<Vec<bool>>, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use arrow_array::{RecordBatch, StringArray};
-    use na_model::Session;
     use na_model::columns::{SESSION, SUBJECT};
+    use na_model::{InputName, Modality, Session};
     use std::sync::Arc;
 
     use super::*;
@@ -185,16 +192,44 @@ mod tests {
             [SUBJECT, SESSION].map(|name| (name, Arc::new(StringArray::from(Vec::<&str>::new())) as _)),
         );
         let sessions = Sessions::of(&rows, &nobody.unwrap()).unwrap();
-        let units = Units::of(&rows, &sessions, &[PathBuf::from("/root")]);
+        let kind_of = |table: &TableName| UnitKind::of_parcellate(table.modality());
+        let units = Units::of(&rows, &sessions, &[PathBuf::from("/root")], kind_of);
         assert_eq!(
             [0, 1, 2].map(|session| units.worst(session)),
             [Some(Missing), Some(Failed), Some(Loaded)]
         );
         assert_eq!(units.combination, [0, 1, 0]);
         assert!(units.has_table(0, 1) && !units.has_table(1, 0));
-        let facts = units.by_modality[&Anatomical][1].unwrap();
+        let facts = units.by_kind[&kind_of(&units.tables[0])][1].unwrap();
         assert_eq!(units.reasons[facts.reason], "sub-2/x.tsv: found nothing, expected a header");
         assert_eq!(units.kinds[facts.kind], "a file: expected a header");
-        assert_eq!(units.by_modality[&Diffusion][1], None);
+        assert_eq!(units.by_kind[&UnitKind::of_parcellate(Diffusion)][1], None);
+    }
+
+    #[test]
+    fn a_failure_of_one_input_is_one_whatever_the_others_have() {
+        use Modality::Anatomical;
+        let reason = |n: u8| {
+            format!(
+                "freesurfer failed: /fs/sub-{n}/stats/lh.aparc.stats, line 94: found 3 words, expected 10 words"
+            )
+        };
+        let rows = [1, 2].map(|n| {
+            row(&format!("000{n}"), Anatomical, UnitStatus::Partial, &["anatomical_gm"], &reason(n))
+        });
+        let nobody = RecordBatch::try_from_iter(
+            [SUBJECT, SESSION].map(|name| (name, Arc::new(StringArray::from(Vec::<&str>::new())) as _)),
+        );
+        let sessions = Sessions::of(&rows, &nobody.unwrap()).unwrap();
+        let units = Units::of(&rows, &sessions, &[], |table| UnitKind::of_parcellate(table.modality()));
+        let of = |kind: &UnitKind| {
+            units.by_kind[kind].iter().map(|facts| facts.unwrap().status).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&UnitKind::of_parcellate(Anatomical)), [UnitStatus::Loaded; 2]);
+        let freesurfer = UnitKind::new(Anatomical, InputName::FREESURFER);
+        assert_eq!(of(&freesurfer), [UnitStatus::Failed; 2]);
+        let kinds: Vec<usize> = units.by_kind[&freesurfer].iter().map(|facts| facts.unwrap().kind).collect();
+        assert_eq!(kinds[0], kinds[1], "one fault is one line");
+        assert_eq!(units.worst(0), Some(UnitStatus::Failed));
     }
 }

@@ -105,7 +105,7 @@ impl Analysis {
                 cohort,
                 outline,
                 number: number.unwrap_or(u16::MAX),
-                is_analysed: analyses_all || position.is_some(),
+                is_analysed: (analyses_all && !outline.table.is_of_globals()) || position.is_some(),
                 cells_at_once,
             };
             (reader, position.is_some())

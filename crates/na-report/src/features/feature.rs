@@ -124,7 +124,11 @@ impl FeatureReader<'_> {
     }
 
     fn finish(&self, parts: Parts, n_sessions: usize) -> (Feature, OfSessions) {
-        let Parts { sessions, means: of_rows, n_empty, regions, analysis, scores: of_row } = parts;
+        let Parts { sessions, means: mut of_rows, n_empty, regions, analysis, scores: of_row } = parts;
+        // Measures of a whole brain have units of their own: nobody wants their mean.
+        if self.outline.table.is_of_globals() {
+            of_rows.fill(f64::NAN);
+        }
         let mut means = vec![f64::NAN; n_sessions];
         for (session, mean) in sessions.iter().zip(&of_rows) {
             means.get_mut(*session).into_iter().for_each(|of| *of = *mean);

@@ -50,7 +50,7 @@ impl Data {
             "cutOff": CUT_OFF,
             "largest": LARGEST,
             "bars": BARS,
-            "modalities": material.modalities().iter().map(|modality| modality.as_str()).collect::<Vec<_>>(),
+            "modalities": material.kinds().map(ToString::to_string).collect::<Vec<_>>(),
             "features": names(analysis.headline()),
             "analysed": names(regions.features(&analysis.features)),
             "means": names(analysis.means_for_scores().map(|(feature, _)| feature)),
@@ -109,7 +109,7 @@ fn add_sessions(block: &mut Block, material: Material<'_>) -> Vec<String> {
     versions
 }
 
-/// Adds statuses and reasons, modality by modality.
+/// Adds statuses and reasons, one kind of units after the other.
 fn add_units(block: &mut Block, material: Material<'_>) {
     let units = &material.cohort.units;
     let n = material.cohort.sessions.len();
@@ -118,10 +118,10 @@ fn add_units(block: &mut Block, material: Material<'_>) {
     let shown = |reason: &String| if material.naming.ids { reason.clone() } else { without_files(reason) };
     let shown: Vec<String> = reasons.iter().map(shown).collect();
     block.add_lines("reasons", shown.iter().map(String::as_str));
-    for (index, of_modality) in units.by_modality.values().enumerate() {
-        let status = of_modality.iter().map(|facts| facts.map_or(u8::MAX, |facts| severity(facts.status)));
+    for (index, of_kind) in units.by_kind.values().enumerate() {
+        let status = of_kind.iter().map(|facts| facts.map_or(u8::MAX, |facts| severity(facts.status)));
         block.add(format!("status{index}"), status);
-        let reason = of_modality.iter().map(|facts| {
+        let reason = of_kind.iter().map(|facts| {
             let reason = facts.map_or(0, |facts| if is_told { facts.reason } else { facts.kind });
             u32::try_from(reason).unwrap_or(0)
         });
@@ -170,17 +170,11 @@ fn add_details(block: &mut Block, material: Material<'_>, regions: &Regions) {
     };
     block.add("nUnusual", counts(|scores| &scores.n_unusual));
     block.add("nScored", counts(|scores| &scores.n_scored));
-    let tenths = |level: f32| {
-        if level.is_finite() { (level * 10.0).round().clamp(-32_767.0, 32_767.0) as i16 } else { i16::MIN }
-    };
     let of_feature = |scores: &HeadlineScores| {
-        detailed
-            .iter()
-            .filter_map(|session| scores.levels.get(*session))
-            .map(|level| tenths(*level))
-            .collect::<Vec<i16>>()
+        let levels = detailed.iter().filter_map(|session| scores.levels.get(*session));
+        levels.map(|level| (level * 10.0).round() / 10.0).collect::<Vec<f32>>()
     };
-    block.add("levels", analysis.of_headline.iter().flat_map(of_feature).collect::<Vec<i16>>());
+    block.add("levels", analysis.of_headline.iter().flat_map(of_feature).collect::<Vec<f32>>());
 }
 
 /// Adds what is said of each region of each feature, in the order of the page's features and regions. Nothing where a feature lacks a

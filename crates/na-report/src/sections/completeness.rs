@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use na_model::{Modality, UnitStatus};
+use na_model::{UnitKind, UnitStatus};
 
 use crate::cohort::reason::without_files;
 use crate::cohort::units::severity;
@@ -66,7 +66,7 @@ struct CombinationRow {
 /// Units with a reason of one kind.
 struct ReasonRow {
     status: UnitStatus,
-    modality: Modality,
+    kind: String,
     reason: String,
     n: Count,
     examples: Vec<SessionLink>,
@@ -95,10 +95,10 @@ fn table_bars(material: Material<'_>) -> Vec<TableBar> {
     let units = &material.cohort.units;
     let n_sessions = material.cohort.sessions.len().max(1);
     let bars = units.tables.iter().enumerate().map(|(index, table)| {
-        let of_modality = units.by_modality.get(&table.modality());
+        let of_kind = units.kinds_of_tables.get(index).and_then(|kind| units.by_kind.get(kind));
         let (mut counts, mut n_have) = ([0_usize; 4], 0);
         for session in 0..material.cohort.sessions.len() {
-            let status = of_modality.and_then(|units| units.get(session)?.as_ref()).map(|facts| facts.status);
+            let status = of_kind.and_then(|units| units.get(session)?.as_ref()).map(|facts| facts.status);
             let has_table = units.has_table(session, index);
             n_have += usize::from(has_table);
             let part = match (has_table, status) {
@@ -158,27 +158,26 @@ fn combination_rows(material: Material<'_>, lists: &mut Lists) -> Vec<Combinatio
 /// Reasons by kind, failures first, then by how many there are.
 fn reason_rows(material: Material<'_>, lists: &mut Lists) -> Vec<ReasonRow> {
     let units = &material.cohort.units;
-    let mut groups: BTreeMap<(Modality, u8, String), (UnitStatus, Vec<usize>)> = BTreeMap::new();
-    for (modality, of_modality) in &units.by_modality {
-        for (session, facts) in
-            of_modality.iter().enumerate().filter_map(|(session, facts)| Some((session, (*facts)?)))
-        {
+    let mut groups: BTreeMap<(&UnitKind, u8, String), (UnitStatus, Vec<usize>)> = BTreeMap::new();
+    for (of, of_kind) in &units.by_kind {
+        let told = of_kind.iter().enumerate().filter_map(|(session, facts)| Some((session, (*facts)?)));
+        for (session, facts) in told.filter(|(_, facts)| facts.status != UnitStatus::Loaded) {
             let Some(kind) = units.kinds.get(facts.kind).filter(|_| facts.kind > 0) else { continue };
             let kind = if material.naming.ids { kind.clone() } else { without_files(kind) };
-            let group = groups.entry((*modality, severity(facts.status), kind));
+            let group = groups.entry((of, severity(facts.status), kind));
             group.or_insert_with(|| (facts.status, Vec::new())).1.push(session);
         }
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups
         .sort_by_key(|((_, severity, _), (_, sessions))| (*severity != 3, std::cmp::Reverse(sessions.len())));
-    let rows = groups.into_iter().map(|((modality, _, reason), (status, sessions))| ReasonRow {
+    let rows = groups.into_iter().map(|((kind, _, reason), (status, sessions))| ReasonRow {
         status,
-        modality,
+        kind: kind.to_string(),
         n: Count(sessions.len()),
         examples: material.naming.links(sessions.iter().copied().take(EXAMPLES)),
         has_more: sessions.len() > EXAMPLES,
-        list: lists.add(format!("{modality} {status}: {reason}"), sessions),
+        list: lists.add(format!("{kind} {status}: {reason}"), sessions),
         reason,
     });
     rows.collect()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use na_model::TivSource;
 
 use crate::cohort::metadata::ListColumn;
 use crate::disclosure::{Group, SMALLEST, Shown, disclosed};
@@ -37,6 +38,8 @@ pub(crate) struct CovariatesSection {
     has_ages: bool,
     volumes: Option<BinnedSessions>,
     n_implausible: Count,
+    /// Who measured the volumes, in words.
+    measured_by: &'static str,
     curves: Vec<AgeCurve>,
     columns: Vec<ColumnRow>,
 }
@@ -108,6 +111,13 @@ impl CovariatesSection {
                 let n_without = volumes.iter().filter(|volume| volume.is_nan()).count();
                 let what = Binned { what: "TIV", unit: "mL", width: MILLILITRES, n_without, subjects };
                 binned(&what, &volumes)
+            },
+            measured_by: match material.cohort.volume_source {
+                None => "",
+                Some(TivSource::Cat12) => "CAT12's, a sum of tissues",
+                Some(TivSource::FreeSurfer) => {
+                    "FreeSurfer's, which it estimates from the registration of an atlas (eTIV)"
+                }
             },
             n_implausible: Count(covariates.implausible_volumes().count()),
             curves: ages.map(|ages| curves(material.analysis, ages, subjects)).unwrap_or_default(),

@@ -16,6 +16,8 @@ pub(crate) struct FeaturesSection {
     rows: Vec<FeatureRow>,
     /// Whether regions of some features were not looked at.
     has_others: bool,
+    /// The features of which each column is a measure of the whole brain.
+    globals: String,
 }
 
 impl HtmlSafe for FeaturesSection {}
@@ -38,8 +40,11 @@ struct FeatureRow {
 impl FeaturesSection {
     pub(crate) fn of(material: Material<'_>) -> Self {
         let features = &material.analysis.features;
-        let has_others = features.iter().any(|feature| feature.analysis.is_none());
-        Self { rows: features.iter().map(row).collect(), has_others }
+        let of_globals = |feature: &&Feature| feature.outline.table.is_of_globals();
+        let has_others = features.iter().any(|feature| feature.analysis.is_none() && !of_globals(&feature));
+        let globals: Vec<&str> =
+            features.iter().filter(of_globals).map(|feature| feature.outline.name.as_str()).collect();
+        Self { rows: features.iter().map(row).collect(), has_others, globals: globals.join(", ") }
     }
 }
 
@@ -49,7 +54,7 @@ fn row(feature: &Feature) -> FeatureRow {
     let shift = feature.largest_shift();
     FeatureRow {
         name: feature.outline.name.clone(),
-        unit: shown_unit(feature.outline.unit),
+        unit: if feature.outline.table.is_of_globals() { "" } else { shown_unit(feature.outline.unit) },
         n_sessions: Count(feature.n_sessions),
         empty: Share::of(feature.n_empty, feature.n_sessions * feature.regions.len()),
         quantiles: match quantiles {
@@ -60,7 +65,9 @@ fn row(feature: &Feature) -> FeatureRow {
         n_flagged: analysis.and_then(|analysis| analysis.n_flagged).map(Count),
         age: Signed(feature.age_correlation),
         tiv: Signed(feature.tiv_correlation),
-        icc: analysis.and_then(|analysis| analysis.icc).map(|icc| format!("{icc:.2}")),
+        icc: analysis
+            .and_then(|analysis| analysis.icc)
+            .map(|icc| format!("{icc:.2}").replace("-0.00", "0.00")),
         shift: Signed(shift),
         is_shifted: shift.is_some_and(is_marked),
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use na_model::{KEPT, UnitStatus};
+use na_model::{KEPT, UnitKind, UnitStatus};
 
+use crate::cohort::provenance::UNKNOWN_VERSION;
 use crate::drawing::number::{Count, Share, Signed, counted};
 use crate::features::deviations::CUT_OFF;
 use crate::features::feature::Feature;
 use crate::features::regions::FEWEST_SCORED;
-use crate::features::version_shift::{is_marked, largest};
+use crate::features::version_shift::{SMALLEST_GROUP, is_marked, largest};
 use crate::naming::{Lists, SessionLink};
 use crate::sections::standing::Material;
 
@@ -180,33 +181,42 @@ impl Gathering<'_, '_> {
         );
     }
 
+    /// Of each program: whether its versions differ in what they measure, or are several at all.
     fn versions_that_differ(&mut self) {
-        let marked = |feature: &&Feature| feature.largest_shift().is_some_and(is_marked);
+        for (producer, versions) in self.material.cohort.provenance.by_producer() {
+            if !self.shifted_version(producer) {
+                self.several_versions(producer, &versions);
+            }
+        }
+    }
+
+    /// The feature whose sessions differ most by version, if that is much.
+    fn shifted_version(&mut self, producer: &str) -> bool {
+        let provenance = &self.material.cohort.provenance;
+        let marked = |feature: &&Feature| {
+            provenance.producer_of(&feature.outline.table) == producer
+                && feature.largest_shift().is_some_and(is_marked)
+        };
         let features: Vec<&Feature> = self.material.analysis.headline().filter(marked).collect();
         let size = |feature: &Feature| feature.largest_shift().map_or(0.0, f64::abs);
         // Of equal shifts the first feature is told.
-        let Some(worst) = features.iter().rev().max_by(|one, other| size(one).total_cmp(&size(other))) else {
-            return;
+        let worst = features.iter().rev().max_by(|one, other| size(one).total_cmp(&size(other)));
+        let Some((worst, shifted)) = worst.and_then(|worst| Some((worst, largest(&worst.version_shifts)?)))
+        else {
+            return false;
         };
-        let Some(shifted) = largest(&worst.version_shifts) else { return };
-        let versions = self.material.cohort.provenance.versions.get(&worst.outline.table);
+        let versions = provenance.versions.get(&worst.outline.table);
         let sessions = versions.into_iter().flat_map(|versions| {
             let label = versions.labels.iter().position(|label| *label == shifted.version);
-            versions
-                .of
-                .iter()
-                .enumerate()
-                .filter(move |(_, of)| of.is_some() && **of == label)
-                .map(|(session, _)| session)
+            let of = versions.of.iter().enumerate();
+            of.filter(move |(_, of)| of.is_some() && **of == label).map(|(session, _)| session)
         });
-        let newest = worst
-            .version_shifts
-            .iter()
-            .find(|of| of.shift == Some(0.0))
-            .map_or("the newest", |of| &of.version);
-        let what = format!("made with version {}, unlike those of {newest}", shifted.version);
+        let newest = worst.version_shifts.iter().find(|of| of.shift == Some(0.0));
+        let newest = newest.map_or("the newest", |of| &of.version);
+        let what = format!("made with {producer} {}, unlike those of {newest}", shifted.version);
         let others = match features.len() {
             1 => String::new(),
+            2 => ", and 1 feature more is shifted".to_owned(),
             n => format!(", and {} more are shifted", counted(n - 1, "feature")),
         };
         let why = format!(
@@ -214,8 +224,25 @@ impl Gathering<'_, '_> {
             worst.outline.name,
             Signed::<1>(shifted.shift)
         );
-        let sessions = sessions.collect();
-        self.add(Severity::Fix, sessions, &what, why, "provenance");
+        self.add(Severity::Fix, sessions.collect(), &what, why, "provenance");
+        true
+    }
+
+    /// The sessions that another version than the newest made.
+    fn several_versions(&mut self, producer: &str, versions: &[(String, Vec<usize>)]) {
+        let known = versions.iter().filter(|(version, _)| version != UNKNOWN_VERSION);
+        let mut older =
+            known.clone().skip(1).flat_map(|(_, sessions)| sessions.iter().copied()).collect::<Vec<_>>();
+        older.sort_unstable();
+        older.dedup();
+        let told =
+            known.map(|(version, sessions)| format!("{version} ({})", counted(sessions.len(), "session")));
+        let why = format!(
+            "{}: no shift of a headline feature was found between groups of at least {SMALLEST_GROUP}, and smaller ones are not compared",
+            told.collect::<Vec<_>>().join(", ")
+        );
+        let what = format!("made with another version of {producer} than the newest");
+        self.add(Severity::Know, older, &what, why, "provenance");
     }
 
     fn identical_tables(&mut self) {
@@ -291,7 +318,11 @@ impl Gathering<'_, '_> {
         self.add(
             Severity::Know,
             missing,
-            "without a whole modality",
+            if self.material.kinds().all(UnitKind::is_of_parcellate) {
+                "without a whole modality"
+            } else {
+                "of which one input has nothing"
+            },
             "nothing of it is in the store: Completeness says why",
             "completeness",
         );
@@ -317,6 +348,10 @@ impl Gathering<'_, '_> {
 
     fn without_age(&mut self) {
         let covariates = &self.material.cohort.covariates;
+        // Who loads without a list of columns misses no age.
+        if !covariates.has_ages && self.material.cohort.metadata.is_empty() {
+            return;
+        }
         let sessions = covariates.without_age().collect();
         let why = if covariates.has_ages {
             "the session list has none for them, or none that a person can have"

@@ -4,6 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use na_model::UnitStatus;
 
+use crate::cohort::provenance::UNKNOWN_VERSION;
 use crate::drawing::number::{Count, Share, counted};
 use crate::sections::standing::Material;
 
@@ -52,7 +53,6 @@ impl Glance {
             [UnitStatus::Loaded, UnitStatus::Partial, UnitStatus::Missing, UnitStatus::Failed]
                 .map(|status| material.at_worst(status));
         let flagged = material.standing.flagged().len();
-        let n_versions = cohort.provenance.n_versions();
         let unusual = if analysis.is_scored() {
             Tile::new(
                 Count(flagged),
@@ -73,15 +73,11 @@ impl Glance {
             Tile::new(Count(missing + partial), "missing or partial", ""),
             Tile::new(Count(failed), "failed", if failed > 0 { "fix" } else { "" }),
             unusual,
-            Tile::new(
-                Count(n_versions),
-                if n_versions == 1 { "version of a producer" } else { "versions of producers" },
-                if n_versions > 1 { "look" } else { "" },
-            ),
+            versions(material),
         ];
         Self {
             title,
-            atlas: cohort.summary.atlas_name.clone(),
+            atlas: Some(cohort.atlases.join(", ")).filter(|atlases| !atlases.is_empty()),
             n_regions: Count(n_regions),
             n_features: Count(analysis.features.len()),
             n_tables: Count(cohort.units.tables.len()),
@@ -91,6 +87,22 @@ impl Glance {
             tiles,
         }
     }
+}
+
+/// The versions of the programs that made the tables. Several of one program are worth a look, several programs are not.
+fn versions(material: &Material<'_>) -> Tile {
+    let all = material.cohort.provenance.by_producer().into_iter().map(|(producer, versions)| {
+        (producer, versions.iter().filter(|(version, _)| version != UNKNOWN_VERSION).count())
+    });
+    let known: Vec<(&str, usize)> = all.filter(|(_, n)| *n > 0).collect();
+    let n: usize = known.iter().map(|(_, n)| n).sum();
+    let producers = known.iter().map(|(producer, _)| *producer).collect::<Vec<_>>().join(", ");
+    if n == 0 {
+        return Tile::new("–", "versions: no file says which made it", "");
+    }
+    let are_several = known.iter().any(|(_, n)| *n > 1);
+    let label = format!("{} of {producers}", if n == 1 { "version" } else { "versions" });
+    Tile::new(Count(n), label, if are_several { "look" } else { "" })
 }
 
 /// A time of the manifest as people read it, to the minute: `2026-11-24 19:33 UTC`.

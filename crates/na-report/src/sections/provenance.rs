@@ -24,6 +24,7 @@ const COLOURS: usize = 5;
 #[derive(Template)]
 #[template(path = "provenance.html")]
 pub(crate) struct ProvenanceSection {
+    made: Vec<MadeRow>,
     quarters: Vec<QuarterBar>,
     /// Sessions of quarters before those that are shown.
     n_before: Count,
@@ -37,6 +38,13 @@ pub(crate) struct ProvenanceSection {
 }
 
 impl HtmlSafe for ProvenanceSection {}
+
+/// The sessions with tables that a version of a program made.
+struct MadeRow {
+    producer: String,
+    version: String,
+    n: Count,
+}
 
 struct QuarterBar {
     label: String,
@@ -92,6 +100,7 @@ impl ProvenanceSection {
         let quarters = quarter_bars(&provenance.quarters, class);
         let n_shown: usize = quarters.iter().map(|bar| bar.n).sum();
         Self {
+            made: made_rows(material),
             n_before: Count(n_sessions.values().sum::<usize>().saturating_sub(n_shown)),
             quarters,
             versions: versions.collect(),
@@ -101,6 +110,18 @@ impl ProvenanceSection {
             settings,
         }
     }
+}
+
+fn made_rows(material: Material<'_>) -> Vec<MadeRow> {
+    let all = material.cohort.provenance.by_producer().into_iter();
+    let rows = all.flat_map(|(producer, versions)| {
+        versions.into_iter().map(move |(version, sessions)| MadeRow {
+            producer: producer.to_owned(),
+            version,
+            n: Count(sessions.len()),
+        })
+    });
+    rows.collect()
 }
 
 /// The sessions of each quarter, also of those between in which there were none.
@@ -154,12 +175,16 @@ fn shifts(material: Material<'_>) -> (Vec<String>, Vec<ShiftRow>) {
     let size = |feature: &Feature| feature.largest_shift().map_or(0.0, f64::abs);
     features.sort_by(|one, other| size(other).total_cmp(&size(one)));
     features.truncate(SHIFTED);
-    let all = features.iter().flat_map(|feature| feature.version_shifts.iter().map(|of| of.version.clone()));
+    let provenance = &material.cohort.provenance;
+    let named = |feature: &Feature, version: &str| provenance.named(&feature.outline.table, version);
+    let all = features
+        .iter()
+        .flat_map(|feature| feature.version_shifts.iter().map(|of| named(feature, &of.version)));
     let versions = newest_first(all.collect::<BTreeSet<_>>());
     let row = |feature: &&Feature| {
         let shift = |version: &String| {
-            let shift =
-                feature.version_shifts.iter().find(|of| of.version == *version).and_then(|of| of.shift);
+            let of_version = feature.version_shifts.iter().find(|of| named(feature, &of.version) == *version);
+            let shift = of_version.and_then(|of| of.shift);
             (Signed(shift), shift.is_some_and(is_marked))
         };
         ShiftRow { feature: feature.outline.name.clone(), shifts: versions.iter().map(shift).collect() }

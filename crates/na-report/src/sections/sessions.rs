@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use foldhash::HashSet;
-use na_model::{Modality, UnitStatus};
+use na_model::UnitStatus;
 
 use crate::drawing::colour::{MANY, STEPS, ramp};
 use crate::drawing::number::{Count, Digits, Length, Share, Signed};
@@ -41,7 +41,7 @@ const MOST: f64 = 100.0;
 #[derive(Template)]
 #[template(path = "sessions.html")]
 pub(crate) struct SessionsSection {
-    modalities: Vec<Modality>,
+    kinds: Vec<String>,
     /// `None` if nothing is scored.
     map: Option<SessionMap>,
     firsts: Vec<First>,
@@ -110,7 +110,7 @@ impl SessionsSection {
         let (analysis, order) = (material.analysis, &material.standing.order);
         let (features, means): (Vec<&Feature>, Vec<&Vec<f64>>) = analysis.means_for_scores().unzip();
         Ok(Self {
-            modalities: material.modalities(),
+            kinds: material.kinds().map(ToString::to_string).collect(),
             map: if analysis.is_scored() { Some(SessionMap::of(material)?) } else { None },
             firsts: order.iter().take(FIRSTS).map(|session| first(material, *session)).collect(),
             rows: order.iter().take(SHOWN).map(|session| row(material, *session, &means)).collect(),

@@ -40,7 +40,7 @@ struct SinceRow {
 impl Since {
     pub(crate) fn of(material: Material<'_>, lists: &mut Lists) -> Self {
         let changes = material.cohort.changes.as_ref();
-        let units = material.cohort.units.by_modality.values().flatten().flatten();
+        let units = material.cohort.units.by_kind.values().flatten().flatten();
         let n_stored =
             units.filter(|facts| matches!(facts.status, UnitStatus::Loaded | UnitStatus::Partial)).count();
         let is_first_load = changes.is_some_and(|changes| changes.new.n > 0 && changes.new.n == n_stored);

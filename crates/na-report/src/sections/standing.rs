@@ -1,6 +1,6 @@
 //! How sessions stand out: which are flagged, and which come first.
 
-use na_model::{Modality, UnitStatus};
+use na_model::{UnitKind, UnitStatus};
 
 use crate::cohort::Cohort;
 use crate::cohort::units::severity;
@@ -59,7 +59,7 @@ fn hundredths(share: f64) -> f64 {
 }
 
 impl Material<'_> {
-    /// The sessions of which any modality has this status.
+    /// The sessions of which any unit has this status.
     pub(crate) fn with_status(&self, status: UnitStatus) -> Vec<usize> {
         let is_it =
             |session: &usize| self.cohort.units.of_session(*session).any(|facts| facts.status == status);
@@ -86,14 +86,14 @@ impl Material<'_> {
         (0..self.cohort.sessions.len()).collect()
     }
 
-    /// The modalities that were looked for.
-    pub(crate) fn modalities(&self) -> Vec<Modality> {
-        self.cohort.units.by_modality.keys().copied().collect()
+    /// The kinds of units that were looked for.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &UnitKind> {
+        self.cohort.units.by_kind.keys()
     }
 
-    /// What became of a session in each of [`Material::modalities`].
+    /// What became of a session in each of [`Material::kinds`].
     pub(crate) fn statuses(&self, session: usize) -> Vec<Option<UnitStatus>> {
-        let units = self.cohort.units.by_modality.values();
+        let units = self.cohort.units.by_kind.values();
         units.map(|units| units.get(session)?.as_ref().map(|facts| facts.status)).collect()
     }
 }

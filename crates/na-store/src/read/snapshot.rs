@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use foldhash::HashSet;
 use na_cache::{Cache, CacheError, CachedUnit, RunRecord, Segments, TableForm};
-use na_model::{Listing, Manifest, Removals, Session, TableKind, TableName, WideMetrics};
+use na_model::{Listing, Manifest, Removals, Session, TableKind, TableName, TivSource, WideMetrics};
 
 use crate::error::StoreError;
 use crate::format::locked::locked;
@@ -258,6 +258,18 @@ impl Snapshot {
     pub(crate) fn roots(&self) -> Result<Vec<PathBuf>, StoreError> {
         let of_run = self.cached.iter().flat_map(|cached| cached.record.roots.values().cloned());
         Ok(of_run.chain(self.store.settings()?.roots.into_values()).collect())
+    }
+
+    /// Whose total intracranial volumes it has. `None` without any.
+    pub(crate) fn volume_source(&self) -> Result<Option<TivSource>, StoreError> {
+        if self.volumes()?.0.is_empty() {
+            return Ok(None);
+        }
+        let stored = self.exported.then_some(&self.store);
+        match &self.cached {
+            Some(cached) => volume_source(stored, cached.record.tiv_from, &cached.units).map(Some),
+            None => self.store.volume_source(),
+        }
     }
 
     /// Total intracranial volumes.

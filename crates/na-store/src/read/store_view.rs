@@ -1,9 +1,11 @@
 //! Several reads of one state of a store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use na_model::{SourceFile, TableName, Unit};
+use na_model::{SourceFile, TableKind, TableName, TivSource, Unit};
 
 use crate::error::StoreError;
 use crate::read::describe::StoreSummary;
@@ -67,6 +69,20 @@ impl StoreView<'_> {
     /// A store that cannot be read.
     pub fn feature_outlines(&self) -> Result<Vec<FeatureOutline>, StoreError> {
         self.snapshot.feature_outlines()
+    }
+
+    /// What the long tables are.
+    #[must_use]
+    pub fn table_kinds(&self) -> &BTreeMap<TableName, Arc<TableKind>> {
+        self.snapshot.kinds()
+    }
+
+    /// Whose total intracranial volumes these are. `None` if no session has one.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn volume_source(&self) -> Result<Option<TivSource>, StoreError> {
+        self.snapshot.volume_source()
     }
 
     /// The regions of a long table.

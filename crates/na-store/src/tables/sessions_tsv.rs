@@ -257,6 +257,31 @@ pub(crate) fn read(output: &Path) -> Result<Vec<UnitOutcome>, StoreError> {
 }
 
 impl SessionRow {
+    /// What became of each of its units, by kind: of those that have a reason here, and of those that have tables, which are loaded.
+    #[must_use]
+    pub fn units(&self, kind_of: impl Fn(&TableName) -> UnitKind) -> Vec<UnitOutcome> {
+        let mut units: BTreeMap<UnitKind, (UnitStatus, String)> = BTreeMap::new();
+        for table in &self.tables {
+            units.insert(kind_of(table), (UnitStatus::Loaded, String::new()));
+        }
+        for (input, status, reason) in told_of(self.status, &self.reason) {
+            // The row is partial for another unit where nothing is said of this one but that it stays.
+            let stays = is_in_store(status) && reason.split(NEXT).all(|one| one.starts_with(KEPT));
+            let status = if stays { UnitStatus::Loaded } else { status };
+            units.insert(UnitKind::new(self.modality, input), (status, reason));
+        }
+        if units.is_empty() {
+            let kind = UnitKind::of_parcellate(self.modality);
+            units.insert(kind, (self.status, self.reason.clone()));
+        }
+        let outcome = |(kind, (status, reason))| UnitOutcome {
+            unit: Unit::new(self.session.clone(), kind),
+            status,
+            reason,
+        };
+        units.into_iter().map(outcome).collect()
+    }
+
     /// What it tells of units: of those that are missing or failed, of those that stay though files of theirs are gone (as
     /// loaded), and of those with tables that are not chosen (as partial).
     pub fn outcomes(&self) -> impl Iterator<Item = UnitOutcome> {
@@ -382,6 +407,35 @@ mod tests {
             expected.sort_by(|one, other| one.unit.cmp(&other.unit));
             assert_eq!(row.outcomes().collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn a_row_tells_what_became_of_each_of_its_units() {
+        use UnitStatus::{Failed, Loaded, Missing, Partial};
+        let kind_of = |table: &TableName| {
+            let input = if table.name() == "z" { "zebra" } else { "parcellate" };
+            UnitKind::new(Modality::Anatomical, input.parse().unwrap())
+        };
+        let row = |status, tables: &[&str], reason: &str| {
+            let tables = tables.iter().map(|table| TableName::parse(table).unwrap()).collect();
+            let (session, modality) = (session(), Modality::Anatomical);
+            let row = SessionRow { session, modality, status, tables, reason: reason.to_owned() };
+            let units = row.units(kind_of).into_iter();
+            units.map(|of| (of.unit.kind.input.to_string(), of.status)).collect::<Vec<_>>()
+        };
+        let of = |parcellate, zebra| vec![("parcellate".to_owned(), parcellate), ("zebra".to_owned(), zebra)];
+        let (gm, z) = ("anatomical_gm", "anatomical_z");
+        assert_eq!(row(Loaded, &[gm, z], ""), of(Loaded, Loaded));
+        assert_eq!(row(Partial, &[gm], "zebra failed: x"), of(Loaded, Failed));
+        assert_eq!(row(Partial, &[z], "parcellate missing: x"), of(Missing, Loaded));
+        assert_eq!(row(Partial, &[gm], "kept: a is gone; zebra failed: x"), of(Loaded, Failed));
+        assert_eq!(
+            row(Partial, &[gm, z], "no anatomical_wm, which other sessions have"),
+            of(Partial, Loaded)
+        );
+        assert_eq!(row(Failed, &[], "x"), [("parcellate".to_owned(), Failed)]);
+        assert_eq!(row(Missing, &[], "zebra missing: m"), [("zebra".to_owned(), Missing)]);
+        assert_eq!(row(Loaded, &[], ""), [("parcellate".to_owned(), Loaded)]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ function deviations(at) {
     bar.style.width = (100 * unusual) / scored + "%";
     const track = element("span");
     track.append(bar);
-    const level = column.levels[f * nDetailed + at] / 10;
+    const level = column.levels[f * nDetailed + at];
     bars.append(element("span", feature), track, element("span", unusual + " of " + scored, { class: "n" }), element("span", signed(level, 1), { class: "n" }));
   });
   return [table, element("h4", "Unusual regions, and level, by feature"), bars];
