@@ -66,7 +66,7 @@ pub(crate) struct Options {
     /// parcellate's tables of CAT12's segmentations [CAT12_PARCELLATED_ROOT]
     #[arg(long, value_name = "DIR")]
     pub(crate) cat12_parcellated_root: Option<PathBuf>,
-    /// parcellate's tables of QSIRecon's maps: the folder of qsirecon-WORKFLOW folders [QSIPARC_PATH]
+    /// parcellate's tables of QSIRecon's maps, the folder of qsirecon-WORKFLOW folders; or QSIParc's output [QSIPARC_PATH]
     #[arg(long, value_name = "DIR")]
     pub(crate) qsiparc: Option<PathBuf>,
     /// FreeSurfer's SUBJECTS_DIR, or the sourcedata/freesurfer of fMRIPrep: statistics of surfaces, aseg, and of the whole brain [FREESURFER_DIR]
@@ -280,6 +280,7 @@ impl Options {
             cat12_parcellated_root: settings
                 .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
             qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),
+            qsiparc_layout: self.producers.qsiparc_layout,
             freesurfer: settings
                 .path(self.freesurfer.as_deref(), "FREESURFER_DIR")
                 .map(|subjects_dir| self.producers.freesurfer(subjects_dir)),

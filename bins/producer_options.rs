@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use na_model::TivSource;
-use na_pipeline::{FreeSurferFiles, Stream};
+use na_pipeline::{FreeSurferFiles, QsiparcLayout, Stream};
 
 use crate::atlas_choice::{AtlasKind, parse_atlas};
 use crate::settings::{Settings, SettingsError};
@@ -21,6 +21,9 @@ pub(crate) struct ProducerOptions {
     /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg [default: freesurfer=aparc, freesurfer-seg=aseg]
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
     atlas: Vec<(AtlasKind, String)>,
+    /// Whose tables are under --qsiparc: parcellate's in qsirecon-* folders, or QSIParc's, *_diffmap.tsv in sub-* folders (untested on real output) [default: parcellate's where there are any]
+    #[arg(long, value_name = "PROGRAM", value_parser = one_of::<QsiparcLayout>(QsiparcLayout::ALL.map(QsiparcLayout::as_str)), help_heading = "What to load")]
+    pub(crate) qsiparc_layout: Option<QsiparcLayout>,
     /// The volumes of the whole brain and the quality of the images in the reports under --cat12-root [CAT12_GLOBALS=1]
     #[arg(long, help_heading = "What to load")]
     pub(crate) cat12_globals: bool,

@@ -241,7 +241,8 @@ The store is in data/processed; look at data/processed/report.html.
     );
     assert_eq!(
         untimed(&ran.stderr),
-        " INFO 2 sessions: 4 to load (0 of them changed), 0 there already, 0 missing, 0 failed, each modality by itself
+        " INFO the reports in cat12 have volumes of the whole brain and the quality of each image: --cat12-globals (CAT12_GLOBALS=1) loads them
+ INFO 2 sessions: 4 to load (0 of them changed), 0 there already, 0 missing, 0 failed, each modality by itself
  INFO 4 of 4 are committed
  INFO writing anatomical_gm
  INFO writing anatomical_wm

@@ -30,7 +30,10 @@ impl InputName {
     /// The reports of CAT12 itself.
     pub const CAT12_GLOBALS: Self = Self::named("cat12-globals");
 
-    const KNOWN: [Self; 2] = [Self::FREESURFER, Self::CAT12_GLOBALS];
+    /// The tables that QSIParc writes.
+    pub const QSIPARC: Self = Self::named("qsiparc");
+
+    const KNOWN: [Self; 3] = [Self::FREESURFER, Self::CAT12_GLOBALS, Self::QSIPARC];
 
     /// The name of [`InputName::PARCELLATE`].
     pub const PARCELLATE_WORD: &'static str = "parcellate";

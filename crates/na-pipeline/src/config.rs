@@ -9,10 +9,12 @@ use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, TivSourc
 
 use crate::inputs::cat12::Cat12;
 use crate::inputs::cat12_globals::Cat12Globals;
+use crate::inputs::diffmaps::Diffmaps;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::Qsiparc;
+use crate::inputs::qsiparc_layout::QsiparcLayout;
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
 use crate::withdrawals::withdrawal_list::Withdrawn;
@@ -56,8 +58,10 @@ pub struct Config {
     pub cat12_globals: bool,
     /// `parcellate`'s tables of CAT12's segmentations.
     pub cat12_parcellated_root: Option<PathBuf>,
-    /// `parcellate`'s tables of QSIRecon's maps.
+    /// `parcellate`'s or QSIParc's tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
+    /// Whose they are; `None` for QSIParc's where there are none of `parcellate`.
+    pub qsiparc_layout: Option<QsiparcLayout>,
     /// FreeSurfer's statistics.
     pub freesurfer: Option<FreeSurferFiles>,
     /// Whose total intracranial volumes the store has; `None` for those that it has, or CAT12's where any session has one.
@@ -115,6 +119,7 @@ impl Config {
             cat12_globals: false,
             cat12_parcellated_root: None,
             qsiparc: None,
+            qsiparc_layout: None,
             freesurfer: None,
             tiv_from: None,
             output,
@@ -145,6 +150,8 @@ impl Config {
 
     /// The inputs of the run: an entry for each kind, with the settings that it needs. Tables and roots are in this order.
     pub(crate) fn inputs(&self) -> Vec<Arc<dyn Input>> {
+        let layout_of = || self.qsiparc.as_deref().map_or(QsiparcLayout::Parcellate, QsiparcLayout::of);
+        let layout = self.qsiparc_layout.unwrap_or_else(layout_of);
         let mut inputs: Vec<Arc<dyn Input>> = vec![
             Arc::new(Cat12 {
                 reports: self.cat12_root.clone(),
@@ -155,11 +162,19 @@ impl Config {
             }),
             Arc::new(Qsiparc {
                 root: self.qsiparc.clone(),
-                is_wanted: self.diffusion,
+                is_wanted: self.diffusion && layout == QsiparcLayout::Parcellate,
                 workflows: self.workflows.clone(),
                 atlas: self.atlas_name.clone(),
             }),
         ];
+        if let Some(root) = self.qsiparc.clone() {
+            inputs.push(Arc::new(Diffmaps {
+                root,
+                is_wanted: self.diffusion && layout == QsiparcLayout::Diffmap,
+                workflows: self.workflows.clone(),
+                atlas: self.atlas_name.clone(),
+            }));
+        }
         if let Some(root) = self.cat12_root.clone() {
             let (is_wanted, run) = (self.cat12_globals, self.pick.value("run"));
             inputs.push(Arc::new(Cat12Globals { root, is_wanted, run }));

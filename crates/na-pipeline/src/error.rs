@@ -72,6 +72,13 @@ pub enum PipelineError {
         output.display()
     )]
     OtherTableAtlas { output: PathBuf, table: String, store: String, asked: String },
+    /// A table of the store is of another producer than the one that the run reads.
+    #[error(
+        "the table {table} in {} was made by {store}, and this run reads one of {asked}: values of two programs are not mixed; give \
+         --output another folder",
+        output.display()
+    )]
+    OtherProducer { output: PathBuf, table: String, store: String, asked: String },
     /// A root is missing or not a folder.
     #[error("{setting} is {}: {problem}; correct {setting}", path.display())]
     Root { setting: SourceRoot, path: PathBuf, problem: String },

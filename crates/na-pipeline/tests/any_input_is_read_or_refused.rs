@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use na_pipeline::parse::cat12_globals::{VALUE, parse_globals};
 use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::diffmap::parse_diffmap;
 use na_pipeline::parse::freesurfer_stats::parse_stats;
 use na_pipeline::parse::regional_tsv::parse_table;
 use na_pipeline::parse::sidecar::parse_sidecar;
@@ -28,6 +29,8 @@ const REPORT: &str = "<S><help><vol_TIV>x</vol_TIV></help><qualitymeasures><NCR>
                       <subjectmeasures><vol_abs_CGW>[310.25 640.5 520.125 3.53 0]</vol_abs_CGW><vol_TIV>1474.405</vol_TIV>\
                       <dist_thickness><item>[2.61 0.83]</item></dist_thickness></subjectmeasures><catlog>\
                       <item>Image Quality Rating (IQR): 79.50% (C+)</item></catlog></S>\n";
+const DIFFMAP: &str = "region_index\tregion_name\themisphere\tscalar\tmean\tn_voxels\n1\tG_a\tL\tMD\t0.000812\t139\n\
+                       2\tG_b\tR\tMD\t\t0\n";
 const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
                        \"software_version\": \"1.2\", \"timestamp\": \"2026-01-01T00:00:00\", \"more\": [1, {}]}";
 
@@ -99,6 +102,15 @@ proptest! {
             prop_assert!(!values.is_empty() && values.iter().flatten().all(f64::is_finite));
         }
         names_the_file(result, "in/cat.xml");
+    }
+
+    #[test]
+    fn tables_of_qsiparc(bytes in any_bytes(DIFFMAP)) {
+        let result = parse_diffmap(Path::new("in/x_diffmap.tsv"), &bytes, &|| false);
+        if let Ok(table) = &result {
+            prop_assert!(table.batch.column_by_name("index").is_some());
+        }
+        names_the_file(result, "in/x_diffmap.tsv");
     }
 
     #[test]

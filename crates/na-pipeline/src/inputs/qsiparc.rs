@@ -11,7 +11,7 @@ use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, RootNote, TableRoot};
 use crate::inputs::meant_root::question;
-use crate::inputs::parcellate_tables::{Search, atlases_in, header, parse_the_one};
+use crate::inputs::parcellate_tables::{PARC, Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
 use crate::parse::parsed_table::ParsedTable;
@@ -122,7 +122,7 @@ impl Qsiparc {
 }
 
 /// Whether a folder looks like a root of workflows.
-fn has_workflows(root: &Path) -> bool {
+pub(super) fn has_workflows(root: &Path) -> bool {
     folders_in(root, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty())
 }
 
@@ -155,7 +155,7 @@ fn find_tables(
     workflow: &TableName,
     atlas: &str,
 ) -> Result<FoundTables, UnitError> {
-    Search { folder, scans: DWI, atlas }.run(|name| {
+    Search { folder, scans: DWI, atlas, endings: &PARC }.run(|_, name| {
         let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();
         // `scalar` is what the first versions wrote.
         let param = name.entity("param").or_else(|| name.entity("scalar"))?.to_owned();

@@ -9,6 +9,7 @@ pub mod cat12_report;
 pub(crate) mod cat12_xml;
 pub(crate) mod cell;
 mod column_builder;
+pub mod diffmap;
 pub mod freesurfer_stats;
 pub mod freesurfer_tables;
 pub(crate) mod json;

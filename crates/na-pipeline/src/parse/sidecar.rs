@@ -1,4 +1,4 @@
-//! The JSON that `parcellate` writes beside a table.
+//! The JSON that `parcellate` or QSIParc writes beside a table.
 
 use std::path::Path;
 
@@ -15,21 +15,26 @@ use crate::unit_error::UnitError;
 pub fn parse_sidecar(path: &Path, bytes: &[u8]) -> Result<Sidecar, UnitError> {
     let keys = parse_json(path, bytes)?;
     let atlas = keys.get("parcellation_scheme");
+    // QSIParc's, which has other keys for what parcellate's says.
+    let generated = keys.get("generated_by").unwrap_or(&Value::Null);
     Ok(Sidecar {
-        original_file: text(keys.get("original_file")),
+        original_file: text(keys.get("original_file")).or_else(|| {
+            let path = text(keys.get("source_file"))?;
+            Some(path.rsplit(['/', '\\']).next().unwrap_or(&path).to_owned())
+        }),
         mask: text(keys.get("mask")),
         mask_threshold: number(keys.get("mask_threshold")),
         atlas_threshold: number(keys.get("atlas_threshold")),
         atlas_name: match atlas {
             Some(Value::Object(scheme)) => text(scheme.get("name")),
-            other => text(other),
+            other => text(other).or_else(|| text(keys.get("atlas_name"))),
         },
         atlas_lut: atlas.and_then(|scheme| text(scheme.get("lut"))),
         background_label: number(keys.get("background_label")),
         resampling_target: text(keys.get("resampling_target")),
         space: text(keys.get("space")),
-        software_version: text(keys.get("software_version")),
-        timestamp: text(keys.get("timestamp")),
+        software_version: text(keys.get("software_version")).or_else(|| text(generated.get("version"))),
+        timestamp: text(keys.get("timestamp")).or_else(|| text(generated.get("timestamp"))),
     })
 }
 
@@ -81,6 +86,22 @@ mod tests {
                 timestamp: Some("2026".into()),
             }
         );
+    }
+
+    #[test]
+    fn a_sidecar_of_qsiparc_says_the_same_in_other_words() {
+        let sidecar = parse(
+            r#"{"atlas_name": "AICHA384", "source_file": "/d/sub-1_param-fa_dwimap.nii.gz", "software": "AMICONODDI",
+                "generated_by": {"name": "QSIParc", "version": "0.2.0", "timestamp": "2026-04-06"}}"#,
+        );
+        let expected = Sidecar {
+            original_file: Some("sub-1_param-fa_dwimap.nii.gz".into()),
+            atlas_name: Some("AICHA384".into()),
+            software_version: Some("0.2.0".into()),
+            timestamp: Some("2026-04-06".into()),
+            ..Sidecar::default()
+        };
+        assert_eq!(sidecar.unwrap(), expected);
     }
 
     #[test]

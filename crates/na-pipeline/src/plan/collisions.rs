@@ -30,11 +30,17 @@ pub(crate) fn check_tables(
     Ok(store.check_tables(&inputs.table_kinds(), metrics)?)
 }
 
-/// Refuses tables of another atlas than the store has.
+/// Refuses tables of another producer or another atlas than the store has.
 pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
     let stored = store.long_tables()?;
     for (table, kind) in inputs.table_kinds().into_iter().filter(|(table, _)| stored.contains(table)) {
-        let (Some(asked), Some(known)) = (kind.atlas, store.table_kind(&table)?) else { continue };
+        let Some(known) = store.table_kind(&table)? else { continue };
+        if known.input != kind.input {
+            let (output, table) = (store.output().to_owned(), table.to_string());
+            let (store, asked) = (known.producer, kind.producer);
+            return Err(PipelineError::OtherProducer { output, table, store, asked });
+        }
+        let Some(asked) = kind.atlas else { continue };
         if let Some(of_store) = known.atlas.filter(|of_store| *of_store != asked) {
             let (output, table) = (store.output().to_owned(), table.to_string());
             return Err(PipelineError::OtherTableAtlas { output, table, store: of_store, asked });

@@ -25,13 +25,13 @@ use crate::unit_error::UnitError;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// The endings of a table's name: today's, and that of November 2025.
-const ENDINGS: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
+/// The endings of the name of `parcellate`'s tables: today's, and that of November 2025.
+pub(super) const PARC: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 
 /// Whether a file may be a table by its name.
-pub(super) fn is_table_name(name: &str) -> bool {
+pub(super) fn is_table_name(endings: &[&str], name: &str) -> bool {
     let plain = name.strip_suffix(".gz").unwrap_or(name);
-    ENDINGS.iter().any(|ending| plain.ends_with(ending))
+    endings.iter().any(|ending| plain.ends_with(ending))
 }
 
 /// The longest header that is read, bytes.
@@ -46,26 +46,31 @@ pub(super) struct Search<'a> {
     /// `anat` or `dwi`.
     pub(super) scans: &'static str,
     pub(super) atlas: &'a str,
+    /// The endings of the names of tables.
+    pub(super) endings: &'a [&'a str],
 }
 
 impl Search<'_> {
-    /// The tables that `feeds` recognises, sorted, one file each.
-    pub(super) fn run(&self, feeds: impl Fn(&BidsName) -> Option<Feeds>) -> Result<FoundTables, UnitError> {
+    /// The tables that `feeds` recognises by their paths and names, sorted, one file each.
+    pub(super) fn run(
+        &self,
+        feeds: impl Fn(&Path, &BidsName) -> Option<Feeds>,
+    ) -> Result<FoundTables, UnitError> {
         let scans = self.folder.path().join(self.scans);
         let of_atlas = scans.join(format!("atlas-{}", self.atlas));
         let mut found: BTreeMap<Feeds, Vec<TableCandidate>> = BTreeMap::new();
         let mut chosen = FoundTables::default();
         for (folder, must_say_atlas) in [(of_atlas, false), (scans, true)] {
-            let wanted = |bids: &BidsName| {
+            let wanted = |path: &Path, bids: &BidsName| {
                 let atlas = match bids.entity("atlas") {
                     Some(atlas) => atlas == self.atlas,
                     None => !must_say_atlas,
                 };
-                atlas.then(|| feeds(bids)).flatten()
+                atlas.then(|| feeds(path, bids)).flatten()
             };
             let mut names = names_in(&folder).map_err(|source| UnitError::unreadable(&folder, source))?;
             names.retain(|name| !name.starts_with('.'));
-            for (key, candidate) in candidates(&folder, &names, wanted) {
+            for (key, candidate) in self.candidates(&folder, &names, wanted) {
                 found.entry(key).or_default().push(candidate);
             }
             chosen.listed.push((folder, names));
@@ -91,6 +96,38 @@ impl Search<'_> {
         Ok(chosen)
     }
 
+    /// The files of a folder that `wanted` recognises.
+    fn candidates(
+        &self,
+        folder: &Path,
+        names: &BTreeSet<String>,
+        wanted: impl Fn(&Path, &BidsName) -> Option<Feeds>,
+    ) -> Vec<(Feeds, TableCandidate)> {
+        let mut found = Vec::new();
+        for name in names {
+            let original = copies::original(name);
+            let is_copy = original.is_some();
+            let of_table = original.as_deref().unwrap_or(name);
+            let plain = of_table.strip_suffix(".gz").unwrap_or(of_table);
+            if !is_table_name(self.endings, of_table) {
+                continue;
+            }
+            let bids = BidsName::parse(plain);
+            let Some(feeds) = wanted(&folder.join(name), &bids) else { continue };
+            let compressed = plain != of_table;
+            if compressed && !is_copy && names.contains(plain) {
+                continue;
+            }
+            let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
+            let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
+            let folder = folder.to_owned();
+            let candidate =
+                TableCandidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
+            found.push((feeds, candidate));
+        }
+        found
+    }
+
     /// Refuses a copy, and a file that names another session than its folder.
     fn check(&self, file: &TableCandidate) -> Result<(), UnitError> {
         let path = file.folder.join(&file.file_name);
@@ -104,37 +141,6 @@ impl Search<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// The files of a folder that `wanted` recognises.
-fn candidates(
-    folder: &Path,
-    names: &BTreeSet<String>,
-    wanted: impl Fn(&BidsName) -> Option<Feeds>,
-) -> Vec<(Feeds, TableCandidate)> {
-    let mut found = Vec::new();
-    for name in names {
-        let original = copies::original(name);
-        let is_copy = original.is_some();
-        let of_table = original.as_deref().unwrap_or(name);
-        let plain = of_table.strip_suffix(".gz").unwrap_or(of_table);
-        if !is_table_name(of_table) {
-            continue;
-        }
-        let bids = BidsName::parse(plain);
-        let Some(feeds) = wanted(&bids) else { continue };
-        let compressed = plain != of_table;
-        if compressed && !is_copy && names.contains(plain) {
-            continue;
-        }
-        let json = plain.strip_suffix("tsv").map(|stem| format!("{stem}json"));
-        let sidecar = json.filter(|json| names.contains(json)).map(|json| folder.join(json));
-        let folder = folder.to_owned();
-        let candidate =
-            TableCandidate { folder, file_name: name.clone(), bids, sidecar, compressed, is_copy };
-        found.push((feeds, candidate));
-    }
-    found
 }
 
 /// The one file of a table as columns.
