@@ -7,25 +7,33 @@ pub(crate) enum AtlasKind {
     FreeSurfer,
     /// FreeSurfer's segmentation.
     FreeSurferSegmentation,
+    /// CAT12's volumes of regions.
+    Cat12,
+    /// CAT12's values of surfaces.
+    Cat12Surface,
 }
 
 impl AtlasKind {
-    const ALL: [(Self, &'static str); 2] =
-        [(Self::FreeSurfer, "freesurfer"), (Self::FreeSurferSegmentation, "freesurfer-seg")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::FreeSurfer, "freesurfer"),
+        (Self::FreeSurferSegmentation, "freesurfer-seg"),
+        (Self::Cat12, "cat12"),
+        (Self::Cat12Surface, "cat12-surface"),
+    ];
 }
 
 /// Parses a choice.
 pub(crate) fn parse_atlas(text: &str) -> Result<(AtlasKind, String), String> {
-    let kinds = AtlasKind::ALL.map(|(_, word)| word).join(" or ");
+    let kinds = AtlasKind::ALL.map(|(_, word)| word).join(", ");
     let Some((word, name)) = text.split_once('=').filter(|(_, name)| !name.is_empty()) else {
         return Err(format!(
-            "expected KIND=NAME, where KIND is {kinds}; parcellate's atlas, --atlas in the pandas package, is --atlas-name here"
+            "expected KIND=NAME, where KIND is one of {kinds}; parcellate's atlas, --atlas in the pandas package, is --atlas-name here"
         ));
     };
     match AtlasKind::ALL.into_iter().find(|(_, of)| *of == word) {
         Some(_) if name.contains('/') => Err(format!("{name} is no name: it has a /")),
         Some((kind, _)) => Ok((kind, name.to_owned())),
-        None => Err(format!("{word:?} has no atlas: expected {kinds}")),
+        None => Err(format!("{word:?} has no atlas: expected one of {kinds}")),
     }
 }
 
@@ -41,7 +49,7 @@ mod tests {
             parse_atlas("freesurfer-seg=gtmseg").map(|(kind, _)| kind),
             Ok(AtlasKind::FreeSurferSegmentation)
         );
-        for text in ["aparc", "freesurfer=", "cat12=x", "=x", "freesurfer=a/b"] {
+        for text in ["aparc", "freesurfer=", "qsiparc=x", "=x", "freesurfer=a/b"] {
             assert!(parse_atlas(text).is_err(), "{text}");
         }
     }

@@ -10,7 +10,7 @@ use na_model::{DEFAULT_ATLAS, Invocation, Setting, UNTOLD};
 
 use crate::logging::FOR_THE_LOG;
 use crate::options::{Options, WITHDRAWN, all_cores};
-use crate::producer_options::CAT12_GLOBALS;
+use crate::producer_options::{CAT12_GLOBALS, CAT12_ROI};
 use crate::settings::Settings;
 
 /// Options whose values say who somebody is.
@@ -40,6 +40,7 @@ pub(crate) fn settings_used(options: &Options, settings: &Settings) -> BTreeMap<
         ("QSIPARC_PATH", path(&options.qsiparc)),
         ("FREESURFER_DIR", path(&options.freesurfer)),
         (CAT12_GLOBALS, options.producers.cat12_globals.then(|| "1".to_owned())),
+        (CAT12_ROI, options.producers.cat12_roi.then(|| "1".to_owned())),
         (WITHDRAWN, path(&options.withdrawn)),
         (ATLAS_NAME, options.atlas_name.clone()),
         (N_JOBS, options.n_jobs.map(|n_jobs| n_jobs.to_string())),

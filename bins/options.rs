@@ -275,6 +275,7 @@ impl Options {
         let cat12_root = settings.path(self.cat12_root.as_deref(), "CAT12_ROOT");
         Ok(Config {
             sessions,
+            cat12_roi: self.producers.cat12_roi(settings, cat12_root.as_deref())?,
             cat12_globals: self.producers.cat12_globals(settings, cat12_root.as_deref())?,
             cat12_root,
             cat12_parcellated_root: settings

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use na_model::TivSource;
-use na_pipeline::{FreeSurferFiles, QsiparcLayout, Stream};
+use na_pipeline::{Cat12RoiAtlases, FreeSurferFiles, QsiparcLayout, Stream};
 
 use crate::atlas_choice::{AtlasKind, parse_atlas};
 use crate::settings::{Settings, SettingsError};
@@ -15,10 +15,13 @@ use crate::settings::{Settings, SettingsError};
 /// The setting that asks for the measures in CAT12's reports.
 pub(crate) const CAT12_GLOBALS: &str = "CAT12_GLOBALS";
 
+/// The setting that asks for CAT12's regional values.
+pub(crate) const CAT12_ROI: &str = "CAT12_ROI";
+
 /// The arguments that choose among the files of a root.
 #[derive(Debug, Args)]
 pub(crate) struct ProducerOptions {
-    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg [default: freesurfer=aparc, freesurfer-seg=aseg]
+    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg, cat12=lpba40, cat12-surface=aparc_a2009s [default: aparc, aseg, neuromorphometrics, aparc_DK40]
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
     atlas: Vec<(AtlasKind, String)>,
     /// Whose tables are under --qsiparc: parcellate's in qsirecon-* folders, or QSIParc's, *_diffmap.tsv in sub-* folders (untested on real output) [default: parcellate's where there are any]
@@ -27,6 +30,9 @@ pub(crate) struct ProducerOptions {
     /// The volumes of the whole brain and the quality of the images in the reports under --cat12-root [CAT12_GLOBALS=1]
     #[arg(long, help_heading = "What to load")]
     pub(crate) cat12_globals: bool,
+    /// CAT12's own values of regions, catROI_*.xml and catROIs_*.xml under --cat12-root [CAT12_ROI=1]
+    #[arg(long, help_heading = "What to load")]
+    pub(crate) cat12_roi: bool,
     /// Where a session has a folder of FreeSurfer's longitudinal stream beside its own: which is loaded
     #[arg(long, value_name = "STREAM", value_parser = one_of::<Stream>(Stream::ALL.map(Stream::as_str)), help_heading = "What to load")]
     freesurfer_stream: Option<Stream>,
@@ -46,11 +52,28 @@ impl ProducerOptions {
         cat12_root: Option<&Path>,
     ) -> Result<bool, SettingsError> {
         let is_asked_for = settings.flag(self.cat12_globals, CAT12_GLOBALS)?;
-        if is_asked_for && cat12_root.is_none() {
-            let (what, root) = ("--cat12-globals (CAT12_GLOBALS)", "--cat12-root (CAT12_ROOT)");
-            return Err(SettingsError::NeedsRoot { what, root });
+        needs_cat12_root(is_asked_for, cat12_root, "--cat12-globals (CAT12_GLOBALS)")
+    }
+
+    /// The atlases of CAT12's regional values. `None` if these are not loaded.
+    pub(crate) fn cat12_roi(
+        &self,
+        settings: &Settings,
+        cat12_root: Option<&Path>,
+    ) -> Result<Option<Cat12RoiAtlases>, SettingsError> {
+        let is_asked_for = settings.flag(self.cat12_roi, CAT12_ROI)?;
+        if !needs_cat12_root(is_asked_for, cat12_root, "--cat12-roi (CAT12_ROI)")? {
+            return Ok(None);
         }
-        Ok(is_asked_for)
+        let mut atlases = Cat12RoiAtlases::default();
+        for (kind, name) in self.atlas.clone() {
+            match kind {
+                AtlasKind::Cat12 => atlases.volumes = name,
+                AtlasKind::Cat12Surface => atlases.surfaces = name,
+                AtlasKind::FreeSurfer | AtlasKind::FreeSurferSegmentation => {}
+            }
+        }
+        Ok(Some(atlases))
     }
 
     /// What is loaded from a `SUBJECTS_DIR`.
@@ -64,10 +87,23 @@ impl ProducerOptions {
             match kind {
                 AtlasKind::FreeSurfer => files.parcellation = name,
                 AtlasKind::FreeSurferSegmentation => files.segmentation = name,
+                AtlasKind::Cat12 | AtlasKind::Cat12Surface => {}
             }
         }
         files
     }
+}
+
+/// Refuses to look for files of CAT12 nowhere.
+fn needs_cat12_root(
+    is_asked_for: bool,
+    cat12_root: Option<&Path>,
+    what: &'static str,
+) -> Result<bool, SettingsError> {
+    if is_asked_for && cat12_root.is_none() {
+        return Err(SettingsError::NeedsRoot { what, root: "--cat12-root (CAT12_ROOT)" });
+    }
+    Ok(is_asked_for)
 }
 
 /// Parses one of these words; `--help` lists them.

@@ -14,10 +14,11 @@ use crate::env_file::{self, LineProblem};
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Every setting.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_GLOBALS",
+    "CAT12_ROI",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
     "FREESURFER_DIR",

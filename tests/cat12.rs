@@ -268,3 +268,106 @@ fn tables_of_others_take_their_volume_from_reports_in_one_folder() {
     }
     assert_eq!(volumes(), expected);
 }
+
+/// A number in a feature of the store's first session.
+fn value(lab: &Lab, feature: &str, region: &str) -> Option<f64> {
+    lab.table(&format!("wide/anatomical/{feature}.parquet")).doubles(region)[0]
+}
+
+#[test]
+fn values_of_regions_are_tables_of_volumes_and_of_surfaces() {
+    let lab = Lab::new();
+    lab.add("sub-0001", OF_26);
+    lab.load(&["--cat12-roi"]).ended(0);
+    let volumes = lab.table("long/anatomical_cat12.parquet");
+    assert_eq!(volumes.columns[..4], ["index", "label", "Vgm", "Vcsf"]);
+    assert_eq!(volumes.rows.len(), 12);
+    let surfaces = lab.table("long/anatomical_cat12_surface.parquet");
+    assert_eq!(surfaces.columns[..4], ["label", "thickness", "gyrification", "fractaldimension"]);
+    for (feature, region, number, unit) in [
+        ("cat12_Vgm", "lHip", Some(2.4), "mL"),
+        ("cat12_Vcsf", "rHip", Some(0.718), "mL"),
+        ("cat12_thickness", "lbankssts", Some(2.431), "mm"),
+        ("cat12_thickness", "lunknown", None, "mm"),
+        ("cat12_gyrification", "rbankssts", Some(25.68), "degree"),
+        ("cat12_fractaldimension", "lbankssts", Some(2.5), "dimensionless"),
+    ] {
+        assert_eq!(value(&lab, feature, region), number, "{feature} {region}");
+        let path = lab.path(&format!("store/wide/anatomical/{feature}.parquet"));
+        assert_eq!(unit_of(&path, region).as_deref(), Some(unit), "{feature}");
+    }
+    assert!(!lab.path("store/tiv.parquet").exists(), "the reports were not asked for");
+    let before = Store::read(&lab.path("store"));
+    let again = lab.load(&["--cat12-roi", "--json"]).ended(0).json();
+    assert_eq!(again["skipped"]["anatomical cat12-roi"], 1, "{again}");
+    before.assert_same(&Store::read(&lab.path("store")));
+    // Beside the measures of the whole brain their volume comes in.
+    lab.load(&["--cat12-roi", "--cat12-globals"]).ended(0);
+    assert!(
+        lab.table("long/anatomical_cat12.parquet").doubles("tiv").iter().all(|tiv| *tiv == Some(1474.405))
+    );
+}
+
+#[test]
+fn an_atlas_is_chosen_for_each_and_a_table_has_one() {
+    let lab = Lab::new();
+    lab.add("sub-0001", OF_26);
+    let absent = lab.load(&["--cat12-roi", "--atlas", "cat12=hammers"]).ended(1);
+    absent.says(&[
+        "catROI_*.xml with the atlas hammers",
+        "cobra, mine_4S456, neuromorphometrics",
+        "--atlas cat12=NAME",
+    ]);
+    let absent = lab.load(&["--cat12-roi", "--atlas", "cat12-surface=aparc_a2009s"]).ended(1);
+    absent.says(&["aparc_DK40, aparc_HCP_MMP1", "--atlas cat12-surface=NAME"]);
+    assert!(!lab.path("store").exists());
+    let own = ["--cat12-roi", "--atlas", "cat12=mine-4S456", "--atlas", "cat12-surface=aparc_HCP_MMP1"];
+    lab.load(&own).ended(0).says(&["1 session has an atlas without names of regions"]);
+    assert_eq!((value(&lab, "cat12_Vgm", "2"), value(&lab, "cat12_Vgm", "5")), (Some(2.25), None));
+    assert_eq!(value(&lab, "cat12_thickness", "rV1"), Some(1.81));
+    lab.load(&["--cat12-roi"]).ended(1).says(&[
+        "anatomical_cat12",
+        "mine-4S456",
+        "not of neuromorphometrics",
+    ]);
+}
+
+#[test]
+fn a_file_of_regions_that_is_broken_fails_its_unit_alone() {
+    let lab = Lab::new();
+    for n in 1..=4 {
+        lab.add(&format!("sub-000{n}"), OF_26);
+    }
+    let file = |n: u8| lab.path(&format!("cat12/sub-000{n}/anat/label/catROIs_sub-000{n}_T1w.xml"));
+    let text = fs::read_to_string(file(1)).unwrap();
+    fs::write(file(2), &text[..text.len() / 2]).unwrap();
+    fs::write(file(3), text.replacen("2.431;", "", 1)).unwrap();
+    fs::write(file(4), text.replacen("2.431;", "2,431;", 1)).unwrap();
+    let ran = lab.load(&["--cat12-roi", "--cat12-globals"]).ended(3);
+    let says =
+        ["it may be cut", "thickness with 7 values for 8 regions", "thickness with 9 values for 8 regions"];
+    ran.says(&says);
+    assert_eq!(lab.table("wide/anatomical/cat12_thickness.parquet").doubles("lbankssts"), [Some(2.431)]);
+    assert_eq!(lab.table(FEATURE).rows.len(), 4, "the reports are whole");
+}
+
+#[test]
+fn values_of_regions_in_one_folder_are_found_by_their_images() {
+    let lab = Lab::new();
+    let labels = lab.path("cat12/label");
+    fs::create_dir(&labels).unwrap();
+    for (kind, image) in [("catROI", "ABC002-T1"), ("catROIs", "ABC002-T1"), ("catROI", "sub-0004_ses-a_T1w")]
+    {
+        let from = lab.shipped(OF_26, &format!("label/{kind}_sub-0126_ses-01_T1w.xml"));
+        fs::copy(from, labels.join(format!("{kind}_{image}.xml"))).unwrap();
+    }
+    fs::write(labels.join("catROI_rsub-0004_ses-a_T1w.xml"), "of an image in another space").unwrap();
+    fs::write(lab.path("sessions.csv"), "subject_code,session_id\nABC002,\n0004,a\n").unwrap();
+    let mut command = support::preprocess(lab.path("").as_path());
+    command.args(["-s", "sessions.csv", "--cat12-root", "cat12", "--cat12-roi", "-o", "store"]);
+    Ran::of(command.output().unwrap()).ended(0);
+    assert_eq!(lab.table("wide/anatomical/cat12_Vgm.parquet").rows.len(), 2);
+    assert_eq!(lab.table("wide/anatomical/cat12_thickness.parquet").rows.len(), 1);
+    let again = Ran::of(command.arg("--json").output().unwrap()).ended(0).json();
+    assert_eq!(again["skipped"]["anatomical cat12-roi"], 2, "{again}");
+}

@@ -43,12 +43,15 @@ pub fn contents(store: &Store) -> Result<BTreeMap<Item, (u32, usize)>, String> {
     let mut found: BTreeMap<Item, (u32, usize)> = BTreeMap::new();
     for (name, table) in store.tables.iter().filter(|(name, _)| name.starts_with("long/")) {
         let mut seen = BTreeSet::new();
-        for row in rows(table) {
+        // Measures of the whole brain come from the segmentation's file.
+        for row in rows(table).into_iter().filter(|_| !name.ends_with("_globals.parquet")) {
             let part = part_of(name, row.get("param").map(String::as_str));
             let item = (session_of(&row), part);
-            let version = row["mean"].parse::<f64>().unwrap().floor();
-            if !seen.insert((item.clone(), row["label"].clone())) {
-                return Err(format!("{item:?} has {} twice", row["label"]));
+            let (value, label) =
+                if part == Part::Aseg { ("Volume_mm3", "StructName") } else { ("mean", "label") };
+            let version = row[value].parse::<f64>().unwrap().floor();
+            if !seen.insert((item.clone(), row[label].clone())) {
+                return Err(format!("{item:?} has {} twice", row[label]));
             }
             let (known, n) = found.entry(item.clone()).or_insert((version as u32, 0));
             if f64::from(*known) != version {
@@ -77,12 +80,14 @@ fn part_of(table: &str, param: Option<&str>) -> Part {
         Part::Map("NODDI", "icvf"),
         Part::Map("NODDI", "od"),
         Part::Map("DSI", "fa"),
+        Part::Aseg,
     ];
     let is_meant = |part: &&Part| match part {
         Part::Tissue(tissue) => table == format!("long/anatomical_{}.parquet", tissue.to_lowercase()),
         Part::Map(workflow, of) => {
             table == format!("long/diffusion/{workflow}.parquet") && param == Some(*of)
         }
+        Part::Aseg => table == "long/anatomical_aseg.parquet",
         Part::Volume => false,
     };
     *all.iter().find(is_meant).unwrap_or_else(|| panic!("{table} {param:?}"))
@@ -174,7 +179,8 @@ pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<
             continue;
         }
         let is_noted = reason.contains("kept: ");
-        let expected = of_unit().count();
+        // Of one file are the segmentation and the measures of the whole brain.
+        let expected: usize = of_unit().map(|(_, part)| 1 + usize::from(*part == Part::Aseg)).sum();
         let noted = reason.matches("its file is gone").count();
         if is_noted != (expected > 0) || noted != expected {
             return Some(format!("{unit:?}: {reason:?}, but gone are {:?}", of_unit().collect::<Vec<_>>()));
@@ -184,6 +190,7 @@ pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<
                 Part::Tissue(tissue) => format!("anatomical_{}: its file is gone", tissue.to_lowercase()),
                 Part::Map(_, param) => format!("param {param}"),
                 Part::Volume => "total intracranial volume: its file is gone".to_owned(),
+                Part::Aseg => "anatomical_aseg: its file is gone".to_owned(),
             };
             if !reason.contains(&word) {
                 return Some(format!("{unit:?}: {word:?} is not in {reason:?}"));

@@ -80,11 +80,13 @@ impl Life {
     }
 
     fn leave_out(&mut self, run: &mut Run) {
-        let (options, parts): (&[&str], &[&str]) = match self.random.below(5) {
+        // Where FreeSurfer's folders are given, a session's row is also theirs.
+        let first = if self.lab.has_freesurfer() { 3 } else { 0 };
+        let (options, parts): (&[&str], &[&str]) = match first + self.random.below(5 - first) {
             0 => (&["--no-gm"], &["GM"]),
             1 => (&["--no-wm", "--no-ct"], &["WM", "CT"]),
-            2 => (&["--no-diffusion"], &["diffusion"]),
-            3 => (&["--no-anatomical"], &["anatomical"]),
+            2 => (&["--no-anatomical"], &["anatomical"]),
+            3 => (&["--no-diffusion"], &["diffusion"]),
             _ => (&["--workflows", "NODDI"], &["DSI"]),
         };
         run.arguments.extend(words(options));

@@ -18,6 +18,8 @@ pub enum Part {
     Tissue(&'static str),
     Map(&'static str, &'static str),
     Volume,
+    /// FreeSurfer's segmentation: a unit of its own, of two tables.
+    Aseg,
 }
 
 pub type Item = (Session, Part);
@@ -102,7 +104,29 @@ impl Lab {
         parts.extend(
             [Part::Map("NODDI", "od"), Part::Map("DSI", "fa")].into_iter().filter(|_| random.below(2) == 0),
         );
-        Self { cohort: Cohort::empty(), subjects, files: BTreeMap::new(), parts, place: "", versions: 0 }
+        parts.extend((random.below(2) == 0).then_some(Part::Aseg));
+        let lab =
+            Self { cohort: Cohort::empty(), subjects, files: BTreeMap::new(), parts, place: "", versions: 0 };
+        lab.write_settings(&lab.cohort, "");
+        lab
+    }
+
+    /// Whether FreeSurfer's folders are among the roots.
+    pub fn has_freesurfer(&self) -> bool {
+        self.parts.contains(&Part::Aseg)
+    }
+
+    /// The settings of roots below a folder, and the folders.
+    fn write_settings(&self, cohort: &Cohort, place: &str) {
+        let mut env = format!(
+            "SESSIONS_CSV=sessions.csv\nCAT12_ROOT={place}cat12\nCAT12_PARCELLATED_ROOT={place}parcellated/cat12\n\
+             QSIPARC_PATH={place}parcellated\n"
+        );
+        if self.has_freesurfer() {
+            env.push_str(&format!("FREESURFER_DIR={place}fs\n"));
+            fs::create_dir_all(cohort.path(&format!("{place}fs"))).unwrap();
+        }
+        cohort.write(".env", &env);
     }
 
     /// Every session that the lab may ever scan.
@@ -138,6 +162,8 @@ impl Lab {
             Part::Tissue(tissue) => anatomical(subject, visit, tissue),
             Part::Map(workflow, param) => diffusion(workflow, subject, visit, param),
             Part::Volume => tiv_path(subject, visit),
+            Part::Aseg if visit.is_empty() => format!("fs/sub-{subject}/stats/aseg.stats"),
+            Part::Aseg => format!("fs/sub-{subject}_ses-{visit}/stats/aseg.stats"),
         };
         if content.names_atlas { path } else { path.replace(&format!("_atlas-{ATLAS}_"), "_") }
     }
@@ -193,22 +219,24 @@ impl Lab {
             return;
         }
         fs::create_dir_all(self.cohort.path(place)).unwrap();
-        for root in ["cat12", "parcellated"] {
+        for root in self.folders() {
             let from = self.cohort.path(&format!("{}{root}", self.place));
             fs::rename(from, self.cohort.path(&format!("{place}{root}"))).unwrap();
         }
         self.place = place;
-        let env = format!(
-            "SESSIONS_CSV=sessions.csv\nCAT12_ROOT={place}cat12\nCAT12_PARCELLATED_ROOT={place}parcellated/cat12\n\
-             QSIPARC_PATH={place}parcellated\n"
-        );
-        self.cohort.write(".env", &env);
+        self.write_settings(&self.cohort, place);
+    }
+
+    /// What lies beside each other, wherever that is.
+    fn folders(&self) -> impl Iterator<Item = &'static str> {
+        ["cat12", "parcellated"].into_iter().chain(self.has_freesurfer().then_some("fs"))
     }
 
     fn roots(&self) -> Vec<std::path::PathBuf> {
         let parcellated = self.cohort.path(&format!("{}parcellated", self.place));
         let below = fs::read_dir(parcellated).unwrap().map(|entry| entry.unwrap().path());
-        below.chain([self.cohort.path(&format!("{}cat12", self.place))]).collect()
+        let others = self.folders().filter(|folder| *folder != "parcellated");
+        below.chain(others.map(|folder| self.cohort.path(&format!("{}{folder}", self.place)))).collect()
     }
 
     /// Folders without files go, but the last of a root: without one it would look as if it were not mounted.
@@ -233,6 +261,7 @@ impl Lab {
 
     /// Writes files into another folder, as they would lie there.
     pub fn write_elsewhere(&self, cohort: &Cohort, files: &BTreeMap<Item, Content>) {
+        self.write_settings(cohort, "");
         for (item, content) in files {
             cohort.write(&self.path(item, content), &text(item.1, content));
         }
@@ -252,12 +281,28 @@ fn text(part: Part, content: &Content) -> String {
         let ml = volume(content);
         return format!("<S><subjectmeasures><vol_TIV>{ml:?}</vol_TIV></subjectmeasures></S>\n");
     }
+    if part == Part::Aseg {
+        return stats(content);
+    }
     let score = if content.has_score { "\tscore" } else { "" };
     let mut text = format!("index\tlabel\tmean\tvolume_mm3{score}\n");
     for index in 1..=content.regions {
         let mean = mean(content, index);
         let score = if content.has_score { format!("\t{:?}", mean / 4.0) } else { String::new() };
         text.push_str(&format!("{index}\tR{index}\t{mean:?}\t{:?}{score}\n", mean * 100.0 + 0.1));
+    }
+    text
+}
+
+/// FreeSurfer's segmentation. The volume of each structure is the version, and less than one more.
+fn stats(content: &Content) -> String {
+    let mut text = format!(
+        "# Title Segmentation Statistics\n# Measure Mask, MaskVol, Mask Volume, {}, mm^3\n\
+         # ColHeaders  Index SegId NVoxels Volume_mm3 StructName\n",
+        content.version
+    );
+    for index in 1..=content.regions {
+        text.push_str(&format!("  {index}  {index}  10  {:?}  R{index}\n", mean(content, index)));
     }
     text
 }

@@ -25,6 +25,7 @@ impl Look {
         let is_chosen = match item.1 {
             Part::Tissue(tissue) => !self.without.contains(tissue) && self.looks_for_modality("anatomical"),
             Part::Volume => self.looks_for_modality("anatomical"),
+            Part::Aseg => true,
             Part::Map(workflow, _) => {
                 !self.without.contains(workflow) && self.looks_for_modality("diffusion")
             }

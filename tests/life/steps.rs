@@ -51,6 +51,9 @@ impl Life {
         if life.lab.sessions().iter().any(|session| life.lab.is_spelled_by_folder(session)) {
             life.met("numbers");
         }
+        if life.lab.has_freesurfer() {
+            life.met("FreeSurfer");
+        }
         life.write_lists();
         life
     }

@@ -16,10 +16,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// The settings that a user's environment may have: tests start without.
-pub const SETTINGS: [&str; 10] = [
+pub const SETTINGS: [&str; 11] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_GLOBALS",
+    "CAT12_ROI",
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
     "FREESURFER_DIR",

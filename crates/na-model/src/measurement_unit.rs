@@ -31,6 +31,9 @@ pub enum MeasurementUnit {
     /// A Gaussian curvature: one over square millimetres.
     #[serde(rename = "1/mm2")]
     PerSquareMillimetre,
+    /// Degrees of an angle.
+    #[serde(rename = "degree")]
+    Degree,
     /// Hundredths.
     #[serde(rename = "%")]
     Percent,
@@ -79,6 +82,7 @@ impl MeasurementUnit {
             Self::SquareCentimetre => "cm2",
             Self::PerMillimetre => "1/mm",
             Self::PerSquareMillimetre => "1/mm2",
+            Self::Degree => "degree",
             Self::Percent => "%",
             Self::Mark => "mark",
             Self::Dimensionless => "dimensionless",
@@ -124,6 +128,7 @@ mod tests {
             MeasurementUnit::Millimetre,
             MeasurementUnit::SquareMillimetre,
             MeasurementUnit::SquareCentimetre,
+            MeasurementUnit::Degree,
             MeasurementUnit::Percent,
             MeasurementUnit::Mark,
             MeasurementUnit::PerMillimetre,

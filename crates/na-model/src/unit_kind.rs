@@ -30,10 +30,13 @@ impl InputName {
     /// The reports of CAT12 itself.
     pub const CAT12_GLOBALS: Self = Self::named("cat12-globals");
 
+    /// The regional values of CAT12 itself.
+    pub const CAT12_ROI: Self = Self::named("cat12-roi");
+
     /// The tables that QSIParc writes.
     pub const QSIPARC: Self = Self::named("qsiparc");
 
-    const KNOWN: [Self; 3] = [Self::FREESURFER, Self::CAT12_GLOBALS, Self::QSIPARC];
+    const KNOWN: [Self; 4] = [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI, Self::QSIPARC];
 
     /// The name of [`InputName::PARCELLATE`].
     pub const PARCELLATE_WORD: &'static str = "parcellate";
@@ -59,6 +62,12 @@ impl InputName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether its tables are of atlases of their own, or of none: the store's atlas says nothing of them.
+    #[must_use]
+    pub fn has_own_atlas(&self) -> bool {
+        [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI].contains(self)
     }
 
     /// Whether it is `parcellate`, which files do not say.

@@ -1,7 +1,7 @@
 //! Everything a run depends on. Nothing below looks at a command line or an environment.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use na_cache::{Claim, HolderName};
@@ -9,6 +9,7 @@ use na_model::{Choices, Compression, DEFAULT_ATLAS, Invocation, Tissue, TivSourc
 
 use crate::inputs::cat12::Cat12;
 use crate::inputs::cat12_globals::Cat12Globals;
+use crate::inputs::cat12_rois::{Cat12RoiAtlases, Cat12Rois};
 use crate::inputs::diffmaps::Diffmaps;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
@@ -56,6 +57,8 @@ pub struct Config {
     pub cat12_root: Option<PathBuf>,
     /// Whether the measures of the whole brain in CAT12's reports are loaded.
     pub cat12_globals: bool,
+    /// The atlases of CAT12's own regional values; `None` if these are not loaded.
+    pub cat12_roi: Option<Cat12RoiAtlases>,
     /// `parcellate`'s tables of CAT12's segmentations.
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s or QSIParc's tables of QSIRecon's maps.
@@ -117,6 +120,7 @@ impl Config {
             sessions,
             cat12_root: None,
             cat12_globals: false,
+            cat12_roi: None,
             cat12_parcellated_root: None,
             qsiparc: None,
             qsiparc_layout: None,
@@ -177,7 +181,9 @@ impl Config {
         }
         if let Some(root) = self.cat12_root.clone() {
             let (is_wanted, run) = (self.cat12_globals, self.pick.value("run"));
-            inputs.push(Arc::new(Cat12Globals { root, is_wanted, run }));
+            inputs.push(Arc::new(Cat12Globals { root: root.clone(), is_wanted, run: run.clone() }));
+            let (is_wanted, atlases) = (self.cat12_roi.is_some(), self.cat12_roi.clone().unwrap_or_default());
+            inputs.push(Arc::new(Cat12Rois { root, is_wanted, atlases, run, measures: OnceLock::new() }));
         }
         if let Some(files) = self.freesurfer.clone() {
             inputs.push(Arc::new(FreeSurfer { files, run: self.pick.value("run") }));

@@ -68,6 +68,7 @@ pub use config::{Config, SessionSource};
 pub use error::PipelineError;
 pub use event::{Event, Observer, PlanSummary};
 pub use files::subjects_dir::{FolderChoice, Stream};
+pub use inputs::cat12_rois::Cat12RoiAtlases;
 pub use inputs::entity_pick::EntityPick;
 pub use inputs::found_tables::{FileBytes, FoundTable};
 pub use inputs::freesurfer::FreeSurferFiles;

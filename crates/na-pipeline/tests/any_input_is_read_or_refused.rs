@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use na_pipeline::parse::cat12_globals::{VALUE, parse_globals};
 use na_pipeline::parse::cat12_report::tiv_from_xml;
+use na_pipeline::parse::cat12_rois::{RoiKind, parse_rois};
 use na_pipeline::parse::diffmap::parse_diffmap;
 use na_pipeline::parse::freesurfer_stats::parse_stats;
 use na_pipeline::parse::regional_tsv::parse_table;
@@ -31,6 +32,8 @@ const REPORT: &str = "<S><help><vol_TIV>x</vol_TIV></help><qualitymeasures><NCR>
                       <item>Image Quality Rating (IQR): 79.50% (C+)</item></catlog></S>\n";
 const DIFFMAP: &str = "region_index\tregion_name\themisphere\tscalar\tmean\tn_voxels\n1\tG_a\tL\tMD\t0.000812\t139\n\
                        2\tG_b\tR\tMD\t\t0\n";
+const REGIONS: &str = "<?xml version=\"1.0\"?>\n<S><cobra><ids>[1;2;31]</ids><names><item>lCA1</item><item>rCA1</item><item>l???</item></names>\
+                       <version>2874</version><data><Vgm>[0.5;3.257;NaN]</Vgm><Vwm>[0.5 1.419 1e-3]</Vwm></data></cobra></S>\n";
 const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
                        \"software_version\": \"1.2\", \"timestamp\": \"2026-01-01T00:00:00\", \"more\": [1, {}]}";
 
@@ -102,6 +105,18 @@ proptest! {
             prop_assert!(!values.is_empty() && values.iter().flatten().all(f64::is_finite));
         }
         names_the_file(result, "in/cat.xml");
+    }
+
+    #[test]
+    fn regions_of_cat12(bytes in any_bytes(REGIONS)) {
+        for kind in [RoiKind::Volumes, RoiKind::Surfaces] {
+            let result = parse_rois(Path::new("in/catROI.xml"), &bytes, "cobra", kind);
+            if let Ok(rois) = &result {
+                let of_one_length = rois.regions.columns().iter().all(|column| column.len() == rois.regions.num_rows());
+                prop_assert!(rois.regions.num_rows() > 0 && of_one_length);
+            }
+            names_the_file(result, "in/catROI.xml");
+        }
     }
 
     #[test]

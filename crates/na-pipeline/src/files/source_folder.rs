@@ -4,7 +4,7 @@ use na_model::{Modality, SourceFile, SourceRoot};
 
 use crate::files::session_folders::STATS;
 use crate::files::subjects_dir::{folder_name, image_name};
-use crate::files::tiv_rank::{REPORT_PREFIX, image_of};
+use crate::files::tiv_rank::{REPORT_PREFIX, SURFACES_PREFIX, VOLUMES_PREFIX, image_of};
 
 /// A root as paths in the store name it: the setting, and what stands before `sub-`.
 pub(crate) type RootKey = (SourceRoot, String);
@@ -14,7 +14,8 @@ pub(crate) type FolderName = (String, Option<String>);
 
 /// The folders that CAT12 writes the files of all sessions to where the images do not lie as BIDS says, with what stands before an image's
 /// name there.
-const OF_IMAGES: [(&str, &str); 1] = [("report", REPORT_PREFIX)];
+const OF_IMAGES: [(&str, &str); 3] =
+    [("report", REPORT_PREFIX), ("label", VOLUMES_PREFIX), ("label", SURFACES_PREFIX)];
 
 /// The image that a file in a folder of the files of all sessions is of. `None` if it is in no such folder.
 fn image_in<'f>(folder: &str, file: &'f str) -> Option<&'f str> {

@@ -14,6 +14,10 @@ pub enum Rank {
 /// What the names of CAT12's reports begin with.
 pub(crate) const REPORT_PREFIX: &str = "cat_";
 
+/// What those of its regional values do, of volumes and of surfaces.
+pub(crate) const VOLUMES_PREFIX: &str = "catROI_";
+pub(crate) const SURFACES_PREFIX: &str = "catROIs_";
+
 /// The image of a file of CAT12, from its name and what that begins with: `cat_sub-1_T1w.xml` is of `sub-1_T1w`.
 pub(crate) fn image_of<'n>(prefix: &str, file_name: &'n str) -> Option<&'n str> {
     file_name.strip_prefix(prefix)?.strip_suffix(".xml")

@@ -9,9 +9,10 @@ use na_model::{BidsName, SourceRoot, TableName};
 use crate::error::PipelineError;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
-use crate::files::session_folders::{ANAT, names_in};
+use crate::files::session_folders::{ANAT, folders_in, names_in};
 use crate::files::subjects_dir::FolderChoice;
 use crate::files::tiv_rank::{REPORT_PREFIX, image_of, rank_of_image};
+use crate::identifiers::name_match::IdKind;
 use crate::inputs::choice_among_files::{TableCandidate, only};
 use crate::inputs::found_tables::{FoundTable, NotChosen};
 use crate::inputs::input_root::{RootList, TableRoot};
@@ -23,19 +24,50 @@ use crate::unit_error::UnitError;
 /// The folder that CAT12 writes its reports to, unless it writes all files into one.
 pub(super) const REPORT: &str = "report";
 
+/// The folder that it writes regional values to.
+pub(super) const LABEL_FOLDER: &str = "label";
+
+/// Subjects that are looked at for files of a kind.
+const SUBJECTS: usize = 100;
+
 /// The reports of images.
-pub(super) const REPORTS: Cat12File = Cat12File { prefix: REPORT_PREFIX, folder: REPORT };
+pub(super) const REPORTS: Cat12File = Cat12File { prefixes: &[REPORT_PREFIX], folder: REPORT };
 
 /// A kind of CAT12's files.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cat12File {
-    /// What stands before the image's name: `cat_`.
-    pub(super) prefix: &'static str,
+    /// What may stand before the image's name: `cat_`.
+    pub(super) prefixes: &'static [&'static str],
     /// The folder that CAT12 writes it to, unless it writes all files into one.
     pub(super) folder: &'static str,
 }
 
 impl Cat12File {
+    /// The image that a file is of, from its name. `None` if it is of another kind, or of an image in another space, which `r` says.
+    fn image(self, name: &str) -> Option<&str> {
+        let image = self.prefixes.iter().find_map(|prefix| image_of(prefix, name));
+        image.filter(|image| !image.starts_with("rsub-"))
+    }
+
+    /// The first files below CAT12's output, at most so many.
+    pub(super) fn first_below(self, root: &Path, n: usize) -> Vec<PathBuf> {
+        let below = |folder: &Path, kind: IdKind| -> Vec<PathBuf> {
+            let names = folders_in(folder, kind.prefix()).unwrap_or_default().names;
+            names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
+        };
+        let subjects = below(root, IdKind::Subject).into_iter().take(SUBJECTS);
+        let sessions = subjects.flat_map(|subject| {
+            let visits = below(&subject, IdKind::Session);
+            visits.into_iter().chain([subject])
+        });
+        let folders = sessions.flat_map(|session| [session.join(ANAT).join(self.folder), session.join(ANAT)]);
+        let files = [root.join(self.folder)].into_iter().chain(folders).flat_map(|folder| {
+            let names = names_in(&folder).unwrap_or_default().into_iter();
+            names.filter(|name| self.image(name).is_some()).map(move |name| folder.join(name))
+        });
+        files.take(n).collect()
+    }
+
     /// The roots of its files under CAT12's output: `sub-*` folders, as BIDS has them, and the one folder that CAT12 writes to where images
     /// do not lie so. Without tables they have total intracranial volume alone.
     ///
@@ -57,17 +89,14 @@ impl Cat12File {
         }
         if is_plain {
             let choice = FolderChoice { run: run.map(str::to_owned), ..FolderChoice::default() };
-            add(root().below(self.folder).of_images(choice, self.prefix))?;
+            add(root().below(self.folder).of_images(choice, self.prefixes))?;
         }
         Ok(())
     }
 
     /// Whether files of all sessions lie in one folder below CAT12's output.
     pub(super) fn has_images(self, path: &Path) -> bool {
-        names_in(&path.join(self.folder))
-            .unwrap_or_default()
-            .iter()
-            .any(|name| image_of(self.prefix, name).is_some())
+        names_in(&path.join(self.folder)).unwrap_or_default().iter().any(|name| self.image(name).is_some())
     }
 
     /// Adds the table that a session's file is. Of several images the one counts whose total intracranial volume would: the
@@ -84,8 +113,7 @@ impl Cat12File {
         let mut files = self.candidates(folder)?;
         let there = folder.pick().values_in(&table, &files);
         folder.pick().choose(&table, &mut files);
-        let rank =
-            |file: &TableCandidate| image_of(self.prefix, &file.file_name).map_or(u8::MAX, rank_of_image);
+        let rank = |file: &TableCandidate| self.image(&file.file_name).map_or(u8::MAX, rank_of_image);
         let Some(best) = files.iter().map(rank).min() else {
             if !there.is_empty() {
                 found.found.not_chosen.push(NotChosen { table, map: None, there });
@@ -120,7 +148,7 @@ impl Cat12File {
             }
             seen = seen.or(real);
             for file_name in names {
-                let Some(image) = image_of(self.prefix, &file_name) else { continue };
+                let Some(image) = self.image(&file_name) else { continue };
                 let bids = BidsName::parse(image);
                 let (folder, sidecar) = (folder.clone(), None);
                 files.push(TableCandidate {
@@ -138,7 +166,7 @@ impl Cat12File {
     /// The file that is called as a session's image.
     fn of_image(self, folder: &SearchedFolder<'_>) -> Option<TableCandidate> {
         let file_name = self.name_of_image(folder)?;
-        let bids = BidsName::parse(image_of(self.prefix, &file_name)?);
+        let bids = BidsName::parse(self.image(&file_name)?);
         let (folder, sidecar) = (folder.root().to_owned(), None);
         Some(TableCandidate { folder, bids, sidecar, compressed: false, is_copy: false, file_name })
     }
@@ -146,7 +174,7 @@ impl Cat12File {
     /// The name of the file that is called as a session's image. `None` if it is gone.
     pub(super) fn name_of_image(self, folder: &SearchedFolder<'_>) -> Option<String> {
         let image = folder.path().file_name()?.to_str()?;
-        let name = format!("{}{image}.xml", self.prefix);
-        fs::symlink_metadata(folder.root().join(&name)).ok().map(|_| name)
+        let mut names = self.prefixes.iter().map(|prefix| format!("{prefix}{image}.xml"));
+        names.find(|name| fs::symlink_metadata(folder.root().join(name)).is_ok())
     }
 }

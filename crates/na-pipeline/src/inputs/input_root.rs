@@ -1,5 +1,6 @@
 //! The folders under which an input's sessions lie, as it lists them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use na_model::{SourceRoot, TableName, UnitKind};
@@ -25,7 +26,7 @@ pub struct TableRoot {
     /// Which folder is a session's, where those of all sessions lie side by side. `None` where subjects have folders.
     side_by_side: Option<FolderChoice>,
     /// What stands before the names of images in those of files, where the files of all sessions lie in one folder.
-    prefix_of_images: Option<&'static str>,
+    prefixes_of_images: &'static [&'static str],
     /// Whether a folder looks like such a root. `None` if nothing tells.
     is_root: Option<fn(&Path) -> bool>,
 }
@@ -43,7 +44,7 @@ impl TableRoot {
             tables,
             is_told_if_empty: true,
             side_by_side: None,
-            prefix_of_images: None,
+            prefixes_of_images: &[],
             is_root: None,
         }
     }
@@ -68,9 +69,9 @@ impl TableRoot {
 
     /// The files of all sessions lie in it, and their names say whose they are. A session's folder is then the one that would be called as
     /// its image.
-    pub(super) fn of_images(mut self, choice: FolderChoice, prefix: &'static str) -> Self {
+    pub(super) fn of_images(mut self, choice: FolderChoice, prefixes: &'static [&'static str]) -> Self {
         self.side_by_side = Some(choice);
-        self.prefix_of_images = Some(prefix);
+        self.prefixes_of_images = prefixes;
         self
     }
 
@@ -164,17 +165,18 @@ impl RootList<'_> {
         let all = if root.side_by_side.is_some() { "" } else { IdKind::Subject.prefix() };
         let mut listed = list_root(&root.setting, &root.path, all)?;
         let choice = root.side_by_side.clone();
-        let flat = match root.prefix_of_images {
-            None => choice.map(|choice| SubjectsDir::new(&root.path, &listed, choice)),
-            Some(prefix) => {
-                let names = names_in(&root.path).map_err(|source| PipelineError::RootUnreadable {
-                    setting: root.setting.clone(),
-                    path: root.path.clone(),
-                    source,
-                })?;
-                let images = names.iter().filter_map(|name| image_of(prefix, name));
-                Some(SubjectsDir::of_images(&root.path, images, choice.unwrap_or_default()))
-            }
+        let flat = if root.prefixes_of_images.is_empty() {
+            choice.map(|choice| SubjectsDir::new(&root.path, &listed, choice))
+        } else {
+            let names = names_in(&root.path).map_err(|source| PipelineError::RootUnreadable {
+                setting: root.setting.clone(),
+                path: root.path.clone(),
+                source,
+            })?;
+            let image = |name| root.prefixes_of_images.iter().find_map(|prefix| image_of(prefix, name));
+            // One image has several files.
+            let images: BTreeSet<&str> = names.iter().filter_map(|name| image(name)).collect();
+            Some(SubjectsDir::of_images(&root.path, images, choice.unwrap_or_default()))
         };
         let mut n_folders = listed.names.len();
         if let Some(flat) = &flat {

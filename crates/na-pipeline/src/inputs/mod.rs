@@ -8,6 +8,7 @@ pub(crate) mod atlases;
 pub(crate) mod cat12;
 mod cat12_files;
 pub(crate) mod cat12_globals;
+pub(crate) mod cat12_rois;
 mod choice_among_files;
 pub(crate) mod diffmaps;
 pub(crate) mod entity_pick;

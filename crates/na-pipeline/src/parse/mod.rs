@@ -6,6 +6,7 @@
 pub(crate) mod bad_cell;
 pub mod cat12_globals;
 pub mod cat12_report;
+pub mod cat12_rois;
 pub(crate) mod cat12_xml;
 pub(crate) mod cell;
 mod column_builder;

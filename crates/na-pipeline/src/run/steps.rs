@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use na_cache::{Cache, CacheError, Segments};
-use na_model::{InputName, Listing, UnitKind};
+use na_model::{Listing, UnitKind};
 use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, join_segments};
 
 use crate::config::Config;
@@ -39,13 +39,14 @@ pub(super) fn open_store(
     Ok(Arc::new(store))
 }
 
-/// The run with the atlas that the store has, where it loads nothing that is of one: who adds FreeSurfer's tables need not know it. A
-/// store of these alone is called by their parcellation.
+/// The run with the atlas that the store has, where it loads nothing that is of one: who adds FreeSurfer's tables, or CAT12's own, need not know it. A
+/// store of these alone is called by their atlas.
 pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError> {
-    let has_atlas = |kind: &UnitKind| kind.input != InputName::FREESURFER;
-    let mut asked = config.inputs().into_iter().filter(|input| input.is_asked_for());
-    let Some(freesurfer) = &config.freesurfer else { return Ok(Cow::Borrowed(config)) };
-    if asked.any(|input| has_atlas(&input.unit_kind())) {
+    let has_atlas = |kind: &UnitKind| !kind.input.has_own_atlas();
+    let inputs = config.inputs();
+    let mut asked = inputs.iter().filter(|input| input.is_asked_for()).map(|input| input.unit_kind());
+    let first = asked.clone().next();
+    if first.is_none() || asked.any(|kind| has_atlas(&kind)) {
         return Ok(Cow::Borrowed(config));
     }
     let mut atlas = None;
@@ -59,7 +60,11 @@ pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError>
         let record = record.filter(|record| record.kinds.iter().any(has_atlas));
         atlas = atlas.or(record.map(|record| record.settings.atlas_name));
     }
-    let atlas_name = atlas.unwrap_or_else(|| freesurfer.parcellation.clone());
+    let own = || {
+        let parcellation = config.freesurfer.as_ref().map(|files| files.parcellation.clone());
+        parcellation.or_else(|| config.cat12_roi.as_ref().map(|atlases| atlases.volumes.clone()))
+    };
+    let atlas_name = atlas.or_else(own).unwrap_or_else(|| config.atlas_name.clone());
     Ok(Cow::Owned(Config { atlas_name, ..config.clone() }))
 }
 

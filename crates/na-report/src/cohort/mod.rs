@@ -66,7 +66,7 @@ impl Cohort {
         let is_stored = |(table, _): &(&TableName, _)| units.tables.contains(table);
         let own = kinds.iter().filter(is_stored).filter_map(|(_, kind)| kind.atlas.clone());
         let own: BTreeSet<String> = own.collect();
-        let are_all_own = kinds.values().all(|kind| kind.atlas.is_some() || !kind.input.is_parcellate());
+        let are_all_own = kinds.values().all(|kind| kind.input.has_own_atlas());
         let of_store = summary.atlas_name.clone().filter(|name| !are_all_own && !own.contains(name));
         let atlases = of_store.into_iter().chain(own).collect();
         Ok(Self {

@@ -80,6 +80,7 @@ fn shown_unit(unit: MeasurementUnit) -> &'static str {
         MeasurementUnit::Millimetre => "mm",
         MeasurementUnit::SquareMillimetre => "mm²",
         MeasurementUnit::SquareCentimetre => "cm²",
+        MeasurementUnit::Degree => "°",
         MeasurementUnit::Percent => "%",
         MeasurementUnit::Mark => "mark",
         MeasurementUnit::PerMillimetre => "mm⁻¹",

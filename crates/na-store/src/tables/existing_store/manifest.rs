@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use na_model::{InputName, Manifest, TableKind, TableName};
+use na_model::{Manifest, TableKind, TableName};
 
 use crate::error::StoreError;
 use crate::format::key_value_metadata as keys;
@@ -52,10 +52,9 @@ impl ExistingStore {
         content.into_manifest(None).map_err(damaged)
     }
 
-    /// The atlas of all tables but FreeSurfer's, each of which has its own. `None` if there is no such table.
+    /// The atlas of all tables but those of inputs that have their own. `None` if there is no such table.
     pub(crate) fn atlas(&self) -> Result<Option<String>, StoreError> {
-        let is_of_others =
-            |kind: Option<&TableKind>| kind.is_none_or(|kind| kind.input != InputName::FREESURFER);
+        let is_of_others = |kind: Option<&TableKind>| kind.is_none_or(|kind| !kind.input.has_own_atlas());
         let of_others = match self.written_manifest() {
             Some(manifest) => {
                 let kinds = ManifestRecord::of(manifest).map(|record| record.table_kinds).unwrap_or_default();
