@@ -82,7 +82,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
-    /// No anatomical tables
+    /// No anatomical tables of parcellate
     #[arg(long, help_heading = "What to load")]
     pub(crate) no_anatomical: bool,
     /// No diffusion tables

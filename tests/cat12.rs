@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use support::Ran;
 use support::cat12::{Lab, OF_12_9, OF_26};
@@ -154,6 +155,50 @@ fn a_volume_is_the_tables_unit_s_whichever_was_loaded_last() {
     fs::remove_dir_all(lab.path("store")).unwrap();
     lab.load(&["--atlas-name", "AICHA384", "--cat12-globals"]).ended(0);
     one.assert_same(&Store::read(&lab.path("store")));
+}
+
+#[test]
+fn tables_without_a_volume_leave_it_to_the_report_whichever_was_loaded_first() {
+    let lab = Lab::of_cohort();
+    lab.load(&["--atlas-name", "AICHA384", "--cat12-globals"]).ended(0);
+    let volumes = lab.table("tiv.parquet");
+    fs::rename(lab.path("parcellated/cat12"), lab.path("whole")).unwrap();
+    without_volumes(&lab.path("whole"), &lab.path("parcellated/cat12"));
+    let load = |arguments: &[&str]| {
+        let mut command = support::preprocess(lab.path("").as_path());
+        command.args(["-s", "sessions.csv", "-o", "store", "--atlas-name", "AICHA384"]).args(arguments);
+        Ran::of(command.output().unwrap()).ended(0);
+    };
+    let tables = ["--cat12-parcellated-root", "parcellated/cat12"];
+    let reports = ["--cat12-root", "cat12", "--cat12-globals"];
+    for order in [[tables.as_slice(), &reports], [&reports, &tables]] {
+        fs::remove_dir_all(lab.path("store")).unwrap();
+        order.into_iter().for_each(load);
+        assert_eq!(lab.table("tiv.parquet").doubles("tiv"), volumes.doubles("tiv"), "{order:?}");
+    }
+}
+
+/// Copies tables without their columns and files of total intracranial volume.
+fn without_volumes(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            without_volumes(&path, &to.join(name));
+        } else if name.ends_with("_parc.tsv") {
+            let text = fs::read_to_string(&path).unwrap();
+            let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+            let volume = rows[0].iter().position(|name| *name == "vol_TIV");
+            let line = |row: &Vec<&str>| {
+                let kept = row.iter().enumerate().filter(|(place, _)| Some(*place) != volume);
+                kept.map(|(_, cell)| *cell).collect::<Vec<_>>().join("\t") + "\n"
+            };
+            fs::write(to.join(name), rows.iter().map(line).collect::<String>()).unwrap();
+        } else if !name.ends_with("_tiv.tsv") {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -171,13 +171,69 @@ fn where_both_programs_wrote_parcellate_s_is_read_unless_the_other_is_chosen_and
     }
     lab.load(&[]).ended(0).says(&["--qsiparc-layout diffmap loads them"]);
     assert!(!lab.table(AMICO).column("subject_code").contains(&"0503"));
-    let words = ["diffusion_AMICONODDI", "made by parcellate", "one of QSIParc", "--output another folder"];
+    let words = ["diffusion_AMICONODDI", "made by parcellate", "one of qsiparc", "--output another folder"];
     lab.load(&["--qsiparc-layout", "diffmap"]).ended(1).says(&words);
     lab.load(&["--qsiparc-layout", "diffmap", "--output", "other"]).ended(2);
     fs::remove_dir_all(lab.path("store")).unwrap();
     lab.load(&["--qsiparc-layout", "diffmap"]).ended(0);
     assert_eq!(lab.table(AMICO).column("subject_code")[0], "0503");
-    lab.load(&[]).ended(1).says(&["made by QSIParc", "one of parcellate"]);
+    lab.load(&[]).ended(1).says(&["made by qsiparc", "one of parcellate"]);
+}
+
+/// A lab whose sessions have a table of both programs, for one workflow.
+fn lab_of_both_programs() -> Lab {
+    let lab = Lab::new();
+    fs::remove_dir_all(lab.path("maps")).unwrap();
+    for n in 1..=3 {
+        let session = format!("sub-000{n}/ses-1/dwi/atlas-AICHA384");
+        let name = format!("sub-000{n}_ses-1_atlas-AICHA384");
+        for (path, value) in [
+            (format!("qsirecon-X/{session}/{name}_model-t_param-fa_parc.tsv"), "0.411111"),
+            (format!("{session}/{name}_software-X_model-t_param-fa_diffmap.tsv"), "0.711111"),
+        ] {
+            let path = lab.path("maps").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let row = |n: u8| format!("{n}\tR{n}\tL\t{value}\n");
+            fs::write(path, format!("index\tlabel\themisphere\tmean\n{}{}", row(1), row(2))).unwrap();
+        }
+    }
+    lab
+}
+
+#[test]
+fn tables_of_two_programs_are_mixed_neither_in_a_cache_nor_by_segments() {
+    const TABLE: &str = "long/diffusion/X.parquet";
+    let diffmap = ["--qsiparc-layout", "diffmap"];
+    for (first, second) in [(&[][..], &diffmap[..]), (&diffmap[..], &[][..])] {
+        let of_first = if first.is_empty() { 0.411111 } else { 0.711111 };
+        let refused = ["diffusion_X", "values of two programs are not mixed"];
+        let holds = |lab: &Lab, value: f64| assert_eq!(lab.table(TABLE).doubles("mean"), [Some(value); 6]);
+        // A load that was cut short.
+        let lab = lab_of_both_programs();
+        fs::create_dir_all(lab.path("store/long/diffusion/.partial-X.parquet")).unwrap();
+        lab.load(first).ended(1);
+        fs::remove_dir(lab.path("store/long/diffusion/.partial-X.parquet")).unwrap();
+        lab.load(second).ended(1).says(&refused);
+        lab.load(first).ended(0);
+        holds(&lab, of_first);
+        // Segments that were written at once: the first session's program has the table, and what is of the other stays out.
+        let lab = lab_of_both_programs();
+        lab.load(&[second, &["--segment"]].concat()).ended(0);
+        let segments = lab.path("segments");
+        fs::rename(lab.path("store/.segments"), &segments).unwrap();
+        lab.load(&[first, &["--segment", "--participant-label", "0001"]].concat()).ended(0);
+        copy(&segments, &lab.path("store/.segments"));
+        let merged = Ran::of(support::export_cache(lab.path("").as_path()).arg("store").output().unwrap());
+        merged.ended(3).says(&["diffusion_X", "values of two programs are not mixed"]);
+        let values = lab.table(TABLE).doubles("mean");
+        assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+        // A segment of the one, and a run of the other.
+        let lab = lab_of_both_programs();
+        lab.load(&[first, &["--segment"]].concat()).ended(0);
+        lab.load(second).ended(1).says(&refused);
+        lab.load(first).ended(0);
+        holds(&lab, of_first);
+    }
 }
 
 #[test]

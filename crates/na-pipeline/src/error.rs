@@ -94,7 +94,8 @@ pub enum PipelineError {
     /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
-         --qsiparc (QSIPARC_PATH) for diffusion tables, and not --no-anatomical or --no-diffusion for both{hint}"
+         --qsiparc (QSIPARC_PATH) for diffusion tables, --freesurfer (FREESURFER_DIR) for FreeSurfer's, --cat12-globals or --cat12-roi for \
+         CAT12's own, and not --no-anatomical or --no-diffusion for both{hint}"
     )]
     NothingToLoad {
         /// What may have been meant, behind a semicolon; or nothing.

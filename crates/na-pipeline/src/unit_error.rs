@@ -62,11 +62,10 @@ pub enum UnitError {
     SeveralFolders { folders: String, way_out: &'static str },
     /// A folder of a subject of whom several sessions are listed.
     #[error(
-        "{} is per subject, not per session, and {n_sessions} sessions of {subject} are listed: --freesurfer-per-subject loads it for the \
-         subject, as a session without an id",
+        "{} is per subject, not per session, and there are {n_sessions} sessions of {subject}: {way_out}",
         folder.display()
     )]
-    PerSubject { folder: PathBuf, subject: String, n_sessions: usize },
+    PerSubject { folder: PathBuf, subject: String, n_sessions: usize, way_out: &'static str },
     /// A folder that is in the store as another session's.
     #[error(
         "{} is in the store as that of {owners}: let go of it there first, with --prune, or with --prune-unlisted if it is not listed",

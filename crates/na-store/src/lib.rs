@@ -103,6 +103,7 @@ pub use format::key_value_metadata::parquet_version;
 pub use merge::known_regions::{Contradiction, KnownRegions};
 pub use merge::regions_in_use::{RegionsInUse, regions_in_use};
 pub use merge::segments::{LeftOut, join_all_segments, join_segments, joined_listing};
+pub use merge::table_inputs::TableInputs;
 pub use read::describe::{FeatureInfo, StoreSummary};
 pub use read::feature_outline::FeatureOutline;
 pub use read::feature_store::FeatureStore;

@@ -45,12 +45,13 @@ pub struct Cache {
     refused: Arc<HashSet<Unit>>,
 }
 
-/// A segment with the atlas of its tables.
-fn segment_of(location: &Path, files: &ImmutableFiles) -> Result<(String, Database), CacheError> {
+/// A segment with the atlas of its tables. `None` if they have atlases of their own.
+fn segment_of(location: &Path, files: &ImmutableFiles) -> Result<(Option<String>, Database), CacheError> {
     let database = open_segment(location, files)?;
-    let atlas = database.setting(setting::ATLAS_NAME)?;
-    let atlas = atlas.ok_or_else(|| database.damaged("it does not say its atlas"))?;
-    Ok((atlas, database))
+    if database.setting(setting::ATLAS_NAME)?.is_none() {
+        return Err(database.damaged("it does not say its atlas"));
+    }
+    Ok((run_record::atlas(&database)?, database))
 }
 
 /// Files and opening.
@@ -80,18 +81,19 @@ impl Cache {
             let (why, atlas) = match segment_of(&segments.path_of(name), &files) {
                 Err(error @ CacheError::SegmentGone { .. }) => return Err(error),
                 Err(error) => (error.to_string(), None),
-                Ok((atlas, database)) if *of_store.get_or_insert_with(|| atlas.clone()) == atlas => {
-                    let book = Book::of_segment(database, books.last());
-                    books.push(book);
-                    continue;
-                }
-                Ok((atlas, _)) => (
+                Ok((Some(atlas), _)) if of_store.as_ref().is_some_and(|of_store| *of_store != atlas) => (
                     format!(
                         "it is of atlas {atlas}, and the store of {}: move it into {SEGMENTS_FOLDER} of another output, and export that",
                         of_store.as_deref().unwrap_or_default()
                     ),
                     Some(atlas),
                 ),
+                Ok((atlas, database)) => {
+                    of_store = of_store.or(atlas);
+                    let book = Book::of_segment(database, books.last());
+                    books.push(book);
+                    continue;
+                }
             };
             refused.push(RefusedSegment { name: name.clone(), why, atlas });
         }
@@ -232,12 +234,13 @@ impl Cache {
         self.of_own(|own| Ok(own.setting(setting::FRESH)?.is_some()))
     }
 
-    /// The atlas of the database of its owner. `None` if no run recorded itself.
+    /// The atlas of the tables in the database of its owner. `None` if no run recorded itself, or all are of inputs with atlases of their
+    /// own.
     ///
     /// # Errors
     /// A cache that cannot be read.
     pub fn atlas_name(&self) -> Result<Option<String>, CacheError> {
-        self.of_own(|own| own.setting(setting::ATLAS_NAME))
+        self.of_own(run_record::atlas)
     }
 
     /// The missing and failed units of the last run that finished, and of those that wrote segments.

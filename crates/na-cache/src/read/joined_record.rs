@@ -34,6 +34,10 @@ pub(crate) fn started(database: &Database) -> Result<ReadAt, CacheError> {
 
 fn joined(latest_first: Vec<RunRecord>) -> Option<RunRecord> {
     let mut joined = latest_first.first()?.clone();
+    // What has an atlas of its own says nothing of the others'.
+    if let Some(of_atlas) = latest_first.iter().find(|record| record.is_of_its_atlas()) {
+        joined.settings.atlas_name.clone_from(&of_atlas.settings.atlas_name);
+    }
     for record in &latest_first {
         for (entity, value) in &record.choices {
             joined.choices.entry(entity.clone()).or_insert_with(|| value.clone());

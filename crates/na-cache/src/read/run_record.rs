@@ -61,6 +61,29 @@ impl RunRecord {
     }
 }
 
+impl RunRecord {
+    /// Whether some of its tables may be of the atlas that it names: those of inputs with atlases of their own are not.
+    #[must_use]
+    pub fn is_of_its_atlas(&self) -> bool {
+        is_of_atlas(&self.kinds)
+    }
+}
+
+fn is_of_atlas(kinds: &[UnitKind]) -> bool {
+    kinds.is_empty() || kinds.iter().any(|kind| !kind.input.has_own_atlas())
+}
+
+/// The atlas of a database's tables. `None` if no run recorded itself, or all its tables are of inputs with atlases of their own.
+pub(crate) fn atlas(database: &Database) -> Result<Option<String>, CacheError> {
+    let kinds = kinds(database, &database.setting(setting::MODALITIES)?.unwrap_or_default())?;
+    if is_of_atlas(&kinds) { database.setting(setting::ATLAS_NAME) } else { Ok(None) }
+}
+
+fn kinds(database: &Database, words: &str) -> Result<Vec<UnitKind>, CacheError> {
+    let words = words.split(',').filter(|word| !word.is_empty());
+    words.map(str::parse).collect::<Result<_, ModelError>>().map_err(|error| database.damaged(error))
+}
+
 /// `None` if the run was killed before it recorded itself.
 pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError> {
     let rows = database.query("SELECT key, value FROM settings", |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -74,8 +97,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
     ) else {
         return Ok(None);
     };
-    let kinds: Result<Vec<UnitKind>, ModelError> =
-        kinds.split(',').filter(|word| !word.is_empty()).map(str::parse).collect();
+    let kinds = self::kinds(database, kinds)?;
     let damaged = |error: ModelError| database.damaged(error);
     let n_listed_withdrawn = value(setting::KNOWS_WITHDRAWALS).map(|text| n_listed(database, text));
     Ok(Some(RunRecord {
@@ -85,7 +107,7 @@ pub(crate) fn read(database: &Database) -> Result<Option<RunRecord>, CacheError>
             compression: compression.parse().map_err(|error| database.damaged(error))?,
         },
         listing: listing(database, &settings)?,
-        kinds: kinds.map_err(|error| database.damaged(error))?,
+        kinds,
         choices: database.parse_json(value(setting::CHOICES))?,
         roots: database.parse_json(value(setting::ROOTS))?,
         asked: database.parse_json(value(setting::ASKED))?,

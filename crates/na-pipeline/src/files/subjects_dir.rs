@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use na_model::ModelError;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::files::session_entities::session_of;
 use crate::files::session_folders::{FolderListing, Folders, STATS, SeveralFolders, folders_in, names_in};
@@ -22,6 +23,9 @@ const LONG: &str = ".long.";
 
 /// The file that FreeSurfer writes into a base: the time points that it is made of.
 const OF_BASE: &str = "base-tps";
+
+/// Folders that an error names.
+const NAMED: usize = 5;
 
 /// Folders that are looked at for the files of a session.
 const LOOKED_AT: usize = 100;
@@ -274,9 +278,20 @@ impl SubjectsDir {
         self.path_in(self.sessions.get(subject).and_then(|visits| visits.get(&None)))
     }
 
-    /// The folder that does not begin with `sub-` and has this name. `None` if there is none.
-    pub(crate) fn plain(&self, name: &str) -> Result<Option<PathBuf>, UnitError> {
-        self.path_in(self.plain.get(&*self.key(name)))
+    /// The folder that does not begin with `sub-` and has this name; of those that may be meant, as a list says. The one that is called so
+    /// to the end comes before those that only begin so. `None` if there is none.
+    pub(crate) fn plain(
+        &self,
+        name: &str,
+        may_be_meant: impl Fn(&str) -> bool,
+    ) -> Result<Option<PathBuf>, UnitError> {
+        let key = self.key(name);
+        let mut folders: Vec<SessionDir> = self.plain.get(&*key).cloned().unwrap_or_default();
+        folders.retain(|folder| may_be_meant(&folder.name));
+        if self.are_images && folders.iter().any(|folder| joined(&folder.name) == *key) {
+            folders.retain(|folder| joined(&folder.name) == *key);
+        }
+        self.path_in(Some(&folders))
     }
 
     fn path_in(&self, folders: Option<&Vec<SessionDir>>) -> Result<Option<PathBuf>, UnitError> {
@@ -297,16 +312,22 @@ impl SubjectsDir {
         }
         let best = chosen.iter().map(|folder| folder.rank).min();
         chosen.retain(|folder| Some(folder.rank) == best);
-        let several = |way_out: &'static str| {
-            let paths = chosen.iter().map(|folder| self.path.join(&folder.name).display().to_string());
-            SeveralFolders { folders: paths.collect::<Vec<_>>().join(", "), way_out }
+        let named = |folders: &[&SessionDir]| {
+            let paths =
+                folders.iter().take(NAMED).map(|folder| self.path.join(&folder.name).display().to_string());
+            let more = folders.len().checked_sub(NAMED).filter(|more| *more > 0);
+            paths.chain(more.map(|more| format!("{more} more"))).collect::<Vec<_>>().join(", ")
         };
+        let several = |way_out: &'static str| SeveralFolders { folders: named(&chosen), way_out };
         match chosen.as_slice() {
             [] if folders.is_empty() => Ok(None),
             [] => {
-                let all = folders.iter().map(|folder| self.path.join(&folder.name).display().to_string());
-                let way_out = "--freesurfer-stream and --entity choose others";
-                Err(SeveralFolders { folders: all.collect::<Vec<_>>().join(", "), way_out })
+                let all: Vec<&SessionDir> = folders.iter().collect();
+                let way_out = match self.are_images {
+                    true => "--entity chooses others",
+                    false => "--freesurfer-stream and --entity choose others",
+                };
+                Err(SeveralFolders { folders: named(&all), way_out })
             }
             [one] => Ok(Some(one)),
             all if all.iter().any(|folder| Some(folder.stream) != all.first().map(|first| first.stream)) => {
@@ -329,9 +350,17 @@ fn beginnings(image: &str) -> Vec<String> {
     names
 }
 
-/// A name with one sign between its parts: a list has `_` where images have `-`.
-fn joined(name: &str) -> String {
-    name.replace('-', "_")
+/// A name with one sign between its parts, and its accents composed: a list has `_` where images have `-`.
+pub(crate) fn joined(name: &str) -> String {
+    name.nfc().map(|sign| if sign == '-' { '_' } else { sign }).collect()
+}
+
+/// Whether what follows the subject in an image's name begins with the number of another visit than this one, as in `S_2_T1w`.
+pub(crate) fn is_of_other_visit(image: &str, subject: &str, visit: &str) -> bool {
+    let (image, subject) = (joined(image), joined(subject));
+    let behind = image.strip_prefix(&subject).map(|behind| behind.trim_start_matches('_'));
+    let number = behind.and_then(|behind| behind.split('_').next()).and_then(|part| part.parse::<u64>().ok());
+    number.is_some_and(|number| visit.parse() != Ok(number))
 }
 
 /// Whether the first folders in a folder are FreeSurfer's of sessions.
@@ -393,7 +422,7 @@ mod tests {
         assert_eq!(reached(&all, "3", "a"), Ok("d/sub-3_ses-a.long.sub-3".into()));
         assert_eq!(all.without_visit("2").unwrap(), Some("d/sub-2".into()));
         assert_eq!(all.without_visit("3").unwrap(), None, "a base");
-        assert_eq!(all.plain("9001_20000101").unwrap(), Some("d/9001_20000101".into()));
+        assert_eq!(all.plain("9001_20000101", |_| true).unwrap(), Some("d/9001_20000101".into()));
         for (name, subject, visit) in [
             ("sub-1_ses-a.long.sub-1", "1", Some("a")),
             ("sub-1_ses-a_run-2", "1", Some("a")),
@@ -422,7 +451,7 @@ mod tests {
             "{error}"
         );
         assert!(reached(&all, "2", "a").unwrap_err().contains("--entity run-"));
-        assert!(all.plain("7").unwrap_err().to_string().contains("7.long.y"));
+        assert!(all.plain("7", |_| true).unwrap_err().to_string().contains("7.long.y"));
         let all = listed(&names, choice(Some(Stream::Long), Some("2")));
         assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a.long.x".into()));
         let error = reached(&all, "2", "a").unwrap_err();
@@ -430,7 +459,7 @@ mod tests {
             error.contains("--freesurfer-stream and --entity choose others"),
             "it has no longitudinal one: {error}"
         );
-        assert_eq!(all.plain("7").unwrap(), Some("d/7.long.y".into()));
+        assert_eq!(all.plain("7", |_| true).unwrap(), Some("d/7.long.y".into()));
         let all = listed(&names, choice(Some(Stream::Cross), Some("2")));
         assert_eq!(reached(&all, "2", "a"), Ok("d/sub-2_ses-a_run-2".into()));
         assert_eq!(reached(&all, "1", "a"), Ok("d/sub-1_ses-a".into()));

@@ -122,8 +122,9 @@ impl Input for Diffmaps {
         found.found.extend(search.run(|path, name| {
             let table = TableName::new(Modality::Diffusion, &workflow_of(path)).ok()?;
             let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();
-            let param = name.entity("param").map(str::to_owned).or_else(|| scalar_in(path));
-            let map = MapSource { model: or_unknown("model"), param: param?, desc: or_unknown("desc") };
+            let param = || scalar_in(path).unwrap_or_else(|| UNKNOWN.to_owned());
+            let param = name.entity("param").map_or_else(param, str::to_owned);
+            let map = MapSource { model: or_unknown("model"), param, desc: or_unknown("desc") };
             folder.tables().contains(&table).then_some((table, Some(map)))
         })?);
         Ok(())

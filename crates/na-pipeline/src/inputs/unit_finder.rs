@@ -38,10 +38,13 @@ impl<'a> UnitFinder<'a> {
         for root in self.inputs.roots.all.iter().filter(of_unit) {
             let Some(input) = self.inputs.of(root) else { continue };
             let folder = match self.claims.locate(root, &unit.session, written) {
-                // A root of volumes alone costs no measurement.
-                Err(error @ (UnitError::DeadLink { .. } | UnitError::Unreadable { .. }))
-                    if !root.has_tables =>
-                {
+                // A root of volumes alone costs no measurement, unless it says that two sessions may be one.
+                Err(
+                    error @ (UnitError::DeadLink { .. }
+                    | UnitError::Unreadable { .. }
+                    | UnitError::SeveralFolders { .. }
+                    | UnitError::PerSubject { .. }),
+                ) if !root.has_tables => {
                     let note = format!("{error}; total intracranial volume is not looked for there");
                     found.tiv.notes.push(note);
                     continue;

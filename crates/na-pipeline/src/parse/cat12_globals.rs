@@ -36,9 +36,15 @@ const THICKNESS: &str = "dist_thickness";
 #[derive(Debug, Clone, Copy)]
 enum Standing {
     Alone,
-    /// In a vector, at this place.
-    At(usize),
+    /// In a vector of so many numbers, at this place.
+    At(usize, &'static [usize]),
 }
+
+/// Tissues: CSF, grey matter, white matter; later versions add lesions of white matter, then those of stroke.
+const OF_TISSUES: &[usize] = &[3, 4, 5];
+
+/// A mean and its standard deviation.
+const OF_THICKNESS: &[usize] = &[2];
 
 /// A measure: its label, the section and the element there, where in it, and the unit.
 type Read = (&'static str, (&'static str, &'static str), Standing, Option<MeasurementUnit>);
@@ -47,10 +53,10 @@ type Read = (&'static str, (&'static str, &'static str), Standing, Option<Measur
 /// for `vol_abs_WMH` and `vol_rel_WMH`: as it is not documented whether the second was a share or a percentage, names stay.
 const READ: [Read; 24] = [
     (VOL_TIV, (MEASURES, VOL_TIV), Standing::Alone, Some(MeasurementUnit::Millilitre)),
-    ("vol_CSF", (MEASURES, TISSUES), Standing::At(0), Some(MeasurementUnit::Millilitre)),
-    ("vol_GM", (MEASURES, TISSUES), Standing::At(1), Some(MeasurementUnit::Millilitre)),
-    ("vol_WM", (MEASURES, TISSUES), Standing::At(2), Some(MeasurementUnit::Millilitre)),
-    ("vol_WMH", (MEASURES, TISSUES), Standing::At(3), Some(MeasurementUnit::Millilitre)),
+    ("vol_CSF", (MEASURES, TISSUES), Standing::At(0, OF_TISSUES), Some(MeasurementUnit::Millilitre)),
+    ("vol_GM", (MEASURES, TISSUES), Standing::At(1, OF_TISSUES), Some(MeasurementUnit::Millilitre)),
+    ("vol_WM", (MEASURES, TISSUES), Standing::At(2, OF_TISSUES), Some(MeasurementUnit::Millilitre)),
+    ("vol_WMH", (MEASURES, TISSUES), Standing::At(3, OF_TISSUES), Some(MeasurementUnit::Millilitre)),
     ("vol_abs_WMH", (MEASURES, "vol_abs_WMH"), Standing::Alone, Some(MeasurementUnit::Millilitre)),
     ("vol_rel_WMH", (MEASURES, "vol_rel_WMH"), Standing::Alone, Some(MeasurementUnit::Dimensionless)),
     ("WMH_abs", (MEASURES, "WMH_abs"), Standing::Alone, Some(MeasurementUnit::Millilitre)),
@@ -58,8 +64,18 @@ const READ: [Read; 24] = [
     ("surf_TSA", (MEASURES, "surf_TSA"), Standing::Alone, Some(MeasurementUnit::SquareCentimetre)),
     ("EC_abs", (MEASURES, "EC_abs"), Standing::Alone, Some(MeasurementUnit::Dimensionless)),
     ("defect_size", (MEASURES, "defect_size"), Standing::Alone, Some(MeasurementUnit::Dimensionless)),
-    ("thickness_mean", (MEASURES, THICKNESS), Standing::At(0), Some(MeasurementUnit::Millimetre)),
-    ("thickness_std", (MEASURES, THICKNESS), Standing::At(1), Some(MeasurementUnit::Millimetre)),
+    (
+        "thickness_mean",
+        (MEASURES, THICKNESS),
+        Standing::At(0, OF_THICKNESS),
+        Some(MeasurementUnit::Millimetre),
+    ),
+    (
+        "thickness_std",
+        (MEASURES, THICKNESS),
+        Standing::At(1, OF_THICKNESS),
+        Some(MeasurementUnit::Millimetre),
+    ),
     ("NCR", (QUALITY, "NCR"), Standing::Alone, None),
     ("ICR", (QUALITY, "ICR"), Standing::Alone, None),
     ("contrast", (QUALITY, "contrast"), Standing::Alone, None),
@@ -145,11 +161,13 @@ impl Report<'_, '_> {
             let value = match (standing, self.numbers(from).as_slice()) {
                 (_, []) => None,
                 (Standing::Alone, [one]) => *one,
-                (Standing::At(place), all) => all.get(place).copied().flatten(),
-                (Standing::Alone, all) => {
+                (Standing::At(place, lengths), all) if lengths.contains(&all.len()) => {
+                    all.get(place).copied().flatten()
+                }
+                (_, all) => {
                     let example = format!("{} has {} numbers", from.1, all.len());
                     self.remark(
-                        "measures of several numbers where one is expected",
+                        "measures of more or fewer numbers than CAT12 writes",
                         example,
                         "they are left out",
                     );
@@ -207,7 +225,8 @@ impl Report<'_, '_> {
     /// Says if the tissues are not the whole together.
     fn check_sum(&mut self) {
         let volumes = self.numbers((MEASURES, TISSUES));
-        let sum = volumes.iter().copied().sum::<Option<f64>>().filter(|_| !volumes.is_empty());
+        let sum =
+            volumes.iter().copied().sum::<Option<f64>>().filter(|_| OF_TISSUES.contains(&volumes.len()));
         let (Some(sum), Some(whole)) = (sum, self.value_of(VOL_TIV)) else { return };
         if (sum - whole).abs() > MOST_OFF * whole.abs() {
             self.remark(
@@ -329,6 +348,17 @@ mod tests {
         assert_eq!(labels, ["vol_CSF", "vol_WM", "ICR"]);
         let told: Vec<&str> = globals.remarks.iter().map(|remark| remark.example.as_str()).collect();
         assert_eq!(told, ["cat_x.xml: contrast has 2 numbers", "cat_x.xml: res_RMS is 5x"]);
+    }
+
+    #[test]
+    fn a_vector_with_decimal_commas_gives_no_number() {
+        let globals = parsed(
+            "<S><subjectmeasures><vol_TIV>1500</vol_TIV><vol_abs_CGW>[300,5 600,5 600,5 0,1]</vol_abs_CGW>\
+             <dist_thickness><item>[2,5 0,6]</item></dist_thickness></subjectmeasures></S>",
+        );
+        assert_eq!(globals.measures.num_rows(), 1);
+        let told: Vec<&str> = globals.remarks.iter().map(|remark| remark.example.as_str()).collect();
+        assert_eq!(told, ["cat_x.xml: vol_abs_CGW has 8 numbers", "cat_x.xml: dist_thickness has 4 numbers"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
-use na_model::{Choices, InputName, SourceRoot, TableName, WideMetrics};
+use na_model::{Choices, SourceRoot, TableName, WideMetrics};
 use na_store::{ExistingStore, StoreError, StoredSettings};
 
 use crate::config::Config;
@@ -64,11 +64,8 @@ impl EarlierSettings {
             let (output, store, asked) = (config.output.clone(), store.clone(), asked.clone());
             return Err(StoreError::OtherAtlas { output, store, asked }.into());
         }
-        // FreeSurfer's tables have atlases of their own.
-        let has_atlas =
-            |record: &&RunRecord| record.kinds.iter().any(|kind| kind.input != InputName::FREESURFER);
         match cached
-            .filter(has_atlas)
+            .filter(|record| record.is_of_its_atlas())
             .map(|record| &record.settings.atlas_name)
             .filter(|cached| *cached != asked)
         {

@@ -66,8 +66,9 @@ impl RunPlan {
         let mut list = start.inputs.sessions(start.config, &stored, start.observer);
         let names = start.leave_out_withdrawn(&stored, &mut list)?;
         let earlier = EarlierSettings::of(start.store.map(AsRef::as_ref), start.cache)?;
-        if let Some(store) = start.store {
-            check_atlases(&start.inputs.listed, store)?;
+        let (store, cache) = (start.store.map(AsRef::as_ref), start.cache.map(AsRef::as_ref));
+        check_atlases(&start.inputs.listed, store, cache, &start.config.output)?;
+        if let Some(store) = store {
             store.check_volumes(start.config.tiv_from)?;
         }
         let pick = earlier.pick(start.config, &start.inputs.listed)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use na_cache::{Cache, CacheError, Segments};
+use na_cache::{Cache, CacheError, RunRecord, Segments};
 use na_model::{Listing, UnitKind};
 use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, join_segments};
 
@@ -57,7 +57,7 @@ pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError>
             own => own?,
         };
         let record = own.map(|cache| cache.run_record()).transpose()?.flatten();
-        let record = record.filter(|record| record.kinds.iter().any(has_atlas));
+        let record = record.filter(RunRecord::is_of_its_atlas);
         atlas = atlas.or(record.map(|record| record.settings.atlas_name));
     }
     let own = || {

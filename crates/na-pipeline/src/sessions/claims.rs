@@ -14,7 +14,7 @@ use na_model::{Session, SubjectCode};
 use crate::files::roots::{Root, Roots};
 use crate::files::session_folders::Folders;
 use crate::files::source_folder::{FolderName, RootKey};
-use crate::files::subjects_dir::SubjectsDir;
+use crate::files::subjects_dir::{SubjectsDir, is_of_other_visit, joined};
 use crate::identifiers::name_index::NameIndex;
 use crate::identifiers::name_match::{IdKind, Match, MatchKeys};
 use crate::sessions::session_list::{SessionList, WrittenIds};
@@ -140,15 +140,21 @@ impl<'a> Claims<'a> {
         });
         let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
         for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
-            let Some(path) = flat.plain(&name)? else { continue };
-            let folder = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let called = self.called();
             // What a list has may be the beginning of another session's.
-            let names = flat.names_of(&folder);
-            let is_known = |named: &&String| called.contains_key(&side_by_side_key(named));
-            if names.iter().find(is_known).is_some_and(|known| known.len() > name.len()) {
-                continue;
-            }
+            let may_be_meant = |folder: &str| {
+                let names = flat.names_of(folder);
+                let closest = names.iter().find(|named| called.contains_key(&joined(named)));
+                let is_closest = closest.is_none_or(|closest| joined(closest) == joined(&name));
+                let mut visits = visits.iter().flatten();
+                let is_of_other = flat.are_images()
+                    && is_of_subject
+                    && session.id.is_some()
+                    && visits.all(|visit| is_of_other_visit(folder, &name, visit));
+                is_closest && !is_of_other
+            };
+            let Some(path) = flat.plain(&name, may_be_meant)? else { continue };
+            let folder = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let visits = Folders::default();
             if is_of_subject
                 && session.id.is_some()
@@ -169,7 +175,7 @@ impl<'a> Claims<'a> {
             let mut called: HashMap<String, BTreeSet<Session>> = HashMap::new();
             for (session, written) in self.visits.values().flatten() {
                 for name in names_side_by_side(session, written) {
-                    called.entry(side_by_side_key(&name)).or_default().insert(Session::clone(session));
+                    called.entry(joined(&name)).or_default().insert(Session::clone(session));
                 }
             }
             called
@@ -184,7 +190,7 @@ impl<'a> Claims<'a> {
         folder: &Path,
         (name, folder_name): (&str, &str),
     ) -> Result<(), UnitError> {
-        let listed = self.called().get(&side_by_side_key(name)).into_iter().flatten();
+        let listed = self.called().get(&joined(name)).into_iter().flatten();
         let stored = self.owners(&root.key(), folder_name, None)?;
         let others: BTreeSet<String> =
             listed.chain(stored).filter(|other| *other != session).map(Session::to_string).collect();
@@ -242,7 +248,11 @@ impl<'a> Claims<'a> {
             return Ok(false);
         }
         let (folder, subject) = (folder.to_owned(), format!("sub-{}", session.subject));
-        Err(UnitError::PerSubject { folder, subject, n_sessions })
+        let way_out = match root.flat.as_ref().is_some_and(SubjectsDir::are_images) {
+            true => "name the session in the image's name, or list the one alone whose image it is",
+            false => "--freesurfer-per-subject loads it for the subject, as a session without an id",
+        };
+        Err(UnitError::PerSubject { folder, subject, n_sessions, way_out })
     }
 
     /// The name of a subject's folder, and how it is found.
@@ -351,11 +361,6 @@ impl<'a> Claims<'a> {
         let found = self.found_by.lock().unwrap_or_else(PoisonError::into_inner);
         found.iter().filter_map(|(rule, sessions)| note(*rule, sessions)).collect()
     }
-}
-
-/// What names of folders that lie side by side are compared by: an image has `-` where a code has `_`.
-fn side_by_side_key(name: &str) -> String {
-    name.replace('-', "_")
 }
 
 /// What the folder of a listed session may be called where folders lie side by side: its subject and visit, or its subject.

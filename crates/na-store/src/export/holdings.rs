@@ -78,7 +78,8 @@ impl Holdings {
         holdings.tiv_from = volume_source(stored, request.record.tiv_from, &holdings.units)?;
         let held = SessionsByKind::of(holdings.files.iter().map(|(table, long)| (table, long.as_ref())));
         take_out_volumes(&mut holdings.volumes, &request.removals, holdings.tiv_from, &held);
-        holdings.volumes.merge(volumes_found(&holdings.units, holdings.tiv_from, &held));
+        let found = volumes_found(&holdings.units, holdings.tiv_from, &held, &holdings.volumes);
+        holdings.volumes.merge(found);
         holdings.forms = cache.table_forms(holdings.units.iter().map(AsRef::as_ref))?;
         Ok(holdings)
     }

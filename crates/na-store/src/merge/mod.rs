@@ -16,6 +16,7 @@ pub(crate) mod replaced_maps;
 pub(crate) mod run_record;
 pub(crate) mod sealed_parts;
 pub(crate) mod segments;
+pub(crate) mod table_inputs;
 pub(crate) mod unit_status;
 pub(crate) mod unit_versions;
 pub(crate) mod volume_source;

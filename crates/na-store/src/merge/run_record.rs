@@ -15,7 +15,12 @@ pub(crate) fn run_record(
     store: &ExistingStore,
     atlas_name: Option<&str>,
 ) -> Result<RunRecord, StoreError> {
-    if let Some(record) = cache.run_record()? {
+    if let Some(mut record) = cache.run_record()? {
+        if !record.is_of_its_atlas() {
+            let of_store = store.atlas()?.or_else(|| atlas_name.map(str::to_owned));
+            record.settings.atlas_name = of_store.unwrap_or(record.settings.atlas_name);
+            return Ok(record);
+        }
         let cached = &record.settings.atlas_name;
         return match atlas_name.filter(|asked| asked != cached) {
             None => Ok(record),

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::format::locked::locked;
 use crate::merge::known_regions::{Contradiction, KnownRegions};
 use crate::merge::regions_in_use::regions_in_use;
+use crate::merge::table_inputs::TableInputs;
 use crate::tables::existing_store::store::ExistingStore;
 
 /// Every read opens each segment: above so many the user is told to merge them.
@@ -127,7 +128,7 @@ pub(crate) fn warn_once(output: &Path, segments: &Segments, left_out: &LeftOut) 
     }
 }
 
-/// The units of segments whose regions contradict those of the store, of the cache, or of units before them.
+/// The units of segments whose tables are of another input, or whose regions contradict those of the store, of the cache, or of units before them.
 fn refused_units(
     store: &ExistingStore,
     own: Option<&Cache>,
@@ -137,7 +138,8 @@ fn refused_units(
     let mut units = joined.units()?;
     units.retain(|unit| unit.tables.iter().any(|info| joined.is_in_segment(info)));
     let others = regions_in_use(Some(store), own, &HashSet::default())?.others;
-    if agree(others, joined, &units)? {
+    let inputs = TableInputs::of(Some(store), own)?;
+    if are_of_one_input(inputs.clone(), &units) && agree(others, joined, &units)? {
         return Ok(Vec::new());
     }
     let ranks: HashMap<&Session, usize> =
@@ -147,12 +149,13 @@ fn refused_units(
     let apart: HashSet<Unit> = units.iter().map(|unit| unit.unit.clone()).collect();
     let mut in_use = regions_in_use(Some(store), own, &apart)?;
     let mut known = KnownRegions::new(std::mem::take(&mut in_use.others));
-    let mut refused = Vec::new();
+    let (mut inputs, mut refused) = (inputs, Vec::new());
     for unit in &units {
         let regions = joined.regions_of(unit)?;
         let tables: Vec<(&TableName, &RegionSet)> =
             regions.iter().map(|(info, regions)| (&info.table, regions)).collect();
-        if let Err(Contradiction { table, problem }) = known.add(&tables) {
+        let added = inputs.add(unit).and_then(|()| known.add(&tables));
+        if let Err(Contradiction { table, problem }) = added {
             let table = unit.tables.get(table);
             let file =
                 joined.sources(unit)?.into_iter().find(|source| table.is_some_and(|of| is_of(source, of)));
@@ -170,6 +173,11 @@ fn refused_units(
 
 fn is_of(source: &SourceFile, info: &CachedTableInfo) -> bool {
     source.table_name().as_ref() == Some(&info.table) && source.map == info.map
+}
+
+/// Whether no table is of two inputs.
+fn are_of_one_input(mut inputs: TableInputs, units: &[CachedUnit]) -> bool {
+    units.iter().all(|unit| inputs.add(unit).is_ok())
 }
 
 /// Whether no two regions of units and of others contradict each other: as a rule, one look at each form of a table tells.

@@ -28,11 +28,12 @@ pub(crate) fn volume_source(
 }
 
 /// What cached units found of the total intracranial volumes of one source, by session. Of a session's units of several kinds, here and in
-/// the store, the first in the source's order that measured it counts, whichever was read last.
+/// the store, the first in the source's order that measured it counts, whichever was read last. `volumes` are the store's.
 pub(crate) fn volumes_found<'u>(
     units: &'u [Arc<CachedUnit>],
     source: TivSource,
     stored: &SessionsByKind<'_>,
+    volumes: &TivTable,
 ) -> HashMap<&'u Session, TivFinding> {
     let mut found: HashMap<&Session, Vec<(usize, TivFinding)>> = HashMap::new();
     for unit in units {
@@ -43,11 +44,9 @@ pub(crate) fn volumes_found<'u>(
     }
     let one_of = |(session, findings): (&'u Session, Vec<(usize, TivFinding)>)| {
         let is_cached = |place: usize| findings.iter().any(|(of, _)| *of == place);
-        let stored_first = source
-            .unit_kinds()
-            .iter()
-            .enumerate()
-            .find(|(place, kind)| !is_cached(*place) && stored.has(session, kind));
+        let has_volume = volumes.0.contains_key(session);
+        let mut kinds = source.unit_kinds().iter().enumerate().filter(|_| has_volume);
+        let stored_first = kinds.find(|(place, kind)| !is_cached(*place) && stored.has(session, kind));
         let stored_first = stored_first.map(|(place, _)| place);
         let measured = findings.iter().filter(|(_, finding)| matches!(finding, TivFinding::Measured(_)));
         let finding = match measured.min_by_key(|(place, _)| *place) {

@@ -286,7 +286,8 @@ impl Snapshot {
             let held = files.iter().filter_map(|(table, long)| Some((*table, long.as_deref()?)));
             let held = SessionsByKind::of(held);
             take_out_volumes(&mut volumes, &cached.removals, source, &held);
-            volumes.merge(volumes_found(&cached.units, source, &held));
+            let found = volumes_found(&cached.units, source, &held, &volumes);
+            volumes.merge(found);
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))
     }

@@ -166,7 +166,8 @@ impl Sealing<'_> {
             }
         }
         // Which other units of these sessions the store has does not matter yet: an export puts that right.
-        volumes.merge(volumes_found(units, self.tiv_from, &SessionsByKind::default()));
+        let found = volumes_found(units, self.tiv_from, &SessionsByKind::default(), &volumes);
+        volumes.merge(found);
         SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
     }
 
