@@ -108,6 +108,13 @@ fn of_several_images_the_one_counts_whose_volume_would_and_two_as_good_are_refus
     assert_eq!(lab.table(FEATURE).doubles("vol_GM"), [Some(641.5)]);
     fs::remove_file(&report).unwrap();
     fs::remove_file(anat.join("cat_sub-0001_ce-corrected_T1w.xml")).unwrap();
+    // A folder of reports that is a link to the images' own has none besides.
+    fs::write(&report, &text).unwrap();
+    std::os::unix::fs::symlink(".", anat.join("report")).unwrap();
+    lab.load(&["--cat12-globals", "--reload"]).ended(0);
+    assert_eq!(lab.table(FEATURE).doubles("vol_GM"), [Some(640.5)]);
+    fs::remove_file(anat.join("report")).unwrap();
+    fs::remove_file(&report).unwrap();
     for run in ["1", "2"] {
         fs::write(anat.join(format!("cat_sub-0001_run-{run}_T1w.xml")), &text).unwrap();
     }

@@ -368,7 +368,7 @@ mod tests {
         };
         assert_eq!(of("<IQR>2.55</IQR>"), Some(79.5));
         assert_eq!(of("<IQR>2.55</IQR><SIQR>3</SIQR>"), Some(75.0));
-        assert_eq!(of("<IQR>0.5</IQR>"), Some(100.0));
+        assert_eq!(of("<IQR>0.4</IQR>"), Some(100.0));
         assert_eq!(of("<IQR>11</IQR>"), Some(0.0));
         assert_eq!(of("<NCR>2</NCR>"), None);
     }
