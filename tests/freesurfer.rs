@@ -478,6 +478,10 @@ fn sessions_of_both_streams_are_told_unless_one_is_chosen() {
     lab.run(&["--discover"]).ended(0).says(&[words, "--freesurfer-stream"]);
     let chosen = lab.run(&["--discover", "--freesurfer-stream", "long"]);
     assert!(!chosen.stderr.contains(words), "{}", chosen.stderr);
+    // Who is not loaded does not count.
+    fs::write(lab.path("sessions.csv"), "subject_code,session_id\n2,a\n3,a\n").unwrap();
+    let listed = lab.run(&["-s", "sessions.csv"]).ended(0);
+    assert!(!listed.stderr.contains("longitudinal stream"), "{}", listed.stderr);
 }
 
 #[test]

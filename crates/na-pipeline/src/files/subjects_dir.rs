@@ -120,6 +120,11 @@ pub(crate) fn folder_name(name: &str) -> (String, Option<String>) {
     (parsed.subject.unwrap_or(parsed.stem).to_owned(), parsed.visit.map(str::to_owned))
 }
 
+/// Which stream a folder is of.
+pub(crate) fn stream_of(name: &str) -> Stream {
+    SessionDirName::parse(name).stream
+}
+
 /// The folders of all sessions in a `SUBJECTS_DIR`.
 #[derive(Debug, Default)]
 pub(crate) struct SubjectsDir {
@@ -236,25 +241,6 @@ impl SubjectsDir {
     /// What a name is looked up by.
     fn key<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.are_images { Cow::Owned(joined(name)) } else { Cow::Borrowed(name) }
-    }
-
-    /// What to say where nobody chose a stream, and some sessions have a folder of the one alone and others of the other.
-    pub(crate) fn note_of_streams(&self) -> Option<String> {
-        let of_subjects = self.sessions.values().flat_map(BTreeMap::values);
-        let of_sessions = || of_subjects.clone().chain(self.plain.values());
-        let n_alone = |stream| {
-            let is_alone = |folders: &&Vec<SessionDir>| folders.iter().all(|folder| folder.stream == stream);
-            of_sessions().filter(is_alone).count()
-        };
-        let (n_cross, n_long) = (n_alone(Stream::Cross), n_alone(Stream::Long));
-        let is_mixed = self.choice.stream.is_none() && n_cross > 0 && n_long > 0;
-        is_mixed.then(|| {
-            format!(
-                "in {}, {n_long} sessions have been through FreeSurfer's longitudinal stream, and {n_cross} have not: their values \
-                 are not comparable; choose with --freesurfer-stream cross or long",
-                self.path.display()
-            )
-        })
     }
 
     /// The folders of a subject's visits.

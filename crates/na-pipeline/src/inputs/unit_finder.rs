@@ -14,6 +14,7 @@ use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
 use crate::sessions::claims::Claims;
 use crate::sessions::session_list::WrittenIds;
+use crate::sessions::streams_found::StreamsFound;
 use crate::unit_error::UnitError;
 
 /// Folders of subjects that an error names as examples.
@@ -24,11 +25,12 @@ pub(crate) struct UnitFinder<'a> {
     pub(crate) inputs: &'a ListedInputs,
     pick: &'a EntityPick,
     pub(crate) claims: Claims<'a>,
+    streams: StreamsFound,
 }
 
 impl<'a> UnitFinder<'a> {
     pub(crate) fn new(inputs: &'a ListedInputs, claims: Claims<'a>, pick: &'a EntityPick) -> Self {
-        Self { inputs, pick, claims }
+        Self { inputs, pick, claims, streams: StreamsFound::default() }
     }
 
     /// The files of a unit that a run asks for. What it does not ask for stays as it was.
@@ -57,6 +59,7 @@ impl<'a> UnitFinder<'a> {
                     input.find(&SearchedFolder::new(root, &folder.path, self.pick), &mut found)?;
                     check_listed(root, found.found.tables.iter().skip(begin))?;
                     found.has_folder_of_tables |= root.has_tables;
+                    self.streams.add(root, &unit.session, &folder.path);
                     found.folders.push(folder);
                 }
                 None if !root.has_tables => found.tiv.has_no_folder(&root.setting),
@@ -68,6 +71,11 @@ impl<'a> UnitFinder<'a> {
             found.check_one_visit()?;
         }
         Ok(found)
+    }
+
+    /// What to say of how folders were found, and of which streams they are.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        [self.claims.notes(), self.streams.notes()].concat()
     }
 
     /// Where sessions of a kind of unit were looked for, and which folders are there.

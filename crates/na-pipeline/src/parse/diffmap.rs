@@ -6,6 +6,7 @@ use std::path::Path;
 use arrow_array::{Array, RecordBatch, cast::AsArray, types::Float64Type};
 use arrow_schema::DataType;
 use foldhash::HashSet;
+use na_model::BidsName;
 use na_model::columns::{INDEX, LABEL};
 
 use crate::parse::parsed_table::{ParsedTable, Remark};
@@ -47,7 +48,8 @@ pub fn parse_diffmap(
         let expected = "a column index or region_index, between tabs";
         return Err(UnitError::line(path, 1, "no column of the regions' numbers", expected));
     }
-    check_one_map(path, &parsed.batch)?;
+    let map = one_map(path, &parsed.batch)?;
+    parsed.remarks.extend(map.and_then(|map| other_map(path, map)));
     parsed.remarks.extend(coarse(path, &parsed.batch));
     Ok(parsed)
 }
@@ -65,25 +67,46 @@ fn renamed(bytes: &[u8]) -> Cow<'_, [u8]> {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let (header, rows) = bytes.split_at(end);
     let Ok(header) = std::str::from_utf8(header) else { return bytes.into() };
-    let renames = |name: &str| RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new);
-    if !header.split('\t').any(|name| renames(name.trim_end()).is_some()) {
+    let renames = |name: &str| {
+        let name = name.trim_start_matches('\u{feff}').trim_end();
+        RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
+    };
+    if !header.split('\t').any(|name| renames(name).is_some()) {
         return bytes.into();
     }
-    let names: Vec<&str> = header.split('\t').map(|name| renames(name.trim_end()).unwrap_or(name)).collect();
+    let names: Vec<&str> = header.split('\t').map(|name| renames(name).unwrap_or(name)).collect();
     [names.join("\t").as_bytes(), rows].concat().into()
 }
 
-fn check_one_map(path: &Path, batch: &RecordBatch) -> Result<(), UnitError> {
+/// The map that all rows name. `None` if they name none.
+fn one_map<'b>(path: &Path, batch: &'b RecordBatch) -> Result<Option<&'b str>, UnitError> {
     let column = batch.column_by_name(SCALAR).and_then(|column| column.as_string_opt::<i32>());
     let maps: HashSet<&str> = column.into_iter().flatten().flatten().collect();
     if maps.len() < 2 {
-        return Ok(());
+        return Ok(maps.into_iter().next());
     }
     let mut maps: Vec<String> = maps.into_iter().map(|map| shorten(map.as_bytes())).collect();
     maps.sort_unstable();
     maps.truncate(3);
     let found = format!("the column {SCALAR} with {}", maps.join(" and "));
     Err(UnitError::form(path, found, "one map a file: write a file for each"))
+}
+
+/// What to say of a map that the file's name calls otherwise: one of the two is wrong. Spellings, `ad-x` and `AD_x`, are one.
+fn other_map(path: &Path, map: &str) -> Option<Remark> {
+    let name = path.file_name()?.to_str()?;
+    let named = BidsName::parse(name).entity("param")?.to_owned();
+    let spelled = |word: &str| -> String {
+        word.chars().filter(|sign| sign.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let (of_name, of_rows) = (spelled(&named), spelled(map));
+    // A name may leave out what the rows have in front of it, as in `NODDI_icvf`.
+    let is_other = !of_rows.is_empty() && !of_rows.ends_with(&of_name) && !of_name.ends_with(&of_rows);
+    is_other.then(|| Remark {
+        what: "tables whose rows are of another map than their names say",
+        example: format!("{} of {}", shorten(map.as_bytes()), path.display()),
+        advice: "they are loaded as their names say: look at these files",
+    })
 }
 
 /// What to say of statistics that are so small that the decimals of the file leave few digits of them, or none.
@@ -118,6 +141,10 @@ mod tests {
         let documented =
             parsed("region_index\tregion_name\themisphere\tmean\tscalar\r\n1\ta\tL\t0.5\tFA\r\n").unwrap();
         assert_eq!(own.batch, documented.batch);
+        let marked =
+            parsed("\u{feff}region_index\tregion_name\themisphere\tmean\tscalar\n1\ta\tL\t0.5\tFA\n")
+                .unwrap();
+        assert_eq!(own.batch, marked.batch);
         assert_eq!(own.remarks, []);
         let error = parsed("label\tmean\na\t0.5\n").unwrap_err();
         assert!(error.contains("line 1") && error.contains("region_index"), "{error}");
@@ -131,6 +158,19 @@ mod tests {
         assert!(error.contains("scalar with FA and MD"), "{error}");
         assert_eq!(scalar_of("index\tscalar\tmean", "1\ticvf\t0.5"), Some("icvf".to_owned()));
         assert_eq!(scalar_of("index\tmean", "1\t0.5"), None);
+    }
+
+    #[test]
+    fn a_map_that_the_name_calls_otherwise_is_told() {
+        let told = |param: &str, scalar: &str| {
+            let text = format!("index\tlabel\tmean\tscalar\n1\ta\t0.5\t{scalar}\n");
+            let path = format!("sub-1_param-{param}_diffmap.tsv");
+            parse_diffmap(Path::new(&path), text.as_bytes(), &|| false).unwrap().remarks.len()
+        };
+        for (param, scalar) in [("fa", "FA"), ("icvf", "NODDI_icvf"), ("fa", ""), ("md", "m-d")] {
+            assert_eq!(told(param, scalar), 0, "{param} {scalar}");
+        }
+        assert_eq!(told("md", "FA"), 1);
     }
 
     #[test]

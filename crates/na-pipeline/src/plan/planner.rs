@@ -78,7 +78,7 @@ impl Planner<'_> {
         unlisted.into_iter().for_each(|(unit, decided)| plan.add_unlisted(unit, decided));
         plan.absences.sort_by(|first, second| first.unit.cmp(&second.unit));
         plan.to_load.sort_by_key(|unit| !unit.is_changed);
-        plan.notes.extend(self.finder.claims.notes());
+        plan.notes.extend(self.finder.notes());
         let note = note_of_partial(&plan);
         plan.notes.extend(note);
         plan

@@ -13,5 +13,6 @@ pub(crate) mod lookalikes;
 pub(crate) mod session_list;
 pub(crate) mod shard;
 pub(crate) mod stored_sessions;
+pub(crate) mod streams_found;
 pub(crate) mod visits;
 pub(crate) mod whole_subjects;

@@ -94,10 +94,7 @@ impl Input for FreeSurfer {
         let choice = FolderChoice { stream, run: self.run.clone(), per_subject };
         let root = roots.add_and_see(root.side_by_side(choice).told_by(is_subjects_dir))?;
         let Some(subjects) = &root.flat else { return Ok(()) };
-        self.check_choice(subjects)?;
-        let note = subjects.note_of_streams();
-        note.into_iter().for_each(|note| roots.note(note));
-        Ok(())
+        self.check_choice(subjects)
     }
 
     fn kind(&self, table: &TableName) -> TableKind {
