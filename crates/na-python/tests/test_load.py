@@ -200,6 +200,24 @@ def test_sessions_are_counted_once_and_sorted():
     assert (chosen.n_sessions, chosen.n_new_sessions, chosen.n_skipped_sessions) == (3, 0, 1)
 
 
+def test_further_inputs_are_arguments_and_their_units_are_counted(tmp_path):
+    shutil.copytree(COHORT / "cat12", "cat12")
+    shutil.rmtree("cat12/sub-CLMC_10")
+    report = preprocess(listed(), "measures", cat12_root="cat12", cat12_globals=True)
+    assert (report.loaded["anatomical cat12-globals"], report.missing) == (2, 1)
+    again = preprocess(listed(), "measures", cat12_root="cat12", cat12_globals=True)
+    assert (again.n_new_sessions, again.n_skipped_sessions) == (0, 2)
+    inputs = COHORT.parent / "inputs" / "freesurfer"
+    shutil.copytree(inputs / "fs741_bids" / "sub-741", "fs/sub-741")
+    atlases = {"freesurfer-seg": "aseg", "freesurfer": "aparc"}
+    report = preprocess(output="surfaces", discover=True, freesurfer="fs", freesurfer_stream="cross", atlases=atlases,
+                        tiv_from="freesurfer")
+    assert report.loaded["anatomical freesurfer"] == 1
+    assert "fs_thickness" in report.store.list_features("anatomical")
+    with pytest.raises(ValueError, match="long"):
+        preprocess(output="surfaces", discover=True, freesurfer="fs", freesurfer_stream="both")
+
+
 @pytest.mark.parametrize("wrong, error, problem", [
     ({"sessions": "-"}, ValueError, "standard input"),
     ({"output": b"store"}, TypeError, "output"),

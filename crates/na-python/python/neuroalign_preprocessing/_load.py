@@ -77,11 +77,19 @@ def preprocess(
     cat12_root: FilePath | None = None,
     cat12_parcellated_root: FilePath | None = None,
     qsiparc: FilePath | None = None,
+    freesurfer: FilePath | None = None,
+    cat12_globals: bool = False,
+    cat12_roi: bool = False,
     discover: bool = False,
     tissues: Iterable[str] | None = None,
     diffusion: bool = True,
     workflows: Iterable[str] | None = None,
     atlas_name: str | None = None,
+    atlases: Mapping[str, str] | None = None,
+    qsiparc_layout: str | None = None,
+    freesurfer_stream: str | None = None,
+    freesurfer_per_subject: bool = False,
+    tiv_from: str | None = None,
     wide_metrics: Iterable[str] | None = None,
     participant_label: Iterable[str] | None = None,
     session_label: Iterable[str] | None = None,
@@ -122,6 +130,10 @@ def preprocess(
         The store's folder.
     cat12_root, cat12_parcellated_root, qsiparc
         Where TIV, anatomical tables and diffusion tables are: CAT12_ROOT, CAT12_PARCELLATED_ROOT, QSIPARC_PATH.
+    freesurfer
+        FreeSurfer's SUBJECTS_DIR, whose statistics are loaded: FREESURFER_DIR.
+    cat12_globals, cat12_roi
+        Whether CAT12's own measures of the whole brain, and its own values of regions, are loaded from ``cat12_root``.
     discover
         Whether to take every session under the roots.
     tissues
@@ -130,6 +142,14 @@ def preprocess(
         Whether diffusion tables are loaded, and of which workflows; None for all that are there.
     atlas_name
         The atlas; None is ATLAS_NAME, or 4S456Parcels.
+    atlases
+        The atlases of inputs that have their own: ``{"freesurfer": "aparc.a2009s", "cat12": "lpba40"}``.
+    qsiparc_layout
+        Whose tables are read under ``qsiparc``: ``parcellate`` or ``diffmap``; None for parcellate's where there are any.
+    freesurfer_stream, freesurfer_per_subject
+        Which of a session's folders is loaded, ``cross`` or ``long``; whether those that are of a subject are, too.
+    tiv_from
+        Whose total intracranial volumes the store has, ``cat12`` or ``freesurfer``.
     wide_metrics
         The statistics that become features, or ``["all"]``; None for what the store has, or the defaults.
     participant_label, session_label
@@ -186,6 +206,7 @@ def preprocess(
     switches = {
         "discover": discover, "force": force, "reload": reload, "prune": prune, "prune-unlisted": prune_unlisted, "yes": yes,
         "keep-cache": keep_cache, "dry-run": dry_run, "no-diffusion": not diffusion,
+        "cat12-globals": cat12_globals, "cat12-roi": cat12_roi, "freesurfer-per-subject": freesurfer_per_subject,
         **({f"no-{tissue}": tissue not in wanted for tissue in _TISSUES} if wanted else {"no-anatomical": True}),
     }
     folder = _path("output", output)
@@ -195,7 +216,8 @@ def preprocess(
         values = {
             "sessions": _path("sessions", listed), "output": folder, "cat12-root": _path("cat12_root", cat12_root),
             "cat12-parcellated-root": _path("cat12_parcellated_root", cat12_parcellated_root),
-            "qsiparc": _path("qsiparc", qsiparc), "atlas-name": atlas_name, "age-column": age_column,
+            "qsiparc": _path("qsiparc", qsiparc), "freesurfer": _path("freesurfer", freesurfer), "qsiparc-layout": qsiparc_layout,
+            "freesurfer-stream": freesurfer_stream, "tiv-from": tiv_from, "atlas-name": atlas_name, "age-column": age_column,
             "subject-column": subject_column, "session-column": session_column, "mask": mask, "space": space,
             "compression": compression, "n-jobs": _jobs(n_jobs), "env-file": _path("env_file", env_file),
             "withdrawn": withdrawn if withdrawn == "none" else _path("withdrawn", withdrawn), "take-over": take_over,
@@ -203,6 +225,7 @@ def preprocess(
         }
         given = [f"--{name}={value}" for name, value in values.items() if value is not None]
         given += [f"--entity={key}-{value}" for key, value in (entities or {}).items()]
+        given += [f"--atlas={kind}={name}" for kind, name in (atlases or {}).items()]
         given += [f"--keep-column={name}" for name in _arguments.names("keep_columns", keep_columns) or []]
         given += [f"--{name}" for name, is_on in switches.items() if is_on]
         arguments = ["neuroalign-preprocess", *given]
@@ -218,12 +241,18 @@ def preprocess(
 
 
 def _nowhere(details: dict[str, Any]) -> int:
-    """The sessions that are missing or failed in every modality that was looked for."""
+    """The sessions that are missing or failed in every unit that was looked for."""
     absent = [outcome for outcome in details["outcomes"] if outcome["status"] in ("missing", "failed")]
     there = {name for counts in (details["loaded"], details["skipped"]) for name, n in counts.items() if n}
-    n_looked_for = len(there | {outcome["modality"] for outcome in absent})
+    n_looked_for = len(there | {_unit_kind(outcome) for outcome in absent})
     times = Counter((outcome["subject_code"], outcome["session_id"]) for outcome in absent)
     return sum(n >= n_looked_for for n in times.values())
+
+
+def _unit_kind(outcome: dict[str, Any]) -> str:
+    """A unit's kind as the counts call it: its modality, and its input if that is not ``parcellate``."""
+    modality, kind = str(outcome["modality"]), outcome["input"]
+    return modality if kind == "parcellate" else f"{modality} {kind}"
 
 
 def _list(name: str, given: Iterable[str] | None) -> list[str] | None:
