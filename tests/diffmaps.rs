@@ -121,6 +121,27 @@ fn a_name_that_lacks_something_is_completed_by_the_json_or_the_first_row() {
 }
 
 #[test]
+fn a_table_whose_json_cannot_be_read_is_not_taken_for_another_workflow_s() {
+    let lab = Lab::new();
+    let (table, json) = lab.table_named("param-icvf");
+    for file in [&table, &json] {
+        fs::rename(file, renamed(file, "_software-AMICONODDI", "")).unwrap();
+    }
+    let json = renamed(&json, "_software-AMICONODDI", "");
+    lab.load(&[]).ended(0);
+    let before = Store::read(&lab.path("store"));
+    let text = fs::read(&json).unwrap();
+    for broken in ["/annex/objects/MD5E-s1--x.json\n", "{\"software\": "] {
+        fs::write(&json, broken).unwrap();
+        lab.load(&[]).ended(3).says(&["param-icvf_diffmap.json"]);
+        assert!(!lab.path("store/long/diffusion/QSIRecon.parquet").exists());
+    }
+    fs::write(&json, text).unwrap();
+    lab.load(&[]).ended(0);
+    before.assert_same(&Store::read(&lab.path("store")));
+}
+
+#[test]
 fn workflows_have_underscores_and_are_chosen() {
     let lab = Lab::new();
     let (table, json) = lab.table_named("param-isovf");

@@ -1,9 +1,10 @@
 //! QSIParc's tables of QSIRecon's maps, `sub-S[/ses-E]/dwi/atlas-A/*_software-WORKFLOW*_diffmap.tsv`. Untested on real output: no file of it is
 //! public.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use na_model::{
@@ -11,6 +12,7 @@ use na_model::{
     UNKNOWN, UnitKind, Workflow,
 };
 use rayon::prelude::*;
+use serde_json::Value;
 
 use crate::error::PipelineError;
 use crate::files::session_folders::{DWI, folders_in, names_in};
@@ -119,14 +121,21 @@ impl Input for Diffmaps {
 
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
         let search = Search { folder, scans: DWI, atlas: &self.atlas, endings: &[ENDING] };
-        found.found.extend(search.run(|path, name| {
-            let table = TableName::new(Modality::Diffusion, &workflow_of(path)).ok()?;
+        let of_nobody = OnceCell::new();
+        let tables = search.run(|path, name| {
+            let workflow = workflow_of(path).map_err(|error| of_nobody.get_or_init(|| error)).ok()?;
+            let table = TableName::new(Modality::Diffusion, &workflow).ok()?;
             let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();
             let param = || scalar_in(path).unwrap_or_else(|| UNKNOWN.to_owned());
             let param = name.entity("param").map_or_else(param, str::to_owned);
             let map = MapSource { model: or_unknown("model"), param, desc: or_unknown("desc") };
             folder.tables().contains(&table).then_some((table, Some(map)))
-        })?);
+        })?;
+        // As another workflow's, its rows would stand in two tables.
+        if let Some(error) = of_nobody.into_inner() {
+            return Err(error);
+        }
+        found.found.extend(tables);
         Ok(())
     }
 
@@ -170,7 +179,7 @@ impl Diffmaps {
                 let names = names_in(folder).unwrap_or_default().into_iter();
                 names.filter(|name| name.ends_with(ENDING)).map(|name| folder.join(name))
             });
-            names.map(|path| workflow_of(&path)).collect()
+            names.filter_map(|path| workflow_of(&path).ok()).collect()
         };
         let subjects = below(&self.root, IdKind::Subject);
         let of_subject = |subject: &PathBuf| -> BTreeSet<String> {
@@ -182,14 +191,22 @@ impl Diffmaps {
 }
 
 /// The workflow of a table: its name says it, or else the JSON beside it.
-fn workflow_of(path: &Path) -> String {
-    let in_json = || {
-        let json = path.with_extension("json");
-        let keys = parse_json(&json, &beginning(&json)?).ok()?;
-        Some(keys.get("software")?.as_str()?.trim().to_owned()).filter(|software| !software.is_empty())
-    };
+///
+/// # Errors
+/// A JSON that is there and cannot be read.
+fn workflow_of(path: &Path) -> Result<String, UnitError> {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    named_workflow(&name).map(str::to_owned).or_else(in_json).unwrap_or_else(|| NO_WORKFLOW.to_owned())
+    if let Some(named) = named_workflow(&name) {
+        return Ok(named.to_owned());
+    }
+    let json = path.with_extension("json");
+    if fs::symlink_metadata(&json).is_err() {
+        return Ok(NO_WORKFLOW.to_owned());
+    }
+    let bytes = beginning(&json).map_err(|source| UnitError::unreadable(&json, source))?;
+    let keys = parse_json(&json, &bytes)?;
+    let software = keys.get("software").and_then(Value::as_str).map(str::trim);
+    Ok(software.filter(|software| !software.is_empty()).unwrap_or(NO_WORKFLOW).to_owned())
 }
 
 /// The workflow in a table's name, up to the next entity or the ending: it may hold `_` and `-` itself.
@@ -205,10 +222,10 @@ fn scalar_in(path: &Path) -> Option<String> {
     scalar_of(&lines.next()?.ok()?, &lines.next()?.ok()?)
 }
 
-fn beginning(path: &Path) -> Option<Vec<u8>> {
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(BEGINNING).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+    File::open(path)?.take(BEGINNING).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether a folder has tables of QSIParc.
