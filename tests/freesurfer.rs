@@ -456,16 +456,21 @@ fn what_many_headers_have_alike_is_told_once() {
 fn a_root_that_is_too_high_or_too_low_is_named_with_the_one_that_is_meant() {
     let lab = Lab::new();
     lab.add("sub-1", BIDS);
-    let command = |root: &str| {
+    fs::write(lab.path("sessions.csv"), "subject_code\n1\n").unwrap();
+    let command = |root: &str, arguments: &[&str]| {
         let mut command = support::preprocess(lab.0.path());
-        command.args(["--discover", "-o", "store", "--no-progress", "--freesurfer", root]);
+        command.args(["-o", "store", "--no-progress", "--freesurfer", root]).args(arguments);
         Ran::of(command.output().unwrap())
     };
     for root in [".", "fs/sub-1", "fs/sub-1/stats"] {
-        command(root).ended(1).says(&["FREESURFER_DIR is", "fs meant?"]);
+        command(root, &["--discover"]).ended(1).says(&["FREESURFER_DIR is", "fs meant?"]);
         assert!(!lab.path("store").exists(), "{root}");
     }
-    command("fs").ended(0);
+    command("fs", &["--discover"]).ended(0);
+    // Nobody is gone because of it.
+    let before = Store::read(&lab.path("store"));
+    command(".", &["-s", "sessions.csv", "--prune", "--yes"]).ended(1).says(&["fs meant?"]);
+    before.assert_same(&Store::read(&lab.path("store")));
 }
 
 #[test]

@@ -122,6 +122,9 @@ fn check_mounted(config: &Config, inputs: &ListedInputs, plan: &UnitPlan) -> Res
                 if is_flat { "no session has a folder there" } else { "no sub-* folders are there" };
             return Err(PipelineError::NotMounted { setting, path, problem });
         }
+        if let (0, Some(note)) = (*n_with_folder, &inputs.roots.misplaced) {
+            return Err(PipelineError::MisplacedRoot { note: note.clone() });
+        }
         if *n_with_folder == 0 && !config.yes {
             let problem = "not one session of the store has a folder there";
             return Err(PipelineError::NotMounted { setting, path, problem });
