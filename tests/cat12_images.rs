@@ -68,6 +68,33 @@ fn an_image_with_another_visit_s_number_is_not_the_visit_s() {
 }
 
 #[test]
+fn of_an_image_in_the_session_s_folder_and_one_among_all_the_better_counts() {
+    for (own, among_all, expected) in [
+        ("sub-S1_ses-1_T1w", "S1_1_x", Some(1001.0)),
+        ("sub-S1_ses-1_inv-2_MP2RAGE", "sub-S1_ses-1_T1w", Some(1011.0)),
+        ("sub-S1_ses-1_T1w", "sub-S1_ses-1_T1w", None),
+    ] {
+        let lab = Lab::new();
+        let (anat, all) = (lab.path("cat12/sub-S1/ses-1/anat"), lab.path("cat12/report"));
+        for (folder, image, volume) in [(anat, own, 1001), (all, among_all, 1011)] {
+            fs::create_dir_all(&folder).unwrap();
+            let text = format!("<S><subjectmeasures><vol_TIV>{volume}</vol_TIV></subjectmeasures></S>");
+            fs::write(folder.join(format!("cat_{image}.xml")), text).unwrap();
+        }
+        fs::write(lab.path("sessions.csv"), "subject_code,session_id\nS1,1\n").unwrap();
+        let mut command = support::preprocess(lab.path("").as_path());
+        command.args(["-s", "sessions.csv", "--cat12-root", "cat12", "--cat12-globals", "-o", "store"]);
+        let ran = Ran::of(command.output().unwrap());
+        let Some(volume) = expected else {
+            ran.ended(3).says(&["keep one of them"]);
+            continue;
+        };
+        ran.ended(0);
+        assert_eq!(lab.table(FEATURE).doubles("vol_TIV"), [Some(volume)], "{own} {among_all}");
+    }
+}
+
+#[test]
 fn an_accent_is_found_however_it_is_composed() {
     let (values, ran) = volumes("M\u{fc}ller,\n", &[("Mu\u{308}ller_T1", 1001)]);
     ran.ended(0);

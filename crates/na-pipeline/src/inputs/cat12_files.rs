@@ -1,6 +1,8 @@
 //! CAT12's own files of a session, by the prefix of their names: `anat/report/cat_*.xml`, `anat/label/catROI_*.xml`; or those of all sessions in
 //! one folder, `report/cat_*.xml`, where images do not lie as BIDS says.
 
+use std::cmp::Ordering;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +115,7 @@ impl Cat12File {
         let mut files = self.candidates(folder)?;
         let there = folder.pick().values_in(&table, &files);
         folder.pick().choose(&table, &mut files);
-        let rank = |file: &TableCandidate| self.image(&file.file_name).map_or(u8::MAX, rank_of_image);
+        let rank = |file: &TableCandidate| self.rank(Path::new(&file.file_name));
         let Some(best) = files.iter().map(rank).min() else {
             if !there.is_empty() {
                 found.found.not_chosen.push(NotChosen { table, map: None, there });
@@ -128,8 +130,24 @@ impl Cat12File {
         if let Some(named) = of_folder.other_session(&file.file_name) {
             return Err(UnitError::OtherSession { path, named, folder: of_folder.written() });
         }
+        // A session may have one file in its own folder, and another in the one of all sessions.
+        let tables = &mut found.found.tables;
+        if let Some(place) = tables.iter().position(|other| other.table == table) {
+            let rank_there = tables.get(place).map(|other| self.rank(other.path()));
+            match rank_there.cmp(&Some(best)) {
+                Ordering::Less => return Ok(()),
+                Ordering::Greater => drop(tables.remove(place)),
+                Ordering::Equal => {}
+            }
+        }
         found.add(FoundTable::new(folder, table, None, path));
         Ok(())
+    }
+
+    /// Which of several counts: that of the lowest rank.
+    fn rank(self, path: &Path) -> u8 {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.and_then(|name| self.image(name)).map_or(u8::MAX, rank_of_image)
     }
 
     fn candidates(self, folder: &SearchedFolder<'_>) -> Result<Vec<TableCandidate>, UnitError> {
