@@ -151,6 +151,9 @@ impl Summary<'_> {
             (None, false) if self.withdrew.taken_out.n_sessions > 0 => {
                 format!("Nothing else to do: the store in {output} has all that is left.")
             }
+            (None, false) if report.n_outcomes(UnitStatus::Failed) > 0 => {
+                "Nothing was loaded: what was found failed, for the reasons above.".to_owned()
+            }
             (None, false) if report.skipped.values().all(|n| *n == 0) => {
                 format!(
                     "Nothing was loaded: nothing of what is listed and chosen was found. The store in {output} is as it was."
