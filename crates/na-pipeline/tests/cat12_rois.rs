@@ -1,39 +1,24 @@
 //! CAT12's regional values are read value by value as their text says, of every atlas in a file, or refused with the measure.
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use na_pipeline::parse::cat12_rois::{RoiKind, parse_rois};
 use serde_json::Value;
-
-fn shipped() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/inputs/cat12")
-}
-
-fn oracles_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() {
-            oracles_below(&path, found);
-        } else if name.starts_with("catROI") && name.ends_with(".oracle.json") {
-            found.push(path);
-        }
-    }
-}
+use support::{oracles, shipped};
 
 #[track_caller]
-fn assert_as_the_oracle_says(oracle: &Path) {
-    let expected: Value = serde_json::from_slice(&fs::read(oracle).unwrap()).unwrap();
-    let file = PathBuf::from(oracle.to_str().unwrap().replace(".oracle.json", ""));
-    let bytes = fs::read(&file).unwrap();
+fn assert_as_the_oracle_says(file: &Path, expected: &Value) {
+    let bytes = fs::read(file).unwrap();
     let is_of_surfaces = file.file_name().unwrap().to_string_lossy().starts_with("catROIs_");
     let kind = if is_of_surfaces { RoiKind::Surfaces } else { RoiKind::Volumes };
     for (atlas, of) in expected["atlases"].as_object().unwrap() {
-        let rois = parse_rois(&file, &bytes, atlas, kind).unwrap();
+        let rois = parse_rois(file, &bytes, atlas, kind).unwrap();
         let regions = &rois.regions;
         let at = |what: &str| format!("{what} of {atlas} in {}", file.display());
         assert_eq!(Some(regions.num_rows() as u64), of["n_rows"].as_u64(), "{}", at("rows"));
@@ -67,20 +52,15 @@ fn assert_as_the_oracle_says(oracle: &Path) {
 
 #[test]
 fn every_value_is_the_double_of_its_text() {
-    let mut oracles = Vec::new();
-    oracles_below(&shipped(), &mut oracles);
-    assert_eq!(oracles.len(), 4);
-    // The folder of all files, of which some may not be given on.
-    if let Some(all) = std::env::var_os("NA_INPUTS") {
-        oracles_below(&Path::new(&all).join("cat12"), &mut oracles);
-        assert_eq!(oracles.len(), 4 + 8);
-    }
-    oracles.iter().for_each(|oracle| assert_as_the_oracle_says(oracle));
+    let (n_shipped, oracles) = oracles("cat12", |name| name.starts_with("catROI"));
+    assert_eq!(n_shipped, 4);
+    assert!([4, 4 + 8].contains(&oracles.len()), "{}", oracles.len());
+    oracles.iter().for_each(|(file, expected)| assert_as_the_oracle_says(file, expected));
 }
 
 #[test]
 fn what_is_malformed_is_refused_with_the_measure_and_both_lengths() {
-    let path = shipped().join("made/cat26/sub-0126/ses-01/anat/label/catROIs_sub-0126_ses-01_T1w.xml");
+    let path = shipped().join("cat12/made/cat26/sub-0126/ses-01/anat/label/catROIs_sub-0126_ses-01_T1w.xml");
     let whole = fs::read_to_string(&path).unwrap();
     for (from, to, says) in [
         ("2.431;", "", "thickness with 7 values for 8 regions"),

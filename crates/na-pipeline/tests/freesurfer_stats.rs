@@ -1,7 +1,9 @@
 //! FreeSurfer's stats files are read value by value as their text says, whatever version wrote them, or refused with the place.
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -10,10 +12,7 @@ use arrow_schema::DataType;
 use na_pipeline::UnitError;
 use na_pipeline::parse::freesurfer_stats::{FreeSurferStats, STRUCT_NAME, parse_stats};
 use serde_json::Value;
-
-fn shipped() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/inputs")
-}
+use support::{oracles, shipped};
 
 fn parse(path: &Path) -> Result<FreeSurferStats, UnitError> {
     parse_stats(path, &fs::read(path).unwrap(), &|| false)
@@ -21,17 +20,6 @@ fn parse(path: &Path) -> Result<FreeSurferStats, UnitError> {
 
 fn malformed(path: &str) -> Result<FreeSurferStats, UnitError> {
     parse(&shipped().join("freesurfer/malformed").join(path))
-}
-
-fn oracles_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            oracles_below(&path, found);
-        } else if path.to_string_lossy().ends_with(".stats.oracle.json") {
-            found.push(path);
-        }
-    }
 }
 
 fn value(regions: &RecordBatch, column: &str, row: usize) -> Option<f64> {
@@ -43,11 +31,8 @@ fn value(regions: &RecordBatch, column: &str, row: usize) -> Option<f64> {
 }
 
 #[track_caller]
-fn assert_as_the_oracle_says(oracle: &Path) {
-    let expected: Value = serde_json::from_slice(&fs::read(oracle).unwrap()).unwrap();
-    let file =
-        oracle.with_file_name(oracle.file_name().unwrap().to_str().unwrap().replace(".oracle.json", ""));
-    let stats = parse(&file).unwrap();
+fn assert_as_the_oracle_says(file: &Path, expected: &Value) {
+    let stats = parse(file).unwrap();
     let n = |key: &str| expected[key].as_u64().unwrap() as usize;
     let regions = stats.regions.as_ref();
     assert_eq!(regions.map_or(0, RecordBatch::num_rows), n("n_rows"), "{}", file.display());
@@ -78,17 +63,11 @@ fn assert_as_the_oracle_says(oracle: &Path) {
     }
 }
 
-/// `NA_INPUTS` names a folder of more files, with oracles beside them.
 #[test]
 fn every_value_is_the_double_of_its_text() {
-    let mut oracles = Vec::new();
-    oracles_below(&shipped(), &mut oracles);
-    assert!(oracles.len() > 20, "{oracles:?}");
-    if let Some(more) = std::env::var_os("NA_INPUTS") {
-        oracles_below(Path::new(&more), &mut oracles);
-        println!("{} files", oracles.len());
-    }
-    oracles.iter().for_each(|oracle| assert_as_the_oracle_says(oracle));
+    let (n_shipped, oracles) = oracles("", |name| name.ends_with(".stats"));
+    assert!(n_shipped > 20, "{oracles:?}");
+    oracles.iter().for_each(|(file, expected)| assert_as_the_oracle_says(file, expected));
 }
 
 #[test]
