@@ -16,6 +16,7 @@ use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::inputs::qsiparc_layout::QsiparcLayout;
+use crate::inputs::workflow_choice::WorkflowChoice;
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
 use crate::withdrawals::withdrawal_list::Withdrawn;
@@ -167,7 +168,7 @@ impl Config {
             Arc::new(Qsiparc {
                 root: self.qsiparc.clone(),
                 is_wanted: self.diffusion && layout == QsiparcLayout::Parcellate,
-                workflows: self.workflows.clone(),
+                workflows: WorkflowChoice(self.workflows.clone()),
                 atlas: self.atlas_name.clone(),
             }),
         ];
@@ -175,7 +176,7 @@ impl Config {
             inputs.push(Arc::new(Diffmaps {
                 root,
                 is_wanted: self.diffusion && layout == QsiparcLayout::Diffmap,
-                workflows: self.workflows.clone(),
+                workflows: WorkflowChoice(self.workflows.clone()),
                 atlas: self.atlas_name.clone(),
             }));
         }

@@ -29,6 +29,12 @@ pub(crate) struct FolderListing {
     pub(crate) dead: BTreeSet<String>,
 }
 
+/// The folders of subjects, or of sessions, in a folder, as the folder lists them. None if it cannot be listed.
+pub(crate) fn paths_in(folder: &Path, kind: IdKind) -> Vec<PathBuf> {
+    let names = folders_in(folder, kind.prefix()).unwrap_or_default().names;
+    names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
+}
+
 /// Lists the folders, and links to folders, in a folder that start with a prefix.
 pub(crate) fn folders_in(folder: &Path, prefix: &str) -> io::Result<FolderListing> {
     let mut listed = FolderListing::default();

@@ -11,7 +11,7 @@ use na_model::{BidsName, SourceRoot, TableName};
 use crate::error::PipelineError;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
-use crate::files::session_folders::{ANAT, folders_in, names_in};
+use crate::files::session_folders::{ANAT, names_in, paths_in};
 use crate::files::subjects_dir::FolderChoice;
 use crate::files::tiv_rank::{REPORT_PREFIX, image_of, rank_of_image};
 use crate::identifiers::name_match::IdKind;
@@ -53,13 +53,9 @@ impl Cat12File {
 
     /// The first files below CAT12's output, at most so many.
     pub(super) fn first_below(self, root: &Path, n: usize) -> Vec<PathBuf> {
-        let below = |folder: &Path, kind: IdKind| -> Vec<PathBuf> {
-            let names = folders_in(folder, kind.prefix()).unwrap_or_default().names;
-            names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
-        };
-        let subjects = below(root, IdKind::Subject).into_iter().take(SUBJECTS);
+        let subjects = paths_in(root, IdKind::Subject).into_iter().take(SUBJECTS);
         let sessions = subjects.flat_map(|subject| {
-            let visits = below(&subject, IdKind::Session);
+            let visits = paths_in(&subject, IdKind::Session);
             visits.into_iter().chain([subject])
         });
         let folders = sessions.flat_map(|session| [session.join(ANAT).join(self.folder), session.join(ANAT)]);

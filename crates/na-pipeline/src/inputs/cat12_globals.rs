@@ -101,10 +101,7 @@ impl Input for Cat12Globals {
         files: &[FileBytes<'_>],
         _: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        let [FileBytes { path, bytes }] = files else {
-            let found = format!("{} files", files.len());
-            return Err(UnitError::form(table.path(), found, "one report a session"));
-        };
+        let FileBytes { path, bytes } = FileBytes::only(table, files)?;
         let globals = parse_globals(path, bytes)?;
         Ok(ParsedTable {
             remarks: globals.remarks,

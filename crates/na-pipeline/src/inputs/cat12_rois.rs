@@ -146,10 +146,7 @@ impl Input for Cat12Rois {
         files: &[FileBytes<'_>],
         _: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        let [FileBytes { path, bytes }] = files else {
-            let found = format!("{} files", files.len());
-            return Err(UnitError::form(table.path(), found, "one file of regions a session"));
-        };
+        let FileBytes { path, bytes } = FileBytes::only(table, files)?;
         let rois = match table.table().name() {
             VOLUMES => parse_rois(path, bytes, &self.atlases.volumes, RoiKind::Volumes)?,
             _ => parse_rois(path, bytes, &self.atlases.surfaces, RoiKind::Surfaces)?,

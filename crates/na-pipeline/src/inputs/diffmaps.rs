@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::error::PipelineError;
-use crate::files::session_folders::{DWI, folders_in, names_in};
+use crate::files::session_folders::{DWI, names_in, paths_in};
 use crate::identifiers::name_match::IdKind;
 use crate::inputs::found_tables::{FileBytes, FoundTable};
 use crate::inputs::input::Input;
@@ -24,6 +24,7 @@ use crate::inputs::meant_root::has_session;
 use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
+use crate::inputs::workflow_choice::WorkflowChoice;
 use crate::parse::diffmap::{parse_diffmap, scalar_of};
 use crate::parse::json::parse_json;
 use crate::parse::parsed_table::ParsedTable;
@@ -51,8 +52,7 @@ pub(crate) struct Diffmaps {
     /// The folder of subjects.
     pub(crate) root: PathBuf,
     pub(crate) is_wanted: bool,
-    /// `None` for every workflow on disk.
-    pub(crate) workflows: Option<Vec<String>>,
+    pub(crate) workflows: WorkflowChoice,
     pub(crate) atlas: String,
 }
 
@@ -79,31 +79,22 @@ impl Input for Diffmaps {
     }
 
     fn asked(&self) -> Vec<String> {
-        let workflows = self.workflows.clone().unwrap_or_else(|| vec!["every workflow".to_owned()]);
         if self.is_wanted {
-            workflows.iter().map(|name| format!("diffmap {name}")).collect()
+            self.workflows.asked().iter().map(|name| format!("diffmap {name}")).collect()
         } else {
             Vec::new()
         }
     }
 
     fn looks_for(&self, table: &TableName) -> bool {
-        table.modality() == Modality::Diffusion && self.chooses(table.name())
+        self.workflows.has_table(table)
     }
 
     fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
         let there = self.list_workflows();
-        let mut asked = self.workflows.iter().flatten();
-        if let Some(asked) = asked.find(|asked| !there.contains(asked.as_str())) {
-            let known: Vec<&str> = there.iter().map(String::as_str).collect();
-            return Err(PipelineError::UnknownWorkflow {
-                asked: asked.clone(),
-                path: self.root.clone(),
-                known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
-            });
-        }
+        self.workflows.check(&self.root, &there.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut tables = Vec::new();
-        for name in there.iter().filter(|name| self.chooses(name)) {
+        for name in there.iter().filter(|name| self.workflows.has(name)) {
             match Workflow::new(name) {
                 Ok(workflow) => tables.push(TableName::from(&workflow)),
                 Err(error) => roots.note(format!("tables of {name} are left out: {error}")),
@@ -145,10 +136,7 @@ impl Input for Diffmaps {
         files: &[FileBytes<'_>],
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError> {
-        let [FileBytes { path, bytes }] = files else {
-            let found = format!("{} files", files.len());
-            return Err(UnitError::form(table.path(), found, "one file a map"));
-        };
+        let FileBytes { path, bytes } = FileBytes::only(table, files)?;
         parse_diffmap(path, bytes, should_stop)
     }
 
@@ -162,16 +150,8 @@ impl Input for Diffmaps {
 }
 
 impl Diffmaps {
-    fn chooses(&self, workflow: &str) -> bool {
-        self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
-    }
-
     /// The workflows that files of any session name: no folder does. A folder that cannot be listed is told when its session is loaded.
     fn list_workflows(&self) -> BTreeSet<String> {
-        let below = |folder: &Path, kind: IdKind| -> Vec<PathBuf> {
-            let names = folders_in(folder, kind.prefix()).unwrap_or_default().names;
-            names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
-        };
         let of_session = |session: &Path| -> Vec<String> {
             let scans = session.join(DWI);
             let folders = [scans.join(format!("{ATLAS_PREFIX}{}", self.atlas)), scans];
@@ -181,9 +161,9 @@ impl Diffmaps {
             });
             names.filter_map(|path| workflow_of(&path).ok()).collect()
         };
-        let subjects = below(&self.root, IdKind::Subject);
+        let subjects = paths_in(&self.root, IdKind::Subject);
         let of_subject = |subject: &PathBuf| -> BTreeSet<String> {
-            let sessions = below(subject, IdKind::Session).into_iter().chain([subject.clone()]);
+            let sessions = paths_in(subject, IdKind::Session).into_iter().chain([subject.clone()]);
             sessions.flat_map(|session| of_session(&session)).collect()
         };
         subjects.par_iter().flat_map_iter(of_subject).collect()

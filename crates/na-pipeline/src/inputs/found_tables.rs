@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use na_model::{MapSource, SourceFile, SourceKind, SourceRoot, TableName};
 
 use crate::inputs::searched_folder::SearchedFolder;
+use crate::unit_error::UnitError;
 
 /// A table, or one map of it.
 pub(crate) type TableKey = (TableName, Option<MapSource>);
@@ -26,6 +27,16 @@ pub struct FileBytes<'a> {
     pub path: &'a Path,
     /// All of it.
     pub bytes: &'a [u8],
+}
+
+impl<'a> FileBytes<'a> {
+    /// The file of a table that is made of one.
+    pub(super) fn only(table: &FoundTable, files: &[Self]) -> Result<Self, UnitError> {
+        match files {
+            [one] => Ok(*one),
+            all => Err(UnitError::form(table.path(), format!("{} files", all.len()), "one file a table")),
+        }
+    }
 }
 
 /// A table on disk, or one map of it.

@@ -24,3 +24,4 @@ pub(crate) mod qsiparc_layout;
 pub(crate) mod searched_folder;
 pub(crate) mod unit_files;
 pub(crate) mod unit_finder;
+pub(crate) mod workflow_choice;

@@ -14,6 +14,7 @@ use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{PARC, Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
+use crate::inputs::workflow_choice::WorkflowChoice;
 use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
@@ -27,8 +28,7 @@ pub(crate) struct Qsiparc {
     pub(crate) root: Option<PathBuf>,
     /// Whether diffusion tables are asked for.
     pub(crate) is_wanted: bool,
-    /// `None` for every workflow on disk.
-    pub(crate) workflows: Option<Vec<String>>,
+    pub(crate) workflows: WorkflowChoice,
     pub(crate) atlas: String,
 }
 
@@ -46,15 +46,11 @@ impl Input for Qsiparc {
     }
 
     fn asked(&self) -> Vec<String> {
-        match &self.workflows {
-            _ if !self.is_wanted => Vec::new(),
-            None => vec!["every workflow".to_owned()],
-            Some(workflows) => workflows.clone(),
-        }
+        if self.is_wanted { self.workflows.asked() } else { Vec::new() }
     }
 
     fn looks_for(&self, table: &TableName) -> bool {
-        table.modality() == Modality::Diffusion && self.chooses(table.name())
+        self.workflows.has_table(table)
     }
 
     /// A root for each workflow's folder. Those that are not chosen are listed, too: their folders tell sessions.
@@ -67,18 +63,9 @@ impl Input for Qsiparc {
             let problem = "no qsirecon-* folders are there";
             roots.tell(RootNote::new(&SourceRoot::QSIPARC, path, problem, &question), true);
         }
-        for asked in self.workflows.iter().flatten() {
-            if !workflows.iter().any(|workflow| workflow.as_str() == asked) {
-                let known: Vec<&str> = workflows.iter().map(Workflow::as_str).collect();
-                return Err(PipelineError::UnknownWorkflow {
-                    asked: asked.clone(),
-                    path: path.clone(),
-                    known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
-                });
-            }
-        }
+        self.workflows.check(path, &workflows.iter().map(Workflow::as_str).collect::<Vec<_>>())?;
         for workflow in &workflows {
-            let chosen = self.chooses(workflow.as_str()).then(|| TableName::from(workflow));
+            let chosen = self.workflows.has(workflow.as_str()).then(|| TableName::from(workflow));
             let root = TableRoot::new(SourceRoot::QSIPARC, path, chosen);
             roots.add(root.below(&format!("{WORKFLOW_PREFIX}{workflow}")))?;
         }
@@ -111,13 +98,6 @@ impl Input for Qsiparc {
 
     fn atlases(&self, session_folder: &Path) -> Vec<String> {
         atlases_in(&session_folder.join(DWI))
-    }
-}
-
-impl Qsiparc {
-    /// Whether a workflow is among those to load.
-    fn chooses(&self, workflow: &str) -> bool {
-        self.workflows.as_ref().is_none_or(|names| names.iter().any(|name| name == workflow))
     }
 }
 

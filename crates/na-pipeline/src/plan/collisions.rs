@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use na_cache::Cache;
 use na_model::WideMetrics;
 use na_store::{ExistingStore, TableInputs};
 
@@ -31,27 +30,30 @@ pub(crate) fn check_tables(
     Ok(store.check_tables(&inputs.table_kinds(), metrics)?)
 }
 
-/// Refuses tables of another producer or another atlas than the store has, or its cache and segments.
-pub(crate) fn check_atlases(
+/// Refuses tables of another producer than is known of the store, its cache and segments.
+pub(crate) fn check_producers(
     inputs: &ListedInputs,
-    store: Option<&ExistingStore>,
-    cache: Option<&Cache>,
+    known: &TableInputs,
     output: &Path,
 ) -> Result<(), PipelineError> {
-    let known = TableInputs::of(store, cache)?;
     for (table, kind) in inputs.table_kinds() {
         if let Some(other) = known.other(&table, &kind.input) {
             let (output, table) = (output.to_owned(), table.to_string());
             let (store, asked) = (other.to_string(), kind.input.to_string());
             return Err(PipelineError::OtherProducer { output, table, store, asked });
         }
-        let (Some(asked), Some(store)) = (kind.atlas, store) else { continue };
-        if !store.long_tables()?.contains(&table) {
-            continue;
-        }
+    }
+    Ok(())
+}
+
+/// Refuses tables of another atlas than the store has.
+pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
+    let stored = store.long_tables()?;
+    for (table, kind) in inputs.table_kinds().into_iter().filter(|(table, _)| stored.contains(table)) {
+        let Some(asked) = kind.atlas else { continue };
         let of_store = store.table_kind(&table)?.and_then(|known| known.atlas);
         if let Some(of_store) = of_store.filter(|of_store| *of_store != asked) {
-            let (output, table) = (output.to_owned(), table.to_string());
+            let (output, table) = (store.output().to_owned(), table.to_string());
             return Err(PipelineError::OtherTableAtlas { output, table, store: of_store, asked });
         }
     }

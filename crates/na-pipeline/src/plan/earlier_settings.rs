@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use na_cache::{Cache, RunRecord};
 use na_model::{Choices, SourceRoot, TableName, WideMetrics};
-use na_store::{ExistingStore, StoreError, StoredSettings};
+use na_store::{ExistingStore, StoreError, StoredSettings, TableInputs};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -23,6 +23,8 @@ pub(crate) struct EarlierSettings {
     pub(crate) cached: Option<RunRecord>,
     /// The tables that the cache has.
     cached_tables: BTreeSet<TableName>,
+    /// Whose files the tables of both are made of.
+    pub(crate) inputs: TableInputs,
 }
 
 impl EarlierSettings {
@@ -34,11 +36,12 @@ impl EarlierSettings {
         let units = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
         let cached_tables =
             units.iter().flat_map(|unit| &unit.tables).map(|info| info.table.clone()).collect();
+        let inputs = TableInputs::of(store, &units)?;
         let cached = match cache {
             Some(cache) if !units.is_empty() => cache.run_record()?,
             _ => None,
         };
-        Ok(Self { stored, cached, cached_tables })
+        Ok(Self { stored, cached, cached_tables, inputs })
     }
 
     /// Which file of several is a table: the same as before, or as the run asks if the store does not remember.

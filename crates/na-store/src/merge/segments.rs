@@ -128,7 +128,8 @@ pub(crate) fn warn_once(output: &Path, segments: &Segments, left_out: &LeftOut) 
     }
 }
 
-/// The units of segments whose tables are of another input, or whose regions contradict those of the store, of the cache, or of units before them.
+/// The units of segments whose tables are of another input than in the store, in the cache, or in units before them, or whose regions
+/// contradict those there.
 fn refused_units(
     store: &ExistingStore,
     own: Option<&Cache>,
@@ -138,7 +139,8 @@ fn refused_units(
     let mut units = joined.units()?;
     units.retain(|unit| unit.tables.iter().any(|info| joined.is_in_segment(info)));
     let others = regions_in_use(Some(store), own, &HashSet::default())?.others;
-    let inputs = TableInputs::of(Some(store), own)?;
+    let own_units = own.map(Cache::units).transpose()?.unwrap_or_default();
+    let mut inputs = TableInputs::of(Some(store), &own_units)?;
     if are_of_one_input(inputs.clone(), &units) && agree(others, joined, &units)? {
         return Ok(Vec::new());
     }
@@ -149,7 +151,7 @@ fn refused_units(
     let apart: HashSet<Unit> = units.iter().map(|unit| unit.unit.clone()).collect();
     let mut in_use = regions_in_use(Some(store), own, &apart)?;
     let mut known = KnownRegions::new(std::mem::take(&mut in_use.others));
-    let (mut inputs, mut refused) = (inputs, Vec::new());
+    let mut refused = Vec::new();
     for unit in &units {
         let regions = joined.regions_of(unit)?;
         let tables: Vec<(&TableName, &RegionSet)> =

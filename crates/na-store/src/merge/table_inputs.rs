@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use na_cache::{Cache, CachedUnit};
+use na_cache::CachedUnit;
 use na_model::{InputName, TableName};
 
 use crate::error::StoreError;
@@ -14,18 +14,18 @@ use crate::tables::existing_store::store::ExistingStore;
 pub struct TableInputs(BTreeMap<TableName, InputName>);
 
 impl TableInputs {
-    /// Those of a store, and of the cache that adds to it.
+    /// Those of a store, and of the units of the cache that adds to it.
     ///
     /// # Errors
-    /// A store or cache that cannot be read.
-    pub fn of(store: Option<&ExistingStore>, cache: Option<&Cache>) -> Result<Self, StoreError> {
+    /// A store that cannot be read.
+    pub fn of(store: Option<&ExistingStore>, units: &[CachedUnit]) -> Result<Self, StoreError> {
         let mut inputs = BTreeMap::new();
         if let Some(store) = store {
             for table in store.long_tables()? {
                 inputs.extend(store.table_kind(table)?.map(|kind| (table.clone(), kind.input)));
             }
         }
-        for unit in cache.map(Cache::units).transpose()?.into_iter().flatten() {
+        for unit in units {
             for info in &unit.tables {
                 inputs.entry(info.table.clone()).or_insert_with(|| unit.unit.kind.input.clone());
             }

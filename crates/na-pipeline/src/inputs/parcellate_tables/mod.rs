@@ -149,10 +149,7 @@ pub(super) fn parse_the_one(
     files: &[FileBytes<'_>],
     should_stop: &dyn Fn() -> bool,
 ) -> Result<ParsedTable, UnitError> {
-    let [FileBytes { path, bytes }] = files else {
-        let found = format!("{} files", files.len());
-        return Err(UnitError::form(table.path(), found, "one file a table"));
-    };
+    let FileBytes { path, bytes } = FileBytes::only(table, files)?;
     parse_table_unless(path, bytes, should_stop)
 }
 

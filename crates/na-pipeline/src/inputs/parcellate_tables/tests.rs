@@ -9,6 +9,7 @@ use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::{Qsiparc, list_workflows};
 use crate::inputs::unit_files::FoundUnit;
+use crate::inputs::workflow_choice::WorkflowChoice;
 
 /// A root with these files, all empty.
 pub(in crate::inputs) fn tree(files: &[&str]) -> tempfile::TempDir {
@@ -69,7 +70,8 @@ fn diffusion(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError
         files.iter().map(|file| format!("qsirecon-W_x-y/sub-1/ses-2/dwi/atlas-A/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
     let workflow = list_workflows(root.path()).unwrap().0.remove(0);
-    let input = Qsiparc { root: None, is_wanted: true, workflows: None, atlas: "A".to_owned() };
+    let input =
+        Qsiparc { root: None, is_wanted: true, workflows: WorkflowChoice(None), atlas: "A".to_owned() };
     let folder = format!("qsirecon-{workflow}");
     let workflow_root = root.path().join(&folder);
     let root = Root::unlisted(SourceRoot::QSIPARC, &workflow_root, vec![TableName::from(&workflow)]);
