@@ -194,9 +194,9 @@ impl SubjectsDir {
         visits.entry(visit.map(str::to_owned)).or_default().push(folder);
     }
 
-    /// The names by which a list may mean a folder that does not begin with `sub-`, or the image of one: the longest first.
+    /// The names, [`joined`], by which a list may mean a folder that does not begin with `sub-`, or the image of one: the longest first.
     pub(crate) fn names_of(&self, folder: &str) -> Vec<String> {
-        if self.are_images { beginnings(folder) } else { vec![folder.to_owned()] }
+        if self.are_images { beginnings(folder) } else { vec![joined(folder)] }
     }
 
     /// The subjects that folders name, as if each had a folder of its own. Of what was listed, those whose names are no text stay.

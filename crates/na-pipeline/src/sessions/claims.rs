@@ -140,12 +140,12 @@ impl<'a> Claims<'a> {
         });
         let of_subject = subjects.iter().map(|subject| ((*subject).to_owned(), true));
         for (name, is_of_subject) in of_session.filter(|_| session.id.is_some()).chain(of_subject) {
-            let called = self.called();
+            let (called, key) = (self.called(), joined(&name));
             // What a list has may be the beginning of another session's.
             let may_be_meant = |folder: &str| {
                 let names = flat.names_of(folder);
-                let closest = names.iter().find(|named| called.contains_key(&joined(named)));
-                let is_closest = closest.is_none_or(|closest| joined(closest) == joined(&name));
+                let closest = names.iter().find(|named| called.contains_key(*named));
+                let is_closest = closest.is_none_or(|closest| *closest == key);
                 let mut visits = visits.iter().flatten();
                 let is_of_other = flat.are_images()
                     && is_of_subject
