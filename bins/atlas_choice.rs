@@ -11,14 +11,17 @@ pub(crate) enum AtlasKind {
     Cat12,
     /// CAT12's values of surfaces.
     Cat12Surface,
+    /// QSIRecon's own tables.
+    Qsirecon,
 }
 
 impl AtlasKind {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::FreeSurfer, "freesurfer"),
         (Self::FreeSurferSegmentation, "freesurfer-seg"),
         (Self::Cat12, "cat12"),
         (Self::Cat12Surface, "cat12-surface"),
+        (Self::Qsirecon, "qsirecon"),
     ];
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn settings_used(options: &Options, settings: &Settings) -> BTreeMap<
         ("CAT12_ROOT", path(&options.cat12_root)),
         ("CAT12_PARCELLATED_ROOT", path(&options.cat12_parcellated_root)),
         ("QSIPARC_PATH", path(&options.qsiparc)),
+        ("QSIRECON_STATS_PATH", path(&options.qsirecon_stats)),
         ("FREESURFER_DIR", path(&options.freesurfer)),
         (CAT12_GLOBALS, options.producers.cat12_globals.then(|| "1".to_owned())),
         (CAT12_ROI, options.producers.cat12_roi.then(|| "1".to_owned())),

@@ -44,7 +44,8 @@ Examples:
       the last line of a subject's own job: its sessions are read, whatever is there
 
 Settings come from the command line, over the environment, over .env: SESSIONS_CSV, CAT12_ROOT,
-CAT12_PARCELLATED_ROOT, QSIPARC_PATH, QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
+CAT12_PARCELLATED_ROOT, CAT12_GLOBALS, CAT12_ROI, QSIPARC_PATH, QSIRECON_STATS_PATH, FREESURFER_DIR,
+QSIRECON_PATH, ATLAS_NAME, N_JOBS, WITHDRAWN. Paths in .env are under its folder.
 
 Exit status: 0 done, 1 could not run, 2 usage, 3 done but some sessions failed (or with --fail-on-missing are missing), 130 interrupted (143 by SIGTERM).";
 
@@ -72,6 +73,9 @@ pub(crate) struct Options {
     /// FreeSurfer's SUBJECTS_DIR, or the sourcedata/freesurfer of fMRIPrep: statistics of surfaces, aseg, and of the whole brain [FREESURFER_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) freesurfer: Option<PathBuf>,
+    /// QSIRecon's own tables of an atlas, *_scalarstats.tsv, in its output or the folder of its qsirecon-WORKFLOW folders (untested on real output) [QSIRECON_STATS_PATH]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) qsirecon_stats: Option<PathBuf>,
     /// QSIRecon's own output; taken for compatibility, nothing is read from it [QSIRECON_PATH]
     #[arg(long, value_name = "DIR")]
     pub(crate) qsirecon: Option<PathBuf>,
@@ -282,6 +286,9 @@ impl Options {
                 .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
             qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),
             qsiparc_layout: self.producers.qsiparc_layout,
+            qsirecon_stats: settings
+                .path(self.qsirecon_stats.as_deref(), "QSIRECON_STATS_PATH")
+                .map(|root| self.producers.qsirecon(root)),
             freesurfer: settings
                 .path(self.freesurfer.as_deref(), "FREESURFER_DIR")
                 .map(|subjects_dir| self.producers.freesurfer(subjects_dir)),

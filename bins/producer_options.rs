@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use na_model::TivSource;
-use na_pipeline::{Cat12RoiAtlases, FreeSurferFiles, QsiparcLayout, Stream};
+use na_model::{DEFAULT_ATLAS, TivSource};
+use na_pipeline::{Cat12RoiAtlases, FreeSurferFiles, QsiparcLayout, QsireconFiles, Stream};
 
 use crate::atlas_choice::{AtlasKind, parse_atlas};
 use crate::settings::{Settings, SettingsError};
@@ -21,7 +21,7 @@ pub(crate) const CAT12_ROI: &str = "CAT12_ROI";
 /// The arguments that choose among the files of a root.
 #[derive(Debug, Args)]
 pub(crate) struct ProducerOptions {
-    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg, cat12=lpba40, cat12-surface=aparc_a2009s [default: aparc, aseg, neuromorphometrics, aparc_DK40]
+    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg, cat12=lpba40, cat12-surface=aparc_a2009s, qsirecon=4S156Parcels [default: aparc, aseg, neuromorphometrics, aparc_DK40, 4S456Parcels]
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
     atlas: Vec<(AtlasKind, String)>,
     /// Whose tables are under --qsiparc: parcellate's in qsirecon-* folders, or QSIParc's, *_diffmap.tsv in sub-* folders (untested on real output) [default: parcellate's where there are any]
@@ -65,32 +65,37 @@ impl ProducerOptions {
         if !needs_cat12_root(is_asked_for, cat12_root, "--cat12-roi (CAT12_ROI)")? {
             return Ok(None);
         }
-        let mut atlases = Cat12RoiAtlases::default();
-        for (kind, name) in self.atlas.clone() {
-            match kind {
-                AtlasKind::Cat12 => atlases.volumes = name,
-                AtlasKind::Cat12Surface => atlases.surfaces = name,
-                AtlasKind::FreeSurfer | AtlasKind::FreeSurferSegmentation => {}
-            }
-        }
-        Ok(Some(atlases))
+        let by_default = Cat12RoiAtlases::default();
+        Ok(Some(Cat12RoiAtlases {
+            volumes: self.atlas_of(AtlasKind::Cat12).unwrap_or(by_default.volumes),
+            surfaces: self.atlas_of(AtlasKind::Cat12Surface).unwrap_or(by_default.surfaces),
+        }))
+    }
+
+    /// What is loaded of QSIRecon's output.
+    pub(crate) fn qsirecon(&self, root: PathBuf) -> QsireconFiles {
+        let atlas = self.atlas_of(AtlasKind::Qsirecon).unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
+        QsireconFiles { root, atlas }
     }
 
     /// What is loaded from a `SUBJECTS_DIR`.
     pub(crate) fn freesurfer(&self, subjects_dir: PathBuf) -> FreeSurferFiles {
-        let mut files = FreeSurferFiles {
+        let by_default = FreeSurferFiles::new(subjects_dir);
+        let parcellation = self.atlas_of(AtlasKind::FreeSurfer);
+        let segmentation = self.atlas_of(AtlasKind::FreeSurferSegmentation);
+        FreeSurferFiles {
             stream: self.freesurfer_stream,
             per_subject: self.freesurfer_per_subject,
-            ..FreeSurferFiles::new(subjects_dir)
-        };
-        for (kind, name) in self.atlas.clone() {
-            match kind {
-                AtlasKind::FreeSurfer => files.parcellation = name,
-                AtlasKind::FreeSurferSegmentation => files.segmentation = name,
-                AtlasKind::Cat12 | AtlasKind::Cat12Surface => {}
-            }
+            parcellation: parcellation.unwrap_or(by_default.parcellation),
+            segmentation: segmentation.unwrap_or(by_default.segmentation),
+            ..by_default
         }
-        files
+    }
+
+    /// The atlas that is chosen for a kind: the last, as for any option.
+    fn atlas_of(&self, kind: AtlasKind) -> Option<String> {
+        let chosen = self.atlas.iter().rfind(|(of, _)| *of == kind);
+        chosen.map(|(_, name)| name.clone())
     }
 }
 

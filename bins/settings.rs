@@ -14,7 +14,7 @@ use crate::env_file::{self, LineProblem};
 const JOBS: std::ops::RangeInclusive<usize> = 1..=1024;
 
 /// Every setting.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "SESSIONS_CSV",
     "CAT12_ROOT",
     "CAT12_GLOBALS",
@@ -22,6 +22,7 @@ const NAMES: [&str; 11] = [
     "CAT12_PARCELLATED_ROOT",
     "QSIPARC_PATH",
     "FREESURFER_DIR",
+    "QSIRECON_STATS_PATH",
     "QSIRECON_PATH",
     "ATLAS_NAME",
     "N_JOBS",

@@ -65,6 +65,7 @@ impl Input for Demo {
             no_regions: BTreeSet::from(["outside".to_owned()]),
             row_units: BTreeMap::new(),
             expected_rows: BTreeSet::new(),
+            says_no_model: false,
             region_key: RegionKey { index: None, labels: vec!["parcel".to_owned()], hemispheres: Vec::new() },
         }
     }

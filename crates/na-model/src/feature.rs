@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::columns::TIV;
 use crate::modality::Modality;
 use crate::table::{MapSource, TableName, UNKNOWN};
+use crate::table_kind::TableKind;
 
 /// The longest name that a feature's file may have, bytes: what is left of a file system's 255 holds the names under
 /// which files are written.
@@ -19,19 +20,28 @@ pub struct FeatureSource {
     pub table: TableName,
     /// What the names of its features begin with.
     pub prefix: String,
+    /// Whether the map's model is in their names.
+    pub says_model: bool,
     /// The map, for diffusion tables.
     pub map: Option<MapSource>,
 }
 
 impl FeatureSource {
+    /// A table of a kind, or a map of it.
+    #[must_use]
+    pub fn new(table: &TableName, kind: &TableKind, map: Option<MapSource>) -> Self {
+        let says_model = !kind.says_no_model;
+        Self { table: table.clone(), prefix: kind.feature_prefix.clone(), says_model, map }
+    }
+
     /// The name of a metric of this source. `desc_in_name` where the param has several descriptions.
     #[must_use]
     pub fn feature(&self, metric: &str, desc_in_name: bool) -> FeatureName {
         let name = match &self.map {
             None => format!("{}_{metric}", self.prefix),
             Some(map) => {
-                let desc = desc(map, desc_in_name);
-                format!("{}_{}_{}{desc}_{metric}", self.prefix, map.model, map.param)
+                let (model, desc) = (self.model(map, ""), desc(map, desc_in_name));
+                format!("{}{model}_{}{desc}_{metric}", self.prefix, map.param)
             }
         };
         FeatureName { modality: self.table.modality(), name }
@@ -42,9 +52,13 @@ impl FeatureSource {
     #[must_use]
     pub fn long_feature(&self, metric: &str, desc_in_name: bool) -> Option<FeatureName> {
         let map = self.map.as_ref()?;
-        let desc = desc(map, desc_in_name);
-        let name = format!("{}_model-{}_param-{}{desc}_{metric}", self.prefix, map.model, map.param);
+        let (model, desc) = (self.model(map, "model-"), desc(map, desc_in_name));
+        let name = format!("{}{model}_param-{}{desc}_{metric}", self.prefix, map.param);
         Some(FeatureName { modality: self.table.modality(), name })
+    }
+
+    fn model(&self, map: &MapSource, key: &str) -> String {
+        if self.says_model { format!("_{key}{}", map.model) } else { String::new() }
     }
 
     /// The longest name that a file of these metrics can get, short or long, bytes; 0 without metrics. A source is
@@ -147,13 +161,14 @@ mod tests {
         FeatureSource {
             table: TableName::parse("diffusion_AMICONODDI").unwrap(),
             prefix: "AMICONODDI".to_owned(),
+            says_model: true,
             map: Some(MapSource { model: "noddi".into(), param: "icvf".into(), desc: desc.into() }),
         }
     }
 
     fn tissue() -> FeatureSource {
         let table = TableName::parse("anatomical_gm").unwrap();
-        FeatureSource { table, prefix: "gm".to_owned(), map: None }
+        FeatureSource { table, prefix: "gm".to_owned(), says_model: true, map: None }
     }
 
     #[test]
@@ -164,6 +179,14 @@ mod tests {
             "AMICONODDI_noddi_icvf_desc-modulated_mean"
         );
         assert_eq!(diffusion(UNKNOWN).feature("mean", true).as_str(), "AMICONODDI_noddi_icvf_mean");
+    }
+
+    #[test]
+    fn what_says_no_model_is_called_without_one() {
+        let source = FeatureSource { says_model: false, ..diffusion("modulated") };
+        assert_eq!(source.feature("mean", false).as_str(), "AMICONODDI_icvf_mean");
+        let long = source.long_feature("mean", true).unwrap();
+        assert_eq!(long.as_str(), "AMICONODDI_param-icvf_desc-modulated_mean");
     }
 
     #[test]

@@ -35,6 +35,9 @@ impl SourceRoot {
     /// FreeSurfer's `SUBJECTS_DIR`.
     pub const FREESURFER: Self = Self::named("FREESURFER_DIR");
 
+    /// QSIRecon's own output.
+    pub const QSIRECON_STATS: Self = Self::named("QSIRECON_STATS_PATH");
+
     const KNOWN: [Self; 3] = [Self::CAT12, Self::CAT12_PARCELLATED, Self::QSIPARC];
 
     /// A setting that the code of an input names, for a constant.

@@ -42,6 +42,9 @@ pub struct TableKind {
     /// What a statistic is called in the names of features, where that is not its column's name: `thickness` for `ThickAvg`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<String, String>,
+    /// Whether its files say no model of any map: `unknown` is left out of the names of features.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub says_no_model: bool,
     /// The columns that tell its regions apart.
     pub region_key: RegionKey,
     /// Labels of rows that are no regions, such as what is not of the cortex: they are kept in the long table, and become no
@@ -93,6 +96,7 @@ impl TableKind {
             metrics: PARCELLATE_METRICS.iter().map(metric).collect(),
             default_metrics: default_metrics(table.modality()).iter().map(ToString::to_string).collect(),
             words: BTreeMap::new(),
+            says_no_model: false,
             region_key: RegionKey::default(),
             no_regions: BTreeSet::new(),
             row_units: BTreeMap::new(),
@@ -139,6 +143,11 @@ impl TableKind {
     pub fn unit_of_region(&self, metric: &str, region: &str) -> Option<MeasurementUnit> {
         self.row_units.get(region).copied().or_else(|| self.unit_of(metric))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl RegionKey {

@@ -36,7 +36,11 @@ impl InputName {
     /// The tables that QSIParc writes.
     pub const QSIPARC: Self = Self::named("qsiparc");
 
-    const KNOWN: [Self; 4] = [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI, Self::QSIPARC];
+    /// The tables that QSIRecon itself writes.
+    pub const QSIRECON: Self = Self::named("qsirecon");
+
+    const KNOWN: [Self; 5] =
+        [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI, Self::QSIPARC, Self::QSIRECON];
 
     /// The name of [`InputName::PARCELLATE`].
     pub const PARCELLATE_WORD: &'static str = "parcellate";
@@ -67,7 +71,7 @@ impl InputName {
     /// Whether its tables are of atlases of their own, or of none: the store's atlas says nothing of them.
     #[must_use]
     pub fn has_own_atlas(&self) -> bool {
-        [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI].contains(self)
+        [Self::FREESURFER, Self::CAT12_GLOBALS, Self::CAT12_ROI, Self::QSIRECON].contains(self)
     }
 
     /// Whether it is `parcellate`, which files do not say.

@@ -16,6 +16,7 @@ use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::inputs::qsiparc_layout::QsiparcLayout;
+use crate::inputs::qsirecon::{Qsirecon, QsireconFiles};
 use crate::inputs::workflow_choice::WorkflowChoice;
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
@@ -66,6 +67,8 @@ pub struct Config {
     pub qsiparc: Option<PathBuf>,
     /// Whose they are; `None` for QSIParc's where there are none of `parcellate`.
     pub qsiparc_layout: Option<QsiparcLayout>,
+    /// QSIRecon's own tables of atlases.
+    pub qsirecon_stats: Option<QsireconFiles>,
     /// FreeSurfer's statistics.
     pub freesurfer: Option<FreeSurferFiles>,
     /// Whose total intracranial volumes the store has; `None` for those that it has, or CAT12's where any session has one.
@@ -125,6 +128,7 @@ impl Config {
             cat12_parcellated_root: None,
             qsiparc: None,
             qsiparc_layout: None,
+            qsirecon_stats: None,
             freesurfer: None,
             tiv_from: None,
             output,
@@ -179,6 +183,10 @@ impl Config {
                 workflows: WorkflowChoice(self.workflows.clone()),
                 atlas: self.atlas_name.clone(),
             }));
+        }
+        if let Some(files) = self.qsirecon_stats.clone() {
+            let workflows = WorkflowChoice(self.workflows.clone());
+            inputs.push(Arc::new(Qsirecon { files, is_wanted: self.diffusion, workflows }));
         }
         if let Some(root) = self.cat12_root.clone() {
             let (is_wanted, run) = (self.cat12_globals, self.pick.value("run"));

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use na_cache::CacheError;
-use na_model::{SourceRoot, UnitKind, reading_remedy};
+use na_model::{InputName, SourceRoot, UnitKind, reading_remedy};
 use na_store::StoreError;
 
 /// Why a run cannot go on.
@@ -94,29 +94,40 @@ pub enum PipelineError {
     /// No root of tables is given.
     #[error(
         "there is nothing to load: give --cat12-parcellated-root (CAT12_PARCELLATED_ROOT) for anatomical tables, \
-         --qsiparc (QSIPARC_PATH) for diffusion tables, --freesurfer (FREESURFER_DIR) for FreeSurfer's, --cat12-globals or --cat12-roi for \
-         CAT12's own, and not --no-anatomical or --no-diffusion for both{hint}"
+         --qsiparc (QSIPARC_PATH) for diffusion tables, --qsirecon-stats (QSIRECON_STATS_PATH) for QSIRecon's own, --freesurfer (FREESURFER_DIR) for \
+         FreeSurfer's, --cat12-globals or --cat12-roi for CAT12's own, and not --no-anatomical or --no-diffusion for both{hint}"
     )]
     NothingToLoad {
         /// What may have been meant, behind a semicolon; or nothing.
         hint: String,
     },
     /// Two inputs bring the same.
-    #[error("two inputs of this run have {what}: a table is one input's, and a setting leads to one folder")]
+    #[error("two inputs of this run have {what}: a setting leads to one folder")]
     SharedByInputs {
-        /// The setting or table that both have.
+        /// The setting that both have.
         what: String,
+    },
+    /// Two programs wrote tables of one name.
+    #[error(
+        "{table} would be made of the tables of {first} ({first_setting}) and of those of {second} ({second_setting}): values of two programs \
+         are not mixed. Leave one of the two out, and load it into another --output"
+    )]
+    TwoProducers {
+        table: String,
+        first: InputName,
+        first_setting: SourceRoot,
+        second: InputName,
+        second_setting: SourceRoot,
     },
     /// An input lists a table that its units cannot have.
     #[error("an input of {kind} units lists the table {table}, whose name and kind say {of_table}")]
     OtherUnits { table: String, kind: UnitKind, of_table: UnitKind },
     /// A workflow that is asked for does not exist.
-    #[error("there is no workflow {asked:?} under {}: there are {known}", path.display())]
+    #[error("there is no workflow {asked:?} {looked}")]
     UnknownWorkflow {
         asked: String,
-        path: PathBuf,
-        /// The workflows that are there, with commas.
-        known: String,
+        /// Where it was looked for, and what is there: `under maps: there are A, B`.
+        looked: String,
     },
     /// No table has any of the metrics asked for.
     #[error(

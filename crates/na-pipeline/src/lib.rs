@@ -75,6 +75,7 @@ pub use inputs::freesurfer::FreeSurferFiles;
 pub use inputs::input::Input;
 pub use inputs::input_root::{RootList, TableRoot};
 pub use inputs::qsiparc_layout::QsiparcLayout;
+pub use inputs::qsirecon::QsireconFiles;
 pub use inputs::searched_folder::SearchedFolder;
 pub use inputs::unit_files::FoundUnit;
 pub use parse::parsed_table::{ParsedTable, Remark};

@@ -12,6 +12,7 @@ use na_pipeline::parse::cat12_rois::{RoiKind, parse_rois};
 use na_pipeline::parse::diffmap::parse_diffmap;
 use na_pipeline::parse::freesurfer_stats::parse_stats;
 use na_pipeline::parse::regional_tsv::parse_table;
+use na_pipeline::parse::scalarstats::{maps_of, parse_scalarstats};
 use na_pipeline::parse::sidecar::parse_sidecar;
 use na_pipeline::parse::tiv_tsv::tiv_from_tsv;
 use na_pipeline::{SessionListOptions, read_session_list};
@@ -32,6 +33,9 @@ const REPORT: &str = "<S><help><vol_TIV>x</vol_TIV></help><qualitymeasures><NCR>
                       <item>Image Quality Rating (IQR): 79.50% (C+)</item></catlog></S>\n";
 const DIFFMAP: &str = "region_index\tregion_name\themisphere\tscalar\tmean\tn_voxels\n1\tG_a\tL\tMD\t0.000812\t139\n\
                        2\tG_b\tR\tMD\t\t0\n";
+const SCALARSTATS: &str = "node\tscalar\tqsirecon_suffix\tmean\tstdev\tmedian\nLH_a\tod\tW\t0.481\t0.069\t0.467\n\
+                           LH_a\tod\tW\t0.481\t0.069\t0.467\nLH_a\tcoverage\tW\t1.0\tn/a\tn/a\nLH_b\tod\tW\tn/a\t\tn/a\n\
+                           LH_b\tcoverage\tW\t0.5\tn/a\tn/a\n";
 const REGIONS: &str = "<?xml version=\"1.0\"?>\n<S><cobra><ids>[1;2;31]</ids><names><item>lCA1</item><item>rCA1</item><item>l???</item></names>\
                        <version>2874</version><data><Vgm>[0.5;3.257;NaN]</Vgm><Vwm>[0.5 1.419 1e-3]</Vwm></data></cobra></S>\n";
 const SIDECAR: &str = "{\"original_file\": \"/a/b.nii.gz\", \"mask\": null, \"mask_threshold\": 0.5, \"atlas_name\": \"A\",\
@@ -105,6 +109,20 @@ proptest! {
             prop_assert!(!values.is_empty() && values.iter().flatten().all(f64::is_finite));
         }
         names_the_file(result, "in/cat.xml");
+    }
+
+    #[test]
+    fn tables_of_qsirecon(bytes in any_bytes(SCALARSTATS)) {
+        let path = Path::new("in/scalarstats.tsv");
+        let maps = maps_of(path, &bytes);
+        for map in maps.iter().flatten() {
+            let result = parse_scalarstats(path, &bytes, "W", map, &|| false);
+            if let Ok(table) = &result {
+                prop_assert!(table.batch.num_rows() > 0);
+            }
+            names_the_file(result, "in/scalarstats.tsv");
+        }
+        names_the_file(maps, "in/scalarstats.tsv");
     }
 
     #[test]

@@ -214,6 +214,10 @@ def test_further_inputs_are_arguments_and_their_units_are_counted(tmp_path):
                         tiv_from="freesurfer")
     assert report.loaded["anatomical freesurfer"] == 1
     assert "fs_thickness" in report.store.list_features("anatomical")
+    recon = COHORT.parent / "inputs" / "qsirecon" / "made"
+    report = preprocess(output="maps", discover=True, qsirecon_stats=recon, atlases={"qsirecon": "4S156Parcels"})
+    assert report.loaded["diffusion qsirecon"] == 1
+    assert len(report.store.load_feature("NODDI_icvf_mean")) == 1
     with pytest.raises(ValueError, match="long"):
         preprocess(output="surfaces", discover=True, freesurfer="fs", freesurfer_stream="both")
 

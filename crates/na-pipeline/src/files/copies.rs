@@ -11,7 +11,7 @@ pub(crate) fn original(file_name: &str) -> Option<String> {
     };
     let plain = without_words.strip_suffix(".gz").unwrap_or(without_words);
     let stem = plain.strip_suffix(".tsv")?;
-    let suffix = ["_parcellation", "_parc", "_diffmap"].into_iter().find_map(|suffix| {
+    let suffix = ["_parcellation", "_parc", "_diffmap", "_scalarstats"].into_iter().find_map(|suffix| {
         let end = stem.rfind(suffix)? + suffix.len();
         stem.get(end..)?.starts_with([' ', '(']).then_some(end)
     });

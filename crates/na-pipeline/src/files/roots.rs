@@ -1,11 +1,13 @@
 //! The roots of a run, listed once: which subjects have a folder under which.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 use na_model::Modality;
 use na_model::{SourceRoot, TableName, UnitKind};
 
+use crate::error::PipelineError;
 use crate::files::session_folders::{Folders, list_sessions};
 use crate::files::source_folder::RootKey;
 use crate::files::subjects_dir::SubjectsDir;
@@ -90,6 +92,37 @@ pub(crate) struct Roots {
     pub(crate) notes: Vec<String>,
     /// The note of the first root of tables that has none, where another folder near it has.
     pub(crate) misplaced: Option<String>,
+    /// The workflows that are asked for by name.
+    pub(crate) workflows: WorkflowsAsked,
+}
+
+/// The workflows that a run asks for by name, and where they were looked for: each must be under one root at least.
+#[derive(Debug, Default)]
+pub(crate) struct WorkflowsAsked {
+    there: BTreeSet<String>,
+    /// What is not under a root, and what the root has instead, in words.
+    lacking: Vec<(String, String)>,
+}
+
+impl WorkflowsAsked {
+    pub(crate) fn look(&mut self, asked: &[String], root: &Path, there: &[&str]) {
+        let (found, lacking): (Vec<_>, Vec<_>) =
+            asked.iter().partition(|name| there.contains(&name.as_str()));
+        let known = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        let looked = format!("under {}: there are {known}", root.display());
+        self.there.extend(found.into_iter().cloned());
+        self.lacking.extend(lacking.into_iter().map(|name| (name.clone(), looked.clone())));
+    }
+
+    /// Refuses a workflow that is nowhere.
+    pub(crate) fn check(&self) -> Result<(), PipelineError> {
+        let Some((asked, _)) = self.lacking.iter().find(|(asked, _)| !self.there.contains(asked)) else {
+            return Ok(());
+        };
+        let of_it = self.lacking.iter().filter(|(lacking, _)| lacking == asked);
+        let looked: Vec<&str> = of_it.map(|(_, looked)| looked.as_str()).collect();
+        Err(PipelineError::UnknownWorkflow { asked: asked.clone(), looked: looked.join("; and not ") })
+    }
 }
 
 impl Roots {

@@ -16,7 +16,7 @@ use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
 use crate::inputs::meant_root::{has_name, has_session};
 use crate::inputs::parcellate_tables::{
-    ATLAS_PREFIX, PARC, Search, atlases_in, header, is_table_name, parse_the_one,
+    ATLAS, ATLAS_PREFIX, PARC, Search, atlases_in, header, is_table_name, parse_the_one,
 };
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
@@ -144,7 +144,7 @@ pub(super) fn has_reports(root: &Path) -> bool {
 /// # Errors
 /// Several files for one tissue; a compressed file; a folder that cannot be listed.
 fn find_tables(folder: &SearchedFolder<'_>, atlas: &str) -> Result<FoundTables, UnitError> {
-    Search { folder, scans: ANAT, atlas, endings: &PARC }.run(|_, name| {
+    Search { folder, scans: ANAT, atlas, atlas_keys: &ATLAS, endings: &PARC }.run(|_, name| {
         let entity = name.entity("tissue")?;
         let tissue = Tissue::ALL.into_iter().find(|tissue| entity.eq_ignore_ascii_case(tissue.entity()))?;
         let table = TableName::from(tissue);

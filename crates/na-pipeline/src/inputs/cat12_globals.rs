@@ -84,6 +84,7 @@ impl Input for Cat12Globals {
             metrics: BTreeMap::from([(VALUE.to_owned(), value)]),
             default_metrics: vec![VALUE.to_owned()],
             words: BTreeMap::from([(VALUE.to_owned(), "globals".to_owned())]),
+            says_no_model: false,
             region_key: RegionKey { index: None, labels: vec![LABEL.to_owned()], hemispheres: Vec::new() },
             no_regions: BTreeSet::new(),
             row_units: measures().filter_map(|(label, unit)| Some((label.to_owned(), unit?))).collect(),

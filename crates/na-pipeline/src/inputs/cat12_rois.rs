@@ -120,6 +120,7 @@ impl Input for Cat12Rois {
             metrics: measures.iter().map(metric).collect(),
             default_metrics: measures.iter().filter(is_default).cloned().collect(),
             words: BTreeMap::new(),
+            says_no_model: false,
             region_key: RegionKey {
                 index: is_of_volumes.then(|| INDEX.to_owned()),
                 labels: vec![LABEL.to_owned()],

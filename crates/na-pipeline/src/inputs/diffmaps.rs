@@ -21,7 +21,7 @@ use crate::inputs::found_tables::{FileBytes, FoundTable};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
 use crate::inputs::meant_root::has_session;
-use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, atlases_in, header};
+use crate::inputs::parcellate_tables::{ATLAS, ATLAS_PREFIX, Search, atlases_in, header};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
 use crate::inputs::workflow_choice::WorkflowChoice;
@@ -92,7 +92,7 @@ impl Input for Diffmaps {
 
     fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
         let there = self.list_workflows();
-        self.workflows.check(&self.root, &there.iter().map(String::as_str).collect::<Vec<_>>())?;
+        self.workflows.look(roots, &self.root, &there.iter().map(String::as_str).collect::<Vec<_>>());
         let mut tables = Vec::new();
         for name in there.iter().filter(|name| self.workflows.has(name)) {
             match Workflow::new(name) {
@@ -111,7 +111,8 @@ impl Input for Diffmaps {
     }
 
     fn find(&self, folder: &SearchedFolder<'_>, found: &mut FoundUnit) -> Result<(), UnitError> {
-        let search = Search { folder, scans: DWI, atlas: &self.atlas, endings: &[ENDING] };
+        let search =
+            Search { folder, scans: DWI, atlas: &self.atlas, atlas_keys: &ATLAS, endings: &[ENDING] };
         let of_nobody = OnceCell::new();
         let tables = search.run(|path, name| {
             let workflow = workflow_of(path).map_err(|error| of_nobody.get_or_init(|| error)).ok()?;

@@ -132,14 +132,15 @@ impl FoundTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotChosen {
     pub(crate) table: TableName,
+    /// `None` for all of the table.
     pub(crate) map: Option<MapSource>,
     /// The files' values of the entities asked for: `run-2, run-3`.
     pub(crate) there: String,
 }
 
 impl NotChosen {
-    pub(crate) fn key(&self) -> TableKey {
-        (self.table.clone(), self.map.clone())
+    pub(crate) fn has(&self, (table, map): &TableKey) -> bool {
+        self.table == *table && (self.map.is_none() || self.map == *map)
     }
 }
 

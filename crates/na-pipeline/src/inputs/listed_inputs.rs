@@ -64,11 +64,18 @@ impl ListedInputs {
                         root: root.setting.clone(),
                     });
                     if !Arc::ptr_eq(&known.input, input) {
-                        return Err(PipelineError::SharedByInputs { what: format!("the table {table}") });
+                        return Err(PipelineError::TwoProducers {
+                            table: table.to_string(),
+                            first: known.kind.input.clone(),
+                            first_setting: known.root.clone(),
+                            second: kind.input.clone(),
+                            second_setting: root.setting.clone(),
+                        });
                     }
                 }
             }
         }
+        listed.roots.workflows.check()?;
         Ok(listed)
     }
 

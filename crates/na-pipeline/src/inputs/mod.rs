@@ -21,6 +21,7 @@ mod meant_root;
 mod parcellate_tables;
 pub(crate) mod qsiparc;
 pub(crate) mod qsiparc_layout;
+pub(crate) mod qsirecon;
 pub(crate) mod searched_folder;
 pub(crate) mod unit_files;
 pub(crate) mod unit_finder;

@@ -1,25 +1,21 @@
 //! QSIRecon's maps: tables as `parcellate` writes them, `qsirecon-WORKFLOW/…/dwi/atlas-A/*_param-P_parc.tsv`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, UnitKind, Workflow};
 
 use crate::error::PipelineError;
-use crate::files::session_folders::{DWI, folders_in, list_root};
+use crate::files::session_folders::{DWI, folders_in};
 use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, RootNote, TableRoot};
 use crate::inputs::meant_root::question;
-use crate::inputs::parcellate_tables::{PARC, Search, atlases_in, header, parse_the_one};
+use crate::inputs::parcellate_tables::{ATLAS, PARC, Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::inputs::workflow_choice::WorkflowChoice;
+use crate::inputs::workflow_choice::{WORKFLOW_PREFIX, WorkflowChoice, list_workflows};
 use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
-
-/// The prefix of a workflow's folder.
-const WORKFLOW_PREFIX: &str = "qsirecon-";
 
 /// The tables of QSIRecon's workflows.
 #[derive(Debug)]
@@ -56,14 +52,14 @@ impl Input for Qsiparc {
     /// A root for each workflow's folder. Those that are not chosen are listed, too: their folders tell sessions.
     fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
         let Some(path) = &self.root else { return Ok(()) };
-        let (workflows, notes) = list_workflows(path)?;
+        let (workflows, notes) = list_workflows(&SourceRoot::QSIPARC, path)?;
         notes.into_iter().for_each(|note| roots.note(note));
         if workflows.is_empty() {
             let question = question(path, has_workflows);
             let problem = "no qsirecon-* folders are there";
             roots.tell(RootNote::new(&SourceRoot::QSIPARC, path, problem, &question), true);
         }
-        self.workflows.check(path, &workflows.iter().map(Workflow::as_str).collect::<Vec<_>>())?;
+        self.workflows.look(roots, path, &workflows.iter().map(Workflow::as_str).collect::<Vec<_>>());
         for workflow in &workflows {
             let chosen = self.workflows.has(workflow.as_str()).then(|| TableName::from(workflow));
             let root = TableRoot::new(SourceRoot::QSIPARC, path, chosen);
@@ -106,26 +102,6 @@ pub(super) fn has_workflows(root: &Path) -> bool {
     folders_in(root, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty())
 }
 
-/// The workflows under a root, sorted by name, and a note for each folder that is left out.
-pub(super) fn list_workflows(root: &Path) -> Result<(Vec<Workflow>, Vec<String>), PipelineError> {
-    let listed = list_root(&SourceRoot::QSIPARC, root, WORKFLOW_PREFIX)?;
-    let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
-    let mut notes: Vec<String> = listed.unreadable.iter().map(no_text).collect();
-    let mut workflows = Vec::new();
-    for name in listed.names {
-        let folder = root.join(format!("{WORKFLOW_PREFIX}{name}"));
-        if let Some(error) = listed.dead.contains(&name).then(|| fs::metadata(&folder).err()).flatten() {
-            notes.push(format!("{}; its tables are left out", UnitError::unreadable(&folder, error)));
-            continue;
-        }
-        match Workflow::new(&name) {
-            Ok(workflow) => workflows.push(workflow),
-            Err(error) => notes.push(format!("{} is left out: {error}", folder.display())),
-        }
-    }
-    Ok((workflows, notes))
-}
-
 /// The tables of a session's folder, a file for each map at most, sorted. Files that name no parameter are ignored.
 ///
 /// # Errors
@@ -135,7 +111,7 @@ fn find_tables(
     workflow: &TableName,
     atlas: &str,
 ) -> Result<FoundTables, UnitError> {
-    Search { folder, scans: DWI, atlas, endings: &PARC }.run(|_, name| {
+    Search { folder, scans: DWI, atlas, atlas_keys: &ATLAS, endings: &PARC }.run(|_, name| {
         let or_unknown = |entity| name.entity(entity).unwrap_or(UNKNOWN).to_owned();
         // `scalar` is what the first versions wrote.
         let param = name.entity("param").or_else(|| name.entity("scalar"))?.to_owned();

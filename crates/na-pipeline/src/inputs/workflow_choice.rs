@@ -1,10 +1,17 @@
-//! Which of QSIRecon's workflows are loaded, whichever program wrote their tables.
+//! Which of QSIRecon's workflows are there, and which are loaded, whichever program wrote their tables.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use na_model::{Modality, TableName};
+use na_model::{Modality, SourceRoot, TableName, Workflow};
 
 use crate::error::PipelineError;
+use crate::files::session_folders::list_root;
+use crate::inputs::input_root::RootList;
+use crate::unit_error::UnitError;
+
+/// The prefix of a workflow's folder.
+pub(super) const WORKFLOW_PREFIX: &str = "qsirecon-";
 
 /// The workflows that a run asks for. `None` for all that are on disk.
 #[derive(Debug, Clone)]
@@ -26,15 +33,31 @@ impl WorkflowChoice {
         self.0.clone().unwrap_or_else(|| vec!["every workflow".to_owned()])
     }
 
-    /// Refuses a workflow that is asked for by name, and is not among those under a root.
-    pub(super) fn check(&self, root: &Path, there: &[&str]) -> Result<(), PipelineError> {
-        match self.0.iter().flatten().find(|asked| !there.contains(&asked.as_str())) {
-            None => Ok(()),
-            Some(asked) => Err(PipelineError::UnknownWorkflow {
-                asked: asked.clone(),
-                path: root.to_owned(),
-                known: if there.is_empty() { "none".to_owned() } else { there.join(", ") },
-            }),
+    /// Looks for the workflows that are asked for by name among those under a root.
+    pub(super) fn look(&self, roots: &mut RootList<'_>, root: &Path, there: &[&str]) {
+        roots.roots.workflows.look(self.0.as_deref().unwrap_or_default(), root, there);
+    }
+}
+
+/// The workflows under a root, sorted by name, and a note for each folder that is left out.
+pub(super) fn list_workflows(
+    setting: &SourceRoot,
+    root: &Path,
+) -> Result<(Vec<Workflow>, Vec<String>), PipelineError> {
+    let listed = list_root(setting, root, WORKFLOW_PREFIX)?;
+    let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
+    let mut notes: Vec<String> = listed.unreadable.iter().map(no_text).collect();
+    let mut workflows = Vec::new();
+    for name in listed.names {
+        let folder = root.join(format!("{WORKFLOW_PREFIX}{name}"));
+        if let Some(error) = listed.dead.contains(&name).then(|| fs::metadata(&folder).err()).flatten() {
+            notes.push(format!("{}; its tables are left out", UnitError::unreadable(&folder, error)));
+            continue;
+        }
+        match Workflow::new(&name) {
+            Ok(workflow) => workflows.push(workflow),
+            Err(error) => notes.push(format!("{} is left out: {error}", folder.display())),
         }
     }
+    Ok((workflows, notes))
 }

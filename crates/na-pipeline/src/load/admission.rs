@@ -72,11 +72,7 @@ impl Admission {
     }
 
     fn check_names(&self, table: &EncodedTable) -> Result<(), String> {
-        let source = FeatureSource {
-            table: table.table().clone(),
-            prefix: table.kind().feature_prefix.clone(),
-            map: table.map().cloned(),
-        };
+        let source = FeatureSource::new(table.table(), table.kind(), table.map().cloned());
         let metrics = self.metrics.choose(table.kind(), &table.numeric_columns());
         match source.longest_file_name(metrics) {
             longest if longest > LONGEST_FEATURE_FILE => Err(format!(

@@ -16,6 +16,7 @@ pub mod freesurfer_tables;
 pub(crate) mod json;
 pub(crate) mod parsed_table;
 pub mod regional_tsv;
+pub mod scalarstats;
 pub mod sidecar;
 pub(crate) mod text;
 pub mod tiv_tsv;

@@ -30,8 +30,7 @@ impl AbsentFiles {
             found.found.tables.iter().any(|table| (&table.table, &table.map) == (&key.0, &key.1))
         };
         for key in tables.iter().filter(|key| !is_there(key)) {
-            let other =
-                found.found.not_chosen.iter().find(|other| (&other.table, &other.map) == (&key.0, &key.1));
+            let other = found.found.not_chosen.iter().find(|other| other.has(key));
             if let Some(other) = other {
                 absent.not_chosen.push(other.to_string());
             } else if inputs.looks_for(&key.0) {

@@ -152,7 +152,7 @@ impl Decider<'_> {
         };
         let mut decided = UnitDecision::new(decision, Some(record));
         decided.not_chosen =
-            in_words(found.found.not_chosen.iter().filter(|other| !tables.contains(&other.key())));
+            in_words(found.found.not_chosen.iter().filter(|other| !tables.iter().any(|key| other.has(key))));
         decided.has_folder = has_folder(found);
         decided.kept = kept;
         if self.config.prune {

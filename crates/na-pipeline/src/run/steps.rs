@@ -62,7 +62,9 @@ pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError>
     }
     let own = || {
         let parcellation = config.freesurfer.as_ref().map(|files| files.parcellation.clone());
-        parcellation.or_else(|| config.cat12_roi.as_ref().map(|atlases| atlases.volumes.clone()))
+        let cat12 = || config.cat12_roi.as_ref().map(|atlases| atlases.volumes.clone());
+        let qsirecon = || config.qsirecon_stats.as_ref().map(|files| files.atlas.clone());
+        parcellation.or_else(cat12).or_else(qsirecon)
     };
     let atlas_name = atlas.or_else(own).unwrap_or_else(|| config.atlas_name.clone());
     Ok(Cow::Owned(Config { atlas_name, ..config.clone() }))

@@ -77,6 +77,7 @@ def preprocess(
     cat12_root: FilePath | None = None,
     cat12_parcellated_root: FilePath | None = None,
     qsiparc: FilePath | None = None,
+    qsirecon_stats: FilePath | None = None,
     freesurfer: FilePath | None = None,
     cat12_globals: bool = False,
     cat12_roi: bool = False,
@@ -130,6 +131,8 @@ def preprocess(
         The store's folder.
     cat12_root, cat12_parcellated_root, qsiparc
         Where TIV, anatomical tables and diffusion tables are: CAT12_ROOT, CAT12_PARCELLATED_ROOT, QSIPARC_PATH.
+    qsirecon_stats
+        QSIRecon's output, whose own tables of an atlas are loaded: QSIRECON_STATS_PATH.
     freesurfer
         FreeSurfer's SUBJECTS_DIR, whose statistics are loaded: FREESURFER_DIR.
     cat12_globals, cat12_roi
@@ -143,7 +146,7 @@ def preprocess(
     atlas_name
         The atlas; None is ATLAS_NAME, or 4S456Parcels.
     atlases
-        The atlases of inputs that have their own: ``{"freesurfer": "aparc.a2009s", "cat12": "lpba40"}``.
+        The atlases of inputs that have their own: ``{"freesurfer": "aparc.a2009s", "cat12": "lpba40", "qsirecon": "4S156Parcels"}``.
     qsiparc_layout
         Whose tables are read under ``qsiparc``: ``parcellate`` or ``diffmap``; None for parcellate's where there are any.
     freesurfer_stream, freesurfer_per_subject
@@ -216,7 +219,8 @@ def preprocess(
         values = {
             "sessions": _path("sessions", listed), "output": folder, "cat12-root": _path("cat12_root", cat12_root),
             "cat12-parcellated-root": _path("cat12_parcellated_root", cat12_parcellated_root),
-            "qsiparc": _path("qsiparc", qsiparc), "freesurfer": _path("freesurfer", freesurfer), "qsiparc-layout": qsiparc_layout,
+            "qsiparc": _path("qsiparc", qsiparc), "qsiparc-layout": qsiparc_layout,
+            "qsirecon-stats": _path("qsirecon_stats", qsirecon_stats), "freesurfer": _path("freesurfer", freesurfer),
             "freesurfer-stream": freesurfer_stream, "tiv-from": tiv_from, "atlas-name": atlas_name, "age-column": age_column,
             "subject-column": subject_column, "session-column": session_column, "mask": mask, "space": space,
             "compression": compression, "n-jobs": _jobs(n_jobs), "env-file": _path("env_file", env_file),

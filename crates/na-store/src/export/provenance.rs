@@ -74,16 +74,16 @@ fn statements<'s>(source: &'s SourceFile, versions: &'static str) -> Vec<Stateme
         let mask = source.mask_entity.as_deref().filter(|_| entity == "mask");
         add(kind, name.entity(entity).or(mask).map(str::to_owned));
     }
-    let Some(sidecar) = &source.sidecar else {
-        add(versions, Some("unknown (no sidecar)".to_owned()));
-        return statements;
-    };
-    let Sidecar { mask, mask_threshold, atlas_threshold, space, software_version, .. } = sidecar;
+    // One that says nothing of it, as other programs write them, is as good as none.
+    let sidecar = source.sidecar.as_ref().filter(|sidecar| **sidecar != Sidecar::default());
+    let version = sidecar.and_then(|sidecar| sidecar.software_version.clone());
+    add(versions, Some(version.unwrap_or_else(|| "unknown".to_owned())));
+    let Some(sidecar) = sidecar else { return statements };
+    let Sidecar { mask, mask_threshold, atlas_threshold, space, .. } = sidecar;
     add("masks of sidecars", mask.as_deref().map(without_session));
     add("mask thresholds", mask_threshold.map(|number| number.to_string()));
     add("atlas thresholds", atlas_threshold.map(|number| number.to_string()));
     add("spaces of sidecars", space.clone());
-    add(versions, software_version.clone());
     statements
 }
 
@@ -138,6 +138,24 @@ mod tests {
         assert_eq!(
             provenance.differences(),
             ["anatomical_gm: its files differ in their spaces: T1w (2 sessions), MNI (1 session)"]
+        );
+    }
+
+    #[test]
+    fn a_version_that_is_not_told_is_unknown_whether_there_is_a_sidecar_or_not() {
+        let version = |version: &str| {
+            Some(Sidecar { software_version: Some(version.to_owned()), ..Sidecar::default() })
+        };
+        let mut provenance = Provenance::default();
+        for sidecar in [None, Some(Sidecar::default()), mask("brain"), mask("brain")] {
+            provenance.add(&kind(), &[file("a_parc.tsv", sidecar)]);
+        }
+        assert_eq!(provenance.differences(), [""; 0]);
+        provenance.add(&kind(), &[file("a_parc.tsv", version("1.2"))]);
+        let told = provenance.differences();
+        assert!(
+            told.iter().any(|told| told.contains("versions: unknown (4 sessions), 1.2 (1 session)")),
+            "{told:?}"
         );
     }
 

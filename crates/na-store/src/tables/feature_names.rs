@@ -187,7 +187,11 @@ mod tests {
         let table = TableName::parse(&format!("diffusion_{workflow}")).unwrap();
         let map = MapSource { model: model.into(), param: param.into(), desc: UNKNOWN.into() };
         let prefix = workflow.to_owned();
-        Unnamed::new(&FeatureSource { table, prefix, map: Some(map) }, (metric, metric), false)
+        Unnamed::new(
+            &FeatureSource { table, prefix, says_model: true, map: Some(map) },
+            (metric, metric),
+            false,
+        )
     }
 
     /// The names of features, in their order. They must not depend on the order.
@@ -265,7 +269,7 @@ mod tests {
     fn a_tissue_s_features_keep_their_names() {
         let table = TableName::parse("anatomical_gm").unwrap();
         let tissue = Unnamed::new(
-            &FeatureSource { table, prefix: "gm".to_owned(), map: None },
+            &FeatureSource { table, prefix: "gm".to_owned(), says_model: true, map: None },
             ("a_b_mean", "a_b_mean"),
             false,
         );

@@ -142,8 +142,7 @@ fn unnamed(origin: &FeatureOrigin<'_>, metrics: &WideMetrics) -> Vec<Unnamed> {
     };
     let mut features = Vec::new();
     for map in &origin.maps {
-        let (table, prefix) = (origin.table.clone(), origin.kind.feature_prefix.clone());
-        let source = FeatureSource { table, prefix, map: map.clone() };
+        let source = FeatureSource::new(origin.table, origin.kind, map.clone());
         let desc_in_name = several(map);
         let named = metrics.iter().map(|metric| (*metric, origin.kind.word_of(metric)));
         features.extend(named.map(|metric| Unnamed::new(&source, metric, desc_in_name)));

@@ -136,6 +136,7 @@ fn kind(prefix: &str, measured: &str, key: (Option<&str>, &str), statistics: Vec
             .map(|(column, _, unit)| (column, Metric { kind: MetricKind::Number, unit }))
             .collect(),
         default_metrics: Vec::new(),
+        says_no_model: false,
         region_key: RegionKey {
             index: index.map(str::to_owned),
             labels: vec![label.to_owned()],

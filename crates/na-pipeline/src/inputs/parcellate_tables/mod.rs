@@ -28,6 +28,9 @@ pub(super) mod tests;
 /// The endings of the name of `parcellate`'s tables: today's, and that of November 2025.
 pub(super) const PARC: [&str; 2] = ["_parc.tsv", "_parcellation.tsv"];
 
+/// The entity that says the atlas of `parcellate`'s tables.
+pub(super) const ATLAS: [&str; 1] = ["atlas"];
+
 /// Whether a file may be a table by its name.
 pub(super) fn is_table_name(endings: &[&str], name: &str) -> bool {
     let plain = name.strip_suffix(".gz").unwrap_or(name);
@@ -46,6 +49,8 @@ pub(super) struct Search<'a> {
     /// `anat` or `dwi`.
     pub(super) scans: &'static str,
     pub(super) atlas: &'a str,
+    /// The entities of which the first that a name has says its atlas.
+    pub(super) atlas_keys: &'a [&'a str],
     /// The endings of the names of tables.
     pub(super) endings: &'a [&'a str],
 }
@@ -62,7 +67,7 @@ impl Search<'_> {
         let mut chosen = FoundTables::default();
         for (folder, must_say_atlas) in [(of_atlas, false), (scans, true)] {
             let wanted = |path: &Path, bids: &BidsName| {
-                let atlas = match bids.entity("atlas") {
+                let atlas = match self.atlas_keys.iter().find_map(|key| bids.entity(key)) {
                     Some(atlas) => atlas == self.atlas,
                     None => !must_say_atlas,
                 };

@@ -74,6 +74,18 @@ impl ColumnBuilder {
         column
     }
 
+    /// A column of numbers, whatever it is called.
+    pub(crate) fn of_numbers(name: String, rows: usize) -> Self {
+        Self { name, rule: Rule::Number, rows, cells: Cells::Nulls(0) }
+    }
+
+    /// A column of text, whatever it is called.
+    pub(crate) fn of_text(name: String, rows: usize) -> Self {
+        let mut column = Self { name, rule: Rule::Text, rows, cells: Cells::Nulls(0) };
+        column.begin_words();
+        column
+    }
+
     /// The fast path: takes the cell at the start of the bytes if it is of the column's current type, and returns the
     /// offset of its tab or newline. `None` leaves it to [`push`](Self::push).
     #[inline]

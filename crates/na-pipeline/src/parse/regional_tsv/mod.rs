@@ -67,7 +67,7 @@ pub(crate) fn parse_table_unless(
 }
 
 /// The first line, and the lines after it without empty ones at the end.
-fn header_and_body<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a str, &'a str), UnitError> {
+pub(crate) fn header_and_body<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a str, &'a str), UnitError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(UnitError::form(
             path,
@@ -103,7 +103,8 @@ fn header_only(path: &Path) -> UnitError {
     UnitError::form(path, "a header and no rows", "a row a region: the file may be cut; write it again")
 }
 
-fn column_names(path: &Path, header: &str) -> Result<Vec<String>, UnitError> {
+/// The names in a header: each is there once, and none is one that the store adds.
+pub(crate) fn column_names(path: &Path, header: &str) -> Result<Vec<String>, UnitError> {
     let names: Vec<String> = header.split('\t').map(|name| unquoted(name).into_owned()).collect();
     let mut seen = HashSet::new();
     for (index, name) in names.iter().enumerate() {
