@@ -21,8 +21,11 @@ const LIVES: u64 = 20;
 const THREADS: usize = 4;
 
 /// What at least 15 of 100 lives have.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 13] = [
     "FreeSurfer",
+    "CAT12's regions",
+    "QSIRecon",
+    "segments",
     "letters",
     "numbers",
     "clothing",

@@ -12,6 +12,9 @@ use crate::support::store::{NULL, Store, Table, number};
 /// The column that tables of regions and lists both may have.
 const SCORE: &str = "score";
 
+/// The table of QSIRecon itself.
+const RECON: &str = "long/diffusion/RECON.parquet";
+
 /// A row by the names of its columns.
 type Row = BTreeMap<String, String>;
 
@@ -43,12 +46,19 @@ pub fn contents(store: &Store) -> Result<BTreeMap<Item, (u32, usize)>, String> {
     let mut found: BTreeMap<Item, (u32, usize)> = BTreeMap::new();
     for (name, table) in store.tables.iter().filter(|(name, _)| name.starts_with("long/")) {
         let mut seen = BTreeSet::new();
-        // Measures of the whole brain come from the segmentation's file.
-        for row in rows(table).into_iter().filter(|_| !name.ends_with("_globals.parquet")) {
+        // Measures of the whole brain come from the segmentation's file, and two maps from QSIRecon's.
+        let is_second = |row: &Row| {
+            let of_recon = name == RECON && row["param"] == "md";
+            of_recon || name.ends_with("_globals.parquet")
+        };
+        for row in rows(table).into_iter().filter(|row| !is_second(row)) {
             let part = part_of(name, row.get("param").map(String::as_str));
             let item = (session_of(&row), part);
-            let (value, label) =
-                if part == Part::Aseg { ("Volume_mm3", "StructName") } else { ("mean", "label") };
+            let (value, label) = match part {
+                Part::Aseg => ("Volume_mm3", "StructName"),
+                Part::Rois => ("Vgm", "label"),
+                _ => ("mean", "label"),
+            };
             let version = row[value].parse::<f64>().unwrap().floor();
             if !seen.insert((item.clone(), row[label].clone())) {
                 return Err(format!("{item:?} has {} twice", row[label]));
@@ -81,6 +91,8 @@ fn part_of(table: &str, param: Option<&str>) -> Part {
         Part::Map("NODDI", "od"),
         Part::Map("DSI", "fa"),
         Part::Aseg,
+        Part::Rois,
+        Part::Recon,
     ];
     let is_meant = |part: &&Part| match part {
         Part::Tissue(tissue) => table == format!("long/anatomical_{}.parquet", tissue.to_lowercase()),
@@ -88,6 +100,8 @@ fn part_of(table: &str, param: Option<&str>) -> Part {
             table == format!("long/diffusion/{workflow}.parquet") && param == Some(*of)
         }
         Part::Aseg => table == "long/anatomical_aseg.parquet",
+        Part::Rois => table == "long/anatomical_cat12.parquet",
+        Part::Recon => table == RECON,
         Part::Volume => false,
     };
     *all.iter().find(is_meant).unwrap_or_else(|| panic!("{table} {param:?}"))
@@ -179,8 +193,9 @@ pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<
             continue;
         }
         let is_noted = reason.contains("kept: ");
-        // Of one file are the segmentation and the measures of the whole brain.
-        let expected: usize = of_unit().map(|(_, part)| 1 + usize::from(*part == Part::Aseg)).sum();
+        // Of one file are the segmentation and the measures of the whole brain, and QSIRecon's two maps.
+        let n_tables = |part| 1 + usize::from(matches!(part, Part::Aseg | Part::Recon));
+        let expected: usize = of_unit().map(|(_, part)| n_tables(*part)).sum();
         let noted = reason.matches("its file is gone").count();
         if is_noted != (expected > 0) || noted != expected {
             return Some(format!("{unit:?}: {reason:?}, but gone are {:?}", of_unit().collect::<Vec<_>>()));
@@ -191,6 +206,8 @@ pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<
                 Part::Map(_, param) => format!("param {param}"),
                 Part::Volume => "total intracranial volume: its file is gone".to_owned(),
                 Part::Aseg => "anatomical_aseg: its file is gone".to_owned(),
+                Part::Rois => "anatomical_cat12: its file is gone".to_owned(),
+                Part::Recon => "diffusion_RECON (param fa): its file is gone".to_owned(),
             };
             if !reason.contains(&word) {
                 return Some(format!("{unit:?}: {word:?} is not in {reason:?}"));

@@ -80,14 +80,14 @@ impl Life {
     }
 
     fn leave_out(&mut self, run: &mut Run) {
-        // Where FreeSurfer's folders are given, a session's row is also theirs.
-        let first = if self.lab.has_freesurfer() { 3 } else { 0 };
+        // Where FreeSurfer's folders are given, or CAT12's own values, a session's row is also theirs.
+        let first = if self.lab.has(Part::Aseg) || self.lab.has(Part::Rois) { 3 } else { 0 };
         let (options, parts): (&[&str], &[&str]) = match first + self.random.below(5 - first) {
             0 => (&["--no-gm"], &["GM"]),
             1 => (&["--no-wm", "--no-ct"], &["WM", "CT"]),
             2 => (&["--no-anatomical"], &["anatomical"]),
             3 => (&["--no-diffusion"], &["diffusion"]),
-            _ => (&["--workflows", "NODDI"], &["DSI"]),
+            _ => (&["--workflows", "NODDI"], &["DSI", "RECON"]),
         };
         run.arguments.extend(words(options));
         run.look.without.extend(parts);
@@ -129,7 +129,7 @@ impl Life {
     pub fn look_and_export(&mut self) {
         match self.random.below(3) {
             0 => {
-                let keeps = self.one_in(2);
+                let keeps: &[&str] = if self.one_in(2) { &["--keep-cache"] } else { &[] };
                 self.export_by_hand(keeps);
             }
             _ => self.read(),

@@ -20,7 +20,14 @@ pub enum Part {
     Volume,
     /// FreeSurfer's segmentation: a unit of its own, of two tables.
     Aseg,
+    /// CAT12's own volumes of regions, a unit of their own.
+    Rois,
+    /// QSIRecon's own table, a unit of its own, of two maps.
+    Recon,
 }
+
+/// What other programs than `parcellate` write.
+const OF_OTHERS: [Part; 3] = [Part::Aseg, Part::Rois, Part::Recon];
 
 pub type Item = (Session, Part);
 
@@ -104,16 +111,15 @@ impl Lab {
         parts.extend(
             [Part::Map("NODDI", "od"), Part::Map("DSI", "fa")].into_iter().filter(|_| random.below(2) == 0),
         );
-        parts.extend((random.below(2) == 0).then_some(Part::Aseg));
+        parts.extend(OF_OTHERS.into_iter().filter(|_| random.below(2) == 0));
         let lab =
             Self { cohort: Cohort::empty(), subjects, files: BTreeMap::new(), parts, place: "", versions: 0 };
         lab.write_settings(&lab.cohort, "");
         lab
     }
 
-    /// Whether FreeSurfer's folders are among the roots.
-    pub fn has_freesurfer(&self) -> bool {
-        self.parts.contains(&Part::Aseg)
+    pub fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
     }
 
     /// The settings of roots below a folder, and the folders.
@@ -122,9 +128,16 @@ impl Lab {
             "SESSIONS_CSV=sessions.csv\nCAT12_ROOT={place}cat12\nCAT12_PARCELLATED_ROOT={place}parcellated/cat12\n\
              QSIPARC_PATH={place}parcellated\n"
         );
-        if self.has_freesurfer() {
+        if self.has(Part::Aseg) {
             env.push_str(&format!("FREESURFER_DIR={place}fs\n"));
             fs::create_dir_all(cohort.path(&format!("{place}fs"))).unwrap();
+        }
+        if self.has(Part::Rois) {
+            env.push_str("CAT12_ROI=1\n");
+        }
+        if self.has(Part::Recon) {
+            env.push_str(&format!("QSIRECON_STATS_PATH={place}recon\n"));
+            fs::create_dir_all(cohort.path(&format!("{place}recon/qsirecon-RECON"))).unwrap();
         }
         cohort.write(".env", &env);
     }
@@ -164,6 +177,12 @@ impl Lab {
             Part::Volume => tiv_path(subject, visit),
             Part::Aseg if visit.is_empty() => format!("fs/sub-{subject}/stats/aseg.stats"),
             Part::Aseg => format!("fs/sub-{subject}_ses-{visit}/stats/aseg.stats"),
+            Part::Rois => tiv_path(subject, visit).replace("/cat_", "/catROI_"),
+            Part::Recon => {
+                let path = diffusion("RECON", subject, visit, "x").replace(&format!("atlas-{ATLAS}/"), "");
+                let (stem, _) = path.rsplit_once("_atlas-").unwrap();
+                format!("{stem}_seg-{ATLAS}_scalarstats.tsv").replace("parcellated/", "recon/")
+            }
         };
         if content.names_atlas { path } else { path.replace(&format!("_atlas-{ATLAS}_"), "_") }
     }
@@ -180,6 +199,9 @@ impl Lab {
     }
 
     pub fn put(&mut self, item: &Item, content: Content) {
+        // Where regions have names alone, a file of others is of another atlas.
+        let regions = if item.1 == Part::Recon { REGIONS } else { content.regions };
+        let content = Content { regions, ..content };
         self.unlink(item);
         self.cohort.write(&format!("{}{}", self.place, self.path(item, &content)), &text(item.1, &content));
         self.files.insert(item.clone(), content);
@@ -229,14 +251,18 @@ impl Lab {
 
     /// What lies beside each other, wherever that is.
     fn folders(&self) -> impl Iterator<Item = &'static str> {
-        ["cat12", "parcellated"].into_iter().chain(self.has_freesurfer().then_some("fs"))
+        let further = [(Part::Aseg, "fs"), (Part::Recon, "recon")];
+        let further = further.into_iter().filter(|(part, _)| self.has(*part)).map(|(_, folder)| folder);
+        ["cat12", "parcellated"].into_iter().chain(further)
     }
 
     fn roots(&self) -> Vec<std::path::PathBuf> {
-        let parcellated = self.cohort.path(&format!("{}parcellated", self.place));
-        let below = fs::read_dir(parcellated).unwrap().map(|entry| entry.unwrap().path());
-        let others = self.folders().filter(|folder| *folder != "parcellated");
-        below.chain(others.map(|folder| self.cohort.path(&format!("{}{folder}", self.place)))).collect()
+        let path = |folder: &str| self.cohort.path(&format!("{}{folder}", self.place));
+        let (holders, plain): (Vec<&str>, Vec<&str>) =
+            self.folders().partition(|folder| ["parcellated", "recon"].contains(folder));
+        let below = holders.into_iter().flat_map(|folder| fs::read_dir(path(folder)).unwrap());
+        let below = below.map(|entry| entry.unwrap().path());
+        below.chain(plain.into_iter().map(path)).collect()
     }
 
     /// Folders without files go, but the last of a root: without one it would look as if it were not mounted.
@@ -281,8 +307,11 @@ fn text(part: Part, content: &Content) -> String {
         let ml = volume(content);
         return format!("<S><subjectmeasures><vol_TIV>{ml:?}</vol_TIV></subjectmeasures></S>\n");
     }
-    if part == Part::Aseg {
-        return stats(content);
+    match part {
+        Part::Aseg => return stats(content),
+        Part::Rois => return rois(content),
+        Part::Recon => return scalarstats(content),
+        Part::Tissue(_) | Part::Map(..) | Part::Volume => {}
     }
     let score = if content.has_score { "\tscore" } else { "" };
     let mut text = format!("index\tlabel\tmean\tvolume_mm3{score}\n");
@@ -303,6 +332,31 @@ fn stats(content: &Content) -> String {
     );
     for index in 1..=content.regions {
         text.push_str(&format!("  {index}  {index}  10  {:?}  R{index}\n", mean(content, index)));
+    }
+    text
+}
+
+/// CAT12's volumes of regions, of its own atlas.
+fn rois(content: &Content) -> String {
+    let of_regions = |cell: &dyn Fn(usize) -> String, between: &str| {
+        (1..=content.regions).map(cell).collect::<Vec<_>>().join(between)
+    };
+    let ids = of_regions(&|index| index.to_string(), ";");
+    let names = of_regions(&|index| format!("<item>R{index}</item>"), "");
+    let values = of_regions(&|index| format!("{:?}", mean(content, index)), ";");
+    format!(
+        "<S><neuromorphometrics><ids>[{ids}]</ids><names>{names}</names><data><Vgm>[{values}]</Vgm></data>\
+         </neuromorphometrics></S>\n"
+    )
+}
+
+/// QSIRecon's table of two maps with the same values.
+fn scalarstats(content: &Content) -> String {
+    let mut text = "node\tscalar\tqsirecon_suffix\tmean\tstdev\tmedian\n".to_owned();
+    for index in 1..=content.regions {
+        for map in ["fa", "md"] {
+            text.push_str(&format!("R{index}\t{map}\tRECON\t{:?}\tn/a\tn/a\n", mean(content, index)));
+        }
     }
     text
 }

@@ -10,4 +10,5 @@ pub mod pandas;
 pub mod program;
 pub mod rivals;
 pub mod runs;
+pub mod segments;
 pub mod steps;

@@ -25,7 +25,8 @@ impl Look {
         let is_chosen = match item.1 {
             Part::Tissue(tissue) => !self.without.contains(tissue) && self.looks_for_modality("anatomical"),
             Part::Volume => self.looks_for_modality("anatomical"),
-            Part::Aseg => true,
+            Part::Aseg | Part::Rois => true,
+            Part::Recon => !self.without.contains("RECON") && self.looks_for_modality("diffusion"),
             Part::Map(workflow, _) => {
                 !self.without.contains(workflow) && self.looks_for_modality("diffusion")
             }
@@ -43,7 +44,7 @@ impl Look {
 pub type Unit = (Session, &'static str);
 
 pub fn modality(part: Part) -> &'static str {
-    if matches!(part, Part::Map(..)) { "diffusion" } else { "anatomical" }
+    if matches!(part, Part::Map(..) | Part::Recon) { "diffusion" } else { "anatomical" }
 }
 
 #[derive(Debug, Clone, Default)]

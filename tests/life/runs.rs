@@ -152,9 +152,8 @@ impl Life {
     }
 
     /// Brings what a cache holds into the store, if there is one, and is killed now and then.
-    pub fn export_by_hand(&mut self, keeps: bool) {
-        let mut arguments = self.withdrawn();
-        arguments.extend(keeps.then(|| "--keep-cache".to_owned()));
+    pub fn export_by_hand(&mut self, further: &[&str]) {
+        let arguments = [self.withdrawn(), words(further)].concat();
         let kill = self.one_in(3).then(|| Kill::some(&mut self.random));
         let ended = self.export_cache(&arguments, kill);
         let has_none = ended.code == Some(1) && ended.said.contains("there is no cache");
@@ -283,7 +282,7 @@ impl Model {
         self.metrics = run.metrics.or(self.metrics);
     }
 
-    fn may_hear(&mut self, run: &Run, files: &BTreeMap<Item, Content>) {
+    pub fn may_hear(&mut self, run: &Run, files: &BTreeMap<Item, Content>) {
         self.hear_of(run);
         self.may_have_run(&run.look, files);
     }

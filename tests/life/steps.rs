@@ -51,8 +51,12 @@ impl Life {
         if life.lab.sessions().iter().any(|session| life.lab.is_spelled_by_folder(session)) {
             life.met("numbers");
         }
-        if life.lab.has_freesurfer() {
-            life.met("FreeSurfer");
+        for (part, kind) in
+            [(Part::Aseg, "FreeSurfer"), (Part::Rois, "CAT12's regions"), (Part::Recon, "QSIRecon")]
+        {
+            if life.lab.has(part) {
+                life.met(kind);
+            }
         }
         life.write_lists();
         life
@@ -70,7 +74,8 @@ impl Life {
             0..=4 => self.change_files(),
             5 | 6 => self.edit_lists(),
             7..=9 => drop(self.run_of_today()),
-            10 => self.something_rare(),
+            10 if self.one_in(2) => self.something_rare(),
+            10 => self.by_segments(),
             _ => self.look_and_export(),
         }
     }
