@@ -185,6 +185,35 @@ fn tables_without_a_volume_leave_it_to_the_report_whichever_was_loaded_first() {
     }
 }
 
+#[test]
+fn tables_that_are_pruned_leave_the_volume_to_the_report() {
+    let lab = Lab::of_cohort();
+    let report = lab.report("sub-0475", "ses-202507271541");
+    let text = fs::read_to_string(&report).unwrap();
+    let tiv = text.split("<vol_TIV>").nth(2).unwrap().split('<').next().unwrap().to_owned();
+    fs::write(&report, text.replace(&tiv, "1234.5")).unwrap();
+    let load = |output: &str, arguments: &[&str]| {
+        let mut command = support::preprocess(lab.path("").as_path());
+        command.args(["-s", "sessions.csv", "-o", output, "--atlas-name", "AICHA384"]).args(arguments);
+        Ran::of(command.output().unwrap()).ended(0);
+    };
+    let tables = ["--cat12-parcellated-root", "parcellated/cat12"];
+    let reports = ["--cat12-root", "cat12", "--cat12-globals"];
+    load("store", &tables);
+    load("store", &reports);
+    assert!(!lab.table("tiv.parquet").doubles("tiv").contains(&Some(1234.5)));
+    fs::remove_dir_all(lab.path("parcellated/cat12/sub-0475/ses-202507271541/anat")).unwrap();
+    load("store", &[&tables[..], &["--prune", "--yes"]].concat());
+    assert!(lab.table("tiv.parquet").doubles("tiv").contains(&Some(1234.5)));
+    // As if the tables had never been there.
+    load("other", &tables);
+    load("other", &reports);
+    for table in ["tiv.parquet", GLOBALS, FEATURE, "long/anatomical_gm.parquet"] {
+        let there = Table::read(&lab.path("other").join(table));
+        assert_eq!(lab.table(table), there, "{table}");
+    }
+}
+
 /// Copies tables without their columns and files of total intracranial volume.
 fn without_volumes(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

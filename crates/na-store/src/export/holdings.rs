@@ -13,7 +13,7 @@ use crate::merge::removals::{brings_nothing, take_out_of_cache};
 use crate::merge::replaced_maps::Replaced;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::unit_versions::take_out_older;
-use crate::merge::volume_source::{take_out_volumes, volume_source, volumes_found};
+use crate::merge::volume_source::{StoredVolumes, volume_source};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
 use crate::tables::manifest::ManifestRecord;
@@ -77,8 +77,10 @@ impl Holdings {
         let stored = (!request.record.fresh).then_some(store);
         holdings.tiv_from = volume_source(stored, request.record.tiv_from, &holdings.units)?;
         let held = SessionsByKind::of(holdings.files.iter().map(|(table, long)| (table, long.as_ref())));
-        take_out_volumes(&mut holdings.volumes, &request.removals, holdings.tiv_from, &held);
-        let found = volumes_found(&holdings.units, holdings.tiv_from, &held, &holdings.volumes);
+        let stored =
+            StoredVolumes { source: holdings.tiv_from, sessions: &held, removals: &request.removals };
+        stored.take_out(&mut holdings.volumes, store)?;
+        let found = stored.found(&holdings.units, &holdings.volumes);
         holdings.volumes.merge(found);
         holdings.forms = cache.table_forms(holdings.units.iter().map(AsRef::as_ref))?;
         Ok(holdings)

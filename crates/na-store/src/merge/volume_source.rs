@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use na_cache::CachedUnit;
-use na_model::{Removals, Session, TivFinding, TivSource, Unit};
+use na_model::{Removals, Session, TivFinding, TivSource, Unit, UnitKind};
 
 use crate::error::StoreError;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::sessions_by_kind::SessionsByKind;
+use crate::tables::sources::stored_unit::SourceDetail;
 use crate::tables::tiv::TivTable;
 
 /// Whose volumes a store has, or is going to have: those that it has, or else those that are asked for, or else CAT12's if any unit has
@@ -27,64 +28,83 @@ pub(crate) fn volume_source(
     Ok(stored.or(asked).or_else(found).unwrap_or_default())
 }
 
-/// What cached units found of the total intracranial volumes of one source, by session. Of a session's units of several kinds, here and in
-/// the store, the first in the source's order that measured it counts, whichever was read last. `volumes` are the store's.
-pub(crate) fn volumes_found<'u>(
-    units: &'u [Arc<CachedUnit>],
-    source: TivSource,
-    stored: &SessionsByKind<'_>,
-    volumes: &TivTable,
-) -> HashMap<&'u Session, TivFinding> {
-    let mut found: HashMap<&Session, Vec<(usize, TivFinding)>> = HashMap::new();
-    for unit in units {
-        let place = source.unit_kinds().iter().position(|kind| *kind == unit.unit.kind);
-        if let Some(place) = place {
-            found.entry(&unit.unit.session).or_default().push((place, unit.tiv));
+/// What a store has of the total intracranial volumes of one source.
+pub(crate) struct StoredVolumes<'a> {
+    pub(crate) source: TivSource,
+    /// Whose rows it has.
+    pub(crate) sessions: &'a SessionsByKind<'a>,
+    pub(crate) removals: &'a Removals,
+}
+
+impl StoredVolumes<'_> {
+    /// Whether a unit is the store's and stays there.
+    fn keeps(&self, session: &Session, kind: &UnitKind) -> bool {
+        let is_taken = || self.removals.takes_volume(&Unit::new(session.clone(), kind.clone()));
+        self.sessions.has(session, kind) && !is_taken()
+    }
+
+    /// What cached units found, by session. Of a session's units of several kinds, here and in the store, the first in the source's order
+    /// that measured it counts, whichever was read last. `volumes` are the store's.
+    pub(crate) fn found<'u>(
+        &self,
+        units: &'u [Arc<CachedUnit>],
+        volumes: &TivTable,
+    ) -> HashMap<&'u Session, TivFinding> {
+        let mut found: HashMap<&Session, Vec<(usize, TivFinding)>> = HashMap::new();
+        for unit in units {
+            let place = self.source.unit_kinds().iter().position(|kind| *kind == unit.unit.kind);
+            if let Some(place) = place {
+                found.entry(&unit.unit.session).or_default().push((place, unit.tiv));
+            }
         }
-    }
-    let one_of = |(session, findings): (&'u Session, Vec<(usize, TivFinding)>)| {
-        let is_cached = |place: usize| findings.iter().any(|(of, _)| *of == place);
-        let has_volume = volumes.0.contains_key(session);
-        let mut kinds = source.unit_kinds().iter().enumerate().filter(|_| has_volume);
-        let stored_first = kinds.find(|(place, kind)| !is_cached(*place) && stored.has(session, kind));
-        let stored_first = stored_first.map(|(place, _)| place);
-        let measured = findings.iter().filter(|(_, finding)| matches!(finding, TivFinding::Measured(_)));
-        let finding = match measured.min_by_key(|(place, _)| *place) {
-            Some((place, _)) if stored_first.is_some_and(|first| first < *place) => TivFinding::Kept,
-            Some((_, measured)) => *measured,
-            None if stored_first.is_some() => TivFinding::Kept,
-            None if findings.iter().any(|(_, finding)| *finding == TivFinding::Kept) => TivFinding::Kept,
-            None => TivFinding::Unknown,
+        let one_of = |(session, findings): (&'u Session, Vec<(usize, TivFinding)>)| {
+            let is_cached = |place: usize| findings.iter().any(|(of, _)| *of == place);
+            let has_volume = volumes.0.contains_key(session);
+            let mut kinds = self.source.unit_kinds().iter().enumerate().filter(|_| has_volume);
+            let stored_first = kinds.find(|(place, kind)| !is_cached(*place) && self.keeps(session, kind));
+            let stored_first = stored_first.map(|(place, _)| place);
+            let measured = findings.iter().filter(|(_, finding)| matches!(finding, TivFinding::Measured(_)));
+            let finding = match measured.min_by_key(|(place, _)| *place) {
+                Some((place, _)) if stored_first.is_some_and(|first| first < *place) => TivFinding::Kept,
+                Some((_, measured)) => *measured,
+                None if stored_first.is_some() => TivFinding::Kept,
+                None if findings.iter().any(|(_, finding)| *finding == TivFinding::Kept) => TivFinding::Kept,
+                None => TivFinding::Unknown,
+            };
+            (session, finding)
         };
-        (session, finding)
-    };
-    found.into_iter().map(one_of).collect()
-}
-
-/// Takes the volumes that leave the store out of its table, which is of one source.
-pub(crate) fn take_out_volumes(
-    volumes: &mut TivTable,
-    removals: &Removals,
-    source: TivSource,
-    stored: &SessionsByKind<'_>,
-) {
-    let leaves = |unit: &Unit| {
-        removals.takes_volume(unit)
-            && unit.kind.volume_of() == Some(source)
-            && !has_another(unit, source, removals, stored)
-    };
-    for (unit, _) in removals.iter().filter(|(unit, _)| leaves(unit)) {
-        volumes.0.remove(&unit.session);
+        found.into_iter().map(one_of).collect()
     }
-}
 
-/// Whether the store keeps rows of another unit that has the volume of a session, too.
-fn has_another(unit: &Unit, source: TivSource, removals: &Removals, stored: &SessionsByKind<'_>) -> bool {
-    let mut others = source.unit_kinds().iter().filter(|kind| **kind != unit.kind);
-    others.any(|kind| {
-        let other = Unit::new(unit.session.clone(), kind.clone());
-        stored.has(&unit.session, kind) && !removals.takes_volume(&other)
-    })
+    /// Takes the volumes that leave the store out of its table. Where a later unit of the session stays that measured it, too, its volume
+    /// takes their place.
+    ///
+    /// # Errors
+    /// Files of the store that cannot be read.
+    pub(crate) fn take_out(&self, volumes: &mut TivTable, store: &ExistingStore) -> Result<(), StoreError> {
+        let kinds = self.source.unit_kinds();
+        let mut later: HashSet<Unit> = HashSet::new();
+        for (unit, _) in self.removals.iter().filter(|(unit, _)| self.removals.takes_volume(unit)) {
+            let Some(place) = kinds.iter().position(|kind| *kind == unit.kind) else { continue };
+            match kinds.iter().position(|kind| self.keeps(&unit.session, kind)) {
+                None => drop(volumes.0.remove(&unit.session)),
+                Some(first) if first < place => {}
+                Some(first) => later.extend(kinds.get(first).map(|kind| Unit::new(unit.session.clone(), kind.clone()))),
+            }
+        }
+        if later.is_empty() {
+            return Ok(());
+        }
+        store.for_each_unit(SourceDetail::States, |stored| {
+            if later.contains(&stored.unit) {
+                match stored.sources.iter().find_map(|source| source.tiv) {
+                    Some(volume) => drop(volumes.0.insert(stored.unit.session, volume)),
+                    None => drop(volumes.0.remove(&stored.unit.session)),
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 /// What to say of cached sessions that have another source's volume, and none of the store's.

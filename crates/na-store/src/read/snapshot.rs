@@ -20,7 +20,7 @@ use crate::merge::run_record::run_record;
 use crate::merge::sealed_parts::{Exported, SealedParts};
 use crate::merge::segments::{join_segments, warn_once};
 use crate::merge::unit_versions::take_out_older;
-use crate::merge::volume_source::{take_out_volumes, volume_source, volumes_found};
+use crate::merge::volume_source::{StoredVolumes, volume_source};
 use crate::read::options::Origin;
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_file::LongFile;
@@ -285,8 +285,9 @@ impl Snapshot {
             let files = files.collect::<Result<Vec<_>, StoreError>>()?;
             let held = files.iter().filter_map(|(table, long)| Some((*table, long.as_deref()?)));
             let held = SessionsByKind::of(held);
-            take_out_volumes(&mut volumes, &cached.removals, source, &held);
-            let found = volumes_found(&cached.units, source, &held, &volumes);
+            let stored = StoredVolumes { source, sessions: &held, removals: &cached.removals };
+            stored.take_out(&mut volumes, &self.store)?;
+            let found = stored.found(&cached.units, &volumes);
             volumes.merge(found);
         }
         Ok(Arc::clone(self.volumes.get_or_init(|| Arc::new(volumes))))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use foldhash::{HashMap, HashSet, HashSetExt};
 use na_cache::{Cache, CacheError, CachedTableInfo, CachedUnit, NewSeal, OwnedCache};
-use na_model::{Compression, Session, TableName, TivSource, UnitKind};
+use na_model::{Compression, Removals, Session, TableName, TivSource, UnitKind};
 use rayon::prelude::*;
 
 use crate::error::StoreError;
@@ -15,7 +15,7 @@ use crate::format::open_file_limit::written_at_once;
 use crate::format::parquet_writer::{SealedGroups, UnsyncedGroups};
 use crate::merge::long_merge::{LongMerge, SessionFacts, TableFiles};
 use crate::merge::replaced_maps::Replaced;
-use crate::merge::volume_source::volumes_found;
+use crate::merge::volume_source::StoredVolumes;
 use crate::seal::part_writer::{PartWriter, sync_all};
 use crate::tables::existing_store::store::ExistingStore;
 use crate::tables::long_schema::LongSchema;
@@ -166,7 +166,9 @@ impl Sealing<'_> {
             }
         }
         // Which other units of these sessions the store has does not matter yet: an export puts that right.
-        let found = volumes_found(units, self.tiv_from, &SessionsByKind::default(), &volumes);
+        let (sessions, removals) = (SessionsByKind::default(), Removals::default());
+        let stored = StoredVolumes { source: self.tiv_from, sessions: &sessions, removals: &removals };
+        let found = stored.found(units, &volumes);
         volumes.merge(found);
         SessionFacts { metadata: Arc::clone(&self.metadata), volumes: Arc::new(volumes) }
     }
