@@ -7,6 +7,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use support::cohort::Cohort;
+use support::files::copy;
 use support::store::Store;
 
 const A: (&str, &str) = ("0001", "1");
@@ -143,4 +144,30 @@ fn it_is_the_store_s_and_another_program_s_is_refused() {
     cohort.write(FILE, "{\"of\": \"somebody else\"}");
     cohort.run(&["--force"]).ended(1).says(&["columns.json", "not"]);
     assert_eq!(fs::read_to_string(cohort.path(FILE)).unwrap(), "{\"of\": \"somebody else\"}");
+}
+
+#[test]
+fn volumes_and_measures_are_those_of_the_program_that_wrote_them() {
+    let cohort = Cohort::empty();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/freesurfer/fs741_bids");
+    copy(&shipped, &cohort.path("fs"));
+    cohort.write(".env", "FREESURFER_DIR=fs\n");
+    cohort.run(&["--discover"]).ended(0);
+    let told = dictionary(&cohort);
+    for path in ["tiv.parquet", "wide/anatomical/tiv.parquet", "long/anatomical_fs.parquet"] {
+        assert_eq!(told[path]["tiv"]["Source"], "FreeSurfer", "{path}");
+        assert!(told[path]["tiv"]["Description"].as_str().unwrap().contains("eTIV / 1000"), "{path}");
+    }
+    let globals = &told["wide/anatomical/fs_globals.parquet"];
+    assert_eq!(
+        (&globals["eTIV"]["Units"], &globals["lh_MeanThickness"]["Units"]),
+        (&json!("mm3"), &json!("mm"))
+    );
+    assert!(globals["*"]["Description"].as_str().unwrap().starts_with("A column a measure."));
+    let store = Store::read(&cohort.store());
+    let columns = &store.table("wide/anatomical/fs_globals.parquet").columns;
+    let named = globals.as_object().unwrap().keys().filter(|name| *name != "*");
+    named.for_each(|name| assert!(columns.contains(name), "{name} is no column"));
+    assert_eq!(told["long/anatomical_fs_globals.parquet"]["label"]["LongName"], "Measure");
+    assert_eq!(told["long/anatomical_fs.parquet"]["ThickAvg"]["LongName"], "Thickness");
 }

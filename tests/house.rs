@@ -21,7 +21,7 @@ const PLANS: [Plan; 5] = [
             &["metric", "metric_note", "source_root", "table"],
             &["measurement_unit", "source_file"],
             &["named", "removals", "table_kind"],
-            &["column_note", "feature", "named_in_calls", "named_in_cells", "wide_metrics"],
+            &["column_note", "feature", "named_in_calls", "named_in_cells", "producer_notes", "wide_metrics"],
             &["invocation", "listing", "settings"],
         ],
     },

@@ -69,6 +69,24 @@ fn what_one_input_lacks_hides_nothing_of_another() {
 }
 
 #[test]
+fn the_worst_findings_come_first() {
+    let lab = Lab::new();
+    lab.add_cohort();
+    let sessions = ["sub-0475_ses-202507271541", "sub-0475_ses-202601121004", "sub-CLMC_10_ses-202407110849"];
+    sessions.into_iter().for_each(|name| lab.add(name, BIDS));
+    for file in ["aseg.stats", "lh.aparc.stats", "rh.aparc.stats"] {
+        lab.change(sessions[0], file, "cvs_version 7.4.1", "cvs_version 7.3.2");
+    }
+    lab.load(&CAT12).ended(0);
+    let page = page(&lab);
+    let findings = page.section("look");
+    let mark =
+        |rest: &str| ["■ Fix", "▲ Look", "● Know"].iter().position(|mark| rest.starts_with(mark)).unwrap();
+    let marks: Vec<usize> = findings.split("class=tag>").skip(1).map(mark).collect();
+    assert!(marks.contains(&0) && marks.contains(&2) && marks.is_sorted(), "{findings}");
+}
+
+#[test]
 fn versions_are_told_by_program_and_only_several_of_one_are_worth_a_look() {
     let lab = lab();
     lab.load(&CAT12).ended(3);

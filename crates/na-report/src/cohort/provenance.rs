@@ -115,7 +115,8 @@ impl Provenance {
                 }
             }
         }
-        let sorted = |mut versions: BTreeMap<String, BTreeSet<usize>>| {
+        let sorted = |versions: BTreeMap<String, BTreeSet<usize>>| {
+            let mut versions = with_revisions(versions);
             let order = newest_first(versions.keys().cloned());
             let sessions = |version: String| {
                 let sessions = versions.remove(&version).unwrap_or_default().into_iter().collect();
@@ -125,6 +126,25 @@ impl Provenance {
         };
         all.into_iter().map(|(producer, versions)| (producer, sorted(versions))).collect()
     }
+}
+
+/// The versions of a program, where one that is a revision alone counts for the one version of that revision: CAT12's reports
+/// name both, `26.0.rc3 r2874`, and its other files the revision.
+fn with_revisions(versions: BTreeMap<String, BTreeSet<usize>>) -> BTreeMap<String, BTreeSet<usize>> {
+    let whole_of = |revision: &String| {
+        let is_of_it =
+            |version: &&String| *version != revision && version.split(' ').any(|word| word == revision);
+        let mut whole = versions.keys().filter(is_of_it);
+        match (whole.next(), whole.next()) {
+            (Some(version), None) => version.clone(),
+            _ => revision.clone(),
+        }
+    };
+    let mut merged: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (version, sessions) in &versions {
+        merged.entry(whole_of(version)).or_default().extend(sessions);
+    }
+    merged
 }
 
 /// What joins the versions of a session's maps.
@@ -320,6 +340,17 @@ mod tests {
         assert_eq!(provenance.quarters[&(2026, 1)].len(), 2);
         assert_eq!(provenance.settings.values().next().unwrap()["gm.nii.gz"], [0, 1]);
         assert_eq!(newest_first(["1.0rc1", "1.0", "0.9"].map(str::to_owned)), ["1.0", "1.0rc1", "0.9"]);
+    }
+
+    #[test]
+    fn a_revision_alone_is_no_other_version_than_the_one_that_it_is_of() {
+        let versions = |labels: &[&str]| -> Vec<String> {
+            let of = labels.iter().enumerate().map(|(n, label)| ((*label).to_owned(), BTreeSet::from([n])));
+            with_revisions(of.collect()).into_keys().collect()
+        };
+        assert_eq!(versions(&["26.0.rc3 r2874", "r2874"]), ["26.0.rc3 r2874"]);
+        assert_eq!(versions(&["12.9 r2577", "r2874"]), ["12.9 r2577", "r2874"]);
+        assert_eq!(versions(&["12.8 r1", "12.9 r1", "r1"]).len(), 3, "of which it is, nobody knows");
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub(crate) struct Findings {
 
 impl HtmlSafe for Findings {}
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much a finding matters, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     Fix,
     Look,
@@ -96,7 +96,9 @@ impl Findings {
         gathering.empty_regions();
         gathering.coarse_features();
         gathering.too_few_to_score();
-        Self { findings: gathering.findings }
+        let mut findings = gathering.findings;
+        findings.sort_by_key(|finding| finding.severity);
+        Self { findings }
     }
 }
 

@@ -89,7 +89,9 @@ impl StoredVolumes<'_> {
             match kinds.iter().position(|kind| self.keeps(&unit.session, kind)) {
                 None => drop(volumes.0.remove(&unit.session)),
                 Some(first) if first < place => {}
-                Some(first) => later.extend(kinds.get(first).map(|kind| Unit::new(unit.session.clone(), kind.clone()))),
+                Some(first) => {
+                    later.extend(kinds.get(first).map(|kind| Unit::new(unit.session.clone(), kind.clone())))
+                }
             }
         }
         if later.is_empty() {

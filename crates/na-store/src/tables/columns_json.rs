@@ -1,18 +1,17 @@
 //! The data dictionary, `columns.json`: what each column of the store's tables is, as BIDS sidecars say it.
 //!
 //! A key a file. Below it a key a column, with `LongName`, `Description`, `Units` and `Source`; of a feature, whose columns are
-//! regions, one key, `*`. What is known of the session list's columns is from the JSON beside it.
+//! regions, one key, `*`, and one for each measure that has a unit of its own. What is known of the session list's columns is from the JSON beside it.
 
 use std::fs;
 use std::path::Path;
 
-use arrow_schema::Schema;
 use na_model::columns::{
     AGE, DESC, METRIC, MODALITY, MODEL, PARAM, SESSION, SUBJECT, TIV, VOLUME_MM3, WORKFLOW,
 };
 use na_model::{
-    ColumnNote, ColumnNotes, FeatureName, Listing, MeasurementUnit, Names, TableKind, metric_note,
-    take_out_of_notes,
+    ColumnNote, ColumnNotes, FeatureName, Listing, MeasurementUnit, Names, TableKind, TableName, TivSource,
+    note_of, take_out_of_notes,
 };
 use serde_json::{Map, Value, json};
 
@@ -22,6 +21,7 @@ use crate::format::column_origin::{ColumnOrigin, written_columns};
 use crate::format::fields::unit_of;
 use crate::format::file_changes::FileChanges;
 use crate::tables::features::PlannedFeature;
+use crate::tables::long_file::LongFile;
 use crate::tables::metadata::column::MetadataColumn;
 use crate::tables::paths::{COLUMNS_FILE, METADATA_FILE, TIV_FILE};
 
@@ -33,46 +33,62 @@ const NEUROALIGN: &str = "neuroalign";
 const REGIONS: &str = "*";
 
 /// A data dictionary that is to be written.
-pub(crate) struct ColumnsJson(Map<String, Value>);
+pub(crate) struct ColumnsJson {
+    files: Map<String, Value>,
+    /// Whose total intracranial volumes the store has.
+    tiv_from: TivSource,
+}
 
 impl ColumnsJson {
     /// The dictionary of a store that so far has no table.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tiv_from: TivSource) -> Self {
         let by = json!([{ "Name": NEUROALIGN, "Version": env!("CARGO_PKG_VERSION") }]);
-        Self(Map::from_iter([(GENERATED_BY.to_owned(), by)]))
+        Self { files: Map::from_iter([(GENERATED_BY.to_owned(), by)]), tiv_from }
     }
 
     /// Adds a long table.
-    pub(crate) fn add_long(&mut self, path: &str, kind: &TableKind, schema: &Schema, metadata: &ColumnNotes) {
+    pub(crate) fn add_long(&mut self, table: &TableName, long: &LongFile, metadata: &ColumnNotes) {
+        let (kind, schema, tiv_from) = (&long.kind, long.file.schema(), self.tiv_from);
         let columns = written_columns(schema).into_iter().zip(schema.fields());
         let notes = columns.map(|(column, field)| {
             let note = match column.origin {
+                ColumnOrigin::Store if column.name == TIV => tiv(tiv_from),
                 ColumnOrigin::Store => of_store(column.name, kind),
                 ColumnOrigin::Metadata => metadata.get(column.name).cloned().unwrap_or_else(of_list),
-                ColumnOrigin::Table => of_table(column.name, kind, unit_of(field)),
+                ColumnOrigin::Table => of_table(column.name, table, kind, unit_of(field)),
             };
             (column.written, note)
         });
-        self.add(path, notes);
+        self.add(&table.file_path(), notes);
     }
 
-    /// Adds the features of a long table.
-    pub(crate) fn add_features(&mut self, long: &str, kind: &TableKind, features: &[PlannedFeature]) {
+    /// Adds the features of a long table. Where its rows are measures, each may have a unit of its own.
+    pub(crate) fn add_features(&mut self, table: &TableName, long: &LongFile, features: &[PlannedFeature]) {
+        let kind = &long.kind;
+        let row = if table.is_of_globals() { "measure" } else { "region" };
+        let labels = long.index.regions.iter().filter_map(|region| region.label.as_deref());
+        let of_own_unit = labels.filter_map(|label| Some((label, kind.row_units.get(label)?)));
+        let of_own_unit: Vec<(&str, &MeasurementUnit)> = of_own_unit.collect();
         for feature in features {
             let unit = kind.unit_of(&feature.metric).map(MeasurementUnit::as_str);
-            let mut note = of_table(&feature.metric, kind, unit);
+            let mut note = of_table(&feature.metric, table, kind, unit);
             let map = feature.map.as_ref().map(|map| format!(" Of the map {map}.")).unwrap_or_default();
             let formula = note.description.take().unwrap_or_default();
-            note.description = Some(format!("A column a region. {formula}{map}").trim_end().to_owned());
-            note.source = Some(format!("{long}, {}", feature.metric));
-            self.add(&feature.name.file_path(), keys().into_iter().chain([(REGIONS, note)]));
+            note.description = Some(format!("A column a {row}. {formula}{map}").trim_end().to_owned());
+            let source = Some(format!("{}, {}", table.file_path(), feature.metric));
+            note.source.clone_from(&source);
+            let measures = of_own_unit.iter().map(|(label, unit)| {
+                let units = Some(unit.as_str().to_owned());
+                (*label, ColumnNote { units, source: source.clone(), ..ColumnNote::default() })
+            });
+            self.add(&feature.name.file_path(), keys().into_iter().chain([(REGIONS, note)]).chain(measures));
         }
     }
 
     /// Adds total intracranial volume, as a table and as a feature.
     pub(crate) fn add_tiv(&mut self) {
         for path in [TIV_FILE.to_owned(), FeatureName::tiv().file_path()] {
-            self.add(&path, keys().into_iter().chain([(TIV, tiv())]));
+            self.add(&path, keys().into_iter().chain([(TIV, tiv(self.tiv_from))]));
         }
     }
 
@@ -85,7 +101,7 @@ impl ColumnsJson {
     fn add<'n>(&mut self, path: &str, notes: impl IntoIterator<Item = (&'n str, ColumnNote)>) {
         let notes: Map<String, Value> =
             notes.into_iter().map(|(name, note)| (name.to_owned(), json!(note))).collect();
-        self.0.insert(path.to_owned(), Value::Object(notes));
+        self.files.insert(path.to_owned(), Value::Object(notes));
     }
 
     /// Writes the file.
@@ -95,7 +111,7 @@ impl ColumnsJson {
     pub(crate) fn write(&self, output: &Path, changes: &FileChanges) -> Result<(), StoreError> {
         let path = output.join(COLUMNS_FILE);
         let text =
-            serde_json::to_string_pretty(&self.0).map_err(|error| StoreError::damaged(&path, error))?;
+            serde_json::to_string_pretty(&self.files).map_err(|error| StoreError::damaged(&path, error))?;
         write_atomically(&path, changes, format!("{text}\n").as_bytes())
     }
 }
@@ -171,11 +187,21 @@ fn keys() -> [(&'static str, ColumnNote); 2] {
     ]
 }
 
-fn tiv() -> ColumnNote {
-    let from = "CAT12's vol_TIV: of its report, else of a table beside the regions' tables, else of these themselves.";
+fn tiv(source: TivSource) -> ColumnNote {
+    let (program, from) = match source {
+        TivSource::Cat12 => (
+            "CAT12",
+            "CAT12's vol_TIV, a sum of tissues: of its report, else of a table beside the regions' tables, else of these themselves.",
+        ),
+        TivSource::FreeSurfer => (
+            "FreeSurfer",
+            "FreeSurfer's eTIV / 1000, scaled from the registration of an atlas: of aseg.stats, else of the surfaces' files. It is \
+             not comparable with CAT12's.",
+        ),
+    };
     ColumnNote {
         units: Some(MeasurementUnit::Millilitre.as_str().to_owned()),
-        source: Some("CAT12".to_owned()),
+        source: Some(program.to_owned()),
         ..note("Total intracranial volume", from)
     }
 }
@@ -184,10 +210,11 @@ fn tiv() -> ColumnNote {
 fn of_store(name: &str, kind: &TableKind) -> ColumnNote {
     let by_name = |(key, _): &(&str, ColumnNote)| *key == name;
     match name {
-        TIV => tiv(),
         MODALITY => note("Table", format!("The table's name, {}.", kind.feature_prefix)),
         METRIC => note("What the map measures", format!("{}, in every row.", kind.measured)),
         WORKFLOW => note("Workflow", "The QSIRecon workflow that made the map."),
+        MODEL if kind.says_no_model => note("Model", "unknown: the files do not say it."),
+        PARAM if kind.says_no_model => note("Parameter", "The map, as the file's rows name it."),
         MODEL => note("Model", "The model that was fitted, the entity `model` of the map's file."),
         PARAM => note(
             "Parameter",
@@ -199,11 +226,14 @@ fn of_store(name: &str, kind: &TableKind) -> ColumnNote {
 }
 
 /// A column of the regions' tables.
-fn of_table(name: &str, kind: &TableKind, unit: Option<&str>) -> ColumnNote {
-    let mut column = match metric_note(name).filter(|_| kind.metrics.contains_key(name)) {
+fn of_table(name: &str, table: &TableName, kind: &TableKind, unit: Option<&str>) -> ColumnNote {
+    let mut column = match note_of(&kind.input, name).filter(|_| kind.metrics.contains_key(name)) {
         Some(known) => note(known.long_name, known.formula),
         None if kind.region_key.index.as_deref() == Some(name) => {
             note("Region's number", "The region's number in the atlas image.")
+        }
+        None if kind.region_key.labels.iter().any(|label| label == name) && table.is_of_globals() => {
+            note("Measure", "The measure's name, as its program calls it.")
         }
         None if kind.region_key.labels.iter().any(|label| label == name) => {
             note("Region", "The region's name in the atlas.")

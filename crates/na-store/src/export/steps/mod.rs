@@ -200,12 +200,12 @@ impl<'a> ExportSteps<'a> {
         let (listing, earlier) = (&self.request.record.listing, earlier_notes(self.to.output));
         let metadata =
             metadata_notes(&self.plan.facts.metadata.columns, listing, &earlier, &self.request.names);
-        let mut columns = ColumnsJson::new();
+        let mut columns = ColumnsJson::new(self.holdings.tiv_from);
         for planned in &self.plan.tables {
             let Some(long) = tables.get(&planned.merge.table) else { continue };
-            let path = planned.merge.table.file_path();
-            columns.add_long(&path, &long.kind, long.file.schema(), &metadata);
-            columns.add_features(&path, &long.kind, &planned.features);
+            let table = &planned.merge.table;
+            columns.add_long(table, long, &metadata);
+            columns.add_features(table, long, &planned.features);
         }
         if self.has_tiv() {
             columns.add_tiv();
