@@ -1,5 +1,7 @@
 //! `--atlas KIND=NAME`: the atlas of one kind of input.
 
+use std::fmt;
+
 /// What an atlas is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtlasKind {
@@ -23,6 +25,24 @@ impl AtlasKind {
         (Self::Cat12Surface, "cat12-surface"),
         (Self::Qsirecon, "qsirecon"),
     ];
+}
+
+impl AtlasKind {
+    /// The option that asks for its input.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::FreeSurfer | Self::FreeSurferSegmentation => "--freesurfer",
+            Self::Cat12 | Self::Cat12Surface => "--cat12-roi",
+            Self::Qsirecon => "--qsirecon-stats",
+        }
+    }
+}
+
+impl fmt::Display for AtlasKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::ALL.into_iter().find(|(kind, _)| kind == self).map(|(_, word)| word);
+        f.write_str(word.unwrap_or_default())
+    }
 }
 
 /// Parses a choice.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use clap::{Arg, CommandFactory};
 use na_model::{Invocation, UnitStatus};
 use na_pipeline::{
     Config, Observer, RunReport, Withdrew, dry_run, load_segments, run, withdraw, would_withdraw,
@@ -116,6 +117,13 @@ pub(crate) fn load_as(
     for (name, meant) in settings.lookalikes() {
         tracing::warn!("{} has {name}, which is no setting: is {meant} meant?", settings.path.display());
     }
+    let command = Options::command();
+    for (name, option) in settings.named_as_options(command.get_arguments().filter_map(Arg::get_long)) {
+        tracing::warn!(
+            "{} has {name}, which is no setting: give --{option} on the command line",
+            settings.path.display()
+        );
+    }
     if options.prefix.is_some() {
         tracing::warn!("--prefix changes nothing: files are called as their tables and features are");
     }
@@ -133,6 +141,9 @@ pub(crate) fn load_as(
     // A list that is no file can be read once.
     let config =
         Config { invocation: Some(called), withdrawn: withdrawn.clone(), ..options.config(settings)? };
+    for unused in options.without_effect(&config) {
+        tracing::warn!("{unused}");
+    }
     if settings.path(options.qsirecon.as_deref(), "QSIRECON_PATH").is_some() {
         tracing::debug!("QSIRECON_PATH is not read: diffusion tables come from QSIPARC_PATH");
     }

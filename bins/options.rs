@@ -104,7 +104,7 @@ pub(crate) struct Options {
     /// Only these workflows (with commas, or repeated) [default: all that are there]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', num_args = 1.., help_heading = "What to load")]
     pub(crate) workflows: Option<Vec<String>>,
-    /// The atlas [ATLAS_NAME] [default: 4S456Parcels]
+    /// The atlas of parcellate's and QSIParc's tables [ATLAS_NAME] [default: 4S456Parcels]
     #[arg(long, value_name = "NAME", help_heading = "What to load")]
     pub(crate) atlas_name: Option<String>,
     #[command(flatten)]
@@ -286,9 +286,7 @@ impl Options {
                 .path(self.cat12_parcellated_root.as_deref(), "CAT12_PARCELLATED_ROOT"),
             qsiparc: settings.path(self.qsiparc.as_deref(), "QSIPARC_PATH"),
             qsiparc_layout: self.producers.qsiparc_layout,
-            qsirecon_stats: settings
-                .path(self.qsirecon_stats.as_deref(), "QSIRECON_STATS_PATH")
-                .map(|root| self.producers.qsirecon(root)),
+            qsirecon_stats: settings.path(self.qsirecon_stats.as_deref(), "QSIRECON_STATS_PATH"),
             freesurfer: settings
                 .path(self.freesurfer.as_deref(), "FREESURFER_DIR")
                 .map(|subjects_dir| self.producers.freesurfer(subjects_dir)),
@@ -303,6 +301,7 @@ impl Options {
                 .map_or_else(|| DEFAULT_ATLAS.to_owned(), without_key),
             wide_metrics: self.wide_metrics.as_deref().map(WideMetrics::parse),
             compression: self.compression,
+            atlases: self.producers.atlases(),
             pick: self.pick(),
             n_jobs: settings.jobs(self.n_jobs, "N_JOBS")?.unwrap_or_else(all_cores),
             keep_cache: self.keep_cache,
@@ -322,6 +321,24 @@ impl Options {
             patience,
             invocation: None,
         })
+    }
+
+    /// Options that change nothing in a run, as sentences.
+    pub(crate) fn without_effect(&self, config: &Config) -> Vec<String> {
+        let mut unused = self.producers.atlases_without_effect(config);
+        let has_own = config.freesurfer.is_some() || config.cat12_roi || config.qsirecon_stats.is_some();
+        if self.atlas_name.is_some()
+            && has_own
+            && config.cat12_parcellated_root.is_none()
+            && config.qsiparc.is_none()
+        {
+            unused.push(
+                "--atlas-name changes nothing: it is the atlas of parcellate's and QSIParc's tables, and none of these is read; --atlas \
+                 KIND=NAME chooses the others'"
+                    .to_owned(),
+            );
+        }
+        unused
     }
 
     /// How the output is taken.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use na_model::{DEFAULT_ATLAS, TivSource};
-use na_pipeline::{Cat12RoiAtlases, FreeSurferFiles, QsiparcLayout, QsireconFiles, Stream};
+use na_model::TivSource;
+use na_pipeline::{Config, FreeSurferFiles, OwnAtlases, QsiparcLayout, Stream};
 
 use crate::atlas_choice::{AtlasKind, parse_atlas};
 use crate::settings::{Settings, SettingsError};
@@ -21,7 +21,7 @@ pub(crate) const CAT12_ROI: &str = "CAT12_ROI";
 /// The arguments that choose among the files of a root.
 #[derive(Debug, Args)]
 pub(crate) struct ProducerOptions {
-    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg, cat12=lpba40, cat12-surface=aparc_a2009s, qsirecon=4S156Parcels [default: aparc, aseg, neuromorphometrics, aparc_DK40, 4S456Parcels]
+    /// The atlas of one kind of input: freesurfer=aparc.a2009s for lh.aparc.a2009s.stats, freesurfer-seg=gtmseg, cat12=lpba40, cat12-surface=aparc_a2009s, qsirecon=4S156Parcels [default: that of the store, or aparc, aseg, neuromorphometrics, aparc_DK40, 4S456Parcels]
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_atlas, help_heading = "What to load")]
     atlas: Vec<(AtlasKind, String)>,
     /// Whose tables are under --qsiparc: parcellate's in qsirecon-* folders, or QSIParc's, *_diffmap.tsv in sub-* folders (untested on real output) [default: parcellate's where there are any]
@@ -55,41 +55,46 @@ impl ProducerOptions {
         needs_cat12_root(is_asked_for, cat12_root, "--cat12-globals (CAT12_GLOBALS)")
     }
 
-    /// The atlases of CAT12's regional values. `None` if these are not loaded.
+    /// Whether CAT12's values of regions are loaded.
     pub(crate) fn cat12_roi(
         &self,
         settings: &Settings,
         cat12_root: Option<&Path>,
-    ) -> Result<Option<Cat12RoiAtlases>, SettingsError> {
+    ) -> Result<bool, SettingsError> {
         let is_asked_for = settings.flag(self.cat12_roi, CAT12_ROI)?;
-        if !needs_cat12_root(is_asked_for, cat12_root, "--cat12-roi (CAT12_ROI)")? {
-            return Ok(None);
-        }
-        let by_default = Cat12RoiAtlases::default();
-        Ok(Some(Cat12RoiAtlases {
-            volumes: self.atlas_of(AtlasKind::Cat12).unwrap_or(by_default.volumes),
-            surfaces: self.atlas_of(AtlasKind::Cat12Surface).unwrap_or(by_default.surfaces),
-        }))
-    }
-
-    /// What is loaded of QSIRecon's output.
-    pub(crate) fn qsirecon(&self, root: PathBuf) -> QsireconFiles {
-        let atlas = self.atlas_of(AtlasKind::Qsirecon).unwrap_or_else(|| DEFAULT_ATLAS.to_owned());
-        QsireconFiles { root, atlas }
+        needs_cat12_root(is_asked_for, cat12_root, "--cat12-roi (CAT12_ROI)")
     }
 
     /// What is loaded from a `SUBJECTS_DIR`.
     pub(crate) fn freesurfer(&self, subjects_dir: PathBuf) -> FreeSurferFiles {
-        let by_default = FreeSurferFiles::new(subjects_dir);
-        let parcellation = self.atlas_of(AtlasKind::FreeSurfer);
-        let segmentation = self.atlas_of(AtlasKind::FreeSurferSegmentation);
-        FreeSurferFiles {
-            stream: self.freesurfer_stream,
-            per_subject: self.freesurfer_per_subject,
-            parcellation: parcellation.unwrap_or(by_default.parcellation),
-            segmentation: segmentation.unwrap_or(by_default.segmentation),
-            ..by_default
+        let (stream, per_subject) = (self.freesurfer_stream, self.freesurfer_per_subject);
+        FreeSurferFiles { stream, per_subject, ..FreeSurferFiles::new(subjects_dir) }
+    }
+
+    /// The atlases that are chosen.
+    pub(crate) fn atlases(&self) -> OwnAtlases {
+        OwnAtlases {
+            freesurfer: self.atlas_of(AtlasKind::FreeSurfer),
+            freesurfer_segmentation: self.atlas_of(AtlasKind::FreeSurferSegmentation),
+            cat12: self.atlas_of(AtlasKind::Cat12),
+            cat12_surface: self.atlas_of(AtlasKind::Cat12Surface),
+            qsirecon: self.atlas_of(AtlasKind::Qsirecon),
         }
+    }
+
+    /// Atlases that are chosen for inputs that the run does not load, as sentences.
+    pub(crate) fn atlases_without_effect(&self, config: &Config) -> Vec<String> {
+        let is_loaded = |kind: AtlasKind| match kind {
+            AtlasKind::FreeSurfer | AtlasKind::FreeSurferSegmentation => config.freesurfer.is_some(),
+            AtlasKind::Cat12 | AtlasKind::Cat12Surface => config.cat12_roi,
+            AtlasKind::Qsirecon => config.qsirecon_stats.is_some() && config.diffusion,
+        };
+        let unused = self.atlas.iter().filter(|(kind, _)| !is_loaded(*kind));
+        unused
+            .map(|(kind, name)| {
+                format!("--atlas {kind}={name} changes nothing: {} is not given", kind.option())
+            })
+            .collect()
     }
 
     /// The atlas that is chosen for a kind: the last, as for any option.

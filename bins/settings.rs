@@ -101,6 +101,23 @@ impl Settings {
         found
     }
 
+    /// Names in the file that are those of options alone, each with the option: `TIV_FROM` with `tiv-from`. One word may be another program's.
+    pub(crate) fn named_as_options<'o>(
+        &self,
+        options: impl IntoIterator<Item = &'o str>,
+    ) -> Vec<(String, &'o str)> {
+        let mut found = Vec::new();
+        for option in options {
+            let name = option.to_ascii_uppercase().replace('-', "_");
+            let is_told = !NAMES.contains(&name.as_str()) && (name.contains('_') || name == "WORKFLOWS");
+            if is_told && self.file.contains_key(&name) {
+                found.push((name, option));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// A text. An empty one counts as not set.
     pub(crate) fn text(&self, given: Option<&str>, name: &str) -> Option<String> {
         let given = given.map(str::to_owned).or_else(|| self.environment(name)?.into_string().ok());
@@ -230,6 +247,14 @@ mod tests {
         let expected =
             [("ATLAS", "ATLAS_NAME"), ("CAT12_ROT", "CAT12_ROOT"), ("QSIPARC_ROOT", "QSIPARC_PATH")];
         assert_eq!(settings.lookalikes(), expected);
+    }
+
+    #[test]
+    fn a_name_that_only_an_option_has_is_told() {
+        let settings = read(b"TIV_FROM=cat12\nWORKFLOWS=A\nYES=1\nATLAS_NAME=B\nOTHER_NAME=c\n").unwrap();
+        let told = settings.named_as_options(["yes", "tiv-from", "workflows", "atlas-name"]);
+        let expected = [("TIV_FROM", "tiv-from"), ("WORKFLOWS", "workflows")];
+        assert_eq!(told, expected.map(|(name, option)| (name.to_owned(), option)));
     }
 
     #[test]

@@ -406,7 +406,10 @@ fn an_atlas_is_chosen_for_each_and_a_table_has_one() {
     lab.load(&own).ended(0).says(&["1 session has an atlas without names of regions"]);
     assert_eq!((value(&lab, "cat12_Vgm", "2"), value(&lab, "cat12_Vgm", "5")), (Some(2.25), None));
     assert_eq!(value(&lab, "cat12_thickness", "rV1"), Some(1.81));
-    lab.load(&["--cat12-roi"]).ended(1).says(&[
+    // The store's count where none is chosen.
+    let again = lab.load(&["--cat12-roi", "--json"]).ended(0).json();
+    assert_eq!(again["skipped"]["anatomical cat12-roi"], 1, "{again}");
+    lab.load(&["--cat12-roi", "--atlas", "cat12=neuromorphometrics"]).ended(1).says(&[
         "anatomical_cat12",
         "mine-4S456",
         "not of neuromorphometrics",

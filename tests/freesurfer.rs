@@ -189,7 +189,9 @@ fn a_parcellation_is_chosen_and_a_table_has_one() {
     lab.run(&["--discover", "--atlas", "freesurfer=aparc.a2009s"]).ended(0);
     assert!(lab.value("fs_thickness", "lh_G_and_S_frontomargin").is_some());
     assert!(lab.value("fs_globals", "lh_MeanThickness").is_some());
-    lab.run(&["--discover"]).ended(1).says(&[
+    // The store's counts where none is chosen.
+    lab.run(&["--discover"]).ended(0).says(&["Skipped   1"]);
+    lab.run(&["--discover", "--atlas", "freesurfer=aparc"]).ended(1).says(&[
         "anatomical_fs",
         "aparc.a2009s",
         "not of aparc",
@@ -514,4 +516,35 @@ fn what_is_of_a_subject_is_loaded_for_it_alone_if_that_is_asked_for() {
     let before = Store::read(&lab.path("store"));
     lab.load(&["--freesurfer-per-subject"]).ended(0);
     before.assert_same(&Store::read(&lab.path("store")));
+}
+
+#[test]
+fn an_option_that_changes_nothing_is_told() {
+    let lab = Lab::new();
+    lab.add("sub-1", BIDS);
+    let ran = lab.run(&["--discover", "--atlas-name", "aparc.a2009s", "--atlas", "cat12=lpba40"]).ended(0);
+    ran.says(&[
+        "--atlas-name changes nothing",
+        "--atlas KIND=NAME",
+        "--atlas cat12=lpba40 changes nothing: --cat12-roi is not given",
+    ]);
+    let quiet = lab.run(&["--discover", "--atlas", "freesurfer=aparc"]).ended(0);
+    quiet.keeps_quiet_about(&["changes nothing"]);
+}
+
+#[test]
+fn folders_that_only_a_list_can_name_are_counted_where_there_is_none() {
+    let lab = Lab::new();
+    for name in ["sub-1", "9001_20000101_MPRAGE", "9002"] {
+        lab.add(name, BIDS);
+    }
+    fs::create_dir_all(lab.stats("logs", "x").parent().unwrap().parent().unwrap()).unwrap();
+    let ran = lab.run(&["--discover"]).ended(0);
+    ran.says(&[
+        "9001_20000101_MPRAGE names no sub-*, and is left out (2 of these are in that folder)",
+        "--sessions",
+    ]);
+    fs::write(lab.path("sessions.csv"), "subject_code,session_id\n1,\n9001_20000101_MPRAGE,\n").unwrap();
+    let listed = lab.run(&["-s", "sessions.csv"]).ended(0);
+    listed.says(&["Loaded    1"]).keeps_quiet_about(&["names no sub-*"]);
 }

@@ -386,3 +386,19 @@ fn what_a_gone_file_was_looked_into_for_is_forgotten_though_the_session_has_anot
     assert_eq!(paths(), [tiv_path(A.0, A.1).strip_prefix("cat12/").unwrap()]);
     cohort.run(&["--prune"]).ended(0).says(&["Nothing to do"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_workflow_whose_folder_is_a_link_to_nowhere_is_not_gone() {
+    let cohort = Cohort::of(&[A, B]);
+    for (subject, session) in [A, B] {
+        cohort.write(&diffusion("DSI", subject, session, "fa"), &tsv(0.5));
+    }
+    cohort.run(&[]).ended(0);
+    let before = Store::read(&cohort.store());
+    let folder = cohort.path("parcellated/qsirecon-NODDI");
+    std::fs::rename(&folder, cohort.path("away")).unwrap();
+    std::os::unix::fs::symlink("nowhere", &folder).unwrap();
+    cohort.run(&["--prune", "--yes"]).ended(0).says(&["mount the disk", "its tables are left out"]);
+    before.assert_same(&Store::read(&cohort.store()));
+}

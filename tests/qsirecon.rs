@@ -121,7 +121,7 @@ fn the_root_is_the_output_its_derivatives_or_one_workflow_s_folder() {
     fs::remove_dir_all(lab.path("store")).unwrap();
     let nothing =
         lab.run(&[&["--qsirecon-stats", "recon/derivatives/qsirecon-NODDI/sub-0503"], &atlas[..]].concat());
-    nothing.ended(1).says(&["QSIRECON_STATS_PATH", "qsirecon-NODDI meant?"]);
+    nothing.ended(1).says(&["QSIRECON_STATS_PATH", "recon/derivatives meant?"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_table_that_is_broken_fails_its_session_and_takes_nothing_else_with_it() {
         ("LH_Vis_1\tod\tNODDI\t0.481", "LH_Vis_1\tod\tNODDI\t0.482", "another row of od of LH_Vis_1"),
         ("\tisovf\tNODDI\t", "\tisovf\tnoddi\t", "qsirecon_suffix noddi"),
         ("\t0.271\t", "\tmuch\t", "column mean"),
-        ("LH_Vis_2\tisovf", "LH_Vis_2\tnew", "the first node"),
+        ("LH_Vis_2\tisovf", "LH_Vis_2\tnew", "the same maps of each node"),
         ("node\tscalar", "parcel\tscalar", "node, scalar, qsirecon_suffix"),
     ] {
         let lab = Lab::new();
@@ -183,7 +183,7 @@ fn maps_that_come_and_go_are_noticed_and_what_is_gone_stays_until_it_is_pruned()
     });
     lab.load(&[]).ended(0).says(&["Kept      1"]).keeps_quiet_about(&["differ"]);
     let sessions = fs::read_to_string(lab.path("store/sessions.tsv")).unwrap();
-    assert!(sessions.contains("diffusion_NODDI (param tf): its file is gone"), "{sessions}");
+    assert!(sessions.contains("diffusion_NODDI (param tf): its file has it no more"), "{sessions}");
     assert_eq!(lab.table(NODDI).rows.len(), 6 * 8);
     let before = Store::read(&lab.path("store"));
     let again = lab.load(&["--json"]).ended(0).json();
@@ -231,12 +231,201 @@ fn workflows_are_chosen_wherever_they_lie_and_one_table_has_one_program() {
     ]);
     lab.load(&both).ended(1).says(&[
         "diffusion_DSIStudio",
-        "parcellate (QSIPARC_PATH)",
-        "qsirecon (QSIRECON_STATS_PATH)",
+        "parcellate (QSIPARC_PATH) and qsirecon (QSIRECON_STATS_PATH)",
         "another --output",
     ]);
     fs::rename(lab.path("maps/qsirecon-AMICONODDI"), lab.path("maps/qsirecon-NODDI")).unwrap();
     lab.run(&[&both[..], &["--workflows", "NODDI"]].concat())
         .ended(1)
         .says(&["made by qsirecon", "one of parcellate"]);
+}
+
+/// A row of a table of two nodes and two maps.
+fn row(node: &str, map: &str, value: f64) -> String {
+    format!("{node}\t{map}\tNODDI\t{value:?}\tn/a\tn/a\n")
+}
+
+#[test]
+fn rows_that_are_sorted_by_map_lose_none() {
+    let lab = Lab::new();
+    let header = "node\tscalar\tqsirecon_suffix\tmean\tstdev\tmedian\n";
+    let [a, b, c, d] = [row("a", "fa", 0.1), row("b", "fa", 0.2), row("a", "md", 0.3), row("b", "md", 0.4)];
+    fs::write(lab.table_of("NODDI"), [header, &a, &c, &b, &d].concat()).unwrap();
+    lab.load(&[]).ended(0);
+    let before = Store::read(&lab.path("store"));
+    fs::write(lab.table_of("NODDI"), [header, &a, &b, &c, &d].concat()).unwrap();
+    lab.load(&["--prune", "--yes"]).ended(3).says(&["line 4", "a node's rows together"]);
+    let now = Store::read(&lab.path("store"));
+    assert_eq!(now.table(NODDI), before.table(NODDI), "what the store has of it stays");
+}
+
+#[test]
+fn a_first_node_that_does_not_end_is_refused() {
+    let lab = Lab::new();
+    lab.rewrite("NODDI", |text| {
+        let note = "x".repeat(20_000);
+        let lines = text.lines().enumerate();
+        let line = |(n, line): (usize, &str)| match n {
+            0 => format!("{line}\tnote\n"),
+            _ => format!("{line}\t{note}\n"),
+        };
+        lines.map(line).collect()
+    });
+    lab.load(&[]).ended(0);
+    assert_eq!(lab.table(NODDI).rows.len(), 6 * 8, "more than is read at first");
+    lab.rewrite("NODDI", |text| text.replace(&"x".repeat(20_000), &"x".repeat(200_000)));
+    lab.load(&[]).ended(3).says(&["bytes of the first node"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_reached_is_not_taken_for_gone() {
+    use std::os::unix::fs::symlink;
+    for (at, code) in [
+        ("recon/derivatives/qsirecon-NODDI", 0),
+        ("recon/derivatives/qsirecon-NODDI/sub-0503", 3),
+        ("recon/derivatives/qsirecon-NODDI/sub-0503/ses-202508041200", 3),
+        ("recon/derivatives/qsirecon-NODDI/sub-0503/ses-202508041200/dwi", 3),
+        ("recon/derivatives", 1),
+    ] {
+        let lab = Lab::new();
+        if code == 1 {
+            fs::create_dir_all(lab.path("recon/qsirecon-Other").join(SESSION)).unwrap();
+        }
+        lab.load(&[]).ended(0);
+        let before = lab.table(NODDI);
+        fs::rename(lab.path(at), lab.path("away")).unwrap();
+        symlink("nowhere", lab.path(at)).unwrap();
+        lab.load(&["--prune", "--yes"]).ended(code);
+        assert_eq!(lab.table(NODDI), before, "{at}");
+        fs::remove_file(lab.path(at)).unwrap();
+        fs::rename(lab.path("away"), lab.path(at)).unwrap();
+        lab.load(&[]).ended(0);
+        assert_eq!(lab.table(NODDI), before, "{at}");
+    }
+}
+
+#[test]
+fn a_workflow_of_other_atlases_or_of_packed_tables_is_told() {
+    let lab = Lab::new();
+    let table = lab.table_of("NODDI");
+    let other = PathBuf::from(table.to_str().unwrap().replace("4S156Parcels", "AAL116"));
+    fs::rename(&table, &other).unwrap();
+    lab.load(&[])
+        .ended(0)
+        .says(&["tables of NODDI are left out", "of the atlas AAL116, not of 4S156Parcels"]);
+    lab.load(&["--workflows", "NODDI"]).ended(1).says(&["of NODDI with the atlas", "there are AAL116"]);
+    fs::rename(&other, table.with_extension("tsv.gz")).unwrap();
+    lab.load(&[]).ended(3).says(&["is compressed"]);
+    let folder = table.parent().unwrap().join("atlas-4S156Parcels");
+    fs::create_dir(&folder).unwrap();
+    let plain = fs::read(
+        shipped("made").join("derivatives/qsirecon-NODDI").join(SESSION).join(table.file_name().unwrap()),
+    );
+    fs::write(folder.join(table.file_name().unwrap()), plain.unwrap()).unwrap();
+    fs::remove_file(table.with_extension("tsv.gz")).unwrap();
+    lab.load(&[]).ended(0);
+    assert_eq!(lab.table(NODDI).rows.len(), 6 * 8);
+}
+
+#[test]
+fn the_root_may_be_spelled_otherwise_and_no_file_is_another() {
+    let lab = Lab::new();
+    lab.load(&[]).ended(0);
+    let before = Store::read(&lab.path("store"));
+    let atlas = ["--atlas", "qsirecon=4S156Parcels", "--json"];
+    for root in ["recon/derivatives", "recon/derivatives/qsirecon-NODDI", "recon"] {
+        let ran = lab.run(&[&["--qsirecon-stats", root], &atlas[..]].concat()).ended(0).json();
+        assert_eq!(ran["skipped"]["diffusion qsirecon"], 1, "{root}: {ran}");
+        // What the run did not look at does not leave with it.
+        let ran = lab.run(&[&["--qsirecon-stats", root, "--prune", "--yes"], &atlas[..]].concat());
+        ran.ended(0);
+        before.assert_same(&Store::read(&lab.path("store")));
+    }
+    for (root, says) in [("recon/nope", "no such folder"), ("store/manifest.json", "not a folder")] {
+        let ran = lab.run(&[&["--qsirecon-stats", root], &atlas[..]].concat());
+        ran.ended(1).says(&[says, &format!("is {root}:")]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let lab = Lab::new();
+    let table = lab.table_of("NODDI");
+    fs::remove_file(&table).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&table).status().unwrap().success());
+    lab.load(&[]).ended(3).says(&["is not a regular file"]);
+}
+
+#[test]
+fn a_sidecar_that_is_broken_is_told_once_a_file() {
+    let lab = Lab::new();
+    fs::write(lab.table_of("NODDI").with_extension("json"), "{").unwrap();
+    let ran = lab.load(&[]).ended(0);
+    assert_eq!(ran.stderr.matches("its table is loaded without it").count(), 1, "{}", ran.stderr);
+}
+
+/// A lab whose second subject has tables of another atlas alone, with the same names.
+fn lab_of_two_atlases() -> Lab {
+    let lab = Lab::new();
+    let text = fs::read_to_string(lab.table_of("NODDI")).unwrap();
+    let folder = lab.path("recon/derivatives/qsirecon-NODDI/sub-0600/ses-1/dwi");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("sub-0600_ses-1_seg-AAL116_scalarstats.tsv"), text.replace("0.411", "0.511"))
+        .unwrap();
+    lab
+}
+
+#[test]
+fn tables_of_two_atlases_are_mixed_neither_in_a_cache_nor_by_segments() {
+    let load = |lab: &Lab, atlas: &str, arguments: &[&str]| {
+        let atlas = format!("qsirecon={atlas}");
+        let own = ["--qsirecon-stats", "recon", "--atlas", &atlas, "--workflows", "NODDI"];
+        lab.run(&[&own[..], arguments].concat())
+    };
+    let subjects = |lab: &Lab| -> Vec<String> {
+        let mut subjects: Vec<String> =
+            lab.table(NODDI).column("subject_code").into_iter().map(str::to_owned).collect();
+        subjects.dedup();
+        subjects
+    };
+    // A load that was cut short.
+    let lab = lab_of_two_atlases();
+    fs::create_dir_all(lab.path("store/long/diffusion/.partial-NODDI.parquet")).unwrap();
+    load(&lab, "4S156Parcels", &[]).ended(1);
+    fs::remove_dir(lab.path("store/long/diffusion/.partial-NODDI.parquet")).unwrap();
+    load(&lab, "AAL116", &[]).ended(1).says(&["is of 4S156Parcels, not of AAL116"]);
+    load(&lab, "4S156Parcels", &[]).ended(0);
+    assert_eq!(subjects(&lab), ["0503"]);
+    // A segment of the one, and a run of the other.
+    let lab = lab_of_two_atlases();
+    load(&lab, "4S156Parcels", &["--segment"]).ended(0);
+    load(&lab, "AAL116", &["--segment"]).ended(1).says(&["is of 4S156Parcels, not of AAL116"]);
+    load(&lab, "AAL116", &[]).ended(1).says(&["is of 4S156Parcels, not of AAL116"]);
+    // Segments that were written at once.
+    let lab = lab_of_two_atlases();
+    load(&lab, "AAL116", &["--segment"]).ended(0);
+    fs::rename(lab.path("store/.segments"), lab.path("segments")).unwrap();
+    load(&lab, "4S156Parcels", &["--segment"]).ended(0);
+    copy(&lab.path("segments"), &lab.path("store/.segments"));
+    let merged = Ran::of(support::export_cache(lab.path("").as_path()).arg("store").output().unwrap());
+    merged.ended(3).says(&["of the atlas", "a table has one atlas"]);
+    assert_eq!(subjects(&lab).len(), 1);
+}
+
+#[test]
+fn the_atlas_of_the_store_counts_where_none_is_chosen() {
+    let lab = Lab::new();
+    lab.load(&[]).ended(0);
+    let before = Store::read(&lab.path("store"));
+    let rows = lab.table(NODDI);
+    let again = lab.run(&["--qsirecon-stats", "recon", "--json"]).ended(0).json();
+    assert_eq!(again["skipped"]["diffusion qsirecon"], 1, "{again}");
+    before.assert_same(&Store::read(&lab.path("store")));
+    // That of a cache or a segment, too.
+    let lab = Lab::new();
+    lab.load(&["--segment"]).ended(0);
+    lab.run(&["--qsirecon-stats", "recon"]).ended(0);
+    assert_eq!(lab.table(NODDI), rows);
 }

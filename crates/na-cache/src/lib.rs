@@ -93,6 +93,7 @@ pub use lock::lock_file::LOCK_FILE;
 pub use lock::owner_lock::{Claim, OwnerLock};
 pub use lock::ownership::Ownership;
 pub use read::cache::Cache;
+pub use read::cached_kinds::CachedKinds;
 pub use read::cached_table::CachedTable;
 pub use read::cached_unit::{CachedTableInfo, CachedUnit};
 pub use read::export_commit::Commit;

@@ -14,9 +14,10 @@ use crate::inputs::diffmaps::Diffmaps;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::freesurfer::{FreeSurfer, FreeSurferFiles};
 use crate::inputs::input::Input;
+use crate::inputs::own_atlases::OwnAtlases;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::inputs::qsiparc_layout::QsiparcLayout;
-use crate::inputs::qsirecon::{Qsirecon, QsireconFiles};
+use crate::inputs::qsirecon::Qsirecon;
 use crate::inputs::workflow_choice::WorkflowChoice;
 use crate::sessions::labels::Labels;
 use crate::sessions::list::options::SessionListOptions;
@@ -59,16 +60,16 @@ pub struct Config {
     pub cat12_root: Option<PathBuf>,
     /// Whether the measures of the whole brain in CAT12's reports are loaded.
     pub cat12_globals: bool,
-    /// The atlases of CAT12's own regional values; `None` if these are not loaded.
-    pub cat12_roi: Option<Cat12RoiAtlases>,
+    /// Whether CAT12's own values of regions are loaded.
+    pub cat12_roi: bool,
     /// `parcellate`'s tables of CAT12's segmentations.
     pub cat12_parcellated_root: Option<PathBuf>,
     /// `parcellate`'s or QSIParc's tables of QSIRecon's maps.
     pub qsiparc: Option<PathBuf>,
     /// Whose they are; `None` for QSIParc's where there are none of `parcellate`.
     pub qsiparc_layout: Option<QsiparcLayout>,
-    /// QSIRecon's own tables of atlases.
-    pub qsirecon_stats: Option<QsireconFiles>,
+    /// QSIRecon's output, whose own tables of an atlas are loaded.
+    pub qsirecon_stats: Option<PathBuf>,
     /// FreeSurfer's statistics.
     pub freesurfer: Option<FreeSurferFiles>,
     /// Whose total intracranial volumes the store has; `None` for those that it has, or CAT12's where any session has one.
@@ -82,7 +83,10 @@ pub struct Config {
     pub workflows: Option<Vec<String>>,
     /// Inputs of the embedding program, beside those of CAT12 and QSIRecon.
     pub further_inputs: Vec<Arc<dyn Input>>,
+    /// The atlas of `parcellate`'s and QSIParc's tables.
     pub atlas_name: String,
+    /// Those of inputs that have their own.
+    pub atlases: OwnAtlases,
     /// The metrics that become features; `None` for those that the store was made with, or the defaults.
     pub wide_metrics: Option<WideMetrics>,
     pub compression: Compression,
@@ -124,7 +128,7 @@ impl Config {
             sessions,
             cat12_root: None,
             cat12_globals: false,
-            cat12_roi: None,
+            cat12_roi: false,
             cat12_parcellated_root: None,
             qsiparc: None,
             qsiparc_layout: None,
@@ -137,6 +141,7 @@ impl Config {
             workflows: None,
             further_inputs: Vec::new(),
             atlas_name: DEFAULT_ATLAS.to_owned(),
+            atlases: OwnAtlases::default(),
             wide_metrics: None,
             compression: Compression::default(),
             pick: EntityPick::default(),
@@ -184,18 +189,26 @@ impl Config {
                 atlas: self.atlas_name.clone(),
             }));
         }
-        if let Some(files) = self.qsirecon_stats.clone() {
+        if let Some(root) = self.qsirecon_stats.clone() {
             let workflows = WorkflowChoice(self.workflows.clone());
-            inputs.push(Arc::new(Qsirecon { files, is_wanted: self.diffusion, workflows }));
+            inputs.push(Arc::new(Qsirecon::new(root, self.atlases.qsirecon(), self.diffusion, workflows)));
         }
         if let Some(root) = self.cat12_root.clone() {
             let (is_wanted, run) = (self.cat12_globals, self.pick.value("run"));
             inputs.push(Arc::new(Cat12Globals { root: root.clone(), is_wanted, run: run.clone() }));
-            let (is_wanted, atlases) = (self.cat12_roi.is_some(), self.cat12_roi.clone().unwrap_or_default());
+            let (volumes, surfaces) = (self.atlases.cat12(), self.atlases.cat12_surface());
+            let (is_wanted, atlases) = (self.cat12_roi, Cat12RoiAtlases { volumes, surfaces });
             inputs.push(Arc::new(Cat12Rois { root, is_wanted, atlases, run, measures: OnceLock::new() }));
         }
         if let Some(files) = self.freesurfer.clone() {
-            inputs.push(Arc::new(FreeSurfer { files, run: self.pick.value("run") }));
+            let (parcellation, segmentation) =
+                (self.atlases.freesurfer(), self.atlases.freesurfer_segmentation());
+            inputs.push(Arc::new(FreeSurfer {
+                files,
+                parcellation,
+                segmentation,
+                run: self.pick.value("run"),
+            }));
         }
         inputs.extend(self.further_inputs.iter().map(Arc::clone));
         inputs

@@ -67,8 +67,8 @@ pub enum PipelineError {
     },
     /// A table of the store is of another atlas than the one asked for.
     #[error(
-        "the table {table} in {} is of {store}, not of {asked}: a table has one atlas; give --output another folder, or choose {store} \
-         with --atlas",
+        "the table {table} in {} is of {store}, not of {asked}: a table has one atlas; leave --atlas out to go on with {store}, or give \
+         --output another folder",
         output.display()
     )]
     OtherTableAtlas { output: PathBuf, table: String, store: String, asked: String },
@@ -109,8 +109,8 @@ pub enum PipelineError {
     },
     /// Two programs wrote tables of one name.
     #[error(
-        "{table} would be made of the tables of {first} ({first_setting}) and of those of {second} ({second_setting}): values of two programs \
-         are not mixed. Leave one of the two out, and load it into another --output"
+        "two inputs of this run have the table {table}, {first} ({first_setting}) and {second} ({second_setting}): values of two programs \
+         are not mixed. Leave one of the two out, and load it into another --output; of QSIRecon's folders, --qsirecon-stats may name one"
     )]
     TwoProducers {
         table: String,

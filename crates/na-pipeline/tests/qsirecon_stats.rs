@@ -16,13 +16,14 @@ use support::{oracles, shipped};
 fn parse(file: &Path, map: &str) -> Result<RecordBatch, UnitError> {
     let mut folders = file.iter().filter_map(|folder| folder.to_str());
     let workflow = folders.find_map(|folder| folder.strip_prefix("qsirecon-")).unwrap();
-    parse_scalarstats(file, &fs::read(file).unwrap(), workflow, map, &|| false).map(|table| table.batch)
+    let tables = parse_scalarstats(file, &fs::read(file).unwrap(), workflow, &[map], &|| false)?;
+    Ok(tables[0].batch.clone())
 }
 
 #[track_caller]
 fn assert_as_the_oracle_says(file: &Path, expected: &Value) {
     let text = fs::read_to_string(file).unwrap();
-    let maps = maps_of(file, text.as_bytes()).unwrap();
+    let maps = maps_of(file, text.as_bytes(), true).unwrap().unwrap();
     let mut sorted = maps.clone();
     sorted.sort();
     let of_oracle: Vec<&str> =

@@ -22,6 +22,7 @@ use crate::db::open_to_read;
 use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::read::book::{Book, book};
+use crate::read::cached_kinds::CachedKinds;
 use crate::read::cached_table::{self, CachedTable};
 use crate::read::cached_unit::{self, CachedTableInfo, CachedUnit};
 use crate::read::export_commit::{self, Commit};
@@ -376,6 +377,14 @@ impl Cache {
         later.iter().try_fold(of_version(oldest)?, |sources, version| {
             Ok(joined_sources(sources, of_version(version)?, version))
         })
+    }
+
+    /// What its tables are, as each of its databases tells it.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
+    pub fn table_kinds(&self) -> Result<CachedKinds, CacheError> {
+        CachedKinds::of(&self.books)
     }
 
     /// The forms of every long table of these units: tables in their order, the forms of one in the order of the first

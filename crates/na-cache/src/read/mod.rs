@@ -5,6 +5,7 @@
 
 pub(crate) mod book;
 pub(crate) mod cache;
+pub(crate) mod cached_kinds;
 pub(crate) mod cached_table;
 pub(crate) mod cached_unit;
 pub(crate) mod export_commit;

@@ -7,9 +7,9 @@ use arrow_schema::SchemaRef;
 use foldhash::HashSet;
 use na_model::{RegionSet, TableKind, TableName};
 
-use crate::db::schema::setting;
 use crate::error::CacheError;
 use crate::read::book::{Book, book};
+use crate::read::cached_kinds::CachedKinds;
 use crate::read::cached_unit::{CachedTableInfo, CachedUnit};
 
 /// A form in which a long table occurs in the cache: columns with types, and regions.
@@ -35,7 +35,7 @@ pub(crate) fn forms<'a>(
             in_order.push(key);
         }
     }
-    let mut kinds = kinds(books)?;
+    let mut kinds = CachedKinds::of(books)?.newest();
     let mut forms = Vec::new();
     for (table, (keys, _)) in keys {
         let kind = kinds.remove(table).unwrap_or_else(|| TableKind::of_parcellate(table));
@@ -54,16 +54,6 @@ pub(crate) fn forms<'a>(
         forms.append(&mut of_table);
     }
     Ok(forms)
-}
-
-/// The kinds of tables that `parcellate` does not write, as the newest database that has each tells them.
-fn kinds(books: &[Book]) -> Result<BTreeMap<TableName, TableKind>, CacheError> {
-    let mut kinds = BTreeMap::new();
-    for book in books {
-        kinds
-            .append(&mut book.database.json_setting::<BTreeMap<TableName, TableKind>>(setting::TABLE_KINDS)?);
-    }
-    Ok(kinds)
 }
 
 /// The regions of each table of a unit.

@@ -70,7 +70,10 @@ pub(crate) fn has_state(path: &Path) -> bool {
 }
 
 /// Opens a regular file.
-fn open(path: &Path) -> Result<(File, Metadata), UnitError> {
+///
+/// # Errors
+/// A path that is missing, unreadable, not a regular file or over 1 GiB.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), UnitError> {
     let unreadable = |source| UnitError::unreadable(path, source);
     // Opening a FIFO waits for a writer that may never come.
     check(path, &fs::metadata(path).map_err(unreadable)?)?;

@@ -92,6 +92,8 @@ pub(crate) struct Roots {
     pub(crate) notes: Vec<String>,
     /// The note of the first root of tables that has none, where another folder near it has.
     pub(crate) misplaced: Option<String>,
+    /// The tables whose files cannot be reached, by a link that leads nowhere.
+    pub(crate) unreached: BTreeSet<TableName>,
     /// The workflows that are asked for by name.
     pub(crate) workflows: WorkflowsAsked,
 }

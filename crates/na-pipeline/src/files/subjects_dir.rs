@@ -233,6 +233,12 @@ impl SubjectsDir {
         self.plain.contains_key(&*self.key(name))
     }
 
+    /// The folders or images of which only a list says whose they are, as they do not begin with `sub-`.
+    pub(crate) fn told_by_lists(&self) -> BTreeSet<&str> {
+        let names = self.plain.values().flatten().map(|folder| folder.name.as_str());
+        names.filter(|name| self.are_images || self.path.join(name).join(STATS).is_dir()).collect()
+    }
+
     /// Whether its names are those of images.
     pub(crate) fn are_images(&self) -> bool {
         self.are_images

@@ -24,8 +24,8 @@ use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
 /// The tables' names behind their modality. The features of both begin with `cat12`.
-const VOLUMES: &str = "cat12";
-const SURFACES: &str = "cat12_surface";
+pub(super) const VOLUMES: &str = "cat12";
+pub(super) const SURFACES: &str = "cat12_surface";
 
 /// Files that are looked into for the atlases and measures that there are.
 const LOOKED_AT: usize = 20;
@@ -39,20 +39,17 @@ const VOLUME_FILES: Cat12File = Cat12File { prefixes: &[VOLUMES_PREFIX], folder:
 const SURFACE_FILES: Cat12File = Cat12File { prefixes: &[SURFACES_PREFIX], folder: LABEL_FOLDER };
 const BOTH: Cat12File = Cat12File { prefixes: &[VOLUMES_PREFIX, SURFACES_PREFIX], folder: LABEL_FOLDER };
 
-/// The atlases of CAT12's regional values, as its files call them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cat12RoiAtlases {
-    /// Of volumes.
-    pub volumes: String,
-    /// Of surfaces.
-    pub surfaces: String,
-}
+/// The atlases that CAT12 makes unless it is told otherwise.
+pub(super) const OF_VOLUMES_BY_DEFAULT: &str = "neuromorphometrics";
+pub(super) const OF_SURFACES_BY_DEFAULT: &str = "aparc_DK40";
 
-impl Default for Cat12RoiAtlases {
-    /// Those that CAT12 makes unless it is told otherwise.
-    fn default() -> Self {
-        Self { volumes: "neuromorphometrics".to_owned(), surfaces: "aparc_DK40".to_owned() }
-    }
+/// The atlases of CAT12's regional values, as its files call them.
+#[derive(Debug)]
+pub(crate) struct Cat12RoiAtlases {
+    /// Of volumes.
+    pub(crate) volumes: String,
+    /// Of surfaces.
+    pub(crate) surfaces: String,
 }
 
 /// CAT12's regional values.

@@ -101,6 +101,14 @@ impl FoundTable {
         std::iter::once((self.path.as_path(), self.relative.as_str())).chain(further)
     }
 
+    /// Whether both are made of the same files.
+    pub(crate) fn shares_files_with(&self, other: &Self) -> bool {
+        self.table == other.table
+            && self.path == other.path
+            && self.further == other.further
+            && self.sidecar == other.sidecar
+    }
+
     /// Whether the store read it from more files than there are. If one of these is new to the store, they are others, such as in a
     /// folder that was renamed.
     pub(crate) fn lacks_files(&self, known: &[SourceFile]) -> bool {

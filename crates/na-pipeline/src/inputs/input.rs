@@ -161,6 +161,20 @@ pub trait Input: Debug + Send + Sync {
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ParsedTable, UnitError>;
 
+    /// Tables that are made of the same files, such as the maps of one: as many, in their order. Worth code of its own where a file need not be read
+    /// once for each.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    fn parse_together(
+        &self,
+        tables: &[&FoundTable],
+        files: &[FileBytes<'_>],
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<ParsedTable>, UnitError> {
+        tables.iter().map(|table| self.parse(table, files, should_stop)).collect()
+    }
+
     /// The names of a table's columns, without an error if it cannot be read: `--wide-metrics` is held against them
     /// before anything is loaded. An input with a header that can be read alone saves the rest of the file.
     fn columns(&self, table: &FoundTable) -> Vec<String> {

@@ -146,6 +146,12 @@ impl RootList<'_> {
         self.roots.notes.push(note.into());
     }
 
+    /// Adds a table whose files cannot be reached, and what the user should know of it: what the store has of it is not gone.
+    pub(super) fn cannot_reach(&mut self, table: TableName, note: String) {
+        self.roots.notes.push(note);
+        self.roots.unreached.insert(table);
+    }
+
     /// Adds what the user should know of a root.
     pub(super) fn tell(&mut self, RootNote { text, names_another }: RootNote, has_tables: bool) {
         if has_tables && names_another {

@@ -111,9 +111,10 @@ impl ListedInputs {
         all.into_iter()
     }
 
-    /// Whether the run looks for a table: its root is given, and it is chosen.
+    /// Whether the run looks for a table: its root is given and can be reached, and it is chosen.
     pub(crate) fn looks_for(&self, table: &TableName) -> bool {
-        self.all.iter().any(|input| input.is_asked_for() && input.looks_for(table))
+        !self.roots.unreached.contains(table)
+            && self.all.iter().any(|input| input.is_asked_for() && input.looks_for(table))
     }
 
     /// The tables that the run may write.

@@ -18,6 +18,7 @@ pub(crate) mod input;
 pub(crate) mod input_root;
 pub(crate) mod listed_inputs;
 mod meant_root;
+pub(crate) mod own_atlases;
 mod parcellate_tables;
 pub(crate) mod qsiparc;
 pub(crate) mod qsiparc_layout;

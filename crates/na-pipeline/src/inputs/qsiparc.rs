@@ -52,8 +52,7 @@ impl Input for Qsiparc {
     /// A root for each workflow's folder. Those that are not chosen are listed, too: their folders tell sessions.
     fn list_roots(&self, roots: &mut RootList<'_>) -> Result<(), PipelineError> {
         let Some(path) = &self.root else { return Ok(()) };
-        let (workflows, notes) = list_workflows(&SourceRoot::QSIPARC, path)?;
-        notes.into_iter().for_each(|note| roots.note(note));
+        let workflows = list_workflows(&SourceRoot::QSIPARC, path, roots)?;
         if workflows.is_empty() {
             let question = question(path, has_workflows);
             let problem = "no qsirecon-* folders are there";

@@ -1,7 +1,7 @@
 //! Which of QSIRecon's workflows are there, and which are loaded, whichever program wrote their tables.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use na_model::{Modality, SourceRoot, TableName, Workflow};
 
@@ -39,25 +39,33 @@ impl WorkflowChoice {
     }
 }
 
-/// The workflows under a root, sorted by name, and a note for each folder that is left out.
+/// The workflows under a root, sorted by name. What is left out is told, and what cannot be reached is not taken for gone.
 pub(super) fn list_workflows(
     setting: &SourceRoot,
     root: &Path,
-) -> Result<(Vec<Workflow>, Vec<String>), PipelineError> {
+    roots: &mut RootList<'_>,
+) -> Result<Vec<Workflow>, PipelineError> {
     let listed = list_root(setting, root, WORKFLOW_PREFIX)?;
-    let no_text = |folder: &PathBuf| format!("{} is left out: its name is no text", folder.display());
-    let mut notes: Vec<String> = listed.unreadable.iter().map(no_text).collect();
+    for folder in &listed.unreadable {
+        roots.note(format!("{} is left out: its name is no text", folder.display()));
+    }
     let mut workflows = Vec::new();
     for name in listed.names {
         let folder = root.join(format!("{WORKFLOW_PREFIX}{name}"));
-        if let Some(error) = listed.dead.contains(&name).then(|| fs::metadata(&folder).err()).flatten() {
-            notes.push(format!("{}; its tables are left out", UnitError::unreadable(&folder, error)));
-            continue;
-        }
-        match Workflow::new(&name) {
-            Ok(workflow) => workflows.push(workflow),
-            Err(error) => notes.push(format!("{} is left out: {error}", folder.display())),
+        let workflow = match Workflow::new(&name) {
+            Ok(workflow) => workflow,
+            Err(error) => {
+                roots.note(format!("{} is left out: {error}", folder.display()));
+                continue;
+            }
+        };
+        match listed.dead.contains(&name).then(|| fs::metadata(&folder).err()).flatten() {
+            None => workflows.push(workflow),
+            Some(error) => {
+                let error = UnitError::unreadable(&folder, error);
+                roots.cannot_reach(TableName::from(&workflow), format!("{error}; its tables are left out"));
+            }
         }
     }
-    Ok((workflows, notes))
+    Ok(workflows)
 }

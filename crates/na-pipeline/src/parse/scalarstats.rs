@@ -33,21 +33,28 @@ const MOST_MAPS: usize = 256;
 /// Rows between two checks whether to stop.
 const ROWS_BETWEEN_CHECKS: usize = 1 << 12;
 
-/// The maps of a table, in its order: those of its first node. `beginning` is the file up to any newline; of a file whose first node goes on
-/// behind it, they are not all.
+/// The maps of a table, in its order: those of its first node, whose rows stand at the file's beginning. `None` if they go on behind the bytes
+/// that are given, of a file that `is_whole` says is longer.
 ///
 /// # Errors
 /// Bytes that are no such table, with line and what was expected; more maps than any workflow has.
-pub fn maps_of(path: &Path, beginning: &[u8]) -> Result<Vec<String>, UnitError> {
-    check_content(path, beginning)?;
-    let table = Scalarstats::read(path, beginning)?;
+pub fn maps_of(path: &Path, bytes: &[u8], is_whole: bool) -> Result<Option<Vec<String>>, UnitError> {
+    let mut lines = memchr_iter(b'\n', bytes);
+    let (header, last) = (lines.next(), lines.next_back());
+    let bytes = match (header, last) {
+        _ if is_whole => bytes,
+        (Some(_), Some(last)) => bytes.get(..=last).unwrap_or(bytes),
+        _ => return Ok(None),
+    };
+    check_content(path, bytes)?;
+    let table = Scalarstats::read(path, bytes)?;
     let mut maps = Vec::new();
     let mut seen = HashSet::default();
     let mut first_node = None;
     for row in table.rows() {
         let row = row?;
         if *first_node.get_or_insert(row.node) != row.node {
-            break;
+            return Ok(Some(maps));
         }
         let map = unquoted(row.scalar);
         if seen.insert(map.clone()) {
@@ -58,10 +65,11 @@ pub fn maps_of(path: &Path, beginning: &[u8]) -> Result<Vec<String>, UnitError> 
             return Err(UnitError::line(path, row.line, found, "some ten, as a workflow of QSIRecon has"));
         }
     }
-    Ok(maps)
+    Ok(is_whole.then_some(maps))
 }
 
-/// Parses one map of a table: a row a node, with its name as `label`, then the statistics. `suffix` is the workflow that the table lies under.
+/// Parses maps of a table, in their order: for each a row a node, with its name as `label`, then the statistics. `suffix` is the workflow that the
+/// table lies under.
 ///
 /// Two maps that have one name are one to QSIRecon: it writes the values of the last of them for each. Of such rows one is
 /// kept, with a remark.
@@ -74,28 +82,28 @@ pub fn maps_of(path: &Path, beginning: &[u8]) -> Result<Vec<String>, UnitError> 
 /// let text = "node\tscalar\tqsirecon_suffix\tmean\tstdev\tmedian\n\
 ///             LH_Vis_1\tod\tNODDI\t0.481\t0.069\t0.467\nLH_Vis_1\tcoverage\tNODDI\t1.0\tn/a\tn/a\n";
 /// let path = Path::new("sub-1_seg-4S156Parcels_scalarstats.tsv");
-/// assert_eq!(maps_of(path, text.as_bytes())?, ["od", "coverage"]);
-/// let od = parse_scalarstats(path, text.as_bytes(), "NODDI", "od", &|| false)?.batch;
-/// assert_eq!((od.num_rows(), od.num_columns()), (1, 4));
+/// let maps = maps_of(path, text.as_bytes(), true)?.unwrap_or_default();
+/// assert_eq!(maps, ["od", "coverage"]);
+/// let tables = parse_scalarstats(path, text.as_bytes(), "NODDI", &["od", "coverage"], &|| false)?;
+/// assert_eq!((tables[0].batch.num_rows(), tables[0].batch.num_columns()), (1, 4));
 /// # Ok::<(), na_pipeline::UnitError>(())
 /// ```
 ///
 /// # Errors
-/// Bytes that are no such table, with line and column; rows of another workflow; a node with two values for one map;
-/// [`UnitError::Stopped`] if `should_stop` says so.
+/// Bytes that are no such table, with line and column; rows of another workflow; a node with two values for one map, or with another
+/// map than the first; [`UnitError::Stopped`] if `should_stop` says so.
 pub fn parse_scalarstats(
     path: &Path,
     bytes: &[u8],
     suffix: &str,
-    map: &str,
+    maps: &[&str],
     should_stop: &dyn Fn() -> bool,
-) -> Result<ParsedTable, UnitError> {
+) -> Result<Vec<ParsedTable>, UnitError> {
     check_content(path, bytes)?;
     let table = Scalarstats::read(path, bytes)?;
-    let mut columns = table.columns();
+    let mut of_maps: Vec<MapRows<'_>> = maps.iter().map(|map| MapRows::new(map, table.columns())).collect();
+    let places: HashMap<&str, usize> = maps.iter().enumerate().map(|(place, map)| (*map, place)).collect();
     let mut first_node = FirstNode::default();
-    let mut first_rows: HashMap<&str, Row<'_>> = HashMap::default();
-    let mut remark = None;
     for (index, row) in table.rows().enumerate() {
         if index % ROWS_BETWEEN_CHECKS == 0 && should_stop() {
             return Err(UnitError::Stopped);
@@ -107,39 +115,64 @@ pub fn parse_scalarstats(
             let found = shorten(row.suffix.as_bytes());
             return Err(UnitError::line(path, row.line, format!("{SUFFIX} {found}"), expected));
         }
-        if unquoted(row.scalar) != map {
-            continue;
+        let place = places.get(unquoted(row.scalar).as_ref());
+        if let Some(of_map) = place.and_then(|place| of_maps.get_mut(*place)) {
+            of_map.add(&table, row)?;
         }
-        match first_rows.get(row.node) {
+    }
+    of_maps.into_iter().map(|of_map| of_map.finish(path)).collect()
+}
+
+/// The rows of one map while they are read.
+struct MapRows<'a> {
+    map: &'a str,
+    columns: Vec<KeptColumn>,
+    /// By node.
+    first_rows: HashMap<&'a str, Row<'a>>,
+    remark: Option<Remark>,
+}
+
+impl<'a> MapRows<'a> {
+    fn new(map: &'a str, columns: Vec<KeptColumn>) -> Self {
+        Self { map, columns, first_rows: HashMap::default(), remark: None }
+    }
+
+    fn add(&mut self, table: &Scalarstats<'a>, row: Row<'a>) -> Result<(), UnitError> {
+        match self.first_rows.get(row.node) {
             None => {
-                table.push(&row, &mut columns)?;
-                first_rows.insert(row.node, row);
+                table.push(&row, &mut self.columns)?;
+                self.first_rows.insert(row.node, row);
             }
             Some(first) if first.is_equal(&row) => {
-                remark.get_or_insert_with(|| Remark {
+                self.remark.get_or_insert_with(|| Remark {
                     what: "rows of one node and one map twice",
-                    example: format!("{} of {}", shorten(map.as_bytes()), path.display()),
+                    example: format!("{} of {}", shorten(self.map.as_bytes()), table.path.display()),
                     advice: "QSIRecon cannot tell maps of one name apart: the values are of the last of them",
                 });
             }
-            Some(first) => return Err(contradiction(path, first, &row)),
+            Some(first) => return Err(contradiction(table.path, first, &row)),
         }
+        Ok(())
     }
-    let (fields, arrays): (Vec<Field>, Vec<_>) = columns
-        .into_iter()
-        .map(|column| {
-            let name = column.builder.name.clone();
-            let array = column.builder.finish();
-            (Field::new(name, array.data_type().clone(), true), array)
-        })
-        .unzip();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .map_err(|error| UnitError::form(path, error.to_string(), "columns of one length"))?;
-    if batch.num_rows() == 0 {
-        let found = format!("no rows of {}", shorten(map.as_bytes()));
-        return Err(UnitError::form(path, found, "the maps that it had a moment ago: run again"));
+
+    fn finish(self, path: &Path) -> Result<ParsedTable, UnitError> {
+        if self.first_rows.is_empty() {
+            let found = format!("no rows of {}", shorten(self.map.as_bytes()));
+            return Err(UnitError::form(path, found, "the maps that it had a moment ago: run again"));
+        }
+        let (fields, arrays): (Vec<Field>, Vec<_>) = self
+            .columns
+            .into_iter()
+            .map(|column| {
+                let name = column.builder.name.clone();
+                let array = column.builder.finish();
+                (Field::new(name, array.data_type().clone(), true), array)
+            })
+            .unzip();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+            .map_err(|error| UnitError::form(path, error.to_string(), "columns of one length"))?;
+        Ok(ParsedTable { remarks: self.remark.into_iter().collect(), ..ParsedTable::new(batch) })
     }
-    Ok(ParsedTable { remarks: remark.into_iter().collect(), ..ParsedTable::new(batch) })
 }
 
 /// A table as text, and where its columns are.
@@ -257,22 +290,25 @@ impl Row<'_> {
     }
 }
 
-/// The maps that the first node has: all others have the same.
+/// The maps that the first node has at the beginning of the file: all others have the same, or somebody would not know of them.
 #[derive(Default)]
 struct FirstNode<'a> {
     node: Option<&'a str>,
     maps: HashSet<&'a str>,
+    has_ended: bool,
 }
 
 impl<'a> FirstNode<'a> {
     fn check(&mut self, path: &Path, row: &Row<'a>) -> Result<(), UnitError> {
         let first = *self.node.get_or_insert(row.node);
-        if first == row.node {
+        self.has_ended |= first != row.node;
+        if !self.has_ended {
             self.maps.insert(row.scalar);
         } else if !self.maps.contains(row.scalar) {
             let (map, first) = (shorten(row.scalar.as_bytes()), shorten(first.as_bytes()));
-            let found = format!("the map {map}, which the first node, {first}, has not");
-            return Err(UnitError::line(path, row.line, found, "the same maps of each node"));
+            let found = format!("the map {map}, which the rows of {first} at the beginning have not");
+            let expected = "the same maps of each node, and a node's rows together, as QSIRecon writes them";
+            return Err(UnitError::line(path, row.line, found, expected));
         }
         Ok(())
     }
@@ -301,7 +337,9 @@ mod tests {
 
     fn parsed(rows: &str, map: &str) -> Result<ParsedTable, String> {
         let text = format!("{HEADER}{rows}");
-        parse_scalarstats(path(), text.as_bytes(), "W", map, &|| false).map_err(|error| error.to_string())
+        parse_scalarstats(path(), text.as_bytes(), "W", &[map], &|| false)
+            .map(|mut tables| tables.remove(0))
+            .map_err(|error| error.to_string())
     }
 
     fn means(batch: &RecordBatch) -> Vec<Option<f64>> {
@@ -319,16 +357,20 @@ mod tests {
         let coverage = parsed(rows, "coverage").unwrap().batch;
         assert_eq!(means(&coverage), [Some(1.0), Some(0.5)]);
         assert_eq!(coverage["stdev"].null_count(), 2);
-        assert_eq!(maps_of(path(), format!("{HEADER}{rows}").as_bytes()).unwrap(), ["od", "coverage"]);
+        let text = format!("{HEADER}{rows}");
+        assert_eq!(maps_of(path(), text.as_bytes(), true).unwrap().unwrap(), ["od", "coverage"]);
+        let (all, both) = (["coverage", "od"], text.as_bytes());
+        let together = parse_scalarstats(path(), both, "W", &all, &|| false).unwrap();
+        assert_eq!((&together[0].batch, &together[1].batch), (&coverage, &od.batch));
         let of_windows = format!("\u{feff}{HEADER}{rows}").replace('\n', "\r\n");
-        let same = parse_scalarstats(path(), of_windows.as_bytes(), "W", "od", &|| false).unwrap();
-        assert_eq!(same.batch, od.batch);
+        let same = parse_scalarstats(path(), of_windows.as_bytes(), "W", &["od"], &|| false).unwrap();
+        assert_eq!(same[0].batch, od.batch);
     }
 
     #[test]
     fn columns_stand_in_any_order_and_further_ones_are_kept() {
         let text = "mean\tscalar\tnode\tmedian\tstdev\tqsirecon_suffix\tnote\n0.5\tod\ta\t1\t0.25\tW\t7\n";
-        let table = parse_scalarstats(path(), text.as_bytes(), "W", "od", &|| false).unwrap().batch;
+        let table = &parse_scalarstats(path(), text.as_bytes(), "W", &["od"], &|| false).unwrap()[0].batch;
         let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
         assert_eq!(names, ["mean", "label", "median", "stdev", "note"]);
         assert_eq!(table["note"].as_string::<i32>().value(0), "7");
@@ -354,6 +396,10 @@ mod tests {
             ("\tod\tW\t0.5\t0.25\t1\n", "line 2, column node"),
             ("a\tn/a\tW\t0.5\t0.25\t1\n", "line 2, column scalar"),
             ("a\tod\tW\t0.5\t0.25\t1\nb\tfa\tW\t0.5\t0.25\t1\n", "line 3: found the map fa"),
+            (
+                "a\tod\tW\t1\t1\t1\nb\tod\tW\t1\t1\t1\na\tfa\tW\t1\t1\t1\nb\tfa\tW\t1\t1\t1\n",
+                "line 4: found the map fa",
+            ),
             ("a\tod\tW\t0.5\t0.25\t1", "a last line that has no end"),
             ("a\tfa\tW\t0.5\t0.25\t1\n", "no rows of od"),
             ("", "a header and no rows"),
@@ -362,10 +408,21 @@ mod tests {
             assert!(error.contains(says) && error.contains("scalarstats.tsv"), "{error}");
         }
         let lacking = HEADER.replace("stdev", "std") + "a\tod\tW\t0.5\t0.25\t1\n";
-        let error = maps_of(path(), lacking.as_bytes()).unwrap_err().to_string();
+        let error = maps_of(path(), lacking.as_bytes(), true).unwrap_err().to_string();
         assert!(error.contains("line 1") && error.contains("stdev"), "{error}");
         let many: String = (0..300).map(|n| format!("a\tm{n}\tW\t1\t1\t1\n")).collect();
-        let error = maps_of(path(), format!("{HEADER}{many}").as_bytes()).unwrap_err().to_string();
+        let error = maps_of(path(), format!("{HEADER}{many}").as_bytes(), true).unwrap_err().to_string();
         assert!(error.contains("more than 256 maps"), "{error}");
+    }
+
+    #[test]
+    fn maps_are_known_once_the_first_node_has_ended() {
+        let rows = "a\tod\tW\t1\t1\t1\na\tfa\tW\t1\t1\t1\nb\tod\tW\t1\t1\t1\nb\tfa\tW\t1\t1\t1\n";
+        let text = format!("{HEADER}{rows}");
+        let second_node = text.find("b\t").unwrap() + "b\tod\tW\t1\t1\t1\n".len();
+        for end in 0..text.len() {
+            let maps = maps_of(path(), &text.as_bytes()[..end], false).unwrap();
+            assert_eq!(maps.map(|maps| maps.len()), (end >= second_node).then_some(2), "{end}");
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::inputs::unit_files::FoundUnit;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AbsentFiles {
     pub(crate) tables: BTreeSet<TableKey>,
+    /// Those of them that another version of a file has no more, which is there.
+    left_files: BTreeSet<TableKey>,
     /// Whether the file of total intracranial volume is absent.
     pub(crate) volume: bool,
     /// Tables on disk of which other files are chosen, in words.
@@ -37,6 +39,13 @@ impl AbsentFiles {
                 absent.tables.insert(key.clone());
             }
         }
+        let paths: BTreeSet<&str> =
+            found.found.tables.iter().flat_map(|table| table.files().map(|(_, path)| path)).collect();
+        let left = known
+            .iter()
+            .filter(|source| source.kind == SourceKind::Table && paths.contains(source.path.as_str()));
+        let left = left.filter_map(|source| Some((source.table_name()?, source.map.clone())));
+        absent.left_files = left.filter(|key| absent.tables.contains(key)).collect();
         let is_known = |relative: &str| known.iter().any(|source| source.path == relative);
         // A new report is read and says what the volume is now, as if one was moved or renamed.
         let is_told_anew = found.tiv.iter().any(|file| !is_known(&file.relative));
@@ -52,8 +61,12 @@ impl AbsentFiles {
 
     /// Why a unit stays as it is although files of it are absent; `None` if none are.
     pub(crate) fn reason(&self) -> Option<String> {
-        let named = self.tables.iter().map(|(table, map)| table.with_map(map.as_ref()));
-        let tables = named.map(|name| format!("{name}: its file is gone"));
+        let told = |key: &TableKey| {
+            let what =
+                if self.left_files.contains(key) { "its file has it no more" } else { "its file is gone" };
+            format!("{}: {what}", key.0.with_map(key.1.as_ref()))
+        };
+        let tables = self.tables.iter().map(told);
         let volume = self.volume.then(|| "total intracranial volume: its file is gone".to_owned());
         let reasons: Vec<String> = tables.chain(volume).chain(self.not_chosen.iter().cloned()).collect();
         (!reasons.is_empty()).then(|| format!("{KEPT}{}", reasons.join(", ")))

@@ -30,7 +30,7 @@ pub(crate) fn check_tables(
     Ok(store.check_tables(&inputs.table_kinds(), metrics)?)
 }
 
-/// Refuses tables of another producer than is known of the store, its cache and segments.
+/// Refuses tables of another producer, or of another atlas, than is known of the store, its cache and segments.
 pub(crate) fn check_producers(
     inputs: &ListedInputs,
     known: &TableInputs,
@@ -42,19 +42,10 @@ pub(crate) fn check_producers(
             let (store, asked) = (other.to_string(), kind.input.to_string());
             return Err(PipelineError::OtherProducer { output, table, store, asked });
         }
-    }
-    Ok(())
-}
-
-/// Refuses tables of another atlas than the store has.
-pub(crate) fn check_atlases(inputs: &ListedInputs, store: &ExistingStore) -> Result<(), PipelineError> {
-    let stored = store.long_tables()?;
-    for (table, kind) in inputs.table_kinds().into_iter().filter(|(table, _)| stored.contains(table)) {
-        let Some(asked) = kind.atlas else { continue };
-        let of_store = store.table_kind(&table)?.and_then(|known| known.atlas);
-        if let Some(of_store) = of_store.filter(|of_store| *of_store != asked) {
-            let (output, table) = (store.output().to_owned(), table.to_string());
-            return Err(PipelineError::OtherTableAtlas { output, table, store: of_store, asked });
+        if let Some(other) = known.other_atlas(&table, kind.atlas.as_deref()) {
+            let (output, table, store) = (output.to_owned(), table.to_string(), other.to_owned());
+            let asked = kind.atlas.unwrap_or_default();
+            return Err(PipelineError::OtherTableAtlas { output, table, store, asked });
         }
     }
     Ok(())

@@ -36,7 +36,8 @@ impl EarlierSettings {
         let units = cache.map(|cache| cache.units()).transpose()?.unwrap_or_default();
         let cached_tables =
             units.iter().flat_map(|unit| &unit.tables).map(|info| info.table.clone()).collect();
-        let inputs = TableInputs::of(store, &units)?;
+        let kinds = cache.map(|cache| cache.table_kinds()).transpose()?.unwrap_or_default();
+        let inputs = TableInputs::of(store, &units, &kinds)?;
         let cached = match cache {
             Some(cache) if !units.is_empty() => cache.run_record()?,
             _ => None,

@@ -16,7 +16,7 @@ use crate::inputs::atlases::check_atlas;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::listed_inputs::ListedInputs;
 use crate::inputs::unit_finder::UnitFinder;
-use crate::plan::collisions::{check_atlases, check_producers};
+use crate::plan::collisions::check_producers;
 use crate::plan::earlier_settings::{EarlierSettings, absolute};
 use crate::plan::fresh_load::Base;
 
@@ -68,7 +68,6 @@ impl RunPlan {
         let earlier = EarlierSettings::of(start.store.map(AsRef::as_ref), start.cache)?;
         check_producers(&start.inputs.listed, &earlier.inputs, &start.config.output)?;
         if let Some(store) = start.store {
-            check_atlases(&start.inputs.listed, store)?;
             store.check_volumes(start.config.tiv_from)?;
         }
         let pick = earlier.pick(start.config, &start.inputs.listed)?;

@@ -30,7 +30,7 @@ use crate::run::steps::{check_let_go, check_room, in_pool, open_store, settled, 
 /// A session list, root or store that cannot be read; nothing that was found, for a store that is empty.
 pub fn dry_run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let config = &*settled(config)?;
+    let config = &settled(config)?;
     let store = open_store(config, observer)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);

@@ -33,7 +33,7 @@ use crate::run::steps::{ExportEvents, in_pool, open_store, settled, with_segment
 /// cannot be read are no error of the run: the report lists them.
 pub fn run(config: &Config, observer: &dyn Observer) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let config = &*settled(config)?;
+    let config = &settled(config)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);
     let mut plan = None;

@@ -42,7 +42,7 @@ pub fn load_segments(
     observer: &dyn Observer,
 ) -> Result<RunReport, PipelineError> {
     check_list(config)?;
-    let config = &*settled(config)?;
+    let config = &settled(config)?;
     let inputs = RunInputs::read(config)?;
     inputs.tell_roots(observer);
     let config = Config { reload: config.reload || how.shard.is_none(), ..config.clone() };

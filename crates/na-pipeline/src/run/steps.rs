@@ -1,13 +1,12 @@
 //! Steps that a run and a dry run share.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use na_cache::{Cache, CacheError, RunRecord, Segments};
-use na_model::{Listing, UnitKind};
-use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, join_segments};
+use na_model::Listing;
+use na_store::{ExistingStore, ExportObserver, ExportStep, StoreError, TableInputs, join_segments};
 
 use crate::config::Config;
 use crate::error::PipelineError;
@@ -39,35 +38,40 @@ pub(super) fn open_store(
     Ok(Arc::new(store))
 }
 
-/// The run with the atlas that the store has, where it loads nothing that is of one: who adds FreeSurfer's tables, or CAT12's own, need not know it. A
-/// store of these alone is called by their atlas.
-pub(super) fn settled(config: &Config) -> Result<Cow<'_, Config>, PipelineError> {
-    let has_atlas = |kind: &UnitKind| !kind.input.has_own_atlas();
+/// The run with the atlases that the store, its cache and its segments have, where none is chosen. Where the run loads nothing of
+/// `parcellate`'s atlas, that is the store's, too: who adds FreeSurfer's tables, or CAT12's own, need not know it. A store of these
+/// alone is called by their atlas.
+pub(super) fn settled(config: &Config) -> Result<Config, PipelineError> {
+    let mut settled = config.clone();
     let inputs = config.inputs();
-    let mut asked = inputs.iter().filter(|input| input.is_asked_for()).map(|input| input.unit_kind());
-    let first = asked.clone().next();
-    if first.is_none() || asked.any(|kind| has_atlas(&kind)) {
-        return Ok(Cow::Borrowed(config));
+    let asked = inputs.iter().filter(|input| input.is_asked_for());
+    let has_own: Vec<bool> = asked.map(|input| input.unit_kind().input.has_own_atlas()).collect();
+    if !has_own.contains(&true) {
+        return Ok(settled);
     }
     let mut atlas = None;
     if !config.force {
-        atlas = ExistingStore::open(&config.output)?.settings()?.atlas_name;
+        let store = ExistingStore::open(&config.output)?;
         let own = match Cache::open_existing(&config.output) {
             Err(error) if error.leaves_the_export() => None,
             own => own?,
         };
-        let record = own.map(|cache| cache.run_record()).transpose()?.flatten();
-        let record = record.filter(RunRecord::is_of_its_atlas);
-        atlas = atlas.or(record.map(|record| record.settings.atlas_name));
+        let record = own.as_ref().map(Cache::run_record).transpose()?.flatten();
+        let of_record = record.filter(RunRecord::is_of_its_atlas).map(|record| record.settings.atlas_name);
+        atlas = store.settings()?.atlas_name.or(of_record);
+        let cache = with_segments(&store, own, None)?;
+        let units = cache.as_ref().map(Cache::units).transpose()?.unwrap_or_default();
+        let kinds = cache.as_ref().map(Cache::table_kinds).transpose()?.unwrap_or_default();
+        settled.atlases = settled.atlases.or_known(&TableInputs::of(Some(&store), &units, &kinds)?);
     }
-    let own = || {
-        let parcellation = config.freesurfer.as_ref().map(|files| files.parcellation.clone());
-        let cat12 = || config.cat12_roi.as_ref().map(|atlases| atlases.volumes.clone());
-        let qsirecon = || config.qsirecon_stats.as_ref().map(|files| files.atlas.clone());
-        parcellation.or_else(cat12).or_else(qsirecon)
-    };
-    let atlas_name = atlas.or_else(own).unwrap_or_else(|| config.atlas_name.clone());
-    Ok(Cow::Owned(Config { atlas_name, ..config.clone() }))
+    if !has_own.contains(&false) {
+        let freesurfer = config.freesurfer.is_some().then(|| settled.atlases.freesurfer());
+        let cat12 = || config.cat12_roi.then(|| settled.atlases.cat12());
+        let qsirecon = || config.qsirecon_stats.is_some().then(|| settled.atlases.qsirecon());
+        let own = atlas.or(freesurfer).or_else(cat12).or_else(qsirecon);
+        settled.atlas_name = own.unwrap_or(settled.atlas_name);
+    }
+    Ok(settled)
 }
 
 /// A store's cache with its segments, without what cannot be merged. The atlas that is asked for counts where nothing is stored.

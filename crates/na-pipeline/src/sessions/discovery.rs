@@ -1,15 +1,30 @@
 //! The sessions of a run without a session list: every folder of a session under the roots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 use na_model::{ListedSession, Session, SubjectCode, visible};
 
-use crate::files::roots::Roots;
+use crate::files::roots::{Root, Roots};
 use crate::identifiers::name_match::IdKind;
 use crate::sessions::lookalikes::{FoldersByCode, lookalikes};
 use crate::sessions::session_list::{SessionList, WrittenIds};
 use crate::sessions::visits::{HasFiles, Visits};
+
+/// What to say of a root with files of sessions that only a list can name. `None` if there are none.
+fn left_to_lists(root: &Root) -> Option<String> {
+    let folders = root.flat.as_ref()?.told_by_lists();
+    let first = root.path().join(folders.first()?);
+    let are = if folders.len() == 1 {
+        "1 of these is".to_owned()
+    } else {
+        format!("{} of these are", folders.len())
+    };
+    Some(format!(
+        "{} names no sub-*, and is left out ({are} in that folder): a list (--sessions) says whose it is",
+        first.display()
+    ))
+}
 
 /// Every `sub-*[/ses-*]` under the roots, sorted, without metadata. Under a root without tables, which other programs
 /// share, only those with a report count. A folder that cannot be read, or names nobody, is left out with a note.
@@ -37,6 +52,7 @@ pub(crate) fn discover(
             }
         }
     }
+    list.notes.extend(roots.of_tables().filter_map(left_to_lists).collect::<BTreeSet<String>>());
     let names: HashMap<(usize, &str), &str> =
         named.iter().map(|(index, code, name)| ((*index, code.as_str()), *name)).collect();
     let mut refused: BTreeMap<&str, String> = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use foldhash::{HashMap, HashSet};
-use na_cache::{Cache, CachedTableInfo, CachedUnit, OwnedCache, RefusedSegment, Segments};
+use na_cache::{Cache, CachedKinds, CachedTableInfo, CachedUnit, OwnedCache, RefusedSegment, Segments};
 use na_model::{Listing, RegionSet, Session, SourceFile, TableName, Unit, UnitOutcome, UnitStatus};
 
 use crate::error::StoreError;
@@ -128,7 +128,7 @@ pub(crate) fn warn_once(output: &Path, segments: &Segments, left_out: &LeftOut) 
     }
 }
 
-/// The units of segments whose tables are of another input than in the store, in the cache, or in units before them, or whose regions
+/// The units of segments whose tables are of another input or atlas than in the store, in the cache, or in units before them, or whose regions
 /// contradict those there.
 fn refused_units(
     store: &ExistingStore,
@@ -140,8 +140,10 @@ fn refused_units(
     units.retain(|unit| unit.tables.iter().any(|info| joined.is_in_segment(info)));
     let others = regions_in_use(Some(store), own, &HashSet::default())?.others;
     let own_units = own.map(Cache::units).transpose()?.unwrap_or_default();
-    let mut inputs = TableInputs::of(Some(store), &own_units)?;
-    if are_of_one_input(inputs.clone(), &units) && agree(others, joined, &units)? {
+    let own_kinds = own.map(Cache::table_kinds).transpose()?.unwrap_or_default();
+    let mut inputs = TableInputs::of(Some(store), &own_units, &own_kinds)?;
+    let kinds = joined.table_kinds()?;
+    if are_of_one_input(inputs.clone(), &units, &kinds) && agree(others, joined, &units)? {
         return Ok(Vec::new());
     }
     let ranks: HashMap<&Session, usize> =
@@ -156,7 +158,7 @@ fn refused_units(
         let regions = joined.regions_of(unit)?;
         let tables: Vec<(&TableName, &RegionSet)> =
             regions.iter().map(|(info, regions)| (&info.table, regions)).collect();
-        let added = inputs.add(unit).and_then(|()| known.add(&tables));
+        let added = inputs.add(unit, &kinds).and_then(|()| known.add(&tables));
         if let Err(Contradiction { table, problem }) = added {
             let table = unit.tables.get(table);
             let file =
@@ -177,9 +179,9 @@ fn is_of(source: &SourceFile, info: &CachedTableInfo) -> bool {
     source.table_name().as_ref() == Some(&info.table) && source.map == info.map
 }
 
-/// Whether no table is of two inputs.
-fn are_of_one_input(mut inputs: TableInputs, units: &[CachedUnit]) -> bool {
-    units.iter().all(|unit| inputs.add(unit).is_ok())
+/// Whether no table is of two inputs, or of two atlases.
+fn are_of_one_input(mut inputs: TableInputs, units: &[CachedUnit], kinds: &CachedKinds) -> bool {
+    units.iter().all(|unit| inputs.add(unit, kinds).is_ok())
 }
 
 /// Whether no two regions of units and of others contradict each other: as a rule, one look at each form of a table tells.

@@ -13,7 +13,8 @@ use crate::error::PipelineError;
 use crate::files::session_folders::{STATS, names_in};
 use crate::files::subjects_dir::{FolderChoice, Stream, SubjectsDir, is_subjects_dir};
 use crate::inputs::found_tables::{FileBytes, FoundTable};
-use crate::inputs::freesurfer::table_kinds::{GLOBALS, SEGMENTATION, SURFACES};
+use crate::inputs::freesurfer::table_kinds::GLOBALS;
+pub(super) use crate::inputs::freesurfer::table_kinds::{SEGMENTATION, SURFACES};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, TableRoot};
 use crate::inputs::searched_folder::SearchedFolder;
@@ -26,10 +27,10 @@ use crate::unit_error::{UnitError, shorten};
 mod table_kinds;
 
 /// The parcellation that every version of FreeSurfer makes, and whose file has the measures of each hemisphere.
-const APARC: &str = "aparc";
+pub(super) const APARC: &str = "aparc";
 
 /// The segmentation that every version makes.
-const ASEG: &str = "aseg";
+pub(super) const ASEG: &str = "aseg";
 
 /// Sessions that are looked into for the parcellations that there are.
 const SESSIONS: usize = 50;
@@ -42,10 +43,6 @@ const LONGEST_STAMP: usize = 200;
 pub struct FreeSurferFiles {
     /// `SUBJECTS_DIR`, or the `sourcedata/freesurfer` of fMRIPrep.
     pub subjects_dir: PathBuf,
-    /// The parcellation, what stands between `lh.` and `.stats`.
-    pub parcellation: String,
-    /// The segmentation, what stands before `.stats`.
-    pub segmentation: String,
     /// Which of the streams is loaded where both are there for a session.
     pub stream: Option<Stream>,
     /// Whether a subject's folder that is of several sessions is loaded, for a session without an id. Without it, it is an error.
@@ -53,11 +50,10 @@ pub struct FreeSurferFiles {
 }
 
 impl FreeSurferFiles {
-    /// What every version of FreeSurfer makes: the parcellation `aparc`, and the segmentation `aseg`.
+    /// Those of a `SUBJECTS_DIR` with a folder a session.
     #[must_use]
     pub fn new(subjects_dir: PathBuf) -> Self {
-        let (parcellation, segmentation) = (APARC.to_owned(), ASEG.to_owned());
-        Self { subjects_dir, parcellation, segmentation, stream: None, per_subject: false }
+        Self { subjects_dir, stream: None, per_subject: false }
     }
 }
 
@@ -65,6 +61,8 @@ impl FreeSurferFiles {
 #[derive(Debug)]
 pub(crate) struct FreeSurfer {
     pub(crate) files: FreeSurferFiles,
+    pub(crate) parcellation: String,
+    pub(crate) segmentation: String,
     /// The run that is chosen where a session has several.
     pub(crate) run: Option<String>,
 }
@@ -79,7 +77,7 @@ impl Input for FreeSurfer {
     }
 
     fn asked(&self) -> Vec<String> {
-        vec![format!("freesurfer {} {}", self.files.parcellation, self.files.segmentation)]
+        vec![format!("freesurfer {} {}", self.parcellation, self.segmentation)]
     }
 
     fn looks_for(&self, table: &TableName) -> bool {
@@ -99,8 +97,8 @@ impl Input for FreeSurfer {
 
     fn kind(&self, table: &TableName) -> TableKind {
         match table.name() {
-            SURFACES => table_kinds::surfaces(&self.files.parcellation),
-            SEGMENTATION => table_kinds::segmentation(&self.files.segmentation),
+            SURFACES => table_kinds::surfaces(&self.parcellation),
+            SEGMENTATION => table_kinds::segmentation(&self.segmentation),
             _ => table_kinds::globals(),
         }
     }
@@ -111,10 +109,10 @@ impl Input for FreeSurfer {
         let there = |name: String| names.contains(&name).then(|| stats.join(name));
         let side =
             |parcellation: &str| ["lh", "rh"].map(|side| there(format!("{side}.{parcellation}.stats")));
-        let segmentation = there(format!("{}.stats", self.files.segmentation));
+        let segmentation = there(format!("{}.stats", self.segmentation));
         // The segmentation's own file comes first: of two measures of one name, the first counts.
         let whole_brain = [there(format!("{ASEG}.stats")), there("brainvol.stats".to_owned())];
-        let own = side(&self.files.parcellation);
+        let own = side(&self.parcellation);
         let of_hemispheres = match side(APARC) {
             [None, None] => own.clone(),
             aparc => aparc,
@@ -175,7 +173,7 @@ impl FreeSurfer {
                 }
             }
         }
-        let FreeSurferFiles { parcellation, segmentation, .. } = &self.files;
+        let Self { parcellation, segmentation, .. } = self;
         let surfaces = format!("lh.{parcellation}.stats or rh.{parcellation}.stats");
         let no_such = |file: String, there: BTreeSet<String>, option: &'static str| {
             let there = there.into_iter().collect::<Vec<_>>().join(", ");

@@ -8,9 +8,9 @@ use crate::parse::freesurfer_stats::STRUCT_NAME;
 use crate::parse::freesurfer_tables::LABEL;
 
 /// Both hemispheres of a parcellation.
-pub(super) const SURFACES: &str = "fs";
+pub(in crate::inputs) const SURFACES: &str = "fs";
 /// The volumes of a segmentation.
-pub(super) const SEGMENTATION: &str = "aseg";
+pub(in crate::inputs) const SEGMENTATION: &str = "aseg";
 /// Measures of the whole brain.
 pub(super) const GLOBALS: &str = "fs_globals";
 

@@ -1,12 +1,14 @@
 use std::fs;
 
-use na_model::{SourceRoot, Tissue, Workflow};
+use na_model::{Modality, SourceRoot, Tissue, UnitKind, Workflow};
 
 use super::*;
-use crate::files::roots::Root;
+use crate::error::PipelineError;
+use crate::files::roots::{Root, Roots};
 use crate::inputs::cat12::Cat12;
 use crate::inputs::entity_pick::EntityPick;
 use crate::inputs::input::Input;
+use crate::inputs::input_root::RootList;
 use crate::inputs::qsiparc::Qsiparc;
 use crate::inputs::unit_files::FoundUnit;
 use crate::inputs::workflow_choice::{WorkflowChoice, list_workflows};
@@ -20,6 +22,11 @@ pub(in crate::inputs) fn tree(files: &[&str]) -> tempfile::TempDir {
         fs::write(path, "").unwrap();
     }
     root
+}
+
+fn workflows_of(path: &Path) -> Result<Vec<Workflow>, PipelineError> {
+    let (kind, mut roots) = (UnitKind::of_parcellate(Modality::Diffusion), Roots::default());
+    list_workflows(&SourceRoot::QSIPARC, path, &mut RootList { input: 0, kind, roots: &mut roots })
 }
 
 fn pick(wanted: &[(&str, Option<&str>)]) -> EntityPick {
@@ -69,7 +76,7 @@ fn diffusion(files: &[&str], pick: &EntityPick) -> Result<FoundTables, UnitError
     let files: Vec<String> =
         files.iter().map(|file| format!("qsirecon-W_x-y/sub-1/ses-2/dwi/atlas-A/{file}")).collect();
     let root = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    let workflow = list_workflows(&SourceRoot::QSIPARC, root.path()).unwrap().0.remove(0);
+    let workflow = workflows_of(root.path()).unwrap().remove(0);
     let input =
         Qsiparc { root: None, is_wanted: true, workflows: WorkflowChoice(None), atlas: "A".to_owned() };
     let folder = format!("qsirecon-{workflow}");
@@ -258,9 +265,9 @@ fn workflows_are_listed_sorted_and_a_missing_root_is_named() {
         "other/x",
         "qsirecon-file",
     ]);
-    let (names, _) = list_workflows(&SourceRoot::QSIPARC, root.path()).unwrap();
+    let names = workflows_of(root.path()).unwrap();
     assert_eq!(names.iter().map(Workflow::as_str).collect::<Vec<_>>(), ["MRtrix3_act-HSVS", "a.b c", "b"]);
-    let error = list_workflows(&SourceRoot::QSIPARC, &root.path().join("missing")).unwrap_err().to_string();
+    let error = workflows_of(&root.path().join("missing")).unwrap_err().to_string();
     assert!(error.contains("QSIPARC_PATH") && error.contains("missing"), "{error}");
 }
 

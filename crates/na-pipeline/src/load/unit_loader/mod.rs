@@ -30,7 +30,7 @@ use crate::load::parsed_checks::{check_columns, check_regions};
 use crate::load::sidecar_checks::{check_atlas, foreign_image};
 use crate::load::tiv_choice::{Evidence, Reading, VolumeCandidate, choose, implausible};
 use crate::parse::cat12_report::tiv_from_xml;
-use crate::parse::parsed_table::Remark;
+use crate::parse::parsed_table::{ParsedTable, Remark};
 use crate::parse::sidecar::parse_sidecar;
 use crate::parse::tiv_tsv::tiv_from_tsv;
 use crate::parse::volume::Volume;
@@ -98,12 +98,13 @@ impl UnitLoader<'_> {
             notes: self.found.tiv.notes.clone(),
             remarks: Vec::new(),
         };
-        let kept = |table: &&FoundTable| !self.planned.kept.contains(&table.key());
-        for table in self.found.found.tables.iter().filter(kept) {
+        let is_read = |table: &&FoundTable| !self.planned.kept.contains(&table.key());
+        let tables: Vec<&FoundTable> = self.found.found.tables.iter().filter(is_read).collect();
+        for together in tables.chunk_by(|one, other| one.shares_files_with(other)) {
             if (self.should_stop)() {
                 return Err(UnitError::Stopped);
             }
-            self.add_table(table, &mut loaded)?;
+            self.add_tables(together, &mut loaded)?;
         }
         if self.has_tiv_files() {
             for file in self.found.tiv.iter() {
@@ -116,44 +117,54 @@ impl UnitLoader<'_> {
         Ok(loaded)
     }
 
-    fn add_table(&mut self, table: &FoundTable, loaded: &mut LoadedUnit) -> Result<(), UnitError> {
-        let mut read = Vec::with_capacity(1 + table.further.len());
-        for (path, relative) in table.files() {
+    /// Adds tables that are made of the same files.
+    fn add_tables(&mut self, tables: &[&FoundTable], loaded: &mut LoadedUnit) -> Result<(), UnitError> {
+        let Some(first) = tables.first() else { return Ok(()) };
+        let mut read = Vec::with_capacity(1 + first.further.len());
+        for (path, relative) in first.files() {
             read.push((path, relative, self.read(path)?));
         }
-        let Some(known) = self.inputs.table(&table.table) else {
-            let (path, table) = (table.path.clone(), table.table.to_string());
+        let Some(known) = self.inputs.table(&first.table) else {
+            let (path, table) = (first.path.clone(), first.table.to_string());
             return Err(UnitError::UnlistedTable { path, table });
         };
         let bytes = read.iter().map(|(path, _, read)| FileBytes { path, bytes: &read.0 });
-        let parsed = known.input.parse(table, &bytes.collect::<Vec<_>>(), self.should_stop)?;
-        let mut files = read.into_iter().map(|(_, relative, read)| (relative, read.1.clone()));
-        let Some((relative, fingerprint)) = files.next() else { return Ok(()) };
+        let parsed = known.input.parse_together(tables, &bytes.collect::<Vec<_>>(), self.should_stop)?;
+        if parsed.len() != tables.len() {
+            let found = format!("{} tables that its input made of it", parsed.len());
+            return Err(UnitError::form(&first.path, found, "as many as it found there"));
+        }
+        let files: Vec<SourceFile> =
+            read.iter().map(|(_, relative, read)| source(first, relative, read.1.clone())).collect();
+        let Some(source) = files.first() else { return Ok(()) };
+        let json = self.read_sidecar(first, source, loaded)?;
+        for (table, parsed) in tables.iter().zip(parsed) {
+            let own = |source: &SourceFile| SourceFile { map: table.map.clone(), ..source.clone() };
+            self.add_table(table, parsed, files.iter().map(own).collect(), json.as_ref().map(own), loaded)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a table with its files and its sidecar.
+    fn add_table(
+        &mut self,
+        table: &FoundTable,
+        parsed: ParsedTable,
+        mut files: Vec<SourceFile>,
+        json: Option<SourceFile>,
+        loaded: &mut LoadedUnit,
+    ) -> Result<(), UnitError> {
+        let Some(known) = self.inputs.table(&table.table) else { return Ok(()) };
         check_columns(table, &parsed.batch, &known.kind)?;
         loaded.notes.extend(parsed.notes);
         loaded.remarks.extend(parsed.remarks);
-        let mut source = SourceFile {
-            kind: SourceKind::Table,
-            table: Some(table.table.to_string()),
-            map: table.map.clone(),
-            root: Some(table.root.clone()),
-            tiv: None,
-            read_at: ReadAt::UNKNOWN,
-            path: relative.to_owned(),
-            fingerprint,
-            mask_entity: table.mask_entity.clone(),
-            sidecar: None,
-        };
-        let json = self.read_sidecar(table, &source, loaded)?;
-        source.sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
+        let mut sidecar = json.as_ref().and_then(|json| json.sidecar.clone());
         if let Some(version) = parsed.version {
-            source.sidecar.get_or_insert_default().software_version = Some(version);
+            sidecar.get_or_insert_default().software_version = Some(version);
         }
-        let further: Vec<SourceFile> = files
-            .map(|(path, fingerprint)| SourceFile { path: path.to_owned(), fingerprint, ..source.clone() })
-            .collect();
+        files.iter_mut().for_each(|file| file.sidecar.clone_from(&sidecar));
         if let Some(volume) = parsed.volume {
-            source.tiv = Some(volume);
+            files.iter_mut().take(1).for_each(|file| file.tiv = Some(volume));
             self.measured = Some((table.path.clone(), volume));
         }
         if self.has_tiv_files() && known.kind.metrics.contains_key(VOL_TIV) {
@@ -164,8 +175,7 @@ impl UnitLoader<'_> {
                 reading: Reading::Volumes(own_volume(&parsed.batch).into_iter().collect()),
             });
         }
-        loaded.unit.sources.push(source);
-        loaded.unit.sources.extend(further);
+        loaded.unit.sources.extend(files);
         loaded.unit.sources.extend(json.map(|json| SourceFile { sidecar: None, ..json }));
         let (name, map) = (table.table.clone(), table.map.clone());
         let encoded = EncodedTable::encode_as(&known.kind, name, map, &parsed.batch, self.regions)
@@ -332,6 +342,22 @@ impl UnitLoader<'_> {
 
     fn has_looked_for(&self, known: &SourceFile) -> bool {
         self.found.tiv.looked().contains(&known.root_in(self.planned.unit.modality()))
+    }
+}
+
+/// A file of a table as a source, without its sidecar.
+fn source(table: &FoundTable, relative: &str, fingerprint: Fingerprint) -> SourceFile {
+    SourceFile {
+        kind: SourceKind::Table,
+        table: Some(table.table.to_string()),
+        map: table.map.clone(),
+        root: Some(table.root.clone()),
+        tiv: None,
+        read_at: ReadAt::UNKNOWN,
+        path: relative.to_owned(),
+        fingerprint,
+        mask_entity: table.mask_entity.clone(),
+        sidecar: None,
     }
 }
 
