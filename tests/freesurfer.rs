@@ -548,3 +548,18 @@ fn folders_that_only_a_list_can_name_are_counted_where_there_is_none() {
     let listed = lab.run(&["-s", "sessions.csv"]).ended(0);
     listed.says(&["Loaded    1"]).keeps_quiet_about(&["names no sub-*"]);
 }
+
+#[test]
+fn a_folder_goes_to_the_subject_that_is_called_so_and_leaves_the_one_that_only_its_letters_found() {
+    let lab = Lab::new();
+    lab.add("sub-CL-4X", BIDS);
+    let list =
+        |rows: &str| fs::write(lab.path("sessions.csv"), format!("subject_code,session_id\n{rows}")).unwrap();
+    let subjects = || lab.table("tiv.parquet").column("subject_code").join(" ");
+    list("CL_4-X,\n");
+    lab.run(&["-s", "sessions.csv"]).ended(0);
+    assert_eq!(subjects(), "CL_4_X");
+    list("CL_4-X,\nCL-4X,\n");
+    lab.run(&["-s", "sessions.csv"]);
+    assert_eq!(subjects(), "CL_4X");
+}

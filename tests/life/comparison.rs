@@ -185,7 +185,12 @@ pub fn difference(store: &Store, fresh: &Store, model: &Model, lab: &Lab) -> Opt
 
 /// Where `sessions.tsv` does not note what stays though its file is gone; none if it notes exactly that. `gone` is what was
 /// looked for, is in the store and is not on disk, of units that were looked at.
-pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<Item>) -> Option<String> {
+pub fn wrongly_noted(
+    store: &Store,
+    looked_at: &BTreeSet<Unit>,
+    gone: &BTreeSet<Item>,
+    has_measures: bool,
+) -> Option<String> {
     for (unit, (_, _, reason)) in standings(store) {
         let of_unit =
             || gone.iter().filter(|(session, part)| (session, modality(*part)) == (&unit.0, unit.1));
@@ -193,8 +198,13 @@ pub fn wrongly_noted(store: &Store, looked_at: &BTreeSet<Unit>, gone: &BTreeSet<
             continue;
         }
         let is_noted = reason.contains("kept: ");
-        // Of one file are the segmentation and the measures of the whole brain, and QSIRecon's two maps.
-        let n_tables = |part| 1 + usize::from(matches!(part, Part::Aseg | Part::Recon));
+        // Of one file are the segmentation and the measures of the whole brain, and QSIRecon's two maps. The volume of a report is
+        // told of each unit that has it, beside its table of measures.
+        let n_tables = |part| match part {
+            Part::Aseg | Part::Recon => 2,
+            Part::Volume if has_measures => 3,
+            _ => 1,
+        };
         let expected: usize = of_unit().map(|(_, part)| n_tables(*part)).sum();
         let noted = reason.matches("its file is gone").count();
         if is_noted != (expected > 0) || noted != expected {

@@ -81,7 +81,8 @@ impl Life {
 
     fn leave_out(&mut self, run: &mut Run) {
         // Where FreeSurfer's folders are given, or CAT12's own values, a session's row is also theirs.
-        let first = if self.lab.has(Part::Aseg) || self.lab.has(Part::Rois) { 3 } else { 0 };
+        let is_shared = self.lab.has(Part::Aseg) || self.lab.has(Part::Rois) || self.lab.has_measures;
+        let first = if is_shared { 3 } else { 0 };
         let (options, parts): (&[&str], &[&str]) = match first + self.random.below(5 - first) {
             0 => (&["--no-gm"], &["GM"]),
             1 => (&["--no-wm", "--no-ct"], &["WM", "CT"]),

@@ -71,6 +71,8 @@ pub struct Lab {
     pub subjects: Vec<Subject>,
     pub files: BTreeMap<Item, Content>,
     pub parts: Vec<Part>,
+    /// Whether the measures in CAT12's reports are loaded: a unit of their own, of the files that volumes are read from.
+    pub has_measures: bool,
     /// The folder that the roots are in.
     pub place: &'static str,
     versions: u32,
@@ -112,8 +114,15 @@ impl Lab {
             [Part::Map("NODDI", "od"), Part::Map("DSI", "fa")].into_iter().filter(|_| random.below(2) == 0),
         );
         parts.extend(OF_OTHERS.into_iter().filter(|_| random.below(2) == 0));
-        let lab =
-            Self { cohort: Cohort::empty(), subjects, files: BTreeMap::new(), parts, place: "", versions: 0 };
+        let lab = Self {
+            cohort: Cohort::empty(),
+            subjects,
+            files: BTreeMap::new(),
+            parts,
+            has_measures: random.below(2) == 0,
+            place: "",
+            versions: 0,
+        };
         lab.write_settings(&lab.cohort, "");
         lab
     }
@@ -131,6 +140,9 @@ impl Lab {
         if self.has(Part::Aseg) {
             env.push_str(&format!("FREESURFER_DIR={place}fs\n"));
             fs::create_dir_all(cohort.path(&format!("{place}fs"))).unwrap();
+        }
+        if self.has_measures {
+            env.push_str("CAT12_GLOBALS=1\n");
         }
         if self.has(Part::Rois) {
             env.push_str("CAT12_ROI=1\n");

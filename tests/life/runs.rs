@@ -215,6 +215,11 @@ impl Life {
             // A load that finds nothing makes no store.
             return;
         }
+        let has_metrics = |part: Part| !matches!(part, Part::Aseg | Part::Rois | Part::Volume);
+        if self.model.metrics.is_some() && !held.keys().any(|(_, part)| has_metrics(*part)) {
+            // A fresh load is refused the metrics that no table has any more.
+            return;
+        }
         let store = self.store();
         let mut is_whole = held.clone();
         is_whole.retain(|item, content| self.lab.files.get(item) == Some(content));
@@ -252,7 +257,7 @@ impl Life {
             self.last.looks_for(item) && !self.lab.files.contains_key(*item) && is_of_file
         };
         let gone: BTreeSet<Item> = held.keys().filter(is_gone).cloned().collect();
-        if let Some(wrong) = wrongly_noted(&store, &looked_at, &gone) {
+        if let Some(wrong) = wrongly_noted(&store, &looked_at, &gone, self.lab.has_measures) {
             panic!("{wrong}");
         }
         for code in &self.model.withdrawn {

@@ -42,7 +42,8 @@ impl Life {
             steps: Vec::new(),
             kinds: Default::default(),
         };
-        if life.one_in(4) {
+        // Of such a volume there is no report to have measures of.
+        if life.one_in(4) && !life.lab.has_measures {
             life.begin_with_a_pandas_cache();
         }
         if life.lab.subjects.iter().any(|subject| subject.code.stored.starts_with("CL")) {
@@ -50,6 +51,9 @@ impl Life {
         }
         if life.lab.sessions().iter().any(|session| life.lab.is_spelled_by_folder(session)) {
             life.met("numbers");
+        }
+        if life.lab.has_measures {
+            life.met("CAT12's measures");
         }
         for (part, kind) in
             [(Part::Aseg, "FreeSurfer"), (Part::Rois, "CAT12's regions"), (Part::Recon, "QSIRecon")]

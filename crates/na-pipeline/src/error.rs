@@ -40,12 +40,12 @@ pub enum PipelineError {
     },
     /// Not one session has files, and the store is empty.
     #[error(
-        "nothing was found for any of {sessions} sessions, and no store was made or cleared; looked in: {looked_in}; correct the roots, \
+        "nothing was found for any of {sessions} sessions, and no store was made or cleared{looked_in}; correct the roots, \
          or the identifiers of the session list"
     )]
     NothingFound {
         sessions: usize,
-        /// The roots, each with examples of its folders.
+        /// The roots, each with examples of its folders, behind a semicolon; empty if none has any.
         looked_in: String,
     },
     /// There are tables, but none of the atlas asked for.

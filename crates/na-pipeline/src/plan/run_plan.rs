@@ -211,9 +211,10 @@ impl Start<'_> {
             return misplaced.map_or(Ok(()), |note| Err(PipelineError::MisplacedRoot { note: note.clone() }));
         }
         let looked_in = self.inputs.listed.kinds().iter().flat_map(|kind| finder.looked_in(kind));
+        let looked_in = looked_in.collect::<Vec<_>>().join("; ");
         Err(PipelineError::NothingFound {
             sessions: units.summary.sessions,
-            looked_in: looked_in.collect::<Vec<_>>().join("; "),
+            looked_in: if looked_in.is_empty() { looked_in } else { format!("; looked in: {looked_in}") },
         })
     }
 }

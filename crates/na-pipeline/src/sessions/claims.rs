@@ -209,7 +209,7 @@ impl<'a> Claims<'a> {
         folder: &Path,
         (name, visits): (&str, &Folders),
     ) -> Result<(), UnitError> {
-        let others = self.owners_of_whole(root, name, visits)?;
+        let others = self.owners_of_whole(root, session, name, visits)?;
         let others: BTreeSet<String> =
             others.into_iter().filter(|owner| *owner != session).map(Session::to_string).collect();
         if others.is_empty() {
@@ -219,10 +219,18 @@ impl<'a> Claims<'a> {
         Err(UnitError::TakenFolder { folder: folder.to_owned(), owners })
     }
 
-    /// The sessions with files from a subject's folder in the store, without those that have folders of their own.
-    fn owners_of_whole(&self, root: &Root, name: &str, visits: &Folders) -> Result<Vec<&Session>, UnitError> {
+    /// The sessions of a session's subject with files from its folder in the store, without those that have folders of their own. Where others
+    /// have them, the subject has a better claim.
+    fn owners_of_whole(
+        &self,
+        root: &Root,
+        session: &Session,
+        name: &str,
+        visits: &Folders,
+    ) -> Result<Vec<&Session>, UnitError> {
         let has_folder = |id: &str| !visits.index.by(Match::Code, &MatchKeys::of_code(id, None)).is_empty();
         let owners = self.owners(&root.key(), name, None)?.into_iter();
+        let owners = owners.filter(|owner| owner.subject == session.subject);
         Ok(owners.filter(|owner| owner.id_str().is_none_or(|id| !has_folder(id))).collect())
     }
 
@@ -238,7 +246,7 @@ impl<'a> Claims<'a> {
         folder: &Path,
         (name, visits): (&str, &Folders),
     ) -> Result<bool, UnitError> {
-        let owners = self.owners_of_whole(root, name, visits)?.into_iter();
+        let owners = self.owners_of_whole(root, session, name, visits)?.into_iter();
         let listed = self.visits.get(&session.subject).into_iter().flatten().map(|(listed, _)| *listed);
         let n_sessions = owners.chain(listed).chain([session]).collect::<BTreeSet<_>>().len();
         if n_sessions < 2 {
