@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
 use foldhash::{HashMap, HashSet};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use na_model::columns::LABEL;
 use na_model::{Number, is_missing, is_missing_text};
 
@@ -51,8 +51,8 @@ pub fn maps_of(path: &Path, bytes: &[u8], is_whole: bool) -> Result<Option<Vec<S
     let mut maps = Vec::new();
     let mut seen = HashSet::default();
     let mut first_node = None;
-    for row in table.rows() {
-        let row = row?;
+    let mut rows = table.rows();
+    while let Some(row) = rows.next()? {
         if *first_node.get_or_insert(row.node) != row.node {
             return Ok(Some(maps));
         }
@@ -101,14 +101,17 @@ pub fn parse_scalarstats(
 ) -> Result<Vec<ParsedTable>, UnitError> {
     check_content(path, bytes)?;
     let table = Scalarstats::read(path, bytes)?;
-    let mut of_maps: Vec<MapRows<'_>> = maps.iter().map(|map| MapRows::new(map, table.columns())).collect();
+    // As many nodes for each map: this bounds what is reserved.
+    let n_nodes = memchr_iter(b'\n', table.body.as_bytes()).count() / maps.len().max(1) + 1;
+    let mut of_maps: Vec<MapRows<'_>> =
+        maps.iter().map(|map| MapRows::new(map, table.columns(n_nodes))).collect();
     let places: HashMap<&str, usize> = maps.iter().enumerate().map(|(place, map)| (*map, place)).collect();
     let mut first_node = FirstNode::default();
-    for (index, row) in table.rows().enumerate() {
-        if index % ROWS_BETWEEN_CHECKS == 0 && should_stop() {
+    let mut rows = table.rows();
+    while let Some(row) = rows.next()? {
+        if row.line % ROWS_BETWEEN_CHECKS == 0 && should_stop() {
             return Err(UnitError::Stopped);
         }
-        let row = row?;
         first_node.check(path, &row)?;
         if unquoted(row.suffix) != suffix {
             let expected = format!("{suffix}, as the folder qsirecon-{suffix} says: move it to its workflow");
@@ -117,7 +120,7 @@ pub fn parse_scalarstats(
         }
         let place = places.get(unquoted(row.scalar).as_ref());
         if let Some(of_map) = place.and_then(|place| of_maps.get_mut(*place)) {
-            of_map.add(&table, row)?;
+            of_map.add(&table, row, &rows.cells)?;
         }
     }
     of_maps.into_iter().map(|of_map| of_map.finish(path)).collect()
@@ -137,10 +140,10 @@ impl<'a> MapRows<'a> {
         Self { map, columns, first_rows: HashMap::default(), remark: None }
     }
 
-    fn add(&mut self, table: &Scalarstats<'a>, row: Row<'a>) -> Result<(), UnitError> {
+    fn add(&mut self, table: &Scalarstats<'a>, row: Row<'a>, cells: &[&str]) -> Result<(), UnitError> {
         match self.first_rows.get(row.node) {
             None => {
-                table.push(&row, &mut self.columns)?;
+                table.push(&row, cells, &mut self.columns)?;
                 self.first_rows.insert(row.node, row);
             }
             Some(first) if first.is_equal(&row) => {
@@ -191,6 +194,17 @@ struct KeptColumn {
     builder: ColumnBuilder,
 }
 
+/// The lines of a table, one after the other.
+struct Rows<'t, 'a> {
+    table: &'t Scalarstats<'a>,
+    /// The lines that follow.
+    rest: &'a str,
+    /// From 1; the header is line 1.
+    line: usize,
+    /// The cells of the last line.
+    cells: Vec<&'a str>,
+}
+
 /// A line of a table.
 struct Row<'a> {
     /// From 1; the header is line 1.
@@ -220,52 +234,28 @@ impl<'a> Scalarstats<'a> {
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = Result<Row<'a>, UnitError>> {
-        self.body.lines().enumerate().map(|(index, text)| self.row(index + 2, text))
-    }
-
-    fn row(&self, line: usize, text: &'a str) -> Result<Row<'a>, UnitError> {
-        let n_cells = memchr_iter(b'\t', text.as_bytes()).count() + 1;
-        if n_cells != self.names.len() {
-            let expected =
-                format!("{} as in the header; the file may be cut: copy or write it again", self.names.len());
-            return Err(UnitError::line(self.path, line, format!("{n_cells} cells"), expected));
-        }
-        let mut row = Row { line, text, node: "", scalar: "", suffix: "" };
-        for (index, cell) in text.split('\t').enumerate() {
-            match index {
-                _ if index == self.node => row.node = cell,
-                _ if index == self.scalar => row.scalar = cell,
-                _ if index == self.suffix => row.suffix = cell,
-                _ => {}
-            }
-        }
-        for (cell, column) in [(row.node, NODE), (row.scalar, SCALAR)] {
-            if is_missing_text(&unquoted(cell)) {
-                return Err(bad_cell(self.path, line, column, cell, "a name"));
-            }
-        }
-        Ok(row)
+    fn rows(&self) -> Rows<'_, 'a> {
+        Rows { table: self, rest: self.body, line: 1, cells: Vec::with_capacity(self.names.len()) }
     }
 
     /// The columns that the store keeps: the map and the workflow are columns that it adds.
-    fn columns(&self) -> Vec<KeptColumn> {
+    fn columns(&self, rows: usize) -> Vec<KeptColumn> {
         let named = self.names.iter().enumerate();
         let kept = named.filter(|(cell, _)| *cell != self.scalar && *cell != self.suffix);
         let column = |(cell, name): (usize, &String)| {
             let builder = match name.as_str() {
-                NODE => ColumnBuilder::new(LABEL.to_owned(), 0),
-                name if STATISTICS.contains(&name) => ColumnBuilder::of_numbers(name.to_owned(), 0),
-                name => ColumnBuilder::of_text(name.to_owned(), 0),
+                NODE => ColumnBuilder::new(LABEL.to_owned(), rows),
+                name if STATISTICS.contains(&name) => ColumnBuilder::of_numbers(name.to_owned(), rows),
+                name => ColumnBuilder::of_text(name.to_owned(), rows),
             };
             KeptColumn { cell, builder }
         };
         kept.map(column).collect()
     }
 
-    fn push(&self, row: &Row<'_>, columns: &mut [KeptColumn]) -> Result<(), UnitError> {
+    fn push(&self, row: &Row<'_>, cells: &[&str], columns: &mut [KeptColumn]) -> Result<(), UnitError> {
         for KeptColumn { cell, builder } in columns {
-            let text = row.text.split('\t').nth(*cell).unwrap_or_default();
+            let text = cells.get(*cell).copied().unwrap_or_default();
             builder.push(text).map_err(|misfit| {
                 let expected = match misfit {
                     Misfit::Expected(expected) => expected,
@@ -275,6 +265,39 @@ impl<'a> Scalarstats<'a> {
             })?;
         }
         Ok(())
+    }
+}
+
+impl<'a> Rows<'_, 'a> {
+    /// The next line; `None` behind the last.
+    fn next(&mut self) -> Result<Option<Row<'a>>, UnitError> {
+        let Some(end) = memchr(b'\n', self.rest.as_bytes()) else { return Ok(None) };
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest.get(1..).unwrap_or_default();
+        self.line += 1;
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        self.cells.clear();
+        let mut begin = 0;
+        for tab in memchr_iter(b'\t', text.as_bytes()) {
+            self.cells.extend(text.get(begin..tab));
+            begin = tab + 1;
+        }
+        self.cells.extend(text.get(begin..));
+        let Scalarstats { path, names, .. } = self.table;
+        if self.cells.len() != names.len() {
+            let expected =
+                format!("{} as in the header; the file may be cut: copy or write it again", names.len());
+            let found = format!("{} cells", self.cells.len());
+            return Err(UnitError::line(path, self.line, found, expected));
+        }
+        let cell = |place: usize| self.cells.get(place).copied().unwrap_or_default();
+        let [node, scalar, suffix] = [self.table.node, self.table.scalar, self.table.suffix].map(cell);
+        for (cell, column) in [(node, NODE), (scalar, SCALAR)] {
+            if is_missing_text(&unquoted(cell)) {
+                return Err(bad_cell(path, self.line, column, cell, "a name"));
+            }
+        }
+        Ok(Some(Row { line: self.line, text, node, scalar, suffix }))
     }
 }
 
@@ -322,107 +345,4 @@ fn contradiction(path: &Path, first: &Row<'_>, second: &Row<'_>) -> UnitError {
 }
 
 #[cfg(test)]
-mod tests {
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Float64Type;
-    use arrow_array::{Array, RecordBatch};
-
-    use super::*;
-
-    const HEADER: &str = "node\tscalar\tqsirecon_suffix\tmean\tstdev\tmedian\n";
-
-    fn path() -> &'static Path {
-        Path::new("sub-1_seg-A_scalarstats.tsv")
-    }
-
-    fn parsed(rows: &str, map: &str) -> Result<ParsedTable, String> {
-        let text = format!("{HEADER}{rows}");
-        parse_scalarstats(path(), text.as_bytes(), "W", &[map], &|| false)
-            .map(|mut tables| tables.remove(0))
-            .map_err(|error| error.to_string())
-    }
-
-    fn means(batch: &RecordBatch) -> Vec<Option<f64>> {
-        batch["mean"].as_primitive::<Float64Type>().iter().collect()
-    }
-
-    #[test]
-    fn a_map_has_a_row_a_node_and_what_has_no_value_is_null() {
-        let rows = "a\tod\tW\t0.5\t0.25\t1\na\tcoverage\tW\t1.0\tn/a\tn/a\nb\tod\tW\tn/a\tn/a\tn/a\nb\tcoverage\tW\t0.5\tn/a\tn/a\n";
-        let od = parsed(rows, "od").unwrap();
-        let names: Vec<String> =
-            od.batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-        assert_eq!(names, ["label", "mean", "stdev", "median"]);
-        assert_eq!((means(&od.batch), od.remarks.len()), (vec![Some(0.5), None], 0));
-        let coverage = parsed(rows, "coverage").unwrap().batch;
-        assert_eq!(means(&coverage), [Some(1.0), Some(0.5)]);
-        assert_eq!(coverage["stdev"].null_count(), 2);
-        let text = format!("{HEADER}{rows}");
-        assert_eq!(maps_of(path(), text.as_bytes(), true).unwrap().unwrap(), ["od", "coverage"]);
-        let (all, both) = (["coverage", "od"], text.as_bytes());
-        let together = parse_scalarstats(path(), both, "W", &all, &|| false).unwrap();
-        assert_eq!((&together[0].batch, &together[1].batch), (&coverage, &od.batch));
-        let of_windows = format!("\u{feff}{HEADER}{rows}").replace('\n', "\r\n");
-        let same = parse_scalarstats(path(), of_windows.as_bytes(), "W", &["od"], &|| false).unwrap();
-        assert_eq!(same[0].batch, od.batch);
-    }
-
-    #[test]
-    fn columns_stand_in_any_order_and_further_ones_are_kept() {
-        let text = "mean\tscalar\tnode\tmedian\tstdev\tqsirecon_suffix\tnote\n0.5\tod\ta\t1\t0.25\tW\t7\n";
-        let table = &parse_scalarstats(path(), text.as_bytes(), "W", &["od"], &|| false).unwrap()[0].batch;
-        let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-        assert_eq!(names, ["mean", "label", "median", "stdev", "note"]);
-        assert_eq!(table["note"].as_string::<i32>().value(0), "7");
-    }
-
-    #[test]
-    fn rows_that_say_the_same_twice_are_one_and_others_are_refused() {
-        let twice = parsed("a\tod\tW\t0.5\t0.25\tn/a\na\tod\tW\t0.50\t0.25\t\n", "od").unwrap();
-        assert_eq!((twice.batch.num_rows(), twice.remarks.len()), (1, 1));
-        let other = parsed("a\tod\tW\t0.5\t0.25\t1\na\tod\tW\t0.6\t0.25\t1\n", "od").unwrap_err();
-        assert!(other.contains("line 3") && other.contains("line 2") && other.contains("od of a"), "{other}");
-        let lost = parsed("a\tod\tW\t0.5\t0.25\t1\na\tod\tW\tn/a\t0.25\t1\n", "od").unwrap_err();
-        assert!(lost.contains("other values"), "{lost}");
-    }
-
-    #[test]
-    fn what_is_no_such_table_is_refused_with_its_line() {
-        for (rows, says) in [
-            ("a\tod\tV\t0.5\t0.25\t1\n", "line 2: found qsirecon_suffix V"),
-            ("a\tod\tw\t0.5\t0.25\t1\n", "found qsirecon_suffix w"),
-            ("a\tod\tW\t0.5\t0.25\n", "line 2: found 5 cells"),
-            ("a\tod\tW\t0.5\t0.25\t1\nb\tod\tW\t0,5\t0.25\t1\n", "line 3, column mean"),
-            ("\tod\tW\t0.5\t0.25\t1\n", "line 2, column node"),
-            ("a\tn/a\tW\t0.5\t0.25\t1\n", "line 2, column scalar"),
-            ("a\tod\tW\t0.5\t0.25\t1\nb\tfa\tW\t0.5\t0.25\t1\n", "line 3: found the map fa"),
-            (
-                "a\tod\tW\t1\t1\t1\nb\tod\tW\t1\t1\t1\na\tfa\tW\t1\t1\t1\nb\tfa\tW\t1\t1\t1\n",
-                "line 4: found the map fa",
-            ),
-            ("a\tod\tW\t0.5\t0.25\t1", "a last line that has no end"),
-            ("a\tfa\tW\t0.5\t0.25\t1\n", "no rows of od"),
-            ("", "a header and no rows"),
-        ] {
-            let error = parsed(rows, "od").unwrap_err();
-            assert!(error.contains(says) && error.contains("scalarstats.tsv"), "{error}");
-        }
-        let lacking = HEADER.replace("stdev", "std") + "a\tod\tW\t0.5\t0.25\t1\n";
-        let error = maps_of(path(), lacking.as_bytes(), true).unwrap_err().to_string();
-        assert!(error.contains("line 1") && error.contains("stdev"), "{error}");
-        let many: String = (0..300).map(|n| format!("a\tm{n}\tW\t1\t1\t1\n")).collect();
-        let error = maps_of(path(), format!("{HEADER}{many}").as_bytes(), true).unwrap_err().to_string();
-        assert!(error.contains("more than 256 maps"), "{error}");
-    }
-
-    #[test]
-    fn maps_are_known_once_the_first_node_has_ended() {
-        let rows = "a\tod\tW\t1\t1\t1\na\tfa\tW\t1\t1\t1\nb\tod\tW\t1\t1\t1\nb\tfa\tW\t1\t1\t1\n";
-        let text = format!("{HEADER}{rows}");
-        let second_node = text.find("b\t").unwrap() + "b\tod\tW\t1\t1\t1\n".len();
-        for end in 0..text.len() {
-            let maps = maps_of(path(), &text.as_bytes()[..end], false).unwrap();
-            assert_eq!(maps.map(|maps| maps.len()), (end >= second_node).then_some(2), "{end}");
-        }
-    }
-}
+mod tests;
