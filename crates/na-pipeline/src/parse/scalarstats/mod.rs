@@ -1,5 +1,8 @@
 //! A table that QSIRecon itself writes, `*_seg-ATLAS_scalarstats.tsv`: for each region ("node") a row a map ("scalar"), and a row of how much of
-//! it was scanned. Begin with [`parse_scalarstats`].
+//! it was scanned.
+//!
+//! Knows one file. Promises for each map a row a region, and no map that the rows of the first region have not; or an error with line and
+//! column. Begin with [`parse_scalarstats`].
 
 use std::path::Path;
 use std::sync::Arc;
