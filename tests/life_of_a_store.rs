@@ -21,7 +21,8 @@ const LIVES: u64 = 20;
 const THREADS: usize = 4;
 
 /// What at least 15 of 100 lives have.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
+    "QSIParc",
     "CAT12's measures",
     "FreeSurfer",
     "CAT12's regions",

@@ -83,7 +83,9 @@ impl Life {
         // Where FreeSurfer's folders are given, or CAT12's own values, a session's row is also theirs.
         let is_shared = self.lab.has(Part::Aseg) || self.lab.has(Part::Rois) || self.lab.has_measures;
         let first = if is_shared { 3 } else { 0 };
-        let (options, parts): (&[&str], &[&str]) = match first + self.random.below(5 - first) {
+        // QSIParc's files alone say which workflows there are.
+        let n = if self.lab.has_diffmaps { 4 } else { 5 };
+        let (options, parts): (&[&str], &[&str]) = match first + self.random.below(n - first) {
             0 => (&["--no-gm"], &["GM"]),
             1 => (&["--no-wm", "--no-ct"], &["WM", "CT"]),
             2 => (&["--no-anatomical"], &["anatomical"]),

@@ -73,6 +73,8 @@ pub struct Lab {
     pub parts: Vec<Part>,
     /// Whether the measures in CAT12's reports are loaded: a unit of their own, of the files that volumes are read from.
     pub has_measures: bool,
+    /// Whether the maps' tables are QSIParc's, and not `parcellate`'s.
+    pub has_diffmaps: bool,
     /// The folder that the roots are in.
     pub place: &'static str,
     versions: u32,
@@ -120,11 +122,18 @@ impl Lab {
             files: BTreeMap::new(),
             parts,
             has_measures: random.below(2) == 0,
+            has_diffmaps: random.below(3) == 0,
             place: "",
             versions: 0,
         };
         lab.write_settings(&lab.cohort, "");
         lab
+    }
+
+    /// What every run is told of whose files lie where.
+    pub fn told(&self) -> Vec<String> {
+        let layout = ["--qsiparc-layout", "diffmap"].map(str::to_owned);
+        if self.has_diffmaps { layout.to_vec() } else { Vec::new() }
     }
 
     pub fn has(&self, part: Part) -> bool {
@@ -135,8 +144,12 @@ impl Lab {
     fn write_settings(&self, cohort: &Cohort, place: &str) {
         let mut env = format!(
             "SESSIONS_CSV=sessions.csv\nCAT12_ROOT={place}cat12\nCAT12_PARCELLATED_ROOT={place}parcellated/cat12\n\
-             QSIPARC_PATH={place}parcellated\n"
+             QSIPARC_PATH={place}{}\n",
+            if self.has_diffmaps { "maps" } else { "parcellated" }
         );
+        if self.has_diffmaps {
+            fs::create_dir_all(cohort.path(&format!("{place}maps"))).unwrap();
+        }
         if self.has(Part::Aseg) {
             env.push_str(&format!("FREESURFER_DIR={place}fs\n"));
             fs::create_dir_all(cohort.path(&format!("{place}fs"))).unwrap();
@@ -185,7 +198,16 @@ impl Lab {
         let (subject, visit) = (&subject.code.folders[subject.folder], &visit.folders[0]);
         let path = match item.1 {
             Part::Tissue(tissue) => anatomical(subject, visit, tissue),
-            Part::Map(workflow, param) => diffusion(workflow, subject, visit, param),
+            Part::Map(workflow, param) => {
+                let path = diffusion(workflow, subject, visit, param);
+                match self.has_diffmaps {
+                    true => path
+                        .replace(&format!("parcellated/qsirecon-{workflow}/"), "maps/")
+                        .replace("_model-", &format!("_software-{workflow}_model-"))
+                        .replace("_parc.tsv", "_diffmap.tsv"),
+                    false => path,
+                }
+            }
             Part::Volume => tiv_path(subject, visit),
             Part::Aseg if visit.is_empty() => format!("fs/sub-{subject}/stats/aseg.stats"),
             Part::Aseg => format!("fs/sub-{subject}_ses-{visit}/stats/aseg.stats"),
@@ -265,7 +287,7 @@ impl Lab {
     fn folders(&self) -> impl Iterator<Item = &'static str> {
         let further = [(Part::Aseg, "fs"), (Part::Recon, "recon")];
         let further = further.into_iter().filter(|(part, _)| self.has(*part)).map(|(_, folder)| folder);
-        ["cat12", "parcellated"].into_iter().chain(further)
+        ["cat12", "parcellated"].into_iter().chain(self.has_diffmaps.then_some("maps")).chain(further)
     }
 
     fn roots(&self) -> Vec<std::path::PathBuf> {

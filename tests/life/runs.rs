@@ -80,7 +80,7 @@ impl Life {
         let list = &self.lists[self.today];
         Run {
             look: Look { sessions: self.named_today(), ..Look::default() },
-            arguments: [words(&["-s", list.file]), self.withdrawn()].concat(),
+            arguments: [words(&["-s", list.file]), self.lab.told(), self.withdrawn()].concat(),
             words: Some(list.words()),
             columns: list.columns.clone(),
             ..Run::default()
@@ -93,7 +93,7 @@ impl Life {
         let sessions = sessions.filter(|session| !self.model.withdrawn.contains(&session.0)).collect();
         Run {
             look: Look { sessions, ..Look::default() },
-            arguments: [words(&["--discover"]), self.withdrawn()].concat(),
+            arguments: [words(&["--discover"]), self.lab.told(), self.withdrawn()].concat(),
             words: None,
             ..Run::default()
         }
@@ -228,7 +228,7 @@ impl Life {
             is_whole.len() == held.len() && self.lab.files.keys().filter(of_listed).count() == held.len();
         let elsewhere = Cohort::empty();
         let list = union_of(&self.lab, &self.model);
-        let mut arguments = words(&["-s", "union.csv", "-o", "fresh"]);
+        let mut arguments = [words(&["-s", "union.csv", "-o", "fresh"]), self.lab.told()].concat();
         if let Some(metrics) = self.model.metrics {
             arguments.extend(words(&["--wide-metrics", metrics]));
         }

@@ -52,6 +52,9 @@ impl Life {
         if life.lab.sessions().iter().any(|session| life.lab.is_spelled_by_folder(session)) {
             life.met("numbers");
         }
+        if life.lab.has_diffmaps {
+            life.met("QSIParc");
+        }
         if life.lab.has_measures {
             life.met("CAT12's measures");
         }

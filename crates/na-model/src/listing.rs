@@ -62,6 +62,10 @@ impl Listing {
         let mut joined = listings.next().unwrap_or_default();
         let mut known: HashSet<Session> = joined.rows.iter().map(|row| row.session.clone()).collect();
         for listing in listings {
+            // What was discovered says nothing of anybody: among the rows of a list it would, that there is nothing to say.
+            if listing.is_discovered && !joined.is_discovered {
+                continue;
+            }
             let new = listing.rows.into_iter().filter(|row| known.insert(row.session.clone()));
             let new: Vec<ListedSession> = new.collect();
             // Of a list that says of nobody anything new, no column is new.
@@ -121,4 +125,31 @@ pub struct ListedSession {
     pub session: Session,
     /// Its metadata, one cell for each of [`Listing::columns`]; none where the cell is empty or `n/a`.
     pub values: Vec<Option<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SubjectCode;
+
+    fn listing(subjects: &[&str], columns: &[&str]) -> Listing {
+        let row = |code: &&str| ListedSession {
+            session: Session::new(SubjectCode::clean(code).unwrap(), None),
+            values: columns.iter().map(|column| Some((*column).to_owned())).collect(),
+        };
+        Listing {
+            columns: columns.iter().map(ToString::to_string).collect(),
+            rows: subjects.iter().map(row).collect(),
+            ..Listing::default()
+        }
+    }
+
+    #[test]
+    fn what_was_discovered_is_no_row_of_a_list() {
+        let discovered = Listing { is_discovered: true, found_by_folders: true, ..listing(&["1", "2"], &[]) };
+        let list = listing(&["1"], &["AGE"]);
+        let joined = Listing::joined([list.clone(), discovered.clone(), listing(&["3"], &["AGE"])]);
+        assert_eq!(joined.rows, listing(&["1", "3"], &["AGE"]).rows);
+        assert_eq!(Listing::joined([discovered.clone(), discovered.clone()]), discovered);
+    }
 }
