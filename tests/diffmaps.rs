@@ -266,3 +266,22 @@ fn small_values_that_lost_their_digits_are_told_once() {
         .ended(0)
         .says(&["1 session has statistics of which their files keep three digits or fewer", "six decimals"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    for part in ["_param-icvf_diffmap.tsv", "_param-icvf_diffmap.json"] {
+        let lab = Lab::new();
+        let (table, json) = lab.table_named("param-icvf");
+        for file in [table, json] {
+            let bare = renamed(&renamed(&file, "_software-AMICONODDI", ""), "_param-icvf", "");
+            let is_pipe = file.to_str().unwrap().ends_with(part);
+            fs::rename(&file, &bare).unwrap();
+            if is_pipe {
+                fs::remove_file(&bare).unwrap();
+                assert!(std::process::Command::new("mkfifo").arg(&bare).status().unwrap().success());
+            }
+        }
+        lab.load(&["--wide-metrics", "mean"]).ended(3).says(&["is not a regular file"]);
+    }
+}

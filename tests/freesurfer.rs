@@ -528,6 +528,9 @@ fn an_option_that_changes_nothing_is_told() {
         "--atlas KIND=NAME",
         "--atlas cat12=lpba40 changes nothing: --cat12-roi is not given",
     ]);
+    fs::write(lab.path(".env"), "TIV_FROM=cat12\n").unwrap();
+    lab.run(&["--discover"]).ended(0).says(&["TIV_FROM, which is no setting: give --tiv-from"]);
+    fs::write(lab.path(".env"), "").unwrap();
     let quiet = lab.run(&["--discover", "--atlas", "freesurfer=aparc"]).ended(0);
     quiet.keeps_quiet_about(&["changes nothing"]);
 }

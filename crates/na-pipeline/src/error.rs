@@ -102,10 +102,10 @@ pub enum PipelineError {
         hint: String,
     },
     /// Two inputs bring the same.
-    #[error("two inputs of this run have {what}: a setting leads to one folder")]
+    #[error("two inputs of this run have the setting {setting}: a setting leads to one folder")]
     SharedByInputs {
         /// The setting that both have.
-        what: String,
+        setting: SourceRoot,
     },
     /// Two programs wrote tables of one name.
     #[error(

@@ -31,8 +31,14 @@ pub(crate) struct FolderListing {
 
 /// The folders of subjects, or of sessions, in a folder, as the folder lists them. None if it cannot be listed.
 pub(crate) fn paths_in(folder: &Path, kind: IdKind) -> Vec<PathBuf> {
-    let names = folders_in(folder, kind.prefix()).unwrap_or_default().names;
-    names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
+    folders_in(folder, kind.prefix()).unwrap_or_default().paths(folder, kind)
+}
+
+impl FolderListing {
+    /// The paths of what was listed of subjects, or of sessions, in a folder.
+    pub(crate) fn paths(&self, folder: &Path, kind: IdKind) -> Vec<PathBuf> {
+        self.names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect()
+    }
 }
 
 /// Lists the folders, and links to folders, in a folder that start with a prefix.

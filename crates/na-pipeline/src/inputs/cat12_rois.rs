@@ -1,7 +1,6 @@
 //! CAT12's regional values, `CAT12_ROOT/sub-S[/ses-E]/anat/[label/]catROI_*.xml` of volumes and `catROIs_*.xml` of surfaces.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -12,6 +11,7 @@ use na_model::{
 };
 
 use crate::error::PipelineError;
+use crate::files::fingerprint::read_with_fingerprint;
 use crate::files::tiv_rank::{SURFACES_PREFIX, VOLUMES_PREFIX};
 use crate::inputs::cat12_files::{Cat12File, LABEL_FOLDER};
 use crate::inputs::found_tables::{FileBytes, FoundTable};
@@ -167,7 +167,7 @@ impl Cat12Rois {
     ) -> Result<BTreeSet<String>, PipelineError> {
         let (mut there, mut measures) = (BTreeSet::new(), BTreeSet::new());
         for path in files.first_below(&self.root, LOOKED_AT) {
-            let Ok(bytes) = fs::read(&path) else { continue };
+            let Ok((bytes, _)) = read_with_fingerprint(&path) else { continue };
             for (element, of_atlas) in atlases(&path, &bytes) {
                 if is_atlas(&element, atlas) {
                     measures.extend(of_atlas);

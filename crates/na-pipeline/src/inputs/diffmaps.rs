@@ -3,8 +3,8 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use na_model::{
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::error::PipelineError;
+use crate::files::fingerprint::open;
 use crate::files::session_folders::{DWI, names_in, paths_in};
 use crate::identifiers::name_match::IdKind;
 use crate::inputs::found_tables::{FileBytes, FoundTable};
@@ -184,7 +185,7 @@ fn workflow_of(path: &Path) -> Result<String, UnitError> {
     if fs::symlink_metadata(&json).is_err() {
         return Ok(NO_WORKFLOW.to_owned());
     }
-    let bytes = beginning(&json).map_err(|source| UnitError::unreadable(&json, source))?;
+    let bytes = beginning(&json)?;
     let keys = parse_json(&json, &bytes)?;
     let software = keys.get("software").and_then(Value::as_str).map(str::trim);
     Ok(software.filter(|software| !software.is_empty()).unwrap_or(NO_WORKFLOW).to_owned())
@@ -199,13 +200,14 @@ fn named_workflow(name: &str) -> Option<&str> {
 
 /// The map that a table's first row names. `None` if it names none, or cannot be read.
 fn scalar_in(path: &Path) -> Option<String> {
-    let mut lines = BufReader::new(File::open(path).ok()?.take(BEGINNING)).lines();
+    let mut lines = BufReader::new(open(path).ok()?.0.take(BEGINNING)).lines();
     scalar_of(&lines.next()?.ok()?, &lines.next()?.ok()?)
 }
 
-fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+fn beginning(path: &Path) -> Result<Vec<u8>, UnitError> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(BEGINNING).read_to_end(&mut bytes)?;
+    let read = open(path)?.0.take(BEGINNING).read_to_end(&mut bytes);
+    read.map_err(|source| UnitError::unreadable(path, source))?;
     Ok(bytes)
 }
 

@@ -84,7 +84,7 @@ impl ListedInputs {
         for (setting, path) in self.all.iter().flat_map(|input| input.settings()) {
             let first = seen.entry(setting.clone()).or_insert_with(|| path.clone());
             if *first != path {
-                return Err(PipelineError::SharedByInputs { what: format!("the setting {setting}") });
+                return Err(PipelineError::SharedByInputs { setting });
             }
         }
         Ok(())

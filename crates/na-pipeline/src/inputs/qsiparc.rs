@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use na_model::{MapSource, Modality, SourceRoot, TableKind, TableName, UNKNOWN, UnitKind, Workflow};
 
 use crate::error::PipelineError;
-use crate::files::session_folders::{DWI, folders_in};
+use crate::files::session_folders::DWI;
 use crate::inputs::found_tables::{FileBytes, FoundTable, FoundTables};
 use crate::inputs::input::Input;
 use crate::inputs::input_root::{RootList, RootNote, TableRoot};
@@ -13,7 +13,7 @@ use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{ATLAS, PARC, Search, atlases_in, header, parse_the_one};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::inputs::workflow_choice::{WORKFLOW_PREFIX, WorkflowChoice, list_workflows};
+use crate::inputs::workflow_choice::{WORKFLOW_PREFIX, WorkflowChoice, has_workflows, list_workflows};
 use crate::parse::parsed_table::ParsedTable;
 use crate::unit_error::UnitError;
 
@@ -94,11 +94,6 @@ impl Input for Qsiparc {
     fn atlases(&self, session_folder: &Path) -> Vec<String> {
         atlases_in(&session_folder.join(DWI))
     }
-}
-
-/// Whether a folder looks like a root of workflows.
-pub(super) fn has_workflows(root: &Path) -> bool {
-    folders_in(root, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty())
 }
 
 /// The tables of a session's folder, a file for each map at most, sorted. Files that name no parameter are ignored.

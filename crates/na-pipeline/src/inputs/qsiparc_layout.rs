@@ -6,7 +6,7 @@ use std::str::FromStr;
 use na_model::ModelError;
 
 use crate::inputs::diffmaps::has_diffmaps;
-use crate::inputs::qsiparc::has_workflows;
+use crate::inputs::workflow_choice::has_workflows;
 
 /// How tables of QSIRecon's maps lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::inputs::meant_root::question;
 use crate::inputs::parcellate_tables::{ATLAS_PREFIX, Search, is_table_name};
 use crate::inputs::searched_folder::SearchedFolder;
 use crate::inputs::unit_files::FoundUnit;
-use crate::inputs::workflow_choice::{WORKFLOW_PREFIX, WorkflowChoice, list_workflows};
+use crate::inputs::workflow_choice::{WORKFLOW_PREFIX, WorkflowChoice, has_workflows, list_workflows};
 use crate::parse::parsed_table::ParsedTable;
 use crate::parse::scalarstats::{STATISTICS, maps_of, parse_scalarstats};
 use crate::unit_error::UnitError;
@@ -69,8 +69,6 @@ struct WorkflowFolder {
 impl Qsirecon {
     /// What lies in QSIRecon's output, in its `derivatives`, or in one `qsirecon-*` folder.
     pub(crate) fn new(named: PathBuf, atlas: String, is_wanted: bool, workflows: WorkflowChoice) -> Self {
-        let has_workflows =
-            |folder: &Path| folders_in(folder, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty());
         let derivatives = named.join(DERIVATIVES);
         let real = named.canonicalize().unwrap_or_default();
         let workflow = real.file_name().and_then(|name| name.to_str()?.strip_prefix(WORKFLOW_PREFIX));
@@ -112,7 +110,7 @@ impl Input for Qsirecon {
         let with_tables = |folder: &&WorkflowFolder| !folder.atlases.is_empty() || folder.is_uncertain;
         if !folders.iter().any(|folder| with_tables(&folder)) {
             let (problem, question) = match folders.is_empty() {
-                true => ("no qsirecon-* folders are there", question(&self.named, has_workflows)),
+                true => ("no qsirecon-* folders are there", question(&self.named, is_output)),
                 false => {
                     ("no *_seg-*_scalarstats.tsv is there (tables of bundles are not read)", String::new())
                 }
@@ -264,10 +262,8 @@ impl WorkflowFolder {
 }
 
 /// Whether a folder looks like QSIRecon's output.
-fn has_workflows(folder: &Path) -> bool {
-    [folder.to_owned(), folder.join(DERIVATIVES)]
-        .iter()
-        .any(|holder| folders_in(holder, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty()))
+fn is_output(folder: &Path) -> bool {
+    has_workflows(folder) || has_workflows(&folder.join(DERIVATIVES))
 }
 
 /// The atlases of the tables below a workflow's folder. It is not looked further once there is one of the atlas that is asked for.
@@ -295,7 +291,7 @@ fn listed_paths(folder: &Path, kind: IdKind) -> io::Result<Vec<PathBuf>> {
     if !listed.dead.is_empty() {
         return Err(io::ErrorKind::NotFound.into());
     }
-    Ok(listed.names.iter().map(|name| folder.join(format!("{}{name}", kind.prefix()))).collect())
+    Ok(listed.paths(folder, kind))
 }
 
 /// The atlas of a table, which may be compressed. `None` for a file that is none, such as a table of bundles.

@@ -6,7 +6,7 @@ use std::path::Path;
 use na_model::{Modality, SourceRoot, TableName, Workflow};
 
 use crate::error::PipelineError;
-use crate::files::session_folders::list_root;
+use crate::files::session_folders::{folders_in, list_root};
 use crate::inputs::input_root::RootList;
 use crate::unit_error::UnitError;
 
@@ -37,6 +37,11 @@ impl WorkflowChoice {
     pub(super) fn look(&self, roots: &mut RootList<'_>, root: &Path, there: &[&str]) {
         roots.roots.workflows.look(self.0.as_deref().unwrap_or_default(), root, there);
     }
+}
+
+/// Whether a folder holds workflows' folders.
+pub(super) fn has_workflows(root: &Path) -> bool {
+    folders_in(root, WORKFLOW_PREFIX).is_ok_and(|listed| !listed.names.is_empty())
 }
 
 /// The workflows under a root, sorted by name. What is left out is told, and what cannot be reached is not taken for gone.

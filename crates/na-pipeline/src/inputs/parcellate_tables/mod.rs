@@ -4,13 +4,13 @@
 //! several is taken is said by options, or is an error that names them. Begin with [`Search`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use na_model::{BidsName, MapSource, TableName};
 
 use crate::files::copies;
+use crate::files::fingerprint::open;
 use crate::files::path::relative;
 use crate::files::session_entities::FolderSession;
 use crate::files::session_folders::{folders_in, names_in};
@@ -161,8 +161,8 @@ pub(super) fn parse_the_one(
 /// The columns of a table, from its first line; none if it cannot be read.
 pub(super) fn header(path: &Path) -> Vec<String> {
     let mut line = String::new();
-    let read = |file: File| BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut line);
-    if File::open(path).and_then(read).is_err() {
+    let Ok((file, _)) = open(path) else { return Vec::new() };
+    if BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut line).is_err() {
         return Vec::new();
     }
     let line = line.trim_start_matches('\u{feff}').trim_end();
